@@ -1,0 +1,337 @@
+"""Public constructors: the normal form of products and sums.
+
+Always true and cheap, kept for every node:
+
+- A product is a *contraction* or a *view*.  A contraction has real factors only, in canonical
+  order, labels numbered by first appearance, and its output labels ascending: it is interned
+  modulo the order of its axes.  A view permutes, broadcasts, or puts a tensor on a diagonal; it
+  multiplies and sums nothing.  A product of anything with a view opens the view.
+- A unit tensor with a summed label is gone by renaming; one with both labels in the output is
+  part of a view, linked to the first output axis of its class.
+- Zeros annihilate; numbers stand as rational coefficients in an `Add`; a ones tensor is dropped
+  unless it carries the dimension of a summed label that no other factor has.
+- A sum has each term once, zero coefficients gone, in the order of digests.
+
+Constructors never flatten a contraction into another, since how often a node is used is not
+local knowledge, and do nothing debatable: that is a pass in `tcalc.simplify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from tcalc.expr.canonical import arrange
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Labels, Primitive
+
+Subscript: TypeAlias = str | Sequence[Hashable]
+Number: TypeAlias = Fraction | int
+
+ONE = Fraction(1)
+
+
+def var(name: str, dims: Iterable[Dim], properties: Iterable[str] = ()) -> Var:
+    """An input of a program."""
+    return Var(name, tuple(dims), tuple(sorted(set(properties))))
+
+
+def const(value: Number, dims: Iterable[Dim] = ()) -> Const:
+    """A number, broadcast over dimensions."""
+    return Const(Fraction(value), tuple(dims))
+
+
+def zeros(dims: Iterable[Dim] = ()) -> Const:
+    return const(0, dims)
+
+
+def ones(dims: Iterable[Dim] = ()) -> Const:
+    return const(1, dims)
+
+
+def delta(dim: Dim) -> Delta:
+    """The unit tensor ``δ[i,j]``, which is the unit matrix."""
+    return Delta((dim, dim))
+
+
+def apply(primitive: Primitive, *args: Node, output: int = 0) -> Apply:
+    """A primitive applied to arguments; raises `ValueError` where shapes do not fit."""
+    return Apply(primitive, args, output)
+
+
+def add(terms: Iterable[tuple[Number, Node]]) -> Node:
+    """A sum of terms ``coefficient * node`` of one shape.
+
+    >>> x = var("x", (Dim.of("n"),))
+    >>> add([(2, x), (-2, x)]) is zeros(x.dims)
+    True
+    """
+    coefficients: dict[Node, Fraction] = {}
+    dims: Shape | None = None
+    for number, node in terms:
+        coefficient = Fraction(number)
+        if dims is None:
+            dims = node.dims
+        elif dims != node.dims:
+            raise ValueError(f"terms of different shapes: {dims} and {node.dims}")
+        if isinstance(node, Add) and len(node.terms) == 1:
+            coefficient, node = coefficient * node.terms[0][0], node.terms[0][1]
+        elif isinstance(node, Const):
+            coefficient, node = coefficient * node.value, ones(node.dims)
+        coefficients[node] = coefficients.get(node, Fraction(0)) + coefficient
+    if dims is None:
+        raise ValueError("a sum needs at least one term")
+    kept = [(c, node) for node, c in coefficients.items() if c != 0]
+    if not kept:
+        return zeros(dims)
+    if len(kept) == 1:
+        coefficient, node = kept[0]
+        if isinstance(node, Const):
+            return const(coefficient, dims)
+        if coefficient == 1:
+            return node
+    kept.sort(key=lambda term: term[1].digest)
+    return Add(tuple(kept))
+
+
+def scale(coefficient: Number, node: Node) -> Node:
+    return add([(coefficient, node)])
+
+
+def sum_of(*nodes: Node) -> Node:
+    return add((1, node) for node in nodes)
+
+
+def subtract(left: Node, right: Node) -> Node:
+    return add([(1, left), (-1, right)])
+
+
+def einsum(
+    factors: Sequence[Node],
+    subscripts: str | Sequence[Subscript],
+    output: Subscript | None = None,
+    dims: Mapping[Any, Dim] | None = None,
+) -> Node:
+    """The generic product ``C[output] = Σ Π factors[k][subscripts[k]]``, in normal form.
+
+    Subscripts are strings of letters (``"ij,jk->ik"`` in one string, if liked) or sequences of
+    labels.  A label repeated in the output means a diagonal; an output label that no factor has
+    broadcasts over its dimension, given by `dims`.
+
+    >>> A = var("A", (Dim.of("m"), Dim.of("n")))
+    >>> einsum([einsum([A], "ij->ji")], "ji->ij") is A
+    True
+    >>> einsum([A, delta(Dim.of("n"))], "ij,jk->ik") is A
+    True
+    """
+    if isinstance(subscripts, str):
+        left, _, right = subscripts.partition("->")
+        output = right if output is None else output
+        subscripts = left.split(",") if factors else []
+    if output is None:
+        raise ValueError("einsum needs the labels of its output")
+    return _Product(dims or {}).run(factors, subscripts, output)
+
+
+class _Product:
+    """One product on its way to normal form: labels as a union-find, real factors, coefficient."""
+
+    def __init__(self, dims: Mapping[Any, Dim]) -> None:
+        self.number: dict[Hashable, int] = {}
+        self.parent: list[int] = []
+        self.dim: list[Dim | None] = []
+        self.coefficient = ONE
+        self.factors: list[Node] = []
+        self.rows: list[Labels] = []
+        for label, dim in dims.items():
+            self._measure(self._label(label), dim)
+
+    def run(
+        self, factors: Sequence[Node], subscripts: Sequence[Subscript], output: Subscript
+    ) -> Node:
+        pending: list[tuple[Node, list[int]]] = []
+        for factor, labels in zip(factors, subscripts, strict=True):
+            if len(labels) != factor.order:
+                raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
+            pending.append((factor, [self._label(label) for label in labels]))
+        out = [self._label(label) for label in output]
+        pending.reverse()
+        while pending:
+            self._take(*pending.pop(), pending)
+        return self._finish([self._find(label) for label in out])
+
+    def _label(self, name: Hashable) -> int:
+        if name not in self.number:
+            self.number[name] = self._fresh()
+        return self.number[name]
+
+    def _fresh(self) -> int:
+        self.parent.append(len(self.parent))
+        self.dim.append(None)
+        return len(self.parent) - 1
+
+    def _find(self, label: int) -> int:
+        while self.parent[label] != label:
+            self.parent[label] = self.parent[self.parent[label]]
+            label = self.parent[label]
+        return label
+
+    def _measure(self, label: int, dim: Dim) -> None:
+        root = self._find(label)
+        known = self.dim[root]
+        if known is None:
+            self.dim[root] = dim
+        elif known != dim:
+            raise ValueError(f"one label for the dimensions {known} and {dim}")
+
+    def _join(self, left: int, right: int) -> None:
+        left, right = self._find(left), self._find(right)
+        if left != right:
+            self.parent[max(left, right)] = min(left, right)
+            dim = self.dim[max(left, right)]
+            if dim is not None:
+                self._measure(min(left, right), dim)
+
+    def _take(self, factor: Node, labels: list[int], pending: list[tuple[Node, list[int]]]) -> None:
+        """Absorb one factor: numbers and unit tensors vanish, views open, the rest is real."""
+        for label, dim in zip(labels, factor.dims, strict=True):
+            self._measure(label, dim)
+        match factor:
+            case Const(value=value):
+                self.coefficient *= value
+            case Delta():
+                self._join(*labels)
+            case Add(terms=((coefficient, inner),)):
+                self.coefficient *= coefficient
+                pending.append((inner, labels))
+            case Einsum() if factor.is_view:
+                local = dict(zip(factor.output, labels, strict=True))
+                for inner, row in zip(factor.factors, factor.subscripts, strict=True):
+                    pending.append((inner, [local[label] for label in row]))
+            case _:
+                self.factors.append(factor)
+                self.rows.append(tuple(labels))
+
+    def _finish(self, out: list[int]) -> Node:
+        dims = tuple(self._dim_of(label) for label in out)
+        if self.coefficient == 0:
+            return zeros(dims)
+        self.rows = [tuple(map(self._find, row)) for row in self.rows]
+        self._carry_sizes(set(out))
+        if not self.factors and len(set(out)) == len(out):
+            return const(self.coefficient, dims)
+        result = _view(*self._contract(out), out, dims)
+        return result if self.coefficient == 1 else scale(self.coefficient, result)
+
+    def _dim_of(self, label: int) -> Dim:
+        dim = self.dim[label]
+        if dim is None:
+            raise ValueError("an output label without a dimension")
+        return dim
+
+    def _carry_sizes(self, out: set[int]) -> None:
+        """A summed label that no factor has left counts its size: a ones factor, or a number."""
+        carried = {label for row in self.rows for label in row}
+        for label in range(len(self.parent)):
+            dim = self.dim[label]
+            if self._find(label) != label or dim is None or label in out or label in carried:
+                continue
+            if dim.value is not None:
+                self.coefficient *= dim.value
+            else:
+                self.factors.append(ones((dim,)))
+                self.rows.append((label,))
+
+    def _contract(self, out: list[int]) -> tuple[Node | None, Labels]:
+        """The contraction of the real factors, with the labels of its axes."""
+        if not self.factors:
+            return None, ()
+        if len(self.factors) == 1:
+            row = self.rows[0]
+            if len(set(row)) == len(row) and set(row) <= set(out):
+                return self.factors[0], row
+        rank: dict[int, int] = {}
+        present = {label for row in self.rows for label in row}
+        for position, label in enumerate(out):
+            if label in present:
+                rank.setdefault(label, position)
+        arranged = arrange(self.factors, self.rows, rank)
+        kept = sorted(rank, key=lambda label: arranged.number[label])
+        output = tuple(arranged.number[label] for label in kept)
+        shape = tuple(self._dim_of(label) for label in kept)
+        node = Einsum(arranged.factors, arranged.subscripts, output, shape)
+        return node, tuple(kept)
+
+
+def _view(core: Node | None, row: Labels, out: list[int], dims: Shape) -> Node:
+    """Put the axes of a core in the order of `out`, with unit tensors and broadcasts added."""
+    if core is None and len(set(out)) == len(out):
+        return ones(dims)
+    if core is not None and symmetric_axes(core):
+        *lead, i, j = row
+        if out.index(i) > out.index(j):
+            row = (*lead, j, i)
+    if core is not None and tuple(out) == row:
+        return core
+    number = {label: k for k, label in enumerate(row)}
+    output: list[int] = []
+    links: list[tuple[int, int, Dim]] = []
+    seen: set[int] = set()
+    count = len(row)
+    for label, dim in zip(out, dims, strict=True):
+        if label not in seen:
+            seen.add(label)
+            if label not in number:
+                number[label] = count
+                count += 1
+            output.append(number[label])
+        else:
+            links.append((number[label], count, dim))
+            output.append(count)
+            count += 1
+    factors: list[Node] = [] if core is None else [core]
+    subscripts: list[Labels] = [] if core is None else [tuple(range(len(row)))]
+    for first, second, dim in sorted(links, key=lambda link: link[:2]):
+        factors.append(delta(dim))
+        subscripts.append((first, second))
+    if core is None and len(links) == 1 and len(output) == 2:
+        return delta(dims[0])
+    return Einsum(tuple(factors), tuple(subscripts), tuple(output), dims)
+
+
+def transpose(x: Node, permutation: Sequence[int] | None = None) -> Node:
+    """The tensor with its axes in another order, reversed by default."""
+    axes = tuple(range(x.order))
+    return einsum([x], [axes], axes[::-1] if permutation is None else tuple(permutation))
+
+
+def hadamard(*factors: Node) -> Node:
+    """The element-wise product of tensors of one shape; scalars multiply."""
+    axes = tuple(range(max(factor.order for factor in factors)))
+    return einsum(factors, [axes if factor.order else () for factor in factors], axes)
+
+
+def broadcast(x: Node, dims: Iterable[Dim]) -> Node:
+    """The tensor repeated along new leading axes, so that its shape becomes `dims`."""
+    shape = tuple(dims)
+    labels = tuple(range(len(shape)))
+    return einsum([x], [labels[len(shape) - x.order :]], labels, dict(enumerate(shape)))
+
+
+def outer(x: Node, y: Node) -> Node:
+    """All products of an element of `x` and an element of `y`."""
+    labels = tuple(range(x.order + y.order))
+    return einsum([x, y], [labels[: x.order], labels[x.order :]], labels)
+
+
+def sum_all(x: Node) -> Node:
+    """The sum of all elements."""
+    return einsum([x], [tuple(range(x.order))], ())
+
+
+def size(dim: Dim) -> Node:
+    """The size of a dimension as a scalar: the sum of as many ones."""
+    return sum_all(ones((dim,)))

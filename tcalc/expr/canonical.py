@@ -1,0 +1,137 @@
+"""The canonical order of the factors of a contraction, so that equal products are one node.
+
+Factors are sorted by content digest.  Where a factor occurs twice, or has interchangeable axes,
+colours are refined until they are stable: a label's colour comes from its dimension, from
+whether it is an output, and from the factors and axes that it joins; a factor's colour from its
+digest and its labels' colours.  A tie that remains is broken by singling out one member, the one
+that comes first in the requested output.  Never two different products merge; only regular
+networks of dozens of identical factors can be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Node
+from tcalc.expr.primitive import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Factors in canonical order with canonical labels; `number` maps the given labels to them."""
+
+    factors: tuple[Node, ...]
+    subscripts: tuple[Labels, ...]
+    number: dict[int, int]
+
+
+def arrange(
+    factors: Sequence[Node], subscripts: Sequence[Labels], rank: Mapping[int, int]
+) -> Arrangement:
+    """Order factors and number labels; `rank` is the position of each output label."""
+    distinct = len({factor.digest for factor in factors}) == len(factors)
+    swappable = [symmetric_axes(factor) for factor in factors]
+    if distinct and not any(swappable):
+        order = sorted(range(len(factors)), key=lambda k: factors[k].digest)
+        rows = list(subscripts)
+    else:
+        order, rows = _refined(factors, subscripts, swappable, rank)
+    number: dict[int, int] = {}
+    for k in order:
+        for label in rows[k]:
+            number.setdefault(label, len(number))
+    return Arrangement(
+        tuple(factors[k] for k in order),
+        tuple(tuple(number[label] for label in rows[k]) for k in order),
+        number,
+    )
+
+
+def _refined(
+    factors: Sequence[Node],
+    subscripts: Sequence[Labels],
+    swappable: Sequence[bool],
+    rank: Mapping[int, int],
+) -> tuple[list[int], list[Labels]]:
+    scalars = [k for k, labels in enumerate(subscripts) if not labels]
+    tensors = [k for k, labels in enumerate(subscripts) if labels]
+    label_colour: dict[int, Any] = {}
+    for k in tensors:
+        for label, dim in zip(subscripts[k], factors[k].dims, strict=True):
+            label_colour[label] = (str(dim), label in rank)
+    label_colour = _ranked(label_colour)
+    factor_colour = _ranked({k: factors[k].digest for k in tensors})
+    far = len(rank)
+
+    def stable() -> None:
+        nonlocal label_colour, factor_colour
+        classes = 0
+        while True:
+            factor_colour = _ranked(
+                {
+                    k: (factor_colour[k], _seen_by(subscripts[k], swappable[k], label_colour))
+                    for k in tensors
+                }
+            )
+            joins: dict[int, list[tuple[int, int]]] = {label: [] for label in label_colour}
+            for k in tensors:
+                last = len(subscripts[k]) - 1
+                for axis, label in enumerate(subscripts[k]):
+                    # Both axes of a symmetric pair count as the last one.
+                    place = last if swappable[k] and axis == last - 1 else axis
+                    joins[label].append((factor_colour[k], place))
+            label_colour = _ranked(
+                {label: (label_colour[label], sorted(seen)) for label, seen in joins.items()}
+            )
+            now = len(set(factor_colour.values())) + len(set(label_colour.values()))
+            if now == classes:
+                return
+            classes = now
+
+    while True:
+        stable()
+        groups: dict[int, list[int]] = {}
+        for k, colour in factor_colour.items():
+            groups.setdefault(colour, []).append(k)
+        tied = min(
+            ((len(members), colour) for colour, members in groups.items() if len(members) > 1),
+            default=None,
+        )
+        if tied is None:
+            break
+        chosen = min(
+            groups[tied[1]], key=lambda k: (sorted(rank.get(x, far) for x in subscripts[k]), k)
+        )
+        factor_colour = {k: 2 * c - (k == chosen) for k, c in factor_colour.items()}
+    rows = list(subscripts)
+    for k in tensors:
+        if swappable[k]:
+            *lead, i, j = subscripts[k]
+            keys = [(label_colour[x], rank.get(x, far)) for x in (i, j)]
+            rows[k] = (*lead, i, j) if keys[0] <= keys[1] else (*lead, j, i)
+    order = sorted(scalars, key=lambda k: factors[k].digest)
+    order += sorted(tensors, key=lambda k: factor_colour[k])
+    return order, rows
+
+
+def _seen_by(labels: Labels, swappable: bool, colour: Mapping[int, int]) -> tuple[int, ...]:
+    seen = [colour[label] for label in labels]
+    if swappable:
+        seen[-2:] = sorted(seen[-2:])
+    return tuple(seen)
+
+
+def _ranked(colours: Mapping[int, Any]) -> dict[int, int]:
+    places = {
+        colour: place for place, colour in enumerate(sorted(set(map(_frozen, colours.values()))))
+    }
+    return {key: places[_frozen(colour)] for key, colour in colours.items()}
+
+
+def _frozen(colour: Any) -> Any:
+    if isinstance(colour, tuple | list):
+        return tuple(_frozen(part) for part in colour)
+    return colour

@@ -1,0 +1,206 @@
+"""Symbolic dimensions.
+
+A dimension is a polynomial with integer coefficients in named sizes: ``m``, ``3``, ``m*n``,
+``n - 1``.  Thin factorisations need the smaller of two sizes, so ``min(m, n)`` is an atom too.
+Equal polynomials are equal objects in the sense of ``==`` and ``hash``; the textual form is
+canonical, so that it can serve in digests.
+
+>>> m, n = Dim.of("m"), Dim.of("n")
+>>> str(m * n - 1), str(n + n), (m + 2).evaluate({"m": 5})
+('m*n - 1', '2*n', 7)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+Monomial: TypeAlias = tuple[str, ...]
+
+
+class Dim:
+    """The size of one axis, exact and symbolic; immutable.
+
+    Make one with `Dim.of`, combine with ``+ - *``, and put numbers in with `evaluate`.
+    """
+
+    __slots__ = ("_atoms", "_hash", "_terms", "_text")
+
+    _terms: tuple[tuple[Monomial, int], ...]
+    _atoms: dict[str, tuple[Dim, Dim]]  # the text of a minimum -> its two arguments
+    _hash: int
+    _text: str
+
+    def __init__(
+        self, terms: Mapping[Monomial, int], atoms: Mapping[str, tuple[Dim, Dim]] | None = None
+    ) -> None:
+        kept = {monomial: c for monomial, c in terms.items() if c != 0}
+        self._terms = tuple(sorted(kept.items(), key=lambda item: (-len(item[0]), item[0])))
+        used = {name for monomial in kept for name in monomial}
+        self._atoms = {name: pair for name, pair in (atoms or {}).items() if name in used}
+        self._text = _text_of(self._terms)
+        self._hash = hash(self._terms)
+
+    @staticmethod
+    def of(value: str | int | Dim) -> Dim:
+        """The dimension of a given name or number."""
+        if isinstance(value, Dim):
+            return value
+        if isinstance(value, int):
+            return Dim({(): value})
+        return Dim({(value,): 1})
+
+    @staticmethod
+    def minimum(left: Dim, right: Dim) -> Dim:
+        """The smaller of two dimensions, evaluated where both are numbers.
+
+        >>> str(Dim.minimum(Dim.of("n"), Dim.of("m")))
+        'min(m, n)'
+        """
+        if left == right:
+            return left
+        if left.value is not None and right.value is not None:
+            return Dim.of(min(left.value, right.value))
+        first, second = sorted((left, right), key=str)
+        atom = f"min({first}, {second})"
+        return Dim({(atom,): 1}, {**first._atoms, **second._atoms, atom: (first, second)})
+
+    @property
+    def value(self) -> int | None:
+        """The number, if the dimension is one."""
+        if not self._terms:
+            return 0
+        if len(self._terms) == 1 and self._terms[0][0] == ():
+            return self._terms[0][1]
+        return None
+
+    @property
+    def is_name(self) -> bool:
+        """Whether the dimension is a single name."""
+        return (
+            len(self._terms) == 1
+            and self._terms[0][1] == 1
+            and len(self._terms[0][0]) == 1
+            and not self._atoms
+        )
+
+    @property
+    def degree(self) -> int:
+        """The total degree of the polynomial: how the size grows when all names do."""
+        return max((len(monomial) for monomial, _ in self._terms), default=0)
+
+    def names(self) -> frozenset[str]:
+        """The names that occur, those inside minima included."""
+        found: set[str] = set()
+        for monomial, _ in self._terms:
+            for name in monomial:
+                pair = self._atoms.get(name)
+                found |= {name} if pair is None else pair[0].names() | pair[1].names()
+        return frozenset(found)
+
+    def substitute(self, values: Mapping[str, Dim]) -> Dim:
+        """The dimension with names replaced; names without a replacement stay."""
+        total = Dim.of(0)
+        for monomial, coefficient in self._terms:
+            product = Dim.of(coefficient)
+            for name in monomial:
+                product = product * self._replace(name, values)
+            total = total + product
+        return total
+
+    def _replace(self, name: str, values: Mapping[str, Dim]) -> Dim:
+        pair = self._atoms.get(name)
+        if pair is not None:
+            return Dim.minimum(pair[0].substitute(values), pair[1].substitute(values))
+        return values.get(name, Dim({(name,): 1}))
+
+    def evaluate(self, sizes: Mapping[str, int]) -> int:
+        """The number for given sizes of all names; raises `KeyError` for a name without one."""
+        total = 0
+        for monomial, coefficient in self._terms:
+            for name in monomial:
+                pair = self._atoms.get(name)
+                if pair is None:
+                    coefficient *= sizes[name]
+                else:
+                    coefficient *= min(pair[0].evaluate(sizes), pair[1].evaluate(sizes))
+            total += coefficient
+        return total
+
+    def __add__(self, other: Dim | int) -> Dim:
+        other = Dim.of(other)
+        terms = dict(self._terms)
+        for monomial, coefficient in other._terms:
+            terms[monomial] = terms.get(monomial, 0) + coefficient
+        return Dim(terms, {**self._atoms, **other._atoms})
+
+    def __neg__(self) -> Dim:
+        return Dim({monomial: -c for monomial, c in self._terms}, self._atoms)
+
+    def __sub__(self, other: Dim | int) -> Dim:
+        return self + -Dim.of(other)
+
+    def __mul__(self, other: Dim | int) -> Dim:
+        other = Dim.of(other)
+        terms: dict[Monomial, int] = {}
+        for left, a in self._terms:
+            for right, b in other._terms:
+                monomial = tuple(sorted(left + right))
+                terms[monomial] = terms.get(monomial, 0) + a * b
+        return Dim(terms, {**self._atoms, **other._atoms})
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dim) and self._terms == other._terms
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Dim({self._text})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Dim, (dict(self._terms), self._atoms))
+
+
+Shape: TypeAlias = tuple[Dim, ...]
+
+
+def shape(*dims: str | int | Dim) -> Shape:
+    """A shape from names and numbers.
+
+    >>> [str(d) for d in shape("m", 3)]
+    ['m', '3']
+    """
+    return tuple(Dim.of(d) for d in dims)
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """The number of elements of a tensor with these dimensions."""
+    total = Dim.of(1)
+    for dim in dims:
+        total = total * dim
+    return total
+
+
+def _text_of(terms: tuple[tuple[Monomial, int], ...]) -> str:
+    if not terms:
+        return "0"
+    parts: list[str] = []
+    for monomial, coefficient in terms:
+        sign = "-" if coefficient < 0 else "+"
+        magnitude = abs(coefficient)
+        if monomial and magnitude == 1:
+            body = "*".join(monomial)
+        else:
+            body = "*".join((str(magnitude), *monomial))
+        if parts:
+            parts.append(f" {sign} {body}")
+        else:
+            parts.append(body if sign == "+" else f"-{body}")
+    return "".join(parts)

@@ -1,0 +1,256 @@
+"""What is known of a tensor: yes, no, or unknown; an unknown never counts as either.
+
+Facts are inferred bottom-up from declared properties, from structure, and from what primitives
+say of themselves; the last two axes are the matrix where a fact is about matrices.  Results are
+kept on the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Fact
+
+_IMPLIED: dict[str, tuple[Fact, ...]] = {
+    "symmetric": (Fact.SYMMETRIC,),
+    "psd": (Fact.PSD, Fact.SYMMETRIC),
+    "spd": (Fact.SPD, Fact.PSD, Fact.SYMMETRIC),
+    "diagonal": (Fact.DIAGONAL, Fact.SYMMETRIC, Fact.LOWER, Fact.UPPER),
+    "lower": (Fact.LOWER,),
+    "upper": (Fact.UPPER,),
+    "orthogonal": (Fact.ORTHOGONAL,),
+    "positive": (Fact.POSITIVE, Fact.NONNEGATIVE),
+    "nonnegative": (Fact.NONNEGATIVE,),
+    "integer": (Fact.INTEGER,),
+    "constant": (Fact.CONSTANT,),
+}
+
+PROPERTIES = tuple(_IMPLIED)
+
+_IDENTITY = frozenset(
+    (
+        Fact.SYMMETRIC,
+        Fact.PSD,
+        Fact.SPD,
+        Fact.DIAGONAL,
+        Fact.LOWER,
+        Fact.UPPER,
+        Fact.ORTHOGONAL,
+        Fact.NONNEGATIVE,
+        Fact.INTEGER,
+        Fact.CONSTANT,
+    )
+)
+
+
+def holds(node: Node, fact: Fact) -> bool | None:
+    """Whether a fact holds of a node: True, False, or None where it is not known."""
+    if fact in node.known:
+        return node.known[fact]
+    # Operands first, so that the rules below recurse one level only.
+    stack = [node]
+    while stack:
+        current = stack[-1]
+        missing = [operand for operand in current.operands if fact not in operand.known]
+        if missing and fact not in current.known:
+            stack.extend(missing)
+            current.known[fact] = None
+            continue
+        stack.pop()
+        current.known[fact] = _infer(current, fact)
+    return node.known[fact]
+
+
+def symmetric_axes(node: Node) -> bool:
+    """Whether the last two axes of a tensor may be swapped."""
+    if node.order < 2 or node.dims[-1] != node.dims[-2]:
+        return False
+    return holds(node, Fact.SYMMETRIC) is True
+
+
+def _infer(node: Node, fact: Fact) -> bool | None:
+    match node:
+        case Var(properties=properties):
+            return True if any(fact in _IMPLIED[p] for p in properties) else None
+        case Const():
+            return _of_constant(node, fact)
+        case Delta():
+            return True if fact in _IDENTITY else None
+        case Add():
+            return _of_sum(node, fact)
+        case Einsum():
+            return _of_product(node, fact)
+        case Apply(primitive=primitive, args=args):
+            if fact is Fact.CONSTANT:
+                return _all(args, lambda x: holds(x, fact))
+            return primitive.facts(node, fact, holds)
+
+
+def _all(nodes: Sequence[Node], ask: Callable[[Node], bool | None]) -> bool | None:
+    return True if all(ask(node) is True for node in nodes) else None
+
+
+def _of_constant(node: Const, fact: Fact) -> bool | None:
+    match fact:
+        case Fact.CONSTANT:
+            return True
+        case Fact.POSITIVE:
+            return node.value > 0
+        case Fact.NONNEGATIVE:
+            return node.value >= 0
+        case Fact.INTEGER:
+            return node.value.denominator == 1
+        case Fact.SYMMETRIC:
+            return True if node.order >= 2 and node.dims[-1] == node.dims[-2] else None
+        case Fact.PSD:
+            square = node.order >= 2 and node.dims[-1] == node.dims[-2]
+            return True if square and node.value >= 0 else None
+        case Fact.DIAGONAL | Fact.LOWER | Fact.UPPER:
+            return True if node.value == 0 else None
+        case _:
+            return None
+
+
+def _of_sum(node: Add, fact: Fact) -> bool | None:
+    terms = node.terms
+    match fact:
+        case Fact.CONSTANT | Fact.SYMMETRIC | Fact.DIAGONAL | Fact.LOWER | Fact.UPPER:
+            return _all(node.operands, lambda x: holds(x, fact))
+        case Fact.INTEGER:
+            whole = all(c.denominator == 1 for c, _ in terms)
+            return _all(node.operands, lambda x: holds(x, fact)) if whole else None
+        case Fact.NONNEGATIVE | Fact.PSD:
+            return _cone(node, fact)
+        case Fact.POSITIVE:
+            inside = any(c > 0 and holds(x, fact) is True for c, x in terms)
+            return True if inside and _cone(node, Fact.NONNEGATIVE) else None
+        case Fact.SPD:
+            inside = any(c > 0 and holds(x, fact) is True for c, x in terms)
+            return True if inside and _cone(node, Fact.PSD) else None
+        case Fact.ORTHOGONAL:
+            return None
+
+
+def _cone(node: Add, fact: Fact) -> bool | None:
+    good = all(c >= 0 and holds(x, fact) is True for c, x in node.terms)
+    return True if good else None
+
+
+def _of_product(node: Einsum, fact: Fact) -> bool | None:
+    match fact:
+        case Fact.CONSTANT | Fact.NONNEGATIVE | Fact.INTEGER:
+            return _all(node.factors, lambda x: holds(x, fact))
+        case Fact.POSITIVE:
+            if any(isinstance(factor, Delta) for factor in node.factors):
+                return None
+            return _all(node.factors, lambda x: holds(x, fact))
+        case Fact.SYMMETRIC:
+            return _symmetric_product(node)
+        case Fact.PSD:
+            return True if _is_gram(node) else _of_view(node, fact)
+        case Fact.DIAGONAL | Fact.LOWER | Fact.UPPER:
+            return True if _links_last_two(node) else _of_view(node, fact)
+        case Fact.SPD | Fact.ORTHOGONAL:
+            return _of_view(node, fact)
+
+
+def _links_last_two(node: Einsum) -> bool:
+    """Whether a unit tensor joins the last two axes: the matrix is diagonal."""
+    if node.order < 2:
+        return False
+    last = set(node.output[-2:])
+    return any(
+        isinstance(factor, Delta) and set(labels) == last
+        for factor, labels in zip(node.factors, node.subscripts, strict=True)
+    )
+
+
+def _of_view(node: Einsum, fact: Fact) -> bool | None:
+    """Facts that a transpose keeps, and those that a diagonal matrix takes from its diagonal."""
+    if not node.is_view or node.order < 2:
+        return None
+    if _links_last_two(node):
+        core = [factor for factor in node.factors if not isinstance(factor, Delta)]
+        match fact:
+            case Fact.PSD:
+                return _all(core, lambda x: holds(x, Fact.NONNEGATIVE))
+            case Fact.SPD:
+                return _all(core, lambda x: holds(x, Fact.POSITIVE))
+            case _:
+                return None
+    if len(node.factors) != 1:
+        return None
+    row, out = node.subscripts[0], node.output
+    if row[-2:] == out[-2:]:
+        return holds(node.factors[0], fact)
+    if row[-2:] == out[-2:][::-1]:
+        mirrored = {Fact.LOWER: Fact.UPPER, Fact.UPPER: Fact.LOWER}
+        return holds(node.factors[0], mirrored.get(fact, fact))
+    return None
+
+
+def _symmetric_product(node: Einsum) -> bool | None:
+    if node.order < 2 or node.dims[-1] != node.dims[-2]:
+        return None
+    if _links_last_two(node):
+        return True
+    if node.is_view:
+        return _of_view(node, Fact.SYMMETRIC)
+    return True if _mirrored(node) else None
+
+
+def _mirrored(node: Einsum) -> bool:
+    """Whether swapping the last two output labels gives the same product.
+
+    The factors that touch neither label stay; those that touch one must pair up with an equal
+    node that touches the other, at the same axes and otherwise at the same labels, or through a
+    symmetric factor between them.
+    """
+    i, j = node.output[-2:]
+    swap = {i: j, j: i}
+    rows: dict[tuple[Node, tuple[int, ...]], int] = {}
+    for factor, labels in zip(node.factors, node.subscripts, strict=True):
+        rows[factor, labels] = rows.get((factor, labels), 0) + 1
+    if _same_after(rows, swap):
+        return True
+    # X' S X: the summed labels swap as well, through the symmetric factor in the middle.
+    for factor, labels in zip(node.factors, node.subscripts, strict=True):
+        if symmetric_axes(factor) and not {i, j} & set(labels):
+            a, b = labels[-2:]
+            if _same_after(rows, {**swap, a: b, b: a}):
+                return True
+    return False
+
+
+def _same_after(rows: dict[tuple[Node, tuple[int, ...]], int], swap: dict[int, int]) -> bool:
+    def moved(factor: Node, labels: tuple[int, ...]) -> tuple[int, ...]:
+        new = tuple(swap.get(label, label) for label in labels)
+        if new != labels and symmetric_axes(factor) and set(new[-2:]) == set(labels[-2:]):
+            return labels
+        return new
+
+    return all(rows.get((f, moved(f, labels)), 0) == n for (f, labels), n in rows.items())
+
+
+def _is_gram(node: Einsum) -> bool:
+    """``B'*D*B`` with D ≥ 0, or ``B'*S*B`` with S positive semidefinite, or ``x*x'``."""
+    if node.order != 2 or node.is_view or node.dims[0] != node.dims[1]:
+        return False
+    i, j = node.output
+    outer = [k for k, labels in enumerate(node.subscripts) if {i, j} & set(labels)]
+    if len(outer) != 2:
+        return False
+    left, right = outer
+    if node.factors[left] is not node.factors[right]:
+        return False
+    a, b = node.subscripts[left], node.subscripts[right]
+    rest = [k for k in range(len(node.factors)) if k not in outer]
+    if b == tuple({i: j, j: i}.get(label, label) for label in a):
+        return all(holds(node.factors[k], Fact.NONNEGATIVE) is True for k in rest)
+    if len(rest) == 1 and len(a) == len(b) == 2:
+        axis = next((k for k in range(2) if {a[k], b[k]} == {i, j}), None)
+        middle = node.subscripts[rest[0]]
+        if axis is not None and {a[1 - axis], b[1 - axis]} == set(middle) and len(middle) == 2:
+            return holds(node.factors[rest[0]], Fact.PSD) is True
+    return False

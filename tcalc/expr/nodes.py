@@ -1,0 +1,208 @@
+"""The six kinds of node, interned.
+
+Axes are positions and dimensions are symbols; no node holds a name for an index.  A node is
+made once: constructing an equal one gives the same object, so that equality is identity and a
+common subexpression is found by being built.  Every node has a content digest, a fixed hash of
+its structure, the same in every process: orders that must not depend on history use it.
+
+The classes here check and intern, nothing more.  Build through `tcalc.expr.build`, which keeps
+the normal form.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from fractions import Fraction
+from hashlib import blake2b
+from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
+
+from tcalc.expr.dims import Shape
+from tcalc.expr.primitive import Fact, Labels, Primitive
+
+_table: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
+_lock = threading.RLock()
+
+
+class _Interned(type):
+    """Makes ``Class(*fields)`` return the node that already has these fields, if there is one."""
+
+    def __call__(cls, *fields: Any) -> Any:
+        key = (cls, *fields)
+        with _lock:
+            node = _table.get(key)
+            if node is None:
+                node = super().__call__(*fields)
+                _table[key] = node
+            return node
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
+class _Base:
+    """What all kinds share: shape, digest, and the facts found so far."""
+
+    dims: Shape = field(init=False)
+    digest: bytes = field(init=False)
+    known: dict[Fact, bool | None] = field(init=False)
+
+    @property
+    def order(self) -> int:
+        """The number of axes."""
+        return len(self.dims)
+
+    def __repr__(self) -> str:
+        # Never recursive: a graph can be deeper than the stack.
+        return f"<{type(self).__name__} [{_text(self.dims)}] {self.digest.hex()[:8]}>"
+
+    def _settle(self, dims: Shape, *content: str | bytes) -> None:
+        hashed = blake2b(digest_size=16)
+        for part in (type(self).__name__, *content):
+            piece = part.encode() if isinstance(part, str) else part
+            hashed.update(b"%d:" % len(piece))
+            hashed.update(piece)
+        object.__setattr__(self, "dims", dims)
+        object.__setattr__(self, "digest", hashed.digest())
+        object.__setattr__(self, "known", {})
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Var(_Base, metaclass=_Interned):
+    """An input: a name, its dimensions, and its declared properties in sorted order."""
+
+    name: str
+    shape: Shape
+    properties: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        self._settle(self.shape, self.name, _text(self.shape), *self.properties)
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return ()
+
+    def __repr__(self) -> str:
+        return f"{self.name}[{_text(self.dims)}]"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Var, (self.name, self.shape, self.properties))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Const(_Base, metaclass=_Interned):
+    """An exact number, broadcast over its dimensions."""
+
+    value: Fraction
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        self._settle(self.shape, str(self.value), _text(self.shape))
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return ()
+
+    def __repr__(self) -> str:
+        return f"Const({self.value}, [{_text(self.dims)}])"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Const, (self.value, self.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Delta(_Base, metaclass=_Interned):
+    """The unit tensor ``δ[i,j]`` over one dimension."""
+
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        self._settle(self.shape, _text(self.shape))
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Delta, (self.shape,))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Einsum(_Base, metaclass=_Interned):
+    """A generic product ``C[output] = Σ Π factors[k][subscripts[k]]``.
+
+    In normal form it is either a *contraction* (no unit tensor, no broadcast label, the output
+    in canonical order) or a *view* (at most one factor besides unit tensors, nothing summed):
+    see `tcalc.expr.build`.
+    """
+
+    factors: tuple[Node, ...]
+    subscripts: tuple[Labels, ...]
+    output: Labels
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        layout = f"{self.subscripts}->{self.output}[{_text(self.shape)}]"
+        self._settle(self.shape, layout, *(factor.digest for factor in self.factors))
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return self.factors
+
+    @property
+    def is_view(self) -> bool:
+        """Whether nothing is multiplied or summed: a permutation, broadcast or diagonal."""
+        real = sum(not isinstance(factor, Delta) for factor in self.factors)
+        return real <= 1 and all(
+            label in self.output for labels in self.subscripts for label in labels
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Einsum, (self.factors, self.subscripts, self.output, self.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Add(_Base, metaclass=_Interned):
+    """A sum of like-shaped terms with rational coefficients; one term is a scaled tensor."""
+
+    terms: tuple[tuple[Fraction, Node], ...]
+
+    def __post_init__(self) -> None:
+        content: list[str | bytes] = []
+        for coefficient, node in self.terms:
+            content += [str(coefficient), node.digest]
+        self._settle(self.terms[0][1].dims, *content)
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return tuple(node for _, node in self.terms)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Add, (self.terms,))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Apply(_Base, metaclass=_Interned):
+    """A primitive applied to arguments; `output` picks one of several results."""
+
+    primitive: Primitive
+    args: tuple[Node, ...]
+    output: int
+
+    def __post_init__(self) -> None:
+        dims = self.primitive.shapes(*(argument.dims for argument in self.args))[self.output]
+        digests = (argument.digest for argument in self.args)
+        self._settle(dims, self.primitive.key, str(self.output), *digests)
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return self.args
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Apply, (self.primitive, self.args, self.output))
+
+
+Node: TypeAlias = Var | Const | Delta | Einsum | Add | Apply
+
+
+def _text(shape: Shape) -> str:
+    return ",".join(map(str, shape))

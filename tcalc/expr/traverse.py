@@ -1,0 +1,104 @@
+"""The walkers of the DAG: iterative, memoised, and the only ones.
+
+Graphs are deeper than Python's stack (an unrolled filter is a chain of 50,000 nodes), so nothing
+here recurses, and nothing elsewhere walks operands by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+
+
+def postorder(roots: Iterable[Node]) -> list[Node]:
+    """All nodes that the roots need, each once, operands before users.
+
+    The order depends on the roots and the canonical order of operands only.
+    """
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for root in roots:
+        if root in seen:
+            continue
+        seen.add(root)
+        stack = [(root, iter(root.operands))]
+        while stack:
+            node, pending = stack[-1]
+            for operand in pending:
+                if operand not in seen:
+                    seen.add(operand)
+                    stack.append((operand, iter(operand.operands)))
+                    break
+            else:
+                stack.pop()
+                order.append(node)
+    return order
+
+
+def users(roots: Sequence[Node]) -> dict[Node, list[Node]]:
+    """For each node below the roots the nodes that use it, once per occurrence, in post-order."""
+    found: dict[Node, list[Node]] = {}
+    for node in postorder(roots):
+        found.setdefault(node, [])
+        for operand in node.operands:
+            found[operand].append(node)
+    return found
+
+
+def dependents(roots: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+    """The nodes below the roots whose value depends on one of the sources."""
+    live = set(sources)
+    for node in postorder(roots):
+        if any(operand in live for operand in node.operands):
+            live.add(node)
+    return live
+
+
+def variables(roots: Iterable[Node]) -> list[Var]:
+    """The inputs that the roots depend on, in order of first appearance."""
+    return [node for node in postorder(roots) if isinstance(node, Var)]
+
+
+def with_operands(node: Node, operands: Sequence[Node]) -> Node:
+    """The node with other operands, in normal form; the node itself when they are the same."""
+    if all(a is b for a, b in zip(node.operands, operands, strict=True)):
+        return node
+    match node:
+        case Var() | Const() | Delta():
+            return node
+        case Einsum(factors=_, subscripts=subscripts, output=output):
+            dims = dict(zip(output, node.dims, strict=True))
+            return build.einsum(operands, subscripts, output, dims)
+        case Add(terms=terms):
+            return build.add((c, new) for (c, _), new in zip(terms, operands, strict=True))
+        case Apply(primitive=primitive, output=output):
+            return build.apply(primitive, *operands, output=output)
+
+
+def rebuild(
+    roots: Sequence[Node],
+    change: Callable[[Node], Node] = lambda node: node,
+    replacements: Mapping[Node, Node] | None = None,
+) -> list[Node]:
+    """The roots with `change` applied to every node, bottom-up.
+
+    `change` sees each node after its operands were replaced.  `replacements` are given results:
+    the nodes below them are not visited on their account.  Untouched nodes come back as they are.
+    """
+    done: dict[Node, Node] = dict(replacements or {})
+    for root in roots:
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in done:
+                stack.pop()
+                continue
+            missing = [operand for operand in node.operands if operand not in done]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            stack.pop()
+            done[node] = change(with_operands(node, [done[operand] for operand in node.operands]))
+    return [done[root] for root in roots]

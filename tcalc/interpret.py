@@ -1,0 +1,97 @@
+"""The reference evaluator: plain NumPy, slow and obvious, the oracle of the tests.
+
+Every node is computed by the definition of its kind and nothing is optimised: unit tensors are
+formed, inverses are inverses.  Compiled code must agree with it.
+
+>>> import numpy as np
+>>> from tcalc.expr import build, shape
+>>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))
+>>> y = build.einsum([X, w], "ij,j->i")
+>>> evaluate([y], {"X": np.eye(2), "w": np.array([3.0, 4.0])})[0]
+array([3., 4.])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, assert_never
+
+import numpy as np
+
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.traverse import postorder, variables
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+def evaluate(
+    roots: Sequence[Node], values: Mapping[str, Any], sizes: Mapping[str, int] | None = None
+) -> list[Array]:
+    """The values of the roots for given inputs.
+
+    `values` maps the names of variables to arrays; `sizes` gives dimensions that no variable has.
+    Raises `ValueError` for arrays that do not fit, and what the primitives raise where they have
+    no value.
+    """
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    known = {**(sizes or {}), **measure(variables(roots), arrays)}
+    results: dict[Node, Any] = {}
+    outputs: dict[tuple[Any, ...], Any] = {}
+    for node in postorder(roots):
+        match node:
+            case Var(name=name):
+                results[node] = arrays[name]
+            case Const(value=value):
+                results[node] = np.full(numbers(node.dims, known), float(value))
+            case Delta():
+                results[node] = np.eye(node.dims[0].evaluate(known))
+            case Add(terms=terms):
+                results[node] = sum(float(c) * results[term] for c, term in terms)
+            case Einsum():
+                results[node] = _contract(node, [results[f] for f in node.factors], known)
+            case Apply(primitive=primitive, args=args, output=output):
+                key = (primitive, args)
+                if key not in outputs:
+                    if args:
+                        outputs[key] = primitive.evaluate(*(results[x] for x in args))
+                    else:
+                        outputs[key] = primitive.constant(node.dims, known)
+                value = outputs[key]
+                results[node] = value[output] if primitive.outputs > 1 else value
+            case _:
+                assert_never(node)
+    return [np.asarray(results[root]) for root in roots]
+
+
+def numbers(dims: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """A shape in numbers."""
+    return tuple(dim.evaluate(sizes) for dim in dims)
+
+
+def measure(inputs: Sequence[Var], arrays: Mapping[str, Array]) -> dict[str, int]:
+    """The sizes of named dimensions, read off the arrays; every array must agree with them."""
+    sizes: dict[str, int] = {}
+    for node in inputs:
+        array = arrays[node.name]
+        if array.ndim != node.order:
+            raise ValueError(f"{node.name} has {array.ndim} axes, not {node.order}")
+        for dim, number in zip(node.dims, array.shape, strict=True):
+            if dim.is_name:
+                sizes.setdefault(str(dim), number)
+    for node in inputs:
+        if numbers(node.dims, sizes) != arrays[node.name].shape:
+            raise ValueError(f"{node.name} has shape {arrays[node.name].shape}, not {node.dims}")
+    return sizes
+
+
+def _contract(node: Einsum, arrays: Sequence[Array], sizes: Mapping[str, int]) -> Array:
+    """The sum of products, label by label; output labels that no factor has get a ones vector."""
+    operands: list[Any] = []
+    for array, labels in zip(arrays, node.subscripts, strict=True):
+        operands += [array, list(labels)]
+    carried = {label for labels in node.subscripts for label in labels}
+    for label, dim in zip(node.output, node.dims, strict=True):
+        if label not in carried:
+            operands += [np.ones(dim.evaluate(sizes)), [label]]
+    return np.asarray(np.einsum(*operands, list(node.output), optimize=len(operands) > 4))

@@ -1,0 +1,10 @@
+"""Differentiation: local Jacobians, orders of elimination, derivatives and products with them.
+
+`derivative(F, [X, Y])` has the axes of ``F``, then those of ``X``, then those of ``Y``.
+"""
+
+from tcalc.calculus.derivative import MODES, derivative, derivatives, unit
+from tcalc.calculus.prepare import prepare
+from tcalc.calculus.products import hvp, jvp, vjp
+
+__all__ = ["MODES", "derivative", "derivatives", "hvp", "jvp", "prepare", "unit", "vjp"]

@@ -4,12 +4,12 @@ Always true and cheap, kept for every node:
 
 - A product is a *contraction* or a *view*.  A contraction has real factors only, in canonical
   order, labels numbered by first appearance, and its output labels ascending: it is interned
-  modulo the order of its axes.  A view permutes, broadcasts, or puts a tensor on a diagonal; it
-  multiplies and sums nothing.  A product of anything with a view opens the view.
+  modulo the order of its axes.  A view permutes, broadcasts, takes a diagonal or makes one;
+  it multiplies and sums nothing.  A product of anything with a view opens the view.
 - A unit tensor with a summed label is gone by renaming; one with both labels in the output is
   part of a view, linked to the first output axis of its class.
-- Zeros annihilate; numbers stand as rational coefficients in an `Add`; a ones tensor is dropped
-  unless it carries the dimension of a summed label that no other factor has.
+- Zeros annihilate; numbers stand as rational coefficients in an `Add`; a ones tensor is dropped,
+  and a summed label that no other factor has leaves the size of its dimension as a factor.
 - A sum has each term once, zero coefficients gone, in the order of digests.
 
 Constructors never flatten a contraction into another, since how often a node is used is not
@@ -233,7 +233,7 @@ class _Product:
         return dim
 
     def _carry_sizes(self, out: set[int]) -> None:
-        """A summed label that no factor has left counts its size: a ones factor, or a number."""
+        """A summed label that no factor has left counts its dimension: the node `size` makes."""
         carried = {label for row in self.rows for label in row}
         for label in range(len(self.parent)):
             dim = self.dim[label]
@@ -242,8 +242,8 @@ class _Product:
             if dim.value is not None:
                 self.coefficient *= dim.value
             else:
-                self.factors.append(ones((dim,)))
-                self.rows.append((label,))
+                self.factors.append(Einsum((ones((dim,)),), ((0,),), (), ()))
+                self.rows.append(())
 
     def _contract(self, out: list[int]) -> tuple[Node | None, Labels]:
         """The contraction of the real factors, with the labels of its axes."""
@@ -251,7 +251,7 @@ class _Product:
             return None, ()
         if len(self.factors) == 1:
             row = self.rows[0]
-            if len(set(row)) == len(row) and set(row) <= set(out):
+            if set(row) <= set(out):
                 return self.factors[0], row
         rank: dict[int, int] = {}
         present = {label for row in self.rows for label in row}
@@ -276,11 +276,14 @@ def _view(core: Node | None, row: Labels, out: list[int], dims: Shape) -> Node:
             row = (*lead, j, i)
     if core is not None and tuple(out) == row:
         return core
-    number = {label: k for k, label in enumerate(row)}
+    number: dict[int, int] = {}
+    for label in row:
+        number.setdefault(label, len(number))
+    inside = tuple(number[label] for label in row)
     output: list[int] = []
     links: list[tuple[int, int, Dim]] = []
     seen: set[int] = set()
-    count = len(row)
+    count = len(number)
     for label, dim in zip(out, dims, strict=True):
         if label not in seen:
             seen.add(label)
@@ -293,7 +296,7 @@ def _view(core: Node | None, row: Labels, out: list[int], dims: Shape) -> Node:
             output.append(count)
             count += 1
     factors: list[Node] = [] if core is None else [core]
-    subscripts: list[Labels] = [] if core is None else [tuple(range(len(row)))]
+    subscripts: list[Labels] = [] if core is None else [inside]
     for first, second, dim in sorted(links, key=lambda link: link[:2]):
         factors.append(delta(dim))
         subscripts.append((first, second))

@@ -8,6 +8,7 @@ kept on the node.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact
@@ -115,8 +116,12 @@ def _of_constant(node: Const, fact: Fact) -> bool | None:
 def _of_sum(node: Add, fact: Fact) -> bool | None:
     terms = node.terms
     match fact:
-        case Fact.CONSTANT | Fact.SYMMETRIC | Fact.DIAGONAL | Fact.LOWER | Fact.UPPER:
+        case Fact.CONSTANT | Fact.DIAGONAL | Fact.LOWER | Fact.UPPER:
             return _all(node.operands, lambda x: holds(x, fact))
+        case Fact.SYMMETRIC:
+            if _all(node.operands, lambda x: holds(x, fact)):
+                return True
+            return _symmetric_sum(node)
         case Fact.INTEGER:
             whole = all(c.denominator == 1 for c, _ in terms)
             return _all(node.operands, lambda x: holds(x, fact)) if whole else None
@@ -130,6 +135,25 @@ def _of_sum(node: Add, fact: Fact) -> bool | None:
             return True if inside and _cone(node, Fact.PSD) else None
         case Fact.ORTHOGONAL:
             return None
+
+
+def _symmetric_sum(node: Add) -> bool | None:
+    """Whether every term that is not symmetric stands beside its transpose, as in ``G + G'``."""
+    if node.order < 2 or node.dims[-1] != node.dims[-2]:
+        return None
+    turned: dict[tuple[Node, tuple[int, ...]], Fraction] = {}
+    terms: dict[tuple[Node, tuple[int, ...]], Fraction] = {}
+    for coefficient, term in node.terms:
+        if holds(term, Fact.SYMMETRIC) is True:
+            continue
+        core, axes = term, tuple(range(term.order))
+        if isinstance(term, Einsum) and term.is_view:
+            if len(term.factors) != 1 or term.subscripts[0] != axes:
+                return None
+            core, axes = term.factors[0], term.output
+        terms[core, axes] = coefficient
+        turned[core, (*axes[:-2], axes[-1], axes[-2])] = coefficient
+    return True if terms == turned else None
 
 
 def _cone(node: Add, fact: Fact) -> bool | None:

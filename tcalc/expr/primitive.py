@@ -101,6 +101,8 @@ class Primitive(ABC):
 
     name: str
     outputs: int = 1
+    #: Whether `evaluate` accepts complex arrays and is complex-analytic: the complex step holds.
+    analytic: bool = False
     aliases: tuple[str, ...] = ()
 
     @property

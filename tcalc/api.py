@@ -1,0 +1,281 @@
+"""The public functions: the only composer of passes.
+
+Everything a user does in Python goes through here: parse, differentiate, print, compile, check.
+Rooms that need NumPy are imported where they are first used, so that printing a derivative stays
+quick from a cold start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, overload
+
+from tcalc import calculus, language
+from tcalc.errors import ArgumentError, DimensionError, UnknownNameError
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Node, Var
+from tcalc.expression import Context, Expression
+
+if TYPE_CHECKING:
+    from tcalc.checking import CheckReport
+    from tcalc.runtime import CompiledFunction
+
+
+def parse(text: str, declarations: str = "", **parameters: float) -> Expression:
+    """The value of a program in the tcalc language.
+
+    `declarations` may declare the variables (``"X[m,n], K[n,n] spd, w[n]"``); names without a
+    declaration are guessed as MatrixCalculus does, and the guesses are in `Expression.guesses`.
+    `parameters` are numbers for names in loop bounds (``T=200``).  Raises `TcalcError`, pointing
+    into the text, for anything that is not a program.
+
+    >>> f = parse("norm2(X*w - y)^2 / 2", "X[m,n], w[n], y[m]")
+    >>> f.shape, list(f.variables)
+    ((), ['X', 'w', 'y'])
+    """
+    program = language.parse(text, declarations, **parameters)
+    return Expression(
+        program.value, Context(program.variables, program.guesses), program.orientation == "row"
+    )
+
+
+def symbols(declarations: str) -> Expression | tuple[Expression, ...]:
+    """The declared inputs as expressions, one or a tuple, for building formulas in Python.
+
+    >>> X, w = symbols("X[m,n], w[n]")
+    >>> print(X @ w)
+    X*w
+    """
+    declared = language.parse_declarations(declarations)
+    made = tuple(
+        Expression(variable, Context({name: variable})) for name, variable in declared.items()
+    )
+    return made[0] if len(made) == 1 else made
+
+
+@overload
+def gradient(f: Expression, wrt: str, mode: str = ...) -> Expression: ...
+@overload
+def gradient(f: Expression, wrt: Sequence[str], mode: str = ...) -> dict[str, Expression]: ...
+def gradient(
+    f: Expression, wrt: str | Sequence[str], mode: str = "reverse"
+) -> Expression | dict[str, Expression]:
+    """The gradient of a scalar, of the shape of the variable.
+
+    `wrt` is a name, or a list of names: then the result is a dictionary by name.  `mode` is
+    ``"reverse"`` or ``"forward"``: the same tensor by different routes.
+
+    >>> print(gradient(parse("x'*A*x", "A[n,n] symmetric, x[n]"), "x"))
+    2*A*x
+    """
+    _require_scalar(f, "gradient")
+    return jacobian(f, wrt, mode)
+
+
+@overload
+def jacobian(F: Expression, wrt: str, mode: str = ...) -> Expression: ...
+@overload
+def jacobian(F: Expression, wrt: Sequence[str], mode: str = ...) -> dict[str, Expression]: ...
+def jacobian(
+    F: Expression, wrt: str | Sequence[str], mode: str = "reverse"
+) -> Expression | dict[str, Expression]:
+    """The derivative of a tensor of any order: the axes of `F`, then those of the variable.
+
+    >>> jacobian(parse("X*w", "X[m,n], w[n]"), "X").shape
+    ('m', 'm', 'n')
+    """
+    names = [wrt] if isinstance(wrt, str) else list(wrt)
+    found = calculus.derivatives(F.node, [_input(F, name) for name in names], mode)
+    if isinstance(wrt, str):
+        return F.with_node(found[0])
+    return {name: F.with_node(node) for name, node in zip(names, found, strict=True)}
+
+
+@overload
+def hessian(
+    f: Expression, wrt: str, wrt2: str | None = ..., mode: str = ...
+) -> Expression: ...
+@overload
+def hessian(
+    f: Expression, wrt: Sequence[str], wrt2: str | None = ..., mode: str = ...
+) -> dict[str, Expression]: ...
+def hessian(
+    f: Expression, wrt: str | Sequence[str], wrt2: str | None = None, mode: str = "reverse"
+) -> Expression | dict[str, Expression]:
+    """The Hessian of a scalar: the axes of the variable twice.
+
+    With `wrt2` the mixed second derivative, first by `wrt`, then by `wrt2`.
+
+    >>> print(hessian(parse("x'*A*x"), "x"))
+    A + A'
+    """
+    _require_scalar(f, "hessian")
+    if not isinstance(wrt, str):
+        return {name: hessian(f, name, wrt2, mode) for name in wrt}
+    return derivative(f, wrt, wrt2 or wrt, mode=mode)
+
+
+def derivative(F: Expression, *wrt: str, mode: str = "reverse") -> Expression:
+    """The derivative by each of the variables in turn: the axes of `F`, then those of each.
+
+    >>> print(derivative(parse("x^5", "x[]"), "x", "x", "x"))
+    60*x^2
+    """
+    if not wrt:
+        raise ArgumentError("derivative needs at least one variable", hint="derivative(f, 'x')")
+    return F.with_node(calculus.derivative(F.node, [_input(F, name) for name in wrt], mode))
+
+
+def jvp(F: Expression, wrt: str, direction: str) -> Expression:
+    """The Jacobian times a direction, an input of the given name and the variable's shape.
+
+    >>> print(jvp(parse("A*sin(x)"), "x", "v"))
+    A*(v.*cos(x))
+    """
+    variable = _input(F, wrt)
+    move = _new_input(F, direction, variable.dims)
+    return F.with_node(calculus.jvp(F.node, {variable: move}), [move])
+
+
+def vjp(F: Expression, wrt: str, cotangent: str) -> Expression:
+    """A cotangent, an input of the given name and the shape of `F`, times the Jacobian.
+
+    >>> print(vjp(parse("A*x"), "x", "u"))
+    A'*u
+    """
+    variable = _input(F, wrt)
+    weight = _new_input(F, cotangent, F.node.dims)
+    return F.with_node(calculus.vjp(F.node, variable, weight), [weight])
+
+
+def hvp(f: Expression, wrt: str, direction: str) -> Expression:
+    """The Hessian of a scalar times a direction, without forming the Hessian.
+
+    >>> print(hvp(parse("sum(exp(x))"), "x", "v"))
+    v.*exp(x)
+    """
+    _require_scalar(f, "hvp")
+    variable = _input(f, wrt)
+    move = _new_input(f, direction, variable.dims)
+    return f.with_node(calculus.hvp(f.node, variable, move), [move])
+
+
+def compile(
+    expressions: Expression | Sequence[Expression],
+    backend: str = "numpy",
+    *,
+    contiguous: bool = False,
+    check_finite: bool = False,
+    memory_limit: float | None = None,
+) -> CompiledFunction:
+    """A function of arrays: one result for one expression, a tuple for a list.
+
+    The results share all common work.  Arguments are given by keyword, as arrays of any float
+    type; results have their type.  See `tcalc.runtime.CompiledFunction` for what it offers:
+    `source`, `source_for`, `signature`, `bind`.
+
+    >>> f = parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
+    >>> fun = compile([f, gradient(f, "w")])
+    >>> value, grad = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
+    >>> round(float(value), 4), grad.tolist()
+    (0.6931, [-0.5, -1.0])
+    """
+    from tcalc import runtime
+
+    single = isinstance(expressions, Expression)
+    several: Sequence[Expression] = [expressions] if isinstance(expressions, Expression) else list(
+        expressions
+    )
+    if not several:
+        raise ArgumentError("there is nothing to compile", hint="give one expression or several")
+    context = several[0].context
+    for expression in several[1:]:
+        context = context.merged(expression.context)
+    nodes = calculus.prepare([expression.node for expression in several])
+    options: dict[str, Any] = {} if memory_limit is None else {"memory_limit": memory_limit}
+    return runtime.compile(
+        nodes[0] if single else nodes,
+        backend=backend,
+        variables=tuple(context.variables.values()),
+        contiguous=contiguous,
+        check_finite=check_finite,
+        **options,
+    )
+
+
+def evaluate(expressions: Expression | Sequence[Expression], **arrays: Any) -> Any:
+    """The values on data by the reference interpreter: slow, obvious, the yardstick of the tests.
+
+    >>> evaluate(parse("x'*x"), x=[3.0, 4.0])
+    array(25.)
+    """
+    from tcalc import interpret
+
+    if isinstance(expressions, Expression):
+        return interpret.evaluate([expressions.node], arrays)[0]
+    return tuple(interpret.evaluate([expression.node for expression in expressions], arrays))
+
+
+def check(
+    F: Expression,
+    wrt: str,
+    order: int = 1,
+    *,
+    mode: str = "reverse",
+    data: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    seed: int = 0,
+) -> CheckReport:
+    """Verify the derivative of the given order numerically, on given or on random data.
+
+    The derivative of order k is compared with directional differences of that of order k - 1: by
+    the complex step where every function on the way allows it, else by five-point differences.
+
+    >>> bool(check(parse("sum(exp(A*x))"), "x", order=2))
+    True
+    """
+    from tcalc.checking import check_derivative
+
+    if order < 1:
+        raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")
+    variable = _input(F, wrt)
+    below = calculus.derivative(F.node, [variable] * (order - 1), mode)
+    full = calculus.derivative(below, [variable], mode)
+    return check_derivative(
+        below, full, variable, order=order, data=data, sizes=sizes, seed=seed
+    )
+
+
+def _input(F: Expression, name: str) -> Var:
+    known = F.variables
+    if name not in known:
+        close = get_close_matches(name, known, n=1)
+        raise UnknownNameError(
+            f"{name!r} is not a variable of the expression",
+            hint=f"did you mean {close[0]!r}?" if close else "its variables: " + ", ".join(known),
+        )
+    return known[name]
+
+
+def _new_input(F: Expression, name: str, dims: Shape) -> Var:
+    variable = F.variables.get(name)
+    if variable is None:
+        if not name.isidentifier():
+            raise ArgumentError(f"{name!r} is not a name for an input")
+        return build.var(name, dims)
+    if variable.dims != dims:
+        raise DimensionError(
+            f"{name} is a variable of another shape already", hint="choose another name"
+        )
+    return variable
+
+
+def _require_scalar(f: Expression, what: str) -> None:
+    if f.node.order:
+        raise DimensionError(
+            f"the {what} is that of a scalar, and this expression has the axes "
+            f"[{', '.join(f.shape)}]",
+            hint="sum it up, or ask for the jacobian",
+        )

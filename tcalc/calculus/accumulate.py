@@ -1,0 +1,105 @@
+"""Orders of elimination: how the local Jacobians are multiplied into a derivative.
+
+The derivative of ``F`` by ``x`` is the sum over all paths from ``x`` to ``F`` of the products of
+local Jacobians.  The linearised graph is the block-triangular system ``dx = L dx + D dp``; its
+solution by forward substitution is the pushforward, by back substitution the pullback (Akyürek,
+Edelman, Wang, *Backpropagation through Back Substitution with a Backslash*).  Both give the same
+tensor by different routes.
+
+A tangent of ``u`` has the axes of ``u`` and then those of the direction; a cotangent of ``u`` has
+the axes of the output and then those of ``u``.  Unit tensors in either are views, so that products
+open them and the constructors eliminate them.  All walks are iterative post-orders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from tcalc.expr import build
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.nodes import Node
+from tcalc.expr.primitive import LinearMap
+from tcalc.expr.traverse import dependents, postorder
+
+from tcalc.calculus.linearize import edges
+
+Term = tuple[build.Number, Node]
+
+
+def pushforward(root: Node, tangents: Mapping[Node, Node], direction: Shape) -> Node:
+    """The tangent of `root`, given those of the inputs; `direction` is the shape they share.
+
+    The result has the axes of `root`, then those of the direction.
+    """
+    live = dependents([root], tangents)
+    if root not in live:
+        return build.zeros(root.dims + direction)
+    found: dict[Node, Node] = dict(tangents)
+    for node in postorder([root]):
+        if node in live and node not in found:
+            terms: list[Term] = []
+            for operand, jacobian in edges(node, live):
+                terms += _push(jacobian, node, found[operand])
+            found[node] = build.add(terms) if terms else build.zeros(node.dims + direction)
+    return found[root]
+
+
+def pullback(
+    root: Node, targets: Sequence[Node], cotangent: Node, output: Shape
+) -> list[Node]:
+    """The cotangents of the targets, given that of `root`; `output` is the shape it starts with.
+
+    Each result has the axes `output`, then those of the target.  One sweep serves all targets.
+    """
+    live = dependents([root], targets)
+    pending: dict[Node, list[Term]] = {root: [(1, cotangent)]}
+    wanted = set(targets)
+    found: dict[Node, Node] = {}
+    for node in reversed(postorder([root])):
+        terms = pending.pop(node, None)
+        if node not in live or not terms:
+            continue
+        bar = build.add(terms)
+        if node in wanted:
+            found[node] = bar
+        for operand, jacobian in edges(node, live):
+            pending.setdefault(operand, []).extend(_pull(jacobian, operand, bar))
+    return [found.get(target, build.zeros(output + target.dims)) for target in targets]
+
+
+def _push(jacobian: LinearMap, node: Node, tangent: Node) -> list[Term]:
+    """``dv[out, t] = Σ c · factors · du[into, t]``, one summand per term of the Jacobian."""
+    terms: list[Term] = []
+    for part in jacobian:
+        if not part.factors and part.out == part.into:
+            terms.append((part.coefficient, tangent))
+            continue
+        extra = tuple(("t", k) for k in range(tangent.order - len(part.into)))
+        dims: dict[Hashable, Dim] = dict(zip(part.out, node.dims, strict=True))
+        product = build.einsum(
+            [*part.factors, tangent],
+            [*part.subscripts, (*part.into, *extra)],
+            (*part.out, *extra),
+            dims,
+        )
+        terms.append((part.coefficient, product))
+    return terms
+
+
+def _pull(jacobian: LinearMap, operand: Node, cotangent: Node) -> list[Term]:
+    """``ū[s, into] = Σ c · factors · v̄[s, out]``, one summand per term of the Jacobian."""
+    terms: list[Term] = []
+    for part in jacobian:
+        if not part.factors and part.out == part.into:
+            terms.append((part.coefficient, cotangent))
+            continue
+        extra = tuple(("s", k) for k in range(cotangent.order - len(part.out)))
+        dims: dict[Hashable, Dim] = dict(zip(part.into, operand.dims, strict=True))
+        product = build.einsum(
+            [*part.factors, cotangent],
+            [*part.subscripts, (*extra, *part.out)],
+            (*extra, *part.into),
+            dims,
+        )
+        terms.append((part.coefficient, product))
+    return terms

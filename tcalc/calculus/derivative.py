@@ -1,0 +1,94 @@
+"""Derivatives of any order: ``F[s]`` by ``X[t1]``, ``Y[t2]``, … has the axes ``[s, t1, t2, …]``.
+
+Each order is one accumulation; a declared structure of the variable is applied to its axes after
+each: derivatives by a symmetric variable are symmetrised over its two axes, those by a diagonal
+or triangular one are projected onto its pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Literal, TypeAlias, get_args
+
+from tcalc.calculus.accumulate import pullback, pushforward
+from tcalc.calculus.prepare import prepare
+from tcalc.errors import UnsupportedError
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Node, Var
+from tcalc.expr.primitive import Fact
+from tcalc.primitives.selection import LowerMask
+
+Mode: TypeAlias = Literal["forward", "reverse"]
+MODES: tuple[str, ...] = get_args(Mode)
+
+
+def derivative(root: Node, variables: Sequence[Var], mode: str = "reverse") -> Node:
+    """The derivative of `root` by each of the variables in turn.
+
+    >>> from tcalc.expr import shape
+    >>> x = build.var("x", shape("n"))
+    >>> derivative(build.einsum([x, x], "i,i->"), [x, x]) is build.scale(2, build.delta(x.dims[0]))
+    True
+    """
+    for variable in variables:
+        (root,) = derivatives(root, [variable], mode)
+    return root
+
+
+def derivatives(root: Node, variables: Sequence[Var], mode: str = "reverse") -> list[Node]:
+    """The first derivatives of `root` by several variables, in reverse mode by one sweep."""
+    _check_mode(mode)
+    (root,) = prepare([root])
+    if mode == "forward":
+        found = [
+            pushforward(root, {variable: unit(variable.dims)}, variable.dims)
+            for variable in variables
+        ]
+    else:
+        found = pullback(root, variables, unit(root.dims), root.dims)
+    return [project(result, variable) for result, variable in zip(found, variables, strict=True)]
+
+
+def unit(dims: Shape) -> Node:
+    """The unit tensor of order 2k over k dimensions: the derivative of a tensor by itself."""
+    axes = tuple(range(len(dims)))
+    return build.einsum([], [], axes + axes, dict(enumerate(dims)))
+
+
+def project(result: Node, variable: Var) -> Node:
+    """Apply the declared structure of a variable to the last axes of a derivative by it.
+
+    symmetric: ``(G + G')/2``; diagonal, lower, upper: the entries of the pattern, zero elsewhere.
+    """
+    if variable.order < 2:
+        return result
+    axes = tuple(range(result.order))
+    *lead, i, j = axes
+    dim = variable.dims[-1]
+    if holds(variable, Fact.DIAGONAL):
+        return build.einsum([result, build.delta(dim)], [axes, (i, j)], axes)
+    if holds(variable, Fact.SYMMETRIC):
+        half = Fraction(1, 2)
+        return build.add([(half, result), (half, build.transpose(result, (*lead, j, i)))])
+    rows, columns = variable.dims[-2:]
+    if holds(variable, Fact.LOWER):
+        mask = build.apply(LowerMask(rows, columns, 0))
+        return build.einsum([result, mask], [axes, (i, j)], axes)
+    if holds(variable, Fact.UPPER):
+        mask = build.apply(LowerMask(columns, rows, 0))
+        return build.einsum([result, mask], [axes, (j, i)], axes)
+    return result
+
+
+def _check_mode(mode: str) -> None:
+    if mode == "cross-country":
+        raise UnsupportedError(
+            "the mode 'cross-country' is not built yet", hint="use 'reverse' or 'forward'"
+        )
+    if mode not in MODES:
+        raise UnsupportedError(
+            f"there is no mode {mode!r}", hint="the modes are " + ", ".join(map(repr, MODES))
+        )

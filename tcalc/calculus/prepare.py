@@ -1,0 +1,2 @@
+from tcalc.expr.nodes import Node
+def prepare(roots): return list(roots)

@@ -1,0 +1,64 @@
+"""Products with a derivative that never form it: by a direction, or by a cotangent.
+
+All are symbolic: the direction is an input like any other, so that the product is compiled and
+printed together with value and gradient (Pearlmutter, *Fast exact multiplication by the Hessian*,
+for the product with a Hessian as the directional derivative of the gradient).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tcalc.calculus.accumulate import pullback, pushforward
+from tcalc.calculus.derivative import derivative, project
+from tcalc.calculus.prepare import prepare
+from tcalc.errors import DimensionError
+from tcalc.expr.nodes import Node, Var
+
+
+def jvp(root: Node, directions: Mapping[Var, Node]) -> Node:
+    """``Σ J_x · d_x``: the directional derivative, of the shape of `root`.
+
+    Each direction has the shape of its variable, or further axes after it, the same for all: then
+    it is several directions at once and the result has those axes last.
+    """
+    (root,) = prepare([root])
+    extra = {direction.dims[variable.order :] for variable, direction in directions.items()}
+    for variable, direction in directions.items():
+        if direction.dims[: variable.order] != variable.dims or len(extra) != 1:
+            raise DimensionError(
+                f"the direction for {variable.name} has the wrong shape",
+                hint=f"it must start with the axes of {variable.name}",
+            )
+    tangents = {x: project_direction(d, x) for x, d in directions.items()}
+    return pushforward(root, tangents, next(iter(extra)))
+
+
+def vjp(root: Node, variable: Var, cotangent: Node) -> Node:
+    """``c' · J``: the cotangent pulled back, of the shape of the variable."""
+    (root,) = prepare([root])
+    lead = cotangent.order - root.order
+    if cotangent.dims[lead:] != root.dims:
+        raise DimensionError("the cotangent must have the shape of the function's value")
+    (found,) = pullback(root, [variable], cotangent, cotangent.dims[:lead])
+    return project(found, variable)
+
+
+def hvp(root: Node, variable: Var, direction: Node) -> Node:
+    """``H · d`` for a scalar function, as the directional derivative of its gradient."""
+    if root.order:
+        raise DimensionError("a Hessian-vector product needs a scalar function")
+    return jvp(derivative(root, [variable]), {variable: direction})
+
+
+def project_direction(direction: Node, variable: Var) -> Node:
+    """A direction as the variable can move: symmetric, diagonal or triangular as it is."""
+    if variable.order < 2:
+        return direction
+    from tcalc.expr import build
+
+    extra = direction.order - variable.order
+    axes = tuple(range(direction.order))
+    turned = build.transpose(direction, axes[variable.order :] + axes[: variable.order])
+    projected = project(turned, variable)
+    return build.transpose(projected, axes[extra:] + axes[:extra])

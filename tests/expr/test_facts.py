@@ -1,0 +1,105 @@
+"""Facts that are claimed are true of numbers, and nothing is claimed that is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tcalc.checking import sample
+from tcalc.expr import Fact, build, shape
+from tcalc.expr.facts import holds
+from tcalc.expr.traverse import variables
+from tcalc.interpret import evaluate
+
+M, N = shape("m", "n")
+X = build.var("X", (M, N))
+S = build.var("S", (N, N), ["symmetric"])
+P = build.var("P", (N, N), ["psd"])
+K = build.var("K", (N, N), ["spd"])
+L = build.var("L", (N, N), ["lower"])
+U = build.var("U", (N, N), ["upper"])
+D = build.var("D", (N, N), ["diagonal"])
+Q = build.var("Q", (N, N), ["orthogonal"])
+p = build.var("p", (M,), ["nonnegative"])
+q = build.var("q", (N,), ["positive"])
+v = build.var("v", (N,))
+
+NODES = {
+    "gram": build.einsum([X, X], "ki,kj->ij"),
+    "weighted gram": build.einsum([X, p, X], "ki,k,kj->ij"),
+    "unsigned weights": build.einsum([X, build.einsum([X], "ij->i"), X], "ki,k,kj->ij"),
+    "sandwich": build.einsum([X, P, X], "ij,jk,lk->il"),
+    "outer": build.outer(v, v),
+    "sum": build.sum_of(K, P, S),
+    "spd sum": build.sum_of(K, P),
+    "difference": build.subtract(K, P),
+    "transposed lower": build.transpose(L),
+    "diagonal of positive": build.einsum([q], "i->ii"),
+    "diagonal of anything": build.einsum([v], "i->ii"),
+    "symmetrised": build.sum_of(
+        build.einsum([S, L], "ij,jk->ik"), build.einsum([S, L], "ij,jk->ki")
+    ),
+    "lower product": build.einsum([L, L], "ij,jk->ik"),
+    "unit": build.delta(N),
+    "positive numbers": build.const(3, (N, N)),
+    **{str(node.name): node for node in (S, P, K, L, U, D, Q)},
+}
+
+TRUE = {
+    Fact.SYMMETRIC: lambda a: np.allclose(a, a.T),
+    Fact.PSD: lambda a: np.allclose(a, a.T) and np.linalg.eigvalsh(a).min() > -1e-10,
+    Fact.SPD: lambda a: np.allclose(a, a.T) and np.linalg.eigvalsh(a).min() > 0,
+    Fact.DIAGONAL: lambda a: np.allclose(a, np.diag(np.diag(a))),
+    Fact.LOWER: lambda a: np.allclose(a, np.tril(a)),
+    Fact.UPPER: lambda a: np.allclose(a, np.triu(a)),
+    Fact.ORTHOGONAL: lambda a: np.allclose(a @ a.T, np.eye(len(a))),
+    Fact.NONNEGATIVE: lambda a: (a >= 0).all(),
+    Fact.POSITIVE: lambda a: (a > 0).all(),
+    Fact.INTEGER: lambda a: np.allclose(a, np.round(a)),
+}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_claimed_facts_are_true(name):
+    node = NODES[name]
+    sizes = {"m": 5, "n": 4}
+    for seed in range(3):
+        values = sample(variables([node]), sizes, np.random.default_rng(seed))
+        (value,) = evaluate([node], values, sizes)
+        for fact, test in TRUE.items():
+            if holds(node, fact):
+                assert test(value), (name, fact)
+            elif holds(node, fact) is False:
+                assert not test(value), (name, fact)
+
+
+@pytest.mark.parametrize(
+    ("name", "fact"),
+    [
+        ("gram", Fact.PSD),
+        ("weighted gram", Fact.PSD),
+        ("unsigned weights", Fact.SYMMETRIC),
+        ("sandwich", Fact.PSD),
+        ("outer", Fact.PSD),
+        ("spd sum", Fact.SPD),
+        ("transposed lower", Fact.UPPER),
+        ("diagonal of positive", Fact.SPD),
+        ("symmetrised", Fact.SYMMETRIC),
+        ("D", Fact.LOWER),
+    ],
+)
+def test_facts_that_must_be_found(name, fact):
+    assert holds(NODES[name], fact) is True
+
+
+def test_unknown_is_neither_yes_nor_no():
+    assert holds(NODES["difference"], Fact.PSD) is None
+    assert holds(X, Fact.NONNEGATIVE) is None
+    assert holds(NODES["unsigned weights"], Fact.PSD) is None
+
+
+def test_facts_of_deep_chains():
+    node = q
+    for _ in range(20_000):
+        node = build.sum_of(node, build.hadamard(node, q))
+    assert holds(node, Fact.POSITIVE) is True

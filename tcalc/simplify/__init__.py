@@ -1,0 +1,8 @@
+"""Rewriting: rules as named clauses on one small engine, and the opening of nested products.
+
+Every rewrite is exact: it holds for all real inputs in the domain of what it replaces.
+"""
+
+from tcalc.simplify.flatten import flatten
+
+__all__ = ["flatten"]

@@ -1,0 +1,159 @@
+"""Products in products opened, and sums in sums: the first pass of printing and of lowering.
+
+    Σ a[i,j] (Σ b[j,k] c[k]) -> Σ a[i,j] b[j,k] c[k]
+    a + 2 (b + c)            -> a + 2 b + 2 c
+
+With ``inline="single"`` only what is used once is opened, so that no work is done twice: this is
+for generated code.  With ``inline="all"`` shared products are opened too, so that like terms meet:
+this is for reading.  A budget bounds every product and every shared sum; nothing can explode, and
+both passes are linear in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Literal, TypeAlias, TypeGuard
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.traverse import postorder, with_operands
+
+Inline: TypeAlias = Literal["single", "all"]
+
+FACTORS = 24
+"""The most factors of a product that arises by opening others."""
+
+TERMS = 48
+"""The most terms of a sum that arises by opening shared sums."""
+
+
+def flatten(
+    roots: Sequence[Node], *, inline: Inline, factors: int = FACTORS, terms: int = TERMS
+) -> list[Node]:
+    """The roots with nested products and sums opened; values and shapes stay.
+
+    >>> from tcalc.expr import shape
+    >>> A, x = build.var("A", shape("n", "n")), build.var("x", shape("n"))
+    >>> y = build.einsum([A, x], "ij,j->i")
+    >>> (z,) = flatten([build.einsum([A, y], "ij,j->i")], inline="single")
+    >>> len(z.operands)
+    3
+    """
+    order = postorder(roots)
+    uses = _count_uses(order, roots)
+    above = _only_user(order, roots)
+    done: dict[Node, Node] = {}
+    for node in order:
+        if isinstance(node, Add) and isinstance(above.get(node), Add):
+            continue  # its only user takes its terms
+        match node:
+            case Add():
+                done[node] = _open_sum(node, done, terms if inline == "all" else 0)
+            case Einsum() if not node.is_view:
+                shared = inline == "all"
+                opened = [shared or uses[factor] == 1 for factor in node.factors]
+                done[node] = _open_product(node, done, opened, factors)
+            case _:
+                done[node] = with_operands(node, [done[operand] for operand in node.operands])
+    return [done[root] for root in roots]
+
+
+def is_contraction(node: Node) -> TypeGuard[Einsum]:
+    """Whether a node multiplies or sums, and so may be opened inside a product."""
+    return isinstance(node, Einsum) and not node.is_view
+
+
+def product_of(node: Node) -> tuple[Fraction, Node]:
+    """A node as a coefficient and the rest: ``2 x`` is ``(2, x)``."""
+    if isinstance(node, Add) and len(node.terms) == 1:
+        return node.terms[0]
+    return Fraction(1), node
+
+
+def _count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, int]:
+    uses = dict.fromkeys(order, 0)
+    for root in roots:
+        uses[root] += 1
+    for node in order:
+        for operand in node.operands:
+            uses[operand] += 1
+    return uses
+
+
+def _only_user(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, Node]:
+    """For each node that is used once and is no root, its user."""
+    only: dict[Node, Node | None] = dict.fromkeys(roots)
+    for node in order:
+        for operand in node.operands:
+            only[operand] = None if operand in only else node
+    return {node: user for node, user in only.items() if user is not None}
+
+
+def _open_sum(node: Add, done: dict[Node, Node], budget: int) -> Node:
+    """The sum over all terms of the sums below that nobody else uses, and of small shared ones."""
+    found: list[tuple[Fraction, Node]] = []
+    for coefficient, term in _terms_below(node, done):
+        outer, inner = product_of(done[term])
+        coefficient *= outer
+        if isinstance(inner, Add) and len(inner.terms) + len(found) <= budget:
+            found += [(coefficient * c, x) for c, x in inner.terms]
+        else:
+            found.append((coefficient, inner))
+    return build.add(found)
+
+
+def _terms_below(node: Add, done: dict[Node, Node]) -> Iterator[tuple[Fraction, Node]]:
+    """The terms of a sum, through the sums that were left to it."""
+    stack = [(Fraction(1), iter(node.terms))]
+    while stack:
+        outer, pending = stack[-1]
+        for coefficient, term in pending:
+            if isinstance(term, Add) and term not in done:
+                stack.append((outer * coefficient, iter(term.terms)))
+                break
+            yield outer * coefficient, term
+        else:
+            stack.pop()
+
+
+def _open_product(
+    node: Einsum, done: dict[Node, Node], opened: Sequence[bool], budget: int
+) -> Node:
+    """The product with its factors' own factors, as long as there are few enough."""
+    new = [done[factor] for factor in node.factors]
+    parts = [
+        _contraction_in(factor) if free else None for factor, free in zip(new, opened, strict=True)
+    ]
+    count = len(new)
+    factors: list[Node] = []
+    rows: list[Sequence[object]] = []
+    coefficient = Fraction(1)
+    for k, (factor, part, row) in enumerate(zip(new, parts, node.subscripts, strict=True)):
+        if part is None or count + len(part[1].factors) - 1 > budget:
+            factors.append(factor)
+            rows.append(row)
+            continue
+        count += len(part[1].factors) - 1
+        coefficient *= part[0]
+        named = dict(zip(part[2], row, strict=True))
+        for inner, labels in zip(part[1].factors, part[1].subscripts, strict=True):
+            factors.append(inner)
+            rows.append([named.get(label, (k, label)) for label in labels])
+    if len(factors) == len(new):
+        return with_operands(node, new)
+    dims = dict(zip(node.output, node.dims, strict=True))
+    return build.scale(coefficient, build.einsum(factors, rows, node.output, dims))
+
+
+def _contraction_in(node: Node) -> tuple[Fraction, Einsum, tuple[int, ...]] | None:
+    """A factor as coefficient, contraction, and the contraction's labels for the factor's axes."""
+    coefficient, inner = product_of(node)
+    if is_contraction(inner):
+        return coefficient, inner, inner.output
+    if isinstance(inner, Einsum) and len(inner.factors) == 1 and is_contraction(inner.factors[0]):
+        core = inner.factors[0]
+        named = dict(zip(inner.subscripts[0], core.output, strict=True))
+        if set(inner.output) == set(named):
+            return coefficient, core, tuple(named[label] for label in inner.output)
+    return None

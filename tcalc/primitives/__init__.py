@@ -1,0 +1,60 @@
+"""The primitives: one file per primitive or close family, and one line for it here.
+
+A file holds everything about its primitives: shape, facts, local Jacobian with its source,
+evaluation, notation, routine, and the entries in the language.  To add one, write the file and
+add its `FUNCTIONS` to the list below; the language, the printers, the code generator and the
+tests of laws find it there.
+"""
+
+from __future__ import annotations
+
+from tcalc.primitives import (
+    cholesky,
+    determinant,
+    exponential,
+    hyperbolic,
+    inverse,
+    matrices,
+    norms,
+    piecewise,
+    power,
+    reductions,
+    softmax,
+    special_functions,
+    trigonometric,
+)
+from tcalc.primitives.constants import CONSTANTS
+from tcalc.primitives.function import Form, Function, Kind, Pattern, Signature
+
+FUNCTIONS: tuple[Function, ...] = (
+    *exponential.FUNCTIONS,
+    *power.FUNCTIONS,
+    *piecewise.FUNCTIONS,
+    *trigonometric.FUNCTIONS,
+    *hyperbolic.FUNCTIONS,
+    *special_functions.FUNCTIONS,
+    *reductions.FUNCTIONS,
+    *norms.FUNCTIONS,
+    *softmax.FUNCTIONS,
+    *matrices.FUNCTIONS,
+    *inverse.FUNCTIONS,
+    *determinant.FUNCTIONS,
+    *cholesky.FUNCTIONS,
+)
+"""Every function of the language, each described once."""
+
+REGISTRY: dict[str, Function] = {
+    name: function for function in FUNCTIONS for name in (function.name, *function.aliases)
+}
+"""From a name in the language, aliases included, to the function."""
+
+__all__ = [
+    "CONSTANTS",
+    "FUNCTIONS",
+    "REGISTRY",
+    "Form",
+    "Function",
+    "Kind",
+    "Pattern",
+    "Signature",
+]

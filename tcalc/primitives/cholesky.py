@@ -1,0 +1,123 @@
+"""The Cholesky factor, ``L L' = (A + A')/2``, and triangular solves.
+
+``dL = L Φ(inv(L) dS inv(L)')``, where Φ keeps the lower triangle and halves the diagonal, and
+``dS = (dA + dA')/2`` (Murray, "Differentiation of the Cholesky decomposition", 2016, eq. 8).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.facts import holds as known
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.determinant import check_square
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.inverse import inv, left_divide
+from tcalc.primitives.matrices import tril
+from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.selection import lower
+
+HALF = Fraction(1, 2)
+
+
+class Cholesky(Coded):
+    """The lower triangular L with positive diagonal and ``L L' = (A + A')/2``."""
+
+    name = "chol"
+    analytic = True
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        check_square(self.name, arguments[0])
+        return (arguments[0],)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        factors = (node, half_lower(node.dims[-1]), inv(node), inv(node))
+        # dL[i,j] = L[i,a] Φ[a,j] Y[a,k] Y[j,l] (dA[k,l] + dA[l,k])/2,  Y = inv(L)
+        return linear_map(
+            node,
+            0,
+            "ij",
+            "kl",
+            (HALF, "ia,aj,ak,jl", factors),
+            (HALF, "ia,aj,al,jk", factors),
+        )
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return cholesky(*arrays, where="chol")
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(cholesky, named=True)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if fact is Fact.LOWER:
+            return True
+        return True if fact is Fact.DIAGONAL and holds(node.args[0], fact) else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="chol")
+
+
+def half_lower(n: Dim) -> Node:
+    """Φ: ones below the diagonal, one half on it."""
+    return build.add([(HALF, lower(n, n)), (HALF, lower(n, n, -1))])
+
+
+def cholesky(A: Array, *, where: str) -> Array:
+    """The lower Cholesky factor of (A + A')/2; a matrix that is not finite gives NaN."""
+    S = 0.5 * (A + A.swapaxes(-1, -2))
+    finite = np.isfinite(S).all(axis=(-2, -1))
+    L = np.full_like(S, np.nan)
+    message = f"{where}: the matrix is not positive definite"
+    if not np.iscomplexobj(S):
+        try:
+            L[finite] = np.linalg.cholesky(S[finite])
+        except np.linalg.LinAlgError:
+            raise np.linalg.LinAlgError(message) from None
+        return L
+    # For the complex step: the same factor by columns, without conjugation.
+    C = np.zeros_like(S[finite])
+    for j in range(S.shape[-1]):
+        column = S[finite][..., j:, j] - np.einsum(
+            "...k,...ik->...i", C[..., j, :j], C[..., j:, :j]
+        )
+        if (column[..., 0].real <= 0).any():
+            raise np.linalg.LinAlgError(message)
+        C[..., j:, j] = column / np.sqrt(column[..., :1])
+    L[finite] = C
+    return L
+
+
+def chol(a: Node) -> Node:
+    """The lower Cholesky factor of ``(A + A')/2``."""
+    return build.apply(Cholesky(), a)
+
+
+def trisolve(a: Node, b: Node) -> Node:
+    """``inv(tril(A)) B``."""
+    return left_divide(a if known(a, Fact.LOWER) is True else tril(a), b)
+
+
+FUNCTIONS = (
+    Function(
+        "chol",
+        (tensor_form("...nn->...nn", chol),),
+        "lower Cholesky factor of (A + A')/2",
+        "(A + A')/2 positive definite",
+        "dL = L Φ(inv(L) dS inv(L)'), S = (A + A')/2, Φ the lower triangle with halved diagonal",
+    ),
+    Function(
+        "trisolve",
+        (
+            tensor_form("...nn,...nk->...nk", trisolve),
+            tensor_form("...nn,...n->...n", trisolve),
+        ),
+        "trisolve(L, B) = inv(tril(L)) B",
+        "no zero on the diagonal of L",
+        "dX = inv(tril(L)) (dB - tril(dL) X)",
+    ),
+)

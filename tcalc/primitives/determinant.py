@@ -1,0 +1,186 @@
+"""Determinants: `det` with its derivatives of all orders, singular matrices included, and `logdet`.
+
+``∂det/∂A[i,j] = C[i,j]``, the cofactors (Magnus & Neudecker 8.3).  The k-th derivative of det is a
+tensor of order 2k that is polynomial in A; `Cofactors(k)` is that family, closed under
+differentiation, with det itself for k = 0 and the transposed adjugate for k = 1.  With a singular
+value decomposition ``A = U diag(s) V'``,
+
+    C_k[i1,j1,..,ik,jk] = det(U) det(V) Σ_π sgn(π) Σ_p E[p1..pk] Π_a U[i_a,p_a] V[j_π(a),p_a]
+
+where ``E[p1..pk]`` is the product of the singular values other than s[p1]..s[pk], and 0 where two
+of these agree; nothing is divided by.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.inverse import inv
+from tcalc.primitives.routines import Coded, Embedded, Routine, Template
+
+
+def check_square(name: str, a: Shape) -> None:
+    """Raise `ValueError` unless the last two axes are a square matrix."""
+    if len(a) < 2 or a[-1] != a[-2]:
+        raise ValueError(f"{name} needs a square matrix, not [{','.join(map(str, a))}]")
+
+
+class Cofactors(Coded):
+    """The derivative of `det` of order k, shape [..., n, n, …, n, n] with k pairs of axes."""
+
+    name = "cofactors"
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.analytic = k == 0
+
+    @property
+    def key(self) -> str:
+        return f"cofactors({self.k})" if self.k else "det"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        (a,) = arguments
+        check_square("det" if self.k == 0 else self.name, a)
+        return ((*a[:-2], *(a[-1:] * (2 * self.k))),)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        pairs = "".join(chr(ord("a") + axis) for axis in range(2 * self.k))
+        up = build.apply(Cofactors(self.k + 1), *node.args)
+        # dC_k[..] = C_{k+1}[..,i,j] dA[i,j]
+        return linear_map(node, 0, pairs, "yz", (1, pairs + "yz", (up,)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        (A,) = arrays
+        return np.linalg.det(A) if self.k == 0 else cofactors(A, self.k)
+
+    def routine(self, node: Apply) -> Routine:
+        if self.k == 0:
+            return Template("np.linalg.det({0})")
+        return Embedded(cofactors, (self.k,))
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        (a,) = node.args
+        if self.k == 0:
+            if fact in (Fact.POSITIVE, Fact.NONNEGATIVE) and holds(a, Fact.SPD):
+                return True
+            if fact is Fact.NONNEGATIVE and holds(a, Fact.PSD):
+                return True
+        if self.k == 1 and fact in (Fact.SYMMETRIC, Fact.SPD, Fact.PSD, Fact.DIAGONAL):
+            return True if holds(a, fact) else None
+        return None
+
+    def notation(self, node: Apply) -> Notation:
+        if self.k == 0:
+            return Notation(name="det", latex=r"\det")
+        return Notation(name="cofactors", parameters=(str(self.k),))
+
+
+def cofactors(A: Array, k: int) -> Array:
+    """The derivative of det of order k, from a singular value decomposition."""
+    finite = np.isfinite(A).all(axis=(-2, -1), keepdims=True)
+    U, s, Vh = np.linalg.svd(np.where(finite, A, 0))
+    n = A.shape[-1]
+    sign = np.linalg.det(U) * np.linalg.det(Vh)
+    E = np.zeros((*s.shape[:-1], *[n] * k), s.dtype)
+    for chosen in np.ndindex(*[n] * k):
+        if len(set(chosen)) == k:
+            E[(..., *chosen)] = np.delete(s, chosen, axis=-1).prod(-1)
+    i, j, p = "abcdefgh"[:k], "ijklmnop"[:k], "qrstuvwx"[:k]
+    inputs = ",".join(f"...{x}{z},...{z}{y}" for x, y, z in zip(i, j, p, strict=True))
+    pairs = "".join(x + y for x, y in zip(i, j, strict=True))
+    one = np.einsum(f"...{p},{inputs}->...{pairs}", E, *[U, Vh] * k, optimize="greedy")
+    lead = A.ndim - 2
+    total = np.zeros_like(one)
+    orders: list[list[int]] = [[]]
+    for a in range(k):
+        orders = [[*o[:b], a, *o[b:]] for o in orders for b in range(a + 1)]
+    for order in orders:
+        axes = [axis for a, b in enumerate(order) for axis in (lead + 2 * a, lead + 2 * b + 1)]
+        inversions = sum(order[a] > order[b] for b in range(k) for a in range(b))
+        total += (-1) ** inversions * one.transpose(*range(lead), *axes)
+    total *= sign.reshape(*sign.shape, *[1] * (2 * k))
+    return np.where(finite.reshape(*sign.shape, *[1] * (2 * k)), total, np.nan)
+
+
+class LogDet(Coded):
+    """``log(det(A))``; an error where det(A) <= 0."""
+
+    name = "logdet"
+    analytic = True
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        check_square(self.name, arguments[0])
+        return (arguments[0][:-2],)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        # d logdet(A) = tr(inv(A) dA)   (Magnus & Neudecker 8.3)
+        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return log_determinant(*arrays, where="logdet")
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(log_determinant, named=True)
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="logdet", latex=r"\log\det")
+
+
+def log_determinant(A: Array, *, where: str) -> Array:
+    """The logarithm of the determinants; an error where one is not positive."""
+    sign, value = np.linalg.slogdet(A)
+    if (np.real(sign) <= 0).any():
+        raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
+    # A complex sign carries the argument of the determinant.
+    return value + np.log(sign)
+
+
+def det(a: Node) -> Node:
+    """The determinant of square matrices."""
+    return build.apply(Cofactors(0), a)
+
+
+def cofactor_matrix(a: Node) -> Node:
+    """The matrix of cofactors, the gradient of `det`."""
+    return build.apply(Cofactors(1), a)
+
+
+def adj(a: Node) -> Node:
+    """The adjugate, ``det(A) inv(A)`` where that exists: the transposed cofactors."""
+    c = cofactor_matrix(a)
+    axes = tuple(range(c.order))
+    return build.transpose(c, (*axes[:-2], axes[-1], axes[-2]))
+
+
+def logdet(a: Node) -> Node:
+    """The logarithm of the determinant of square matrices."""
+    return build.apply(LogDet(), a)
+
+
+FUNCTIONS = (
+    Function(
+        "det",
+        (tensor_form("...nn->...", det),),
+        "determinant",
+        derivative="cofactors, exact at singular matrices too",
+    ),
+    Function(
+        "adj",
+        (tensor_form("...nn->...nn", adj),),
+        "adjugate, det(A) inv(A) where that exists",
+        derivative="second derivative of det, exact at singular matrices too",
+    ),
+    Function(
+        "logdet",
+        (tensor_form("...nn->...", logdet),),
+        "log(det(A)); an error where det(A) <= 0",
+        "det(A) > 0",
+        "inv(A)'",
+    ),
+)

@@ -1,0 +1,162 @@
+"""Functions that act on each number by itself.
+
+The four theorems of the chain rule for element-wise functions are one local Jacobian here, the
+derivative times unit tensors: ``dy[i] = f'(x[i]) dx[i]``.  Derivatives are functions of the
+argument nodes and the value node, so that ``exp' = value`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, LinearTerm, Notation, Style
+from tcalc.primitives.arrays import linalg, np, special
+from tcalc.primitives.function import Function, elementwise_form
+from tcalc.primitives.routines import Coded, Embedded, Routine, Template
+
+Derivative: TypeAlias = Callable[..., Node]
+
+_KEPT_BY_ZERO = (Fact.DIAGONAL, Fact.LOWER, Fact.UPPER)
+
+
+class Elementwise(Coded):
+    """An element-wise function of one or more tensors of one shape.
+
+    `derivatives` has for each argument a function ``(*arguments, value) -> Node``.  `code` is the
+    dotted name of a NumPy or SciPy ufunc (``"np.exp"``), or a routine with `value`, the function
+    on arrays that the interpreter uses.
+
+    Attributes: `regular_point`, a number at which all derivatives are finite (where all arguments
+    take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
+    `analytic`, whether its code is right for the complex step; `zero_at_zero`; `positive` and
+    `nonnegative` if the values always are; `domain`, `derivative` and `kink`, texts for the user.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        code: str | Routine,
+        *derivatives: Derivative,
+        summary: str = "",
+        value: Callable[..., Any] | None = None,
+        aliases: tuple[str, ...] = (),
+        domain: str = "all numbers",
+        derivative: str = "",
+        kink: str = "",
+        latex: str = "",
+        style: Style = Style.CALL,
+        regular_point: Fraction | int = 1,
+        total: bool = False,
+        analytic: bool = True,
+        zero_at_zero: bool = False,
+        positive: bool = False,
+        nonnegative: bool = False,
+        integer: bool = False,
+    ) -> None:
+        self.name = name
+        self.derivatives = derivatives
+        self.arity = len(derivatives)
+        self.aliases = aliases
+        self.summary = summary
+        self.domain = domain
+        self.derivative = derivative
+        self.kink = kink
+        self.regular_point = Fraction(regular_point)
+        self.total = total
+        self.analytic = analytic
+        self.zero_at_zero = zero_at_zero
+        self._latex = latex
+        self._style = style
+        self._always = {
+            Fact.POSITIVE: positive,
+            Fact.NONNEGATIVE: positive or nonnegative,
+            Fact.INTEGER: integer,
+        }
+        self._code = code
+        self._value = value
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        if len(arguments) != self.arity:
+            raise ValueError(f"{self.name} takes {self.arity} arguments, not {len(arguments)}")
+        for other in arguments[1:]:
+            if other != arguments[0]:
+                raise ValueError(
+                    f"{self.name}: arguments of shapes {_text(arguments[0])} and {_text(other)}"
+                )
+        return (arguments[0],)
+
+    def slope(self, node: Apply, position: int) -> Node:
+        """The derivative by one argument, of the shape of the node."""
+        return self.derivatives[position](*node.args, node)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        slope = self.slope(node, position)
+        if isinstance(slope, Const) and slope.value == 0:
+            return ()
+        axes = tuple(range(node.order))
+        # dy[i] = f'(x[i]) dx[i]
+        return (LinearTerm(Fraction(1), (slope,), (axes,), axes, axes),)
+
+    def evaluate(self, *arrays: Any) -> Any:
+        if self._value is not None:
+            return self._value(*arrays)
+        if isinstance(self._code, Embedded):
+            return self._code.function(*arrays, *self._code.parameters)
+        if isinstance(self._code, Template):
+            raise NotImplementedError(f"{self.name} has no value on arrays")
+        module, _, function = self._code.partition(".")
+        modules = {"np": np, "linalg": linalg, "special": special}
+        return getattr(modules[module], function)(*arrays)
+
+    def routine(self, node: Apply) -> Routine:
+        if isinstance(self._code, str):
+            places = ", ".join(f"{{{k}}}" for k in range(self.arity))
+            return Template(f"{self._code}({places})", ufunc=True)
+        return self._code
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if self._always.get(fact):
+            return True
+        kept = fact is Fact.SYMMETRIC or (self.zero_at_zero and fact in _KEPT_BY_ZERO)
+        if kept and all(holds(argument, fact) is True for argument in node.args):
+            return True
+        return None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(self._style, self.name, self._latex)
+
+    def __call__(self, *args: Node) -> Node:
+        """The function applied to nodes of one shape."""
+        return build.apply(self, *args)
+
+    @property
+    def function(self) -> Function:
+        """Its entry in the language."""
+        return Function(
+            self.name,
+            (elementwise_form(self, self.arity),),
+            self.summary,
+            self.domain,
+            self.derivative,
+            self.kink,
+            self.aliases,
+        )
+
+
+def same(number: Fraction | int, like: Node) -> Node:
+    """A number in every place of a tensor of the shape of another."""
+    return build.const(number, like.dims)
+
+
+def plus(number: Fraction | int, x: Node) -> Node:
+    """``number + x``."""
+    return build.sum_of(same(number, x), x)
+
+
+def _text(shape: Shape) -> str:
+    return "[" + ",".join(map(str, shape)) + "]"

@@ -1,0 +1,160 @@
+"""Exponentials and logarithms, in forms that neither overflow nor cancel.
+
+`sigmoid` and `softplus` follow Mächler, "Accurately computing log(1 - exp(-|a|))" (2012):
+everything is written with exp(-|x|), which lies between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Node
+from tcalc.primitives.arrays import Array, np, special
+from tcalc.primitives.elementwise import Elementwise, plus
+from tcalc.primitives.power import power, reciprocal
+from tcalc.primitives.routines import Embedded
+
+
+def sigmoid_stable(x: Array) -> Array:
+    """1/(1 + exp(-x)) from exp(-|x|), which cannot overflow."""
+    e = np.exp(np.where(x.real < 0, x, -x))
+    return np.where(x.real < 0, e, 1) / (1 + e)
+
+
+def softplus_stable(x: Array) -> Array:
+    """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|))."""
+    size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+    return np.maximum(x, 0) + np.log1p(np.exp(-size))
+
+
+def logaddexp_stable(x: Array, y: Array) -> Array:
+    """log(exp(x) + exp(y)) as max(x, y) + log(1 + exp(-|x - y|)), infinite arguments included."""
+    top = np.maximum(x, y)
+    gap = np.minimum(x, y) - np.where(np.isinf(top), 0, top)
+    return top + np.log1p(np.exp(np.where(np.isposinf(gap.real), 0, gap)))
+
+
+def _log_of(base: int, x: Node) -> Node:
+    # log_b(x) = log(x)/log(b)
+    return build.hadamard(reciprocal(x), reciprocal(log(build.const(base))))
+
+
+exp = Elementwise(
+    "exp",
+    "np.exp",
+    lambda x, y: y,
+    summary="exponential",
+    derivative="exp(x)",
+    latex=r"\exp",
+    regular_point=0,
+    positive=True,
+)
+log = Elementwise(
+    "log",
+    "np.log",
+    lambda x, y: reciprocal(x),
+    summary="natural logarithm",
+    domain="x > 0",
+    derivative="1/x",
+    latex=r"\log",
+)
+log1p = Elementwise(
+    "log1p",
+    "np.log1p",
+    lambda x, y: reciprocal(plus(1, x)),
+    summary="log(1 + x), accurate for small x",
+    domain="x > -1",
+    derivative="1/(1 + x)",
+    regular_point=0,
+    zero_at_zero=True,
+)
+expm1 = Elementwise(
+    "expm1",
+    "np.expm1",
+    lambda x, y: exp(x),
+    summary="exp(x) - 1, accurate for small x",
+    derivative="exp(x)",
+    regular_point=0,
+    zero_at_zero=True,
+)
+log2 = Elementwise(
+    "log2",
+    "np.log2",
+    lambda x, y: _log_of(2, x),
+    summary="logarithm to base 2",
+    domain="x > 0",
+    derivative="1/(x log(2))",
+    latex=r"\log_2",
+)
+log10 = Elementwise(
+    "log10",
+    "np.log10",
+    lambda x, y: _log_of(10, x),
+    summary="logarithm to base 10",
+    domain="x > 0",
+    derivative="1/(x log(10))",
+    latex=r"\log_{10}",
+)
+sigmoid = Elementwise(
+    "sigmoid",
+    Embedded(sigmoid_stable),
+    # σ' = σ (1 - σ)
+    lambda x, y: build.hadamard(y, plus(1, build.scale(-1, y))),
+    value=lambda x: special.expit(x) if not np.iscomplexobj(x) else sigmoid_stable(x),
+    summary="logistic function 1/(1 + exp(-x)), without overflow",
+    derivative="sigmoid(x) (1 - sigmoid(x))",
+    latex=r"\sigma",
+    regular_point=0,
+    total=True,
+    positive=True,
+)
+softplus = Elementwise(
+    "softplus",
+    Embedded(softplus_stable),
+    lambda x, y: sigmoid(x),
+    value=lambda x: np.logaddexp(0, x) if not np.iscomplexobj(x) else softplus_stable(x),
+    summary="log(1 + exp(x)), without overflow",
+    derivative="sigmoid(x)",
+    regular_point=0,
+    total=True,
+    positive=True,
+)
+logaddexp = Elementwise(
+    "logaddexp",
+    Embedded(logaddexp_stable),
+    # d log(e^x + e^y) = σ(x - y) dx + σ(y - x) dy
+    lambda x, y, z: sigmoid(build.subtract(x, y)),
+    lambda x, y, z: sigmoid(build.subtract(y, x)),
+    value=lambda x, y: np.logaddexp(x, y) if not np.iscomplexobj(x) else logaddexp_stable(x, y),
+    summary="log(exp(x) + exp(y)), without overflow",
+    derivative="sigmoid(x - y) and sigmoid(y - x)",
+    total=True,
+)
+pow_: Elementwise = Elementwise(
+    "pow",
+    "np.power",
+    # d x^y = y x^(y-1) dx + x^y log(x) dy
+    lambda x, y, z: build.hadamard(y, pow_(x, plus(-1, y))),
+    lambda x, y, z: build.hadamard(z, log(x)),
+    summary="x to the power y",
+    domain="x > 0",
+    derivative="y x^(y-1) and x^y log(x)",
+)
+
+FUNCTIONS = tuple(
+    f.function for f in (exp, log, log1p, expm1, log2, log10, sigmoid, softplus, logaddexp, pow_)
+)
+
+__all__ = [
+    "FUNCTIONS",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "pow_",
+    "power",
+    "sigmoid",
+    "softplus",
+]

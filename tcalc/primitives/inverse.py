@@ -1,0 +1,226 @@
+"""The inverse, of matrices and of tensors seen as matrices.
+
+``Y = inv(A)``, ``dY = -Y dA Y`` (Magnus & Neudecker, Matrix Differential Calculus, 8.4).  There is
+no solve: ``A \\ b`` is the product ``inv(A) b``, and planning decides whether an inverse is applied
+(`Inverse.applied`, by the facts of its argument) or formed (`Inverse.routine`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.facts import holds as known
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Style, linear_map
+from tcalc.primitives.arrays import Array, linalg, np
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.routines import Coded, Embedded, Routine
+
+_KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.DIAGONAL, Fact.LOWER, Fact.UPPER, Fact.ORTHOGONAL)
+
+
+class Inverse(Coded):
+    """The inverse of a tensor whose last 2·axes axes are a square matrix over `axes` axes each."""
+
+    name = "inv"
+    analytic = True
+
+    def __init__(self, axes: int = 1) -> None:
+        self.axes = axes
+
+    @property
+    def key(self) -> str:
+        return "inv" if self.axes == 1 else f"inv({self.axes})"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        (a,) = arguments
+        rows, columns = a[-2 * self.axes : -self.axes], a[-self.axes :]
+        if len(a) < 2 * self.axes or rows != columns:
+            raise ValueError(f"inv needs a square matrix, not [{','.join(map(str, a))}]")
+        return (a,)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        i, j, k, l = _blocks(self.axes, 4)  # noqa: E741 - the indices of the formula
+        # dY[i,j] = -Y[i,k] dA[k,l] Y[l,j]
+        return linear_map(node, 0, i + j, k + l, (-1, f"{i}{k},{l}{j}", (node, node)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return inverse(arrays[0], self.axes, where="inv")
+
+    def routine(self, node: Apply) -> Routine:
+        if self.axes == 1:
+            match structure(node.args[0]):
+                case Fact.DIAGONAL:
+                    return Embedded(inverse_diagonal, named=True)
+                case Fact.LOWER:
+                    return Embedded(inverse_triangular, (True,), named=True)
+                case Fact.UPPER:
+                    return Embedded(inverse_triangular, (False,), named=True)
+                case Fact.SPD:
+                    return Embedded(inverse_spd, named=True, requires=(inverse,))
+        return Embedded(inverse, (self.axes,), named=True)
+
+    def applied(self, node: Apply) -> Embedded:
+        """The routine ``(A, B) -> inv(A) B``, for B with as many batch axes and its own columns."""
+        match structure(node.args[0]) if self.axes == 1 else None:
+            case Fact.LOWER | Fact.DIAGONAL:
+                return Embedded(solve_triangular, (True,), named=True)
+            case Fact.UPPER:
+                return Embedded(solve_triangular, (False,), named=True)
+            case Fact.SPD:
+                return Embedded(solve_spd, named=True, requires=(solve,))
+        return Embedded(solve, named=True)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if self.axes > 1:
+            return None
+        (a,) = node.args
+        if fact is Fact.PSD:
+            # A positive semidefinite matrix that has an inverse is definite.
+            return holds(a, Fact.PSD) or None
+        if fact is Fact.SPD:
+            return True if holds(a, Fact.SPD) or holds(a, Fact.PSD) else None
+        return True if fact in _KEPT and holds(a, fact) else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(Style.INVERSE, "inv")
+
+
+def structure(a: Node) -> Fact | None:
+    """The fact about a matrix that its solves can use best, if there is one."""
+    for fact in (Fact.DIAGONAL, Fact.LOWER, Fact.UPPER, Fact.SPD):
+        if known(a, fact) is True:
+            return fact
+    return None
+
+
+def inverse(A: Array, axes: int, *, where: str) -> Array:
+    """The inverse of A, whose last 2·axes axes are a square matrix."""
+    shape = A.shape
+    size = 1
+    for n in shape[len(shape) - axes :]:
+        size *= n
+    try:
+        Y = np.linalg.inv(A.reshape(*shape[: len(shape) - 2 * axes], size, size))
+    except np.linalg.LinAlgError:
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+    return Y.reshape(shape)
+
+
+def inverse_diagonal(A: Array, *, where: str) -> Array:
+    """The inverse of diagonal matrices."""
+    Y = np.zeros_like(A)
+    d = np.einsum("...ii->...i", A)
+    if (d == 0).any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
+    np.einsum("...ii->...i", Y)[...] = 1 / d
+    return Y
+
+
+def inverse_triangular(L: Array, lower: bool, *, where: str) -> Array:
+    """The inverse of triangular matrices, one (LAPACK's trtri) or many."""
+    if (np.einsum("...ii->...i", L) == 0).any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
+    if L.ndim > 2:
+        Y = np.linalg.inv(L)
+        return np.tril(Y) if lower else np.triu(Y)
+    trtri: Any = linalg.get_lapack_funcs("trtri", (L,))
+    # LAPACK reads columns: hand over the transpose, which is a triangle of the other kind.
+    Y, _ = trtri(L.T, lower=not lower)
+    return np.tril(Y.T) if lower else np.triu(Y.T)
+
+
+def inverse_spd(A: Array, *, where: str) -> Array:
+    """The inverse of symmetric positive definite matrices, one (LAPACK's potri) or many."""
+    if A.ndim > 2 or np.iscomplexobj(A) or not np.isfinite(A).all():
+        return inverse(A, 1, where=where)
+    potrf: Any = linalg.get_lapack_funcs("potrf", (A,))
+    potri: Any = linalg.get_lapack_funcs("potri", (A,))
+    R, info = potrf(A.T, lower=False, clean=True)
+    if info:
+        raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
+    Y, _ = potri(R, lower=False)
+    return np.triu(Y) + np.triu(Y, 1).T
+
+
+def solve(A: Array, B: Array, *, where: str) -> Array:
+    """inv(A) B for square matrices."""
+    try:
+        return np.linalg.solve(A, B)
+    except np.linalg.LinAlgError:
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+
+
+def solve_triangular(L: Array, B: Array, lower: bool, *, where: str) -> Array:
+    """inv(L) B for triangular matrices."""
+    if (np.einsum("...ii->...i", L) == 0).any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
+    if L.ndim > 2:
+        return np.linalg.solve(L, B)
+    return linalg.solve_triangular(L, B, lower=lower, check_finite=False)
+
+
+def solve_spd(A: Array, B: Array, *, where: str) -> Array:
+    """inv(A) B for symmetric positive definite matrices."""
+    if A.ndim > 2 or np.iscomplexobj(A) or not np.isfinite(A).all():
+        return solve(A, B, where=where)
+    posv: Any = linalg.get_lapack_funcs("posv", (A, B))
+    _, X, info = posv(A.T, B, lower=False)
+    if info:
+        raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
+    return X
+
+
+def inv(a: Node, axes: int = 1) -> Node:
+    """The inverse of a node; raises `ValueError` where it is not square."""
+    return build.apply(Inverse(axes), a)
+
+
+def left_divide(a: Node, b: Node) -> Node:
+    """``A \\ B``, that is ``inv(A) B``, for one right-hand side or a matrix of them, batched.
+
+    B has the order of A (a matrix), or one axis less (a vector).
+    """
+    batch = tuple(f"b{k}" for k in range(a.order - 2))
+    columns = ("k",) if b.order == a.order else ()
+    factors, rows = [inv(a), b], [(*batch, "i", "j"), (*batch, "j", *columns)]
+    return build.einsum(factors, rows, (*batch, "i", *columns))
+
+
+def tensor_solve(h: Node, g: Node) -> Node:
+    """``H \\ G`` over the axes that they share: H has twice the k axes that G begins with.
+
+    For H of order 2k: ``X[i..] = inv(H)[i..,j..] G[j..,c..]``.
+    """
+    k = h.order // 2
+    rows, columns = tuple(f"i{a}" for a in range(k)), tuple(f"j{a}" for a in range(k))
+    rest = tuple(f"c{a}" for a in range(g.order - k))
+    return build.einsum([inv(h, k), g], [rows + columns, columns + rest], rows + rest)
+
+
+def _blocks(axes: int, count: int) -> list[str]:
+    letters = [chr(ord("a") + k) for k in range(axes * count)]
+    return ["".join(letters[k * axes : (k + 1) * axes]) for k in range(count)]
+
+
+FUNCTIONS = (
+    Function(
+        "inv",
+        (tensor_form("...nn->...nn", inv),),
+        "inverse of a square matrix",
+        "A not singular",
+        "dY = -Y dA Y",
+    ),
+    Function(
+        "solve",
+        (
+            tensor_form("...nn,...nk->...nk", left_divide),
+            tensor_form("...nn,...n->...n", left_divide),
+        ),
+        "solve(A, B) = A \\ B = inv(A) B; no inverse is formed",
+        "A not singular",
+        "dX = inv(A) (dB - dA X)",
+    ),
+)

@@ -1,0 +1,116 @@
+"""Functions of matrices that are products with unit tensors and masks, not primitives."""
+
+from __future__ import annotations
+
+from tcalc.expr import build
+from tcalc.expr.facts import holds as known
+from tcalc.expr.nodes import Node
+from tcalc.expr.primitive import Fact
+from tcalc.primitives.function import Function, elementwise_form, tensor_form
+from tcalc.primitives.selection import lower
+
+
+def product(subscripts: str, *factors: Node) -> Node:
+    """A product over the last axes, mapped over the batch axes that all factors share.
+
+    ``product("ij,jk->ik", A, B)`` of tensors of order three multiplies matrix by matrix.
+    """
+    left, _, out = subscripts.partition("->")
+    rows = left.split(",")
+    batch = tuple(range(factors[0].order - len(rows[0])))
+    dims = dict(zip(batch, factors[0].dims, strict=False))
+    return build.einsum(factors, [(*batch, *row) for row in rows], (*batch, *out), dims)
+
+
+def trace(a: Node) -> Node:
+    """The sum of the diagonal of square matrices."""
+    return product("ii->", a)
+
+
+def diagonal(a: Node) -> Node:
+    """The diagonal of square matrices."""
+    return product("ii->i", a)
+
+
+def diagonal_matrix(x: Node) -> Node:
+    """The matrix with a vector on its diagonal."""
+    return product("i->ii", x)
+
+
+def transpose(a: Node) -> Node:
+    """The transpose of matrices."""
+    return product("ij->ji", a)
+
+
+def dot(x: Node, y: Node) -> Node:
+    """The scalar product of two vectors."""
+    return product("i,i->", x, y)
+
+
+def outer(x: Node, y: Node) -> Node:
+    """All products of an element of one vector and an element of another."""
+    return product("i,j->ij", x, y)
+
+
+def tril(a: Node) -> Node:
+    """The lower triangle of matrices, the rest zero."""
+    return _masked(a, lower(a.dims[-2], a.dims[-1])) if known(a, Fact.LOWER) is not True else a
+
+
+def triu(a: Node) -> Node:
+    """The upper triangle of matrices, the rest zero."""
+    if known(a, Fact.UPPER) is True:
+        return a
+    return _masked(a, build.transpose(lower(a.dims[-1], a.dims[-2])))
+
+
+def _masked(a: Node, mask: Node) -> Node:
+    axes = tuple(range(a.order))
+    return build.einsum([a, mask], [axes, axes[-2:]], axes)
+
+
+FUNCTIONS = (
+    Function("tr", (tensor_form("...nn->...", trace),), "trace", derivative="the unit matrix"),
+    Function(
+        "diag",
+        (tensor_form("nn->n", diagonal), tensor_form("n->nn", diagonal_matrix)),
+        "the diagonal of a matrix, or the matrix with a vector on its diagonal",
+        derivative="itself (linear)",
+    ),
+    Function(
+        "tril",
+        (tensor_form("...mn->...mn", tril),),
+        "lower triangle, the rest zero",
+        derivative="itself (linear)",
+    ),
+    Function(
+        "triu",
+        (tensor_form("...mn->...mn", triu),),
+        "upper triangle, the rest zero",
+        derivative="itself (linear)",
+    ),
+    Function(
+        "transpose",
+        (tensor_form("...mn->...nm", transpose),),
+        "transpose of a matrix",
+        derivative="itself (linear)",
+    ),
+    Function(
+        "dot",
+        (tensor_form("n,n->", dot),),
+        "scalar product of two vectors",
+        derivative="y by x and x by y",
+    ),
+    Function(
+        "outer",
+        (tensor_form("m,n->mn", outer),),
+        "outer product of two vectors",
+        derivative="bilinear",
+    ),
+    Function(
+        "hadamard",
+        (elementwise_form(build.hadamard, 2),),
+        "element-wise product",
+        derivative="y by x and x by y",
+    ),
+)

@@ -1,0 +1,84 @@
+"""Norms over the last axes; that of a matrix is element-wise, Frobenius for `norm2`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Style, linear_map
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.function import Function, reduction
+from tcalc.primitives.piecewise import abs_
+from tcalc.primitives.power import reciprocal0
+from tcalc.primitives.reductions import Reduction, largest, span, total
+from tcalc.primitives.routines import Embedded, Routine
+
+
+class Norm2(Reduction):
+    """The square root of the sum of squares; its derivatives of all orders are 0 at 0."""
+
+    name = "norm2"
+    analytic = True
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        (i,) = self.letters(1)
+        # d‖x‖ = x[i]/‖x‖ dx[i], and 0 at 0
+        return linear_map(node, 0, "", i, (1, f"{i},", (node.args[0], reciprocal0(node))))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return np.sqrt(np.sum(arrays[0] ** 2, axis=self.over))
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(euclidean_norm, (self.over,))
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        return True if fact is Fact.NONNEGATIVE else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(Style.NORM, "norm2", mark="2", parameters=(str(self.axes),))
+
+
+def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:
+    """The square root of the sum of squares (no absolute values: analytic)."""
+    return np.sqrt(np.sum(np.square(x), axis=axes))
+
+
+def norm2(x: Node, axes: int | None = None) -> Node:
+    """The Euclidean norm over the last axes."""
+    return build.apply(Norm2(span(x, axes)), x) if span(x, axes) else abs_(x)
+
+
+def norm1(x: Node, axes: int | None = None) -> Node:
+    """The sum of absolute values over the last axes."""
+    return total(abs_(x), axes)
+
+
+def norminf(x: Node, axes: int | None = None) -> Node:
+    """The largest absolute value over the last axes."""
+    return largest(abs_(x), axes)
+
+
+FUNCTIONS = (
+    Function(
+        "norm2",
+        (reduction(norm2),),
+        "Euclidean norm (of a matrix: Frobenius)",
+        derivative="x/norm2(x)",
+        kink="0 at x = 0, at every order",
+    ),
+    Function(
+        "norm1",
+        (reduction(norm1),),
+        "sum of absolute values, of a matrix too",
+        derivative="sign(x)",
+        kink="0 at zero elements",
+    ),
+    Function(
+        "norminf",
+        (reduction(norminf),),
+        "largest absolute value",
+        derivative="sign(x) at the largest, 0 elsewhere",
+        kink="equal shares for equal absolute values",
+    ),
+)

@@ -1,0 +1,158 @@
+"""Powers with constant exponents: squares, roots, reciprocals.
+
+``Power(p)`` is one family for all rational p, closed under differentiation:
+``d x^p = p x^(p-1) dx``.  `power` is the way to build one; it folds what is exact.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.primitive import Fact, Holds, Notation, Style
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.function import Function, elementwise_form
+from tcalc.primitives.routines import Embedded, Routine, Template
+
+_FOLDED_BITS = 2048
+
+
+class Power(Elementwise):
+    """The element-wise power x^p with a constant rational exponent p."""
+
+    def __init__(self, exponent: Fraction | int) -> None:
+        p = Fraction(exponent)
+        whole = p.denominator == 1
+        super().__init__(
+            "power",
+            Template("{0} ** " + _literal(p)),
+            lambda x, y: build.scale(p, power(x, p - 1)),
+            value=lambda x: np.power(x, int(p) if whole and p > 0 else float(p)),
+            domain="all numbers" if whole and p >= 0 else ("x ≠ 0" if whole else "x > 0"),
+            total=whole and p > 0,
+            zero_at_zero=p > 0,
+            nonnegative=p.numerator % 2 == 0 or not whole,
+            positive=whole and p < 0 and p.numerator % 2 == 0,
+        )
+        self.exponent = p
+
+    @property
+    def key(self) -> str:
+        return f"power({self.exponent})"
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        (x,) = node.args
+        if fact in (Fact.POSITIVE, Fact.NONNEGATIVE) and holds(x, Fact.POSITIVE):
+            return True
+        if fact is Fact.NONNEGATIVE and self.exponent > 0 and holds(x, Fact.NONNEGATIVE):
+            return True
+        if fact is Fact.INTEGER and self.exponent.denominator == 1 and self.exponent > 0:
+            return holds(x, Fact.INTEGER)
+        return super().facts(node, fact, holds)
+
+    def routine(self, node: Apply) -> Routine:
+        special_cases = {
+            Fraction(2): Template("np.square({0})", ufunc=True),
+            Fraction(3): Template("{0} * {0} * {0}"),
+            Fraction(4): Template("np.square(np.square({0}))"),
+            Fraction(-1): Template("1.0 / {0}"),
+            Fraction(-2): Template("1.0 / np.square({0})"),
+            Fraction(1, 2): Template("np.sqrt({0})", ufunc=True),
+            Fraction(-1, 2): Template("1.0 / np.sqrt({0})"),
+        }
+        return special_cases.get(self.exponent, self._template)
+
+    @property
+    def _template(self) -> Template:
+        return Template("{0} ** " + _literal(self.exponent))
+
+    def notation(self, node: Apply) -> Notation:
+        if self.exponent == Fraction(1, 2):
+            return Notation(Style.ROOT, "sqrt", r"\sqrt")
+        return Notation(Style.POWER, "power", exponent=self.exponent)
+
+
+def power(x: Node, exponent: Fraction | int) -> Node:
+    """``x^p`` element by element; exact numbers fold.
+
+    >>> power(build.const(4), -1) is build.const(Fraction(1, 4))
+    True
+    """
+    p = Fraction(exponent)
+    if p == 0:
+        return build.ones(x.dims)
+    if p == 1:
+        return x
+    if isinstance(x, Const) and (folded := _exact_power(x.value, p)) is not None:
+        return build.const(folded, x.dims)
+    return build.apply(Power(p), x)
+
+
+def _exact_power(base: Fraction, p: Fraction) -> Fraction | None:
+    if base == 1:
+        return base
+    if p.denominator != 1 or (base == 0 and p < 0):
+        return None
+    bits = max(base.numerator.bit_length(), base.denominator.bit_length())
+    return base**p.numerator if bits * abs(p.numerator) <= _FOLDED_BITS else None
+
+
+def _literal(p: Fraction) -> str:
+    if p.denominator == 1 and p > 0:
+        return str(p)
+    return repr(float(p)) if p > 0 else f"({float(p)!r})"
+
+
+def sqrt(x: Node) -> Node:
+    """The square root."""
+    return power(x, Fraction(1, 2))
+
+
+def square(x: Node) -> Node:
+    """The square."""
+    return power(x, 2)
+
+
+def reciprocal(x: Node) -> Node:
+    """One over x."""
+    return power(x, -1)
+
+
+def divide(x: Node, y: Node) -> Node:
+    """``x ./ y`` for tensors of one shape, or a scalar in either place."""
+    return build.hadamard(x, reciprocal(y))
+
+
+def reciprocal_or_zero(x: Array) -> Array:
+    """1/x, and 0 where x = 0."""
+    return np.where(x == 0, 0, 1.0 / np.where(x == 0, 1, x))
+
+
+reciprocal0 = Elementwise(
+    "reciprocal0",
+    Embedded(reciprocal_or_zero),
+    # d(1/x) = -dx/x^2, and 0 at 0 like the function itself
+    lambda x, y: build.scale(-1, square(y)),
+    summary="1/x, and 0 at x = 0: what makes the derivatives of norm2 vanish at 0",
+    derivative="-reciprocal0(x)^2",
+    kink="0 at x = 0, at every order",
+    zero_at_zero=True,
+    total=False,
+)
+
+
+def _entry(
+    name: str, build_it: object, summary: str, domain: str, derivative: str, kink: str = ""
+) -> Function:
+    assert callable(build_it)
+    return Function(name, (elementwise_form(build_it),), summary, domain, derivative, kink)
+
+
+FUNCTIONS = (
+    _entry("sqrt", sqrt, "square root", "x ≥ 0", "1/(2 sqrt(x))", "infinite at x = 0"),
+    _entry("square", square, "square", "all numbers", "2 x"),
+    _entry("reciprocal", reciprocal, "1/x", "x ≠ 0", "-1/x^2"),
+    reciprocal0.function,
+)

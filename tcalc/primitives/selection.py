@@ -1,0 +1,161 @@
+"""Constant 0/1 tensors: elements, slices and triangles of a tensor are products with them.
+
+``A[i,3]`` is ``A[i,j] e[j]`` with a unit vector ``e``; ``A[2:5,j]`` is ``W[i,k] A[k,j]`` with a
+window ``W`` of the unit matrix; ``tril(A)`` is ``A .* mask``.  Generated code indexes and slices
+instead of multiplying.  Positions are dimensions, so that ``end`` is one like any other.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Self
+
+from tcalc.expr import build
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.routines import Coded, Embedded, Routine
+
+_ALWAYS = (Fact.NONNEGATIVE, Fact.INTEGER)
+
+
+class Selection(Coded):
+    """A constant 0/1 tensor given by dimensions alone."""
+
+    def __init__(self, *parameters: Dim) -> None:
+        self.parameters = parameters
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.parameters))})"
+
+    def substitute(self, values: Mapping[str, Dim]) -> Self:
+        """The same with dimensions replaced by others."""
+        return type(self)(*(parameter.substitute(values) for parameter in self.parameters))
+
+    @abstractmethod
+    def code(self) -> Embedded:
+        """The function that makes the array, of the parameters."""
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        return ()
+
+    def evaluate(self, *arrays: Any) -> Any:
+        raise TypeError(f"{self.key} has no arguments: ask for its `constant`")
+
+    def constant(self, dims: Shape, sizes: Mapping[str, int]) -> Any:
+        numbers = [parameter.evaluate(sizes) for parameter in self.parameters]
+        return self.code().function(*numbers, dtype=float)
+
+    def routine(self, node: Apply) -> Routine:
+        return self.code()
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        return True if fact in _ALWAYS else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name=self.name, parameters=tuple(map(str, self.parameters)))
+
+
+def unit_vector(index: int, size: int, *, dtype: Any) -> Array:
+    """Zeros with a one at the 1-based index."""
+    e = np.zeros(size, dtype)
+    e[index - 1] = 1
+    return e
+
+
+class UnitVector(Selection):
+    """``e[i]``, shape [dim]: a one at the 1-based index, else zeros."""
+
+    name = "unitvector"
+
+    def __init__(self, index: Dim, dim: Dim) -> None:
+        super().__init__(index, dim)
+        self.index, self.dim = index, dim
+        _check_range(index, index, dim)
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        return ((self.dim,),)
+
+    def code(self) -> Embedded:
+        return Embedded(unit_vector, sizes=self.parameters, typed=True)
+
+
+def window_matrix(start: int, stop: int, size: int, *, dtype: Any) -> Array:
+    """The rows start..stop (1-based, inclusive) of the unit matrix."""
+    rows = np.arange(start - 1, stop)
+    return (rows[:, None] == np.arange(size)).astype(dtype)
+
+
+class Window(Selection):
+    """Rows start..stop (1-based, inclusive) of the unit matrix, shape [stop - start + 1, dim]."""
+
+    name = "window"
+
+    def __init__(self, start: Dim, stop: Dim, dim: Dim) -> None:
+        super().__init__(start, stop, dim)
+        self.start, self.stop, self.dim = start, stop, dim
+        _check_range(start, stop, dim)
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        return ((self.stop - self.start + 1, self.dim),)
+
+    def code(self) -> Embedded:
+        return Embedded(window_matrix, sizes=self.parameters, typed=True)
+
+
+def lower_mask(rows: int, columns: int, offset: int, *, dtype: Any) -> Array:
+    """Ones where column <= row + offset."""
+    return np.tri(rows, columns, offset, dtype)
+
+
+class LowerMask(Selection):
+    """Ones where column <= row + offset, else zeros; shape [rows, columns]."""
+
+    name = "lowermask"
+
+    def __init__(self, rows: Dim, columns: Dim, offset: Dim | int = 0) -> None:
+        self.rows, self.columns, self.offset = rows, columns, Dim.of(offset)
+        super().__init__(rows, columns, self.offset)
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        return ((self.rows, self.columns),)
+
+    def code(self) -> Embedded:
+        return Embedded(lower_mask, sizes=self.parameters, typed=True)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if fact is Fact.LOWER and self.offset.value is not None:
+            return self.offset.value <= 0 or None
+        return super().facts(node, fact, holds)
+
+
+def unit(index: Dim | int, dim: Dim) -> Node:
+    """The unit vector of a 1-based index."""
+    return build.apply(UnitVector(Dim.of(index), dim))
+
+
+def window(start: Dim | int, stop: Dim | int, dim: Dim) -> Node:
+    """The rows start..stop of a unit matrix; the unit matrix itself where that is all."""
+    first, last = Dim.of(start), Dim.of(stop)
+    if first.value == 1 and last == dim:
+        return build.delta(dim)
+    return build.apply(Window(first, last, dim))
+
+
+def lower(rows: Dim, columns: Dim, offset: int = 0) -> Node:
+    """The mask of the lower triangle, with so many diagonals above the main one."""
+    return build.apply(LowerMask(rows, columns, offset))
+
+
+def _check_range(start: Dim, stop: Dim, dim: Dim) -> None:
+    first, last, size = start.value, stop.value, dim.value
+    length = (stop - start).value
+    if first is not None and first < 1:
+        raise ValueError(f"position {first} is below 1")
+    if last is not None and size is not None and last > size:
+        raise ValueError(f"position {last} is beyond the dimension {size}")
+    if length is not None and length < 0:
+        raise ValueError(f"the range {start}:{stop} is empty")

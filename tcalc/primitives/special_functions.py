@@ -1,0 +1,175 @@
+"""Error, gamma and normal-distribution functions; formulas as in the NIST handbook, 5 and 7."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Notation
+from tcalc.primitives.arrays import Array, np, special
+from tcalc.primitives.constants import pi
+from tcalc.primitives.elementwise import Elementwise, plus
+from tcalc.primitives.exponential import exp, log
+from tcalc.primitives.function import Function, elementwise_form
+from tcalc.primitives.power import power, square
+from tcalc.primitives.routines import Embedded
+
+
+def log_gamma(x: Array) -> Array:
+    """log|Γ(x)|, continued analytically where x is complex."""
+    return special.loggamma(x) if np.iscomplexobj(x) else special.gammaln(x)
+
+
+def polygamma_of_order(x: Array, order: int) -> Array:
+    """The derivative of that order of digamma, ``(-1)^(k+1) k! ζ(k+1, x)``."""
+    factorial = 1.0
+    for k in range(2, order + 1):
+        factorial *= k
+    return (factorial if order % 2 else -factorial) * special.zeta(order + 1, x)
+
+
+def normal_density(x: Array) -> Array:
+    """exp(-x²/2)/sqrt(2π)."""
+    return np.exp(-0.5 * x * x) * 0.3989422804014327
+
+
+def _gauss(x: Node) -> Node:
+    # 2/sqrt(π) exp(-x²)
+    bell = exp(build.scale(-1, square(x)))
+    return build.scale(2, build.hadamard(power(pi(), Fraction(-1, 2)), bell))
+
+
+erf = Elementwise(
+    "erf",
+    "special.erf",
+    lambda x, y: _gauss(x),
+    summary="error function",
+    derivative="2 exp(-x^2)/sqrt(pi)",
+    zero_at_zero=True,
+    total=True,
+)
+erfc = Elementwise(
+    "erfc",
+    "special.erfc",
+    lambda x, y: build.scale(-1, _gauss(x)),
+    summary="1 - erf(x), accurate for large x",
+    derivative="-2 exp(-x^2)/sqrt(pi)",
+    total=True,
+    positive=True,
+)
+gamma = Elementwise(
+    "gamma",
+    "special.gamma",
+    lambda x, y: build.hadamard(y, digamma(x)),
+    summary="gamma function",
+    domain="x not 0, -1, -2, …",
+    derivative="gamma(x) digamma(x)",
+    latex=r"\Gamma",
+)
+lgamma = Elementwise(
+    "lgamma",
+    Embedded(log_gamma),
+    lambda x, y: digamma(x),
+    summary="log|gamma(x)|",
+    domain="x not 0, -1, -2, …",
+    derivative="digamma(x)",
+    latex=r"\log\Gamma",
+)
+digamma: Elementwise = Elementwise(
+    "digamma",
+    "special.digamma",
+    lambda x, y: polygamma(x, 1),
+    summary="logarithmic derivative of the gamma function",
+    domain="x not 0, -1, -2, …",
+    derivative="polygamma(1, x)",
+    latex=r"\psi",
+)
+
+
+class Polygamma(Elementwise):
+    """The derivative of `digamma` of order k ≥ 1, a family closed under differentiation."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__(
+            "polygamma",
+            Embedded(polygamma_of_order, (k,)),
+            lambda x, y: polygamma(x, k + 1),
+            value=lambda x: special.polygamma(k, x).astype(x.dtype),
+            domain="x not 0, -1, -2, …",
+            analytic=False,
+            positive=False,
+        )
+        self.k = k
+
+    @property
+    def key(self) -> str:
+        return f"polygamma({self.k})"
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="polygamma", latex=rf"\psi^{{({self.k})}}", parameters=(str(self.k),))
+
+
+def polygamma(x: Node, k: int) -> Node:
+    """The k-th derivative of digamma; for k = 0 digamma itself."""
+    return build.apply(Polygamma(k), x) if k else digamma(x)
+
+
+def _polygamma_of(k: Fraction, x: Node) -> Node:
+    if k.denominator != 1 or not 0 <= k <= _HIGHEST_ORDER:
+        raise ValueError(f"polygamma takes an order from 0 to {_HIGHEST_ORDER}, not {k}")
+    return polygamma(x, int(k))
+
+
+_HIGHEST_ORDER = 100
+
+normpdf = Elementwise(
+    "normpdf",
+    Embedded(normal_density),
+    lambda x, y: build.scale(-1, build.hadamard(x, y)),
+    summary="density of the standard normal distribution",
+    derivative="-x normpdf(x)",
+    latex=r"\phi",
+    total=True,
+    positive=True,
+    value=lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+)
+normcdf = Elementwise(
+    "normcdf",
+    "special.ndtr",
+    lambda x, y: normpdf(x),
+    summary="distribution function of the standard normal distribution",
+    derivative="normpdf(x)",
+    latex=r"\Phi",
+    total=True,
+    positive=True,
+)
+
+
+def x_log_x(x: Array) -> Array:
+    """x log(x), and 0 at 0."""
+    return special.xlogy(x, x)
+
+
+xlogx = Elementwise(
+    "xlogx",
+    Embedded(x_log_x),
+    lambda x, y: plus(1, log(x)),
+    summary="x log(x), and 0 at x = 0",
+    domain="x ≥ 0",
+    derivative="1 + log(x)",
+    kink="-infinity at x = 0",
+    zero_at_zero=True,
+)
+
+FUNCTIONS = (
+    *(f.function for f in (erf, erfc, gamma, lgamma, digamma, normpdf, normcdf, xlogx)),
+    Function(
+        "polygamma",
+        (elementwise_form(_polygamma_of, 1, parameters=1),),
+        "polygamma(k, x): the k-th derivative of digamma",
+        "x not 0, -1, -2, …",
+        "polygamma(k + 1, x)",
+    ),
+)

@@ -1,0 +1,105 @@
+"""Trigonometric functions and their inverses (Abramowitz & Stegun, 4.3 and 4.4)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Node
+from tcalc.primitives.elementwise import Elementwise, plus
+from tcalc.primitives.power import power, reciprocal, square
+
+HALF = Fraction(1, 2)
+
+
+def _one_minus_square(x: Node) -> Node:
+    return plus(1, build.scale(-1, square(x)))
+
+
+def _one_plus_square(x: Node) -> Node:
+    return plus(1, square(x))
+
+
+def _over_radius(x: Node, u: Node, v: Node) -> Node:
+    # x / (u^2 + v^2)
+    return build.hadamard(x, reciprocal(build.sum_of(square(u), square(v))))
+
+
+sin = Elementwise(
+    "sin",
+    "np.sin",
+    lambda x, y: cos(x),
+    summary="sine",
+    derivative="cos(x)",
+    latex=r"\sin",
+    total=True,
+    zero_at_zero=True,
+)
+cos: Elementwise = Elementwise(
+    "cos",
+    "np.cos",
+    lambda x, y: build.scale(-1, sin(x)),
+    summary="cosine",
+    derivative="-sin(x)",
+    latex=r"\cos",
+    total=True,
+)
+tan = Elementwise(
+    "tan",
+    "np.tan",
+    lambda x, y: _one_plus_square(y),
+    summary="tangent",
+    domain="x not an odd multiple of pi/2",
+    derivative="1 + tan(x)^2",
+    latex=r"\tan",
+    zero_at_zero=True,
+    regular_point=0,
+)
+asin = Elementwise(
+    "asin",
+    "np.arcsin",
+    lambda x, y: power(_one_minus_square(x), -HALF),
+    summary="inverse sine",
+    aliases=("arcsin",),
+    domain="-1 < x < 1",
+    derivative="1/sqrt(1 - x^2)",
+    latex=r"\arcsin",
+    zero_at_zero=True,
+    regular_point=0,
+)
+acos = Elementwise(
+    "acos",
+    "np.arccos",
+    lambda x, y: build.scale(-1, power(_one_minus_square(x), -HALF)),
+    summary="inverse cosine",
+    aliases=("arccos",),
+    domain="-1 < x < 1",
+    derivative="-1/sqrt(1 - x^2)",
+    latex=r"\arccos",
+    regular_point=0,
+)
+atan = Elementwise(
+    "atan",
+    "np.arctan",
+    lambda x, y: reciprocal(_one_plus_square(x)),
+    summary="inverse tangent",
+    aliases=("arctan",),
+    derivative="1/(1 + x^2)",
+    latex=r"\arctan",
+    zero_at_zero=True,
+    total=True,
+)
+atan2 = Elementwise(
+    "atan2",
+    "np.arctan2",
+    # d atan2(y, x) = (x dy - y dx) / (x^2 + y^2)
+    lambda y, x, z: _over_radius(x, x, y),
+    lambda y, x, z: build.scale(-1, _over_radius(y, x, y)),
+    summary="the angle of the point (x, y), for arguments y, x",
+    aliases=("arctan2",),
+    domain="not both 0",
+    derivative="x/(x^2 + y^2) by y and -y/(x^2 + y^2) by x",
+    analytic=False,
+)
+
+FUNCTIONS = tuple(f.function for f in (sin, cos, tan, asin, acos, atan, atan2))

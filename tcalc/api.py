@@ -7,7 +7,7 @@ quick from a cold start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, overload
 
@@ -15,7 +15,7 @@ from tcalc import calculus, language
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
-from tcalc.expr.nodes import Node, Var
+from tcalc.expr.nodes import Var
 from tcalc.expression import Context, Expression
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def jacobian(
 
 
 @overload
-def hessian(
-    f: Expression, wrt: str, wrt2: str | None = ..., mode: str = ...
-) -> Expression: ...
+def hessian(f: Expression, wrt: str, wrt2: str | None = ..., mode: str = ...) -> Expression: ...
 @overload
 def hessian(
     f: Expression, wrt: Sequence[str], wrt2: str | None = ..., mode: str = ...
@@ -185,8 +183,8 @@ def compile(
     from tcalc import runtime
 
     single = isinstance(expressions, Expression)
-    several: Sequence[Expression] = [expressions] if isinstance(expressions, Expression) else list(
-        expressions
+    several: Sequence[Expression] = (
+        [expressions] if isinstance(expressions, Expression) else list(expressions)
     )
     if not several:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
@@ -243,9 +241,7 @@ def check(
     variable = _input(F, wrt)
     below = calculus.derivative(F.node, [variable] * (order - 1), mode)
     full = calculus.derivative(below, [variable], mode)
-    return check_derivative(
-        below, full, variable, order=order, data=data, sizes=sizes, seed=seed
-    )
+    return check_derivative(below, full, variable, order=order, data=data, sizes=sizes, seed=seed)
 
 
 def _input(F: Expression, name: str) -> Var:

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
+from tcalc.calculus.linearize import edges
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import LinearMap
 from tcalc.expr.traverse import dependents, postorder
-
-from tcalc.calculus.linearize import edges
 
 Term = tuple[build.Number, Node]
 
@@ -44,9 +43,7 @@ def pushforward(root: Node, tangents: Mapping[Node, Node], direction: Shape) -> 
     return found[root]
 
 
-def pullback(
-    root: Node, targets: Sequence[Node], cotangent: Node, output: Shape
-) -> list[Node]:
+def pullback(root: Node, targets: Sequence[Node], cotangent: Node, output: Shape) -> list[Node]:
     """The cotangents of the targets, given that of `root`; `output` is the shape it starts with.
 
     Each result has the axes `output`, then those of the target.  One sweep serves all targets.

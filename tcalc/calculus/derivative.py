@@ -15,6 +15,7 @@ from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.calculus.prepare import prepare
 from tcalc.errors import UnsupportedError
 from tcalc.expr import build
+from tcalc.expr.collector import collector_paused
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Node, Var
@@ -38,6 +39,7 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "reverse") -> N
     return root
 
 
+@collector_paused()
 def derivatives(root: Node, variables: Sequence[Var], mode: str = "reverse") -> list[Node]:
     """The first derivatives of `root` by several variables, in reverse mode by one sweep."""
     _check_mode(mode)

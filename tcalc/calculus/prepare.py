@@ -1,2 +1,86 @@
-from tcalc.expr.nodes import Node
-def prepare(roots): return list(roots)
+"""What is rewritten before differentiation, so that the derivative is right and cheap.
+
+- ``square_of_norm``: ``norm2(x)^(2k) -> (Σ x^2)^k``, which has a derivative at 0.
+- ``regular_branches``: ``where(c, f(x), b) -> where(c, f(where(c, x, s)), b)``, with `s` a point
+  at which `f` and its derivatives are finite: a branch that is not taken may be NaN or infinite,
+  and 0 times its derivative must still be 0.
+- ``split_products``: a product of more than four factors becomes a tree of products, along a
+  cheap order of contraction: k·(k - 1) factors in its k cotangents otherwise.
+
+Values do not change.  The rewriting is idempotent, so that a function and its derivatives, each
+prepared by itself, share their nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from tcalc.calculus.branches import regular_branches
+from tcalc.expr import build
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.primitive import Fact
+from tcalc.expr.traverse import rebuild
+from tcalc.planning import plan
+from tcalc.primitives.norms import Norm2
+from tcalc.primitives.piecewise import Where
+from tcalc.primitives.power import Power, power, square
+from tcalc.primitives.reductions import total
+
+NOMINAL_SIZE = 100
+LONGEST_PRODUCT = 4
+
+
+def prepare(roots: Sequence[Node]) -> list[Node]:
+    """The same tensors, ready to be differentiated."""
+    return rebuild(roots, _rule)
+
+
+def _rule(node: Node) -> Node:
+    match node:
+        case Apply(primitive=Power() as p, args=(Apply(primitive=Norm2() as n) as norm,)):
+            return square_of_norm(node, p.exponent, norm, n.axes)
+        case Apply(primitive=Where()):
+            return regular_branches(node)
+        case Einsum(factors=factors) if len(factors) > LONGEST_PRODUCT:
+            return split_product(node)
+        case _:
+            return node
+
+
+def square_of_norm(node: Apply, exponent: Fraction, norm: Apply, axes: int) -> Node:
+    """``norm2(x)^(2k) -> (Σ x^2)^k``."""
+    half = exponent / 2
+    if half.denominator != 1 or half < 1:
+        return node
+    return power(total(square(norm.args[0]), axes), half)
+
+
+def split_product(node: Einsum) -> Node:
+    """A product of many factors as a tree of products of two, the numbers of their values equal."""
+    moving = [factor for factor in node.factors if holds(factor, Fact.CONSTANT) is not True]
+    if len(moving) <= LONGEST_PRODUCT:
+        return node
+    sizes = {
+        label: dim.value if dim.value is not None else NOMINAL_SIZE ** max(dim.degree, 1)
+        for factor, row in zip(node.factors, node.subscripts, strict=True)
+        for label, dim in zip(row, factor.dims, strict=True)
+    }
+    operands = list(zip(node.factors, node.subscripts, strict=True))
+    uses: dict[int, int] = {}
+    for _, row in operands:
+        for label in set(row):
+            uses[label] = uses.get(label, 0) + 1
+    for label in node.output:
+        uses[label] = uses.get(label, 0) + 1
+    for first, second in plan(node.subscripts, node.output, sizes).path:
+        (x, a), (y, b) = operands[first], operands[second]
+        for label in set(a) & set(b):
+            uses[label] -= 1
+        kept = tuple(
+            label for label in dict.fromkeys(a + b) if uses[label] > 1 or label in node.output
+        )
+        operands.append((build.einsum([x, y], [a, b], kept), kept))
+    result, row = operands[-1]
+    return build.einsum([result], [row], node.output)

@@ -13,6 +13,7 @@ from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.calculus.derivative import derivative, project
 from tcalc.calculus.prepare import prepare
 from tcalc.errors import DimensionError
+from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 
 
@@ -30,7 +31,7 @@ def jvp(root: Node, directions: Mapping[Var, Node]) -> Node:
                 f"the direction for {variable.name} has the wrong shape",
                 hint=f"it must start with the axes of {variable.name}",
             )
-    tangents = {x: project_direction(d, x) for x, d in directions.items()}
+    tangents: dict[Node, Node] = {x: project_direction(d, x) for x, d in directions.items()}
     return pushforward(root, tangents, next(iter(extra)))
 
 
@@ -55,8 +56,6 @@ def project_direction(direction: Node, variable: Var) -> Node:
     """A direction as the variable can move: symmetric, diagonal or triangular as it is."""
     if variable.order < 2:
         return direction
-    from tcalc.expr import build
-
     extra = direction.order - variable.order
     axes = tuple(range(direction.order))
     turned = build.transpose(direction, axes[variable.order :] + axes[: variable.order])

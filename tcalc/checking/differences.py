@@ -88,7 +88,9 @@ def check_derivative(
     else:
         known = dict(sizes or {})
         values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
-    method: Method = "complex step" if _is_analytic(function, variable) else "five-point differences"
+    method: Method = (
+        "complex step" if _is_analytic(function, variable) else "five-point differences"
+    )
     worst = 0.0
     full, value = evaluate([derivative, function], values, known)
     for _ in range(directions):

@@ -123,4 +123,3 @@ def _structured(node: Var, array: Array, generator: np.random.Generator) -> Arra
 
 def _turned(array: Array) -> Array:
     return np.swapaxes(array, -1, -2)
-

@@ -274,7 +274,7 @@ def _view(core: Node | None, row: Labels, out: list[int], dims: Shape) -> Node:
         *lead, i, j = row
         if out.index(i) > out.index(j):
             row = (*lead, j, i)
-    if core is not None and tuple(out) == row:
+    if core is not None and tuple(out) == row and len(set(row)) == len(row):
         return core
     number: dict[int, int] = {}
     for label in row:

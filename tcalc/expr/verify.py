@@ -16,12 +16,12 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 
 
-class BrokenInvariant(AssertionError):
+class InvariantError(AssertionError):
     """A node is not in normal form: an error in tcalc, never in a user's program."""
 
 
 def verify(roots: Sequence[Node]) -> None:
-    """Raise `BrokenInvariant` unless every node below the roots is well formed and normal."""
+    """Raise `InvariantError` unless every node below the roots is well formed and normal."""
     for node in postorder(roots):
         match node:
             case Var(properties=properties):
@@ -45,7 +45,7 @@ def verify(roots: Sequence[Node]) -> None:
 
 def _require(condition: bool, node: Node, message: str) -> None:
     if not condition:
-        raise BrokenInvariant(f"{message}: {node!r}")
+        raise InvariantError(f"{message}: {node!r}")
 
 
 def _sum(node: Add) -> None:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from tcalc.expr import Add, Const, Delta, Dim, Einsum, build, shape
-from tcalc.expr.verify import BrokenInvariant, verify
+from tcalc.expr.verify import InvariantError, verify
 
 M, N, K = shape("m", "n", "k")
 A = build.var("A", (M, N))
@@ -126,7 +126,15 @@ def test_a_product_of_nothing_is_a_number():
 
 
 def test_verify_finds_what_is_broken():
-    with pytest.raises(BrokenInvariant, match="canonical"):
+    with pytest.raises(InvariantError, match="canonical"):
         verify([Einsum((B, A), ((1, 2), (0, 1)), (0, 2), (M, K))])
-    with pytest.raises(BrokenInvariant, match="coefficient"):
+    with pytest.raises(InvariantError, match="coefficient"):
         verify([Add(((Fraction(1), A),))])
+
+
+def test_a_diagonal_on_a_diagonal_is_no_matrix():
+    square = build.var("Q", (N, N))
+    node = build.einsum([square], "ii->ii")
+    assert node is not square
+    assert build.einsum([node], "ij->ij") is node
+    assert build.einsum([node], "ii->i") is build.einsum([square], "ii->i")

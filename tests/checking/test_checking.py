@@ -1,0 +1,90 @@
+"""The numerical check finds right derivatives right and wrong ones wrong."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tcalc.calculus import derivative
+from tcalc.checking import check_derivative, complete_sizes, sample
+from tcalc.errors import DomainError
+from tcalc.expr import build, shape
+from tcalc.primitives.cholesky import chol
+from tcalc.primitives.exponential import exp, log
+from tcalc.primitives.power import sqrt
+
+M, N = shape("m", "n")
+X = build.var("X", (M, N))
+x = build.var("x", (N,))
+f = build.sum_all(exp(build.einsum([X, x], "ij,j->i")))
+
+
+def test_a_right_derivative_passes_by_the_complex_step():
+    report = check_derivative(f, derivative(f, [x]), x)
+    assert report
+    assert report.method == "complex step"
+    assert "correct" in str(report)
+
+
+def test_a_wrong_derivative_fails():
+    wrong = build.scale(2, derivative(f, [x]))
+    report = check_derivative(f, wrong, x)
+    assert not report
+    assert report.error > 0.5
+    assert "WRONG" in str(report)
+
+
+def test_a_slightly_wrong_derivative_fails():
+    right = derivative(f, [x])
+    wrong = build.add([(1, right), (Fraction(1, 10**6), x)])
+    assert not check_derivative(f, wrong, x)
+
+
+def test_functions_without_complex_values_use_differences():
+    K = build.var("K", (N, N), ["spd"])
+    g = build.sum_all(chol(K))
+    report = check_derivative(g, derivative(g, [K]), K)
+    assert report
+    assert report.error < 1e-9
+
+
+def test_data_are_drawn_where_the_function_has_a_value():
+    g = build.sum_all(sqrt(log(x)))
+    assert check_derivative(g, derivative(g, [x]), x)
+
+
+def test_no_data_at_all_is_an_error():
+    negative = build.scale(-1, build.hadamard(x, x))
+    g = build.sum_all(log(negative))
+    with pytest.raises(DomainError, match="no random data"):
+        check_derivative(g, derivative(g, [x]), x)
+
+
+def test_given_data_are_used():
+    values = {"X": np.zeros((2, 3)), "x": np.zeros(3)}
+    assert check_derivative(f, derivative(f, [x]), x, data=values)
+
+
+def test_sizes_are_completed():
+    assert complete_sizes([X, x], {"n": 7}) == {"n": 7, "m": 3}
+
+
+@pytest.mark.parametrize(
+    ("structure", "test"),
+    [
+        ("spd", lambda a: np.linalg.eigvalsh(a).min() > 0),
+        ("symmetric", lambda a: np.allclose(a, a.T)),
+        ("lower", lambda a: np.allclose(a, np.tril(a)) and abs(np.diag(a)).min() >= 1),
+        ("diagonal", lambda a: np.allclose(a, np.diag(np.diag(a)))),
+        ("orthogonal", lambda a: np.allclose(a @ a.T, np.eye(4))),
+        ("positive", lambda a: (a > 0).all()),
+        ("integer", lambda a: np.allclose(a, np.round(a))),
+    ],
+)
+def test_samples_have_the_declared_structure(structure, test):
+    A = build.var("A", (N, N), [structure])
+    for manner in range(4):
+        values = sample([A], {"n": 4}, np.random.default_rng(manner), manner)
+        assert test(values["A"])

@@ -1,0 +1,43 @@
+"""Formulas for people: matrix and Einstein notation, as text, LaTeX and MathML.
+
+A tensor is simplified, written as a formula tree in one of the notations, and set by a renderer.
+Text is the language itself: it parses to the same tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcalc.expr.nodes import Node
+from tcalc.printing.program import Cse, Notation, Wishes, statements
+from tcalc.printing.text import statement_text
+
+__all__ = ["Cse", "Notation", "to_text"]
+
+
+def to_text(
+    node: Node | Sequence[Node],
+    *,
+    notation: Notation = "auto",
+    order: Sequence[str] = (),
+    names: Sequence[str] = (),
+    cse: Cse = "auto",
+    called: str = "",
+    indices: Sequence[str] = (),
+) -> str:
+    """One or several tensors as a program of the language, a statement to a line.
+
+    `order` are the variables in the order of the user's program, which factors and terms follow;
+    `names` are further names to avoid; `called` is the name of the result where it needs one, or
+    is wanted; `indices` are index names to prefer.
+
+    >>> from tcalc.expr import build, shape
+    >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))
+    >>> to_text(build.einsum([X, w], "ij,j->i"))
+    'X*w'
+    >>> to_text(build.einsum([X, w], "ij,j->i"), notation="einstein")
+    'X[i,j]*w[j]'
+    """
+    roots = [node] if isinstance(node, Node) else list(node)
+    wishes = Wishes(notation, order, names, cse, called, indices)
+    return "\n".join(map(statement_text, statements(roots, wishes)))

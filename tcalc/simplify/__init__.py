@@ -4,5 +4,6 @@ Every rewrite is exact: it holds for all real inputs in the domain of what it re
 """
 
 from tcalc.simplify.flatten import flatten
+from tcalc.simplify.tidy import tidy
 
-__all__ = ["flatten"]
+__all__ = ["flatten", "tidy"]

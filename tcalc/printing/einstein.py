@@ -1,0 +1,213 @@
+"""Einstein notation: every tensor as its element at named indices.
+
+Where sums happen is ruled by the language (section 3): an index that is not on the left and
+occurs twice or more is summed at the innermost term that contains all its occurrences.  Every
+sum here gets an index of its own within a top-level term; where the rule would not put the sum
+in its place, it is written out, ``sum[i](exp(x[i]))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import assert_never
+
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.power import Power as PowerOf
+from tcalc.primitives.reductions import Reduction
+from tcalc.primitives.selection import UnitVector
+from tcalc.printing.formula import (
+    Call,
+    Formula,
+    Indexed,
+    Product,
+    Sum,
+    Symbol,
+    fold,
+    is_index,
+    number,
+    parts,
+    product,
+    scaled,
+)
+from tcalc.printing.matrix import MatrixNotation
+from tcalc.printing.writer import (
+    Writer,
+    Writing,
+    call,
+    indexed,
+    position,
+    power_of,
+    raised,
+    size_of,
+)
+
+
+class EinsteinNotation:
+    """Writes elements of tensors; whole tensors only as arguments of linear algebra."""
+
+    def __init__(self, writer: Writer, indices: Iterator[str]) -> None:
+        self.writer = writer
+        self.indices = indices
+        self.matrix = MatrixNotation(writer)
+        self._seen: dict[int, Mapping[str, int]] = {}
+
+    def element(self, node: Node, at: tuple[str, ...]) -> Writing:
+        """The element of a node at given indices, names or integers."""
+        name = self.writer.defined.get(node)
+        if name is not None:
+            return indexed(Symbol(name), at)
+        match node:
+            case Var(name=name):
+                return indexed(Symbol(name), at)
+            case Const(value=value):
+                return number(value)
+            case Delta():
+                return Indexed(Symbol("delta"), at)
+            case Add(terms=terms):
+                written: list[Formula] = []
+                for coefficient, term in terms:
+                    inner = yield self.element(term, at)
+                    written.append(scaled(coefficient, inner))
+                return self.writer.sum(written)
+            case Einsum():
+                return (yield self._product(node, at))
+            case Apply():
+                return (yield self._apply(node, at))
+            case _:
+                assert_never(node)
+
+    def _product(self, node: Einsum, at: tuple[str, ...]) -> Writing:
+        names: dict[int, str] = dict(zip(node.output, at, strict=True))
+        summed: dict[str, Dim] = {}
+        carried: dict[int, int] = {}
+        for factor, row in zip(node.factors, node.subscripts, strict=True):
+            for label in row:
+                carried[label] = carried.get(label, 0) + (not isinstance(factor, Const))
+            if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
+                (label,) = row
+                if label not in names:
+                    names[label] = position(factor.primitive.index, factor.primitive.dim)
+        above: list[Formula] = []
+        below: list[Formula] = []
+        for factor, row in zip(node.factors, node.subscripts, strict=True):
+            if isinstance(factor, Const):
+                # A ones tensor stands here for the size of a summed dimension.
+                above += [
+                    size_of(dim)
+                    for label, dim in zip(row, factor.dims, strict=True)
+                    if not carried[label]
+                ]
+                continue
+            if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
+                (label,) = row
+                if label not in node.output:
+                    continue
+            for label, dim in zip(row, factor.dims, strict=True):
+                if label not in names:
+                    names[label] = next(self.indices)
+                    summed[names[label]] = dim
+            base, exponent = power_of(factor)
+            place = tuple(names[label] for label in row)
+            if exponent < 0 and factor not in self.writer.defined:
+                inner = yield self.element(base, place)
+                below.append(raised(inner, -exponent, elementwise=False))
+            else:
+                above += [(yield self.element(factor, place))]
+        for index, dim in list(summed.items()):
+            if not any(index in self.occurrences(factor) for factor in (*above, *below)):
+                above.append(size_of(dim))  # the factor is the same at all indices
+                del summed[index]
+        return self._sum_over(tuple(summed), above, below)
+
+    def _sum_over(
+        self, summed: tuple[str, ...], above: list[Formula], below: list[Formula]
+    ) -> Formula:
+        """The product of factors, with the sums written out that the language would misplace."""
+        explicit = tuple(index for index in summed if not self._natural(index, above, below))
+        if not explicit:
+            return self._quotient(above, below)
+        # The factors without these indices stay outside.
+        inside = [f for f in above if set(explicit) & self.occurrences(f).keys()]
+        within = [f for f in below if set(explicit) & self.occurrences(f).keys()]
+        others = set(summed) - set(explicit)
+        if any(others & self.occurrences(f).keys() for f in [*inside, *within]):
+            inside, within = above, below
+        core = Call("sum", (self._quotient(inside, within),), over=explicit)
+        kept = [f for f in above if f not in inside]
+        return self._quotient([*kept, core], [f for f in below if f not in within])
+
+    def _quotient(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula:
+        return product(Fraction(1), self.writer.scalars(above), divisors=self.writer.scalars(below))
+
+    def _apply(self, node: Apply, at: tuple[str, ...]) -> Writing:
+        primitive = node.primitive
+        if isinstance(primitive, PowerOf):
+            base = yield self.element(node.args[0], at)
+            size = raised(base, abs(primitive.exponent), elementwise=False)
+            if primitive.exponent > 0:
+                return size
+            return product(Fraction(1), divisors=(size,))
+        if isinstance(primitive, Elementwise):
+            args: list[Formula] = []
+            for argument in node.args:
+                args += [(yield self.element(argument, at))]
+            return call(node, args)
+        if isinstance(primitive, Reduction):
+            (argument,) = node.args
+            lead = argument.order - primitive.axes
+            over = at[lead:] if primitive.keeps else self._fresh(primitive.axes)
+            apart = len(set(over)) == len(over) and not set(over) & set(at[:lead])
+            if apart and all(map(is_index, over)):
+                inner = yield self.element(argument, at[:lead] + over)
+                return call(node, [inner], over)
+        if isinstance(primitive, UnitVector):
+            (place,) = at
+            return Indexed(Symbol("delta"), (place, position(primitive.index, primitive.dim)))
+        whole = yield self.matrix.whole(node)
+        return indexed(whole, at)
+
+    def _fresh(self, count: int) -> tuple[str, ...]:
+        return tuple(next(self.indices) for _ in range(count))
+
+    # Where the language sums.
+
+    def occurrences(self, formula: Formula) -> Mapping[str, int]:
+        """How often each index stands in a formula."""
+        self.writer.text(formula)  # keeps it alive: identities are keys
+        return fold(formula, _count, self._seen)
+
+    def _natural(self, index: str, above: Sequence[Formula], below: Sequence[Formula]) -> bool:
+        """Whether the language sums an index over the quotient of these factors by itself."""
+        top = [factor for factor in above if index in self.occurrences(factor)]
+        bottom = [factor for factor in below if index in self.occurrences(factor)]
+        if len(top) + len(bottom) != 1:
+            return bool(top)  # a denominator that holds all occurrences would be summed itself
+        (formula,) = top + bottom
+        if self.occurrences(formula)[index] == 1:
+            return False
+        return (isinstance(formula, Indexed) and bool(top)) or self._spread(index, formula)
+
+    def _spread(self, index: str, formula: Formula) -> bool:
+        """Whether no single term inside a factor holds all occurrences of an index."""
+        if isinstance(formula, Product) or (isinstance(formula, Call) and index in formula.over):
+            return False
+        inner = [part for part in parts(formula) if index in self.occurrences(part)]
+        if len(inner) != 1 or isinstance(formula, Sum):
+            return len(inner) > 1
+        (content,) = inner
+        return isinstance(content, Sum) and self._spread(index, content)
+
+
+def _count(formula: Formula, inner: list[Mapping[str, int]]) -> Mapping[str, int]:
+    total: dict[str, int] = {}
+    if isinstance(formula, Indexed):
+        for name in formula.positions:
+            if is_index(name):
+                total[name] = total.get(name, 0) + 1
+    for counts in inner:
+        for name, times in counts.items():
+            total[name] = total.get(name, 0) + times
+    return total

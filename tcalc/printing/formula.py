@@ -1,0 +1,267 @@
+"""The formula tree: what a formula says, before it is set as text, LaTeX or MathML.
+
+Both notations, matrix and Einstein, produce this tree; the renderers know nothing of tensors.
+Signs live in sums, coefficients and quotients in products, so that every renderer can set them
+as its medium does best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate
+from typing import TypeAlias, TypeVar
+
+from tcalc.expr.primitive import Style
+
+T = TypeVar("T")
+
+ONE = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number:
+    """A number that is not negative."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Symbol:
+    """A name: a variable, a dimension, a constant."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A function of arguments; `over` are the indices that a reduction consumes."""
+
+    name: str
+    args: tuple[Formula, ...]
+    latex: str = ""
+    style: Style = Style.CALL
+    mark: str = ""
+    over: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Power:
+    """A power, element by element (``x.^2``) or of scalars and square matrices (``x^2``)."""
+
+    base: Formula
+    exponent: Formula
+    elementwise: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """``coefficient * scalars * body ./ over / divisors``.
+
+    `body` is a product of linear algebra, or, if `elementwise`, one element by element; `over`
+    divides element by element and is empty unless `elementwise`; `divisors` are scalars.
+    """
+
+    coefficient: Fraction = ONE
+    scalars: tuple[Formula, ...] = ()
+    body: tuple[Formula, ...] = ()
+    elementwise: bool = False
+    over: tuple[Formula, ...] = ()
+    divisors: tuple[Formula, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sum:
+    """Terms with their signs: True is minus.  A negative formula is a sum of one term."""
+
+    terms: tuple[tuple[bool, Formula], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transpose:
+    base: Formula
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Indexed:
+    """An element or a slice; positions are index names, numbers, or ranges as ``2:5``."""
+
+    base: Formula
+    positions: tuple[str, ...]
+
+
+Formula: TypeAlias = Number | Symbol | Call | Power | Product | Sum | Transpose | Indexed
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A definition, or, without names, a value."""
+
+    names: tuple[str, ...]
+    positions: tuple[str, ...]
+    value: Formula
+
+
+def parts(formula: Formula) -> tuple[Formula, ...]:
+    """The formulas inside a formula, in the order of reading."""
+    match formula:
+        case Number() | Symbol():
+            return ()
+        case Call(args=args):
+            return args
+        case Power(base=base, exponent=exponent):
+            return (base, exponent)
+        case Product(scalars=scalars, body=body, over=over, divisors=divisors):
+            return (*scalars, *body, *over, *divisors)
+        case Sum(terms=terms):
+            return tuple(term for _, term in terms)
+        case Transpose(base=base) | Indexed(base=base):
+            return (base,)
+
+
+def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict[int, T]) -> T:
+    """A value for a formula from the values of its parts, bottom-up, without recursion.
+
+    `known` keeps results by identity; the caller keeps the formulas alive.
+    """
+    stack: list[tuple[Formula, Iterator[Formula]]] = [(formula, iter(parts(formula)))]
+    while stack:
+        current, pending = stack[-1]
+        for part in pending:
+            if id(part) not in known:
+                stack.append((part, iter(parts(part))))
+                break
+        else:
+            stack.pop()
+            known[id(current)] = combine(current, [known[id(part)] for part in parts(current)])
+    return known[id(formula)]
+
+
+def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
+    """The formula with its indices renamed."""
+
+    def rename(old: Formula, inner: list[Formula]) -> Formula:
+        match old:
+            case Number() | Symbol():
+                return old
+            case Call(over=over):
+                new = tuple(names.get(index, index) for index in over)
+                return replace(old, args=tuple(inner), over=new)
+            case Power():
+                return replace(old, base=inner[0], exponent=inner[1])
+            case Product(scalars=scalars, body=body, over=over):
+                cuts = [len(scalars), len(body), len(over), len(old.divisors)]
+                ends = list(accumulate(cuts))
+                groups = [
+                    tuple(inner[end - cut : end]) for cut, end in zip(cuts, ends, strict=True)
+                ]
+                first, second, third, fourth = groups
+                return replace(old, scalars=first, body=second, over=third, divisors=fourth)
+            case Sum(terms=terms):
+                signs = (negative for negative, _ in terms)
+                return Sum(tuple(zip(signs, inner, strict=True)))
+            case Transpose():
+                return Transpose(inner[0])
+            case Indexed(positions=positions):
+                return Indexed(inner[0], tuple(names.get(at, at) for at in positions))
+
+    return fold(formula, rename, {})
+
+
+def indices(formula: Formula) -> list[str]:
+    """The index names in a formula, each once, in the order of reading."""
+    found: dict[str, None] = {}
+    stack = [formula]
+    while stack:
+        current = stack.pop()
+        if isinstance(current, Indexed):
+            found.update((at, None) for at in current.positions if is_index(at))
+        elif isinstance(current, Call):
+            found.update((at, None) for at in current.over)
+        stack.extend(reversed(parts(current)))
+    return list(found)
+
+
+def is_index(at: str) -> bool:
+    """Whether an index position holds a name, not a number or a range."""
+    return at.isidentifier() and at != "end"
+
+
+# Constructors that keep signs in sums and coefficients in products.
+
+
+def number(value: Fraction | int) -> Formula:
+    """A number of either sign."""
+    exact = Fraction(value)
+    return Number(exact) if exact >= 0 else Sum(((True, Number(-exact)),))
+
+
+def signed(formula: Formula) -> tuple[bool, Formula]:
+    """A formula as sign and rest."""
+    if isinstance(formula, Sum) and len(formula.terms) == 1:
+        return formula.terms[0]
+    return False, formula
+
+
+def scaled(coefficient: Fraction, formula: Formula) -> Formula:
+    """A multiple of a formula; a sign comes out as a sum of one term."""
+    negative, rest = signed(formula)
+    negative = negative != (coefficient < 0)
+    size = abs(coefficient)
+    if size != 1:
+        match rest:
+            case Number(value=value):
+                rest = Number(value * size)
+            case Product(coefficient=inner):
+                rest = Product(
+                    inner * size,
+                    rest.scalars,
+                    rest.body,
+                    rest.elementwise,
+                    rest.over,
+                    rest.divisors,
+                )
+            case _:
+                rest = Product(size, body=(rest,))
+    return Sum(((True, rest),)) if negative else rest
+
+
+def product(
+    coefficient: Fraction,
+    scalars: tuple[Formula, ...] = (),
+    body: tuple[Formula, ...] = (),
+    *,
+    elementwise: bool = False,
+    over: tuple[Formula, ...] = (),
+    divisors: tuple[Formula, ...] = (),
+) -> Formula:
+    """A product in its simplest form: signs of scalars in front, a single factor by itself."""
+    plain: list[Formula] = []
+    for scalar in scalars:
+        negative, rest = signed(scalar)
+        coefficient = -coefficient if negative else coefficient
+        match rest:
+            case Number(value=value):
+                coefficient *= value
+            case Product(body=(), over=()):
+                coefficient *= rest.coefficient
+                plain += rest.scalars
+                divisors += rest.divisors
+            case _:
+                plain.append(rest)
+    if len(body) == 1:
+        negative, rest = signed(body[0])
+        coefficient = -coefficient if negative else coefficient
+        body = (rest,)
+        if isinstance(rest, Product) and not over:
+            coefficient *= rest.coefficient
+            plain += rest.scalars
+            body, elementwise, over = rest.body, rest.elementwise, rest.over
+            divisors += rest.divisors
+    kept = tuple(plain)
+    if not (divisors or over) and len(kept) + len(body) <= 1:
+        return scaled(coefficient, (*kept, *body, Number(ONE))[0])
+    size = abs(coefficient)
+    result = Product(size, kept, body, elementwise, over, divisors)
+    return result if coefficient > 0 else Sum(((True, result),))

@@ -1,0 +1,173 @@
+"""Matrix notation for tensors of order at most two; vectors are columns.
+
+Leaves and functions are written here; products, the label graphs, in `tcalc.printing.network`.
+What matrix notation cannot say raises `NoMatrixFormError`.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import assert_never
+
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.power import Power as PowerOf
+from tcalc.primitives.reductions import Reduction
+from tcalc.primitives.selection import LowerMask, Selection, UnitVector, Window
+from tcalc.printing.formula import (
+    Call,
+    Formula,
+    Indexed,
+    Sum,
+    Symbol,
+    Transpose,
+    number,
+    product,
+    scaled,
+)
+from tcalc.printing.network import Network
+from tcalc.printing.writer import (
+    NeedsNameError,
+    NoMatrixFormError,
+    Writer,
+    Writing,
+    call,
+    eye,
+    ones,
+    position,
+    raised,
+    span,
+    whole,
+)
+
+
+class MatrixNotation:
+    """Writes scalars, column vectors and matrices."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def whole(self, node: Node) -> Writing:
+        """A whole tensor as an argument: in matrix notation, or by name."""
+        name = self.writer.defined.get(node)
+        if name is not None:
+            return Symbol(name)
+        match node:
+            case Var(name=name):
+                return Symbol(name)
+            case Apply() if not isinstance(node.primitive, Elementwise):
+                return (yield self._apply(node))
+        if node.order > 2:
+            raise NeedsNameError(node)
+        try:
+            return (yield self.form(node))
+        except NoMatrixFormError:
+            raise NeedsNameError(node) from None
+
+    def form(self, node: Node) -> Writing:
+        """A tensor of order at most two."""
+        name = self.writer.defined.get(node)
+        if node.order > 2:
+            raise NoMatrixFormError
+        if name is not None:
+            return Symbol(name)
+        match node:
+            case Var(name=name):
+                return Symbol(name)
+            case Const(value=value):
+                body = (ones(*node.dims),) if node.order else ()
+                return product(value, (), body) if body else number(value)
+            case Delta():
+                return eye(node.dims[0])
+            case Add():
+                return (yield self._sum(node))
+            case Einsum():
+                return (yield Network(self.writer, self.form).write(node))
+            case Apply():
+                return (yield self._apply(node))
+            case _:
+                assert_never(node)
+
+    def _sum(self, node: Add) -> Writing:
+        # A scalar is added to every element, as long as another term has the full shape.
+        spread = [_scalar_of(term) for _, term in node.terms]
+        if None not in spread:
+            spread[0] = None
+        written: list[Formula] = []
+        for (coefficient, term), scalar in zip(node.terms, spread, strict=True):
+            inner = yield self.form(term if scalar is None or not node.order else scalar)
+            written.append(scaled(coefficient, inner))
+        return self.writer.sum(written)
+
+    def _apply(self, node: Apply) -> Writing:
+        primitive = node.primitive
+        if isinstance(primitive, Selection):
+            return _selection(node, primitive)
+        if isinstance(primitive, PowerOf):
+            base = yield self.form(node.args[0])
+            elementwise = node.order > 0
+            size = raised(base, abs(primitive.exponent), elementwise=elementwise)
+            if primitive.exponent > 0:
+                return size
+            if elementwise:
+                return product(Fraction(1), elementwise=True, over=(size,))
+            return product(Fraction(1), divisors=(size,))
+        if isinstance(primitive, Elementwise):
+            return (yield self._elementwise(node))
+        if isinstance(primitive, Reduction):
+            return (yield self._reduction(node, primitive))
+        if isinstance(primitive, Inverse) and primitive.axes > 1:
+            raise NoMatrixFormError
+        args: list[Formula] = []
+        for argument in node.args:
+            args += [(yield self.whole(argument))]
+        if isinstance(primitive, Cofactors) and primitive.k == 1 and node.order == 2:
+            return Transpose(Call("adj", tuple(args), r"\operatorname{adj}"))
+        return call(node, args)
+
+    def _elementwise(self, node: Apply) -> Writing:
+        spread = [_scalar_of(argument) for argument in node.args]
+        if None not in spread:
+            spread[0] = None
+        args: list[Formula] = []
+        for argument, scalar in zip(node.args, spread, strict=True):
+            args += [(yield self.form(argument if scalar is None else scalar))]
+        return call(node, args)
+
+    def _reduction(self, node: Apply, primitive: Reduction) -> Writing:
+        (argument,) = node.args
+        plain = argument.order if not primitive.keeps or primitive.name.endswith("share") else 1
+        if primitive.axes != plain:
+            raise NoMatrixFormError
+        inner = yield self.whole(argument)
+        return call(node, [inner])
+
+
+def _scalar_of(node: Node) -> Node | None:
+    """The scalar that a tensor has in all places, where its form shows that."""
+    match node:
+        case Const(value=value):
+            from tcalc.expr import build
+
+            return build.const(value)
+        case Einsum(factors=(core,), subscripts=((),)) if node.is_view:
+            return core
+    return None
+
+
+def _selection(node: Apply, primitive: Selection) -> Formula:
+    match primitive:
+        case UnitVector():
+            at = (whole(primitive.dim), position(primitive.index, primitive.dim))
+            return Indexed(eye(primitive.dim), at)
+        case Window():
+            rows = span(primitive.start, primitive.stop, primitive.dim)
+            return Indexed(eye(primitive.dim), (rows, whole(primitive.dim)))
+        case LowerMask(offset=offset) if offset.value == 0:
+            return Call("tril", (ones(*node.dims),))
+        case LowerMask(offset=offset) if offset.value == -1 and node.dims[0] == node.dims[1]:
+            square = Call("tril", (ones(*node.dims),))
+            return Sum(((False, square), (True, eye(node.dims[0]))))
+    raise NoMatrixFormError

@@ -1,0 +1,497 @@
+"""A product in matrix notation, by reduction of its label graph.
+
+Labels are vertices, factors of order two edges, factors of order one weights.  Summed labels are
+eliminated one by one:
+
+    degree two     A[a,l] d[l] B[l,b]  ->  A*diag(d)*B
+    a leaf         A[a,l] d[l]         ->  A*d, a weight on a
+    alone          x[l] y[l]           ->  x'*y, a scalar;  x[l] -> sum(x)
+    a loop         A[l,l]              ->  tr(A), or diag(A) where l has other uses
+    parallel       A[a,b] B[a,b]       ->  A.*B
+
+and what is left, at most two output labels and their weights, is the result.  Chains are kept as
+sequences of matrices, so that they can be read from either end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tcalc.expr.dims import Dim
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Apply, Const, Delta, Einsum, Node
+from tcalc.primitives.selection import LowerMask, UnitVector, Window
+from tcalc.printing.formula import (
+    Call,
+    Formula,
+    Indexed,
+    Number,
+    Power,
+    Product,
+    Sum,
+    Symbol,
+    Transpose,
+    number,
+    product,
+    signed,
+)
+from tcalc.printing.writer import (
+    NoMatrixFormError,
+    Writer,
+    Writing,
+    eye,
+    ones,
+    position,
+    power_of,
+    raised,
+    size_of,
+    span,
+    whole,
+)
+
+ONE = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """A matrix in a chain, perhaps transposed; `mask` marks the lower triangle of ones."""
+
+    formula: Formula
+    symmetric: bool = False
+    transposed: bool = False
+    dims: tuple[Dim, ...] = ()
+    window: str = ""  # the range of rows of the unit matrix that it is
+    inverse: Formula | None = None  # it is 1 ./ inverse
+    mask: bool = False
+
+    def flipped(self) -> Link:
+        if self.symmetric:
+            return self
+        return Link(
+            self.formula,
+            False,
+            not self.transposed,
+            self.dims[::-1],
+            self.window,
+            self.inverse,
+            self.mask,
+        )
+
+    @property
+    def written(self) -> Formula:
+        return Transpose(self.formula) if self.transposed else self.formula
+
+
+Chain = tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """A vector on a label: a chain of matrices times a vector, or one over a vector."""
+
+    chain: Chain
+    end: Formula
+    inverse: Formula | None = None  # the weight is 1 ./ inverse
+    unit: str = ""  # the position of the one in a unit vector
+
+    @property
+    def body(self) -> tuple[Formula, ...]:
+        return linear([*self.chain, Link(self.end)])
+
+
+@dataclass(slots=True, eq=False)
+class Edge:
+    start: int
+    stop: int
+    chain: Chain
+
+    def from_(self, label: int) -> Chain:
+        """The chain read from one of its ends."""
+        return self.chain if label == self.start else flip(self.chain)
+
+    def other(self, label: int) -> int:
+        return self.stop if label == self.start else self.start
+
+
+def flip(chain: Chain) -> Chain:
+    return tuple(link.flipped() for link in reversed(chain))
+
+
+def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
+    """The factors of a chain; windows become slices of their neighbours."""
+    body: list[Formula] = []
+    k = 0
+    while k < len(chain):
+        rows = chain[k] if chain[k].window and not chain[k].transposed else None
+        core = k if rows is None else k + 1
+        if core == len(chain) or chain[core].window:
+            body.append(chain[k].written)
+            k += 1
+            continue
+        link = chain[core]
+        after = chain[core + 1] if core + 1 < len(chain) and len(link.dims) == 2 else None
+        columns = after if after is not None and after.window and after.transposed else None
+        if rows is None and columns is None:
+            body.append(link.written)
+        else:
+            at = [whole(dim) for dim in link.dims] or [""]
+            at[0] = at[0] if rows is None else rows.window
+            at[-1] = at[-1] if columns is None else columns.window
+            body.append(Indexed(link.written, tuple(at)))
+        k = core + 1 + (columns is not None)
+    return tuple(body)
+
+
+class Network:
+    """One product on its way to a formula."""
+
+    def __init__(self, writer: Writer, form: Callable[[Node], Writing]) -> None:
+        self.writer = writer
+        self.form = form
+        self.scalars: list[Formula] = []
+        self.divisors: list[Formula] = []
+        self.weights: dict[int, list[Weight]] = {}
+        self.edges: list[Edge] = []
+        self.dims: dict[int, Dim] = {}
+
+    def write(self, node: Einsum) -> Writing:
+        core, output = _opened(node, self.writer)
+        same: dict[int, int] = {}
+        for factor, row in core:
+            if isinstance(factor, Delta):
+                same[max(row)] = min(row)
+        for label, dim in zip(output, node.dims, strict=True):
+            self._see(same.get(label, label), dim)
+        out = [same.get(label, label) for label in output]
+        for factor, row in core:
+            if not isinstance(factor, Delta):
+                yield from self._take(factor, tuple(same.get(label, label) for label in row))
+        inner = set(self.dims) - set(out)
+        while inner:
+            self._loops(inner)
+            if not inner:
+                break
+            self._eliminate(self._next(inner), inner)
+        self._loops(inner)
+        return self._result(out)
+
+    def _see(self, label: int, dim: Dim) -> None:
+        self.dims[label] = dim
+        self.weights.setdefault(label, [])
+
+    def _take(self, factor: Node, row: tuple[int, ...]) -> Writing:
+        """Enter a factor into the graph; its parts are written by whoever drives."""
+        for label, dim in zip(row, factor.dims, strict=True):
+            self._see(label, dim)
+        base, exponent = power_of(factor)
+        inverse: Formula | None = None
+        if isinstance(factor, Const):
+            return number(ONE)  # ones: only their dimensions count
+        if exponent < 0 and factor not in self.writer.defined:
+            inverse = raised((yield self.form(base)), -exponent, elementwise=bool(row))
+            formula: Formula = product(ONE, elementwise=True, over=(inverse,))
+        else:
+            formula = yield self.form(factor)
+        match row:
+            case ():
+                if inverse is not None:
+                    self.divisors.append(inverse)
+                else:
+                    self.scalars.append(formula)
+            case (label,):
+                self.weights[label].append(_weight(factor, formula, inverse))
+            case (start, stop):
+                self.edges.append(Edge(start, stop, (_link(factor, formula, inverse),)))
+            case _:
+                raise NoMatrixFormError
+        return formula
+
+    # Elimination of summed labels.
+
+    def _at(self, label: int) -> list[Edge]:
+        return [edge for edge in self.edges if label in (edge.start, edge.stop)]
+
+    def _next(self, inner: set[int]) -> int:
+        """The summed label that is easiest to eliminate: few edges, then one with weights."""
+
+        def ease(label: int) -> tuple[int, bool, int]:
+            return len(self._at(label)), not self.weights[label], label
+
+        return min(inner, key=ease)
+
+    def _eliminate(self, label: int, inner: set[int]) -> None:
+        edges = self._at(label)
+        weights = self.weights[label]
+        if len(edges) > 2:
+            self._merge_parallel(label)
+            edges = self._at(label)
+            if len(edges) > 2:
+                raise NoMatrixFormError
+        inner.discard(label)
+        self.edges = [edge for edge in self.edges if edge not in edges]
+        del self.weights[label]
+        match edges:
+            case []:
+                self._scalar(weights, self.dims[label])
+            case [edge]:
+                self._leaf(edge, label, weights, inner)
+            case [left, right]:
+                start, stop = left.other(label), right.other(label)
+                middle = self._diagonal(weights)
+                chain = (*left.from_(start), *middle, *right.from_(label))
+                self.edges.append(Edge(start, stop, chain))
+
+    def _leaf(self, edge: Edge, label: int, weights: list[Weight], inner: set[int]) -> None:
+        other = edge.other(label)
+        chain = edge.from_(other)
+        if not weights and other in inner and not self.weights[other] and not self._at(other):
+            # Nothing else at either end: the sum of all elements.
+            inner.discard(other)
+            del self.weights[other]
+            body = min(linear(edge.chain), linear(flip(edge.chain)), key=self._simple)
+            self.scalars.append(Call("sum", (product(ONE, (), body),)))
+            return
+        if len(weights) == 1 and weights[0].unit:
+            self.weights[other].append(Weight((), self._line(chain, other, weights[0].unit)))
+            return
+        end = self._vector(weights, self.dims[label])
+        if len(weights) == 1 and weights[0].inverse is None:
+            self.weights[other].append(Weight((*chain, *weights[0].chain), weights[0].end))
+        else:
+            self.weights[other].append(Weight(chain, end))
+
+    def _line(self, chain: Chain, label: int, at: str) -> Formula:
+        """The column of a matrix at a position; a row of what stands transposed."""
+        everything = whole(self.dims[label])
+        if len(chain) == 1 and chain[0].transposed:
+            return Indexed(chain[0].formula, (at, everything))
+        return Indexed(product(ONE, (), linear(chain)), (everything, at))
+
+    def _loops(self, inner: set[int]) -> None:
+        """Edges from a label to itself: traces, or diagonals."""
+        for edge in [edge for edge in self.edges if edge.start == edge.stop]:
+            self.edges.remove(edge)
+            label = edge.start
+            if label in inner and not self.weights[label] and not self._at(label):
+                inner.discard(label)
+                del self.weights[label]
+                self.scalars.append(self._trace(edge.chain))
+            else:
+                body = min(linear(edge.chain), linear(flip(edge.chain)), key=self._simple)
+                self.weights[label].append(Weight((), Call("diag", (product(ONE, (), body),))))
+
+    def _trace(self, chain: Chain) -> Formula:
+        """``tr``, of the rotation and direction that read best."""
+        turns = [(*chain[k:], *chain[:k]) for k in range(len(chain))]
+        turns += [flip(turn) for turn in turns]
+        body = min((linear(turn) for turn in turns), key=self._simple)
+        return Call("tr", (product(ONE, (), body),))
+
+    def _merge_parallel(self, label: int) -> None:
+        """Parallel edges at a label become one, element by element."""
+        groups: dict[int, list[Edge]] = {}
+        for edge in self._at(label):
+            groups.setdefault(edge.other(label), []).append(edge)
+        for other, edges in groups.items():
+            if len(edges) > 1:
+                self.edges = [edge for edge in self.edges if edge not in edges]
+                merged = self._hadamard([edge.from_(label) for edge in edges])
+                self.edges.append(Edge(label, other, merged))
+
+    def _hadamard(self, chains: Sequence[Chain]) -> Chain:
+        """Chains between the same two labels, multiplied element by element."""
+        if len(chains) == 1:
+            return chains[0]
+        flipped = [flip(chain) for chain in chains]
+        turns = [sum(link.transposed for c in cs for link in c) for cs in (chains, flipped)]
+        if turns[1] < turns[0]:
+            return flip(self._hadamard(flipped))
+        dims = (*chains[0][0].dims[:1], *chains[0][-1].dims[-1:])
+        masks = [chain[0] for chain in chains if len(chain) == 1 and chain[0].mask]
+        rest = [chain for chain in chains if not (len(chain) == 1 and chain[0].mask)]
+        if masks and rest:
+            formula = product(ONE, (), linear(self._hadamard(rest)))
+            for mask in masks:
+                formula = Call("triu" if mask.transposed else "tril", (formula,))
+            return (Link(formula, dims=dims),)
+        above = [product(ONE, (), linear(c)) for c in chains if not _inverse_of(c)]
+        below = [inverse for c in chains if (inverse := _inverse_of(c)) is not None]
+        return (Link(self._elementwise(above, below), dims=dims),)
+
+    def _elementwise(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula:
+        if len(above) == 1 and not below:
+            return above[0]
+        coefficient = ONE
+        kept: list[Formula] = []
+        for factor in above:
+            negative, rest = signed(factor)
+            coefficient = -coefficient if negative else coefficient
+            kept.append(rest)
+        return product(
+            coefficient,
+            (),
+            self.writer.scalars(kept),
+            elementwise=True,
+            over=self.writer.scalars(below),
+        )
+
+    # Weights as vectors, as diagonal matrices, as scalars.
+
+    def _vector(self, weights: Sequence[Weight], dim: Dim) -> Formula:
+        """All weights of a label as one vector; ones where there is none."""
+        if not weights:
+            return ones(dim)
+        above = [product(ONE, (), w.body) for w in weights if w.inverse is None]
+        below = [w.inverse for w in weights if w.inverse is not None]
+        return self._elementwise(above, below)
+
+    def _diagonal(self, weights: Sequence[Weight]) -> Chain:
+        if not weights:
+            return ()
+        vector = self._vector(weights, Dim.of(1))
+        return (Link(Call("diag", (vector,)), symmetric=True),)
+
+    def _scalar(self, weights: list[Weight], dim: Dim) -> None:
+        """A label that is left with its weights alone."""
+        units = [w for w in weights if w.unit]
+        if units:
+            rest = [w for w in weights if w is not units[0]]
+            if not rest:
+                return
+            self.scalars.append(_element(self._vector(rest, dim), units[0].unit))
+            return
+        if not weights:
+            self.scalars.append(size_of(dim))
+            return
+        plain = [w for w in weights if w.inverse is None]
+        if len(weights) == 2 and len(plain) == 2:
+            self.scalars.append(self._inner(*plain))
+            return
+        vector = self._vector(weights, dim)
+        negative, rest_of = signed(vector)
+        total: Formula = Call("sum", (rest_of,))
+        self.scalars.append(Sum(((True, total),)) if negative else total)
+
+    def _inner(self, left: Weight, right: Weight) -> Formula:
+        """``x'*A*y``, read from the better end."""
+        if not left.chain and not right.chain:
+            same = self.writer.text(left.end) == self.writer.text(right.end)
+            if same and not isinstance(left.end, Symbol):
+                return Power(Call("norm2", (left.end,)), Number(Fraction(2)))
+        options = [
+            linear([Link(x.end, transposed=True), *flip(x.chain), *y.chain, Link(y.end)])
+            for x, y in ((left, right), (right, left))
+        ]
+        return product(ONE, (), min(options, key=self._simple))
+
+    def _simple(self, body: tuple[Formula, ...]) -> tuple[object, ...]:
+        return self.writer.simplicity(Product(body=body))
+
+    # The result.
+
+    def _result(self, out: list[int]) -> Formula:
+        if not out:
+            return self._scaled((), elementwise=False)
+        if len(out) == 1:
+            return self._column(out[0])
+        start, stop = out
+        if start == stop:
+            weights = self.weights[start]
+            if not weights:
+                return self._scaled((eye(self.dims[start]),), elementwise=False)
+            (diagonal,) = self._diagonal(weights)
+            return self._scaled((diagonal.formula,), elementwise=False)
+        chains = [edge.from_(start) for edge in self.edges]
+        if chains:
+            chain = self._hadamard(chains)
+            left, right = (self._diagonal(self.weights[label]) for label in out)
+            return self._scaled(linear([*left, *chain, *right]), elementwise=False)
+        x, y = (self._single(label) for label in out)
+        body = linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
+        return self._scaled(body, elementwise=False)
+
+    def _single(self, label: int) -> Weight:
+        """All weights of a label as one."""
+        weights = self.weights[label]
+        if len(weights) == 1 and weights[0].inverse is None:
+            return weights[0]
+        return Weight((), self._vector(weights, self.dims[label]))
+
+    def _column(self, label: int) -> Formula:
+        weights = self.weights[label]
+        if len(weights) == 1 and weights[0].inverse is None:
+            return self._scaled(weights[0].body, elementwise=False)
+        return self._scaled((self._vector(weights, self.dims[label]),), elementwise=False)
+
+    def _scaled(self, body: tuple[Formula, ...], *, elementwise: bool) -> Formula:
+        return product(
+            ONE,
+            self.writer.scalars(self.scalars),
+            body,
+            elementwise=elementwise,
+            divisors=self.writer.scalars(self.divisors),
+        )
+
+
+def _opened(
+    node: Einsum, writer: Writer
+) -> tuple[list[tuple[Node, tuple[int, ...]]], tuple[int, ...]]:
+    """The factors of a product; a view of a product is opened."""
+    factors = list(zip(node.factors, node.subscripts, strict=True))
+    if not node.is_view:
+        return factors, node.output
+    found: list[tuple[Node, tuple[int, ...]]] = []
+    for factor, row in factors:
+        if isinstance(factor, Einsum) and not factor.is_view and factor not in writer.defined:
+            top = 1 + max((*node.output, *row), default=0)
+            named = dict(zip(factor.output, row, strict=True))
+            for inner, labels in zip(factor.factors, factor.subscripts, strict=True):
+                found.append((inner, tuple(named.get(x, top + x) for x in labels)))
+        else:
+            found.append((factor, row))
+    return found, node.output
+
+
+def _weight(factor: Node, formula: Formula, inverse: Formula | None) -> Weight:
+    if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
+        unit = position(factor.primitive.index, factor.primitive.dim)
+        return Weight((), formula, unit=unit)
+    if inverse is None and isinstance(formula, Product):
+        plain = not (formula.elementwise or formula.scalars or formula.divisors)
+        if plain and formula.coefficient == 1:
+            *matrices, end = formula.body
+            return Weight(tuple(Link(matrix) for matrix in matrices), end)
+    return Weight((), formula, inverse)
+
+
+def _link(factor: Node, formula: Formula, inverse: Formula | None) -> Link:
+    symmetric = symmetric_axes(factor)
+    if isinstance(factor, Apply):
+        primitive = factor.primitive
+        if isinstance(primitive, Window):
+            rows = span(primitive.start, primitive.stop, primitive.dim)
+            return Link(formula, dims=factor.dims, window=rows)
+        if isinstance(primitive, LowerMask):
+            return Link(formula, dims=factor.dims, mask=primitive.offset.value == 0)
+    if isinstance(formula, Transpose):
+        return Link(formula.base, transposed=True, dims=factor.dims)
+    return Link(formula, symmetric, dims=factor.dims, inverse=inverse)
+
+
+def _inverse_of(chain: Chain) -> Formula | None:
+    if len(chain) != 1 or chain[0].inverse is None:
+        return None
+    return Transpose(chain[0].inverse) if chain[0].transposed else chain[0].inverse
+
+
+def _element(vector: Formula, at: str) -> Formula:
+    """One element of a vector; a column of a matrix gives an element of the matrix."""
+    if isinstance(vector, Indexed) and len(vector.positions) == 2:
+        row, column = vector.positions
+        if ":" in row:
+            return Indexed(vector.base, (at, column))
+        if ":" in column:
+            return Indexed(vector.base, (row, at))
+    return Indexed(vector, (at,))

@@ -1,0 +1,198 @@
+"""Whole results: which notation, which common subexpressions, which names.
+
+A result is a list of statements, the last of which is its value.  Definitions come before it
+where the result would be too long without them, where they are asked for, and where a tensor
+stands in a place that only takes a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain, count
+from typing import Literal, TypeAlias
+
+from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
+from tcalc.expr.traverse import postorder
+from tcalc.printing.einstein import EinsteinNotation
+from tcalc.printing.formula import (
+    Formula,
+    Indexed,
+    Statement,
+    Sum,
+    indices,
+    product,
+    renamed,
+    scaled,
+)
+from tcalc.printing.matrix import MatrixNotation
+from tcalc.printing.names import FUNCTION_NAMES, Names, index_names
+from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer, ones
+from tcalc.simplify import flatten, tidy
+
+Notation: TypeAlias = Literal["matrix", "einstein", "auto"]
+Cse: TypeAlias = bool | Literal["auto"]
+
+LONGEST = 400
+"""The most nodes that a formula may have, written out, before definitions are made for it."""
+
+SHARED = 6
+"""The fewest nodes of a common subexpression that gets a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a result is to be written; `order` and `indices` come from the user's program."""
+
+    notation: Notation = "auto"
+    order: Sequence[str] = ()
+    names: Sequence[str] = ()
+    cse: Cse = "auto"
+    called: str = ""
+    indices: Sequence[str] = field(default=())
+
+
+def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
+    """The program whose last statements are the values of the roots."""
+    tidied = [tidy(root) for root in flatten(roots, inline="all")]
+    size = written_size(tidied)
+    divide = wishes.cse is True or (wishes.cse == "auto" and size > LONGEST)
+    if divide:
+        tidied = [tidy(root) for root in flatten(roots, inline="single")]
+    page = _Page(tidied, wishes)
+    if divide:
+        page.define_shared()
+    return page.write()
+
+
+def written_size(roots: Sequence[Node]) -> int:
+    """How many nodes the roots would show, written out; found without writing them."""
+    sizes: dict[Node, int] = {}
+    for node in postorder(roots):
+        sizes[node] = 1 + sum(sizes[operand] for operand in node.operands)
+    return sum(sizes[root] for root in roots)
+
+
+class _Page:
+    """Results on their way to statements."""
+
+    def __init__(self, roots: Sequence[Node], wishes: Wishes) -> None:
+        self.roots = roots
+        self.wishes = wishes
+        self.nodes = postorder(roots)
+        names = {node.name for node in self.nodes if isinstance(node, Var)}
+        sizes = {name for node in self.nodes for dim in node.dims for name in dim.names()}
+        self.taken = names | sizes
+        self.names = Names(chain(self.taken, wishes.order, wishes.names))
+        self.defined: dict[Node, str] = {}
+
+    def define_shared(self) -> None:
+        """Names for what is used more than once, and for parts of what is long."""
+        uses: dict[Node, int] = {}
+        for node in self.nodes:
+            for operand in node.operands:
+                uses[operand] = uses.get(operand, 0) + 1
+        sizes: dict[Node, int] = {}
+        for node in self.nodes:
+            size = 1 + sum(1 if x in self.defined else sizes[x] for x in node.operands)
+            sizes[node] = size
+            shared = uses.get(node, 0) > 1 and size >= SHARED
+            if _can_be_named(node) and (shared or size > LONGEST // 4) and node not in self.roots:
+                self._define(node)
+
+    def _define(self, node: Node) -> None:
+        stem = "t"
+        if isinstance(node, Apply):
+            stem = FUNCTION_NAMES.get(node.primitive.name, "t")
+        self.defined[node] = self.names.fresh("t") if stem == "t" else self.names.wanted(stem)
+
+    def write(self) -> list[Statement]:
+        while True:
+            try:
+                return self._written()
+            except NeedsNameError as missing:
+                self._define(missing.node)
+
+    def _written(self) -> list[Statement]:
+        found: list[Statement] = []
+        before: dict[Node, str] = {}
+        for node in self.nodes:
+            if node in self.defined:
+                found.append(self._statement(node, before, self.defined[node]))
+                before[node] = self.defined[node]
+        for place, root in enumerate(self.roots):
+            called = self.wishes.called if place == len(self.roots) - 1 else ""
+            found.append(self._statement(root, before, called))
+        return found
+
+    def _statement(self, node: Node, before: Mapping[Node, str], name: str) -> Statement:
+        known = dict(before)
+        if name and node in known:
+            known.pop(node)
+        order = (*self.wishes.order, *sorted(self.taken), *before.values())
+        writer = Writer(order, known)
+        if self.wishes.notation != "einstein":
+            try:
+                value = writer.run(MatrixNotation(writer).form(node))
+                return Statement((name,) if name else (), (), value)
+            except NoMatrixFormError:
+                pass
+        return self._with_indices(node, writer, name)
+
+    def _with_indices(self, node: Node, writer: Writer, name: str) -> Statement:
+        supply = self._indices()
+        left = tuple(next(supply) for _ in range(node.order))
+        whole = isinstance(node, Add) and node not in writer.defined
+        terms = node.terms if whole and isinstance(node, Add) else ((Fraction(1), node),)
+        written: list[Formula] = []
+        for coefficient, term in terms:
+            notation = EinsteinNotation(writer, (f"_{k}" for k in count()))
+            formula = scaled(coefficient, writer.run(notation.element(term, left)))
+            written.append(self._with_letters(formula, left))
+        value = writer.sum(written)
+        seen = indices(value)
+        missing = [dim for index, dim in zip(left, node.dims, strict=True) if index not in seen]
+        if missing:
+            # No tensor in the formula has these axes.
+            at = tuple(index for index in left if index not in seen)
+            value = product(Fraction(1), (value, Indexed(ones(*missing), at)))
+        if not name and self._stands_alone(value, left, EinsteinNotation(writer, supply)):
+            return Statement((), (), value)
+        return Statement((name or self._result_name(),), left, value)
+
+    def _with_letters(self, formula: Formula, left: Sequence[str]) -> Formula:
+        """A top-level term with letters for its sums, in the order of reading."""
+        letters = (index for index in self._indices() if index not in left)
+        return renamed(formula, {at: next(letters) for at in indices(formula) if at not in left})
+
+    def _indices(self) -> Iterator[str]:
+        hints = [name for name in self.wishes.indices if name not in self.taken]
+        return chain(hints, (name for name in index_names(self.taken) if name not in hints))
+
+    def _result_name(self) -> str:
+        return next(name for name in ("T", "R", "Result", "T_") if name not in self.names)
+
+    def _stands_alone(
+        self, value: Formula, left: Sequence[str], notation: EinsteinNotation
+    ) -> bool:
+        """Whether the formula has its axes in the right order without a left-hand side."""
+        terms = [term for _, term in value.terms] if isinstance(value, Sum) else [value]
+        for term in terms:
+            counts = notation.occurrences(term)
+            if any(counts.get(index, 0) != 1 for index in left):
+                return False
+            if [index for index in indices(term) if index in left] != list(left):
+                return False
+        return True
+
+
+def _can_be_named(node: Node) -> bool:
+    match node:
+        case Add(terms=terms):
+            return len(terms) > 1
+        case Einsum():
+            return not node.is_view
+        case Apply(args=args):
+            return bool(args)
+    return False

@@ -1,0 +1,167 @@
+"""Formulas as text in the language itself: what is printed here parses to the same tensor."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple, assert_never
+
+from tcalc.expr.primitive import Style
+from tcalc.printing.formula import (
+    Call,
+    Formula,
+    Indexed,
+    Number,
+    Power,
+    Product,
+    Statement,
+    Sum,
+    Symbol,
+    Transpose,
+    fold,
+)
+
+
+class Binding(enum.IntEnum):
+    """How tightly a text holds together: the table of the language, loosest first."""
+
+    SUM = 0
+    PRODUCT = 1
+    POWER = 2
+    ATOM = 3
+
+
+class Set(NamedTuple):
+    """A text and how tightly it holds together."""
+
+    text: str
+    binding: Binding
+
+
+def text_of(formula: Formula, known: dict[int, Set] | None = None) -> str:
+    """The text of a formula.
+
+    >>> from tcalc.printing.formula import Symbol, Transpose
+    >>> text_of(Transpose(Symbol("A")))
+    "A'"
+    """
+    return fold(formula, _set, {} if known is None else known).text
+
+
+def statement_text(statement: Statement) -> str:
+    """One line of a program."""
+    value = text_of(statement.value)
+    if not statement.names:
+        return value
+    positions = f"[{','.join(statement.positions)}]" if statement.positions else ""
+    return f"{', '.join(name + positions for name in statement.names)} = {value}"
+
+
+def decimal(value: Fraction) -> str | None:
+    """A fraction as a short decimal where that is how one would write it: 0.01, not 1/3 or 1/2."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    places = 0
+    while places < 12 and (value * 10**places).denominator != 1:
+        places += 1
+    if value.denominator <= 8 or (value * 10**places).denominator != 1:
+        return None
+    digits = str(int(value * 10**places)).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}"
+
+
+def ratio(value: Fraction) -> tuple[str, str]:
+    """A positive coefficient as numerator and denominator, texts; the denominator may be empty."""
+    short = decimal(value)
+    if short is not None:
+        return short, ""
+    return str(value.numerator), str(value.denominator)
+
+
+def _set(formula: Formula, inner: list[Set]) -> Set:
+    match formula:
+        case Number(value=value):
+            top, bottom = ratio(value)
+            return Set(f"{top}/{bottom}", Binding.PRODUCT) if bottom else Set(top, Binding.ATOM)
+        case Symbol(name=name):
+            return Set(name, Binding.ATOM)
+        case Call():
+            return _call(formula, [part.text for part in inner])
+        case Power(elementwise=elementwise):
+            base, exponent = inner
+            mark = ".^" if elementwise else "^"
+            above = exponent.text
+            if not (exponent.binding is Binding.ATOM or _is_negative_number(formula.exponent)):
+                above = f"({above})"
+            return Set(f"{_fenced(base, Binding.ATOM)}{mark}{above}", Binding.POWER)
+        case Product():
+            return _product(formula, inner)
+        case Sum(terms=terms):
+            return _sum([negative for negative, _ in terms], inner)
+        case Transpose():
+            return Set(_fenced(inner[0], Binding.ATOM) + "'", Binding.ATOM)
+        case Indexed(positions=positions):
+            base_text = _fenced(inner[0], Binding.ATOM)
+            return Set(f"{base_text}[{','.join(positions)}]", Binding.ATOM)
+        case _:
+            assert_never(formula)
+
+
+def _is_negative_number(formula: Formula) -> bool:
+    match formula:
+        case Sum(terms=((True, Number(value=value)),)):
+            return decimal(value) is not None
+    return False
+
+
+def _fenced(part: Set, least: Binding) -> str:
+    return part.text if part.binding >= least else f"({part.text})"
+
+
+def _call(call: Call, args: Sequence[str]) -> Set:
+    if call.style is Style.BRANCH:
+        left, right, *branches = args
+        return Set(f"{call.name}({left} {call.mark} {right}, {', '.join(branches)})", Binding.ATOM)
+    if call.style is Style.SYMBOL and not args:
+        return Set(call.name, Binding.ATOM)
+    over = f"[{','.join(call.over)}]" if call.over else ""
+    return Set(f"{call.name}{over}({', '.join(args)})", Binding.ATOM)
+
+
+def _sum(signs: Sequence[bool], inner: Sequence[Set]) -> Set:
+    pieces: list[str] = []
+    for negative, part in zip(signs, inner, strict=True):
+        text = _fenced(part, Binding.PRODUCT)
+        if not pieces:
+            pieces.append(f"-{text}" if negative else text)
+        else:
+            pieces.append(f" - {text}" if negative else f" + {text}")
+    return Set("".join(pieces), Binding.SUM)
+
+
+def _product(formula: Product, inner: Sequence[Set]) -> Set:
+    texts = [_fenced(part, Binding.POWER) for part in inner]
+    for k, scalar in enumerate(formula.scalars):
+        # x'*y*A is (x'*y)*A: a product of linear algebra that is a scalar needs no fence.
+        if isinstance(scalar, Product) and not (scalar.elementwise or scalar.divisors):
+            texts[k] = inner[k].text
+    cuts = [len(formula.scalars), len(formula.body), len(formula.over), len(formula.divisors)]
+    starts = [sum(cuts[:k]) for k in range(5)]
+    scalars, body, over, divisors = (texts[a:b] for a, b in zip(starts, starts[1:], strict=False))
+    top, bottom = ratio(formula.coefficient)
+    below = ([bottom] if bottom else []) + divisors
+    front = ([] if top == "1" else [top]) + scalars
+    text = "*".join(front)
+    if body:
+        joined = (".*" if formula.elementwise else "*").join(body)
+        text = f"{text}*{joined}" if text else joined
+    text = text or "1"
+    for divisor in over[:1]:
+        text += f"./{divisor}" if len(over) == 1 else f"./({'.*'.join(over)})"
+    if len(below) == 1:
+        # A divisor that stands alone keeps its own fence.
+        text += f"/{below[0]}"
+    elif below:
+        text += f"/({'*'.join(below)})"
+    return Set(text, Binding.PRODUCT)

@@ -1,0 +1,212 @@
+"""What both notations share: walks without recursion, the order of reading, calls.
+
+A notation is a set of generators: to have a part written, it yields the generator for the part
+and is sent the formula.  `Writer.run` drives them with a stack of its own, so that depth costs
+memory and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Style
+from tcalc.primitives.power import Power as PowerOf
+from tcalc.printing.formula import (
+    Call,
+    Formula,
+    Indexed,
+    Number,
+    Power,
+    Product,
+    Sum,
+    Symbol,
+    Transpose,
+    fold,
+    number,
+    product,
+    signed,
+)
+from tcalc.printing.text import Set, text_of
+
+Writing: TypeAlias = "Generator[Writing, Formula, Formula]"
+
+_WORD = re.compile(r"[^\W\d]\w*")
+
+
+class NoMatrixFormError(Exception):
+    """Matrix notation cannot say this; Einstein notation can."""
+
+
+class NeedsNameError(Exception):
+    """A tensor that stands where only a name can: it must be defined first."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+
+class Writer:
+    """One page: names of definitions, the order of the user's variables, texts for comparing."""
+
+    def __init__(self, order: Sequence[str], defined: Mapping[Node, str]) -> None:
+        self.rank = {name: place for place, name in enumerate(dict.fromkeys(order))}
+        self.defined = defined
+        self._texts: dict[int, Set] = {}
+        self._weights: dict[int, tuple[int, int, int]] = {}
+        self._kept: list[Formula] = []
+
+    def run(self, task: Writing) -> Formula:
+        """The formula that a generator returns, its parts written first."""
+        stack = [task]
+        answer: Formula | None = None
+        while stack:
+            try:
+                asked = next(stack[-1]) if answer is None else stack[-1].send(answer)
+                stack.append(asked)
+                answer = None
+            except StopIteration as done:
+                stack.pop()
+                answer = done.value
+        assert answer is not None
+        return answer
+
+    def text(self, formula: Formula) -> str:
+        self._kept.append(formula)  # identities serve as keys as long as the formula lives
+        return text_of(formula, self._texts)
+
+    def _weight(self, formula: Formula) -> tuple[int, int, int]:
+        """Calls and powers, transposes, and symbols in a formula."""
+        self._kept.append(formula)
+        return fold(formula, _weigh, self._weights)
+
+    def ranks(self, formula: Formula) -> tuple[int, ...]:
+        """The places in the user's program of the names in a formula, in the order of reading."""
+        far = len(self.rank)
+        words: list[str] = _WORD.findall(self.text(formula))
+        return tuple(self.rank.get(word, far) for word in words)
+
+    def reading(self, formula: Formula) -> tuple[Any, ...]:
+        """How late a term or factor is read: polynomials first, then as in the user's program."""
+        calls, transposes, size = self._weight(formula)
+        plain = isinstance(formula, Number)
+        return (calls > 0, transposes, self.ranks(formula), size, plain, self.text(formula))
+
+    def simplicity(self, formula: Formula) -> tuple[Any, ...]:
+        """Which of two ways to write a thing reads better: fewer transposes, then the order."""
+        _, transposes, size = self._weight(formula)
+        return (transposes, self.ranks(formula), size, self.text(formula))
+
+    def sum(self, terms: Sequence[Formula]) -> Formula:
+        """A sum with its positive terms first, nested sums opened."""
+        found: list[tuple[bool, Formula]] = []
+        for term in terms:
+            found += term.terms if isinstance(term, Sum) else [(False, term)]
+        found.sort(key=lambda item: (item[0], *self._place(item[1], found)))
+        return Sum(tuple(found)) if len(found) != 1 or found[0][0] else found[0][1]
+
+    def _place(self, term: Formula, others: Sequence[tuple[bool, Formula]]) -> tuple[Any, ...]:
+        # 1 + exp(x) and 1 - p, but X'*X + 2 and x^2 + 1
+        reading = self.reading(term)
+        if isinstance(term, Number):
+            polynomial = any(
+                not isinstance(other, Number) and self._weight(other)[0] == 0 for _, other in others
+            )
+            return (1 if polynomial else -1, *reading)
+        return (0, *reading)
+
+    def scalars(self, factors: Sequence[Formula]) -> tuple[Formula, ...]:
+        return tuple(sorted(factors, key=self.reading))
+
+
+def _weigh(formula: Formula, inner: list[tuple[int, int, int]]) -> tuple[int, int, int]:
+    calls = sum(part[0] for part in inner)
+    transposes = sum(part[1] for part in inner)
+    size = 1 + sum(part[2] for part in inner)
+    match formula:
+        case Call() | Power():
+            calls += 1
+        case Transpose():
+            transposes += 1
+        case Product(divisors=divisors, over=over) if divisors or over:
+            calls += 1
+    return calls, transposes, size
+
+
+def raised(base: Formula, exponent: Fraction, *, elementwise: bool) -> Formula:
+    """A positive power of a formula."""
+    if exponent == 1:
+        return base
+    if exponent == Fraction(1, 2):
+        return Call("sqrt", (base,), r"\sqrt", Style.ROOT)
+    return Power(base, number(exponent), elementwise)
+
+
+def power_of(node: Node) -> tuple[Node, Fraction]:
+    """A node as base and exponent; every node is its own first power."""
+    if isinstance(node, Apply) and isinstance(node.primitive, PowerOf):
+        return node.args[0], node.primitive.exponent
+    return node, Fraction(1)
+
+
+def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Formula:
+    """The application of a primitive to written arguments."""
+    notation = node.primitive.notation(node)
+    return Call(
+        notation.name or node.primitive.name,
+        tuple(args),
+        notation.latex,
+        notation.style,
+        notation.mark,
+        over,
+    )
+
+
+def size_of(dim: Dim) -> Formula:
+    """A dimension as a number in a formula."""
+    if dim.value is not None:
+        return number(dim.value)
+    if dim.is_name:
+        return Symbol(str(dim))
+    terms: list[tuple[bool, Formula]] = []
+    for monomial, coefficient in dim._terms:
+        factors = tuple(Symbol(name) for name in monomial)
+        term = product(Fraction(coefficient), factors)
+        terms.append(signed(term))
+    return Sum(tuple(terms)) if len(terms) > 1 or terms[0][0] else terms[0][1]
+
+
+def position(index: Dim, dim: Dim) -> str:
+    """A 1-based position on an axis, from the end where it is not a number."""
+    if index.value is not None:
+        return str(index.value)
+    back = (dim - index).value
+    if back is not None:
+        return f"end-{back}" if back else "end"
+    return str(index)
+
+
+def span(start: Dim, stop: Dim, dim: Dim) -> str:
+    """A range of positions, both ends included."""
+    return f"{position(start, dim)}:{position(stop, dim)}"
+
+
+def whole(dim: Dim) -> str:
+    """All positions of an axis."""
+    return span(Dim.of(1), dim, dim)
+
+
+def ones(*dims: Dim) -> Formula:
+    return Call("ones", tuple(map(size_of, dims)))
+
+
+def eye(dim: Dim) -> Formula:
+    return Call("eye", (size_of(dim),))
+
+
+def indexed(base: Formula, positions: Sequence[str]) -> Formula:
+    """An element or slice; without positions the formula itself."""
+    return Indexed(base, tuple(positions)) if positions else base

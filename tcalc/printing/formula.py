@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias, TypeVar
 
 from tcalc.expr.primitive import Style
@@ -152,10 +152,8 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
                 return replace(old, base=inner[0], exponent=inner[1])
             case Product(scalars=scalars, body=body, over=over):
                 cuts = [len(scalars), len(body), len(over), len(old.divisors)]
-                ends = list(accumulate(cuts))
-                groups = [
-                    tuple(inner[end - cut : end]) for cut, end in zip(cuts, ends, strict=True)
-                ]
+                stops = [0, *accumulate(cuts)]
+                groups = [tuple(inner[start:stop]) for start, stop in pairwise(stops)]
                 first, second, third, fourth = groups
                 return replace(old, scalars=first, body=second, over=third, divisors=fourth)
             case Sum(terms=terms):
@@ -214,14 +212,7 @@ def scaled(coefficient: Fraction, formula: Formula) -> Formula:
             case Number(value=value):
                 rest = Number(value * size)
             case Product(coefficient=inner):
-                rest = Product(
-                    inner * size,
-                    rest.scalars,
-                    rest.body,
-                    rest.elementwise,
-                    rest.over,
-                    rest.divisors,
-                )
+                rest = replace(rest, coefficient=inner * size)
             case _:
                 rest = Product(size, body=(rest,))
     return Sum(((True, rest),)) if negative else rest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import NamedTuple, assert_never
 
 from tcalc.expr.primitive import Style
@@ -147,8 +148,8 @@ def _product(formula: Product, inner: Sequence[Set]) -> Set:
         if isinstance(scalar, Product) and not (scalar.elementwise or scalar.divisors):
             texts[k] = inner[k].text
     cuts = [len(formula.scalars), len(formula.body), len(formula.over), len(formula.divisors)]
-    starts = [sum(cuts[:k]) for k in range(5)]
-    scalars, body, over, divisors = (texts[a:b] for a, b in zip(starts, starts[1:], strict=False))
+    stops = pairwise([0, *accumulate(cuts)])
+    scalars, body, over, divisors = (texts[start:stop] for start, stop in stops)
     top, bottom = ratio(formula.coefficient)
     below = ([bottom] if bottom else []) + divisors
     front = ([] if top == "1" else [top]) + scalars

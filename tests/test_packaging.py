@@ -1,0 +1,83 @@
+"""What is installed is what is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+
+
+def folders(top: Path) -> list[str]:
+    """The packages under a folder, itself included, by dotted name."""
+    found = [path.parent for path in sorted(top.rglob("__init__.py"))]
+    return [".".join(path.relative_to(top.parent).parts) for path in found]
+
+
+def test_the_list_of_packages_is_what_is_there():
+    mapped = SETUPTOOLS["package-dir"]
+    expected = set(folders(ROOT / "tcalc"))
+    for name, folder in mapped.items():
+        expected |= {name + inner.removeprefix(folder) for inner in folders(ROOT / folder)}
+    assert SETUPTOOLS["packages"] == sorted(expected)
+
+
+def test_every_folder_with_code_is_a_package():
+    for path in (ROOT / "tcalc").rglob("*.py"):
+        assert (path.parent / "__init__.py").exists(), path
+
+
+def test_the_grammar_is_found_as_a_resource():
+    assert "program" in files("tcalc.grammar").joinpath("tcalc.lark").read_text(encoding="utf-8")
+
+
+def test_the_gallery_is_found_as_a_resource():
+    found = {entry.name for entry in files("tcalc.gallery").iterdir()}
+    assert {path.name for path in (ROOT / "tcalc" / "gallery").glob("*.tc")} <= found
+
+
+def test_the_package_is_typed():
+    assert files("tcalc").joinpath("py.typed").is_file()
+
+
+def test_a_wheel_has_every_file(tmp_path):
+    try:
+        major = int(version("setuptools").partition(".")[0])
+    except PackageNotFoundError:
+        major = 0
+    if major < 77:
+        pytest.skip("no setuptools of version 77 or later to build with")
+    source, wheels = tmp_path / "source", tmp_path / "wheels"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("tcalc", "grammar"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, source / name, ignore=ignored)
+    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run(
+        [sys.executable, "-m", "pip", *build, "--wheel-dir", wheels, source],
+        check=True,
+        env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+    )
+    (wheel,) = wheels.iterdir()
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    expected = {
+        path.relative_to(source).as_posix().replace("grammar/", "tcalc/grammar/", 1)
+        for folder in ("tcalc", "grammar")
+        for path in (source / folder).rglob("*")
+        if path.suffix in (".py", ".tc", ".lark", ".typed")
+    }
+    assert packed == expected

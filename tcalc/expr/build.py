@@ -19,6 +19,7 @@ local knowledge, and do nothing debatable: that is a pass in `tcalc.simplify`.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -133,6 +134,47 @@ def einsum(
         subscripts = left.split(",") if factors else []
     if output is None:
         raise ValueError("einsum needs the labels of its output")
+    return open_product(factors, subscripts, output, dims).close()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProduct:
+    """A product before it is made a node: real factors over labels, and a coefficient.
+
+    Unit tensors are eliminated: a label repeated in `output` stands for one.  `dims` has the
+    dimension of every label.
+    """
+
+    coefficient: Fraction
+    factors: tuple[Node, ...]
+    subscripts: tuple[Labels, ...]
+    output: Labels
+    dims: Mapping[int, Dim]
+
+    @property
+    def shape(self) -> Shape:
+        """The dimensions of the output."""
+        return tuple(self.dims[label] for label in self.output)
+
+    def close(self) -> Node:
+        """The product as a node, in normal form."""
+        shape = self.shape
+        if self.coefficient == 0:
+            return zeros(shape)
+        if not self.factors and len(set(self.output)) == len(self.output):
+            return const(self.coefficient, shape)
+        core, row = _contraction(self)
+        result = _view(core, row, self.output, shape)
+        return result if self.coefficient == 1 else scale(self.coefficient, result)
+
+
+def open_product(
+    factors: Sequence[Node],
+    subscripts: Sequence[Subscript],
+    output: Subscript,
+    dims: Mapping[Any, Dim] | None = None,
+) -> OpenProduct:
+    """A product with its views opened, its unit tensors eliminated and its numbers collected."""
     return _Product(dims or {}).run(factors, subscripts, output)
 
 
@@ -151,17 +193,22 @@ class _Product:
 
     def run(
         self, factors: Sequence[Node], subscripts: Sequence[Subscript], output: Subscript
-    ) -> Node:
+    ) -> OpenProduct:
         pending: list[tuple[Node, list[int]]] = []
         for factor, labels in zip(factors, subscripts, strict=True):
             if len(labels) != factor.order:
                 raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
             pending.append((factor, [self._label(label) for label in labels]))
-        out = [self._label(label) for label in output]
+        names = [self._label(label) for label in output]
         pending.reverse()
         while pending:
             self._take(*pending.pop(), pending)
-        return self._finish([self._find(label) for label in out])
+        out = tuple(map(self._find, names))
+        rows = [tuple(map(self._find, row)) for row in self.rows]
+        self._carry_sizes(set(out).union(*rows))
+        rows += [()] * (len(self.factors) - len(rows))
+        used = {label: self._dim_of(label) for row in (out, *rows) for label in row}
+        return OpenProduct(self.coefficient, tuple(self.factors), tuple(rows), out, used)
 
     def _label(self, name: Hashable) -> int:
         if name not in self.number:
@@ -215,58 +262,44 @@ class _Product:
                 self.factors.append(factor)
                 self.rows.append(tuple(labels))
 
-    def _finish(self, out: list[int]) -> Node:
-        dims = tuple(self._dim_of(label) for label in out)
-        if self.coefficient == 0:
-            return zeros(dims)
-        self.rows = [tuple(map(self._find, row)) for row in self.rows]
-        self._carry_sizes(set(out))
-        if not self.factors and len(set(out)) == len(out):
-            return const(self.coefficient, dims)
-        result = _view(*self._contract(out), out, dims)
-        return result if self.coefficient == 1 else scale(self.coefficient, result)
-
     def _dim_of(self, label: int) -> Dim:
         dim = self.dim[label]
         if dim is None:
             raise ValueError("an output label without a dimension")
         return dim
 
-    def _carry_sizes(self, out: set[int]) -> None:
+    def _carry_sizes(self, carried: set[int]) -> None:
         """A summed label that no factor has left counts its dimension: the node `size` makes."""
-        carried = {label for row in self.rows for label in row}
         for label in range(len(self.parent)):
             dim = self.dim[label]
-            if self._find(label) != label or dim is None or label in out or label in carried:
+            if self._find(label) != label or dim is None or label in carried:
                 continue
             if dim.value is not None:
                 self.coefficient *= dim.value
             else:
                 self.factors.append(Einsum((ones((dim,)),), ((0,),), (), ()))
-                self.rows.append(())
-
-    def _contract(self, out: list[int]) -> tuple[Node | None, Labels]:
-        """The contraction of the real factors, with the labels of its axes."""
-        if not self.factors:
-            return None, ()
-        if len(self.factors) == 1:
-            row = self.rows[0]
-            if set(row) <= set(out):
-                return self.factors[0], row
-        rank: dict[int, int] = {}
-        present = {label for row in self.rows for label in row}
-        for position, label in enumerate(out):
-            if label in present:
-                rank.setdefault(label, position)
-        arranged = arrange(self.factors, self.rows, rank)
-        kept = sorted(rank, key=lambda label: arranged.number[label])
-        output = tuple(arranged.number[label] for label in kept)
-        shape = tuple(self._dim_of(label) for label in kept)
-        node = Einsum(arranged.factors, arranged.subscripts, output, shape)
-        return node, tuple(kept)
 
 
-def _view(core: Node | None, row: Labels, out: list[int], dims: Shape) -> Node:
+def _contraction(product: OpenProduct) -> tuple[Node | None, Labels]:
+    """The contraction of the real factors, with the labels of its axes."""
+    out = set(product.output)
+    if not product.factors:
+        return None, ()
+    if len(product.factors) == 1 and set(product.subscripts[0]) <= out:
+        return product.factors[0], product.subscripts[0]
+    rank: dict[int, int] = {}
+    present = {label for row in product.subscripts for label in row}
+    for position, label in enumerate(product.output):
+        if label in present:
+            rank.setdefault(label, position)
+    arranged = arrange(product.factors, product.subscripts, rank)
+    kept = sorted(rank, key=lambda label: arranged.number[label])
+    output = tuple(arranged.number[label] for label in kept)
+    shape = tuple(product.dims[label] for label in kept)
+    return Einsum(arranged.factors, arranged.subscripts, output, shape), tuple(kept)
+
+
+def _view(core: Node | None, row: Labels, out: Labels, dims: Shape) -> Node:
     """Put the axes of a core in the order of `out`, with unit tensors and broadcasts added."""
     if core is None and len(set(out)) == len(out):
         return ones(dims)
@@ -274,7 +307,7 @@ def _view(core: Node | None, row: Labels, out: list[int], dims: Shape) -> Node:
         *lead, i, j = row
         if out.index(i) > out.index(j):
             row = (*lead, j, i)
-    if core is not None and tuple(out) == row and len(set(row)) == len(row):
+    if core is not None and out == row and len(set(row)) == len(row):
         return core
     number: dict[int, int] = {}
     for label in row:

@@ -14,6 +14,7 @@ from tcalc.primitives import (
     exponential,
     hyperbolic,
     inverse,
+    logdet,
     matrices,
     norms,
     piecewise,
@@ -40,6 +41,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *inverse.FUNCTIONS,
     *determinant.FUNCTIONS,
     *cholesky.FUNCTIONS,
+    *logdet.FUNCTIONS,
 )
 """Every function of the language, each described once."""
 

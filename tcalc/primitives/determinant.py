@@ -1,4 +1,4 @@
-"""Determinants: `det` with its derivatives of all orders, singular matrices included, and `logdet`.
+"""The determinant and its derivatives of all orders, exact at singular matrices too.
 
 ``∂det/∂A[i,j] = C[i,j]``, the cofactors (Magnus & Neudecker 8.3).  The k-th derivative of det is a
 tensor of order 2k that is polynomial in A; `Cofactors(k)` is that family, closed under
@@ -21,7 +21,6 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
-from tcalc.primitives.inverse import inv
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template
 
 
@@ -108,39 +107,6 @@ def cofactors(A: Array, k: int) -> Array:
     return np.where(finite.reshape(*sign.shape, *[1] * (2 * k)), total, np.nan)
 
 
-class LogDet(Coded):
-    """``log(det(A))``; an error where det(A) <= 0."""
-
-    name = "logdet"
-    analytic = True
-
-    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
-        check_square(self.name, arguments[0])
-        return (arguments[0][:-2],)
-
-    def jacobian(self, node: Apply, position: int) -> LinearMap:
-        # d logdet(A) = tr(inv(A) dA)   (Magnus & Neudecker 8.3)
-        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
-
-    def evaluate(self, *arrays: Any) -> Any:
-        return log_determinant(*arrays, where="logdet")
-
-    def routine(self, node: Apply) -> Routine:
-        return Embedded(log_determinant, named=True)
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="logdet", latex=r"\log\det")
-
-
-def log_determinant(A: Array, *, where: str) -> Array:
-    """The logarithm of the determinants; an error where one is not positive."""
-    sign, value = np.linalg.slogdet(A)
-    if (np.real(sign) <= 0).any():
-        raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
-    # A complex sign carries the argument of the determinant.
-    return value + np.log(sign)
-
-
 def det(a: Node) -> Node:
     """The determinant of square matrices."""
     return build.apply(Cofactors(0), a)
@@ -158,11 +124,6 @@ def adj(a: Node) -> Node:
     return build.transpose(c, (*axes[:-2], axes[-1], axes[-2]))
 
 
-def logdet(a: Node) -> Node:
-    """The logarithm of the determinant of square matrices."""
-    return build.apply(LogDet(), a)
-
-
 FUNCTIONS = (
     Function(
         "det",
@@ -175,12 +136,5 @@ FUNCTIONS = (
         (tensor_form("...nn->...nn", adj),),
         "adjugate, det(A) inv(A) where that exists",
         derivative="second derivative of det, exact at singular matrices too",
-    ),
-    Function(
-        "logdet",
-        (tensor_form("...nn->...", logdet),),
-        "log(det(A)); an error where det(A) <= 0",
-        "det(A) > 0",
-        "inv(A)'",
     ),
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from importlib import import_module
 from typing import Any, TypeAlias
 
 from tcalc.expr import build
@@ -20,6 +21,8 @@ from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template
 
 Derivative: TypeAlias = Callable[..., Node]
+
+_by_name: dict[str, Elementwise] = {}
 
 _KEPT_BY_ZERO = (Fact.DIAGONAL, Fact.LOWER, Fact.UPPER)
 
@@ -79,6 +82,11 @@ class Elementwise(Coded):
         }
         self._code = code
         self._value = value
+        if type(self) is Elementwise:
+            _by_name[name] = self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (named, (self.name,))
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         if len(arguments) != self.arity:
@@ -146,6 +154,12 @@ class Elementwise(Coded):
             self.kink,
             self.aliases,
         )
+
+
+def named(name: str) -> Elementwise:
+    """The element-wise function of that name: what unpickling one gives."""
+    import_module("tcalc.primitives")
+    return _by_name[name]
 
 
 def same(number: Fraction | int, like: Node) -> Node:

@@ -99,7 +99,7 @@ sigmoid = Elementwise(
     Embedded(sigmoid_stable),
     # σ' = σ (1 - σ)
     lambda x, y: build.hadamard(y, plus(1, build.scale(-1, y))),
-    value=lambda x: special.expit(x) if not np.iscomplexobj(x) else sigmoid_stable(x),
+    value=lambda x: sigmoid_stable(x) if np.iscomplexobj(x) else special.expit(x),
     summary="logistic function 1/(1 + exp(-x)), without overflow",
     derivative="sigmoid(x) (1 - sigmoid(x))",
     latex=r"\sigma",
@@ -111,7 +111,7 @@ softplus = Elementwise(
     "softplus",
     Embedded(softplus_stable),
     lambda x, y: sigmoid(x),
-    value=lambda x: np.logaddexp(0, x) if not np.iscomplexobj(x) else softplus_stable(x),
+    value=lambda x: softplus_stable(x) if np.iscomplexobj(x) else np.logaddexp(0, x),
     summary="log(1 + exp(x)), without overflow",
     derivative="sigmoid(x)",
     regular_point=0,
@@ -124,7 +124,7 @@ logaddexp = Elementwise(
     # d log(e^x + e^y) = σ(x - y) dx + σ(y - x) dy
     lambda x, y, z: sigmoid(build.subtract(x, y)),
     lambda x, y, z: sigmoid(build.subtract(y, x)),
-    value=lambda x, y: np.logaddexp(x, y) if not np.iscomplexobj(x) else logaddexp_stable(x, y),
+    value=lambda x, y: logaddexp_stable(x, y) if np.iscomplexobj(x + y) else np.logaddexp(x, y),
     summary="log(exp(x) + exp(y)), without overflow",
     derivative="sigmoid(x - y) and sigmoid(y - x)",
     total=True,

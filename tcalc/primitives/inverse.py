@@ -97,15 +97,20 @@ def structure(a: Node) -> Fact | None:
 
 
 def inverse(A: Array, axes: int, *, where: str) -> Array:
-    """The inverse of A, whose last 2·axes axes are a square matrix."""
+    """The inverse of A, whose last 2·axes axes are a square matrix; NaN gives NaN."""
     shape = A.shape
-    size = 1
-    for n in shape[len(shape) - axes :]:
-        size *= n
+    n = 1
+    for size in shape[len(shape) - axes :]:
+        n *= size
+    M = A.reshape(*shape[: len(shape) - 2 * axes], n, n)
     try:
-        Y = np.linalg.inv(A.reshape(*shape[: len(shape) - 2 * axes], size, size))
+        Y = np.linalg.inv(M)
     except np.linalg.LinAlgError:
-        raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+        finite = np.isfinite(M).all(axis=(-2, -1))
+        if finite.all():
+            raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+        Y = np.full_like(M, np.nan)
+        Y[finite] = inverse(M[finite], 1, where=where)
     return Y.reshape(shape)
 
 
@@ -146,11 +151,16 @@ def inverse_spd(A: Array, *, where: str) -> Array:
 
 
 def solve(A: Array, B: Array, *, where: str) -> Array:
-    """inv(A) B for square matrices."""
+    """inv(A) B for square matrices; NaN gives NaN."""
     try:
         return np.linalg.solve(A, B)
     except np.linalg.LinAlgError:
-        raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+        finite = np.isfinite(A).all(axis=(-2, -1))
+        if finite.all():
+            raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+        X = np.full_like(B, np.nan)
+        X[finite] = solve(A[finite], B[finite], where=where)
+        return X
 
 
 def solve_triangular(L: Array, B: Array, lower: bool, *, where: str) -> Array:

@@ -151,6 +151,9 @@ class Where(Elementwise):
         )
         self.comparison = comparison
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Where, (self.comparison,))
+
     @property
     def key(self) -> str:
         return f"where({self.comparison})"

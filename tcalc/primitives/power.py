@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Const, Node
@@ -37,6 +38,9 @@ class Power(Elementwise):
             positive=whole and p < 0 and p.numerator % 2 == 0,
         )
         self.exponent = p
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Power, (self.exponent,))
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node
@@ -102,6 +103,9 @@ class Polygamma(Elementwise):
             positive=False,
         )
         self.k = k
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Polygamma, (self.k,))
 
     @property
     def key(self) -> str:

@@ -1,0 +1,75 @@
+"""The logarithm of the determinant: ``d logdet(A) = tr(inv(A) dA)`` (Magnus & Neudecker 8.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.facts import holds as known
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, LinearMap, Notation, linear_map
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.cholesky import cholesky
+from tcalc.primitives.determinant import check_square
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.inverse import inv
+from tcalc.primitives.routines import Coded, Embedded, Routine
+
+
+class LogDet(Coded):
+    """``log(det(A))``; an error where det(A) <= 0."""
+
+    name = "logdet"
+    analytic = True
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        check_square(self.name, arguments[0])
+        return (arguments[0][:-2],)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        # d logdet(A) = Y[j,i] dA[i,j],  Y = inv(A)
+        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return log_determinant(*arrays, where="logdet")
+
+    def routine(self, node: Apply) -> Routine:
+        if known(node.args[0], Fact.SPD) is True:
+            return Embedded(log_determinant_spd, named=True, requires=(cholesky,))
+        return Embedded(log_determinant, named=True)
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="logdet", latex=r"\log\det")
+
+
+def log_determinant(A: Array, *, where: str) -> Array:
+    """The logarithm of the determinants; an error where one of finite numbers is not positive."""
+    sign, value = np.linalg.slogdet(A)
+    bad = np.real(sign) <= 0
+    if (bad & np.isfinite(A).all(axis=(-2, -1))).any():
+        raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
+    # A complex sign carries the argument of the determinant.
+    return np.where(bad, np.nan, value) + np.log(np.where(bad, 1, sign))
+
+
+def log_determinant_spd(A: Array, *, where: str) -> Array:
+    """The logarithm of the determinants of positive definite matrices, by Cholesky."""
+    L = cholesky(A, where=where)
+    return 2 * np.log(np.einsum("...ii->...i", L)).sum(axis=-1)
+
+
+def logdet(a: Node) -> Node:
+    """The logarithm of the determinant of square matrices."""
+    return build.apply(LogDet(), a)
+
+
+FUNCTIONS = (
+    Function(
+        "logdet",
+        (tensor_form("...nn->...", logdet),),
+        "log(det(A)); an error where det(A) <= 0",
+        "det(A) > 0",
+        "inv(A)'",
+    ),
+)

@@ -1,0 +1,198 @@
+"""Every primitive under every law: cases made from the list of functions.
+
+A function of the language is enrolled by standing in `tcalc.primitives.FUNCTIONS`: its forms say
+which arguments it takes.  `DOMAIN` has a line for those that normal numbers do not suit; `FURTHER`
+has what the language applies by other means than a function's name.  Derivatives bring in the
+primitives that occur nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy
+
+from tcalc.calculus import derivative
+from tcalc.expr import build
+from tcalc.expr.dims import shape
+from tcalc.expr.nodes import Apply, Node, Var
+from tcalc.expr.traverse import dependents, postorder
+from tcalc.primitives import FUNCTIONS, Form, Function, Kind
+from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.inverse import Inverse, tensor_solve
+from tcalc.primitives.piecewise import COMPARISONS, Where
+from tcalc.primitives.power import Power
+from tcalc.primitives.symbolic import elementwise
+
+SIZES = tuple({"b": 2, "n": n, "m": m, "k": 2} for n, m in ((1, 2), (2, 1), (3, 2), (5, 3)))
+
+
+def normal(generator, shape):
+    """Normal numbers, away from the kinks at 0."""
+    x = generator.standard_normal(shape)
+    return x + np.copysign(0.1, x)
+
+
+def uniform(low, high):
+    return lambda generator, shape: generator.uniform(low, high, shape)
+
+
+def regular(generator, shape):
+    """Matrices well away from the singular ones, with positive determinants."""
+    return generator.uniform(-0.5, 0.5, shape) + shape[-1] * np.eye(shape[-1])
+
+
+def spd(generator, shape):
+    """Positive definite once symmetrised."""
+    return generator.uniform(-0.4, 0.4, shape) + shape[-1] * np.eye(shape[-1])
+
+
+def regular_tensor(generator, shape):
+    """A tensor of order four that is a regular matrix over pairs of axes."""
+    rows = shape[-1] * shape[-2]
+    return regular(generator, (*shape[:-4], rows, rows)).reshape(shape)
+
+
+positive = uniform(0.3, 2.5)
+unit = uniform(-0.9, 0.9)
+
+DOMAIN: dict[str, Any] = {
+    "log": positive,
+    "log1p": positive,
+    "log2": positive,
+    "log10": positive,
+    "pow": positive,
+    "sqrt": positive,
+    "xlogx": positive,
+    "gamma": positive,
+    "lgamma": positive,
+    "digamma": positive,
+    "polygamma": positive,
+    "tan": unit,
+    "asin": unit,
+    "acos": unit,
+    "atanh": unit,
+    "acosh": uniform(1.2, 3.0),
+    "inv": regular,
+    "solve": (regular, normal),
+    "trisolve": (regular, normal),
+    "logdet": regular,
+    "chol": spd,
+}
+
+LITERALS = {"polygamma": (Fraction(2),)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function of nodes, the shapes that it takes as letters, and data for them."""
+
+    id: str
+    build: Callable[..., Node]
+    letters: tuple[str, ...]
+    makers: tuple[Callable[..., Any], ...]
+    elementwise: bool = False
+
+    @cached_property
+    def arguments(self) -> tuple[Var, ...]:
+        return tuple(build.var(f"x{k}", shape(*axes)) for k, axes in enumerate(self.letters))
+
+    @cached_property
+    def result(self) -> Node:
+        return self.build(*self.arguments)
+
+    @cached_property
+    def first(self) -> tuple[Node, ...]:
+        return tuple(derivative(self.result, [x]) for x in self.arguments)
+
+    @cached_property
+    def second(self) -> tuple[tuple[Node, ...], ...]:
+        return tuple(tuple(derivative(D, [y]) for y in self.arguments) for D in self.first)
+
+    def data(self, sizes: dict[str, int], seed: int = 0) -> dict[str, Any]:
+        generator = np.random.default_rng([seed, sizes["n"]])
+        return {
+            x.name: np.asarray(maker(generator, tuple(d.evaluate(sizes) for d in x.dims)))
+            for x, maker in zip(self.arguments, self.makers, strict=True)
+        }
+
+    def applications(self) -> list[Apply]:
+        """The applications of primitives in the function and its derivatives, each once."""
+        roots = [self.result, *self.first, *(D for row in self.second for D in row)]
+        return [node for node in postorder(roots) if isinstance(node, Apply)]
+
+
+def is_analytic(root: Node, by: Var) -> bool:
+    live = dependents([root], [by])
+    applied = (node for node in postorder([root]) if isinstance(node, Apply) and node in live)
+    return all(node.primitive.analytic for node in applied)
+
+
+def cases() -> list[Case]:
+    return [*(case for f in FUNCTIONS for form in f.forms for case in _of_form(f, form)), *FURTHER]
+
+
+def _of_form(function: Function, form: Form) -> list[Case]:
+    makers = DOMAIN.get(function.name, normal)
+    makers = makers if isinstance(makers, tuple) else (makers,) * form.arity
+    literals = LITERALS.get(function.name, ())
+
+    def case(suffix: str, letters: tuple[str, ...], *extra: Any) -> Case:
+        return Case(
+            f"{function.name}-{suffix}",
+            lambda *nodes: form.build(*literals, *nodes, *extra),
+            letters,
+            makers,
+            form.kind is Kind.ELEMENTWISE,
+        )
+
+    match form.kind:
+        case Kind.ELEMENTWISE:
+            return [case("elementwise", ("mn",) * form.arity)]
+        case Kind.REDUCTION:
+            return [
+                case("whole", ("mn",), None),
+                case("last", ("mn",), 1),
+                case("two-of-three", ("bmn",), 2),
+            ]
+        case Kind.NORMALISATION:
+            return [case("last", ("mn",), 1), case("two-of-three", ("bmn",), 2)]
+        case Kind.TENSOR:
+            assert form.signature is not None
+            patterns = form.signature.inputs
+            plain = tuple(pattern.letters for pattern in patterns)
+            made = [case(",".join(plain), plain)]
+            if any(pattern.batched for pattern in patterns):
+                batched = tuple("b" * p.batched + p.letters for p in patterns)
+                made.append(case(",".join(batched), batched))
+            return made
+
+
+def _smooth_step() -> Any:
+    x = sympy.Symbol("x")
+    return elementwise("smoothstep", sympy.Piecewise((x**3, x < 1), (3 * x - 2, True)), x)
+
+
+def _saddle() -> Any:
+    x, y = sympy.symbols("x y")
+    return elementwise("saddle", sympy.sqrt(2) * x**2 * sympy.exp(-y) - sympy.pi * y**3, x, y)
+
+
+FURTHER = (
+    *(Case(f"where({c})", Where(c), ("mn",) * 4, (normal,) * 4, True) for c in COMPARISONS),
+    *(
+        Case(f"power({p})", Power(p), ("mn",), (positive,), True)
+        for p in map(Fraction, ("3", "4", "-1", "-2", "-3", "1/2", "-1/2", "5/3", "0.1"))
+    ),
+    Case("inv(2)", lambda a: build.apply(Inverse(2), a), ("mnmn",), (regular_tensor,)),
+    Case("inv(2)-batched", lambda a: build.apply(Inverse(2), a), ("bnknk",), (regular_tensor,)),
+    Case("tensor-solve", tensor_solve, ("mnmn", "mn"), (regular_tensor, normal)),
+    Case("cofactors(2)", lambda a: build.apply(Cofactors(2), a), ("nn",), (normal,)),
+    Case("symbolic-piecewise", _smooth_step(), ("mn",), (normal,), True),
+    Case("symbolic-two-arguments", _saddle(), ("mn",) * 2, (normal,) * 2, True),
+)

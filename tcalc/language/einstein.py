@@ -1,0 +1,266 @@
+"""Einstein notation: which index is summed, and where.
+
+In a term of the top level, an index that occurs twice or more and is not kept (it stands neither
+on the left nor in the brackets of a reduction) is summed over the innermost term that contains
+all its occurrences: a term of the content of parentheses, of a function argument, of the base or
+exponent of a power, of a denominator, or of the top level.  The content of parentheses that is a
+sum of several terms is not one term: ``(X[i,k] - X[j,k])^2`` has ``k`` once in each, so ``k`` is
+free in both, and summed over the term around the power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from tcalc.errors import DimensionError, IndexNotationError, Span
+from tcalc.expr import Dim, Node, build
+from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, require_indices
+from tcalc.language.dimensions import Dimensions
+from tcalc.language.names import Counters, Names
+from tcalc.language.syntax import Bound, Call, Expression, Index, Position, Range, children
+from tcalc.primitives.selection import UnitVector, Window
+
+CLOSED = frozenset({"einsum", "gradient", "jacobian", "hessian", "derivative"})
+"""Functions whose arguments are formulas of their own: no index of theirs is seen outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an expression must know of its surroundings.
+
+    `kept` are the indices that must not be summed here, `totals` the occurrences of each index in
+    the whole term of the top level, `counters` the counters of the loops around.
+    """
+
+    counters: Counters
+    kept: frozenset[str] = frozenset()
+    totals: Mapping[str, int] = field(default_factory=dict)
+
+    def keeping(self, names: tuple[str, ...]) -> Scope:
+        """The same with more indices that must not be summed."""
+        return replace(self, kept=self.kept | set(names))
+
+
+def occurrences(
+    expression: Expression, names: Names, counters: Counters, stays: Callable[[str], bool]
+) -> dict[str, int]:
+    """How often each index stands in a term.
+
+    The index of a reduction belongs to it, and counts once where the function `stays` on it, as
+    softmax does, and not at all otherwise.
+    """
+    found: dict[str, int] = {}
+    pending: list[tuple[Expression, frozenset[str]]] = [(expression, frozenset())]
+    while pending:
+        part, own = pending.pop()
+        match part:
+            case Index(positions=positions):
+                # What is indexed is a formula of its own: its indices are not seen outside.
+                seen = names_in(positions, names, counters)
+            case Call(function=function, indices=indices, arguments=arguments):
+                bound = names_in(indices or (), names, counters)
+                seen = bound if stays(function) else ()
+                if function not in CLOSED:
+                    pending += [(argument, own | set(bound)) for argument in arguments]
+            case _:
+                seen = ()
+                pending += [(child, own) for child in children(part)]
+        for name in seen:
+            if name not in own:
+                found[name] = found.get(name, 0) + 1
+    return found
+
+
+def names_in(positions: tuple[Position, ...], names: Names, counters: Counters) -> tuple[str, ...]:
+    """The index names among some positions, repetitions included."""
+    return tuple(
+        position.name
+        for position in positions
+        if isinstance(position, Bound)
+        and position.name is not None
+        and names.is_index(position, counters)
+    )
+
+
+def close(value: Value, scope: Scope, algebra: Algebra) -> Value:
+    """The value of a whole term, summed over the indices that have all occurrences in it."""
+    done = [
+        position
+        for position, name in enumerate(value.names)
+        if name not in scope.kept
+        and value.occurrences.get(name, 0) >= 2
+        and value.occurrences[name] == scope.totals.get(name)
+    ]
+    return algebra.without(value, done) if done else value
+
+
+def keep_only(value: Value, left: tuple[str, ...], algebra: Algebra) -> Value:
+    """The value of a term summed over all indices that are not on the left."""
+    if left:
+        require_indices(value)
+    for name in value.names:
+        if name.startswith(SLICE):
+            raise IndexNotationError(
+                "a slice among index names has no name on the left",
+                span=value.span,
+                hint="name its axes: A[2:3,1:end][i,j]",
+            )
+    gone = [k for k, name in enumerate(value.names) if name not in left]
+    return algebra.without(value, gone) if gone else value
+
+
+def multiplied(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
+    """The product of two indexed values, element by element along the indices they share."""
+    for value in (left, right):
+        require_indices(value)
+    shared = [
+        (left.names.index(name), k) for k, name in enumerate(right.names) if name in left.names
+    ]
+    message = "an index has two ranges"
+    if len(shared) == 1:
+        message = f"index {right.names[shared[0][1]]} has two ranges"
+    product = algebra.fuse(left, right, shared, message, span)
+    rest = tuple(name for name in right.names if name not in left.names)
+    return replace(product, names=left.names + rest)
+
+
+class Indexer:
+    """Applies index positions to tensors: names, elements, ranges."""
+
+    def __init__(self, algebra: Algebra, names: Names) -> None:
+        self._algebra = algebra
+        self._names = names
+        self._dimensions: Dimensions = algebra.dimensions
+        self._slices = 0
+        self._checks: list[tuple[Dim, Dim, Span]] = []
+
+    def index(
+        self, value: Value, positions: tuple[Position, ...], counters: Counters, span: Span
+    ) -> Value:
+        """``value[positions]``, for a value in matrix notation."""
+        if len(positions) != value.order:
+            raise IndexNotationError(
+                f"{_count(len(positions))} for {value.kind}, which needs {value.order}", span=span
+            )
+        labels: list[str] = []
+        for axis, position in enumerate(positions):
+            value, label = self._select(value, axis, position, counters)
+            labels.append(label)
+        value = self._without_elements(value, labels)
+        labels = [label for label in labels if label]
+        value, names = self._joined(value, labels, span)
+        seen = dict.fromkeys(names, 0)
+        for label in labels:
+            seen[label] += 1
+        if all(name.startswith(SLICE) for name in names):
+            return replace(value, span=span, row=False, names=(), occurrences=NOWHERE)
+        return replace(value, span=span, row=False, names=names, occurrences=seen)
+
+    def delta(self, positions: tuple[Position, ...], counters: Counters, span: Span) -> Value:
+        """``delta[i,j]``, and its elements and rows."""
+        if len(positions) != 2:
+            raise IndexNotationError(
+                f"{_count(len(positions))} for delta, which needs 2",
+                span=span,
+                hint="a unit tensor of higher order is a product of delta[i,j]",
+            )
+        return self.index(self.unit_matrix(span), positions, counters, span)
+
+    def unit_matrix(self, span: Span, dim: Dim | None = None) -> Value:
+        """The unit matrix, of a size still to be found unless it is given."""
+        if dim is None:
+            dim = self._dimensions.unknown(span)
+        return self._algebra.atom(self._algebra.tape.delta(dim), (dim, dim), span)
+
+    def _select(
+        self, value: Value, axis: int, position: Position, counters: Counters
+    ) -> tuple[Value, str]:
+        """Put one position on an axis; the name of the axis then, empty for an element."""
+        dim = value.dims[axis]
+        if isinstance(position, Bound):
+            if position.name is not None and self._names.is_index(position, counters):
+                return value, position.name
+            index = self._names.position(position, counters, dim)
+            self._check(index, dim, position.span)
+            return self._element(value, axis, index), ""
+        start = self._names.position(position.start, counters, dim)
+        stop = self._names.position(position.stop, counters, dim)
+        self._check(start, dim, position.start.span)
+        self._check(stop, dim, position.stop.span)
+        self._checks.append((Dim.of(1), stop - start + 1, position.span))
+        self._slices += 1
+        return self._slice(value, axis, start, stop), f"{SLICE}{self._slices}"
+
+    def _element(self, value: Value, axis: int, index: Dim) -> Value:
+        dim = value.dims[axis]
+
+        def unit_vector(index: Dim, dim: Dim) -> Node:
+            return build.apply(UnitVector(index, dim))
+
+        slot = self._algebra.tape.call(unit_vector, dims=(index, dim), span=value.span)
+        factor = (slot, (value.axes[axis],))
+        return replace(value, factors=(*value.factors, factor))
+
+    def _slice(self, value: Value, axis: int, start: Dim, stop: Dim) -> Value:
+        dim = value.dims[axis]
+        length = stop - start + 1
+
+        def window(start: Dim, stop: Dim, dim: Dim) -> Node:
+            return build.apply(Window(start, stop, dim))
+
+        slot = self._algebra.tape.call(window, dims=(start, stop, dim), span=value.span)
+        (label,) = self._algebra.fresh(1)
+        factor = (slot, (label, value.axes[axis]))
+        return replace(
+            value,
+            factors=(*value.factors, factor),
+            axes=(*value.axes[:axis], label, *value.axes[axis + 1 :]),
+            dims=(*value.dims[:axis], length, *value.dims[axis + 1 :]),
+        )
+
+    def _without_elements(self, value: Value, labels: list[str]) -> Value:
+        gone = [axis for axis, label in enumerate(labels) if not label]
+        return self._algebra.without(value, gone) if gone else value
+
+    def _joined(self, value: Value, labels: list[str], span: Span) -> tuple[Value, tuple[str, ...]]:
+        """The value with repeated names made one axis."""
+        names: list[str] = []
+        for label in labels:
+            if label in names:
+                axis = len(names)
+                first = names.index(label)
+                message = f"index {label} has two ranges"
+                value = self._algebra.diagonal(replace(value, span=span), first, axis, message)
+            else:
+                names.append(label)
+        return value, tuple(names)
+
+    def _check(self, index: Dim, dim: Dim, span: Span) -> None:
+        self._checks.append((Dim.of(1), index, span))
+        self._checks.append((index, dim, span))
+
+    def check_ranges(self) -> None:
+        """Refuse elements and slices that lie outside, as far as sizes are known."""
+        for low, high, span in self._checks:
+            room = self._dimensions.resolve(high - low).value
+            if room is not None and room < 0:
+                shown = self._dimensions.show(high)
+                raise DimensionError(
+                    f"the index is out of range: {self._dimensions.show(low)} to {shown} is empty",
+                    span=span,
+                    hint="indices count from 1 to `end`; a range includes both its ends",
+                )
+
+
+def _count(number: int) -> str:
+    return f"{number} index" if number == 1 else f"{number} indices"
+
+
+def plain_names(positions: tuple[Position, ...]) -> tuple[str, ...] | None:
+    """The names at all positions, where each holds a name of its own."""
+    if any(isinstance(position, Range) for position in positions):
+        return None
+    found = [position.name for position in positions if isinstance(position, Bound)]
+    names = tuple(name for name in found if name is not None and name != "end")
+    return names if len(names) == len(positions) == len(set(names)) else None

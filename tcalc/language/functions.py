@@ -1,0 +1,255 @@
+"""Functions of the registry of `tcalc.primitives`, applied to values.
+
+The registry describes each function by its forms and their signatures; one application per kind
+of form serves them all, so that a new primitive needs nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from tcalc.errors import (
+    DimensionError,
+    IndexNotationError,
+    LanguageError,
+    ParseError,
+    UnsupportedError,
+)
+from tcalc.expr import Dim
+from tcalc.language.algebra import Algebra, Value
+from tcalc.language.dimensions import Side
+from tcalc.language.einstein import Scope, names_in
+from tcalc.language.matrix import reciprocal
+from tcalc.language.names import Names
+from tcalc.language.syntax import Call
+from tcalc.language.tape import Slot
+from tcalc.primitives import Form, Function, Kind
+
+_SCALARS = {"tr", "det", "inv"}
+"""Functions of a square matrix that take a scalar as a matrix with one row."""
+
+
+def bracket_names(names: Names, call: Call, scope: Scope) -> tuple[str, ...]:
+    """The indices in the brackets of a function, which must be names."""
+    positions = call.indices or ()
+    found = names_in(positions, names, scope.counters)
+    if len(found) < len(positions) or len(set(found)) < len(found) or call.indices == ():
+        raise IndexNotationError(
+            f"`{call.function}[...]` takes names of indices, each once",
+            span=call.span,
+            hint=f"for example {call.function}[j](X[i,j])",
+        )
+    return found
+
+
+def require_arguments(call: Call, number: int) -> None:
+    """Refuse a call with another number of arguments."""
+    if len(call.arguments) != number:
+        noun = "argument" if number == 1 else "arguments"
+        raise ParseError(
+            f"`{call.function}` takes {number} {noun}, not {len(call.arguments)}", span=call.span
+        )
+
+
+def applied(
+    algebra: Algebra,
+    function: Function,
+    values: Sequence[Value],
+    names: tuple[str, ...],
+    call: Call,
+) -> list[Value]:
+    """The results of a registered function, over the indices in its brackets if there are any."""
+    form = _form(function, values, call)
+    if names:
+        return [_over_names(algebra, form, values[0], names, call)]
+    match form.kind:
+        case Kind.ELEMENTWISE:
+            build = partial(form.build, *_parameters(form, values, call))
+            return [algebra.mapped(build, values[form.parameters :], call.span)]
+        case Kind.REDUCTION:
+            return [_over_all(algebra, form, values[0], call)]
+        case Kind.NORMALISATION:
+            return [_coupled(algebra, form, values[0], call)]
+    if len(values) == 1 and not values[0].order and function.name in _SCALARS:
+        value = replace(values[0], span=call.span)
+        return [reciprocal(value, call.span, algebra) if function.name == "inv" else value]
+    return _tensors(algebra, form, values, call)
+
+
+def _form(function: Function, values: Sequence[Value], call: Call) -> Form:
+    """The form that takes these arguments, or the one whose complaint says most."""
+    fitting = [form for form in function.forms if form.arity + form.parameters == len(values)]
+    if not fitting:
+        raise _wrong_number(function, len(values), call)
+    for form in fitting:
+        orders = [value.order for value in values[form.parameters :]]
+        if form.kind is not Kind.TENSOR or form.accepts(orders):
+            return form
+    return fitting[0]
+
+
+def _wrong_number(function: Function, given: int, call: Call) -> LanguageError:
+    wanted = " or ".join(map(str, function.arities))
+    noun = "argument" if wanted == "1" else "arguments"
+    return ParseError(
+        f"`{call.function}` takes {wanted} {noun}, not {given}",
+        span=call.span,
+        hint=f"{function.name}: {function.summary}",
+    )
+
+
+def _parameters(form: Form, values: Sequence[Value], call: Call) -> list[object]:
+    given = values[: form.parameters]
+    for value in given:
+        if value.number is None:
+            raise ParseError(
+                f"`{call.function}` takes a number first", span=value.span, hint="write a literal"
+            )
+    return [value.number for value in given]
+
+
+def _over_all(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
+    """A reduction of the whole tensor."""
+    _refuse_indices(value, call)
+    value = algebra.concrete(value)
+    if value.order:
+        slot, axes = algebra.slot(value), value.order
+    else:
+        # A scalar is a vector with one entry.
+        (label,) = algebra.fresh(1)
+        vector = algebra.tape.einsum(
+            [(algebra.slot(value), ())], (label,), {label: Dim.of(1)}, call.span
+        )
+        slot, axes = vector, 1
+    reduced = algebra.tape.call(lambda node: form.build(node, axes), [slot], span=call.span)
+    return algebra.atom(reduced, (), call.span)
+
+
+def _coupled(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
+    """A normalisation of the last axis, or of all."""
+    _refuse_indices(value, call)
+    value = algebra.concrete(value)
+    if not value.order:
+        raise DimensionError(f"`{call.function}` of a scalar", span=call.span)
+    axes = value.order if form.whole else 1
+    slot = algebra.tape.call(
+        lambda node: form.build(node, axes), [algebra.slot(value)], span=call.span
+    )
+    return replace(algebra.atom(slot, value.dims, call.span), row=value.row)
+
+
+def _refuse_indices(value: Value, call: Call) -> None:
+    if value.names:
+        raise IndexNotationError(
+            f"`{call.function}` must be told which index it takes",
+            span=call.span,
+            hint=f"{call.function}[{value.names[-1]}](...)",
+        )
+
+
+def _over_names(
+    algebra: Algebra, form: Form, value: Value, names: tuple[str, ...], call: Call
+) -> Value:
+    """A reduction or normalisation over the indices in brackets."""
+    if form.kind not in (Kind.REDUCTION, Kind.NORMALISATION):
+        raise IndexNotationError(
+            f"`{call.function}` takes no index in brackets",
+            span=call.span,
+            hint="to index the result, write the brackets behind the call",
+        )
+    require_names(value, names, call)
+    places = [k for k, name in enumerate(value.names) if name not in names]
+    order = [*places, *(value.names.index(name) for name in names)]
+    moved = algebra.arranged(value, order)
+    slot = algebra.tape.call(
+        lambda node: form.build(node, len(names)), [algebra.slot(moved)], span=call.span
+    )
+    seen = {name: times for name, times in value.occurrences.items() if name not in names}
+    if form.kind is Kind.REDUCTION:
+        kept = len(places)
+        made = algebra.atom(slot, moved.dims[:kept], call.span)
+        return replace(made, names=moved.names[:kept], occurrences=seen)
+    made = replace(algebra.atom(slot, moved.dims, call.span), names=moved.names)
+    back = algebra.arranged(made, [order.index(k) for k in range(value.order)])
+    return replace(back, occurrences={**seen, **dict.fromkeys(names, 1)})
+
+
+def require_names(value: Value, names: tuple[str, ...], call: Call) -> None:
+    """Refuse brackets with an index that the argument does not have."""
+    for name in names:
+        if name not in value.names:
+            raise IndexNotationError(
+                f"index {name} of `{call.function}[{','.join(names)}]` is no index of its argument",
+                span=call.span,
+                hint="index the argument: " + f"{call.function}[{names[0]}](x[{names[0]}])",
+            )
+
+
+def _tensors(algebra: Algebra, form: Form, values: Sequence[Value], call: Call) -> list[Value]:
+    """The results of a function of whole tensors, by its signature."""
+    signature = form.signature
+    assert signature is not None
+    parameters = _parameters(form, values, call)
+    tensors = [algebra.concrete(value) for value in values[form.parameters :]]
+    leading: tuple[str, ...] = ()
+    if any(value.names for value in tensors):
+        leading = _leading_names(form, tensors, call)
+    batch = signature.batch([value.order for value in tensors])
+    if batch is None:
+        raise _misfit(form, tensors, call)
+    sizes: dict[str | int, Side] = {}
+    for value, pattern in zip(tensors, signature.inputs, strict=True):
+        keys = [*range(value.order - len(pattern.letters)), *pattern.letters]
+        for key, dim in zip(keys, value.dims, strict=True):
+            side = Side(dim, value.span)
+            message = f"`{call.function}` ({_shape_text(form)})"
+            algebra.dimensions.equate(sizes.setdefault(key, side), side, message, call.span)
+    build = partial(form.build, *parameters)
+    slots: list[Slot] = [algebra.slot(value) for value in tensors]
+    results: list[Value] = []
+    for output, pattern in enumerate(signature.outputs):
+        keys = [*(range(batch) if pattern.batched else ()), *pattern.letters]
+        if any(key not in sizes for key in keys):
+            raise UnsupportedError(f"`{call.function}`: a size of its own", span=call.span)
+        dims = [sizes[key].dim for key in keys]
+        slot = algebra.tape.call(build, slots, output=output, span=call.span)
+        results.append(algebra.atom(slot, dims, call.span))
+    if leading:
+        seen = {name: tensors[0].occurrences.get(name, 1) for name in leading}
+        results = [replace(value, names=leading, occurrences=seen) for value in results]
+    return results
+
+
+def _leading_names(form: Form, tensors: Sequence[Value], call: Call) -> tuple[str, ...]:
+    """The batch indices of an indexed argument, whose last axes are the matrix."""
+    signature = form.signature
+    assert signature is not None
+    if len(tensors) > 1 or any(pattern.letters for pattern in signature.outputs):
+        raise IndexNotationError(
+            f"`{call.function}` takes whole tensors",
+            span=call.span,
+            hint=f"index the call instead: {call.function}(...)[i,j]",
+        )
+    value, letters = tensors[0], signature.inputs[0].letters
+    return value.names[: max(0, value.order - len(letters))]
+
+
+_WORDS = {"nn": "a square matrix", "mn": "a matrix", "nk": "a matrix", "n": "a vector"}
+
+
+def _shape_text(form: Form) -> str:
+    assert form.signature is not None
+    words = [_WORDS.get(part.letters, part.letters or "a scalar") for part in form.signature.inputs]
+    return " and ".join(words)
+
+
+def _misfit(form: Form, tensors: Sequence[Value], call: Call) -> DimensionError:
+    given = " and ".join(value.kind for value in tensors)
+    error = DimensionError(
+        f"`{call.function}` takes {_shape_text(form)}, not {given}", span=call.span
+    )
+    if any(value.names for value in tensors):
+        error.advise("its last two indices are the matrix; an index that occurs twice is summed")
+    return error

@@ -1,0 +1,279 @@
+"""What a name means: declared, defined, a dimension, a counter, or guessed from its spelling."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fractions import Fraction
+
+from tcalc.errors import (
+    ArgumentError,
+    DimensionError,
+    IndexNotationError,
+    LanguageError,
+    ParseError,
+    Span,
+    UnknownNameError,
+)
+from tcalc.expr import Dim, Fact
+from tcalc.language.dimensions import Dimensions, Side
+from tcalc.language.syntax import Bound, Declared
+
+PROPERTIES = tuple(fact.value for fact in Fact)
+_SQUARE = {"symmetric", "spd", "psd", "diagonal"}
+_MATRIX = _SQUARE | {"lower", "upper", "orthogonal"}
+
+BUILT_IN = ("ones", "zeros", "eye", "delta", "pi")
+"""Names that mean something unless a program declares or defines them."""
+
+_GREEK = frozenset(
+    (
+        *("alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta"),
+        *("vartheta", "iota", "kappa", "lambda", "mu", "nu", "xi", "omicron", "pi", "rho"),
+        *("varrho", "sigma", "varsigma", "tau", "upsilon", "phi", "varphi", "chi", "psi", "omega"),
+    )
+)
+
+Counters = Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An input of the program."""
+
+    name: str
+    dims: tuple[Dim, ...]
+    properties: tuple[str, ...]
+    span: Span
+
+
+@dataclass(slots=True)
+class Names:
+    """The name spaces of one program: variables, definitions, dimensions, parameters.
+
+    `defined` maps each name that a definition gives to its place, `orders` each undeclared name
+    used with brackets to its number of axes; `used` are the names that formulas mention, and
+    `guesses` grows as undeclared ones are elaborated.
+    """
+
+    dimensions: Dimensions
+    parameters: Mapping[str, Fraction]
+    variables: dict[str, Variable] = field(default_factory=dict)
+    defined: dict[str, Span] = field(default_factory=dict)
+    orders: dict[str, tuple[int, Span]] = field(default_factory=dict)
+    guesses: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def declare(self, item: Declared) -> None:
+        """Enter a declared variable."""
+        earlier = self.variables.get(item.name)
+        if earlier is not None:
+            error = UnknownNameError(f"`{item.name}` is declared twice", span=item.span)
+            raise error.mention("first declared here", earlier.span)
+        if item.name in self.parameters:
+            raise ArgumentError(
+                f"`{item.name}` is given as a number and declared as a variable", span=item.span
+            )
+        dims = tuple(self._declared_dim(size, span) for size, span in item.dims)
+        self._check_properties(item, dims)
+        names = tuple(dict.fromkeys(word for word, _ in item.properties))
+        self.variables[item.name] = Variable(item.name, dims, names, item.span)
+
+    def _declared_dim(self, size: str | int, span: Span) -> Dim:
+        if isinstance(size, int):
+            return Dim.of(size)
+        if size in self.parameters:
+            value = self.parameters[size]
+            if value.denominator != 1 or value < 1:
+                raise DimensionError(f"the dimension {size} is given as {value}", span=span)
+            return Dim.of(int(value))
+        return self.dimensions.rigid(size, span)
+
+    def _check_properties(self, item: Declared, dims: tuple[Dim, ...]) -> None:
+        for word, span in item.properties:
+            if word not in PROPERTIES:
+                near = get_close_matches(word, PROPERTIES, 1)
+                raise ParseError(
+                    f"`{word}` is no property",
+                    span=span,
+                    hint=f"did you mean `{near[0]}`?"
+                    if near
+                    else f"one of {', '.join(PROPERTIES)}",
+                )
+            if word in _MATRIX and len(dims) < 2:
+                raise DimensionError(f"only a matrix can be {word}", span=item.span)
+            if word in _SQUARE:
+                left, right = Side(dims[-2], item.span), Side(dims[-1], item.span)
+                self.dimensions.equate(left, right, f"a {word} matrix is square", item.span)
+
+    def check_spaces(self) -> None:
+        """Refuse a name that is both a variable or definition and a dimension."""
+        for name, span in self.dimensions.declared.items():
+            for kind, other in (
+                ("a variable", getattr(self.variables.get(name), "span", None)),
+                ("a definition", self.defined.get(name)),
+            ):
+                if other is not None:
+                    raise _twice(name, kind, other, "a dimension", span)
+        for name, variable in self.variables.items():
+            if name in self.defined:
+                error = UnknownNameError(
+                    f"`{name}` is declared as a variable and defined", span=self.defined[name]
+                )
+                error.mention("declared here", variable.span)
+                raise error.advise("each name is assigned once: choose another name")
+
+    def dimension(self, name: str) -> Dim | None:
+        """The dimension of that name, if it is one."""
+        return Dim.of(name) if name in self.dimensions.declared else None
+
+    def size(self, name: str, counters: Counters) -> Dim | None:
+        """The size that a name is: a counter, a number that was given, or a dimension."""
+        value = Fraction(counters[name]) if name in counters else self.parameters.get(name)
+        if value is None:
+            return self.dimension(name)
+        return Dim.of(int(value)) if value.denominator == 1 else None
+
+    def is_known(self, name: str) -> bool:
+        """Whether the program uses the name for something that is no function."""
+        return (
+            name in self.variables
+            or name in self.defined
+            or name in self.used
+            or name in self.parameters
+            or name in self.dimensions.declared
+        )
+
+    def variable(self, name: str, span: Span) -> Variable:
+        """The variable of that name, which is guessed where nothing declares it."""
+        if name not in self.variables:
+            order, kind = self._guess(name)
+            dims = tuple(self.dimensions.unknown(span) for _ in range(order))
+            self.variables[name] = Variable(name, dims, (), span)
+            self.guesses[name] = kind
+        return self.variables[name]
+
+    def _guess(self, name: str) -> tuple[int, str]:
+        order = self.orders[name][0] if name in self.orders else guessed_order(name)
+        return order, ("scalar", "vector", "matrix")[order] if order < 3 else f"tensor{order}"
+
+    def used_with_brackets(self, name: str, order: int, span: Span) -> None:
+        """Note that an undeclared name has as many axes as it has indices here."""
+        known = self.orders.setdefault(name, (order, span))
+        if known[0] != order:
+            error = IndexNotationError(
+                f"`{name}` has {known[0]} {_indices(known[0])} in one place and {order} in another",
+                span=span,
+            )
+            raise error.mention("the other place", known[1])
+
+    def integer(self, bound: Bound, counters: Counters, what: str) -> int:
+        """The number that a bound is, from counters and parameters alone."""
+        total = Fraction(0)
+        for coefficient, names in bound.terms:
+            product = Fraction(coefficient)
+            for name in names:
+                product *= self._counter(name, counters, bound, what)
+            total += product
+        if total.denominator != 1:
+            raise IndexNotationError(f"{what} is an integer, not {float(total)}", span=bound.span)
+        return int(total)
+
+    def _counter(self, name: str, counters: Counters, bound: Bound, what: str) -> Fraction:
+        if name in counters:
+            return Fraction(counters[name])
+        if name in self.parameters:
+            return self.parameters[name]
+        raise UnknownNameError(
+            f"`{name}` is not known: {what} must be a number before anything runs",
+            span=bound.span,
+            hint=f"write a number, or give one: `--let {name}=200`, or parse(..., {name}=200)",
+        )
+
+    def position(self, bound: Bound, counters: Counters, end: Dim) -> Dim:
+        """The index that a bound denotes on an axis of size `end`."""
+        total = Dim.of(0)
+        for coefficient, names in bound.terms:
+            product = Dim.of(coefficient)
+            for name in names:
+                product = product * self._place(name, counters, end, bound)
+            total = total + product
+        return total
+
+    def _place(self, name: str, counters: Counters, end: Dim, bound: Bound) -> Dim:
+        if name == "end":
+            return end
+        if name in counters:
+            return Dim.of(counters[name])
+        if name in self.parameters:
+            value = self.parameters[name]
+            if value.denominator != 1:
+                raise IndexNotationError(f"`{name}` is {float(value)}", span=bound.span)
+            return Dim.of(int(value))
+        dim = self.dimension(name)
+        if dim is None:
+            raise UnknownNameError(
+                f"`{name}` is no integer here: neither a counter, nor a dimension, nor given",
+                span=bound.span,
+                hint="indices are not shifted; take slices, as in x[2:end] - x[1:end-1]",
+            )
+        return dim
+
+    def is_index(self, bound: Bound, counters: Counters) -> bool:
+        """Whether a position holds the name of an index rather than an integer."""
+        name = bound.name
+        known = name is None or name == "end" or name in counters or name in self.parameters
+        return not known
+
+    def stepped(self, name: str, steps: Iterable[Bound], counters: Counters) -> str:
+        """The name with its braces filled in: ``m{3}``."""
+        numbers = [self.integer(step, counters, "the step of a name") for step in steps]
+        return f"{name}{{{','.join(map(str, numbers))}}}" if numbers else name
+
+
+def guessed_order(name: str) -> int:
+    """The number of axes of an undeclared name, from its spelling, as in MatrixCalculus.
+
+    >>> [guessed_order(name) for name in ("a1", "x", "A", "alpha_2", "λ", "Sales", "weights")]
+    [0, 1, 2, 0, 0, 2, 1]
+    """
+    match = re.match(r"[^\W\d_]+", name)
+    letters = match.group() if match else name
+    if letters.lower() in _GREEK or (len(letters) == 1 and _is_greek(letters)):
+        return 0
+    plain = unicodedata.normalize("NFD", letters)[0]
+    if plain.isupper():
+        return 2
+    return 0 if len(letters) == 1 and plain <= "g" else 1
+
+
+def _is_greek(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("GREEK")
+
+
+def _indices(number: int) -> str:
+    return "index" if number == 1 else "indices"
+
+
+def _twice(name: str, kind: str, span: Span, other: str, place: Span) -> LanguageError:
+    error = UnknownNameError(f"`{name}` is both {kind} and {other}", span=span)
+    error.mention(f"{other} here", place)
+    return error.advise("rename one of the two")
+
+
+def check_parameters(parameters: Mapping[str, object], texts: Iterable[str]) -> dict[str, Fraction]:
+    """Names given as numbers, exactly; each must be a number, and occur in a text."""
+    checked: dict[str, Fraction] = {}
+    joined = "\n".join(texts)
+    for name, value in parameters.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
+            raise ArgumentError(f"{name}={value!r}: a parameter is a number")
+        if isinstance(value, float) and not float("-inf") < value < float("inf"):
+            raise ArgumentError(f"{name}={value!r}: a parameter is a finite number")
+        if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", joined):
+            raise ArgumentError(f"the program has no name `{name}` to give the value {value}")
+        checked[name] = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+    return checked

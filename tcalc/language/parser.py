@@ -1,0 +1,173 @@
+"""From text to syntax tree: Lark's tables, our tokens, and errors in human words.
+
+The grammar is LALR(1) and its tree is built while parsing, so that depth costs stack entries of
+the parser and no recursion.  Brackets are matched here, before the parser sees them: inside
+them newlines are white space, and an unbalanced one is reported where it stands.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from lark import Lark, Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from tcalc.errors import LimitError, ParseError, Place, Source, Span
+from tcalc.language.complaints import stray_character, unexpected
+from tcalc.language.syntax import Statement
+from tcalc.language.tree import TreeBuilder
+
+LONGEST_TEXT = 200_000
+"""The most characters of a program."""
+
+_OPENING = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
+_CLOSING = {"RPAR", "RSQB", "RBRACE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Lexeme:
+    """A token with its span; `type` is the name of a terminal of the grammar."""
+
+    type: str
+    text: str
+    span: Span
+
+
+def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Statement, ...]:
+    """The statements of a program; where `declarations`, the word ``tensor`` may be left out."""
+    if len(source.text) > LONGEST_TEXT:
+        raise LimitError(
+            f"the text has {len(source.text):,} characters; the limit is {LONGEST_TEXT:,}",
+            span=Span(0, 1, 1, 1, source),
+            hint="write repetition as a loop: `for t = 1:T`",
+        )
+    lexemes = _read(source)
+    parser = _grammar().parse_interactive()
+    last: Lexeme | None = None
+    opened: list[Lexeme] = []
+    for lexeme in lexemes:
+        _match_brackets(lexeme, opened)
+        if lexeme.type == "_SEPARATOR" and opened and lexeme.text != ";":
+            continue
+        if declarations and (last is None or last.type == "_SEPARATOR"):
+            _announce(parser, lexeme)
+        try:
+            parser.feed_token(lexeme)  # type: ignore[arg-type]
+        except UnexpectedToken:
+            _require_balance(opened, lexemes)
+            raise unexpected(lexeme, last, _accepted(parser)) from None
+        last = lexeme
+    _require_balance(opened, lexemes)
+    end = Lexeme("$END", "", _end_of(source))
+    try:
+        statements: tuple[Statement, ...] = parser.feed_token(end)  # type: ignore[arg-type]
+    except UnexpectedToken:
+        raise unexpected(end, last, _accepted(parser)) from None
+    return statements
+
+
+@cache
+def _grammar() -> Lark:
+    text = resources.files("tcalc.grammar").joinpath("tcalc.lark").read_text(encoding="utf-8")
+    return Lark(
+        text, start="program", parser="lalr", lexer="basic", transformer=TreeBuilder(), cache=False
+    )
+
+
+def _accepted(parser: InteractiveParser) -> set[str]:
+    """The terminals that the parser could go on with."""
+    return set(parser.accepts())  # type: ignore[no-untyped-call]
+
+
+def _read(source: Source) -> Iterator[Lexeme]:
+    """The tokens of the text, one by one."""
+    try:
+        for token in _grammar().lex(source.text):
+            yield Lexeme(token.type, _normal(token), _span_of(token, source))
+    except UnexpectedCharacters as error:
+        at = error.pos_in_stream or 0
+        span = Span(at, at + 1, error.line, error.column, source)
+        raise stray_character(source.text[at], span) from None
+
+
+def _normal(token: Token) -> str:
+    """One spelling for each name: an accented letter may be written in two ways."""
+    if token.type != "NAME" or token.isascii():
+        return str(token)
+    return unicodedata.normalize("NFKC", token)
+
+
+def _span_of(token: Token, source: Source) -> Span:
+    start, end = token.start_pos or 0, token.end_pos or 0
+    return Span(start, end, token.line or 1, token.column or 1, source)
+
+
+def _end_of(source: Source) -> Span:
+    text = source.text.rstrip()
+    line = text.count("\n") + 1
+    column = len(text) - (text.rfind("\n") + 1) + 1
+    return Span(len(text), len(text) + 1, line, column, source)
+
+
+def _announce(parser: InteractiveParser, lexeme: Lexeme) -> None:
+    """Put the word ``tensor`` before a declaration that comes without."""
+    if lexeme.type not in ("TENSOR", "_SEPARATOR"):
+        start = Span(
+            lexeme.span.start,
+            lexeme.span.start,
+            lexeme.span.line,
+            lexeme.span.column,
+            lexeme.span.source,
+        )
+        parser.feed_token(Lexeme("TENSOR", "tensor", start))  # type: ignore[arg-type]
+
+
+def _match_brackets(lexeme: Lexeme, opened: list[Lexeme]) -> None:
+    """Keep the stack of open brackets; a wrong closing one is an error."""
+    if lexeme.type in _OPENING:
+        opened.append(lexeme)
+    elif lexeme.type in _CLOSING:
+        if not opened:
+            raise ParseError(
+                f"`{lexeme.text}` closes nothing",
+                span=lexeme.span,
+                hint=f"remove it, or open a bracket before it with `{_partner(lexeme.text)}`",
+            )
+        opener = opened.pop()
+        if _OPENING[opener.type] != lexeme.text:
+            raise ParseError(
+                f"`{lexeme.text}` does not close `{opener.text}`",
+                span=lexeme.span,
+                places=(Place("opened here", opener.span),),
+                hint=f"close it with `{_OPENING[opener.type]}`",
+            )
+
+
+def _partner(closing: str) -> str:
+    return {")": "(", "]": "[", "}": "{"}[closing]
+
+
+def _require_balance(opened: list[Lexeme], rest: Iterator[Lexeme]) -> None:
+    """Complain of an open bracket that the rest of the text does not close."""
+    if not opened:
+        return
+    still_open = list(opened)
+    try:
+        for lexeme in rest:
+            _match_brackets(lexeme, still_open)
+    except ParseError as error:
+        if error.places:
+            raise
+        return
+    if still_open:
+        culprit = still_open[0]
+        raise ParseError(
+            f"`{culprit.text}` is never closed",
+            span=culprit.span,
+            hint=f"add the missing `{_OPENING[culprit.type]}`",
+        )

@@ -1,0 +1,250 @@
+"""The entry points: from the text of a program to nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from tcalc.errors import ArgumentError, DimensionError, ParseError, Source, Span
+from tcalc.expr import Node, Var, build
+from tcalc.language import derivatives, loops
+from tcalc.language.algebra import NOWHERE, Algebra, Value
+from tcalc.language.dimensions import Dimensions
+from tcalc.language.elaborate import Elaborator, left_indices
+from tcalc.language.loops import Unrolled
+from tcalc.language.names import BUILT_IN, Names, check_parameters
+from tcalc.language.parser import parse_statements
+from tcalc.language.syntax import (
+    Call,
+    Definition,
+    Expression,
+    Index,
+    Name,
+    Statement,
+    children,
+    walk,
+)
+from tcalc.language.tape import Slot, Tape
+
+_SIZED = ("ones", "zeros", "eye")
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program, elaborated.
+
+    Attributes:
+        value: the node of its value.
+        orientation: ``"row"`` or ``"column"`` for a vector, ``""`` for all else; it exists in
+            the notation only.
+        variables: its inputs by name, declared ones first, then guessed ones, each in the order
+            of appearance.
+        definitions: the nodes of the definitions that the value needs.
+        guesses: for each undeclared name what it was taken for: ``"scalar"``, ``"vector"``,
+            ``"matrix"``, or ``"tensor3"`` and so on.
+        index_names: names that the user gave to the axes of variables and definitions.
+        result_indices: names of the axes of the value, where the user gave them.
+        source: the text.
+    """
+
+    value: Node
+    orientation: Literal["", "row", "column"]
+    variables: dict[str, Var]
+    definitions: dict[str, Node]
+    guesses: dict[str, str]
+    index_names: dict[str, tuple[str, ...]]
+    result_indices: tuple[str, ...]
+    source: str
+
+
+def parse(text: str, declarations: str = "", /, **parameters: float) -> Program:
+    """Parse and elaborate a program.
+
+    `parameters` are names given as numbers, as ``T=200`` for the bounds of loops.  Raises a
+    `tcalc.errors.TcalcError` that points into the text for whatever is wrong with it.
+
+    >>> program = parse("sum(log(1 + exp(X*w)))", "X[m,n]")
+    >>> program.value.dims, list(program.variables.values()), program.guesses
+    ((), [X[m,n], w[n]], {'w': 'vector'})
+    """
+    source, declared = _source(text, ""), _source(declarations, "declarations")
+    numbers = check_parameters(parameters, (text, declarations))
+    return _Compilation(source, declared, numbers).run()
+
+
+def parse_declarations(text: str) -> dict[str, Var]:
+    """The variables of a text of declarations.
+
+    >>> parse_declarations("X[m,n], y[m] positive, c")
+    {'X': X[m,n], 'y': y[m], 'c': c[]}
+    """
+    names = Names(Dimensions(), {})
+    _declare(names, parse_statements(_source(text, "declarations"), declarations=True))
+    names.check_spaces()
+    resolve = names.dimensions.resolve
+    return {
+        name: build.var(name, map(resolve, variable.dims), variable.properties)
+        for name, variable in names.variables.items()
+    }
+
+
+def _source(text: str, name: str) -> Source:
+    if not isinstance(text, str):
+        raise ArgumentError(f"the {name or 'program'} must be a str, not {type(text).__name__}")
+    return Source(text, name)
+
+
+def _declare(names: Names, statements: Iterable[Statement]) -> None:
+    for statement in loops.declarations(tuple(statements)):
+        for item in statement.items:
+            names.declare(item)
+
+
+class _Compilation:
+    """One run from text to nodes."""
+
+    def __init__(self, source: Source, declared: Source, numbers: dict[str, Fraction]) -> None:
+        self._source = source
+        self._dimensions = Dimensions()
+        self._names = Names(self._dimensions, numbers)
+        self._tape = Tape()
+        self._algebra = Algebra(self._tape, self._dimensions)
+        self._elaborator = Elaborator(self._algebra, self._names)
+        self._counters: set[str] = set()
+        self._statements = parse_statements(source)
+        _declare(self._names, parse_statements(declared, declarations=True))
+
+    def run(self) -> Program:
+        _declare(self._names, self._statements)
+        steps = loops.unroll(self._statements, self._names)
+        program = loops.Program(steps, self._names)
+        self._names.check_spaces()
+        position = program.value
+        if position is None:
+            raise ParseError(
+                "the program has no value",
+                span=Span(0, 1, 1, 1, self._source),
+                hint="its value is the last bare expression, or the last definition",
+            )
+        *before, last = (program.steps[k] for k in program.live(position))
+        self._counters = {name for step in (*before, last) for name in step.counters}
+        self._survey((*before, last))
+        for step in before:
+            self._elaborate(step)
+        return self._finish(*self._elaborate(last))
+
+    def _survey(self, live: Sequence[Unrolled]) -> None:
+        """Collect what must be known before the first formula is elaborated."""
+        for expression in dict.fromkeys(step.statement.value for step in live):
+            for part in walk(expression):
+                match part:
+                    case Index(base=Name(name=name, steps=(), span=span), positions=positions):
+                        if self._is_free(name) and name not in BUILT_IN:
+                            self._names.used_with_brackets(name, len(positions), span)
+                    case Call(function=function, arguments=arguments) if function in _SIZED:
+                        self._survey_sizes(arguments)
+            self._names.used |= _mentioned(expression)
+        self._names.check_spaces()
+
+    def _survey_sizes(self, sizes: Iterable[Expression]) -> None:
+        """A name in ``ones(m,n)`` is a dimension, unless it is something else already."""
+        for size in sizes:
+            for part in walk(size):
+                if isinstance(part, Name) and not part.steps and self._is_free(part.name):
+                    self._dimensions.rigid(part.name, part.span)
+
+    def _is_free(self, name: str) -> bool:
+        names = self._names
+        known = name in names.variables or name in names.defined
+        return not known and name not in names.parameters and name not in self._counters
+
+    def _elaborate(self, step: Unrolled) -> tuple[Value, tuple[str, ...]]:
+        """Elaborate a statement; its value, and the names of the value's axes."""
+        algebra, names, statement = self._algebra, self._names, step.statement
+        if isinstance(statement, Definition) and len(statement.targets) > 1:
+            return self._unpack(statement, step), ()
+        left: tuple[str, ...] | None = None
+        if isinstance(statement, Definition):
+            left = left_indices(statement.targets[0].indices, names, step.counters)
+        value = self._elaborator.formula(statement.value, left, step.counters)
+        indices = value.names
+        value = algebra.solid(replace(algebra.concrete(value), names=(), occurrences=NOWHERE))
+        if isinstance(statement, Definition):
+            self._elaborator.definitions[step.targets[0]] = value
+            if left:
+                self._elaborator.index_names.setdefault(step.targets[0], left)
+        return value, indices
+
+    def _unpack(self, statement: Definition, step: Unrolled) -> Value:
+        """``Q, R = qr(A)``; its value is the first result."""
+        results = self._elaborator.outputs(statement.value, step.counters)
+        if len(results) != len(statement.targets):
+            raise ParseError(
+                f"{len(statement.targets)} names for {len(results)} results", span=statement.span
+            )
+        for target, name, value in zip(statement.targets, step.targets, results, strict=True):
+            if target.indices is not None:
+                raise ParseError("results are unpacked to plain names", span=target.span)
+            self._elaborator.definitions[name] = value
+        return results[0]
+
+    def _finish(self, result: Value, indices: tuple[str, ...]) -> Program:
+        """Settle the dimensions and make the nodes."""
+        self._dimensions.settle()
+        definitions = self._elaborator.definitions
+        slots = {name: self._algebra.slot(value) for name, value in definitions.items()}
+        value_slot = self._algebra.slot(result)
+        needed = self._tape.needed([value_slot, *slots.values()])
+        self._settle_sizes(needed)
+        nodes = self._tape.replay(needed, self._dimensions.resolve)
+        orientation: Literal["", "row", "column"] = ""
+        if result.order == 1:
+            orientation = "row" if result.row else "column"
+        return Program(
+            value=nodes[value_slot],
+            orientation=orientation,
+            variables={
+                name: build.var(name, map(self._dimensions.resolve, found.dims), found.properties)
+                for name, found in self._names.variables.items()
+            },
+            definitions={name: nodes[slot] for name, slot in slots.items()},
+            guesses=dict(self._names.guesses),
+            index_names=self._elaborator.index_names,
+            result_indices=indices,
+            source=self._source.text,
+        )
+
+    def _settle_sizes(self, needed: Sequence[Slot]) -> None:
+        """Name the sizes that nobody named, and refuse those that no variable determines."""
+        names = self._names
+        axes = [dim for variable in names.variables.values() for dim in variable.dims]
+        taken = {*names.variables, *names.defined, *names.parameters, *self._counters}
+        self._dimensions.baptise(axes, taken)
+        resolved = [self._dimensions.resolve(dim) for dim in axes]
+        self._dimensions.require_known(
+            self._tape.dims(needed), {name for dim in resolved for name in dim.names()}
+        )
+        self._elaborator.indexer.check_ranges()
+        for variable in names.variables.values():
+            for dim in map(self._dimensions.resolve, variable.dims):
+                if dim.value is not None and dim.value < 1:
+                    raise DimensionError(
+                        f"an axis of `{variable.name}` would have size {dim}", span=variable.span
+                    )
+
+
+def _mentioned(expression: Expression) -> set[str]:
+    """The names that a formula uses; a name that it only differentiates by is not used."""
+    found: set[str] = set()
+    pending = [expression]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Name):
+            found.add(part.name)
+        elif isinstance(part, Call) and part.function in derivatives.FORMS:
+            pending += part.arguments[:1]
+        else:
+            pending += children(part)
+    return found

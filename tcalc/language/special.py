@@ -1,0 +1,250 @@
+"""Functions that a signature cannot describe: open sums, constants, einsum, branches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tcalc.errors import DimensionError, IndexNotationError, ParseError, UnsupportedError
+from tcalc.expr import Dim, Node, build
+from tcalc.language import matrix
+from tcalc.language.algebra import Value
+from tcalc.language.dimensions import Side
+from tcalc.language.einstein import Scope
+from tcalc.language.functions import applied, bracket_names, require_arguments, require_names
+from tcalc.language.names import Counters
+from tcalc.language.syntax import (
+    Call,
+    Comparison,
+    Expression,
+    Name,
+    Number,
+    Product,
+    Sum,
+    Text,
+    unwrap,
+)
+from tcalc.primitives import REGISTRY
+from tcalc.primitives.piecewise import Where
+
+if TYPE_CHECKING:
+    from tcalc.language.elaborate import Elaborator
+    from tcalc.language.tasks import Handler, Task
+
+
+def _sum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    """``sum(x)``, ``sum[j](X[i,j])``: axes dropped from a product that is still open."""
+    algebra = elaborator.algebra
+    names = bracket_names(elaborator.names, call, scope) if call.indices is not None else ()
+    require_arguments(call, 1)
+    value = yield elaborator.content(call.arguments[0], scope.keeping(names))
+    value = algebra.concrete(value)
+    if names:
+        require_names(value, names, call)
+    elif value.names:
+        names = tuple(name for name in value.names if name not in scope.kept)
+        _require_inside(value, names, call, scope)
+    if value.names:
+        gone = [k for k, name in enumerate(value.names) if name in names]
+    else:
+        gone = list(range(value.order))
+    seen = {name: times for name, times in value.occurrences.items() if name not in names}
+    total = algebra.without(value, gone)
+    return replace(total, span=call.span, row=False, variable_axes=0, occurrences=seen)
+
+
+def _require_inside(value: Value, names: tuple[str, ...], call: Call, scope: Scope) -> None:
+    """``sum(X[i,j])`` takes all indices that stand nowhere else; others it must be told."""
+    for name in names:
+        if value.occurrences.get(name) != scope.totals.get(name):
+            raise IndexNotationError(
+                f"`sum` must be told whether it takes index {name}, which stands outside too",
+                span=call.span,
+                hint=f"sum[{name}](...)",
+            )
+
+
+def _trace(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    """``tr(A*B)`` is one product: two axes made one, and summed."""
+    require_arguments(call, 1)
+    value = yield elaborator.content(call.arguments[0], scope)
+    if value.names or value.order != 2:
+        return applied(elaborator.algebra, REGISTRY["tr"], [value], (), call)[0]
+    square = "only a square matrix has a trace"
+    joined = elaborator.algebra.diagonal(value, 0, 1, square)
+    total = elaborator.algebra.without(joined, [0])
+    return replace(total, span=call.span, variable_axes=0)
+
+
+def _transpose(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    require_arguments(call, 1)
+    value = yield elaborator.content(call.arguments[0], scope)
+    return matrix.transposed(value, call.span, elaborator.algebra)
+
+
+def _filled(elaborator: Elaborator, call: Call, scope: Scope, *, order: int) -> Task:
+    """``vector(s)`` and ``matrix(s)``: all entries ``s``, of the size that is wanted."""
+    require_arguments(call, 1)
+    value = yield elaborator.content(call.arguments[0], scope)
+    if value.order:
+        raise DimensionError(f"`{call.function}` takes a scalar, not {value.kind}", span=call.span)
+    algebra = elaborator.algebra
+    dims = tuple(algebra.dimensions.unknown(call.span) for _ in range(order))
+    ones = algebra.atom(algebra.tape.constant(1, dims), dims, call.span)
+    return algebra.fuse(ones, value, (), "", call.span)
+
+
+def _constant(elaborator: Elaborator, call: Call, scope: Scope, *, number: int) -> Task:
+    """``ones(m,n)`` and ``zeros(m,n)``."""
+    algebra = elaborator.algebra
+    dims = tuple(_size(elaborator, size, scope.counters) for size in call.arguments)
+    if not dims:
+        return replace(algebra.number(number, call.span), elastic=True)
+    return algebra.atom(algebra.tape.constant(number, dims), dims, call.span)
+    yield
+
+
+def _eye(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    sizes = [_size(elaborator, size, scope.counters) for size in call.arguments]
+    if len(sizes) > 2:
+        raise ParseError(f"`eye` takes one size, not {len(sizes)}", span=call.span)
+    sides = [Side(dim, part.span) for dim, part in zip(sizes, call.arguments, strict=True)]
+    for other in sides[1:]:
+        square = "the unit matrix is square"
+        elaborator.algebra.dimensions.equate(sides[0], other, square, call.span)
+    return elaborator.indexer.unit_matrix(call.span, sizes[0] if sizes else None)
+    yield
+
+
+def _size(elaborator: Elaborator, expression: Expression, counters: Counters) -> Dim:
+    """A dimension written as an argument: names, numbers, and sums of products of these."""
+    expression = unwrap(expression)
+    terms = expression.terms if isinstance(expression, Sum) else ((1, expression),)
+    total = Dim.of(0)
+    for sign, term in terms:
+        product = Dim.of(sign)
+        match term:
+            case Product(first=first, rest=rest) if all(operator == "*" for operator, _ in rest):
+                factors = (first, *(factor for _, factor in rest))
+            case _:
+                factors = (term,)
+        for factor in factors:
+            product = product * _size_atom(elaborator, factor, counters)
+        total = total + product
+    if total.value is not None and total.value < 1:
+        raise DimensionError("a size is at least 1", span=expression.span)
+    return total
+
+
+def _size_atom(elaborator: Elaborator, expression: Expression, counters: Counters) -> Dim:
+    match unwrap(expression):
+        case Number(value=value) if value.denominator == 1:
+            return Dim.of(int(value))
+        case Name(name=name, steps=()):
+            known = elaborator.names.size(name, counters)
+            if known is not None:
+                return known
+        case Call(
+            function="min", indices=None, arguments=(Name() | Number(), Name() | Number()) as two
+        ):
+            left, right = (_size_atom(elaborator, part, counters) for part in two)
+            return Dim.minimum(left, right)
+    raise ParseError(
+        "a size is a name or an integer, or made of these by `+`, `-`, `*`",
+        span=expression.span,
+    )
+
+
+def _where(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    """``where(l < r, a, b)``."""
+    require_arguments(call, 3)
+    condition = unwrap(call.arguments[0])
+    if not isinstance(condition, Comparison):
+        raise UnsupportedError(
+            "the first argument of where() is one comparison",
+            span=condition.span,
+            hint="where(x < y, a, b) takes a where x < y, else b",
+        )
+    values: list[Value] = []
+    for part in (condition.left, condition.right, *call.arguments[1:]):
+        value = yield elaborator.content(part, scope)
+        values.append(value)
+
+    def where(*nodes: Node) -> Node:
+        return build.apply(Where(condition.operator), *nodes)
+
+    return elaborator.algebra.mapped(where, values, call.span)
+
+
+def _einsum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    """``einsum("ij,jk->ik", A, B)``."""
+    text = call.arguments[0] if call.arguments else None
+    if not isinstance(text, Text):
+        raise ParseError(
+            "the first argument of einsum is a text",
+            span=call.span,
+            hint='einsum("ij,jk->ik", A, B)',
+        )
+    inputs, output = _subscripts(text, len(call.arguments) - 1)
+    algebra = elaborator.algebra
+    product = algebra.number(1, call.span)
+    letters = ""
+    for subscript, argument in zip(inputs, call.arguments[1:], strict=True):
+        value = yield elaborator.region(argument, None, scope.counters)
+        value = replace(algebra.concrete(value), span=argument.span)
+        if value.order != len(subscript):
+            raise DimensionError(
+                f"`{subscript}` labels {len(subscript)} axes, and this is {value.kind}",
+                span=argument.span,
+            ).mention("its subscript", text.span)
+        own = ""
+        for letter in subscript:
+            message = f"einsum: label {letter}"
+            if letter in own:
+                first = own.index(letter)
+                value = algebra.diagonal(value, first, len(own), message)
+            else:
+                own += letter
+        shared = [(letters.index(letter), k) for k, letter in enumerate(own) if letter in letters]
+        product = algebra.fuse(product, value, shared, f"einsum `{text.value}`", call.span)
+        letters += "".join(letter for letter in own if letter not in letters)
+    return algebra.arranged(product, [letters.index(letter) for letter in output])
+
+
+def _subscripts(text: Text, operands: int) -> tuple[list[str], str]:
+    """The labels of the operands and of the output."""
+    compact = "".join(text.value.split())
+    left, arrow, output = compact.partition("->")
+    inputs = left.split(",") if operands or left else []
+    error: str | None = None
+    hint = 'for example einsum("ij,jk->ik", A, B)'
+    labels = "".join(inputs) + output
+    if not arrow:
+        error, hint = "the subscripts need an arrow", f'write "{compact}->..." with the output'
+    elif labels and not labels.isalpha():
+        error = "subscripts are letters, commas and one arrow"
+    elif len(inputs) != operands:
+        error = f"subscripts for {len(inputs)} operands, and {operands} operands"
+    elif len(set(output)) < len(output):
+        error, hint = "a label stands twice in the output", "multiply with delta[i,j] instead"
+    elif not set(output) <= set("".join(inputs)):
+        error = "a label of the output is in no operand"
+    if error is not None:
+        raise IndexNotationError(error, span=text.span, hint=hint)
+    return inputs, output
+
+
+FORMS: Mapping[str, Handler] = {
+    "sum": _sum,
+    "tr": _trace,
+    "transpose": _transpose,
+    "vector": partial(_filled, order=1),
+    "matrix": partial(_filled, order=2),
+    "ones": partial(_constant, number=1),
+    "zeros": partial(_constant, number=0),
+    "eye": _eye,
+    "where": _where,
+    "einsum": _einsum,
+}

@@ -1,0 +1,244 @@
+"""The syntax tree: what a program says, before anyone asks what it means.
+
+Sums, products and bounds are flat, so that a sum of 50,000 terms is one node; parentheses, signs
+and powers may nest as deep as the text does, and nothing may recurse over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+from tcalc.errors import Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Bound:
+    """An integer known before anything runs: a sum of terms ``coefficient * name * name``.
+
+    The name ``end`` is the size of the axis where the bound stands.
+    """
+
+    terms: tuple[tuple[int, tuple[str, ...]], ...]
+    span: Span
+
+    @property
+    def name(self) -> str | None:
+        """The name that it is, where it is nothing but a name."""
+        match self.terms:
+            case ((1, (name,)),):
+                return name
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Range:
+    """``start:stop`` in an index position, both ends included."""
+
+    start: Bound
+    stop: Bound
+    span: Span
+
+
+Position: TypeAlias = Bound | Range
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Number:
+    value: Fraction
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Text:
+    """A quoted text, which only einsum takes."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Name:
+    """A name, with the bounds in its braces: ``m{t+1}``."""
+
+    name: str
+    steps: tuple[Bound, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Paren:
+    inner: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sum:
+    """Terms with their signs, 1 or -1."""
+
+    terms: tuple[tuple[int, Expression], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Product:
+    """The first factor, then operators and factors, read from the left."""
+
+    first: Expression
+    rest: tuple[tuple[str, Expression], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sign:
+    sign: int
+    operand: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Power:
+    base: Expression
+    exponent: Expression
+    elementwise: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Transpose:
+    operand: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Index:
+    base: Expression
+    positions: tuple[Position, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Call:
+    """``function[indices](arguments)``; `indices` is None where there are no brackets."""
+
+    function: str
+    indices: tuple[Position, ...] | None
+    arguments: tuple[Expression, ...]
+    name_span: Span
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Comparison:
+    operator: str
+    left: Expression
+    right: Expression
+    span: Span
+
+
+Expression: TypeAlias = (
+    Number
+    | Text
+    | Name
+    | Paren
+    | Sum
+    | Product
+    | Sign
+    | Power
+    | Transpose
+    | Index
+    | Call
+    | Comparison
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Declared:
+    """One declared variable; its dimensions are names or positive integers."""
+
+    name: str
+    dims: tuple[tuple[str | int, Span], ...]
+    properties: tuple[tuple[str, Span], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Declaration:
+    items: tuple[Declared, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Target:
+    """What stands on the left of ``=``; `indices` is None where there are no brackets."""
+
+    name: Name
+    indices: tuple[Position, ...] | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Definition:
+    targets: tuple[Target, ...]
+    value: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Result:
+    value: Expression
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Loop:
+    counter: str
+    counter_span: Span
+    start: Bound
+    stop: Bound
+    body: tuple[Statement, ...]
+    span: Span
+
+
+Statement: TypeAlias = Declaration | Definition | Result | Loop
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """The expressions directly below one, in the order of the text."""
+    match expression:
+        case Number() | Text() | Name():
+            return ()
+        case Paren(inner=inner):
+            return (inner,)
+        case Sum(terms=terms):
+            return tuple(term for _, term in terms)
+        case Product(first=first, rest=rest):
+            return (first, *(factor for _, factor in rest))
+        case Sign(operand=operand) | Transpose(operand=operand):
+            return (operand,)
+        case Power(base=base, exponent=exponent):
+            return (base, exponent)
+        case Index(base=base):
+            return (base,)
+        case Call(arguments=arguments):
+            return arguments
+        case Comparison(left=left, right=right):
+            return (left, right)
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """The expression and all below it, in the order of the text, without recursion."""
+    stack = [expression]
+    while stack:
+        found = stack.pop()
+        yield found
+        stack.extend(reversed(children(found)))
+
+
+def unwrap(expression: Expression) -> Expression:
+    """The expression without the parentheses around the whole of it."""
+    while isinstance(expression, Paren):
+        expression = expression.inner
+    return expression

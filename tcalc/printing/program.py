@@ -29,7 +29,7 @@ from tcalc.printing.formula import (
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import FUNCTION_NAMES, Names, index_names
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer, ones
-from tcalc.simplify import flatten, tidy
+from tcalc.simplify import tidy_all
 
 Notation: TypeAlias = Literal["matrix", "einstein", "auto"]
 Cse: TypeAlias = bool | Literal["auto"]
@@ -55,11 +55,11 @@ class Wishes:
 
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
-    tidied = [tidy(root) for root in flatten(roots, inline="all")]
+    tidied = tidy_all(roots)
     size = written_size(tidied)
     divide = wishes.cse is True or (wishes.cse == "auto" and size > LONGEST)
     if divide:
-        tidied = [tidy(root) for root in flatten(roots, inline="single")]
+        tidied = tidy_all(roots, inline="single")
     page = _Page(tidied, wishes)
     if divide:
         page.define_shared()

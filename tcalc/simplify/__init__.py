@@ -4,6 +4,6 @@ Every rewrite is exact: it holds for all real inputs in the domain of what it re
 """
 
 from tcalc.simplify.flatten import flatten
-from tcalc.simplify.tidy import tidy
+from tcalc.simplify.tidy import tidy, tidy_all
 
-__all__ = ["flatten", "tidy"]
+__all__ = ["flatten", "tidy", "tidy_all"]

@@ -59,6 +59,17 @@ def flatten(
     return [done[root] for root in roots]
 
 
+def open_product(node: Einsum) -> Node:
+    """The product with the products among its factors opened, within the budget."""
+    done = {factor: factor for factor in node.factors}
+    return _open_product(node, done, [True] * len(node.factors), FACTORS)
+
+
+def open_sum(node: Add) -> Node:
+    """The sum with the sums among its terms opened, within the budget."""
+    return _open_sum(node, {term: term for term in node.operands}, TERMS)
+
+
 def is_contraction(node: Node) -> TypeGuard[Einsum]:
     """Whether a node multiplies or sums, and so may be opened inside a product."""
     return isinstance(node, Einsum) and not node.is_view
@@ -123,7 +134,7 @@ def _open_product(
     """The product with its factors' own factors, as long as there are few enough."""
     new = [done[factor] for factor in node.factors]
     parts = [
-        _contraction_in(factor) if free else None for factor, free in zip(new, opened, strict=True)
+        contraction_in(factor) if free else None for factor, free in zip(new, opened, strict=True)
     ]
     count = len(new)
     factors: list[Node] = []
@@ -146,7 +157,7 @@ def _open_product(
     return build.scale(coefficient, build.einsum(factors, rows, node.output, dims))
 
 
-def _contraction_in(node: Node) -> tuple[Fraction, Einsum, tuple[int, ...]] | None:
+def contraction_in(node: Node) -> tuple[Fraction, Einsum, tuple[int, ...]] | None:
     """A factor as coefficient, contraction, and the contraction's labels for the factor's axes."""
     coefficient, inner = product_of(node)
     if is_contraction(inner):

@@ -1,0 +1,101 @@
+"""Rules for branches."""
+
+from __future__ import annotations
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.traverse import with_operands
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.piecewise import Where
+from tcalc.simplify.parts import parts_of
+
+
+def branch_of_branch(node: Node) -> Node | None:
+    """``where(c, f(where(c, x, s)), b) -> where(c, f(x), b)``, and the same in the other branch."""
+    if not isinstance(node, Apply) or not isinstance(node.primitive, Where):
+        return None
+    left, right, yes, no = node.args
+    new = build.apply(node.primitive, left, right, _taken(node, yes, 2), _taken(node, no, 3))
+    return None if new is node else new
+
+
+def equal_branches(node: Node) -> Node | None:
+    """``where(c, a, a) -> a``."""
+    if isinstance(node, Apply) and isinstance(node.primitive, Where):
+        _, _, yes, no = node.args
+        return yes if yes is no else None
+    return None
+
+
+def factor_into_branch(node: Node) -> Node | None:
+    """``where(c, a, 0) .* f(where(c, x, s)) -> where(c, a .* f(x), 0)``."""
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    for k, branch in enumerate(parts.factors):
+        if not (isinstance(branch, Apply) and isinstance(branch.primitive, Where)):
+            continue
+        left, right, yes, no = branch.args
+        zero = [isinstance(x, Const) and x.value == 0 for x in (yes, no)]
+        if True not in zero:
+            continue
+        taken = 3 if zero[0] else 2
+        for j, factor in enumerate(parts.factors):
+            if j == k or parts.rows[j] != parts.rows[k]:
+                continue
+            plain = _taken(branch, factor, taken)
+            if plain is not factor:
+                new = [yes, no]
+                new[taken - 2] = build.hadamard(new[taken - 2], plain)
+                whole = build.apply(branch.primitive, left, right, *new)
+                return parts.replaced((k, j), (whole,), (parts.rows[k],)).build()
+    return None
+
+
+def _taken(condition: Apply, branch: Node, position: int) -> Node:
+    """A branch with all branchings on the same condition in it resolved, element by element."""
+    done: dict[Node, Node] = {}
+    stack = [branch]
+    while stack:
+        node = stack[-1]
+        if node in done:
+            stack.pop()
+            continue
+        if _same_condition(node, condition):
+            inner: tuple[Node, ...] = (node.operands[position],)
+        else:
+            inner = node.operands if _is_elementwise(node) else ()
+        missing = [operand for operand in inner if operand not in done]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if _same_condition(node, condition):
+            done[node] = done[inner[0]]
+        elif inner:
+            done[node] = with_operands(node, [done[operand] for operand in inner])
+        else:
+            done[node] = node
+    return done[branch]
+
+
+def _same_condition(node: Node, condition: Apply) -> bool:
+    return (
+        isinstance(node, Apply)
+        and node.primitive == condition.primitive
+        and node.args[:2] == condition.args[:2]
+    )
+
+
+def _is_elementwise(node: Node) -> bool:
+    match node:
+        case Add():
+            return True
+        case Apply(primitive=Elementwise()):
+            return True
+        case Einsum(subscripts=subscripts, output=output):
+            return all(row == output for row in subscripts)
+    return False
+
+
+RULES = (equal_branches, branch_of_branch, factor_into_branch)

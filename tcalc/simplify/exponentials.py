@@ -1,0 +1,220 @@
+"""Rules for exponentials and logarithms, and the stable functions made from them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.primitive import Fact
+from tcalc.primitives.exponential import exp, log, log1p, sigmoid, softplus
+from tcalc.primitives.power import Power, power
+from tcalc.primitives.softmax import LogSumExp, logsumexp, softmax
+from tcalc.simplify.parts import base_and_exponent, parts_of
+
+
+def log_of_exp(node: Node) -> Node | None:
+    """``log(exp(x)) -> x``."""
+    match node:
+        case Apply(primitive=outer, args=(Apply(primitive=inner, args=(x,)),)):
+            return x if outer == log and inner == exp else None
+    return None
+
+
+def exp_of_log(node: Node) -> Node | None:
+    """``exp(log(x)) -> x``."""
+    match node:
+        case Apply(primitive=outer, args=(Apply(primitive=inner, args=(x,)),)):
+            return x if outer == exp and inner == log else None
+    return None
+
+
+def log_of_power(node: Node) -> Node | None:
+    """``log(x^p) -> p log(x)`` where x must be positive anyway: p odd or not whole, or x > 0.
+
+    Example: ``log(1/x) -> -log(x)``.
+    """
+    match node:
+        case Apply(primitive=outer, args=(Apply(primitive=Power() as p, args=(x,)),)):
+            odd = p.exponent.denominator != 1 or p.exponent.numerator % 2 == 1
+            if outer == log and (odd or holds(x, Fact.POSITIVE)):
+                return build.scale(p.exponent, log(x))
+    return None
+
+
+def power_of_exp(node: Node) -> Node | None:
+    """``exp(x)^p -> exp(p x)``."""
+    match node:
+        case Apply(primitive=Power() as p, args=(Apply(primitive=inner, args=(x,)),)):
+            return exp(build.scale(p.exponent, x)) if inner == exp else None
+    return None
+
+
+def exponentials_combined(node: Node) -> Node | None:
+    """``exp(x) .* exp(y) -> exp(x + y)`` at the same labels.
+
+    Example: ``exp(x) .* exp(-x) -> ones``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    seen: dict[tuple[int, ...], int] = {}
+    parts = parts_of(node)
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if not (isinstance(factor, Apply) and factor.primitive == exp):
+            continue
+        first = seen.setdefault(row, k)
+        if first != k:
+            other = parts.factors[first]
+            new = exp(build.sum_of(factor.args[0], other.operands[0]))
+            return parts.replaced((first, k), (new,), (row,)).build()
+    return None
+
+
+def exp_of_zero(node: Node) -> Node | None:
+    """``exp(0) -> 1``, ``log(1) -> 0``."""
+    match node:
+        case Apply(primitive=function, args=(Const(value=value),)):
+            if function == exp and value == 0:
+                return build.ones(node.dims)
+            if function == log and value == 1:
+                return build.zeros(node.dims)
+    return None
+
+
+def log_of_one_plus_exp(node: Node) -> Node | None:
+    """``log(1 + exp(x)) -> softplus(x)``, ``log1p(exp(x)) -> softplus(x)``."""
+    match node:
+        case Apply(primitive=function, args=(argument,)) if function == log:
+            x = _one_plus_exp(argument)
+            return None if x is None else softplus(x)
+        case Apply(primitive=function, args=(Apply(primitive=inner, args=(x,)),)):
+            return softplus(x) if function == log1p and inner == exp else None
+    return None
+
+
+def reciprocal_of_one_plus_exp(node: Node) -> Node | None:
+    """``(1 + exp(x))^-p -> sigmoid(-x)^p``."""
+    match node:
+        case Apply(primitive=Power() as p, args=(argument,)) if p.exponent < 0:
+            x = _one_plus_exp(argument)
+            if x is not None:
+                return power(sigmoid(build.scale(-1, x)), -p.exponent)
+    return None
+
+
+def exp_times_sigmoid(node: Node) -> Node | None:
+    """``exp(-k x) .* sigmoid(x)^q -> sigmoid(-x)^k .* sigmoid(x)^(q-k)`` for 0 < k <= q.
+
+    Example: ``exp(x) .* sigmoid(-x) -> sigmoid(x)``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    rows = parts.rows
+    for k, exponential in enumerate(parts.factors):
+        if not (isinstance(exponential, Apply) and exponential.primitive == exp):
+            continue
+        for j, factor in enumerate(parts.factors):
+            base, q = base_and_exponent(factor)
+            if rows[j] != rows[k] or not isinstance(base, Apply) or base.primitive != sigmoid:
+                continue
+            (x,) = base.args
+            count = _multiple(exponential.args[0], build.scale(-1, x))
+            if count is not None and count.denominator == 1 and 0 < count <= q:
+                new = [power(sigmoid(build.scale(-1, x)), count), power(base, q - count)]
+                return parts.replaced((k, j), new, (rows[k], rows[k])).build()
+    return None
+
+
+def log_of_sum_of_exp(node: Node) -> Node | None:
+    """``log(Σ exp(x)) -> logsumexp(x)`` over the last axes."""
+    match node:
+        case Apply(primitive=function, args=(argument,)) if function == log:
+            x = _sum_of_exp(argument)
+            return None if x is None else logsumexp(x, x.order - argument.order)
+    return None
+
+
+def exp_over_sum_of_exp(node: Node) -> Node | None:
+    """``exp(x) ./ Σ exp(x) -> softmax(x)`` along the last axes."""
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        base, exponent = base_and_exponent(factor)
+        x = _sum_of_exp(base) if exponent <= -1 and exponent.denominator == 1 else None
+        if x is None:
+            continue
+        for j, exponential in enumerate(parts.factors):
+            fits = parts.rows[j][: factor.order] == parts.rows[k]
+            if exponential is exp(x) and fits:
+                new = [softmax(x, x.order - factor.order), power(base, exponent + 1)]
+                kept = 1 if exponent == -1 else 2
+                rows = (parts.rows[j], parts.rows[k])
+                return parts.replaced((j, k), new[:kept], rows[:kept]).build()
+    return None
+
+
+def exp_minus_logsumexp(node: Node) -> Node | None:
+    """``exp(x - logsumexp(x)) -> softmax(x)``."""
+    match node:
+        case Apply(primitive=function, args=(Add(terms=((a, x), (b, y))),)) if function == exp:
+            for (c, left), (d, right) in (((a, x), (b, y)), ((b, y), (a, x))):
+                parts = parts_of(right)
+                if c != 1 or d != -1 or len(parts.factors) != 1:
+                    continue
+                (core,) = parts.factors
+                if isinstance(core, Apply) and isinstance(core.primitive, LogSumExp):
+                    lead = parts.output[: core.order]
+                    if core.args[0] is left and parts.rows[0] == lead:
+                        return softmax(left, core.primitive.axes)
+    return None
+
+
+def _one_plus_exp(node: Node) -> Node | None:
+    """The x of ``1 + exp(x)``."""
+    match node:
+        case Add(terms=((a, x), (b, y))):
+            for (c, one), (d, e) in (((a, x), (b, y)), ((b, y), (a, x))):
+                is_one = isinstance(one, Const) and c * one.value == 1
+                if is_one and d == 1 and isinstance(e, Apply) and e.primitive == exp:
+                    return e.args[0]
+    return None
+
+
+def _sum_of_exp(node: Node) -> Node | None:
+    """The x of ``Σ exp(x)`` over the last axes."""
+    match node:
+        case Einsum(factors=(Apply(primitive=function, args=(x,)),), output=output):
+            (row,) = node.subscripts
+            plain = len(set(row)) == len(row) > len(output) and row[: len(output)] == output
+            return x if function == exp and plain else None
+    return None
+
+
+def _multiple(node: Node, of: Node) -> Fraction | None:
+    """The number c with ``node = c * of``."""
+    if node is of:
+        return Fraction(1)
+    left = node.terms if isinstance(node, Add) else ((Fraction(1), node),)
+    right = of.terms if isinstance(of, Add) else ((Fraction(1), of),)
+    ratios = {a / b for (a, _), (b, _) in zip(left, right, strict=False)}
+    same = [x for _, x in left] == [x for _, x in right]
+    return ratios.pop() if same and len(ratios) == 1 else None
+
+
+RULES = (
+    log_of_exp,
+    exp_of_log,
+    log_of_power,
+    power_of_exp,
+    exponentials_combined,
+    exp_of_zero,
+    log_of_one_plus_exp,
+    reciprocal_of_one_plus_exp,
+    exp_times_sigmoid,
+    log_of_sum_of_exp,
+    exp_over_sum_of_exp,
+    exp_minus_logsumexp,
+)

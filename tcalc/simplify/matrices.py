@@ -1,0 +1,170 @@
+"""Rules for inverses, determinants and orthogonal matrices."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.facts import holds, symmetric_axes
+from tcalc.expr.nodes import Add, Apply, Einsum, Node
+from tcalc.expr.primitive import Fact
+from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.exponential import log
+from tcalc.primitives.inverse import Inverse, inv
+from tcalc.primitives.logdet import LogDet, logdet
+from tcalc.primitives.power import power
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+
+
+def inverse_of_inverse(node: Node) -> Node | None:
+    """``inv(inv(A)) -> A``."""
+    match node:
+        case Apply(primitive=Inverse() as outer, args=(Apply(primitive=Inverse() as inner) as y,)):
+            return y.args[0] if outer == inner else None
+    return None
+
+
+def inverse_of_scaled(node: Node) -> Node | None:
+    """``inv(c A) -> 1/c inv(A)``."""
+    match node:
+        case Apply(primitive=Inverse() as p, args=(Add(terms=((c, a),)),)):
+            return build.scale(1 / c, inv(a, p.axes))
+    return None
+
+
+def inverse_of_transpose(node: Node) -> Node | None:
+    """``inv(A') -> inv(A)'``."""
+    match node:
+        case Apply(primitive=Inverse(axes=1), args=(Einsum(factors=(a,)) as view,)):
+            (row,) = view.subscripts
+            lead, swapped = row[:-2], row[-2:][::-1]
+            if view.is_view and view.output == (*lead, *swapped):
+                return build.einsum([inv(a)], [row], view.output)
+    return None
+
+
+def inverse_cancelled(node: Node) -> Node | None:
+    """``inv(A)*A -> I`` and ``A*inv(A) -> I`` in a product, either one transposed.
+
+    Example: ``inv(X)'*X'*B -> B``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if not (isinstance(factor, Apply) and isinstance(factor.primitive, Inverse)):
+            continue
+        if factor.primitive.axes != 1 or factor.order != 2:
+            continue
+        for j, other in enumerate(parts.factors):
+            if other is factor.args[0] and j != k:
+                new = _cancelled(parts, k, j)
+                if new is not None:
+                    return new
+    return None
+
+
+def _cancelled(parts: Parts, k: int, j: int) -> Node | None:
+    y, a = parts.rows[k], parts.rows[j]
+    pairs = [(1, 0), (0, 1)]
+    if symmetric_axes(parts.factors[j]):
+        pairs += [(0, 0), (1, 1)]
+    for p, q in pairs:
+        joint = y[p]
+        alone = joint == a[q] and joint not in parts.output and parts.uses(joint) == 2
+        if alone and y[0] != y[1] and a[0] != a[1]:
+            unit = build.delta(parts.dims[joint])
+            return parts.replaced((k, j), (unit,), ((y[1 - p], a[1 - q]),)).build()
+    return None
+
+
+def orthogonal_cancelled(node: Node) -> Node | None:
+    """``Q'*Q -> I`` for a matrix declared orthogonal."""
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    seen: dict[tuple[Node, int, int], int] = {}
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if factor.order != 2 or holds(factor, Fact.ORTHOGONAL) is not True:
+            continue
+        for axis in (0, 1):
+            joint = row[axis]
+            if joint in parts.output or parts.uses(joint) != 2 or row[0] == row[1]:
+                continue
+            first = seen.setdefault((factor, joint, axis), k)
+            if first != k:
+                unit = build.delta(factor.dims[1 - axis])
+                ends = (parts.rows[first][1 - axis], row[1 - axis])
+                return parts.replaced((first, k), (unit,), (ends,)).build()
+    return None
+
+
+def cofactors_over_determinant(node: Node) -> Node | None:
+    """``cofactors(A) / det(A) -> inv(A)'``, where det(A) is not zero.
+
+    Example: the gradient of ``log(det(X))`` is ``inv(X)'``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        base, exponent = base_and_exponent(factor)
+        if not _is_cofactors(base, 0) or exponent.denominator != 1 or exponent >= 0:
+            continue
+        for j, other in enumerate(parts.factors):
+            if _is_cofactors(other, 1) and other.operands == base.operands and other.order == 2:
+                row = parts.rows[j]
+                new = [inv(base.operands[0]), power(base, exponent + 1)]
+                return parts.replaced((k, j), new, (row[::-1], ())).build()
+    return None
+
+
+def log_of_determinant(node: Node) -> Node | None:
+    """``log(det(A)) -> logdet(A)``."""
+    match node:
+        case Apply(primitive=function, args=(inner,)) if function == log:
+            return logdet(inner.operands[0]) if _is_cofactors(inner, 0) else None
+    return None
+
+
+def determinant_of_inverse(node: Node) -> Node | None:
+    """``logdet(inv(A)) -> -logdet(A)``, ``det(inv(A)) -> 1/det(A)``."""
+    match node:
+        case Apply(primitive=LogDet(), args=(Apply(primitive=Inverse(axes=1)) as y,)):
+            return build.scale(-1, logdet(y.args[0]))
+        case Apply(primitive=Cofactors(k=0), args=(Apply(primitive=Inverse(axes=1)) as y,)):
+            return power(build.apply(Cofactors(0), y.args[0]), -1)
+    return None
+
+
+def determinant_of_transpose(node: Node) -> Node | None:
+    """``det(A') -> det(A)``, ``logdet(A') -> logdet(A)``."""
+    match node:
+        case Apply(primitive=LogDet() | Cofactors(k=0) as p, args=(Einsum(factors=(a,)) as view,)):
+            (row,) = view.subscripts
+            if view.is_view and view.output == (*row[:-2], *row[-2:][::-1]):
+                return build.apply(p, a)
+    return None
+
+
+def _is_cofactors(node: Node, k: int) -> bool:
+    return (
+        isinstance(node, Apply)
+        and isinstance(node.primitive, Cofactors)
+        and node.primitive.k == k
+    )
+
+
+RULES = (
+    inverse_of_inverse,
+    inverse_of_scaled,
+    inverse_of_transpose,
+    inverse_cancelled,
+    orthogonal_cancelled,
+    cofactors_over_determinant,
+    log_of_determinant,
+    determinant_of_inverse,
+    determinant_of_transpose,
+)
+
+__all__ = ["RULES", "Fraction"]

@@ -1,0 +1,133 @@
+"""Rules for powers."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.primitive import Fact
+from tcalc.primitives.norms import Norm2, norm2
+from tcalc.primitives.power import Power, power, reciprocal0
+from tcalc.simplify.parts import base_and_exponent, content, parts_of
+
+HALF = Fraction(1, 2)
+
+
+def power_of_power(node: Node) -> Node | None:
+    """``(x^p)^q -> x^(p q)``, unless an even power hides a sign.
+
+    Example: ``(x^-1)^2 -> x^-2``; but ``(x^2)^(1/2)`` stays.
+    """
+    match node:
+        case Apply(primitive=Power() as outer, args=(Apply(primitive=Power() as inner) as base,)):
+            x = base.args[0]
+            hides = inner.exponent.denominator == 1 and inner.exponent.numerator % 2 == 0
+            safe = outer.exponent.denominator == 1 or not hides or holds(x, Fact.NONNEGATIVE)
+            return power(x, inner.exponent * outer.exponent) if safe else None
+    return None
+
+
+def power_of_scaled(node: Node) -> Node | None:
+    """``(c x)^p -> c^p x^p`` where that is exact: a sign only for integers p.
+
+    Example: ``(-2 x)^3 -> -8 x^3``, ``(2 x + 2 y)^-1 -> 1/2 (x + y)^-1``.
+    """
+    match node:
+        case Apply(primitive=Power() as p, args=(Add() as base,)):
+            c = content(base) if len(base.terms) > 1 else base.terms[0][0]
+            exponent = p.exponent
+            if c == 1 or (c < 0 and exponent.denominator != 1):
+                return None
+            folded = power(build.const(c), exponent)
+            if not isinstance(folded, Const):
+                return None
+            return build.scale(folded.value, power(build.scale(1 / c, base), exponent))
+    return None
+
+
+def powers_collected(node: Node) -> Node | None:
+    """``x^p .* x^q -> x^(p+q)`` at the same labels, scalar products ``x'*x`` excepted.
+
+    Example: ``x .* x.^2 -> x.^3``, ``a * a^-1 -> 1``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    seen: dict[tuple[Node, tuple[int, ...]], int] = {}
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        base, exponent = base_and_exponent(factor)
+        first = seen.setdefault((base, row), k)
+        if first == k:
+            continue
+        other = base_and_exponent(parts.factors[first])[1]
+        free = any(label not in node.output and parts.uses(label) == 2 for label in row)
+        if free and exponent == other == 1:
+            continue
+        new = power(base, exponent + other)
+        return parts.replaced((first, k), (new,), (row,)).build()
+    return None
+
+
+def sum_of_squares(node: Node) -> Node | None:
+    """``Σ x[i]^2 -> Σ x[i] x[i]``, which is written ``x'*x`` or ``norm2(x)^2``.
+
+    Example: ``sum(x.^2) -> x'*x``.
+    """
+    match node:
+        case Einsum(factors=(Apply(primitive=Power() as p, args=(x,)),), output=()):
+            if p.exponent == 2:
+                (row,) = node.subscripts
+                return build.einsum([x, x], [row, row], ()) if len(set(row)) == len(row) else None
+    return None
+
+
+def square_of_norm(node: Node) -> Node | None:
+    """``norm2(x)^2 -> x'*x`` over the last axes.
+
+    Example: ``norm2(x)^2 -> x'*x``.
+    """
+    match node:
+        case Apply(primitive=Power() as p, args=(Apply(primitive=Norm2() as n) as norm,)):
+            if p.exponent != 2:
+                return None
+            (x,) = norm.args
+            axes = tuple(range(x.order))
+            return build.einsum([x, x], [axes, axes], axes[: x.order - n.axes])
+    return None
+
+
+def root_of_squares(node: Node) -> Node | None:
+    """``(x'*x)^(p/2) -> norm2(x)^p`` for odd p.
+
+    Example: ``sqrt(x'*x) -> norm2(x)``.
+    """
+    match node:
+        case Apply(primitive=Power() as p, args=(Einsum(factors=(x, y), output=()) as core,)):
+            first, second = core.subscripts
+            plain = x is y and first == second and len(set(first)) == len(first) > 0
+            if plain and p.exponent.denominator == 2:
+                return power(norm2(x, x.order), 2 * p.exponent)
+    return None
+
+
+def reciprocal_at_zero(node: Node) -> Node | None:
+    """``reciprocal0(x) -> x^-1``: the convention at 0 is not part of the formula.
+
+    Example: ``x * reciprocal0(norm2(x)) -> x / norm2(x)``.
+    """
+    if isinstance(node, Apply) and node.primitive == reciprocal0:
+        return power(node.args[0], -1)
+    return None
+
+
+RULES = (
+    reciprocal_at_zero,
+    power_of_power,
+    power_of_scaled,
+    powers_collected,
+    sum_of_squares,
+    square_of_norm,
+    root_of_squares,
+)

@@ -13,6 +13,7 @@ of these agree; nothing is divided by.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from tcalc.expr import build
@@ -77,7 +78,7 @@ class Cofactors(Coded):
     def notation(self, node: Apply) -> Notation:
         if self.k == 0:
             return Notation(name="det", latex=r"\det")
-        return Notation(name="cofactors", parameters=(str(self.k),))
+        return Notation(name="cofactors" if self.k == 1 else f"cofactors{self.k}")
 
 
 def cofactors(A: Array, k: int) -> Array:
@@ -117,6 +118,11 @@ def cofactor_matrix(a: Node) -> Node:
     return build.apply(Cofactors(1), a)
 
 
+def derivative_of_det(k: int, a: Node) -> Node:
+    """The k-th derivative of the determinant, a tensor with 2k axes for each matrix."""
+    return build.apply(Cofactors(k), a)
+
+
 def adj(a: Node) -> Node:
     """The adjugate, ``det(A) inv(A)`` where that exists: the transposed cofactors."""
     c = cofactor_matrix(a)
@@ -136,5 +142,20 @@ FUNCTIONS = (
         (tensor_form("...nn->...nn", adj),),
         "adjugate, det(A) inv(A) where that exists",
         derivative="second derivative of det, exact at singular matrices too",
+    ),
+    Function(
+        "cofactors",
+        (tensor_form("...nn->...nn", cofactor_matrix),),
+        "the matrix of cofactors, adj(A)', which is the gradient of det",
+        derivative="cofactors2(A)",
+    ),
+    *(
+        Function(
+            f"cofactors{k}",
+            (tensor_form("...nn->..." + "n" * 2 * k, partial(derivative_of_det, k)),),
+            f"the derivative of det of order {k}, exact at singular matrices too",
+            derivative=f"cofactors{k + 1}(A)",
+        )
+        for k in (2, 3)
     ),
 )

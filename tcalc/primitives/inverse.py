@@ -1,8 +1,8 @@
 """The inverse, of matrices and of tensors seen as matrices.
 
 ``Y = inv(A)``, ``dY = -Y dA Y`` (Magnus & Neudecker, Matrix Differential Calculus, 8.4).  There is
-no solve: ``A \\ b`` is the product ``inv(A) b``, and planning decides whether an inverse is applied
-(`Inverse.applied`, by the facts of its argument) or formed (`Inverse.routine`).
+no solve: ``A \\ b`` is the product ``inv(A) b``, and the code generator decides whether an inverse
+is applied, by the factorisation that suits the `structure` of its argument, or formed.
 """
 
 from __future__ import annotations
@@ -61,17 +61,6 @@ class Inverse(Coded):
                 case Fact.SPD:
                     return Embedded(inverse_spd, named=True, requires=(inverse,))
         return Embedded(inverse, (self.axes,), named=True)
-
-    def applied(self, node: Apply) -> Embedded:
-        """The routine ``(A, B) -> inv(A) B``, for B with as many batch axes and its own columns."""
-        match structure(node.args[0]) if self.axes == 1 else None:
-            case Fact.LOWER | Fact.DIAGONAL:
-                return Embedded(solve_triangular, (True,), named=True)
-            case Fact.UPPER:
-                return Embedded(solve_triangular, (False,), named=True)
-            case Fact.SPD:
-                return Embedded(solve_spd, named=True, requires=(solve,))
-        return Embedded(solve, named=True)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if self.axes > 1:
@@ -148,39 +137,6 @@ def inverse_spd(A: Array, *, where: str) -> Array:
         raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
     Y, _ = potri(R, lower=False)
     return np.triu(Y) + np.triu(Y, 1).T
-
-
-def solve(A: Array, B: Array, *, where: str) -> Array:
-    """inv(A) B for square matrices; NaN gives NaN."""
-    try:
-        return np.linalg.solve(A, B)
-    except np.linalg.LinAlgError:
-        finite = np.isfinite(A).all(axis=(-2, -1))
-        if finite.all():
-            raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
-        X = np.full_like(B, np.nan)
-        X[finite] = solve(A[finite], B[finite], where=where)
-        return X
-
-
-def solve_triangular(L: Array, B: Array, lower: bool, *, where: str) -> Array:
-    """inv(L) B for triangular matrices."""
-    if (np.einsum("...ii->...i", L) == 0).any():
-        raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
-    if L.ndim > 2:
-        return np.linalg.solve(L, B)
-    return linalg.solve_triangular(L, B, lower=lower, check_finite=False)
-
-
-def solve_spd(A: Array, B: Array, *, where: str) -> Array:
-    """inv(A) B for symmetric positive definite matrices."""
-    if A.ndim > 2 or np.iscomplexobj(A) or not np.isfinite(A).all():
-        return solve(A, B, where=where)
-    posv: Any = linalg.get_lapack_funcs("posv", (A, B))
-    _, X, info = posv(A.T, B, lower=False)
-    if info:
-        raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
-    return X
 
 
 def inv(a: Node, axes: int = 1) -> Node:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from typing import Any
 
 import numpy as np
 import pytest
-import scipy.linalg
-import scipy.special
 from enrolled import SIZES, Case, cases, is_analytic
+from running import run
 
 from tcalc.calculus import derivative, jvp, vjp
 from tcalc.expr import Fact, build
 from tcalc.expr.dims import shape
 from tcalc.expr.facts import PROPERTIES, holds
-from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.nodes import Const, Node
 from tcalc.interpret import evaluate
 from tcalc.primitives.hyperbolic import tanh
-from tcalc.primitives.routines import Embedded, Template, routine_of
 
 CASES = cases()
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
@@ -151,26 +148,6 @@ def test_nan_in_data_gives_nan(case: Case) -> None:
             (value,) = evaluate([case.result], values, sizes)
         compared = case.id.startswith("where")
         assert compared or np.isnan(value).any()
-
-
-def run(node: Apply, args: list[Any], sizes: dict[str, int], dtype: Any = float) -> Any:
-    """The value of a node by its routine, as generated code would compute it."""
-    routine = routine_of(node)
-    namespace = {"np": np, "linalg": scipy.linalg, "special": scipy.special, "Array": Any}
-    names = [f"a{k}" for k in range(len(args))]
-    with np.errstate(all="ignore"):
-        if isinstance(routine, Template):
-            text = routine.text.format(*names)
-            return eval(text, namespace | dict(zip(names, args, strict=True)))
-        assert isinstance(routine, Embedded)
-        for function in (routine.function, *routine.requires):
-            source = "from __future__ import annotations\n" + inspect.getsource(function)
-            exec(source, namespace)
-        extra = [dim.evaluate(sizes) for dim in routine.sizes]
-        keywords: dict[str, Any] = {"where": "it"} if routine.named else {}
-        keywords |= {"dtype": dtype} if routine.typed else {}
-        function = namespace[routine.function.__name__]
-        return function(*args, *extra, *routine.parameters, **keywords)
 
 
 def _agree(node: Node, found: Any, expected: Any, tolerance: float) -> None:

@@ -1,0 +1,100 @@
+"""The group of commands, and what happens to every error on its way out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+import click
+
+from tcalc.cli.catalogue import examples, functions
+from tcalc.cli.derivatives import derivative, gradient, hessian, jacobian
+from tcalc.cli.numeric import check, compile_module, evaluate
+from tcalc.cli.shell import completion, serve
+from tcalc.errors import TcalcError
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, by the convention of shells: 128 and the number of the signal."""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='A first try:  tcalc gradient "tr(A*X\'*B*X*C)" --wrt X',
+)
+@click.version_option(package_name="tcalc")
+def cli() -> None:
+    """Derivatives of tensor expressions, as formulas and as NumPy code.
+
+    EXPR is always a program text, the name of a file (it ends in .tc, or begins with / or ./), or
+    - for standard input.
+    """
+
+
+for command in (
+    gradient,
+    jacobian,
+    hessian,
+    derivative,
+    evaluate,
+    compile_module,
+    check,
+    examples,
+    functions,
+    serve,
+    completion,
+):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on the given arguments, by default the process's, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a Greek letter shows its code, and nothing fails.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        status = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="tcalc",
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except TcalcError as error:
+        return _fail(f"{error.kind}: {error}")
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough.  Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        return _fail("error: not enough memory")
+    except OSError as error:
+        return _fail(f"error: {error.strerror or error}" + _of_file(error))
+    except Exception as error:
+        if os.environ.get("TCALC_TRACEBACK"):
+            raise
+        return _fail(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "  hint: this is a fault of tcalc, please report it with the traceback that "
+            "TCALC_TRACEBACK=1 shows"
+        )
+
+
+def _fail(message: str) -> int:
+    click.echo(message, err=True)
+    return 1
+
+
+def _of_file(error: OSError) -> str:
+    return "" if error.filename is None else f": {error.filename}"

@@ -1,0 +1,182 @@
+"""Arrays in: from files, or drawn at random.  Arrays out: as text, as JSON, to a file.
+
+Files are .npz (arrays by name), .npy (one array), .csv (a matrix; or columns by name, under a
+header), and .json (nested lists, or an object of them by name).  Nothing in them is executed:
+pickled objects are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+from zipfile import BadZipFile
+
+import click
+import numpy as np
+
+from tcalc.checking import complete_sizes, sample
+from tcalc.checking.sampling import MANNERS
+from tcalc.errors import ArgumentError, TcalcError
+from tcalc.expr.nodes import Var
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Content: TypeAlias = Array | dict[str, Array]
+
+NAMED = re.compile(r"(\w+)=(.+)", re.DOTALL)
+
+
+def load_data(given: Sequence[str], variables: Mapping[str, Var]) -> dict[str, Array]:
+    """The arrays of all ``--data``: ``NAME=FILE`` for one variable, ``FILE`` for many by name."""
+    arrays: dict[str, Array] = {}
+    for item in given:
+        match = NAMED.fullmatch(item)
+        if match is None:
+            arrays.update(_whole_file(Path(item), variables))
+        else:
+            name, path = match.groups()
+            arrays[name] = _single(name, Path(path), variables)
+    return arrays
+
+
+def sizes_of(arrays: Mapping[str, Array], variables: Mapping[str, Var]) -> dict[str, int]:
+    """The sizes of the named dimensions that the arrays fix."""
+    sizes: dict[str, int] = {}
+    for name, array in arrays.items():
+        dims = variables[name].dims if name in variables else ()
+        if len(dims) == array.ndim:
+            sizes.update(
+                {str(dim): n for dim, n in zip(dims, array.shape, strict=True) if dim.is_name}
+            )
+    return sizes
+
+
+def draw(
+    variables: Mapping[str, Var], given: Mapping[str, Array], sizes: Mapping[str, int], seed: int
+) -> Iterator[dict[str, Array]]:
+    """Random data for the variables not given: one set per manner, from the most general on."""
+    missing = [variable for name, variable in variables.items() if name not in given]
+    known = complete_sizes(list(variables.values()), {**sizes, **sizes_of(given, variables)})
+    for manner in range(len(MANNERS)):
+        yield {**sample(missing, known, np.random.default_rng(seed), manner), **given}
+
+
+def first_finite(
+    run: Callable[[dict[str, Array]], list[Array]], candidates: Iterator[dict[str, Array]]
+) -> tuple[dict[str, Array], list[Array]]:
+    """The first data at which all results are finite, and the results.
+
+    Where there is none the last attempt counts, be it an error or results with NaN.
+    """
+    outcome: tuple[dict[str, Array], list[Array]] | None = None
+    problem: TcalcError | None = None
+    for data in candidates:
+        try:
+            with np.errstate(all="ignore"):
+                outcome = data, run(data)
+        except TcalcError as error:
+            problem = error
+            continue
+        if all(np.all(np.isfinite(result)) for result in outcome[1]):
+            return outcome
+    if outcome is not None:
+        return outcome
+    raise problem or ArgumentError("there are no random data for this program")
+
+
+def to_text(array: Array) -> str:
+    """A number in full, an array as NumPy shows it, long ones with gaps."""
+    return repr(array.item()) if array.ndim == 0 else np.array2string(array, separator=", ")
+
+
+def to_lists(array: Array) -> Any:
+    """Nested lists for JSON, which has no NaN and no infinities: they become text."""
+    if np.all(np.isfinite(array)):
+        return array.tolist()
+    return np.where(np.isfinite(array), array.astype(object), array.astype(str)).tolist()
+
+
+def save(path: str, arrays: Mapping[str, Array]) -> None:
+    """Write arrays by name to an .npz file."""
+    if not path.endswith(".npz"):
+        raise click.UsageError(f"The results go to an .npz file, and {path!r} is none.")
+    # savez takes names as keywords, and has one of its own.
+    with Path(path).open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
+
+
+def _whole_file(path: Path, variables: Mapping[str, Var]) -> dict[str, Array]:
+    content = _read(path)
+    if not isinstance(content, dict):
+        raise ArgumentError(
+            f"{path} holds one array without a name", hint=f"say whose it is: --data X={path}"
+        )
+    unknown = [name for name in content if name not in variables]
+    if unknown:
+        click.echo(f"{path}: not in the program, left out: {', '.join(unknown)}", err=True)
+    return {name: array for name, array in content.items() if name in variables}
+
+
+def _single(name: str, path: Path, variables: Mapping[str, Var]) -> Array:
+    if name not in variables:
+        known = ", ".join(variables) or "none"
+        raise ArgumentError(f"--data: no variable {name!r} in the program", hint=f"it has {known}")
+    content = _read(path)
+    if isinstance(content, dict):
+        if name not in content and len(content) != 1:
+            raise ArgumentError(f"{path} has no array {name!r}, but {', '.join(content)}")
+        content = content[name] if name in content else next(iter(content.values()))
+    order = variables[name].order
+    if path.suffix == ".csv" and order < 2 and content.size == max(content.shape):
+        # A file of rows cannot tell a vector from a matrix of one row or one column.
+        return content.reshape(-1) if order else content.reshape(())
+    return content
+
+
+def _read(path: Path) -> Content:
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ArgumentError(f"{path}: data come from {', '.join(READERS)} files")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise ArgumentError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, TypeError, EOFError, BadZipFile, RecursionError) as error:
+        raise ArgumentError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+
+
+def _read_npz(path: Path) -> Content:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _read_npy(path: Path) -> Content:
+    return np.asarray(np.load(path, allow_pickle=False))
+
+
+def _read_csv(path: Path) -> Content:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    header = [field.strip().strip('"') for field in lines[0].split(",")] if lines else []
+    if not header or not all(field.isidentifier() for field in header):
+        return np.loadtxt(lines, delimiter=",", ndmin=2)
+    table = np.loadtxt(lines[1:], delimiter=",", ndmin=2)
+    if table.shape[1] != len(header):
+        raise ValueError(f"{len(header)} names for {table.shape[1]} columns")
+    return dict(zip(header, table.T, strict=True))
+
+
+def _read_json(path: Path) -> Content:
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    if isinstance(content, dict):
+        return {name: np.array(value, dtype=float) for name, value in content.items()}
+    return np.array(content, dtype=float)
+
+
+READERS: dict[str, Callable[[Path], Content]] = {
+    ".npz": _read_npz,
+    ".npy": _read_npy,
+    ".csv": _read_csv,
+    ".json": _read_json,
+}

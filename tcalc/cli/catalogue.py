@@ -1,0 +1,162 @@
+"""The commands that show what there is: the model programs, and the functions of the language."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import click
+from click.shell_completion import CompletionItem
+
+import tcalc
+from tcalc import gallery
+from tcalc.cli import options
+from tcalc.cli.numeric import compute, numbers, numbers_document, upto_order
+from tcalc.cli.results import dump, formula, write
+from tcalc.cli.source import Program
+from tcalc.errors import UnknownNameError
+from tcalc.primitives import FUNCTIONS, REGISTRY, Function
+
+
+def complete_model(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    found = (model for model in gallery.models() if model.name.startswith(incomplete))
+    return [CompletionItem(model.name, help=model.title) for model in found]
+
+
+def complete_function(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    found = (function for name, function in REGISTRY.items() if name.startswith(incomplete))
+    return [CompletionItem(function.name, help=function.summary) for function in found]
+
+
+model_name = click.argument("name", metavar="NAME", shell_complete=complete_model)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def examples(ctx: click.Context) -> None:
+    """List, show and run the model programs.
+
+    Without a command it lists them.  A program that is shown can be piped into another command:
+
+        tcalc examples show ridge | tcalc gradient - --wrt w
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_models)
+
+
+@examples.command("list")
+@options.as_json
+def list_models(as_json: bool = False) -> None:
+    """List the model programs."""
+    if as_json:
+        write(
+            dump(
+                [
+                    {
+                        "name": model.name,
+                        "title": model.title,
+                        "about": model.about,
+                        "source": model.source,
+                        "wrt": list(model.wrt),
+                        "program": model.program,
+                    }
+                    for model in gallery.models()
+                ]
+            )
+        )
+    else:
+        write(_columns([(model.name, model.title) for model in gallery.models()]))
+
+
+@examples.command("show")
+@model_name
+def show_model(name: str) -> None:
+    """Print a model program."""
+    write(gallery.load(name).text)
+
+
+@examples.command("run")
+@model_name
+@click.option("--wrt", metavar="NAME", help="By which variable; by default the usual one.")
+@options.mode
+@click.option(
+    "--size",
+    type=click.Choice(["small", "medium"]),
+    default="small",
+    show_default=True,
+    help="The size of the data.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the data.")
+@options.as_json
+def run_model(name: str, wrt: str | None, mode: str, size: str, seed: int, as_json: bool) -> None:
+    """Differentiate a model program twice, and evaluate it on its data."""
+    model = gallery.load(name)
+    program = Program(model.text, "", tcalc.parse(model.text))
+    results = upto_order(program, [wrt or model.wrt[0]], 2, mode)
+    data = gallery.make_data(name, seed, size)
+    values = compute(results, data)
+    if as_json:
+        write(dump(numbers_document(program, results, values, data)))
+        return
+    parts = [model.title, model.program]
+    parts += [f"{result.title}:\n{formula(result.expression)}" for result in results[1:]]
+    shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in data.items())
+    parts += [f"On random data {shapes}, seed {seed}:", numbers(results, values)]
+    write("\n\n".join(parts))
+
+
+@click.command()
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_function)
+@options.as_json
+def functions(name: str | None, as_json: bool) -> None:
+    """Show the functions of the language: domain, derivative, convention at kinks.
+
+    With NAME everything about one of them.
+    """
+    chosen = FUNCTIONS if name is None else (_function(name),)
+    if as_json:
+        write(dump([_entry(function) for function in chosen]))
+    elif name is not None:
+        filled = {key: value for key, value in _entry(chosen[0]).items() if value}
+        write(_columns([(key, ", ".join(_listed(value))) for key, value in filled.items()]))
+    else:
+        rows = [("function", "domain", "derivative", "at kinks")]
+        rows += [(f.name, f.domain, f.derivative, f.kink) for f in chosen]
+        write(_columns(rows))
+
+
+def _function(name: str) -> Function:
+    if name not in REGISTRY:
+        close = difflib.get_close_matches(name, REGISTRY, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "`tcalc functions` lists them"
+        raise UnknownNameError(f"there is no function {name!r}", hint=hint)
+    return REGISTRY[name]
+
+
+def _entry(function: Function) -> dict[str, str | list[str]]:
+    return {
+        "name": function.name,
+        "aliases": list(function.aliases),
+        "summary": function.summary,
+        "domain": function.domain,
+        "derivative": function.derivative,
+        "kinks": function.kink,
+    }
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """A table as text: columns padded to their widest entry, two blanks between."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)

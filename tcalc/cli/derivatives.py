@@ -1,0 +1,99 @@
+"""The commands that print derivatives."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import click
+
+import tcalc
+from tcalc.cli import options
+from tcalc.cli.results import Result, derive, document, show, source, write
+from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.errors import DimensionError
+
+Compute: TypeAlias = Callable[[Program, Sequence[str], str], list[Result]]
+
+
+def printing(compute: Compute) -> click.Command:
+    """The command that prints what `compute` finds; its name and its help are the function's."""
+
+    @click.command(compute.__name__, cls=options.FormulaCommand, help=inspect.getdoc(compute))
+    @options.program
+    @options.wrt
+    @options.mode
+    @options.layout
+    @options.sizes
+    def command(
+        expr: str,
+        declare: Sequence[str],
+        let: Mapping[str, float],
+        wrt: Sequence[str],
+        mode: str,
+        form: str,
+        as_json: bool,
+        cse: bool | None,
+        sizes: Mapping[str, int],
+    ) -> None:
+        program = load(expr, declare, let)
+        results = compute(program, program.default_wrt(wrt), mode)
+        if as_json or form == "json":
+            text = document(program, results, cse, mode=mode)
+        elif form == "python":
+            text = source(results, sizes)
+        else:
+            text = show(results, form, cse)
+        tell_guesses(program)
+        write(text)
+
+    return command
+
+
+@printing
+def gradient(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+    """Print the gradient of a scalar.
+
+    It has the shape of the variable.
+    """
+    _require_scalar(program, "gradient")
+    return derive(program, wrt, 1, mode)
+
+
+@printing
+def jacobian(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+    """Print the first derivative of a tensor of any order.
+
+    It has the axes of the tensor, then those of the variable.
+    """
+    return derive(program, wrt, 1, mode)
+
+
+@printing
+def hessian(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+    """Print the Hessian of a scalar.
+
+    Several variables give the block of every pair.
+    """
+    _require_scalar(program, "hessian")
+    return derive(program, wrt, 2, mode)
+
+
+@printing
+def derivative(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+    """Print the derivative by each --wrt in turn.
+
+    Three times --wrt x gives the third derivative.
+    """
+    found = tcalc.derivative(program.expression, *wrt, mode=mode)
+    return [Result(tuple(wrt), not program.expression.shape, found)]
+
+
+def _require_scalar(program: Program, what: str) -> None:
+    shape = program.expression.shape
+    if shape:
+        raise DimensionError(
+            f"the {what} is that of a scalar, and this program has the axes [{', '.join(shape)}]",
+            hint="ask for its jacobian, or for a derivative of higher order",
+        )

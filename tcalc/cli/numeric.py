@@ -1,0 +1,218 @@
+"""The commands that work with numbers: evaluate, compile, check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import tcalc
+from tcalc.cli import options
+from tcalc.cli.options import FormulaCommand
+from tcalc.cli.results import Result, derive, describe, dump, heading, source, write
+from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from tcalc.cli.arrays import Array
+
+upto = click.option(
+    "--order",
+    type=click.IntRange(0, 8),
+    default=1,
+    show_default=True,
+    help="With --wrt: the highest order of derivative.",
+)
+
+
+@click.command(cls=FormulaCommand)
+@options.program
+@options.data
+@options.wrt
+@upto
+@options.mode
+@options.as_json
+@click.option("-o", "--output", metavar="FILE.npz", help="Write the results to a file.")
+def evaluate(
+    expr: str,
+    declare: Sequence[str],
+    let: Mapping[str, float],
+    data: Sequence[str],
+    at_random: bool,
+    seed: int,
+    sizes: Mapping[str, int],
+    wrt: Sequence[str],
+    order: int,
+    mode: str,
+    as_json: bool,
+    output: str | None,
+) -> None:
+    """Print the value on data, and with --wrt the derivatives."""
+    from tcalc.cli import arrays
+
+    program = load(expr, declare, let)
+    variables = program.expression.variables
+    results = upto_order(program, wrt, order, mode)
+    given = arrays.load_data(data, variables)
+    tell_guesses(program)
+    if at_random:
+        candidates = arrays.draw(variables, given, sizes, seed)
+        used, values = arrays.first_finite(lambda drawn: compute(results, drawn), candidates)
+    else:
+        used, values = given, compute(results, given)
+    if output is not None:
+        named = zip(results, values, strict=True)
+        arrays.save(output, {result.title.replace(" ", "_"): value for result, value in named})
+    elif as_json:
+        write(dump(numbers_document(program, results, values, used)))
+    else:
+        write(numbers(results, values))
+
+
+@click.command("compile", cls=FormulaCommand)
+@options.program
+@options.wrt
+@upto
+@options.mode
+@options.sizes
+@click.option("-o", "--output", metavar="FILE.py", help="Where to write the module.")
+def compile_module(
+    expr: str,
+    declare: Sequence[str],
+    let: Mapping[str, float],
+    wrt: Sequence[str],
+    order: int,
+    mode: str,
+    sizes: Mapping[str, int],
+    output: str | None,
+) -> None:
+    """Write a NumPy module that computes the value, and with --wrt the derivatives.
+
+    The module stands alone: it needs NumPy and SciPy, and no tcalc.
+    """
+    program = load(expr, declare, let)
+    text = source(upto_order(program, wrt, order, mode), sizes)
+    tell_guesses(program)
+    if output is None:
+        write(text)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ArgumentError(f"cannot write {output}: {error.strerror}") from None
+    click.echo(f"wrote {output}", err=True)
+
+
+@click.command(cls=FormulaCommand)
+@options.program
+@options.data
+@options.wrt
+@click.option(
+    "--order",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="The highest order to check.",
+)
+@options.mode
+@options.as_json
+def check(
+    expr: str,
+    declare: Sequence[str],
+    let: Mapping[str, float],
+    data: Sequence[str],
+    at_random: bool,
+    seed: int,
+    sizes: Mapping[str, int],
+    wrt: Sequence[str],
+    order: int,
+    mode: str,
+    as_json: bool,
+) -> None:
+    """Verify derivatives against differences, on random data or on the given ones.
+
+    Checks the derivatives by each --wrt, by default by every variable, and exits with 1 if one of
+    them is wrong.
+    """
+    from tcalc.cli import arrays
+
+    program = load(expr, declare, let)
+    expression = program.expression
+    given = arrays.load_data(data, expression.variables) if data else None
+    if given is not None and at_random:
+        given = next(arrays.draw(expression.variables, given, sizes, seed))
+    tell_guesses(program)
+    reports = [
+        (
+            name,
+            tcalc.check(expression, name, k, mode=mode, data=given, sizes=sizes, seed=seed),
+        )
+        for name in wrt or expression.variables
+        for k in range(1, order + 1)
+    ]
+    if as_json:
+        entries = [
+            {
+                "wrt": name,
+                "order": report.order,
+                "passed": report.passed,
+                "method": report.method,
+                "error": report.error,
+                "tolerance": report.tolerance,
+                "directions": report.directions,
+                "sizes": dict(report.sizes),
+            }
+            for name, report in reports
+        ]
+        write(dump({**describe(program), "mode": mode, "checks": entries}))
+    else:
+        write("\n".join(f"{name}: {report}" for name, report in reports))
+    if not all(report.passed for _, report in reports):
+        raise click.exceptions.Exit(1)
+
+
+def upto_order(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[Result]:
+    """The value, and the derivatives by the given variables up to an order."""
+    results = derive(program, (), 0, mode)
+    for k in range(1, order + 1 if wrt else 1):
+        results += derive(program, wrt, k, mode)
+    return results
+
+
+def compute(results: Sequence[Result], data: Mapping[str, Any]) -> list[Array]:
+    """The numbers for all results, by compiled code that shares their common work."""
+    import numpy as np
+
+    compiled = tcalc.compile([result.expression for result in results])
+    return [np.asarray(value) for value in compiled(**data)]
+
+
+def numbers(results: Sequence[Result], values: Sequence[Array]) -> str:
+    """The numbers as text; a single result stands alone, several under their titles."""
+    from tcalc.cli.arrays import to_text
+
+    if len(results) == 1:
+        return to_text(values[0])
+    lines: list[str] = []
+    for result, value in zip(results, values, strict=True):
+        text = to_text(value)
+        lines.append(f"{result.title} ={chr(10) if value.ndim > 1 else ' '}{text}")
+    return "\n".join(lines)
+
+
+def numbers_document(
+    program: Program, results: Sequence[Result], values: Sequence[Array], data: Mapping[str, Array]
+) -> dict[str, Any]:
+    """The numbers, and the shapes of the data that they come from, for JSON."""
+    from tcalc.cli.arrays import to_lists
+
+    return {
+        **describe(program),
+        "data": {name: list(array.shape) for name, array in data.items()},
+        "results": [
+            {**heading(result), "shape": list(value.shape), "value": to_lists(value)}
+            for result, value in zip(results, values, strict=True)
+        ],
+    }

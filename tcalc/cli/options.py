@@ -1,0 +1,160 @@
+"""The options that commands share, and the kinds of value that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+import click
+from click.shell_completion import CompletionItem
+
+Function: TypeAlias = Callable[..., Any]
+
+FORMATS = ("auto", "matrix", "einstein", "latex", "mathml", "python", "json")
+MODES = ("reverse", "forward", "cross-country")
+
+
+class FormulaCommand(click.Command):
+    """A command whose argument may be a formula that begins with a minus sign."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options: dict[str, bool] = {}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option):
+                takes_value = not parameter.is_flag
+                options.update(
+                    dict.fromkeys((*parameter.opts, *parameter.secondary_opts), takes_value)
+                )
+        kept: list[str] = []
+        formulas: list[str] = []
+        for position, text in enumerate(args):
+            if text == "--":
+                formulas += args[position + 1 :]
+                break
+            is_value = position > 0 and options.get(args[position - 1], False)
+            if len(text) > 1 and text[0] == "-" != text[1] and text not in options and not is_value:
+                formulas.append(text)
+            else:
+                kept.append(text)
+        return super().parse_args(ctx, [*kept, "--", *formulas] if formulas else kept)
+
+
+def to_sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, int]:
+    """The sizes in texts like ``m=2000,n=100``."""
+    sizes = {}
+    for name, text in _assignments(given, "m=2000,n=100"):
+        if not text.isascii() or not text.isdigit():
+            raise click.BadParameter(f"the size of {name} is {text!r}, not a whole number")
+        sizes[name] = int(text)
+    return sizes
+
+
+def to_numbers(
+    ctx: click.Context, param: click.Parameter, given: Sequence[str]
+) -> dict[str, int | float]:
+    """The numbers in texts like ``T=200``, integers where they are written as such."""
+    numbers: dict[str, int | float] = {}
+    for name, text in _assignments(given, "T=200"):
+        try:
+            numbers[name] = int(text) if text.lstrip("+-").isdigit() else float(text)
+        except ValueError:
+            raise click.BadParameter(f"{name} is {text!r}, not a number") from None
+    return numbers
+
+
+def _assignments(given: Sequence[str], example: str) -> Iterator[tuple[str, str]]:
+    for item in ",".join(given).split(",") if given else ():
+        name, equals, text = (part.strip() for part in item.partition("="))
+        if not equals or not name.isidentifier():
+            raise click.BadParameter(f"{item!r} is not of the form {example}")
+        yield name, text
+
+
+def complete_file(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def together(*decorators: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Several decorators as one, in the order in which the help shows them."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+program = together(
+    click.argument("expr", metavar="EXPR", shell_complete=complete_file),
+    click.option(
+        "--declare",
+        metavar="TEXT",
+        multiple=True,
+        help="Declarations to add, such as 'X[m,n], K[n,n] spd, w[n]'.",
+    ),
+    click.option(
+        "--let",
+        metavar="NAME=NUMBER",
+        multiple=True,
+        callback=to_numbers,
+        help="Numbers for names in the bounds of loops.",
+    ),
+)
+
+wrt = click.option(
+    "--wrt",
+    metavar="NAME",
+    multiple=True,
+    help="The variable to differentiate by; repeat it for several.",
+)
+
+mode = click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    default="reverse",
+    show_default=True,
+    help="The order in which local Jacobians are multiplied; the result is the same.",
+)
+
+sizes = click.option(
+    "--sizes",
+    metavar="m=2000,n=100",
+    multiple=True,
+    callback=to_sizes,
+    help="Sizes of dimensions.",
+)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+layout = together(
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        default="auto",
+        show_default=True,
+        help="How to print; auto is matrix notation where it exists, else Einstein notation.",
+    ),
+    as_json,
+    click.option(
+        "--cse/--no-cse",
+        "cse",
+        default=None,
+        help="Name common subexpressions, or never do; by default where it shortens.",
+    ),
+)
+
+data = together(
+    click.option(
+        "--data",
+        metavar="[NAME=]FILE",
+        multiple=True,
+        help="Arrays from .npz, .npy, .csv or .json: one variable, or a whole file by name.",
+    ),
+    click.option("--random", "at_random", is_flag=True, help="Draw what no --data gives."),
+    click.option("--seed", type=int, default=0, show_default=True, help="The seed of --random."),
+    sizes,
+)

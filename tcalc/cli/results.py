@@ -1,0 +1,145 @@
+"""Derivatives of a program with the names they go by, and how they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import click
+
+import tcalc
+from tcalc.cli.source import Program, guesses
+from tcalc.errors import TcalcError
+from tcalc.expression import Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The value of a program (`wrt` is empty) or a derivative of it, by each of `wrt` in turn."""
+
+    wrt: tuple[str, ...]
+    scalar: bool
+    expression: Expression
+
+    @property
+    def kind(self) -> str:
+        """What it is called: value, gradient, Jacobian, Hessian or derivative."""
+        match len(self.wrt), self.scalar:
+            case 0, _:
+                return "value"
+            case 1, True:
+                return "gradient"
+            case 1, False:
+                return "Jacobian"
+            case 2, True:
+                return "Hessian"
+        return "derivative"
+
+    @property
+    def title(self) -> str:
+        """Its kind and its variables: ``gradient by w``."""
+        return f"{self.kind} by {', '.join(self.wrt)}" if self.wrt else self.kind
+
+
+def derive(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[Result]:
+    """The derivatives of one order by all choices of the variables; order 0 is the value."""
+    value = program.expression
+    scalar = not value.shape
+    if order == 1:
+        found = tcalc.jacobian(value, list(dict.fromkeys(wrt)), mode=mode)
+        return [Result((name,), scalar, result) for name, result in found.items()]
+    choices = combinations_with_replacement(dict.fromkeys(wrt), order)
+    return [
+        Result(names, scalar, tcalc.derivative(value, *names, mode=mode) if names else value)
+        for names in choices
+    ]
+
+
+def show(results: Sequence[Result], form: str, cse: bool | None) -> str:
+    """The results as text, in one of the formats; several carry their variables before them."""
+    if len(results) == 1:
+        return formula(results[0].expression, form, cse)
+    shown: list[str] = []
+    for result in results:
+        text = formula(result.expression, form, cse)
+        shown.append(f"{','.join(result.wrt)}:{chr(10) if chr(10) in text else ' '}{text}")
+    return "\n".join(shown)
+
+
+def formula(expression: Expression, form: str = "auto", cse: bool | None = None) -> str:
+    """One expression in one of the formats that are notation."""
+    names: bool | str = "auto" if cse is None else cse
+    match form:
+        case "latex":
+            return expression.latex(cse=names)
+        case "mathml":
+            return expression.mathml(cse=names)
+        case _:
+            return expression.text(form, cse=names)
+
+
+def source(results: Sequence[Result], sizes: Mapping[str, int]) -> str:
+    """One NumPy module for all results; tuned for the given sizes, right for all."""
+    expressions = [result.expression for result in results]
+    compiled = tcalc.compile(expressions[0] if len(expressions) == 1 else expressions)
+    return compiled.source_for(**sizes) if sizes else compiled.source
+
+
+def document(program: Program, results: Sequence[Result], cse: bool | None, **more: Any) -> str:
+    """The results as a JSON document, with all notations."""
+    return dump(
+        {**describe(program), **more, "results": [_entry(result, cse) for result in results]}
+    )
+
+
+def describe(program: Program) -> dict[str, Any]:
+    """What a JSON document says of the program itself."""
+    expression = program.expression
+    return {
+        "program": program.text,
+        "variables": [
+            {
+                "name": name,
+                "dims": [str(dim) for dim in variable.dims],
+                "properties": list(variable.properties),
+            }
+            for name, variable in expression.variables.items()
+        ],
+        "guesses": guesses(expression),
+    }
+
+
+def heading(result: Result) -> dict[str, Any]:
+    """What a JSON document says of a result before its content."""
+    return {
+        "kind": result.kind.lower(),
+        "wrt": list(result.wrt),
+        "dims": list(result.expression.shape),
+    }
+
+
+def dump(content: Any) -> str:
+    """JSON for people and machines: indented, in Unicode."""
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def write(text: str) -> None:
+    """Put a text on standard output."""
+    click.echo(text.rstrip("\n"))
+
+
+def _entry(result: Result, cse: bool | None) -> dict[str, Any]:
+    names: bool | str = "auto" if cse is None else cse
+    try:
+        matrix = result.expression.text("matrix", cse=names)
+    except TcalcError:
+        matrix = None
+    return {
+        **heading(result),
+        "matrix": matrix,
+        "einstein": result.expression.text("einstein", cse=names),
+        "latex": result.expression.latex(cse=names),
+    }

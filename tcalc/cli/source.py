@@ -1,0 +1,100 @@
+"""From EXPR to a program: where its text comes from, and what is said about its guesses."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+import tcalc
+from tcalc.errors import ArgumentError, LimitError, Source, TcalcError
+from tcalc.expression import Expression
+
+STANDARD_INPUT = "-"
+LIMIT = 16_000_000
+"""The most bytes that are read of a program."""
+
+# No formula looks like one of these, so that no formula is ever taken for the name of a file.
+FILE_NAME = re.compile(r"(\.{0,2}/|~/|[A-Za-z]:\\)[^\n]*|[^\n#;]*\.tc")
+RESERVED = frozenset(inspect.signature(tcalc.parse).parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program as read: its text, the name of its file if any, and its value."""
+
+    text: str
+    name: str
+    expression: Expression
+
+    def default_wrt(self, given: Sequence[str]) -> list[str]:
+        """The variables to differentiate by: the given ones, else the only one there is."""
+        if given:
+            return list(given)
+        known = list(self.expression.variables)
+        if len(known) == 1:
+            return known
+        listed = ", ".join(known) or "none"
+        raise click.UsageError(f"Missing option '--wrt'. The variables are: {listed}.")
+
+
+def load(expr: str, declare: Sequence[str], let: Mapping[str, int | float]) -> Program:
+    """Parse EXPR, and tell what was guessed on standard error."""
+    clash = sorted(RESERVED.intersection(let))
+    if clash:
+        raise ArgumentError(f"--let cannot set {clash[0]!r}", hint="rename it in the program")
+    text, name = read(expr)
+    try:
+        expression = tcalc.parse(text, ", ".join(declare), **let)
+    except TcalcError as error:
+        if error.source is not None and error.source.text == text:
+            error.source = Source(text, name)
+        raise
+    return Program(text, name, expression)
+
+
+def guesses(expression: Expression) -> list[str]:
+    """What was guessed of undeclared names, as declarations: ``X[m,n]``, ``c``."""
+    variables = expression.variables
+    return [repr(variables[name]).removesuffix("[]") for name in expression.guesses]
+
+
+def tell_guesses(program: Program) -> None:
+    """Say on standard error what was guessed of undeclared names."""
+    guessed = guesses(program.expression)
+    if guessed:
+        click.echo(f"guessed: {', '.join(guessed)} (say otherwise with --declare)", err=True)
+
+
+def read(expr: str) -> tuple[str, str]:
+    """The text of a program, and the name of its file (empty where it was given as it is).
+
+    >>> read("x'*x")
+    ("x'*x", '')
+    """
+    if expr == STANDARD_INPUT:
+        return _decode(sys.stdin.buffer.read(LIMIT + 1), "standard input"), ""
+    if not FILE_NAME.fullmatch(expr):
+        return expr, ""
+    try:
+        with Path(expr).expanduser().open("rb") as file:
+            return _decode(file.read(LIMIT + 1), expr), expr
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ArgumentError(f"cannot read the file {expr}: {reason}") from None
+
+
+def _decode(content: bytes, name: str) -> str:
+    if len(content) > LIMIT:
+        raise LimitError(f"{name}: a program of more than {LIMIT // 10**6} MB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ArgumentError(
+            f"{name}: byte {error.start + 1} is not UTF-8", hint="save the text as UTF-8"
+        ) from None

@@ -1,0 +1,111 @@
+"""The commands that show what there is, and those around the compiler."""
+
+from __future__ import annotations
+
+import pytest
+
+from tcalc import gallery
+from tcalc.primitives import FUNCTIONS
+
+
+class TestExamples:
+    def test_are_listed(self, run):
+        out = run("examples").out
+        assert out == run("examples", "list").out
+        assert [line.split()[0] for line in out.splitlines()] == list(gallery.names())
+
+    def test_are_listed_as_json(self, run):
+        entries = run("examples", "list", "--json").json
+        assert {entry["name"] for entry in entries} == set(gallery.names())
+
+    def test_are_shown_in_full(self, run):
+        assert run("examples", "show", "ridge").out == gallery.load("ridge").text
+
+    def test_can_be_piped_into_another_command(self, run):
+        text = run("examples", "show", "trace_product").out.encode()
+        outcome = run("gradient", "-", "--wrt", "X", stdin=text)
+        assert set(outcome.out.strip().split(" + ")) == {"B*X*C*A", "B'*X*A'*C'"}
+
+    @pytest.mark.parametrize("name", gallery.names())
+    def test_run(self, run, name):
+        out = run("examples", "run", name).out
+        assert out.startswith(gallery.load(name).title)
+        assert "value" in out
+
+    def test_run_as_json(self, run):
+        document = run("examples", "run", "ridge", "--json", "--seed", "3").json
+        assert [result["kind"] for result in document["results"]] == [
+            "value",
+            "gradient",
+            "hessian",
+        ]
+
+    def test_run_by_another_variable(self, run):
+        assert "gradient by X" in run("examples", "run", "ridge", "--wrt", "X").out
+
+    def test_an_unknown_one_is_refused(self, run):
+        outcome = run("examples", "run", "rigde")
+        assert outcome.status == 1
+        assert "did you mean 'ridge'" in outcome.err
+
+
+class TestFunctions:
+    def test_are_listed(self, run):
+        lines = run("functions").out.splitlines()
+        assert lines[0].split() == ["function", "domain", "derivative", "at", "kinks"]
+        assert [line.split()[0] for line in lines[1:]] == [f.name for f in FUNCTIONS]
+
+    def test_every_one_documents_itself(self):
+        for function in FUNCTIONS:
+            assert function.summary and function.domain and function.derivative, function.name
+
+    def test_one_of_them(self, run):
+        out = run("functions", "relu").out
+        assert "relu" in out and "derivative" in out and "kinks" in out
+
+    def test_an_alias(self, run):
+        assert run("functions", "arcsin").out == run("functions", "asin").out
+
+    def test_as_json(self, run):
+        assert len(run("functions", "--json").json) == len(FUNCTIONS)
+        assert run("functions", "exp", "--json").json[0]["name"] == "exp"
+
+    def test_an_unknown_one_is_refused(self, run):
+        outcome = run("functions", "expp")
+        assert outcome.status == 1
+        assert "did you mean" in outcome.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(run, shell):
+    script = run("completion", shell).out
+    assert "_TCALC_COMPLETE" in script
+    assert f"{shell}_complete" in script
+
+
+def test_completion_for_an_unknown_shell_is_wrong_usage(run):
+    assert run("completion", "cmd").status == 2
+
+
+def test_completion_of_names(run, monkeypatch):
+    monkeypatch.setenv("COMP_WORDS", "tcalc examples run ri")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    monkeypatch.setenv("_TCALC_COMPLETE", "bash_complete")
+    assert run().out == "plain,ridge\n"
+
+
+def test_serve_says_where_it_stands(run):
+    outcome = run("serve")
+    assert outcome.status == 1
+    assert "web page" in outcome.err
+
+
+def test_help_is_there_for_every_command(run):
+    out = run("--help").out
+    for command in ("gradient", "evaluate", "compile", "check", "examples", "functions"):
+        assert command in out
+        assert run(command, "--help").status == 0
+
+
+def test_the_version(run):
+    assert run("--version").out.startswith("tcalc, version ")

@@ -1,0 +1,224 @@
+"""The commands that print derivatives, and where programs come from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+TRACE = "tr(A*X'*B*X*C)"
+LOGISTIC = "tensor X[m,n], y[m], w[n]\nsum(log(1 + exp(-y .* (X*w))))\n"
+
+
+def test_the_gradient_of_a_trace(run):
+    outcome = run("gradient", TRACE, "--wrt", "X")
+    assert outcome.status == 0
+    assert set(outcome.out.strip().split(" + ")) == {"B*X*C*A", "B'*X*A'*C'"}
+
+
+def test_guesses_go_to_standard_error(run):
+    outcome = run("gradient", "a*x'*x", "--wrt", "x")
+    assert "x" in outcome.err and "--declare" in outcome.err
+    assert "guess" not in outcome.out
+    assert run("gradient", "a*x'*x", "--wrt", "x", "--declare", "a, x[n]").err == ""
+
+
+def test_several_variables_print_with_their_names(run):
+    lines = run("gradient", "x'*A*y", "--wrt", "x", "--wrt", "y").out.splitlines()
+    assert lines == ["x: A*y", "y: A'*x"]
+
+
+def test_a_hessian_by_several_variables_has_all_blocks(run):
+    lines = run("hessian", "x'*A*y", "--wrt", "x", "--wrt", "y").out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["x,x", "x,y", "y,y"]
+    assert lines[1] == "x,y: A"
+
+
+def test_the_only_variable_needs_no_wrt(run):
+    assert run("gradient", "sum(exp(x))").out == "exp(x)\n"
+
+
+def test_a_missing_wrt_is_wrong_usage_and_lists_the_variables(run):
+    outcome = run("gradient", "x'*y")
+    assert outcome.status == 2
+    assert "x, y" in outcome.err
+
+
+def test_a_third_derivative(run):
+    wrt = ["--wrt", "x"] * 3
+    assert run("derivative", "x^5", *wrt, "--declare", "x").out == "60*x^2\n"
+
+
+def test_a_jacobian(run):
+    assert run("jacobian", "A*x", "--wrt", "x").out == "A\n"
+
+
+@pytest.mark.parametrize("command", ["gradient", "hessian"])
+def test_the_gradient_of_a_vector_is_refused(run, command):
+    outcome = run(command, "A*x", "--wrt", "x")
+    assert outcome.status == 1
+    assert "jacobian" in outcome.err
+
+
+def test_a_formula_may_begin_with_a_minus_sign(run):
+    assert run("gradient", "-x'*y", "--wrt", "x").out == "-y\n"
+    assert run("gradient", "--wrt", "x", "--", "-x'*y").out == "-y\n"
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_both_modes(run, mode):
+    assert run("hessian", "x'*A*x", "--wrt", "x", "--mode", mode).out == "A + A'\n"
+
+
+def test_cross_country_is_refused_with_a_message(run):
+    outcome = run("gradient", "x'*x", "--wrt", "x", "--mode", "cross-country")
+    assert outcome.status == 1
+    assert "cross-country" in outcome.err and "hint" in outcome.err
+
+
+def test_a_file(run, tmp_path):
+    path = tmp_path / "model.tc"
+    path.write_text(LOGISTIC)
+    from_file = run("gradient", str(path), "--wrt", "w")
+    assert from_file.status == 0
+    assert from_file.out == run("gradient", "-", "--wrt", "w", stdin=LOGISTIC.encode()).out
+    assert from_file.out == run("gradient", LOGISTIC, "--wrt", "w").out
+
+
+def test_an_error_in_a_file_names_it(run, tmp_path):
+    path = tmp_path / "model.tc"
+    path.write_text("tensor x[n]\nx' * * x\n")
+    outcome = run("gradient", str(path), "--wrt", "x")
+    assert outcome.status == 1
+    assert "model.tc, line 2" in outcome.err and "^" in outcome.err
+
+
+def test_a_missing_file(run):
+    outcome = run("gradient", "./nowhere.tc", "--wrt", "x")
+    assert outcome.status == 1
+    assert "cannot read the file ./nowhere.tc: No such file" in outcome.err
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00x", b"x'*x \xe9"])
+def test_a_text_that_is_not_utf8(run, content):
+    outcome = run("gradient", "-", "--wrt", "x", stdin=content)
+    assert outcome.status == 1
+    assert "UTF-8" in outcome.err
+
+
+def test_a_byte_order_mark_is_no_part_of_the_program(run):
+    assert run("gradient", "-", "--wrt", "x", stdin=b"\xef\xbb\xbfx'*y").out == "y\n"
+
+
+def test_loops_take_their_bounds_from_the_command_line(run):
+    text = "s{0} = x\nfor t = 1:T; s{t} = s{t-1}*x; end\ns{T}"
+    assert run("gradient", text, "--declare", "x", "--let", "T=3").out == "4*x^3\n"
+
+
+class TestFormats:
+    def test_einstein(self, run):
+        out = run("gradient", "x'*A*x", "--wrt", "x", "--format", "einstein").out
+        assert "[" in out
+
+    def test_matrix_is_refused_where_there_is_none(self, run):
+        outcome = run("jacobian", "A*x", "--wrt", "A", "--format", "matrix")
+        assert outcome.status == 1
+
+    def test_latex(self, run):
+        assert "\\top" in run("gradient", "x'*A*y", "--wrt", "y", "--format", "latex").out
+
+    def test_mathml(self, run):
+        assert run("gradient", "x'*x", "--format", "mathml").out.startswith("<math")
+
+    def test_python_is_a_module_that_runs_alone(self, run):
+        source = run("gradient", "x'*x", "--format", "python").out
+        assert "import tcalc" not in source and "from tcalc" not in source
+        compile(source, "module", "exec")
+
+    def test_json(self, run):
+        outcome = run("gradient", "x'*A*y", "--wrt", "x", "--json")
+        document = outcome.json
+        assert document["mode"] == "reverse"
+        assert [variable["name"] for variable in document["variables"]] == ["x", "A", "y"]
+        assert len(document["guesses"]) == 3
+        (result,) = document["results"]
+        assert result["kind"] == "gradient" and result["wrt"] == ["x"]
+        assert result["matrix"] == "A*y"
+        assert len(result["dims"]) == 1
+        assert outcome.out == run("gradient", "x'*A*y", "--wrt", "x", "--format", "json").out
+
+    def test_json_of_a_tensor_without_matrix_notation(self, run):
+        (result,) = run("jacobian", "A*x", "--wrt", "A", "--json").json["results"]
+        assert result["matrix"] is None
+        assert result["einstein"]
+
+    def test_json_is_valid_whatever_is_in_the_text(self, run):
+        text = '# "quotes" \\ and λ\nλ*x\'*x'
+        document = json.loads(run("gradient", text, "--wrt", "x", "--json").out)
+        assert document["program"] == text
+
+
+class TestBadInput:
+    """Every mistake gets a message, a place and status 1, or 2 where the usage is wrong."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "x +",
+            "x * * y",
+            "(((",
+            "x*y",
+            "x = x + 1; x",
+            "__import__('os').system('true')",
+            "9^9^9^9",
+            "\x00",
+            "\udcff",
+            "A[i,j",
+            "sum(",
+            "#(",
+            "for t = 1:3; x",
+            "x{t}",
+            "tensor x[n] nonsense; x'*x",
+            "f(x)",
+            "C[i,k] = A[i,j]",
+            "tensor A[m,n], x[m]; A*x",
+        ],
+    )
+    def test_programs(self, run, text):
+        outcome = run("gradient", text, "--wrt", "x")
+        assert outcome.status == 1
+        assert outcome.out == ""
+        assert outcome.err
+
+    def test_a_megabyte_of_text(self, run):
+        outcome = run("gradient", "-", "--wrt", "x", stdin=b"x + " * 250_000 + b"*")
+        assert outcome.status == 1
+        assert len(outcome.err) < 1000
+
+    def test_a_place_in_the_text(self, run):
+        err = run("gradient", "x'*x + * y", "--wrt", "x").err
+        assert "line 1, column 8" in err and "^" in err
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["--format", "nonsense"],
+            ["--mode", "sideways"],
+            ["--sizes", "m"],
+            ["--sizes", "m=-3"],
+            ["--let", "T=three"],
+            ["--nonsense"],
+            ["another formula"],
+        ],
+    )
+    def test_wrong_usage(self, run, arguments):
+        assert run("gradient", "x'*x", "--wrt", "x", *arguments).status == 2
+
+    def test_an_unknown_command(self, run):
+        assert run("differentiate", "x").status == 2
+
+    def test_an_unknown_variable(self, run):
+        outcome = run("gradient", "x'*x", "--wrt", "y")
+        assert outcome.status == 1
+        assert "'y'" in outcome.err

@@ -1,0 +1,229 @@
+"""The commands that work with numbers: evaluate, compile, check."""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc.checking import CheckReport
+
+X = np.arange(6.0).reshape(3, 2)
+W = np.array([1.0, -2.0])
+PROGRAM = "tensor X[m,n], w[n]\nsum((X*w).^2)"
+VALUE = float(np.sum((X @ W) ** 2))
+GRADIENT = 2 * X.T @ X @ W
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def save_npz():
+    np.savez("data.npz", X=X, w=W)
+    return ["--data", "data.npz"]
+
+
+def save_npy():
+    np.save("X.npy", X)
+    np.save("w.npy", W)
+    return ["--data", "X=X.npy", "--data", "w=w.npy"]
+
+
+def save_csv():
+    np.savetxt("X.csv", X, delimiter=",")
+    np.savetxt("w.csv", W)
+    return ["--data", "X=X.csv", "--data", "w=w.csv"]
+
+
+def save_json():
+    Path("data.json").write_text(json.dumps({"X": X.tolist(), "w": W.tolist()}))
+    return ["--data", "data.json"]
+
+
+def save_mixed():
+    np.save("X.npy", X)
+    Path("w.json").write_text(json.dumps(W.tolist()))
+    return ["--data", "X=X.npy", "--data", "w=w.json"]
+
+
+@pytest.mark.parametrize("save", [save_npz, save_npy, save_csv, save_json, save_mixed])
+def test_data_from_files(run, directory, save):
+    outcome = run("evaluate", PROGRAM, *save())
+    assert outcome.status == 0, outcome.err
+    assert float(outcome.out) == pytest.approx(VALUE, rel=1e-14)
+
+
+def test_columns_of_a_csv_file_go_by_their_header(run, directory):
+    Path("table.csv").write_text("x, y\n1, 2\n3, 4\n")
+    assert float(run("evaluate", "x'*y", "--data", "table.csv").out) == 14.0
+
+
+def test_a_scalar_from_a_csv_file(run, directory):
+    Path("c.csv").write_text("3\n")
+    assert float(run("evaluate", "c^2", "--data", "c=c.csv").out) == 9.0
+
+
+def test_what_a_file_holds_beyond_the_program_is_left_out_and_said(run, directory):
+    np.savez("data.npz", X=X, w=W, other=W)
+    outcome = run("evaluate", PROGRAM, "--data", "data.npz")
+    assert outcome.status == 0
+    assert "left out: other" in outcome.err
+
+
+def test_derivatives_up_to_an_order(run, directory):
+    outcome = run("evaluate", PROGRAM, *save_npz(), "--wrt", "w", "--order", "2", "--json")
+    value, gradient, hessian = outcome.json["results"]
+    assert [value["kind"], gradient["kind"], hessian["kind"]] == ["value", "gradient", "hessian"]
+    assert value["value"] == pytest.approx(VALUE)
+    np.testing.assert_allclose(gradient["value"], GRADIENT, rtol=1e-12)
+    np.testing.assert_allclose(hessian["value"], 2 * X.T @ X, rtol=1e-12)
+    assert outcome.json["data"] == {"X": [3, 2], "w": [2]}
+
+
+def test_results_as_text_stand_under_their_titles(run, directory):
+    out = run("evaluate", PROGRAM, *save_npz(), "--wrt", "w", "--order", "2").out
+    assert out.startswith("value = ")
+    assert "\ngradient by w = [" in out
+    assert "\nHessian by w, w =\n[[" in out
+
+
+def test_results_in_a_file(run, directory):
+    outcome = run("evaluate", PROGRAM, *save_npz(), "--wrt", "w", "-o", "results.npz")
+    assert outcome.status == 0 and outcome.out == ""
+    with np.load("results.npz") as results:
+        np.testing.assert_allclose(results["value"], VALUE)
+        np.testing.assert_allclose(results["gradient_by_w"], GRADIENT)
+
+
+def test_random_data_are_seeded(run):
+    def value(*seed):
+        return run("evaluate", PROGRAM, "--random", *seed, "--sizes", "m=5,n=4").out
+
+    assert value() == value("--seed", "0")
+    assert value() != value("--seed", "1")
+
+
+def test_random_data_beside_given_ones(run, directory):
+    np.save("w.npy", W)
+    arguments = ["--random", "--sizes", "m=7", "--data", "w=w.npy"]
+    document = run("evaluate", PROGRAM, *arguments, "--json").json
+    assert document["data"] == {"X": [7, 2], "w": [2]}
+
+
+@pytest.mark.parametrize("formula", ["log(det(A))", "sum(log(x))", "logdet(A)", "sum(asin(x))"])
+def test_random_data_are_drawn_where_the_function_has_a_value(run, formula):
+    assert np.isfinite(float(run("evaluate", formula, "--random").out))
+
+
+def test_numbers_that_json_has_not(run, directory):
+    np.save("x.npy", np.array([0.0, -1.0, 1.0]))
+    with np.errstate(all="ignore"):
+        document = run("evaluate", "log(x)", "--data", "x=x.npy", "--json").json
+    assert document["results"][0]["value"] == ["-inf", "nan", 0.0]
+
+
+class TestBadData:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ([], "X"),
+            (["--data", "X=nowhere.npy"], "cannot read nowhere.npy: No such file"),
+            (["--data", "Z=X.npy"], "no variable 'Z'"),
+            (["--data", "X=X.txt"], ".npz, .npy, .csv, .json"),
+            (["--data", "X.npy"], "--data X=X.npy"),
+            (["--data", "X=pickle.npy"], "cannot read pickle.npy"),
+            (["--data", "X=broken.npz"], "cannot read broken.npz"),
+            (["--data", "X=broken.json"], "cannot read broken.json"),
+            (["--data", "X=ragged.json"], "cannot read ragged.json"),
+            (["--data", "X=words.csv"], "cannot read words.csv"),
+            (["--data", "X=empty.npy"], "cannot read empty.npy"),
+            (["--data", "X=w.npy", "--data", "w=w.npy"], "X"),
+            (["--data", "X=X.npy", "--data", "w=X.npy"], "w"),
+        ],
+    )
+    def test_is_refused_by_name(self, run, directory, arguments, message):
+        save_npy()
+        np.save("pickle.npy", np.array([{}], dtype=object))
+        files = {
+            "X.txt": "1 2",
+            "broken.npz": "PK no archive",
+            "broken.json": "{[",
+            "ragged.json": "[[1, 2], [3]]",
+            "words.csv": "1,two\n3,4",
+            "empty.npy": "",
+        }
+        for name, content in files.items():
+            Path(name).write_text(content)
+        outcome = run("evaluate", PROGRAM, *arguments)
+        assert outcome.status == 1
+        assert message in outcome.err
+
+    def test_results_go_to_npz_files_only(self, run):
+        arguments = ["--random", "-o", "results.csv"]
+        assert run("evaluate", PROGRAM, *arguments).status == 2
+
+
+class TestCompile:
+    def test_writes_a_module_that_runs_alone(self, run, directory):
+        outcome = run("compile", PROGRAM, "--wrt", "w", "--order", "2", "-o", "module.py")
+        assert outcome.status == 0 and outcome.out == ""
+        assert "wrote module.py" in outcome.err
+        source = (directory / "module.py").read_text()
+        assert "tcalc" not in "\n".join(
+            line for line in source.splitlines() if line.lstrip().startswith(("import", "from"))
+        )
+        names = runpy.run_path("module.py")
+        functions = [f for f in names.values() if getattr(f, "__module__", "") == "<run_path>"]
+        assert functions
+
+    def test_prints_without_a_file(self, run):
+        assert "def " in run("compile", PROGRAM).out
+
+    def test_is_deterministic(self, directory):
+        command = [sys.executable, "-m", "tcalc.cli", "compile", PROGRAM, "--wrt", "w"]
+        outputs = {
+            subprocess.run(
+                command,
+                capture_output=True,
+                check=True,
+                env={**os.environ, "PYTHONHASHSEED": seed},
+            ).stdout
+            for seed in ("1", "2")
+        }
+        assert len(outputs) == 1
+
+    def test_a_file_that_cannot_be_written(self, run, directory):
+        outcome = run("compile", PROGRAM, "-o", "nowhere/module.py")
+        assert outcome.status == 1
+        assert "cannot write nowhere/module.py" in outcome.err
+
+
+class TestCheck:
+    def test_reports_every_variable(self, run):
+        outcome = run("check", PROGRAM, "--order", "2")
+        assert outcome.status == 0
+        lines = outcome.out.splitlines()
+        assert [line.partition(":")[0] for line in lines] == ["X", "X", "w", "w"]
+        assert all("correct" in line and "relative error" in line for line in lines)
+
+    def test_on_given_data(self, run, directory):
+        document = run("check", PROGRAM, "--wrt", "w", *save_npz(), "--json").json
+        (entry,) = document["checks"]
+        assert entry["passed"] and entry["wrt"] == "w" and entry["error"] <= entry["tolerance"]
+
+    def test_fails_where_a_derivative_is_wrong(self, run, monkeypatch):
+        report = CheckReport("complex step", 1, 5, 0.1, 1e-12, {"n": 4})
+        monkeypatch.setattr(tcalc, "check", lambda *arguments, **options: report)
+        outcome = run("check", PROGRAM, "--wrt", "w")
+        assert outcome.status == 1
+        assert "WRONG" in outcome.out

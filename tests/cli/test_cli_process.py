@@ -1,0 +1,96 @@
+"""The command line as a process: what it imports, how fast it starts, how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+TCALC = [sys.executable, "-m", "tcalc.cli"]
+resource = pytest.importorskip("resource", reason="the system does not count processor time")
+
+HEAVY = ("numpy", "scipy", "sympy", "networkx", "opt_einsum", "jax")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["gradient", "tr(A*X'*B*X*C)", "--wrt", "X"],
+        ["hessian", "sum(log(1 + exp(-y .* (X*w))))", "--wrt", "w", "--json"],
+        ["gradient", "logdet(K)", "--format", "latex"],
+        ["examples"],
+        ["functions"],
+        ["completion", "bash"],
+        ["--help"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_printing_imports_nothing_heavy(arguments):
+    script = (
+        "import sys\n"
+        "from tcalc.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    roots = {name.partition('.')[0] for name in sys.modules}\n"
+        f"    print(sorted(roots.intersection({HEAVY})), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_cold_start_is_quick():
+    # The processor's time, not the clock's, so that a busy machine does not fail the test.
+    times = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        arguments = ["gradient", "tr(A*X'*B*X*C)", "--wrt", "X"]
+        subprocess.run([*TCALC, *arguments], capture_output=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.5
+
+
+def test_a_reader_that_leaves_early_is_no_error():
+    process = subprocess.Popen(
+        [*TCALC, "functions"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    with process.stderr:
+        assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
+def test_ctrl_c_ends_quietly():
+    process = subprocess.Popen(
+        [*TCALC, "gradient", "-", "--wrt", "x"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    # It is reading standard input once it blocks there; a pipe that is full tells that it is not.
+    assert process.stdin is not None
+    process.stdin.write(b"x'*x" + b" " * 200_000)
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert process.returncode == 130
+    assert out == b"" and b"Traceback" not in err
+
+
+def test_output_that_the_terminal_cannot_show():
+    done = subprocess.run(
+        [*TCALC, "jacobian", "x", "--wrt", "x", "--format", "latex", "--declare", "λ, x[n]"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout

@@ -1,0 +1,164 @@
+"""Every model of the gallery: value, gradient and Hessian by every route are the same tensor.
+
+Routes: forward and reverse mode, the reference interpreter and compiled code, JAX and the complex
+step on functions written by hand.  A derivative by several variables has all its blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+import pytest
+from numerical import first, second, second_with_kinks
+from oracles import ORACLES
+
+import tcalc
+from tcalc import gallery
+
+each_model = pytest.mark.parametrize("name", gallery.names())
+
+MATRIX_CALCULUS = [model.name for model in gallery.models() if "MatrixCalculus" in model.source]
+
+
+@dataclass(frozen=True)
+class Derivatives:
+    """A model's value, first and second derivatives, by the tuple of variables."""
+
+    expressions: Mapping[tuple[str, ...], tcalc.Expression]
+    values: Mapping[tuple[str, ...], Any]
+
+
+def derive(text: str, wrt: Iterable[str], mode: str) -> dict[tuple[str, ...], tcalc.Expression]:
+    f = tcalc.parse(text)
+    found = {(): f}
+    for order in (1, 2):
+        for names in combinations_with_replacement(wrt, order):
+            found[names] = tcalc.derivative(f, *names, mode=mode)
+    return found
+
+
+@cache
+def model_derivatives(name: str, mode: str = "reverse") -> Derivatives:
+    model = gallery.load(name)
+    expressions = derive(model.text, model.wrt, mode)
+    values = tcalc.evaluate(list(expressions.values()), **gallery.make_data(name))
+    return Derivatives(expressions, dict(zip(expressions, values, strict=True)))
+
+
+def assert_close(found: Any, expected: Any, tolerance: float, what: object) -> None:
+    found, expected = np.asarray(found), np.asarray(expected)
+    assert found.shape == expected.shape, what
+    scale = np.max(np.abs(expected), initial=0.0)
+    error = np.max(np.abs(found - expected), initial=0.0) / (scale if scale > 1e-14 else 1.0)
+    assert error <= tolerance, f"{what}: relative error {error:.1e}"
+
+
+@each_model
+def test_the_modes_agree(name):
+    forward, reverse = model_derivatives(name, "forward"), model_derivatives(name, "reverse")
+    for wrt, expected in reverse.values.items():
+        assert_close(forward.values[wrt], expected, 1e-12, wrt)
+
+
+@each_model
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_compiled_code_equals_the_interpreter(name, mode):
+    derivatives = model_derivatives(name, mode)
+    run = tcalc.compile(list(derivatives.expressions.values()))
+    data = gallery.make_data(name)
+    for wrt, found in zip(derivatives.expressions, run(**data), strict=True):
+        assert_close(found, derivatives.values[wrt], 1e-12, wrt)
+
+
+@each_model
+def test_jax_agrees(name, jax):
+    model, data, oracle = gallery.load(name), gallery.make_data(name), ORACLES[name]
+
+    def f(inputs):
+        return oracle(jax.numpy, **{**data, **inputs})
+
+    @jax.jit
+    def both(inputs):
+        return f(inputs), jax.jacrev(f)(inputs), jax.jacfwd(jax.jacrev(f))(inputs)
+
+    value, jacobian, hessian = both({name: data[name] for name in model.wrt})
+    for wrt, found in model_derivatives(name).values.items():
+        match wrt:
+            case ():
+                assert_close(found, value, 1e-10, "value")
+            case (by,):
+                assert_close(found, jacobian[by], 1e-10, wrt)
+            case (by, then):
+                assert_close(found, hessian[by][then], 1e-10, wrt)
+
+
+@each_model
+def test_numerical_differences_agree(name):
+    model, data, oracle = gallery.load(name), gallery.make_data(name), ORACLES[name]
+    rng = np.random.default_rng(1)
+    derivatives = model_derivatives(name).values
+    assert_close(derivatives[()], oracle(np, **data), 1e-12, "value")
+
+    def along(moves, *steps):
+        values = dict(data)
+        for (variable, direction), step in zip(moves, steps, strict=True):
+            values[variable] = values[variable] + step * direction
+        return oracle(np, **values)
+
+    for wrt, found in derivatives.items():
+        if not wrt:
+            continue
+        moves = [(variable, unit_direction(rng, data[variable].shape)) for variable in wrt]
+        contracted = found
+        for _, direction in reversed(moves):
+            contracted = np.tensordot(contracted, direction, axes=direction.ndim)
+        f = partial(along, moves)
+        tolerance = 1e-12 * max(1.0, np.max(np.abs(found)) / max(np.max(np.abs(contracted)), 1e-14))
+        if len(wrt) == 1:
+            assert_close(contracted, first(f), tolerance, wrt)
+        elif model.smooth:
+            assert_close(contracted, second(f), tolerance, wrt)
+        else:
+            assert_close(contracted, second_with_kinks(f), 1e4 * tolerance, wrt)
+
+
+def unit_direction(rng, shape):
+    direction = rng.standard_normal(shape)
+    return direction / np.linalg.norm(direction)
+
+
+@pytest.mark.parametrize("name", MATRIX_CALCULUS)
+def test_undeclared_names_are_guessed_as_matrixcalculus_does(name):
+    model = gallery.load(name)
+    formula = model.program.splitlines()[-1]
+    value = tcalc.parse(formula)
+    assert set(value.guesses) == set(gallery.make_data(name))
+    bare = tcalc.derivative(value, model.wrt[0])
+    found = tcalc.evaluate(bare, **gallery.make_data(name))
+    assert_close(found, model_derivatives(name).values[model.wrt[:1]], 1e-12, formula)
+
+
+def test_the_documented_examples_of_matrixcalculus_are_all_there():
+    documented = {
+        "0.5*x'*A*x",
+        "A*exp(x)",
+        "(y.*v)'*x",
+        "a^b",
+        "norm1(A*x-y)",
+        "norm2(A*x-y)^2",
+        "sum(log(exp(-y.*(X*w)) + vector(1)))",
+        "tr(A*X'*B*X*C)",
+        "log(det(inv(X)))",
+        "sin(x)'*y",
+    }
+    assert documented == {gallery.load(name).program.splitlines()[-1] for name in MATRIX_CALCULUS}
+
+
+def test_the_gradient_of_a_trace_is_printed_in_matrix_notation():
+    text = str(tcalc.gradient(tcalc.parse("tr(A*X'*B*X*C)"), "X"))
+    assert set(text.split(" + ")) == {"B*X*C*A", "B'*X*A'*C'"}

@@ -1,0 +1,10 @@
+"""Contraction orders and their cost: index tuples and sizes in, a path out.
+
+Pure functions, without arrays and without NumPy, so that calculus may ask what a product costs.
+A flop is one multiplication or one addition.
+"""
+
+from tcalc.planning.cost import Network, Pair, pair_flops
+from tcalc.planning.plan import Plan, cost, plan
+
+__all__ = ["Network", "Pair", "Plan", "cost", "pair_flops", "plan"]

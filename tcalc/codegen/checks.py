@@ -1,0 +1,67 @@
+"""What a generated module does with its arguments before it computes.
+
+The sources of these functions are copied into the modules that use them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcalc.primitives.arrays import Array, np
+
+
+def as_arrays(**arguments: Any) -> list[Array]:
+    """The arguments as arrays of one floating-point type; plain numbers follow the arrays."""
+    arrays, types = [], []
+    for name, argument in arguments.items():
+        if hasattr(argument, "toarray"):
+            raise TypeError(f"{name} is a sparse matrix, and should be a dense array")
+        try:
+            array = np.asarray(argument)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} is not an array of numbers: {error}") from None
+        if array.dtype.kind not in "biufc":
+            raise TypeError(f"{name} has the type {array.dtype}, and should have numbers")
+        arrays.append(array)
+        if not isinstance(argument, (int, float, complex)) or isinstance(argument, np.generic):
+            types.append(array.dtype if array.dtype.kind in "fc" else np.dtype(float))
+        elif array.dtype.kind == "c":
+            types.append(np.dtype(np.complex64))
+    wide = np.result_type(*types, np.float32) if types else np.dtype(float)
+    if not types:
+        wide = np.result_type(*(array.dtype for array in arrays), wide)
+    if wide.itemsize > (16 if wide.kind == "c" else 8):
+        wide = np.dtype(complex if wide.kind == "c" else float)
+    converted = [array.astype(wide, copy=False) for array in arrays]
+    return [array if array.ndim else array[()] for array in converted]
+
+
+def expect_axes(name: str, array: Array, axes: str, count: int) -> None:
+    """Refuse an array that has not as many axes as it should."""
+    if array.ndim != count:
+        raise ValueError(f"{name} has the shape {array.shape}, and should have the axes [{axes}]")
+
+
+def expect_shape(name: str, array: Array, axes: str, shape: tuple[int, ...]) -> None:
+    """Refuse an array whose shape is not the one that the other arguments ask for."""
+    if array.shape != shape:
+        raise ValueError(f"{name} has the shape {array.shape}, and should have [{axes}] = {shape}")
+
+
+def expect_property(name: str, array: Array, kind: str) -> None:
+    """Refuse an array that is not what it was declared to be; NaN passes."""
+    values = np.real(array)
+    if kind in ("symmetric", "psd", "spd"):
+        other, kind = values.swapaxes(-1, -2), "symmetric"
+    elif kind in ("lower", "upper"):
+        other = np.tril(values) if kind == "lower" else np.triu(values)
+        kind += " triangular"
+    elif kind == "diagonal":
+        other = values * (np.arange(values.shape[-2])[:, None] == np.arange(values.shape[-1]))
+    elif kind in ("positive", "nonnegative"):
+        other = np.where(values <= 0 if kind == "positive" else values < 0, np.inf, values)
+    else:
+        other = np.round(values)
+    largest = np.abs(values).max(initial=0, where=np.isfinite(values))
+    if (np.abs(values - other) > np.sqrt(np.finfo(values.dtype).eps) * largest).any():
+        raise ValueError(f"{name} was declared {kind}, and is not")

@@ -1,0 +1,223 @@
+"""Products as calls: two operands at a time, each in the shortest form that says it.
+
+Broadcasting where nothing is summed, ``@`` where the labels make a matrix product (with a batch if
+need be), `tensordot` where groups of axes are summed, einsum last.  A pair that was contracted
+before, in whatever order of axes, is not contracted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from tcalc.codegen.program import (
+    EinSum,
+    Fold,
+    Index,
+    MatMul,
+    Memory,
+    Pick,
+    Product,
+    TensorDot,
+    Total,
+    View,
+)
+from tcalc.codegen.selection import Labels, Operand
+from tcalc.codegen.tensor import Builder, arranged
+from tcalc.expr.dims import Dim, product
+
+LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Pairs:
+    """The pairwise contractions of a program."""
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+        self.done: dict[tuple[object, ...], tuple[Operand, Labels]] = {}
+
+    def reduce(self, operand: Operand, kept: Collection[int]) -> Operand:
+        """Sum over the labels that nobody else has."""
+        axes = tuple(k for k, label in enumerate(operand.labels) if label not in kept)
+        if not axes:
+            return operand
+        labels = tuple(label for label in operand.labels if label in kept)
+        dims = tuple(dim for k, dim in enumerate(operand.value.dims) if k not in axes)
+        return Operand(self.builder.make(Total(operand.value, axes), dims), labels)
+
+    def contract(
+        self, a: Operand, b: Operand, kept: Collection[int], rank: Mapping[int, int]
+    ) -> Operand:
+        """The product of two operands, summed over what is not kept.
+
+        `rank` is the order that the result's labels would best have.
+        """
+        if a.value.number > b.value.number:
+            a, b = b, a
+        number: dict[int, int] = {}
+        for label in (*a.labels, *b.labels):
+            number.setdefault(label, len(number))
+        names = tuple(number)
+        key = (
+            a.value,
+            b.value,
+            tuple(number[x] for x in a.labels),
+            tuple(number[x] for x in b.labels),
+            frozenset(number[x] for x in number if x in kept),
+        )
+        if key in self.done:
+            found, old = self.done[key]
+            renamed = dict(zip(old, names, strict=True))
+            return Operand(found.value, tuple(renamed[x] for x in found.labels))
+        made = self._pair(a, b, kept, rank)
+        self.done[key] = made, names
+        return made
+
+    def _pair(
+        self, a: Operand, b: Operand, kept: Collection[int], rank: Mapping[int, int]
+    ) -> Operand:
+        shared = [label for label in a.labels if label in b.labels]
+        batch = tuple(label for label in shared if label in kept)
+        summed = tuple(label for label in shared if label not in kept)
+        if not summed:
+            return self._multiply(a, b, rank)
+        left = tuple(label for label in a.labels if label not in shared)
+        right = tuple(label for label in b.labels if label not in shared)
+        last = len(rank)
+        if min((rank.get(x, last) for x in right), default=last) < min(
+            (rank.get(x, last) for x in left), default=last
+        ):
+            a, b, left, right = b, a, right, left
+        if not left and not right and (batch or len(summed) > 1):
+            return self._einsum(a, b, batch)
+        if batch:
+            return self._batched(a, b, batch, left, summed, right)
+        if len(summed) == 1 and len(left) <= 1 and len(right) <= 1:
+            return self._matrix(a, b, left, summed[0], right)
+        if len(summed) == 1 and not right and a.labels[-1] == summed[0]:
+            return self._matmul(View.of(a.value), View.of(b.value), a, b, left)
+        if len(summed) == 1 and not left and b.labels[-1] == summed[0]:
+            return self._matmul(View.of(b.value), View.of(a.value), a, b, right)
+        return self._tensordot(a, b, left, summed, right)
+
+    def _dims(self, *operands: Operand) -> dict[int, Dim]:
+        return {
+            label: dim
+            for operand in operands
+            for label, dim in zip(operand.labels, operand.value.dims, strict=True)
+        }
+
+    def _multiply(self, a: Operand, b: Operand, rank: Mapping[int, int]) -> Operand:
+        """A product without a sum, laid out like the operand with more axes."""
+        if not b.labels:
+            a, b = b, a
+        dims = self._dims(a, b)
+        if set(b.labels) <= set(a.labels):
+            order = a.labels
+        elif set(a.labels) <= set(b.labels):
+            order = b.labels
+        else:
+            last = len(rank)
+            order = tuple(sorted(dims, key=lambda x: rank.get(x, last)))
+        views = (arranged(a.value, a.labels, order), arranged(b.value, b.labels, order))
+        memory = Memory.NONE if a.value.weak and b.value.weak else Memory.FRESH
+        shape = tuple(dims[label] for label in order)
+        return Operand(self.builder.make(Product(views), shape, memory), order)
+
+    def _einsum(self, a: Operand, b: Operand, output: Labels) -> Operand:
+        dims = self._dims(a, b)
+        number = {label: k for k, label in enumerate(dims)}
+        rows = tuple(tuple(number[x] for x in operand.labels) for operand in (a, b))
+        call = EinSum((a.value, b.value), rows, tuple(number[x] for x in output))
+        return Operand(self.builder.make(call, tuple(dims[x] for x in output)), output)
+
+    def _matmul(self, left: View, right: View, a: Operand, b: Operand, labels: Labels) -> Operand:
+        dims = self._dims(a, b)
+        made = self.builder.make(MatMul(left, right), tuple(dims[label] for label in labels))
+        return Operand(made, labels)
+
+    def _matrix(self, a: Operand, b: Operand, left: Labels, summed: int, right: Labels) -> Operand:
+        """A product of matrices and vectors; a matrix stands before a vector, transposed or not."""
+        if not left and right:
+            a, b, left, right = b, a, right, left
+        first = arranged(a.value, a.labels, (*left, summed))
+        second = arranged(b.value, b.labels, (summed, *right))
+        return self._matmul(first, second, a, b, left + right)
+
+    def _tensordot(
+        self, a: Operand, b: Operand, left: Labels, summed: Labels, right: Labels
+    ) -> Operand:
+        axes = (
+            tuple(a.labels.index(label) for label in summed),
+            tuple(b.labels.index(label) for label in summed),
+        )
+        dims = self._dims(a, b)
+        output = left + right
+        call = TensorDot(a.value, b.value, axes)
+        made = self.builder.make(
+            call,
+            tuple(dims[label] for label in output),
+            remark=lambda: subscripts((a.labels, b.labels), output),
+        )
+        return Operand(made, output)
+
+    def _batched(
+        self,
+        a: Operand,
+        b: Operand,
+        batch: Labels,
+        left: Labels,
+        summed: Labels,
+        right: Labels,
+    ) -> Operand:
+        """A stack of matrix products; a single vector for each is a matrix of one column."""
+        if len(summed) == 1 and min(len(left), len(right)) == 0 and len(left + right) == 1:
+            return self._einsum(a, b, batch + left + right)
+        dims = self._dims(a, b)
+        first = self._folded(a, batch, (left, summed))
+        second = self._folded(b, batch, (summed, right))
+        lead = tuple(dims[label] for label in batch)
+        sizes = tuple(product(dims[label] for label in group) for group in (left, right))
+        made = self.builder.make(
+            MatMul(first, second),
+            (*lead, *sizes),
+            remark=lambda: subscripts((a.labels, b.labels), batch + left + right),
+        )
+        if not left or not right:
+            column: list[Index] = [None] * (len(batch) + 2)
+            column[len(batch) + (1 if left else 0)] = Dim.of(0)
+            shape = (*lead, sizes[0] if left else sizes[1])
+            made = self.builder.make(Pick(made, tuple(column)), shape)
+        if len(left) > 1 or len(right) > 1:
+            shape = (*lead, *(dims[label] for label in left + right))
+            made = self.builder.make(Fold(View.of(made), shape), shape)
+        return Operand(made, batch + left + right)
+
+    def _folded(self, operand: Operand, batch: Labels, groups: Sequence[Labels]) -> View:
+        """The operand as a stack of matrices, each group of labels one axis."""
+        order = (*batch, *(label for group in groups for label in group))
+        places = {label: k for k, label in enumerate(operand.labels)}
+        if all(len(group) <= 1 for group in groups):
+            axes = [places[label] for label in batch]
+            spread = [places[group[0]] if group else None for group in groups]
+            return View(operand.value, (*axes, *spread))
+        dims = self._dims(operand)
+        shape = (
+            *(dims[label] for label in batch),
+            *(product(dims[label] for label in group) for group in groups),
+        )
+        view = arranged(operand.value, operand.labels, order)
+        return View.of(self.builder.make(Fold(view, shape), shape, operand.value.memory))
+
+
+def subscripts(rows: Sequence[Labels], output: Labels) -> str:
+    """Labels as an einsum string, for a remark."""
+    number: dict[int, int] = {}
+    for label in (x for row in rows for x in row):
+        number.setdefault(label, len(number))
+    if len(number) > len(LETTERS):
+        return ""
+
+    def text(row: Labels) -> str:
+        return "".join(LETTERS[number[label]] for label in row)
+
+    return f"{','.join(map(text, rows))}->{text(output)}"

@@ -1,0 +1,186 @@
+"""From the graph to the straight line: what each node is computed by, for given sizes.
+
+Nodes are visited once, operands first; nothing recurses, and work shared by several results is
+done once.  Products are contracted in the order that planning finds for the sizes.  An inverse is
+applied, by a factorisation that all its solves share, as long as it meets few columns in all;
+beyond, and where its elements are needed, it is formed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from tcalc.codegen.products import Products, describe
+from tcalc.codegen.program import (
+    Argument,
+    Call,
+    Memory,
+    Output,
+    Program,
+    Value,
+    View,
+    without_unused,
+)
+from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.traverse import postorder
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.power import Power
+from tcalc.primitives.routines import routine_of
+from tcalc.simplify.flatten import flatten
+
+
+def lower(
+    roots: Sequence[Node],
+    sizes: Mapping[str, int],
+    hints: Mapping[Node, str] | None = None,
+    contiguous: bool = False,
+) -> Program:
+    """The program that computes the roots, planned for the given sizes of all dimension names."""
+    return Lowering(flatten(roots, inline="single"), sizes, contiguous).run(hints or {})
+
+
+class _Tensors(dict[Node, Tensor]):
+    """The tensors of all nodes seen so far; those left for later are made when asked for."""
+
+    def __init__(self, lowering: Lowering) -> None:
+        super().__init__()
+        self.lowering = lowering
+
+    def __missing__(self, node: Node) -> Tensor:
+        self[node] = self.lowering.tensor(node)
+        return self[node]
+
+
+class Lowering:
+    """A graph on its way: the tensors and arrays of its nodes so far."""
+
+    def __init__(self, roots: Sequence[Node], sizes: Mapping[str, int], contiguous: bool) -> None:
+        self.roots = roots
+        self.sizes = sizes
+        self.contiguous = contiguous
+        self.builder = Builder()
+        self.tensors = _Tensors(self)
+        self.views: dict[Node, View] = {}
+        self.order = postorder(roots)
+        self.products = Products(self, sizes)
+
+    def run(self, hints: Mapping[Node, str]) -> Program:
+        self.products.prepare(self.order, self.roots)
+        for node in self.order:
+            if not self._deferred(node):
+                _ = self.tensors[node]
+        outputs = tuple(self._output(root) for root in self.roots)
+        named = {
+            self.tensors[node].value: hint
+            for node, hint in hints.items()
+            if node in self.tensors and not self.tensors[node].value.weak
+        }
+        program = replace(self.builder.finish(), outputs=outputs, hints=named)
+        return without_unused(program)
+
+    def _deferred(self, node: Node) -> bool:
+        """Whether a node is only made when somebody needs it as an array."""
+        match node:
+            case Apply(primitive=Inverse()):
+                return True
+            case Apply(primitive=Power(exponent=exponent)):
+                return exponent == -1
+            case Apply():
+                return not node.args
+            case Const() | Delta():
+                return True
+            case _:
+                return False
+
+    def tensor(self, node: Node) -> Tensor:
+        """A node's tensor, its operands being done."""
+        match node:
+            case Var(name=name):
+                return Tensor.of(self.builder.make(Argument(name), node.dims, Memory.INPUT))
+            case Const(value=value):
+                axes = tuple(Axis(k) for k in range(node.order))
+                return Tensor(self.builder.number(value), (), axes)
+            case Delta():
+                return Tensor(self.builder.number(ONE), (), (Axis(0), Axis(0)))
+            case Einsum():
+                return self._view(node) if node.is_view else self.products.lower(node)
+            case Add(terms=terms):
+                return self.builder.add([(c, self.tensors[x]) for c, x in terms], node.dims)
+            case Apply():
+                if isinstance(node.primitive, Elementwise):
+                    return self._elementwise(node)
+                return self._apply(node)
+            case _:
+                assert_never(node)
+
+    def _output(self, root: Node) -> Output:
+        view = self.dense(root)
+        if view.value.weak:
+            view = View(self.builder.typed(view.value), view.axes)
+        borrowed = view.value.memory is not Memory.FRESH
+        return Output(view, borrowed or (self.contiguous and root.order > 1))
+
+    def dense(self, node: Node) -> View:
+        """A node as an array of its full shape, axes in order."""
+        if node not in self.views:
+            self.views[node] = self.builder.dense(self.tensors[node], node.dims)
+        return self.views[node]
+
+    def _view(self, node: Einsum) -> Tensor:
+        """A permutation, broadcast or diagonal: nothing is computed."""
+        linked: dict[int, int] = {}
+        core: Tensor | None = None
+        row: tuple[int, ...] = ()
+        for factor, labels in zip(node.factors, node.subscripts, strict=True):
+            if isinstance(factor, Delta):
+                linked[labels[1]] = labels[0]
+            else:
+                core, row = self.tensors[factor], labels
+        running = tuple(linked.get(label, label) for label in node.output)
+        if core is None:
+            return Tensor(self.builder.number(ONE), (), tuple(map(Axis, running)))
+        if core.plain:
+            labels = tuple(row[place] for place in core.places)
+            return Tensor(core.value, labels, tuple(map(Axis, running)))
+        axes = dict(zip(row, core.axes, strict=True))
+        if linked or set(running) - set(axes):
+            whole = self.dense(next(f for f in node.factors if not isinstance(f, Delta)))
+            labels = tuple(row[axis] for axis in whole.axes if axis is not None)
+            return Tensor(whole.value, labels, tuple(map(Axis, running)))
+        return Tensor(core.value, core.labels, tuple(axes[label] for label in running))
+
+    # Element-wise functions run on values as they lie: f of a transpose is the transpose of f.
+
+    def _elementwise(self, node: Apply) -> Tensor:
+        parts: list[tuple[Value, tuple[int, ...]]] = []
+        for argument in node.args:
+            tensor = self.tensors[argument]
+            if tensor.plain:
+                parts.append((tensor.value, tensor.places))
+            else:
+                view = self.dense(argument)
+                parts.append((view.value, tuple(axis for axis in view.axes if axis is not None)))
+        covered = sorted({place for _, places in parts for place in places})
+        full = [places for _, places in parts if len(places) == len(covered)]
+        order = full[0] if full else tuple(covered)
+        if all(value.weak for value, _ in parts):
+            parts[0] = (self.builder.typed(parts[0][0]), parts[0][1])
+        views = tuple(arranged(value, places, order) for value, places in parts)
+        dims = tuple(node.dims[place] for place in order)
+        value = self.builder.make(Call(routine_of(node), views), dims)
+        return Tensor(value, order, tuple(Axis(place) for place in range(node.order)))
+
+    def _apply(self, node: Apply) -> Tensor:
+        primitive, args = node.primitive, node.args
+        views = tuple(
+            View(self.builder.typed(view.value), view.axes) for view in map(self.dense, args)
+        )
+        shapes = primitive.shapes(*(argument.dims for argument in args))
+        call = Call(routine_of(node), views, describe(node))
+        if not args and not node.order:
+            return Tensor.of(self.builder.typed(self.builder.make(call, (), Memory.NONE)))
+        return Tensor.of(self.builder.make_all(call, shapes)[node.output])

@@ -1,0 +1,300 @@
+"""Products of a program: which inverses are applied, and in what order the factors meet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Protocol
+
+from tcalc.codegen.contract import Pairs
+from tcalc.codegen.program import (
+    Addend,
+    Call,
+    Factorise,
+    Fold,
+    Product,
+    Solve,
+    Solver,
+    Sum,
+    View,
+)
+from tcalc.codegen.selection import Inverted, Labels, Operand, Selected, Selection, triangle
+from tcalc.codegen.tensor import ONE, Builder, Tensor, arranged
+from tcalc.expr.dims import Dim, Shape, product
+from tcalc.expr.nodes import Apply, Einsum, Node, Var
+from tcalc.expr.primitive import Fact
+from tcalc.planning import Plan, plan
+from tcalc.primitives.inverse import Inverse, structure
+from tcalc.primitives.power import Power
+from tcalc.primitives.routines import Template
+
+_SOLVERS = {
+    Fact.DIAGONAL: Solver.DIAGONAL,
+    Fact.LOWER: Solver.LOWER,
+    Fact.UPPER: Solver.UPPER,
+    Fact.SPD: Solver.SPD,
+}
+_RECIPROCAL = Template("1.0 / {0}")
+
+
+class Surroundings(Protocol):
+    """What the products of a program need of the rest of it."""
+
+    builder: Builder
+
+    @property
+    def tensors(self) -> Mapping[Node, Tensor]: ...
+
+    def dense(self, node: Node) -> View: ...
+
+
+class Products:
+    """The contractions of one program."""
+
+    def __init__(self, lowering: Surroundings, sizes: Mapping[str, int]) -> None:
+        self.lowering = lowering
+        self.builder = lowering.builder
+        self.sizes = sizes
+        self.pairs = Pairs(self.builder)
+        self.applied: set[Node] = set()
+        self.divisors: set[Node] = set()
+
+    def prepare(self, order: Sequence[Node], roots: Sequence[Node]) -> None:
+        """Decide which inverses are applied and which reciprocals divide.
+
+        An inverse is applied where it meets fewer columns, over all products, than half its
+        order; what is more is faster with the inverse formed once.
+        """
+        uses = Counter(roots)
+        found: set[Node] = set()
+        for node in order:
+            uses.update(node.operands)
+            match node:
+                case Apply(primitive=Inverse()):
+                    found.add(node)
+                case Apply(primitive=Power(exponent=exponent)) if exponent == -1:
+                    self.divisors.add(node)
+        self.divisors = {node for node in self.divisors if uses[node] == 1}
+        columns: Counter[Node] = Counter()
+        for node in order:
+            if isinstance(node, Einsum) and not found.isdisjoint(node.factors):
+                columns.update(self._columns(node, found))
+        for node, count in columns.items():
+            assert isinstance(node, Apply)
+            shape = [dim.evaluate(self.sizes) for dim in node.dims]
+            axes = _axes(node)
+            n, batch = prod(shape[len(shape) - axes :]), prod(shape[: len(shape) - 2 * axes])
+            if count <= batch * max(1, n // 2):
+                self.applied.add(node)
+
+    def _columns(self, node: Einsum, found: set[Node]) -> dict[Node, int]:
+        """With how many columns a product would apply its inverses."""
+        selection = Selection(node, Builder(), found)
+        rows, kept = selection.rows()
+        first = len(rows) - len(selection.inverses)
+        rows += self._alone(rows, range(first, len(rows)), kept)
+        special = {first + k: _axes(inverse) for k, (inverse, _) in enumerate(selection.inverses)}
+        solved = self._plan(rows, kept, selection.dims, special).solved
+        columns: Counter[Node] = Counter()
+        for k, count in solved.items():
+            columns[selection.inverses[k - first][0]] += count
+        return columns
+
+    def _alone(self, rows: Sequence[Labels], inverses: Sequence[int], kept: Labels) -> list[Labels]:
+        """Summed labels that an inverse has alone: it is applied to a vector of ones."""
+        count = Counter(label for row in rows for label in row)
+        return [
+            (label,)
+            for k in inverses
+            for label in rows[k]
+            if count[label] == 1 and label not in kept
+        ]
+
+    def _plan(
+        self,
+        rows: Sequence[Labels],
+        kept: Labels,
+        dims: Mapping[int, Dim],
+        inverses: Mapping[int, int],
+    ) -> Plan:
+        labels = {label for row in rows for label in row}
+        sizes = {label: dims[label].evaluate(self.sizes) for label in labels}
+        if len(rows) > 2 or inverses:
+            self.builder.tuned = True
+        return plan(rows, kept, sizes, inverses)
+
+    def lower(self, node: Einsum) -> Tensor:
+        """A contraction: selections put into effect, the rest pair by pair."""
+        selection = Selection(node, self.builder, self.applied, self.divisors)
+        selected = selection.run(self.lowering.tensors)
+        kept = selected.kept
+        rank = {label: k for k, label in enumerate(kept)}
+        result = self._contract(selected, kept, rank)
+        for mask, (i, j) in selected.masks:
+            if {i, j} <= set(result.labels):
+                result = triangle(self.builder, result, mask, i, j)
+            else:
+                other = Operand(self.lowering.dense(mask).value, (i, j))
+                result = self.pairs.contract(result, other, kept, rank)
+        return Tensor(result.value, result.labels, selected.output)
+
+    def _contract(self, selected: Selected, kept: Labels, rank: Mapping[int, int]) -> Operand:
+        operands = selected.operands
+        rows = [operand.labels for operand in operands]
+        inverses = [k for k, operand in enumerate(operands) if isinstance(operand, Inverted)]
+        for row in self._alone(rows, inverses, kept):
+            operands.append(self._ones(row, selected.dims))
+            rows.append(row)
+        if not operands:
+            return Operand(self.builder.number(ONE), ())
+        count = Counter(label for row in rows for label in row)
+        special = {k: _axes(operands[k].node) for k in inverses}  # type: ignore[union-attr]
+        found = self._plan(rows, kept, selected.dims, special)
+        items: list[Operand | Inverted] = []
+        for k, operand in enumerate(operands):
+            if isinstance(operand, Inverted):
+                solved = k in found.solved
+                items.append(operand if solved else self._formed(operand))
+            else:
+                shared = {x for x in operand.labels if count[x] > 1 or x in rank}
+                if not shared.issuperset(operand.labels):
+                    operand = self.pairs.reduce(self._multiplied(operand), shared)
+                items.append(operand)
+        count = Counter(label for item in items for label in item.labels)
+        for a, b in found.path:
+            left, right = items[a], items[b]
+            count.subtract(left.labels)
+            count.subtract(right.labels)
+            open_labels = {x for x in (*left.labels, *right.labels) if count[x] > 0 or x in rank}
+            made = self._meet(left, right, open_labels, rank)
+            count.update(made.labels)
+            items.append(made)
+        (result,) = items[-1:]
+        if isinstance(result, Inverted):
+            result = self._formed(result)
+        return self._multiplied(result)
+
+    def _meet(
+        self,
+        left: Operand | Inverted,
+        right: Operand | Inverted,
+        kept: set[int],
+        rank: Mapping[int, int],
+    ) -> Operand:
+        """Two operands contracted: a solve, a quotient, or a product."""
+        if isinstance(left, Inverted) and isinstance(right, Inverted):
+            if _group(left, right.labels) is None:
+                left = self._formed(left)
+            else:
+                right = self._formed(right)
+        if isinstance(left, Inverted):
+            assert isinstance(right, Operand)
+            return self._solve(left, self._multiplied(right))
+        if isinstance(right, Inverted):
+            return self._solve(right, self._multiplied(left))
+        if left.divides != right.divides and kept.issuperset((*left.labels, *right.labels)):
+            return self._divide(*((right, left) if left.divides else (left, right)), rank)
+        return self.pairs.contract(self._multiplied(left), self._multiplied(right), kept, rank)
+
+    def _multiplied(self, operand: Operand) -> Operand:
+        """The operand as one to multiply by."""
+        if not operand.divides:
+            return operand
+        value = self.builder.typed(operand.value)
+        call = Call(_RECIPROCAL, (View.of(value),))
+        return Operand(self.builder.make(call, value.dims), operand.labels)
+
+    def _divide(self, a: Operand, b: Operand, rank: Mapping[int, int]) -> Operand:
+        dims = dict(zip(a.labels + b.labels, a.value.dims + b.value.dims, strict=True))
+        if set(b.labels) <= set(a.labels):
+            order = a.labels
+        elif set(a.labels) <= set(b.labels):
+            order = b.labels
+        else:
+            order = tuple(sorted(dims, key=lambda x: rank.get(x, len(rank))))
+        first, second = (arranged(x.value, x.labels, order) for x in (a, b))
+        if a.value.weak and b.value.weak:
+            first = View.of(self.builder.typed(a.value))
+        shape = tuple(dims[label] for label in order)
+        return Operand(self.builder.make(Product((first,), (second,)), shape), order)
+
+    def _ones(self, row: Labels, dims: Mapping[int, Dim]) -> Operand:
+        shape = tuple(dims[label] for label in row)
+        one = (Addend(ONE, View.of(self.builder.number(ONE))),)
+        return Operand(self.builder.make(Sum(shape, one, spans=False), shape), row)
+
+    def _formed(self, inverse: Inverted) -> Operand:
+        view = self.lowering.dense(inverse.node)
+        order = dict(zip(view.axes, inverse.labels, strict=True))
+        return Operand(view.value, tuple(order[axis] for axis in range(len(order))))
+
+    def _solve(self, inverse: Inverted, other: Operand) -> Operand:
+        """The inverse applied to an operand, by the factorisation of its matrix."""
+        node, axes = inverse.node, _axes(inverse.node)
+        group = _group(inverse, other.labels)
+        assert group is not None
+        lead = len(inverse.labels) - 2 * axes
+        batch = inverse.labels[:lead]
+        sides = inverse.labels[lead : lead + axes], inverse.labels[lead + axes :]
+        summed, opposite = sides[group], sides[1 - group]
+        (argument,) = node.args
+        fact = structure(argument) if axes == 1 else None
+        solver = Solver.GENERAL if fact is None else _SOLVERS[fact]
+        where = describe(node)
+        matrix = self._square(self.lowering.dense(argument), lead, axes)
+        factor = self.builder.make(Factorise(matrix, solver, where), ())
+        columns = tuple(x for x in other.labels if x not in batch and x not in summed)
+        dims = dict(zip(other.labels, other.value.dims, strict=True))
+        sizes = dict(zip(inverse.labels, node.dims, strict=True))
+        right = arranged(other.value, other.labels, (*batch, *summed, *columns))
+        stack = tuple(sizes[x] for x in batch)
+        core: Shape = (product(sizes[x] for x in summed),)
+        if columns:
+            core = (*core, product(dims[x] for x in columns))
+        if axes > 1 or len(columns) > 1:
+            lacking = tuple(dims.get(x, Dim.of(1)) for x in batch)
+            shape = (*lacking, *core)
+            right = View.of(self.builder.make(Fold(right, shape), shape, other.value.memory))
+        transposed = group == 0 and solver not in (Solver.SPD, Solver.DIAGONAL)
+        solve = Solve(factor, right, solver, transposed, bool(columns))
+        value = self.builder.make(solve, (*stack, *core))
+        labels = (*batch, *opposite, *columns)
+        if axes > 1 or len(columns) > 1:
+            shape = (
+                *stack,
+                *(sizes[x] for x in opposite),
+                *(dims[x] for x in columns),
+            )
+            value = self.builder.make(Fold(View.of(value), shape), shape)
+        return Operand(value, labels)
+
+    def _square(self, matrix: View, lead: int, axes: int) -> View:
+        if axes == 1:
+            return matrix
+        dims = matrix.dims
+        n = product(dims[lead : lead + axes])
+        shape = (*dims[:lead], n, n)
+        return View.of(self.builder.make(Fold(matrix, shape), shape, matrix.value.memory))
+
+
+def _axes(node: Node) -> int:
+    assert isinstance(node, Apply)
+    assert isinstance(node.primitive, Inverse)
+    return node.primitive.axes
+
+
+def _group(inverse: Inverted, labels: Labels) -> int | None:
+    """Which side of an inverse an operand is summed with: 0 its rows, 1 its columns."""
+    axes = _axes(inverse.node)
+    lead = len(inverse.labels) - 2 * axes
+    rows, columns = inverse.labels[lead : lead + axes], inverse.labels[lead + axes :]
+    if set(columns) <= set(labels):
+        return 1
+    return 0 if set(rows) <= set(labels) else None
+
+
+def describe(node: Apply) -> str:
+    """An application as a short text, for messages: ``chol(K)``."""
+    names = [x.name if isinstance(x, Var) else "…" for x in node.args]
+    return f"{node.primitive.name}({', '.join(names)})"

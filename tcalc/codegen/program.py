@@ -1,0 +1,364 @@
+"""The straight-line form of a computation: values, and the statements that make them.
+
+A `Value` is made once and never changes.  Statements stand in the order in which they run; each
+has one operation of the closed union `Operation` and names its results.  Operands are `View`s, a
+value with its axes permuted and new axes of length one put in, since those cost nothing.  Sizes are
+symbolic everywhere, so that a program is right for all sizes, whatever sizes it was planned for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from fractions import Fraction
+from typing import TypeAlias
+
+from tcalc.expr.dims import Dim, Shape
+from tcalc.primitives.routines import Routine
+
+
+class Memory(Enum):
+    """Whose memory a value lies in."""
+
+    FRESH = "fresh"  # its own, or a part of a temporary's
+    INPUT = "input"  # an argument's, or a part of it: never to be written to or handed out
+    REPEATED = "repeated"  # a broadcast, whose elements share their places
+    NONE = "none"  # a plain Python number, which takes on the type of what it meets
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """The result of a statement: its number, its dimensions, and where it lies."""
+
+    number: int
+    dims: Shape
+    memory: Memory = Memory.FRESH
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is a Python number, without a type of its own."""
+        return self.memory is Memory.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A value as an operand: for each axis the axis of the value, or None for a new one."""
+
+    value: Value
+    axes: tuple[int | None, ...]
+
+    @staticmethod
+    def of(value: Value) -> View:
+        return View(value, tuple(range(len(value.dims))))
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the value as it is."""
+        return self.axes == tuple(range(len(self.value.dims)))
+
+    @property
+    def dims(self) -> Shape:
+        return tuple(Dim.of(1) if axis is None else self.value.dims[axis] for axis in self.axes)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The places ``start + 1 .. start + length`` of an axis."""
+
+    start: Dim
+    length: Dim
+
+
+Index: TypeAlias = "Dim | Slice | None"
+"""Of one axis: one place, counted from 0; a stretch; or all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An input of the program."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An exact number, written where it is used."""
+
+    value: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A size as a number, written where it is used."""
+
+    dim: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Elements and slices of a value, one index for each axis."""
+
+    source: Value
+    index: tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagonal:
+    """The elements with equal places on axes that share a label."""
+
+    source: Value
+    labels: tuple[int, ...]
+    output: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A value repeated along the axes where it has length one."""
+
+    source: View
+    dims: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The same elements in another shape, in the order of a row-major walk."""
+
+    source: View
+    dims: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum over some axes."""
+
+    source: Value
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Triangle:
+    """The elements of the last two axes with column <= row + offset, or >=; zeros elsewhere."""
+
+    source: View
+    offset: Dim
+    lower: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The element-wise product of operands that broadcast against each other, over divisors."""
+
+    factors: tuple[View, ...]
+    divisors: tuple[View, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatMul:
+    """The matrix product over the last axis of one operand and the last but one of the other."""
+
+    left: View
+    right: View
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDot:
+    """The sum of products over pairs of axes."""
+
+    left: Value
+    right: Value
+    axes: tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class EinSum:
+    """The general contraction of two values, where nothing shorter says it."""
+
+    operands: tuple[Value, ...]
+    subscripts: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Addend:
+    """A term of a sum."""
+
+    coefficient: Fraction
+    view: View
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A term that lies on a part of the result only.
+
+    `index` cuts the part out of the result; `labels` name the axes that remain, equal ones for a
+    diagonal, and `view` has an axis for each label, in the order in which they first appear.
+    """
+
+    coefficient: Fraction
+    view: View
+    index: tuple[Index, ...]
+    labels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Terms added up in a fresh buffer: whole ones first, then those on parts of it.
+
+    Where the addends do not span all axes (`spans` is false), the buffer begins as zeros.
+    """
+
+    dims: Shape
+    addends: tuple[Addend, ...]
+    placed: tuple[Placed, ...] = ()
+    spans: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The routine of a primitive."""
+
+    routine: Routine
+    arguments: tuple[View, ...]
+    where: str = ""
+
+
+class Solver(Enum):
+    """How a square system is solved."""
+
+    GENERAL = "general"
+    SPD = "spd"
+    LOWER = "lower"
+    UPPER = "upper"
+    DIAGONAL = "diagonal"
+
+
+@dataclass(frozen=True, slots=True)
+class Factorise:
+    """A matrix prepared for solving; the value is opaque, and only `Solve` reads it."""
+
+    matrix: View
+    solver: Solver
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Solve:
+    """``inv(A) B``, or ``inv(A') B``, by a factorisation of A.
+
+    B has the batch axes of A, then the rows, then columns if `columns`.
+    """
+
+    factor: Value
+    right: View
+    solver: Solver
+    transposed: bool
+    columns: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A Python number given the type of the program's arrays."""
+
+    source: Value
+
+
+Operation: TypeAlias = (
+    Argument
+    | Number
+    | Extent
+    | Pick
+    | Diagonal
+    | Spread
+    | Fold
+    | Total
+    | Triangle
+    | Product
+    | MatMul
+    | TensorDot
+    | EinSum
+    | Sum
+    | Call
+    | Factorise
+    | Solve
+    | Typed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One operation and the values it makes (several only for a `Call`); a remark for readers."""
+
+    results: tuple[Value, ...]
+    operation: Operation
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A result: a view, to be copied where it is not ours to give away or has to be contiguous."""
+
+    view: View
+    copied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What sizes must satisfy for a selection to exist: ``low <= high``."""
+
+    low: Dim
+    high: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A straight line: its statements in order, its results, and what it needs to hold.
+
+    `sizes` are those it was planned for; `tuned` tells whether they made a difference.
+    `hints` has names for values that the user's program named.
+    """
+
+    statements: tuple[Statement, ...]
+    outputs: tuple[Output, ...]
+    requirements: tuple[Requirement, ...] = ()
+    hints: dict[Value, str] = field(default_factory=dict)
+    tuned: bool = False
+
+
+def operands(operation: Operation) -> tuple[Value, ...]:
+    """The values that an operation reads."""
+    match operation:
+        case Argument() | Number() | Extent():
+            return ()
+        case Pick(source=source) | Diagonal(source=source) | Total(source=source):
+            return (source,)
+        case Spread(source=view) | Fold(source=view) | Triangle(source=view):
+            return (view.value,)
+        case Typed(source=source):
+            return (source,)
+        case Product(factors=factors, divisors=divisors):
+            return tuple(view.value for view in (*factors, *divisors))
+        case MatMul(left=left, right=right):
+            return (left.value, right.value)
+        case TensorDot(left=first, right=second):
+            return (first, second)
+        case EinSum(operands=values):
+            return values
+        case Sum(addends=addends, placed=placed):
+            return (*(x.view.value for x in addends), *(x.view.value for x in placed))
+        case Call(arguments=arguments):
+            return tuple(view.value for view in arguments)
+        case Factorise(matrix=matrix):
+            return (matrix.value,)
+        case Solve(factor=factor, right=right_side):
+            return (factor, right_side.value)
+
+
+def without_unused(program: Program) -> Program:
+    """The program without the statements whose results nobody reads."""
+    needed = {output.view.value for output in program.outputs}
+    kept: list[Statement] = []
+    for statement in reversed(program.statements):
+        if not needed.isdisjoint(statement.results):
+            needed.update(operands(statement.operation))
+            kept.append(statement)
+    return replace(program, statements=tuple(reversed(kept)))

@@ -1,0 +1,230 @@
+"""The factors of a product that select instead of multiplying, put into effect on the others.
+
+A unit vector on a label fixes it to one place; a window lets its long axis run with its short
+one; a triangular mask zeroes a part of an operand that has both its labels.  What is left are
+operands: arrays with labels, to be multiplied and summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tcalc.codegen.program import Diagonal, Index, Memory, Pick, Slice, Triangle, Value
+from tcalc.codegen.tensor import Axis, Builder, Tensor, arranged
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Apply, Const, Einsum, Node
+from tcalc.primitives.selection import LowerMask, UnitVector, Window
+
+Labels = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An array of a product, with the labels of its axes; one to divide by if `divides`."""
+
+    value: Value
+    labels: Labels
+    divides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inverted:
+    """The inverse of a matrix that may be applied, with the labels of its axes."""
+
+    node: Apply
+    labels: Labels
+
+
+@dataclass(slots=True)
+class Selected:
+    """A product without its selections: what to contract, and where the result lies."""
+
+    operands: list[Operand | Inverted]
+    output: tuple[Axis, ...]
+    dims: dict[int, Dim]
+    masks: list[tuple[Node, Labels]] = field(default_factory=list)
+
+    @property
+    def kept(self) -> Labels:
+        """The labels of the result, in the order of its axes."""
+        found = (axis.label for axis in self.output if axis.label is not None)
+        return tuple(dict.fromkeys(found))
+
+
+class Selection:
+    """The selections of one product.
+
+    `applied` are the inverses that are not to be formed, and `divisors` the reciprocals that are
+    not to be computed.
+    """
+
+    def __init__(
+        self,
+        node: Einsum,
+        builder: Builder,
+        applied: Collection[Node] = (),
+        divisors: Collection[Node] = (),
+    ) -> None:
+        self.builder = builder
+        self.output = node.output
+        self.dims: dict[int, Dim] = dict(zip(node.output, node.dims, strict=True))
+        self.kept_whole: set[int] = set()
+        self.picked: dict[int, Dim] = {}
+        self.moved: dict[int, tuple[int, Dim]] = {}
+        self.masks: list[tuple[Node, Labels]] = []
+        self.divisors = divisors
+        self.dense: list[tuple[Node, Labels]] = []
+        self.inverses: list[tuple[Apply, Labels]] = []
+        self._sort(node, applied)
+
+    def _sort(self, node: Einsum, applied: Collection[Node]) -> None:
+        windows: list[tuple[Node, Window, Labels]] = []
+        units: list[tuple[Node, UnitVector, int]] = []
+        for factor, row in zip(node.factors, node.subscripts, strict=True):
+            self.dims.update(zip(row, factor.dims, strict=True))
+            match factor:
+                case Const():
+                    pass  # ones that carry a summed size: the label is counted later
+                case Apply(primitive=UnitVector() as unit):
+                    units.append((factor, unit, row[0]))
+                case Apply(primitive=Window() as window):
+                    windows.append((factor, window, row))
+                case Apply(primitive=LowerMask()):
+                    self.masks.append((factor, row))
+                case Apply() if factor in applied and len(set(row)) == len(row):
+                    self.inverses.append((factor, row))
+                    self.kept_whole.update(row)
+                case _:
+                    self.dense.append((factor, row))
+        for factor, window, (short, long) in windows:
+            free = long not in self.moved and not {short, long} & self.kept_whole
+            if free and self.resolve(short)[0] != self.resolve(long)[0]:
+                self.builder.require(Dim.of(1), window.start)
+                self.builder.require(window.stop, window.dim)
+                self.moved[long] = (short, window.start - 1)
+            else:
+                self.dense.append((factor, (short, long)))
+        for factor, unit, label in units:
+            if label in self.moved or label in self.picked or label in self.kept_whole:
+                self.dense.append((factor, (label,)))
+            else:
+                self.builder.require(Dim.of(1), unit.index)
+                self.builder.require(unit.index, unit.dim)
+                self.picked[label] = unit.index - 1
+
+    def resolve(self, label: int) -> tuple[int, Dim | None]:
+        """The label that this one runs with, and from which place on."""
+        start: Dim | None = None
+        while label in self.moved:
+            label, offset = self.moved[label]
+            start = offset if start is None else start + offset
+        return label, start
+
+    def rows(self) -> tuple[list[Labels], Labels]:
+        """The labels of all operands, the inverses last, and of the result."""
+        rows = [
+            tuple(
+                label
+                for label in dict.fromkeys(self.resolve(label)[0] for label in row)
+                if label not in self.picked
+            )
+            for _, row in (*self.dense, *self.masks, *self.inverses)
+        ]
+        axes = (self._axis(label) for label in self.output)
+        return rows, tuple(axis.label for axis in axes if axis.label is not None)
+
+    def run(self, tensors: Mapping[Node, Tensor]) -> Selected:
+        """Put the selections into effect."""
+        operands: list[Operand | Inverted] = []
+        for factor, row in self.dense:
+            if factor in self.divisors:
+                operand = self._operand(tensors[factor.operands[0]], row)
+                operands.append(replace(operand, divides=True))
+            else:
+                operands.append(self._operand(tensors[factor], row))
+        operands += [Inverted(factor, row) for factor, row in self.inverses]
+        selected = Selected(operands, tuple(map(self._axis, self.output)), self.dims)
+        for mask, row in self.masks:
+            self._mask(selected, mask, row, tensors)
+        self._count_sizes(selected)
+        return selected
+
+    def _axis(self, label: int) -> Axis:
+        base, start = self.resolve(label)
+        if base in self.picked:
+            return Axis(None, self.picked[base] if start is None else self.picked[base] + start)
+        return Axis(base, start, None if start is None else self.dims[base])
+
+    def _operand(self, tensor: Tensor, row: Sequence[int]) -> Operand:
+        """A factor, indexed and sliced, with equal labels taken along the diagonal."""
+        return self.diagonal(*self._index(tensor, row))
+
+    def _index(self, tensor: Tensor, row: Sequence[int]) -> tuple[Value, Labels]:
+        index: list[Index] = []
+        labels: list[int] = []
+        for place in tensor.places:
+            axis = self._axis(row[place])
+            index.append(axis.index)
+            if axis.label is not None:
+                labels.append(axis.label)
+        if all(part is None for part in index):
+            return tensor.value, tuple(labels)
+        shape: list[Dim] = []
+        for part, dim in zip(index, tensor.value.dims, strict=True):
+            if part is None or isinstance(part, Slice):
+                shape.append(dim if part is None else part.length)
+        picked = Pick(tensor.value, tuple(index))
+        return self.builder.make(picked, tuple(shape), tensor.value.memory), tuple(labels)
+
+    def diagonal(self, value: Value, labels: Labels) -> Operand:
+        once = tuple(dict.fromkeys(labels))
+        if len(once) == len(labels):
+            return Operand(value, labels)
+        number = {label: k for k, label in enumerate(once)}
+        short = Diagonal(value, tuple(number[x] for x in labels), tuple(range(len(once))))
+        dims = tuple(value.dims[labels.index(label)] for label in once)
+        return Operand(self.builder.make(short, dims, value.memory), once)
+
+    def _mask(
+        self, selected: Selected, node: Node, row: Labels, tensors: Mapping[Node, Tensor]
+    ) -> None:
+        """Zero a part of an operand, or of the result; else the mask is one more operand."""
+        (i, first), (j, second) = self.resolve(row[0]), self.resolve(row[1])
+        simple = first is None and second is None and i != j and not {i, j} & set(self.picked)
+        if simple:
+            for place, operand in enumerate(selected.operands):
+                if isinstance(operand, Inverted) or operand.divides:
+                    continue
+                if {i, j} <= set(operand.labels):
+                    selected.operands[place] = triangle(self.builder, operand, node, i, j)
+                    return
+            if {i, j} <= set(selected.kept):
+                selected.masks.append((node, (i, j)))
+                return
+        selected.operands.append(self._operand(tensors[node], row))
+
+    def _count_sizes(self, selected: Selected) -> None:
+        """A summed label that no operand has counts as its size."""
+        carried = {label for operand in selected.operands for label in operand.labels}
+        carried |= set(selected.kept) | {x for _, row in selected.masks for x in row}
+        for label, dim in self.dims.items():
+            base, _ = self.resolve(label)
+            if base == label and base not in carried and base not in self.picked:
+                selected.operands.append(Operand(self.builder.extent(dim), ()))
+
+
+def triangle(builder: Builder, operand: Operand, mask: Node, i: int, j: int) -> Operand:
+    """The operand with zeros where the place along j is beyond that along i plus the offset."""
+    assert isinstance(mask, Apply)
+    assert isinstance(mask.primitive, LowerMask)
+    offset = mask.primitive.offset
+    lead = tuple(label for label in operand.labels if label not in (i, j))
+    places = {label: k for k, label in enumerate(operand.labels)}
+    lower = places[i] < places[j]
+    order = (*lead, i, j) if lower else (*lead, j, i)
+    # With the axes the other way round, col <= row + k is row >= col - k: an upper triangle.
+    view = arranged(operand.value, operand.labels, order)
+    dims = tuple(operand.value.dims[places[label]] for label in order)
+    cut = Triangle(view, offset if lower else -offset, lower)
+    return Operand(builder.make(cut, dims, Memory.FRESH), order)

@@ -1,0 +1,236 @@
+"""Programs as NumPy and SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from tcalc.codegen import solvers
+from tcalc.codegen.contract import LETTERS
+from tcalc.codegen.program import (
+    Addend,
+    Argument,
+    Call,
+    Diagonal,
+    EinSum,
+    Extent,
+    Factorise,
+    Fold,
+    MatMul,
+    Number,
+    Pick,
+    Placed,
+    Product,
+    Solve,
+    Solver,
+    Spread,
+    Statement,
+    Sum,
+    TensorDot,
+    Total,
+    Triangle,
+    Typed,
+)
+from tcalc.codegen.targets.target import Target, Writer, number_text, quoted
+from tcalc.primitives.routines import Template
+
+WIDTH = 84
+"""The longest expression of a sum that is written in one statement."""
+TERMS = 3
+"""The most terms of a sum in one statement; of more, each is added in place."""
+
+
+class NumPy(Target):
+    """The target for NumPy arrays."""
+
+    name = "numpy"
+    imports = {  # noqa: RUF012 - never changed
+        "np": "import numpy as np",
+        "linalg": "from scipy import linalg",
+        "special": "from scipy import special",
+    }
+
+    def copied(self, text: str, contiguous: bool) -> str:
+        return f"np.ascontiguousarray({text})" if contiguous else f"np.array({text})"
+
+    def write(self, statement: Statement, names: tuple[str, ...], writer: Writer) -> list[str]:
+        operation = statement.operation
+        if isinstance(operation, Sum):
+            return self._sum(operation, names[0], writer)
+        return [f"{', '.join(names)} = {self._expression(statement, writer)}"]
+
+    def _expression(self, statement: Statement, writer: Writer) -> str:
+        operation = statement.operation
+        match operation:
+            case Argument() | Number() | Extent() | Sum():
+                raise AssertionError("written in its place")
+            case Pick(source=source, index=index):
+                return f"{writer.name(source)}{self.index(index, writer)}"
+            case Diagonal(source=source, labels=labels, output=output):
+                return self._einsum((labels,), output, [writer.name(source)])
+            case Spread(source=view, dims=dims):
+                text = self.operand(view, writer)
+                return f"np.broadcast_to({text}, {self.shape(dims, writer)})"
+            case Fold(source=view, dims=dims):
+                sizes = ", ".join(writer.size(dim) for dim in dims)
+                return f"{self.operand(view, writer)}.reshape({sizes})"
+            case Total(source=source, axes=axes):
+                return f"{writer.name(source)}.sum({_axes(axes, len(source.dims))})"
+            case Triangle(source=view, offset=offset, lower=lower):
+                shift = "" if offset.value == 0 else f", {writer.size(offset)}"
+                return f"np.{'tril' if lower else 'triu'}({self.operand(view, writer)}{shift})"
+            case Product(factors=factors, divisors=divisors):
+                above = " * ".join(self.operand(view, writer) for view in factors)
+                return above + "".join(f" / {self.operand(view, writer)}" for view in divisors)
+            case MatMul(left=left, right=right):
+                return f"{self.operand(left, writer)} @ {self.operand(right, writer)}"
+            case TensorDot(left=first, right=second, axes=(a, b)):
+                pair = f"{a[0]}, {b[0]}" if len(a) == 1 else f"{list(a)}, {list(b)}"
+                return f"np.tensordot({writer.name(first)}, {writer.name(second)}, axes=({pair}))"
+            case EinSum(operands=values, subscripts=rows, output=output):
+                return self._einsum(rows, output, [writer.name(value) for value in values])
+            case Call():
+                return self._call(operation, writer)
+            case Factorise():
+                return self._factorise(operation, writer)
+            case Solve():
+                return self._solve(operation, writer)
+            case Typed(source=source):
+                return f"{writer.dtype()}({writer.name(source)})"
+            case _:
+                assert_never(operation)
+
+    def _einsum(
+        self, rows: Sequence[tuple[int, ...]], output: tuple[int, ...], names: list[str]
+    ) -> str:
+        texts = ["".join(LETTERS[label] for label in row) for row in (*rows, output)]
+        arrow = f"{','.join(texts[:-1])}->{texts[-1]}"
+        return f'np.einsum("{arrow}", {", ".join(names)})'
+
+    def _call(self, call: Call, writer: Writer) -> str:
+        arguments = [self.operand(view, writer) for view in call.arguments]
+        routine = call.routine
+        if isinstance(routine, Template):
+            return routine.text.format(*arguments)
+        arguments += [writer.size(dim) for dim in routine.sizes]
+        arguments += [repr(parameter) for parameter in routine.parameters]
+        if routine.named:
+            arguments.append(f"where={quoted(call.where)}")
+        if routine.typed:
+            arguments.append(f"dtype={writer.dtype()}")
+        for function in routine.requires:
+            writer.embed(function)
+        return f"{writer.embed(routine.function)}({', '.join(arguments)})"
+
+    def _factorise(self, operation: Factorise, writer: Writer) -> str:
+        match operation.solver:
+            case Solver.GENERAL:
+                function = writer.embed(solvers.factorise)
+            case Solver.SPD:
+                writer.embed(solvers.factorise)
+                function = writer.embed(solvers.factorise_spd)
+            case Solver.LOWER | Solver.UPPER | Solver.DIAGONAL:
+                function = writer.embed(solvers.check_triangle)
+            case _:
+                assert_never(operation.solver)
+        return f"{function}({self.operand(operation.matrix, writer)}, where={quoted(operation.where)})"
+
+    def _solve(self, operation: Solve, writer: Writer) -> str:
+        factor = writer.name(operation.factor)
+        right = self.operand(operation.right, writer)
+        flags = {"transposed": operation.transposed, "columns": operation.columns}
+        match operation.solver:
+            case Solver.GENERAL | Solver.SPD:
+                function = writer.embed(solvers.solve_factored)
+            case Solver.LOWER | Solver.UPPER:
+                function = writer.embed(solvers.solve_triangle)
+                flags = {"lower": operation.solver is Solver.LOWER, **flags}
+            case Solver.DIAGONAL:
+                function = writer.embed(solvers.solve_diagonal)
+                del flags["transposed"]
+            case _:
+                assert_never(operation.solver)
+        options = ", ".join(f"{key}={value}" for key, value in flags.items())
+        return f"{function}({factor}, {right}, {options})"
+
+    def _sum(self, total: Sum, name: str, writer: Writer) -> list[str]:
+        """A fresh buffer, and then one term a statement."""
+        terms = [self._term(addend, writer) for addend in total.addends]
+        lines: list[str] = []
+        if not total.spans:
+            lines.append(self._blank(total, name, writer))
+            if len(terms) == 1 and total.addends[0].view.value.weak:
+                terms = []
+        else:
+            begin = _spanning(total)
+            if len(terms) <= TERMS and sum(map(len, terms)) < WIDTH:
+                begin = len(terms)
+            text = _joined(terms[:begin])
+            if begin == 1 and total.addends[0].coefficient == 1:
+                text = f"{text}.copy()" if total.dims else text
+            lines.append(f"{name} = {text}")
+            terms = terms[begin:]
+        lines += [_add_to(name, term) for term in terms]
+        fresh = not total.spans and not total.addends
+        for part in total.placed:
+            lines.append(self._place(part, name, writer, fresh))
+            fresh = False
+        return lines
+
+    def _blank(self, total: Sum, name: str, writer: Writer) -> str:
+        shape, dtype = self.shape(total.dims, writer), writer.dtype()
+        if len(total.addends) == 1 and total.addends[0].view.value.weak:
+            (addend,) = total.addends
+            text = self._term(addend, writer)
+            if text == "1":
+                return f"{name} = np.ones({shape}, {dtype})"
+            return f"{name} = np.full({shape}, {text}, {dtype})"
+        return f"{name} = np.zeros({shape}, {dtype})"
+
+    def _term(self, addend: Addend | Placed, writer: Writer) -> str:
+        """A term with its sign."""
+        c, view = addend.coefficient, addend.view
+        sign = "-" if c < 0 else ""
+        text = self.operand(view, writer)
+        if view.value.weak and text == "1":
+            return sign + number_text(abs(c))
+        return sign + (text if abs(c) == 1 else f"{number_text(abs(c))} * {text}")
+
+    def _place(self, part: Placed, name: str, writer: Writer, fresh: bool) -> str:
+        """Write or add a term to a part of the buffer, through a view of it."""
+        target = name + self.index(part.index, writer)
+        once = tuple(dict.fromkeys(part.labels))
+        if once != part.labels:
+            target = f"{self._einsum((part.labels,), once, [target])}[...]"
+        elif target == name:
+            target = f"{name}[...]"
+        term = self._term(part, writer)
+        return f"{target} = {term}" if fresh else _add_to(target, term)
+
+
+def _axes(axes: tuple[int, ...], order: int) -> str:
+    if len(axes) == order:
+        return ""
+    return f"axis={axes[0] if len(axes) == 1 else axes}"
+
+
+def _joined(terms: Sequence[str]) -> str:
+    first, *rest = terms
+    return first + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in rest)
+
+
+def _add_to(target: str, term: str) -> str:
+    return f"{target} -= {term[1:]}" if term.startswith("-") else f"{target} += {term}"
+
+
+def _spanning(total: Sum) -> int:
+    """How many terms, from the first on, it takes to give the sum its full shape."""
+    order = len(total.dims)
+    covered: set[int] = set()
+    for count, addend in enumerate(total.addends, 1):
+        axes = addend.view.axes
+        lead = order - len(axes)
+        covered |= {lead + k for k, axis in enumerate(axes) if axis is not None}
+        if len(covered) == order and count > 1:
+            return count
+    return len(total.addends)

@@ -1,0 +1,101 @@
+"""What a target is: how one statement of a program is written for an array library."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Protocol
+
+from tcalc.codegen.program import Index, Slice, Statement, Value, View
+from tcalc.errors import LimitError
+from tcalc.expr.dims import Dim, Shape
+
+_WHOLE = 2**53
+
+
+class Writer(Protocol):
+    """The module that is being written, as a target sees it."""
+
+    def name(self, value: Value) -> str:
+        """The name of a value."""
+
+    def size(self, dim: Dim) -> str:
+        """A dimension as an expression of sizes."""
+
+    def embed(self, function: Callable[..., Any]) -> str:
+        """The name of a function whose source the module is to have."""
+
+    def dtype(self) -> str:
+        """The name of the type of all arrays."""
+
+
+class Target(ABC):
+    """An array library: the names under which it is imported, and its way to say a statement."""
+
+    name: str
+    imports: dict[str, str]
+    """For each name that code may use, the line that imports it."""
+
+    @abstractmethod
+    def write(self, statement: Statement, names: tuple[str, ...], writer: Writer) -> list[str]:
+        """The lines of a statement whose results have the given names."""
+
+    @abstractmethod
+    def copied(self, text: str, contiguous: bool) -> str:
+        """An expression for a copy, in row-major order."""
+
+    def literal(self, number: Fraction) -> str:
+        """An exact number as an atom of an expression."""
+        text = number_text(abs(number))
+        return text if number >= 0 else f"(-{text})"
+
+    def operand(self, view: View, writer: Writer) -> str:
+        """A view as an atom of an expression."""
+        text = writer.name(view.value)
+        axes = [axis for axis in view.axes if axis is not None]
+        count = len(axes)
+        if axes != list(range(count)):
+            text += ".T" if axes == [1, 0] else f".transpose({', '.join(map(str, axes))})"
+        if None in view.axes:
+            index = [":" if axis is not None else "None" for axis in view.axes]
+            text += f"[{', '.join(index)}]"
+        return text
+
+    def shape(self, dims: Shape, writer: Writer) -> str:
+        """A shape as a tuple."""
+        sizes = [writer.size(dim) for dim in dims]
+        return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+    def index(self, parts: tuple[Index, ...], writer: Writer) -> str:
+        """An index in brackets, trailing full slices left out; empty where all are full."""
+        texts = [self._part(part, writer) for part in parts]
+        while texts and texts[-1] == ":":
+            texts.pop()
+        return f"[{', '.join(texts)}]" if texts else ""
+
+    def _part(self, part: Index, writer: Writer) -> str:
+        if part is None:
+            return ":"
+        if isinstance(part, Slice):
+            return f"{writer.size(part.start)}:{writer.size(part.start + part.length)}"
+        return writer.size(part)
+
+
+def number_text(number: Fraction) -> str:
+    """A number that is not negative, exactly where a literal can: ``2``, ``0.5``, ``(1 / 3)``."""
+    if number.denominator == 1 and number < _WHOLE:
+        return str(number.numerator)
+    try:
+        value = float(number)
+    except OverflowError:
+        raise LimitError("a number of the program is beyond the range of doubles") from None
+    if Fraction(repr(value)) != number and max(number.numerator, number.denominator) < 1000:
+        return f"({number.numerator} / {number.denominator})"
+    return repr(value)
+
+
+def quoted(text: str) -> str:
+    """A text as a string literal, in double quotes where that needs no escape."""
+    literal = repr(text)
+    return literal if '"' in literal or "\\" in literal else f'"{literal[1:-1]}"'

@@ -1,0 +1,295 @@
+"""Tensors on their way to arrays: a value, and how the axes of the tensor run over it.
+
+Much of a tensor is known without being written down.  A transpose is another order of axes, a
+broadcast an axis that the value lacks, a unit tensor two axes that run together, a window an axis
+that runs over a part.  `Tensor` says so, and only what needs it has zeros and copies made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tcalc.codegen.program import (
+    Addend,
+    Extent,
+    Index,
+    Memory,
+    Number,
+    Operation,
+    Placed,
+    Program,
+    Requirement,
+    Slice,
+    Spread,
+    Statement,
+    Sum,
+    Typed,
+    Value,
+    View,
+)
+from tcalc.expr.dims import Dim, Shape
+
+ONE = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """An axis of a tensor: it runs with a label, from the place `start` on, or stays at `start`.
+
+    With a `length` the axis is longer than the label: elsewhere the tensor is zero.
+    """
+
+    label: int | None
+    start: Dim | None = None
+    length: Dim | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.start is None
+
+    @property
+    def index(self) -> Index:
+        """The part of the axis where the tensor is not zero."""
+        if self.start is None:
+            return None
+        return self.start if self.length is None else Slice(self.start, self.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A value with a label for each of its axes, and the axes of the tensor over these labels.
+
+    A label that the value lacks is one along which the tensor is constant.
+    """
+
+    value: Value
+    labels: tuple[int, ...]
+    axes: tuple[Axis, ...]
+
+    @staticmethod
+    def of(value: Value) -> Tensor:
+        labels = tuple(range(len(value.dims)))
+        return Tensor(value, labels, tuple(Axis(label) for label in labels))
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is zero nowhere by structure: a permutation and a broadcast at most."""
+        running = [axis.label for axis in self.axes]
+        return all(axis.whole for axis in self.axes) and len(set(running)) == len(running)
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """For each axis of the value, the axis of the (plain) tensor that it is."""
+        return tuple(
+            next(k for k, axis in enumerate(self.axes) if axis.label == label)
+            for label in self.labels
+        )
+
+    @property
+    def structure(self) -> tuple[tuple[int, Index], ...]:
+        """How the axes run, without regard to names of labels: equal for tensors alike."""
+        number: dict[int | None, int] = {None: -1}
+        return tuple(
+            (number.setdefault(axis.label, len(number) - 1), axis.index) for axis in self.axes
+        )
+
+    def relabelled(self) -> Tensor:
+        """The same with labels numbered by first appearance among the axes."""
+        number: dict[int | None, int] = {}
+        for axis in self.axes:
+            if axis.label is not None:
+                number.setdefault(axis.label, len(number))
+        return Tensor(
+            self.value,
+            tuple(number[label] for label in self.labels),
+            tuple(
+                Axis(None if axis.label is None else number[axis.label], axis.start, axis.length)
+                for axis in self.axes
+            ),
+        )
+
+
+def arranged(value: Value, labels: Sequence[int], order: Sequence[int]) -> View:
+    """A value as an operand whose axes are `order`; leading new axes are left out."""
+    place = {label: axis for axis, label in enumerate(labels)}
+    axes = [place.get(label) for label in order]
+    lead = next((k for k, axis in enumerate(axes) if axis is not None), len(axes))
+    return View(value, tuple(axes[lead:]))
+
+
+class Builder:
+    """A program as it grows: equal operations are made once."""
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+        self.made: dict[Operation, tuple[Value, ...]] = {}
+        self.numbers: dict[Value, Fraction] = {}
+        self.requirements: dict[Requirement, None] = {}
+        self.tuned = False
+
+    def make(
+        self,
+        operation: Operation,
+        dims: Shape,
+        memory: Memory = Memory.FRESH,
+        remark: str | Callable[[], str] = "",
+    ) -> Value:
+        """The value of an operation."""
+        return self.make_all(operation, (dims,), memory, remark)[0]
+
+    def make_all(
+        self,
+        operation: Operation,
+        shapes: Sequence[Shape],
+        memory: Memory = Memory.FRESH,
+        remark: str | Callable[[], str] = "",
+    ) -> tuple[Value, ...]:
+        """The values of an operation with several results."""
+        found = self.made.get(operation)
+        if found is None:
+            start = len(self.made)
+            found = tuple(Value(start, dims, memory) for dims in shapes)
+            self.made[operation] = found
+            text = remark if isinstance(remark, str) else remark()
+            self.statements.append(Statement(found, operation, text))
+        return found
+
+    def number(self, value: Fraction) -> Value:
+        """An exact number."""
+        made = self.make(Number(value), (), Memory.NONE)
+        self.numbers[made] = value
+        return made
+
+    def extent(self, dim: Dim) -> Value:
+        """A size as a number."""
+        if dim.value is not None:
+            return self.number(Fraction(dim.value))
+        return self.make(Extent(dim), (), Memory.NONE)
+
+    def typed(self, value: Value) -> Value:
+        """The value with the type of the arrays."""
+        return self.make(Typed(value), (), Memory.FRESH) if value.weak else value
+
+    def require(self, low: Dim, high: Dim) -> None:
+        """Note that ``low <= high`` must hold, unless it always does."""
+        gap = (high - low).value
+        if gap is None or gap < 0:
+            self.requirements.setdefault(Requirement(low, high))
+
+    def scaled(self, coefficient: Fraction, value: Value) -> Value:
+        """A value times a number."""
+        if value in self.numbers:
+            return self.number(coefficient * self.numbers[value])
+        if coefficient == 1:
+            return value
+        terms = (Addend(coefficient, View.of(value)),)
+        memory = Memory.NONE if value.weak else Memory.FRESH
+        return self.make(Sum(value.dims, terms), value.dims, memory)
+
+    def dense(self, tensor: Tensor, dims: Shape) -> View:
+        """The whole tensor as an array, zeros and repetitions written out where there are any."""
+        order = [axis.label for axis in tensor.axes]
+        if not tensor.plain:
+            made = self.make(Sum(dims, (), (placed(ONE, tensor),), spans=False), dims)
+            return View.of(made)
+        labels = [label for label in order if label is not None]
+        if set(labels) == set(tensor.labels) and len(labels) == len(tensor.labels):
+            return arranged(tensor.value, tensor.labels, labels)
+        source = arranged(self.typed(tensor.value), tensor.labels, labels)
+        return View.of(self.make(Spread(source, dims), dims, Memory.REPEATED))
+
+    def add(self, terms: Sequence[tuple[Fraction, Tensor]], dims: Shape) -> Tensor:
+        """A sum of terms of one shape."""
+        structures = {tensor.structure for _, tensor in terms}
+        if len(structures) == 1:
+            return self._add_alike([(c, tensor.relabelled()) for c, tensor in terms])
+        addends: list[tuple[Fraction, Value, tuple[int, ...]]] = []
+        parts: list[Placed] = []
+        for c, tensor in terms:
+            if tensor.plain:
+                addends.append((c, tensor.value, tensor.places))
+            else:
+                parts.append(placed(c, tensor))
+        if not parts:
+            return self._add_plain(addends, dims)
+        covered = {place for _, _, places in addends for place in places}
+        order = tuple(range(len(dims)))
+        whole = tuple(self._addends(addends, order))
+        spans = bool(addends) and len(covered) == len(dims)
+        return Tensor.of(self.make(Sum(dims, whole, tuple(parts), spans), dims))
+
+    def _add_alike(self, terms: Sequence[tuple[Fraction, Tensor]]) -> Tensor:
+        """Terms that run over their values in one way: the values are added."""
+        first = terms[0][1]
+        sizes = {
+            label: dim
+            for _, tensor in terms
+            for label, dim in zip(tensor.labels, tensor.value.dims, strict=True)
+        }
+        if len(terms) == 1:
+            return Tensor(self.scaled(terms[0][0], first.value), first.labels, first.axes)
+        addends = [(c, tensor.value, tensor.labels) for c, tensor in terms]
+        order = self._layout(addends, sizes)
+        shape = tuple(sizes[label] for label in order)
+        return Tensor(self._sum(addends, order, shape), order, first.axes)
+
+    def _add_plain(
+        self, addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]], dims: Shape
+    ) -> Tensor:
+        """Terms that are permuted and broadcast only; a common broadcast stays one."""
+        sizes = {place: dims[place] for _, _, places in addends for place in places}
+        order = self._layout(addends, sizes)
+        value = self._sum(addends, order, tuple(sizes[place] for place in order))
+        return Tensor(value, order, tuple(Axis(place) for place in range(len(dims))))
+
+    def _layout(
+        self,
+        addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]],
+        sizes: dict[int, Dim],
+    ) -> tuple[int, ...]:
+        """The order of axes of the sum: that of the full terms where they agree."""
+        full = {labels for _, _, labels in addends if len(labels) == len(sizes)}
+        return full.pop() if len(full) == 1 else tuple(sorted(sizes))
+
+    def _sum(
+        self,
+        addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]],
+        order: tuple[int, ...],
+        dims: Shape,
+    ) -> Value:
+        weak = all(value.weak for _, value, _ in addends)
+        memory = Memory.NONE if weak else Memory.FRESH
+        return self.make(Sum(dims, tuple(self._addends(addends, order))), dims, memory)
+
+    def _addends(
+        self,
+        addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]],
+        order: tuple[int, ...],
+    ) -> list[Addend]:
+        """Positive terms before negative ones, terms with many axes before those with few."""
+        made: list[Addend] = []
+        constant = Fraction(0)
+        for c, value, labels in addends:
+            if value in self.numbers:
+                constant += c * self.numbers[value]
+            else:
+                made.append(Addend(c, arranged(value, labels, order)))
+        made.sort(key=lambda term: (term.coefficient < 0, -len(term.view.value.dims)))
+        if constant != 0:
+            made.append(Addend(constant, View.of(self.number(ONE))))
+        return made
+
+    def finish(self) -> Program:
+        return Program(tuple(self.statements), (), tuple(self.requirements), tuned=self.tuned)
+
+
+def placed(coefficient: Fraction, tensor: Tensor) -> Placed:
+    """The tensor as a term of a sum that lies on a part of it."""
+    remaining = [axis.label for axis in tensor.axes if axis.label is not None]
+    order = tuple(dict.fromkeys(remaining))
+    index = tuple(axis.index for axis in tensor.axes)
+    view = arranged(tensor.value, tensor.labels, order)
+    number = {label: k for k, label in enumerate(order)}
+    return Placed(coefficient, view, index, tuple(number[label] for label in remaining))

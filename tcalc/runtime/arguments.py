@@ -1,0 +1,126 @@
+"""Arrays as a compiled function takes them: converted, measured, and refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+
+from tcalc.codegen.checks import as_arrays, expect_property
+from tcalc.codegen.signature import Signature, describe
+from tcalc.errors import ArgumentError
+from tcalc.expr.nodes import Var
+
+_NATIVE = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.complex128))
+_CHECKED = frozenset(
+    ("symmetric", "psd", "spd", "diagonal", "lower", "upper", "positive", "nonnegative", "integer")
+)
+
+
+def ordered(signature: Signature, given: Mapping[str, Any]) -> list[Any]:
+    """The needed arguments in order; raises `ArgumentError` for missing and unknown ones."""
+    try:
+        values = [given[name] for name in signature.names]
+    except KeyError:
+        missing = [name for name in signature.names if name not in given]
+        wanted = next(x for x in signature.arguments if x.name == missing[0])
+        unknown = [name for name in given if name not in signature.dims]
+        close = get_close_matches(missing[0], unknown, n=1, cutoff=0.5)
+        hint = f"is {close[0]!r} meant to be {missing[0]!r}?" if close else f"it takes {signature}"
+        raise ArgumentError(
+            f"the argument {missing[0]} is missing, which should be {_wanted(wanted)}",
+            hint=f"is {close[0]!r} meant to be {missing[0]!r}?"
+            if close
+            else f"it takes {signature}",
+        ) from None
+    if len(given) > len(values):
+        refuse_unknown(signature, given)
+    return values
+
+
+def refuse_unknown(signature: Signature, given: Mapping[str, Any]) -> None:
+    """Raise `ArgumentError` where a name is none of the function's inputs."""
+    known = signature.dims
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.5)
+            raise ArgumentError(
+                f"there is no argument {name!r}",
+                hint=f"did you mean {close[0]!r}?" if close else f"it takes {signature}",
+            )
+
+
+def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
+    """The arguments as arrays of one floating-point type."""
+    first = getattr(values[0], "dtype", None) if values else None
+    if first in _NATIVE and all(type(x) is np.ndarray and x.dtype == first for x in values):
+        return [x if x.ndim else x[()] for x in values]
+    try:
+        return as_arrays(**{f"_{name}": x for name, x in zip(signature.names, values, strict=True)})
+    except TypeError as error:
+        raise ArgumentError(str(error).removeprefix("_")) from None
+
+
+def measured(signature: Signature, arrays: Sequence[Any]) -> dict[str, int]:
+    """The sizes that the arrays say; raises `ArgumentError` where they do not agree."""
+    for argument, array in zip(signature.arguments, arrays, strict=True):
+        if array.ndim != argument.order:
+            raise ArgumentError(
+                f"{argument.name} has the shape {array.shape}, and should be {_wanted(argument)}"
+            )
+    sizes = signature.measure([array.shape for array in arrays])
+    for argument, array in zip(signature.arguments, arrays, strict=True):
+        try:
+            shape = tuple(dim.evaluate(sizes) for dim in argument.dims)
+        except KeyError as error:
+            raise ArgumentError(
+                f"{argument.name}: the size {error.args[0]} is not that of any axis"
+            ) from None
+        if shape != array.shape:
+            raise _clash(signature, argument, array.shape, shape)
+    return sizes
+
+
+def verify(signature: Signature, arrays: Sequence[Any], check_finite: bool) -> None:
+    """Refuse data that are not what they were declared, or not finite where that is asked."""
+    for argument, array in zip(signature.arguments, arrays, strict=True):
+        if check_finite and not np.isfinite(array).all():
+            raise ArgumentError(f"{argument.name} has values that are infinite or not a number")
+        for kind in argument.properties:
+            if kind in _CHECKED:
+                try:
+                    expect_property(argument.name, array, kind)
+                except ValueError as error:
+                    raise ArgumentError(
+                        str(error), hint=f"declare it without {kind!r}, or correct the data"
+                    ) from None
+
+
+def _wanted(argument: Var) -> str:
+    if not argument.dims:
+        return "a number"
+    return describe(argument).removeprefix(argument.name) or "a number"
+
+
+def _clash(
+    signature: Signature, argument: Var, shape: tuple[int, ...], due: tuple[int, ...]
+) -> ArgumentError:
+    """The error for a shape that others contradict, with the one that set the size."""
+    axis = next(k for k, (a, b) in enumerate(zip(shape, due, strict=True)) if a != b)
+    setters = sorted(
+        signature.arguments[source.argument].name
+        for source in signature.sources
+        if source.name in argument.dims[axis].names()
+        and signature.arguments[source.argument] is not argument
+    )
+    hint = (
+        f"{argument.dims[axis]} = {due[axis]} is what {', '.join(setters)} says"
+        if setters
+        else None
+    )
+    return ArgumentError(
+        f"{argument.name} has the shape {shape}, and should be {_wanted(argument)} = {due}",
+        hint=hint if setters else None,
+    )

@@ -70,26 +70,26 @@ def half_lower(n: Dim) -> Node:
 def cholesky(A: Array, *, where: str) -> Array:
     """The lower Cholesky factor of (A + A')/2; a matrix that is not finite gives NaN."""
     S = 0.5 * (A + A.swapaxes(-1, -2))
-    finite = np.isfinite(S).all(axis=(-2, -1))
-    L = np.full_like(S, np.nan)
-    message = f"{where}: the matrix is not positive definite"
-    if not np.iscomplexobj(S):
-        try:
-            L[finite] = np.linalg.cholesky(S[finite])
-        except np.linalg.LinAlgError:
-            raise np.linalg.LinAlgError(message) from None
+    if np.iscomplexobj(S):
+        # For the complex step: the same factor by columns, without conjugation.
+        L = np.zeros_like(S)
+        for j in range(S.shape[-1]):
+            done = np.einsum("...k,...ik->...i", L[..., j, :j], L[..., j:, :j])
+            column = S[..., j:, j] - done
+            if (column[..., 0].real <= 0).any():
+                raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
+            L[..., j:, j] = column / np.sqrt(column[..., :1])
         return L
-    # For the complex step: the same factor by columns, without conjugation.
-    C = np.zeros_like(S[finite])
-    for j in range(S.shape[-1]):
-        column = S[finite][..., j:, j] - np.einsum(
-            "...k,...ik->...i", C[..., j, :j], C[..., j:, :j]
-        )
-        if (column[..., 0].real <= 0).any():
-            raise np.linalg.LinAlgError(message)
-        C[..., j:, j] = column / np.sqrt(column[..., :1])
-    L[finite] = C
-    return L
+    try:
+        return np.linalg.cholesky(S)
+    except np.linalg.LinAlgError:
+        finite = np.isfinite(S).all(axis=(-2, -1))
+        if finite.all():
+            message = f"{where}: the matrix is not positive definite"
+            raise np.linalg.LinAlgError(message) from None
+        L = np.full_like(S, np.nan)
+        L[finite] = cholesky(S[finite], where=where)
+        return L
 
 
 def chol(a: Node) -> Node:

@@ -138,6 +138,7 @@ pow_: Elementwise = Elementwise(
     summary="x to the power y",
     domain="x > 0",
     derivative="y x^(y-1) and x^y log(x)",
+    kink="at x = 0 the derivative by y is NaN",
 )
 
 FUNCTIONS = tuple(

@@ -36,7 +36,7 @@ class Norm2(Reduction):
         return True if fact is Fact.NONNEGATIVE else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(Style.NORM, "norm2", mark="2", parameters=(str(self.axes),))
+        return Notation(Style.NORM, "norm2", mark="2")
 
 
 def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:

@@ -46,9 +46,6 @@ class Reduction(Coded):
         names = [chr(ord("a") + k) for k in range(count * self.axes)]
         return ["".join(names[k * self.axes : (k + 1) * self.axes]) for k in range(count)]
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name, parameters=(str(self.axes),))
-
 
 class Prod(Reduction):
     """The product of all elements; its derivative is exact where some of them are zero."""
@@ -113,7 +110,7 @@ class Extremum(Reduction):
         return True if fact in kept and holds(node.args[0], fact) else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name, latex=rf"\{self.name}", parameters=(str(self.axes),))
+        return Notation(name=self.name, latex=rf"\{self.name}")
 
 
 class Share(Reduction):

@@ -47,6 +47,14 @@ def test_second_derivative(case: Case) -> None:
 
 
 @every_case
+def test_third_derivative(case: Case) -> None:
+    sizes = SIZES[1]
+    for H in (H for row in case.second for H in row):
+        for x in case.arguments:
+            _check(H, derivative(H, [x]), x, case.data(sizes), sizes)
+
+
+@every_case
 def test_second_derivatives_commute(case: Case) -> None:
     lead = case.result.order
     values, sizes = case.data(SIZES[2]), SIZES[2]

@@ -60,12 +60,13 @@ def gradient(f: Expression, wrt: str, mode: str = ...) -> Expression: ...
 @overload
 def gradient(f: Expression, wrt: Sequence[str], mode: str = ...) -> dict[str, Expression]: ...
 def gradient(
-    f: Expression, wrt: str | Sequence[str], mode: str = "reverse"
+    f: Expression, wrt: str | Sequence[str], mode: str = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The gradient of a scalar, of the shape of the variable.
 
     `wrt` is a name, or a list of names: then the result is a dictionary by name.  `mode` is
-    ``"reverse"`` or ``"forward"``: the same tensor by different routes.
+    ``"forward"``, ``"reverse"`` or
+    ``"cross-country"``: the same tensor by different routes.
 
     >>> print(gradient(parse("x'*A*x", "A[n,n] symmetric, x[n]"), "x"))
     2*A*x
@@ -79,7 +80,7 @@ def jacobian(F: Expression, wrt: str, mode: str = ...) -> Expression: ...
 @overload
 def jacobian(F: Expression, wrt: Sequence[str], mode: str = ...) -> dict[str, Expression]: ...
 def jacobian(
-    F: Expression, wrt: str | Sequence[str], mode: str = "reverse"
+    F: Expression, wrt: str | Sequence[str], mode: str = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The derivative of a tensor of any order: the axes of `F`, then those of the variable.
 
@@ -100,7 +101,7 @@ def hessian(
     f: Expression, wrt: Sequence[str], wrt2: str | None = ..., mode: str = ...
 ) -> dict[str, Expression]: ...
 def hessian(
-    f: Expression, wrt: str | Sequence[str], wrt2: str | None = None, mode: str = "reverse"
+    f: Expression, wrt: str | Sequence[str], wrt2: str | None = None, mode: str = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The Hessian of a scalar: the axes of the variable twice.
 
@@ -115,7 +116,7 @@ def hessian(
     return derivative(f, wrt, wrt2 or wrt, mode=mode)
 
 
-def derivative(F: Expression, *wrt: str, mode: str = "reverse") -> Expression:
+def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Expression:
     """The derivative by each of the variables in turn: the axes of `F`, then those of each.
 
     >>> print(derivative(parse("x^5", "x[]"), "x", "x", "x"))
@@ -221,7 +222,7 @@ def check(
     wrt: str,
     order: int = 1,
     *,
-    mode: str = "reverse",
+    mode: str = "cross-country",
     data: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     seed: int = 0,

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
-from tcalc.calculus.linearize import edges
+from tcalc.calculus.linearize import arrows
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node
-from tcalc.expr.primitive import LinearMap
+from tcalc.expr.primitive import LinearMap, Operator
 from tcalc.expr.traverse import dependents, postorder
 
 Term = tuple[build.Number, Node]
@@ -37,7 +37,7 @@ def pushforward(root: Node, tangents: Mapping[Node, Node], direction: Shape) -> 
     for node in postorder([root]):
         if node in live and node not in found:
             terms: list[Term] = []
-            for operand, jacobian in edges(node, live):
+            for operand, jacobian in arrows(node, live):
                 terms += _push(jacobian, node, found[operand])
             found[node] = build.add(terms) if terms else build.zeros(node.dims + direction)
     return found[root]
@@ -59,13 +59,15 @@ def pullback(root: Node, targets: Sequence[Node], cotangent: Node, output: Shape
         bar = build.add(terms)
         if node in wanted:
             found[node] = bar
-        for operand, jacobian in edges(node, live):
+        for operand, jacobian in arrows(node, live):
             pending.setdefault(operand, []).extend(_pull(jacobian, operand, bar))
     return [found.get(target, build.zeros(output + target.dims)) for target in targets]
 
 
-def _push(jacobian: LinearMap, node: Node, tangent: Node) -> list[Term]:
+def _push(jacobian: LinearMap | Operator, node: Node, tangent: Node) -> list[Term]:
     """``dv[out, t] = Σ c · factors · du[into, t]``, one summand per term of the Jacobian."""
+    if isinstance(jacobian, Operator):
+        return [(1, jacobian.push(tangent))]
     terms: list[Term] = []
     for part in jacobian:
         if not part.factors and part.out == part.into:
@@ -83,8 +85,10 @@ def _push(jacobian: LinearMap, node: Node, tangent: Node) -> list[Term]:
     return terms
 
 
-def _pull(jacobian: LinearMap, operand: Node, cotangent: Node) -> list[Term]:
+def _pull(jacobian: LinearMap | Operator, operand: Node, cotangent: Node) -> list[Term]:
     """``ū[s, into] = Σ c · factors · v̄[s, out]``, one summand per term of the Jacobian."""
+    if isinstance(jacobian, Operator):
+        return [(1, jacobian.pull(cotangent))]
     terms: list[Term] = []
     for part in jacobian:
         if not part.factors and part.out == part.into:

@@ -12,21 +12,28 @@ from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
 from tcalc.calculus.accumulate import pullback, pushforward
+from tcalc.calculus.cost import flops
+from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
 from tcalc.calculus.prepare import prepare
-from tcalc.errors import UnsupportedError
+from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.primitive import Fact
+from tcalc.expr.traverse import postorder
 from tcalc.primitives.selection import LowerMask
 
-Mode: TypeAlias = Literal["forward", "reverse"]
+Mode: TypeAlias = Literal["forward", "reverse", "cross-country"]
 MODES: tuple[str, ...] = get_args(Mode)
 
+LARGEST_COMPARISON = 5_000
+"""The most nodes of a gradient for which the routes to its Hessian are compared by cost."""
 
-def derivative(root: Node, variables: Sequence[Var], mode: str = "reverse") -> Node:
+
+@collector_paused()
+def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country") -> Node:
     """The derivative of `root` by each of the variables in turn.
 
     >>> from tcalc.expr import shape
@@ -34,14 +41,23 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "reverse") -> N
     >>> derivative(build.einsum([x, x], "i,i->"), [x, x]) is build.scale(2, build.delta(x.dims[0]))
     True
     """
+    _check_mode(mode)
+    if mode == "cross-country" and root.order == 0 and len(variables) > 1:
+        (function,) = prepare([root])
+        (first,) = derivatives(function, variables[:1], mode)
+        root = project(_second_derivative(function, first, variables[1]), variables[1])
+        variables = variables[2:]
     for variable in variables:
         (root,) = derivatives(root, [variable], mode)
     return root
 
 
 @collector_paused()
-def derivatives(root: Node, variables: Sequence[Var], mode: str = "reverse") -> list[Node]:
-    """The first derivatives of `root` by several variables, in reverse mode by one sweep."""
+def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country") -> list[Node]:
+    """The first derivatives of `root` by several variables.
+
+    Cross-country is reverse mode for a scalar: one sweep serves all variables.
+    """
     _check_mode(mode)
     (root,) = prepare([root])
     if mode == "forward":
@@ -49,9 +65,21 @@ def derivatives(root: Node, variables: Sequence[Var], mode: str = "reverse") -> 
             pushforward(root, {variable: unit(variable.dims)}, variable.dims)
             for variable in variables
         ]
-    else:
+    elif mode == "reverse" or root.order == 0:
         found = pullback(root, variables, unit(root.dims), root.dims)
+    else:
+        found = [factored_jacobian(root, variable) for variable in variables]
     return [project(result, variable) for result, variable in zip(found, variables, strict=True)]
+
+
+def _second_derivative(function: Node, gradient: Node, variable: Var) -> Node:
+    """The derivative of a gradient by the cheapest of the routes that are known."""
+    candidates = [factored_jacobian(gradient, variable)]
+    if len(postorder([gradient])) <= LARGEST_COMPARISON:
+        candidates.append(hessian_by_cut(gradient, function, variable))
+        candidates += pullback(gradient, [variable], unit(gradient.dims), gradient.dims)
+    distinct = list(dict.fromkeys(candidates))
+    return distinct[0] if len(distinct) == 1 else min(distinct, key=lambda node: flops([node]))
 
 
 def unit(dims: Shape) -> Node:
@@ -86,11 +114,7 @@ def project(result: Node, variable: Var) -> Node:
 
 
 def _check_mode(mode: str) -> None:
-    if mode == "cross-country":
-        raise UnsupportedError(
-            "the mode 'cross-country' is not built yet", hint="use 'reverse' or 'forward'"
-        )
     if mode not in MODES:
-        raise UnsupportedError(
+        raise ArgumentError(
             f"there is no mode {mode!r}", hint="the modes are " + ", ".join(map(repr, MODES))
         )

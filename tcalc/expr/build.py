@@ -175,24 +175,26 @@ def open_product(
     dims: Mapping[Any, Dim] | None = None,
 ) -> OpenProduct:
     """A product with its views opened, its unit tensors eliminated and its numbers collected."""
-    return _Product(dims or {}).run(factors, subscripts, output)
+    return _Product().run(factors, subscripts, output, dims or {})
 
 
 class _Product:
     """One product on its way to normal form: labels as a union-find, real factors, coefficient."""
 
-    def __init__(self, dims: Mapping[Any, Dim]) -> None:
+    def __init__(self) -> None:
         self.number: dict[Hashable, int] = {}
         self.parent: list[int] = []
         self.dim: list[Dim | None] = []
         self.coefficient = ONE
         self.factors: list[Node] = []
         self.rows: list[Labels] = []
-        for label, dim in dims.items():
-            self._measure(self._label(label), dim)
 
     def run(
-        self, factors: Sequence[Node], subscripts: Sequence[Subscript], output: Subscript
+        self,
+        factors: Sequence[Node],
+        subscripts: Sequence[Subscript],
+        output: Subscript,
+        dims: Mapping[Any, Dim],
     ) -> OpenProduct:
         pending: list[tuple[Node, list[int]]] = []
         for factor, labels in zip(factors, subscripts, strict=True):
@@ -200,6 +202,9 @@ class _Product:
                 raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
             pending.append((factor, [self._label(label) for label in labels]))
         names = [self._label(label) for label in output]
+        for label, dim in dims.items():
+            if label in self.number:
+                self._measure(self.number[label], dim)
         pending.reverse()
         while pending:
             self._take(*pending.pop(), pending)
@@ -285,13 +290,13 @@ def _contraction(product: OpenProduct) -> tuple[Node | None, Labels]:
     out = set(product.output)
     if not product.factors:
         return None, ()
-    if len(product.factors) == 1 and set(product.subscripts[0]) <= out:
-        return product.factors[0], product.subscripts[0]
     rank: dict[int, int] = {}
     present = {label for row in product.subscripts for label in row}
     for position, label in enumerate(product.output):
         if label in present:
             rank.setdefault(label, position)
+    if len(product.factors) == 1 and present <= out:
+        return product.factors[0], _best_axes(product.factors[0], product.subscripts[0], rank)
     arranged = arrange(product.factors, product.subscripts, rank)
     kept = sorted(rank, key=lambda label: arranged.number[label])
     output = tuple(arranged.number[label] for label in kept)
@@ -299,14 +304,30 @@ def _contraction(product: OpenProduct) -> tuple[Node | None, Labels]:
     return Einsum(arranged.factors, arranged.subscripts, output, shape), tuple(kept)
 
 
+def _best_axes(core: Node, row: Labels, rank: Mapping[int, int]) -> Labels:
+    """The labels of a tensor's axes; of those that its symmetries allow, the first in the output.
+
+    A product of equal or symmetric factors can have its axes exchanged in ways that only its
+    factors tell: X X' in two axes, S[i,j] T[k] in the first two.
+    """
+    if len(set(row)) < len(row):
+        return row
+    if isinstance(core, Einsum):
+        inner = dict(zip(core.output, row, strict=True))
+        rows = [tuple(inner.get(x, -1 - x) for x in labels) for labels in core.subscripts]
+        arranged = arrange(core.factors, rows, rank)
+        if arranged.factors == core.factors and arranged.subscripts == core.subscripts:
+            return tuple(sorted(row, key=arranged.number.__getitem__))
+    if symmetric_axes(core):
+        *lead, i, j = row
+        return (*lead, j, i) if rank[i] > rank[j] else row
+    return row
+
+
 def _view(core: Node | None, row: Labels, out: Labels, dims: Shape) -> Node:
     """Put the axes of a core in the order of `out`, with unit tensors and broadcasts added."""
     if core is None and len(set(out)) == len(out):
         return ones(dims)
-    if core is not None and symmetric_axes(core):
-        *lead, i, j = row
-        if out.index(i) > out.index(j):
-            row = (*lead, j, i)
     if core is not None and out == row and len(set(row)) == len(row):
         return core
     number: dict[int, int] = {}

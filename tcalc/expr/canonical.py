@@ -66,6 +66,10 @@ def _refined(
     factor_colour = _ranked({k: factors[k].digest for k in tensors})
     far = len(rank)
 
+    def place(k: int) -> tuple[int, ...]:
+        """Where the labels of a factor stand in the output."""
+        return _seen_by(subscripts[k], swappable[k], rank, far)
+
     def stable() -> None:
         nonlocal label_colour, factor_colour
         classes = 0
@@ -102,9 +106,7 @@ def _refined(
         )
         if tied is None:
             break
-        chosen = min(
-            groups[tied[1]], key=lambda k: (sorted(rank.get(x, far) for x in subscripts[k]), k)
-        )
+        chosen = min(groups[tied[1]], key=lambda k: (place(k), k))
         factor_colour = {k: 2 * c - (k == chosen) for k, c in factor_colour.items()}
     rows = list(subscripts)
     for k in tensors:
@@ -117,8 +119,10 @@ def _refined(
     return order, rows
 
 
-def _seen_by(labels: Labels, swappable: bool, colour: Mapping[int, int]) -> tuple[int, ...]:
-    seen = [colour[label] for label in labels]
+def _seen_by(
+    labels: Labels, swappable: bool, colour: Mapping[int, int], default: int = 0
+) -> tuple[int, ...]:
+    seen = [colour.get(label, default) for label in labels]
     if swappable:
         seen[-2:] = sorted(seen[-2:])
     return tuple(seen)

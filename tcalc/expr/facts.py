@@ -240,10 +240,10 @@ def _mirrored(node: Einsum) -> bool:
         return True
     # X' S X: the summed labels swap as well, through the symmetric factor in the middle.
     for factor, labels in zip(node.factors, node.subscripts, strict=True):
-        if symmetric_axes(factor) and not {i, j} & set(labels):
-            a, b = labels[-2:]
-            if _same_after(rows, {**swap, a: b, b: a}):
-                return True
+        a, b = labels[-2:] if len(labels) >= 2 else (i, j)
+        middle = symmetric_axes(factor) and not {a, b} & set(node.output)
+        if middle and _same_after(rows, {**swap, a: b, b: a}):
+            return True
     return False
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tcalc.calculus import MODES, derivative, derivatives, prepare
 from tcalc.checking import check_derivative
-from tcalc.errors import UnsupportedError
+from tcalc.errors import ArgumentError
 from tcalc.expr import Einsum, build, shape
 from tcalc.expr.traverse import postorder
 from tcalc.expr.verify import verify
@@ -31,10 +31,10 @@ x = build.var("x", (N,))
 y = build.var("y", (N,))
 c = build.var("c", ())
 
-both_modes = pytest.mark.parametrize("mode", MODES)
+every_mode = pytest.mark.parametrize("mode", MODES)
 
 
-@both_modes
+@every_mode
 def test_quadratic_form(mode):
     f = build.einsum([x, A, x], "i,ij,j->")
     assert derivative(f, [x, x], mode) is build.sum_of(A, build.transpose(A))
@@ -42,7 +42,7 @@ def test_quadratic_form(mode):
     assert derivative(g, [x, x], mode) is build.scale(2, S)
 
 
-@both_modes
+@every_mode
 def test_hessian_of_matrix_factorisation_is_a_small_core(mode):
     U, V = build.var("U", (N, K)), build.var("V", (M, K))
     residual = build.subtract(build.einsum([U, V], "ik,jk->ij"), build.var("T", (N, M)))
@@ -54,7 +54,7 @@ def test_hessian_of_matrix_factorisation_is_a_small_core(mode):
     assert max(node.order for node in postorder([core])) == 2
 
 
-@both_modes
+@every_mode
 def test_axes_are_those_of_the_output_then_of_each_variable(mode):
     F = build.einsum([X, x], "ij,j->i")
     J = derivative(F, [X, x], mode)
@@ -64,13 +64,13 @@ def test_axes_are_those_of_the_output_then_of_each_variable(mode):
     np.testing.assert_array_equal(evaluate([J], {}, {"m": 2, "n": 3})[0], expected)
 
 
-@both_modes
+@every_mode
 def test_what_does_not_depend_has_a_zero_derivative(mode):
     assert derivative(build.sum_all(x), [y], mode) is build.zeros((N,))
     assert derivative(x, [c], mode) is build.zeros((N,))
 
 
-@both_modes
+@every_mode
 def test_several_variables_at_once(mode):
     f = build.einsum([x, A, y], "i,ij,j->")
     by_x, by_A, by_y = derivatives(f, [x, A, y], mode)
@@ -79,7 +79,7 @@ def test_several_variables_at_once(mode):
     assert by_y is build.einsum([A, x], "ij,i->j")
 
 
-@both_modes
+@every_mode
 def test_structured_variables(mode):
     half = build.einsum([x, y], "i,j->ij")
     sizes = {"n": 3}
@@ -99,7 +99,7 @@ def test_structured_variables(mode):
         np.testing.assert_allclose(found, gradient)
 
 
-@both_modes
+@every_mode
 def test_second_derivative_by_a_symmetric_variable_is_symmetrised_in_both_pairs(mode):
     f = build.einsum([S, A, S], "ij,jk,ki->")
     H = derivative(f, [S, S], mode)
@@ -136,10 +136,9 @@ def test_random_graphs_in_every_mode_and_against_numbers(F, variable):
     report = check_derivative(f, derivative(f, [variable]), variable, sizes=sizes, directions=2)
     assert report.error < 1e-9
     gradient = derivative(f, [variable])
-    report = check_derivative(gradient, found["reverse"], variable, sizes=sizes, directions=2)
-    assert report.error < 1e-8
-    report = check_derivative(gradient, found["forward"], variable, sizes=sizes, directions=2)
-    assert report.error < 1e-8
+    for mode in MODES:
+        report = check_derivative(gradient, found[mode], variable, sizes=sizes, directions=2)
+        assert report.error < 1e-8, mode
 
 
 def test_squared_norm_has_a_derivative_at_zero():
@@ -187,9 +186,7 @@ def test_inverse_to_third_order():
 
 
 def test_unknown_modes_are_refused():
-    with pytest.raises(UnsupportedError, match="not built yet"):
-        derivative(build.sum_all(x), [x], "cross-country")
-    with pytest.raises(UnsupportedError, match="no mode"):
+    with pytest.raises(ArgumentError, match="no mode"):
         derivative(build.sum_all(x), [x], "sideways")
 
 

@@ -43,14 +43,14 @@ def products(draw):
     letters = "ijkl"
     subscripts = ["".join(draw(st.sampled_from(letters)) for _ in f.dims) for f in factors]
     used = sorted({x for s in subscripts for x in s})
-    output = draw(st.lists(st.sampled_from(used), max_size=3)) if used else []
+    output = draw(st.lists(st.sampled_from(used), max_size=4)) if used else []
     return factors, subscripts, "".join(output)
 
 
 def reference(factors, subscripts, output):
     values = evaluate(factors, data(), {"n": 3})
     # np.einsum refuses repeated output labels: give each copy a label of its own.
-    operands, fresh = list(values), "mnopq"
+    operands, fresh = list(values), "mnopqr"
     rows, out = list(subscripts), ""
     for k, label in enumerate(output):
         if label in output[:k]:

@@ -98,6 +98,14 @@ def test_unknown_is_neither_yes_nor_no():
     assert holds(NODES["unsigned weights"], Fact.PSD) is None
 
 
+def test_mirrored_products_keep_their_other_axes_in_place():
+    # P[a,b] X[a,c] X[b,d] with all four labels free: swapping c and d alone changes it.
+    X4 = build.var("Y", (N, N))
+    node = build.einsum([S, X4, X4], "ab,ac,bd->abcd")
+    assert holds(node, Fact.SYMMETRIC) is None
+    assert holds(build.einsum([S, X4, X4], "ab,ac,bd->cd"), Fact.SYMMETRIC) is True
+
+
 def test_facts_of_deep_chains():
     node = q
     for _ in range(20_000):

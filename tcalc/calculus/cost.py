@@ -1,0 +1,72 @@
+"""What a derivative costs: floating-point operations, counted on the graph.
+
+A flop is one multiplication or one addition.  Products are counted along the path that planning
+finds for them, after products that are used once have been opened into their users, as generated
+code does; a decomposition of a matrix counts the cube of its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import assert_never
+
+from tcalc.calculus.terms import nominal
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.traverse import postorder
+from tcalc.planning import cost as product_cost
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.inverse import Inverse
+from tcalc.simplify import flatten
+
+
+def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
+    """The operations that computing the roots takes, shared work counted once.
+
+    `sizes` are those of the named dimensions; without them every name counts as 100.
+
+    >>> from tcalc.expr import build, shape
+    >>> A, x = build.var("A", shape("m", "n")), build.var("x", shape("n"))
+    >>> flops([build.einsum([A, x], "ij,j->i")], {"m": 10, "n": 20})
+    390
+    """
+
+    def size(dim: Dim) -> int:
+        return nominal(dim) if sizes is None else dim.evaluate(sizes)
+
+    def volume(node: Node) -> int:
+        return prod(map(size, node.dims))
+
+    total = 0
+    for node in postorder(flatten(roots, inline="single")):
+        match node:
+            case Var() | Const() | Delta():
+                continue
+            case Einsum():
+                total += 0 if node.is_view else _of_product(node, size)
+            case Add(terms=terms):
+                scaled = sum(abs(coefficient) != 1 for coefficient, _ in terms)
+                total += volume(node) * (len(terms) - 1 + scaled)
+            case Apply(primitive=Elementwise()):
+                total += volume(node)
+            case Apply(primitive=Inverse()):
+                # The factorisation; products with the inverse count their own solves.
+                total += 2 * volume(node) * size(node.dims[-1]) // 3
+            case Apply(args=args):
+                order = max((x.order for x in args), default=0)
+                total += volume(node) * (size(args[0].dims[-1]) if order >= 2 else 1)
+            case _:
+                assert_never(node)
+    return total
+
+
+def _of_product(node: Einsum, size: Callable[[Dim], int]) -> int:
+    sizes: dict[int, int] = {}
+    inverses: dict[int, int] = {}
+    for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
+        sizes.update((label, size(dim)) for label, dim in zip(row, factor.dims, strict=True))
+        match factor:
+            case Apply(primitive=Inverse(axes=axes)):
+                inverses[k] = axes
+    return product_cost(node.subscripts, node.output, sizes, inverses)

@@ -1,0 +1,250 @@
+"""Cross-country accumulation: derivatives as factored products, multiplied when it pays.
+
+Laue, Mitterreiter, Giesen (arXiv 2010.03313) reorder the products of a chain of Jacobians; here a
+derivative is carried past each vertex as a sum of open products (`tcalc.calculus.terms`), so that
+the order inside a product is left to planning, and a factor that nothing is summed with never
+enters a contraction.  A vertex where terms meet, or from which they part, contracts and merges
+them, so that no work is done twice.
+
+The Hessian of a scalar is a *cut* of the graph of its gradient: the nodes of the function on one
+side, the adjoint nodes on the other,
+
+    H = Σ over edges u -> v from function to adjoint:  adj(v) · J[v,u] · tan(u)
+
+where ``adj(z̄) = tan(z)'``: the two chains of a Hessian are one set of nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from tcalc.calculus.linearize import edges
+from tcalc.calculus.terms import as_term, contract, dense, merge, storage, times, volume
+from tcalc.expr import build
+from tcalc.expr.build import OpenProduct
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import LinearTerm
+from tcalc.expr.traverse import dependents, postorder
+from tcalc.primitives.elementwise import Elementwise
+
+MOST_FACTORS = 24
+
+Terms = list[OpenProduct]
+
+
+def factored_jacobian(root: Node, variable: Node) -> Node:
+    """The derivative of a tensor by a variable, from the end that has fewer elements."""
+    if volume(variable.dims) < volume(root.dims):
+        terms = factored_pushforward(variable, postorder([root]), [root]).get(root, [])
+    else:
+        terms = factored_pullback(root, [variable]).get(variable, [])
+    return total(terms, root, variable)
+
+
+def factored_pullback(
+    root: Node, targets: Collection[Node], through: Collection[Node] | None = None
+) -> dict[Node, Terms]:
+    """The derivatives of `root` by the targets, as terms over the axes of both.
+
+    With `through`, paths run inside that set of nodes only; a target outside it gets what its
+    users inside pass on.
+    """
+    live = dependents([root], targets)
+    inside = live if through is None else live & set(through)
+    order = [node for node in postorder([root]) if node in live]
+    fans = {node: sum(1 for _ in _live_operands(node, live)) for node in inside}
+    pending: dict[Node, Terms] = {root: [_unit(root)]}
+    found: dict[Node, Terms] = {}
+    for node in reversed(order):
+        terms = pending.pop(node, None)
+        if not terms:
+            continue
+        terms = settle(terms, root.order, len(terms) > 1 or fans.get(node, 0) > 1, node)
+        if node in targets:
+            found[node] = terms
+        if node not in inside:
+            continue
+        for operand, jacobian in edges(node, live):
+            passed = [_pulled(term, root, operand, edge) for term in terms for edge in jacobian]
+            pending.setdefault(operand, []).extend(passed)
+    return found
+
+
+def factored_pushforward(
+    variable: Node, order: Sequence[Node], wanted: Collection[Node]
+) -> dict[Node, Terms]:
+    """The derivatives of nodes by a variable, as terms over the axes of both.
+
+    `order` is a post-order; `wanted` are the nodes whose terms are returned.
+    """
+    live = dependents(order, [variable])
+    uses: dict[Node, int] = {}
+    for node in order:
+        if node in live:
+            for operand in _live_operands(node, live):
+                uses[operand] = uses.get(operand, 0) + 1
+    carried: dict[Node, Terms] = {variable: [_unit(variable)]}
+    for node in order:
+        if node in live and node not in carried:
+            terms = [
+                _pushed(term, variable, node, edge)
+                for operand, jacobian in edges(node, live)
+                for term in carried[operand]
+                for edge in jacobian
+            ]
+            shared = len(terms) > 1 or uses.get(node, 0) > 1 or node in wanted
+            carried[node] = settle(terms, variable.order, shared, node, vertex_first=True)
+    return {node: carried[node] for node in wanted if node in carried}
+
+
+def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
+    """The derivative of a gradient of `function` by a variable, across the cut between them."""
+    primal = postorder([function])
+    inside = set(primal)
+    if gradient in inside:
+        terms = factored_pushforward(variable, primal, [gradient])
+        return total(terms.get(gradient, []), gradient, variable)
+    live = dependents([gradient], [variable])
+    adjoint = [node for node in postorder([gradient]) if node in live and node not in inside]
+    crossing = [
+        (node, operand)
+        for node in adjoint
+        for operand in dict.fromkeys(node.operands)
+        if operand in inside and operand in live
+    ]
+    heads = {node for node, _ in crossing}
+    tails = {operand for _, operand in crossing}
+    tangents = factored_pushforward(variable, primal, tails)
+    cotangents = factored_pullback(gradient, heads, adjoint)
+    crossed: Terms = []
+    for node in adjoint:
+        if node not in heads:
+            continue
+        for operand, jacobian in edges(node, tails):
+            for left in cotangents.get(node, ()):
+                for edge in jacobian:
+                    passed = _pulled(left, gradient, operand, edge)
+                    crossed += [
+                        _joined(passed, right, gradient.order, variable)
+                        for right in tangents[operand]
+                    ]
+    return total(crossed, gradient, variable)
+
+
+def total(terms: Terms, root: Node, variable: Node) -> Node:
+    """The terms of a derivative as one node: merged, contracted, and left factored."""
+    if not terms:
+        return build.zeros(root.dims + variable.dims)
+    return dense(merge([contract(term, root.order, False) for term in merge(terms)]))
+
+
+def settle(
+    terms: Terms, lead: int, shared: bool, vertex: Node, *, vertex_first: bool = False
+) -> Terms:
+    """What is passed on from a vertex: contracted and merged where work would be done twice.
+
+    `lead` is the number of axes of the fixed end.  One dense node takes the place of terms that
+    are no smaller, or that would each pass a vertex which is dear to pass.
+    """
+    if not terms:
+        return terms
+    scalar = lead == 0
+    crowded = any(len(term.factors) > MOST_FACTORS for term in terms)
+    if not (shared or scalar or crowded):
+        return terms
+    turned = [_turned(term, lead) for term in terms] if vertex_first else terms
+    kept = merge([contract(term, lead, scalar) for term in turned])
+    if kept:
+        whole = volume(kept[0].shape)
+        parts = sum(len(term.factors) for term in kept)
+        dear = len(kept) > 1 and _is_dear(vertex)
+        if parts > 1 and (dear or sum(map(storage, kept)) >= whole):
+            kept = [as_term(dense(kept))]
+    return [_turned(term, len(term.output) - lead) for term in kept] if vertex_first else kept
+
+
+def _is_dear(vertex: Node) -> bool:
+    return isinstance(vertex, Apply) and not isinstance(vertex.primitive, Elementwise)
+
+
+def _live_operands(node: Node, live: Collection[Node]) -> Sequence[Node]:
+    return [operand for operand in node.operands if operand in live]
+
+
+def _unit(node: Node) -> OpenProduct:
+    axes = tuple(range(node.order))
+    return build.open_product([], [], axes + axes, dict(enumerate(node.dims)))
+
+
+def _turned(term: OpenProduct, lead: int) -> OpenProduct:
+    """The term with the axes of its two ends exchanged; `lead` is the number of those in front
+    in the result."""
+    count = len(term.output) - lead
+    return OpenProduct(
+        term.coefficient,
+        term.factors,
+        term.subscripts,
+        term.output[count:] + term.output[:count],
+        term.dims,
+    )
+
+
+def _pulled(term: OpenProduct, root: Node, operand: Node, edge: LinearTerm) -> OpenProduct:
+    """``ū[s, into] = term[s, v] · factors · (v = out)``: a term carried over an edge."""
+    lead, at = term.output[: root.order], term.output[root.order :]
+    output = (*_named("t", lead), *_named("e", edge.into))
+    return _linked(term, at, edge, edge.out, output, operand.dims)
+
+
+def _pushed(term: OpenProduct, variable: Node, node: Node, edge: LinearTerm) -> OpenProduct:
+    """``dv[out, t] = factors · term[u, t] · (u = into)``."""
+    cut = len(term.output) - variable.order
+    at, rest = term.output[:cut], term.output[cut:]
+    output = (*_named("e", edge.out), *_named("t", rest))
+    return _linked(term, at, edge, edge.into, output, node.dims + variable.dims)
+
+
+Name = tuple[str, int]
+
+
+def _named(side: str, labels: Sequence[int]) -> list[Name]:
+    return [(side, label) for label in labels]
+
+
+def _linked(
+    term: OpenProduct,
+    at: Sequence[int],
+    edge: LinearTerm,
+    axes: Sequence[int],
+    output: Sequence[Name],
+    shape: Shape,
+) -> OpenProduct:
+    """A term and an edge, with the labels of the vertex between them joined by unit tensors.
+
+    `shape` has the dimensions of the last labels of the output, or of all.
+    """
+    units = [build.delta(term.dims[label]) for label in at]
+    links = [(("t", a), ("e", b)) for a, b in zip(at, axes, strict=True)]
+    dims = {("t", label): dim for label, dim in term.dims.items()}
+    dims.update(zip(output[len(output) - len(shape) :], shape, strict=True))
+    product = build.open_product(
+        [*term.factors, *edge.factors, *units],
+        [
+            *(_named("t", row) for row in term.subscripts),
+            *(_named("e", row) for row in edge.subscripts),
+            *links,
+        ],
+        output,
+        dims,
+    )
+    return times(term.coefficient * edge.coefficient, product)
+
+
+def _joined(left: OpenProduct, right: OpenProduct, lead: int, variable: Node) -> OpenProduct:
+    """``left[s, u] · right[u, t]``."""
+    cut = len(right.output) - variable.order
+    into = right.output[cut:]
+    edge = LinearTerm(right.coefficient, right.factors, right.subscripts, right.output[:cut], into)
+    output = (*_named("t", left.output[:lead]), *_named("e", into))
+    return _linked(left, left.output[lead:], edge, edge.out, output, variable.dims)

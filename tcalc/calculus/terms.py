@@ -1,0 +1,267 @@
+"""Sums of factored terms: what is carried past a vertex instead of a dense tensor.
+
+A derivative between two vertices is a sum of open products (`tcalc.expr.build.OpenProduct`) whose
+outputs are the axes of both ends.  Three things are done to it:
+
+- `contract`: a component whose factors are joined by *summed* labels becomes one node.  Factors
+  that touch by free labels only stay apart: that is what keeps the batch of a network, or the
+  second axis of a matrix factorisation, out of the work.
+- `merge`: equal terms add up, and ``a·b + a·c -> a·(b + c)`` where the sum in brackets is no larger
+  than what it replaces.  A unit tensor is a factor like any other there.
+- `dense`: everything becomes one node.
+
+Sizes are compared at nominal sizes, since derivations are symbolic.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from math import prod
+from typing import TypeAlias
+
+from tcalc.expr import build
+from tcalc.expr.build import OpenProduct
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Node
+from tcalc.expr.primitive import Labels
+
+Class: TypeAlias = tuple[int, int]
+Placed: TypeAlias = tuple[Node, tuple[Class, ...]]
+
+NOMINAL_SIZE = 100
+
+
+def nominal(dim: Dim) -> int:
+    """The size that a dimension is taken to have where sizes are compared."""
+    return max(dim.evaluate(dict.fromkeys(dim.names(), NOMINAL_SIZE)), 1)
+
+
+def volume(dims: Sequence[Dim]) -> int:
+    """The number of elements at nominal sizes."""
+    return prod(map(nominal, dims))
+
+
+def storage(term: OpenProduct) -> int:
+    """The number of elements of all factors of a term."""
+    return sum(volume(factor.dims) for factor in term.factors)
+
+
+def dense(terms: Sequence[OpenProduct]) -> Node:
+    """The sum of terms as a node."""
+    return build.add((1, term.close()) for term in terms)
+
+
+def as_term(node: Node) -> OpenProduct:
+    """A tensor as a term of one factor, or of the factors of the view that it is."""
+    axes = tuple(range(node.order))
+    return build.open_product([node], [axes], axes)
+
+
+def components(term: OpenProduct) -> list[list[int]]:
+    """The positions of factors, grouped by the summed labels that join them."""
+    free = set(term.output)
+    parent = list(range(len(term.factors)))
+
+    def find(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    holder: dict[int, int] = {}
+    for k, row in enumerate(term.subscripts):
+        for label in row:
+            if label not in free:
+                first, second = sorted((find(k), find(holder.setdefault(label, k))))
+                parent[second] = first
+    groups: dict[int, list[int]] = {}
+    for k in range(len(term.factors)):
+        groups.setdefault(find(k), []).append(k)
+    return list(groups.values())
+
+
+def contract(term: OpenProduct, near: int, everything: bool) -> OpenProduct:
+    """The term with its components contracted, where that does not stand in the way of a waist.
+
+    The output axes from position `near` on are those of the vertex; a component is left open while
+    its interface to them is wider than a cut through its own summed labels, unless its contraction
+    is no larger than its factors, or `everything` is to be contracted.
+    """
+    free = set(term.output)
+    at_vertex = set(term.output[near:])
+    factors: list[Node] = []
+    rows: list[Labels] = []
+    for group in components(term):
+        labels = tuple(dict.fromkeys(x for k in group for x in term.subscripts[k]))
+        kept = tuple(label for label in labels if label in free)
+        if len(group) == 1 and len(kept) == len(labels):
+            factors.append(term.factors[group[0]])
+            rows.append(term.subscripts[group[0]])
+        elif everything or _worth_contracting(term, group, kept, at_vertex):
+            inside = [term.factors[k] for k in group]
+            factors.append(build.einsum(inside, [term.subscripts[k] for k in group], kept))
+            rows.append(kept)
+        else:
+            factors += [term.factors[k] for k in group]
+            rows += [term.subscripts[k] for k in group]
+    result = build.open_product(factors, rows, term.output, term.dims)
+    return replace(result, coefficient=result.coefficient * term.coefficient)
+
+
+def _worth_contracting(
+    term: OpenProduct, group: Sequence[int], kept: Labels, at_vertex: set[int]
+) -> bool:
+    sizes = {label: nominal(dim) for label, dim in term.dims.items()}
+    result = prod(sizes[label] for label in kept)
+    if result <= sum(volume(term.factors[k].dims) for k in group):
+        return True
+    occurrences = Counter(label for row in term.subscripts for label in set(row))
+    interface = [label for label in kept if label in at_vertex]
+    batch = [label for label in interface if occurrences[label] > 1]
+    narrowest = min(sizes[x] for k in group for x in term.subscripts[k] if x not in kept)
+    return prod(map(sizes.__getitem__, interface)) <= narrowest * prod(
+        map(sizes.__getitem__, batch)
+    )
+
+
+def merge(terms: Sequence[OpenProduct]) -> list[OpenProduct]:
+    """Terms with common factors added up in one, each with the first that it fits."""
+    merged: list[OpenProduct] = []
+    for term in terms:
+        if term.coefficient == 0:
+            continue
+        for k, other in enumerate(merged):
+            joined = _merged(other, term)
+            if joined is not None:
+                merged[k] = joined
+                break
+        else:
+            merged.append(term)
+    return [term for term in merged if term.coefficient != 0]
+
+
+def _merged(left: OpenProduct, right: OpenProduct) -> OpenProduct | None:
+    """``a·b + a·c`` as ``a·(b + c)``, or None where the sum would be larger than b and c.
+
+    The axes of the result are grouped as far as both terms tie them by unit tensors; what one of
+    them ties beyond that is a factor of its rest.
+    """
+    classes: tuple[Class, ...] = tuple(zip(left.output, right.output, strict=True))
+    match = _Match(left, right, classes)
+    rests = match.rest_left, match.rest_right
+    links = _links(classes, 0), _links(classes, 1)
+    touched = [
+        {c for _, row in rest for c in row} | {c for pair in tied for c in pair}
+        for rest, tied in zip(rests, links, strict=True)
+    ]
+    union = tuple(c for c in match.open if any(c in side for side in touched))
+    dims = {c: left.dims[c[0]] for c in match.open}
+    size = prod(nominal(dims[c]) for c in union)
+    if size > sum(map(_size, rests)):
+        closed = sum(prod(nominal(dims[c]) for c in union if c in side) for side in touched)
+        if not match.inner or 2 * size > closed:
+            return None
+    parts = [
+        (term.coefficient, _closed(rest, tied, union, dims))
+        for term, rest, tied in zip((left, right), rests, links, strict=True)
+    ]
+    factors = [*(node for node, _ in match.shared), build.add(parts)]
+    return build.open_product(factors, [*(row for _, row in match.shared), union], classes, dims)
+
+
+class _Match:
+    """The factors that two terms have in common, found from the axes of the result inwards.
+
+    A summed label of one is matched with one of the other when a common factor has both.  `open`
+    are the labels, in pairs, that the rests may share with the common factors and the result.
+    """
+
+    def __init__(self, left: OpenProduct, right: OpenProduct, classes: Sequence[Class]) -> None:
+        self.left, self.right = left, right
+        self.open: dict[Class, None] = dict.fromkeys(classes)
+        self.taken = ({pair[0] for pair in classes}, {pair[1] for pair in classes})
+        self.inner = False
+        self.shared: list[Placed] = []
+        self.free = list(range(len(left.factors))), list(range(len(right.factors)))
+        while self._grow():
+            pass
+        self.rest_left = self._rest(left, 0)
+        self.rest_right = self._rest(right, 1)
+
+    def _grow(self) -> bool:
+        """Match one more factor, if there is one."""
+        for k in self.free[0]:
+            for m in self.free[1]:
+                if self.left.factors[k] is not self.right.factors[m]:
+                    continue
+                pairs = tuple(zip(self.left.subscripts[k], self.right.subscripts[m], strict=True))
+                if self._fits(pairs):
+                    self.free[0].remove(k)
+                    self.free[1].remove(m)
+                    self._take(self.left.factors[k], pairs)
+                    return True
+        return False
+
+    def _fits(self, pairs: tuple[Class, ...]) -> bool:
+        new = {pair for pair in pairs if pair not in self.open}
+        if any(x in self.taken[0] or y in self.taken[1] for x, y in new):
+            return False
+        one_to_one = len({x for x, _ in new}) == len({y for _, y in new}) == len(new)
+        return one_to_one and (len(new) < len(set(pairs)) or not pairs)
+
+    def _take(self, node: Node, pairs: tuple[Class, ...]) -> None:
+        self.shared.append((node, pairs))
+        for pair in pairs:
+            if pair not in self.open:
+                self.inner = True
+                self.open[pair] = None
+                self.taken[0].add(pair[0])
+                self.taken[1].add(pair[1])
+
+    def _rest(self, term: OpenProduct, side: int) -> list[Placed]:
+        known: dict[int, Class] = {}
+        for pair in self.open:
+            known.setdefault(pair[side], pair)
+
+        def place(label: int) -> Class:
+            return known.get(label, (label, -1) if side == 0 else (-1, label))
+
+        return [(term.factors[k], tuple(map(place, term.subscripts[k]))) for k in self.free[side]]
+
+
+def _links(classes: Sequence[Class], side: int) -> list[tuple[Class, Class]]:
+    """The unit tensors that one term has between classes of axes that the other keeps apart."""
+    first: dict[int, Class] = {}
+    found: dict[tuple[Class, Class], None] = {}
+    for pair in classes:
+        start = first.setdefault(pair[side], pair)
+        if start != pair:
+            found[start, pair] = None
+    return list(found)
+
+
+def _closed(
+    rest: Sequence[Placed],
+    links: Sequence[tuple[Class, Class]],
+    union: Sequence[Class],
+    dims: Mapping[Class, Dim],
+) -> Node:
+    units = [build.delta(dims[start]) for start, _ in links]
+    return build.einsum(
+        [*(node for node, _ in rest), *units],
+        [*(row for _, row in rest), *links],
+        union,
+        dims,
+    )
+
+
+def _size(rest: Sequence[Placed]) -> int:
+    return sum(volume(node.dims) for node, _ in rest) or 1
+
+
+def times(coefficient: Fraction, term: OpenProduct) -> OpenProduct:
+    """A multiple of a term."""
+    return replace(term, coefficient=coefficient * term.coefficient)

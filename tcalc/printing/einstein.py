@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from tcalc.expr.dims import Dim
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power as PowerOf
@@ -22,6 +23,8 @@ from tcalc.printing.formula import (
     Call,
     Formula,
     Indexed,
+    Number,
+    Power,
     Product,
     Sum,
     Symbol,
@@ -30,14 +33,16 @@ from tcalc.printing.formula import (
     number,
     parts,
     product,
-    scaled,
+    with_parts,
 )
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.writer import (
     Writer,
     Writing,
     call,
+    eye,
     indexed,
+    is_pow,
     position,
     power_of,
     raised,
@@ -48,8 +53,9 @@ from tcalc.printing.writer import (
 class EinsteinNotation:
     """Writes elements of tensors; whole tensors only as arguments of linear algebra."""
 
-    def __init__(self, writer: Writer, indices: Iterator[str]) -> None:
+    def __init__(self, writer: Writer, indices: Iterator[str], left: Sequence[str] = ()) -> None:
         self.writer = writer
+        self.left = left
         self.indices = indices
         self.matrix = MatrixNotation(writer)
         self._seen: dict[int, Mapping[str, int]] = {}
@@ -65,13 +71,12 @@ class EinsteinNotation:
             case Const(value=value):
                 return number(value)
             case Delta():
-                return Indexed(Symbol("delta"), at)
+                return Indexed(eye(node.dims[0]), at)
             case Add(terms=terms):
-                written: list[Formula] = []
+                written: list[tuple[Fraction, Formula]] = []
                 for coefficient, term in terms:
-                    inner = yield self.element(term, at)
-                    written.append(scaled(coefficient, inner))
-                return self.writer.sum(written)
+                    written += [(coefficient, (yield self.element(term, at)))]
+                return self.writer.linear(written)
             case Einsum():
                 return (yield self._product(node, at))
             case Apply():
@@ -92,6 +97,7 @@ class EinsteinNotation:
                     names[label] = position(factor.primitive.index, factor.primitive.dim)
         above: list[Formula] = []
         below: list[Formula] = []
+        written: dict[tuple[Node, tuple[int, ...]], int] = {}
         for factor, row in zip(node.factors, node.subscripts, strict=True):
             if isinstance(factor, Const):
                 # A ones tensor stands here for the size of a summed dimension.
@@ -111,10 +117,16 @@ class EinsteinNotation:
                     summed[names[label]] = dim
             base, exponent = power_of(factor)
             place = tuple(names[label] for label in row)
+            if symmetric_axes(factor) and place[-1] in self.left and place[-2] not in self.left:
+                place = (*place[:-2], place[-1], place[-2])
             if exponent < 0 and factor not in self.writer.defined:
                 inner = yield self.element(base, place)
                 below.append(raised(inner, -exponent, elementwise=False))
+            elif (factor, row) in written and not isinstance(above[written[factor, row]], Indexed):
+                first = written[factor, row]
+                above[first] = _times_once_more(above[first])
             else:
+                written[factor, row] = len(above)
                 above += [(yield self.element(factor, place))]
         for index, dim in list(summed.items()):
             if not any(index in self.occurrences(factor) for factor in (*above, *below)):
@@ -140,7 +152,11 @@ class EinsteinNotation:
         return self._quotient([*kept, core], [f for f in below if f not in within])
 
     def _quotient(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula:
-        return product(Fraction(1), self.writer.scalars(above), divisors=self.writer.scalars(below))
+        top = self.writer.along(above, self._indices, self.left)
+        return product(Fraction(1), top, divisors=self.writer.scalars(below))
+
+    def _indices(self, formula: Formula) -> list[str]:
+        return list(self.occurrences(formula))
 
     def _apply(self, node: Apply, at: tuple[str, ...]) -> Writing:
         primitive = node.primitive
@@ -150,6 +166,9 @@ class EinsteinNotation:
             if primitive.exponent > 0:
                 return size
             return product(Fraction(1), divisors=(size,))
+        if is_pow(node):
+            below = yield self.element(node.args[0], at)
+            return Power(below, (yield self.element(node.args[1], at)))
         if isinstance(primitive, Elementwise):
             args: list[Formula] = []
             for argument in node.args:
@@ -165,7 +184,8 @@ class EinsteinNotation:
                 return call(node, [inner], over)
         if isinstance(primitive, UnitVector):
             (place,) = at
-            return Indexed(Symbol("delta"), (place, position(primitive.index, primitive.dim)))
+            index = position(primitive.index, primitive.dim)
+            return Indexed(eye(primitive.dim), (place, index))
         whole = yield self.matrix.whole(node)
         return indexed(whole, at)
 
@@ -201,6 +221,13 @@ class EinsteinNotation:
         return isinstance(content, Sum) and self._spread(index, content)
 
 
+def _times_once_more(formula: Formula) -> Formula:
+    """``f`` as ``f^2``, ``f^2`` as ``f^3``."""
+    if isinstance(formula, Power) and isinstance(formula.exponent, Number):
+        return Power(formula.base, Number(formula.exponent.value + 1))
+    return Power(formula, Number(Fraction(2)))
+
+
 def _count(formula: Formula, inner: list[Mapping[str, int]]) -> Mapping[str, int]:
     total: dict[str, int] = {}
     if isinstance(formula, Indexed):
@@ -211,3 +238,35 @@ def _count(formula: Formula, inner: list[Mapping[str, int]]) -> Mapping[str, int
         for name, times in counts.items():
             total[name] = total.get(name, 0) + times
     return total
+
+
+def with_deltas(formula: Formula) -> Formula:
+    """The formula with ``delta[i,j]`` for ``eye(n)[i,j]`` wherever the rest tells its size."""
+    known: set[str] = set()
+    units: list[Indexed] = []
+    stack = [formula]
+    while stack:
+        current = stack.pop()
+        stack.extend(parts(current))
+        if isinstance(current, Indexed):
+            if _is_unit(current):
+                units.append(current)
+            else:
+                known.update(filter(is_index, current.positions))
+    while True:
+        linked = {at for unit in units if known & set(unit.positions) for at in unit.positions}
+        linked = {at for at in linked if is_index(at)} - known
+        if not linked:
+            break
+        known |= linked
+
+    def rename(old: Formula, inner: list[Formula]) -> Formula:
+        if isinstance(old, Indexed) and _is_unit(old) and known & set(old.positions):
+            return Indexed(Symbol("delta"), old.positions)
+        return with_parts(old, inner)
+
+    return fold(formula, rename, {})
+
+
+def _is_unit(formula: Indexed) -> bool:
+    return isinstance(formula.base, Call) and formula.base.name == "eye"

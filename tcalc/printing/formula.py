@@ -7,7 +7,7 @@ as its medium does best.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -138,31 +138,37 @@ def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict
     return known[id(formula)]
 
 
+def with_parts(formula: Formula, new: Sequence[Formula]) -> Formula:
+    """The formula with other parts, in the order of `parts`."""
+    match formula:
+        case Number() | Symbol():
+            return formula
+        case Call():
+            return replace(formula, args=tuple(new))
+        case Power():
+            return replace(formula, base=new[0], exponent=new[1])
+        case Product(scalars=scalars, body=body, over=over, divisors=divisors):
+            stops = [0, *accumulate(map(len, (scalars, body, over, divisors)))]
+            first, second, third, fourth = (tuple(new[a:b]) for a, b in pairwise(stops))
+            return replace(formula, scalars=first, body=second, over=third, divisors=fourth)
+        case Sum(terms=terms):
+            signs = (negative for negative, _ in terms)
+            return Sum(tuple(zip(signs, new, strict=True)))
+        case Transpose() | Indexed():
+            return replace(formula, base=new[0])
+
+
 def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
     """The formula with its indices renamed."""
 
     def rename(old: Formula, inner: list[Formula]) -> Formula:
-        match old:
-            case Number() | Symbol():
-                return old
+        new = with_parts(old, inner)
+        match new:
             case Call(over=over):
-                new = tuple(names.get(index, index) for index in over)
-                return replace(old, args=tuple(inner), over=new)
-            case Power():
-                return replace(old, base=inner[0], exponent=inner[1])
-            case Product(scalars=scalars, body=body, over=over):
-                cuts = [len(scalars), len(body), len(over), len(old.divisors)]
-                stops = [0, *accumulate(cuts)]
-                groups = [tuple(inner[start:stop]) for start, stop in pairwise(stops)]
-                first, second, third, fourth = groups
-                return replace(old, scalars=first, body=second, over=third, divisors=fourth)
-            case Sum(terms=terms):
-                signs = (negative for negative, _ in terms)
-                return Sum(tuple(zip(signs, inner, strict=True)))
-            case Transpose():
-                return Transpose(inner[0])
+                return replace(new, over=tuple(names.get(at, at) for at in over))
             case Indexed(positions=positions):
-                return Indexed(inner[0], tuple(names.get(at, at) for at in positions))
+                return replace(new, positions=tuple(names.get(at, at) for at in positions))
+        return new
 
     return fold(formula, rename, {})
 

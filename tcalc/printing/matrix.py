@@ -20,12 +20,12 @@ from tcalc.printing.formula import (
     Call,
     Formula,
     Indexed,
+    Power,
     Sum,
     Symbol,
     Transpose,
     number,
     product,
-    scaled,
 )
 from tcalc.printing.network import Network
 from tcalc.printing.writer import (
@@ -35,6 +35,7 @@ from tcalc.printing.writer import (
     Writing,
     call,
     eye,
+    is_pow,
     ones,
     position,
     raised,
@@ -95,11 +96,11 @@ class MatrixNotation:
         spread = [_scalar_of(term) for _, term in node.terms]
         if None not in spread:
             spread[0] = None
-        written: list[Formula] = []
+        written: list[tuple[Fraction, Formula]] = []
         for (coefficient, term), scalar in zip(node.terms, spread, strict=True):
             inner = yield self.form(term if scalar is None or not node.order else scalar)
-            written.append(scaled(coefficient, inner))
-        return self.writer.sum(written)
+            written.append((coefficient, inner))
+        return self.writer.linear(written)
 
     def _apply(self, node: Apply) -> Writing:
         primitive = node.primitive
@@ -114,6 +115,9 @@ class MatrixNotation:
             if elementwise:
                 return product(Fraction(1), elementwise=True, over=(size,))
             return product(Fraction(1), divisors=(size,))
+        if is_pow(node) and not any(map(_scalar_of, node.args)):
+            below = yield self.form(node.args[0])
+            return Power(below, (yield self.form(node.args[1])), node.order > 0)
         if isinstance(primitive, Elementwise):
             return (yield self._elementwise(node))
         if isinstance(primitive, Reduction):

@@ -22,6 +22,7 @@ from fractions import Fraction
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Const, Delta, Einsum, Node
+from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.printing.formula import (
     Call,
@@ -142,6 +143,20 @@ def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
             body.append(Indexed(link.written, tuple(at)))
         k = core + 1 + (columns is not None)
     return tuple(body)
+
+
+def is_elementwise(formula: Formula) -> bool:
+    """Whether a formula is made element by element, so that ``sum(A.*B)`` reads better."""
+    match formula:
+        case Power(elementwise=elementwise):
+            return elementwise
+        case Product(elementwise=elementwise):
+            return elementwise
+        case Call(name=name, args=args):
+            function = REGISTRY.get(name)
+            forms = function.forms if function is not None else ()
+            return any(f.kind is Kind.ELEMENTWISE and f.arity == len(args) for f in forms)
+    return False
 
 
 class Network:
@@ -283,7 +298,16 @@ class Network:
                 self.weights[label].append(Weight((), Call("diag", (product(ONE, (), body),))))
 
     def _trace(self, chain: Chain) -> Formula:
-        """``tr``, of the rotation and direction that read best."""
+        """``tr``, of the rotation and direction that read best; ``norm2(A)^2``, ``sum(A.*B)``."""
+        if len(chain) == 2:
+            left, right = chain[0], chain[1].flipped()
+            if left.transposed and (right.transposed or right.symmetric):
+                left, right = left.flipped(), right.flipped()
+            a, b = left.written, right.written
+            if self.writer.text(a) == self.writer.text(b):
+                return Power(Call("norm2", (a,)), Number(Fraction(2)))
+            if is_elementwise(a) or is_elementwise(b):
+                return Call("sum", (self._elementwise((a, b), ()),))
         turns = [(*chain[k:], *chain[:k]) for k in range(len(chain))]
         turns += [flip(turn) for turn in turns]
         body = min((linear(turn) for turn in turns), key=self._simple)
@@ -387,7 +411,9 @@ class Network:
         return product(ONE, (), min(options, key=self._simple))
 
     def _simple(self, body: tuple[Formula, ...]) -> tuple[object, ...]:
-        return self.writer.simplicity(Product(body=body))
+        transposes, *rest = self.writer.simplicity(Product(body=body))
+        first, last = (self.writer.text(formula) for formula in (body[0], body[-1]))
+        return (transposes, first != f"{last}'", *rest)
 
     # The result.
 
@@ -405,9 +431,14 @@ class Network:
             return self._scaled((diagonal.formula,), elementwise=False)
         chains = [edge.from_(start) for edge in self.edges]
         if chains:
-            chain = self._hadamard(chains)
             left, right = (self._diagonal(self.weights[label]) for label in out)
-            return self._scaled(linear([*left, *chain, *right]), elementwise=False)
+            chain = (*left, *self._hadamard(chains), *right)
+            turned = sum(link.transposed for link in chain)
+            if turned > 1 and not any(link.transposed for link in flip(chain)):
+                # (A*B*C)' for C'*B'*A'
+                whole_chain = product(ONE, (), linear(flip(chain)))
+                return self._scaled((Transpose(whole_chain),), elementwise=False)
+            return self._scaled(linear(chain), elementwise=False)
         x, y = (self._single(label) for label in out)
         body = linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
         return self._scaled(body, elementwise=False)

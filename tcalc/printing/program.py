@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
-from tcalc.printing.einstein import EinsteinNotation
+from tcalc.printing.einstein import EinsteinNotation, with_deltas
 from tcalc.printing.formula import (
     Formula,
     Indexed,
@@ -145,18 +145,19 @@ class _Page:
         left = tuple(next(supply) for _ in range(node.order))
         whole = isinstance(node, Add) and node not in writer.defined
         terms = node.terms if whole and isinstance(node, Add) else ((Fraction(1), node),)
-        written: list[Formula] = []
+        written: list[tuple[Fraction, Formula]] = []
         for coefficient, term in terms:
-            notation = EinsteinNotation(writer, (f"_{k}" for k in count()))
-            formula = scaled(coefficient, writer.run(notation.element(term, left)))
-            written.append(self._with_letters(formula, left))
-        value = writer.sum(written)
+            notation = EinsteinNotation(writer, (f"_{k}" for k in count()), left)
+            formula = writer.run(notation.element(term, left))
+            written.append((Fraction(coefficient), self._with_letters(formula, left)))
+        value = writer.sum([scaled(c, formula) for c, formula in written])
         seen = indices(value)
         missing = [dim for index, dim in zip(left, node.dims, strict=True) if index not in seen]
         if missing:
             # No tensor in the formula has these axes.
             at = tuple(index for index in left if index not in seen)
             value = product(Fraction(1), (value, Indexed(ones(*missing), at)))
+        value = with_deltas(value)
         if not name and self._stands_alone(value, left, EinsteinNotation(writer, supply)):
             return Statement((), (), value)
         return Statement((name or self._result_name(),), left, value)

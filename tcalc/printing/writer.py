@@ -8,15 +8,17 @@ memory and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Style
+from tcalc.primitives.exponential import pow_
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.printing.formula import (
+    ONE,
     Call,
     Formula,
     Indexed,
@@ -29,6 +31,7 @@ from tcalc.printing.formula import (
     fold,
     number,
     product,
+    scaled,
     signed,
 )
 from tcalc.printing.text import Set, text_of
@@ -86,6 +89,8 @@ class Writer:
     def ranks(self, formula: Formula) -> tuple[int, ...]:
         """The places in the user's program of the names in a formula, in the order of reading."""
         far = len(self.rank)
+        if isinstance(formula, Call) and formula.style is Style.SYMBOL:
+            return (-1,)
         words: list[str] = _WORD.findall(self.text(formula))
         return tuple(self.rank.get(word, far) for word in words)
 
@@ -99,6 +104,14 @@ class Writer:
         """Which of two ways to write a thing reads better: fewer transposes, then the order."""
         _, transposes, size = self._weight(formula)
         return (transposes, self.ranks(formula), size, self.text(formula))
+
+    def linear(self, terms: Sequence[tuple[Fraction, Formula]]) -> Formula:
+        """A sum of multiples of formulas; what all coefficients share stands in front."""
+        sizes = {abs(c) for c, _ in terms}
+        if len(terms) == 1 or len(sizes) > 1 or sizes == {ONE}:
+            return self.sum([scaled(c, formula) for c, formula in terms])
+        (size,) = sizes
+        return scaled(size, self.sum([scaled(c / size, formula) for c, formula in terms]))
 
     def sum(self, terms: Sequence[Formula]) -> Formula:
         """A sum with its positive terms first, nested sums opened."""
@@ -118,6 +131,31 @@ class Writer:
             return (1 if polynomial else -1, *reading)
         return (0, *reading)
 
+    def along(
+        self,
+        factors: Sequence[Formula],
+        indices: Callable[[Formula], Sequence[str]],
+        left: Sequence[str],
+    ) -> tuple[Formula, ...]:
+        """Indexed factors in an order that follows the indices, as a chain of matrices does."""
+        waiting = sorted(factors, key=self.reading)
+        found = [factor for factor in waiting if not indices(factor)]
+        waiting = [factor for factor in waiting if indices(factor)]
+        reached = list(left[:1])
+        while waiting:
+            following = [f for f in waiting if any(at in indices(f) for at in reached)]
+            best = min(following or waiting, key=lambda f: self._link(f, indices(f), reached))
+            waiting.remove(best)
+            found.append(best)
+            reached = [at for at in indices(best) if at not in reached] or reached
+        return tuple(found)
+
+    def _link(
+        self, factor: Formula, indices: Sequence[str], reached: Sequence[str]
+    ) -> tuple[Any, ...]:
+        places = [indices.index(at) for at in reached if at in indices]
+        return (not isinstance(factor, Indexed), places, *self.reading(factor))
+
     def scalars(self, factors: Sequence[Formula]) -> tuple[Formula, ...]:
         return tuple(sorted(factors, key=self.reading))
 
@@ -127,8 +165,12 @@ def _weigh(formula: Formula, inner: list[tuple[int, int, int]]) -> tuple[int, in
     transposes = sum(part[1] for part in inner)
     size = 1 + sum(part[2] for part in inner)
     match formula:
-        case Call() | Power():
+        case Call(style=Style.SYMBOL):
+            pass
+        case Call():
             calls += 1
+        case Power(exponent=exponent):
+            calls += not isinstance(exponent, Number) or exponent.value.denominator != 1
         case Transpose():
             transposes += 1
         case Product(divisors=divisors, over=over) if divisors or over:
@@ -163,6 +205,11 @@ def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Fo
         notation.mark,
         over,
     )
+
+
+def is_pow(node: Apply) -> bool:
+    """Whether a node is a power with an exponent of its own."""
+    return node.primitive == pow_
 
 
 def size_of(dim: Dim) -> Formula:
@@ -209,4 +256,6 @@ def eye(dim: Dim) -> Formula:
 
 def indexed(base: Formula, positions: Sequence[str]) -> Formula:
     """An element or slice; without positions the formula itself."""
+    if isinstance(base, Transpose) and len(positions) == 2:
+        return Indexed(base.base, tuple(reversed(positions)))
     return Indexed(base, tuple(positions)) if positions else base

@@ -96,7 +96,7 @@ def _length(node: Node) -> float:
         case Var() | Const() | Delta():
             return 1
         case Add(terms=terms):
-            return inner + sum(c != 1 for c, _ in terms)
+            return inner + sum(c != 1 and not isinstance(x, Const) for c, x in terms)
         case Einsum():
             return inner + (node.is_view and len(node.factors) == 1) * 0.25
         case Apply():

@@ -104,9 +104,9 @@ def reciprocal_of_one_plus_exp(node: Node) -> Node | None:
 
 
 def exp_times_sigmoid(node: Node) -> Node | None:
-    """``exp(-k x) .* sigmoid(x)^q -> sigmoid(-x)^k .* sigmoid(x)^(q-k)`` for 0 < k <= q.
+    """``exp(-k x) .* sigmoid(x)^q -> (1 - sigmoid(x))^k .* sigmoid(x)^(q-k)`` for 0 < k <= q.
 
-    Example: ``exp(x) .* sigmoid(-x) -> sigmoid(x)``.
+    The number of exponentials falls.  Example: ``exp(x) .* sigmoid(-x) -> sigmoid(x)``.
     """
     if not isinstance(node, Einsum) or node.is_view:
         return None
@@ -122,7 +122,10 @@ def exp_times_sigmoid(node: Node) -> Node | None:
             (x,) = base.args
             count = _multiple(exponential.args[0], build.scale(-1, x))
             if count is not None and count.denominator == 1 and 0 < count <= q:
-                new = [power(sigmoid(build.scale(-1, x)), count), power(base, q - count)]
+                mirrored = sigmoid(build.scale(-1, x))
+                if count < q:
+                    mirrored = build.subtract(build.ones(base.dims), base)
+                new = [power(mirrored, count), power(base, q - count)]
                 return parts.replaced((k, j), new, (rows[k], rows[k])).build()
     return None
 

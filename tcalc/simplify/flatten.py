@@ -137,6 +137,7 @@ def _open_product(
         contraction_in(factor) if free else None for factor, free in zip(new, opened, strict=True)
     ]
     count = len(new)
+    any_opened = False
     factors: list[Node] = []
     rows: list[Sequence[object]] = []
     coefficient = Fraction(1)
@@ -145,13 +146,14 @@ def _open_product(
             factors.append(factor)
             rows.append(row)
             continue
+        any_opened = True
         count += len(part[1].factors) - 1
         coefficient *= part[0]
         named = dict(zip(part[2], row, strict=True))
         for inner, labels in zip(part[1].factors, part[1].subscripts, strict=True):
             factors.append(inner)
             rows.append([named.get(label, (k, label)) for label in labels])
-    if len(factors) == len(new):
+    if not any_opened:
         return with_operands(node, new)
     dims = dict(zip(node.output, node.dims, strict=True))
     return build.scale(coefficient, build.einsum(factors, rows, node.output, dims))

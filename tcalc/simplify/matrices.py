@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
@@ -119,6 +117,18 @@ def cofactors_over_determinant(node: Node) -> Node | None:
     return None
 
 
+def cofactors_of_inverse(node: Node) -> Node | None:
+    """``cofactors(inv(A)) -> A'/det(A)``."""
+    match node:
+        case Apply(primitive=Cofactors(k=1), args=(Apply(primitive=Inverse(axes=1)) as y,)):
+            (a,) = y.args
+            axes = tuple(range(a.order))
+            reciprocal = power(build.apply(Cofactors(0), a), -1)
+            turned = (*axes[:-2], axes[-1], axes[-2])
+            return build.einsum([a, reciprocal], [axes, axes[:-2]], turned)
+    return None
+
+
 def log_of_determinant(node: Node) -> Node | None:
     """``log(det(A)) -> logdet(A)``."""
     match node:
@@ -149,9 +159,7 @@ def determinant_of_transpose(node: Node) -> Node | None:
 
 def _is_cofactors(node: Node, k: int) -> bool:
     return (
-        isinstance(node, Apply)
-        and isinstance(node.primitive, Cofactors)
-        and node.primitive.k == k
+        isinstance(node, Apply) and isinstance(node.primitive, Cofactors) and node.primitive.k == k
     )
 
 
@@ -162,9 +170,8 @@ RULES = (
     inverse_cancelled,
     orthogonal_cancelled,
     cofactors_over_determinant,
+    cofactors_of_inverse,
     log_of_determinant,
     determinant_of_inverse,
     determinant_of_transpose,
 )
-
-__all__ = ["RULES", "Fraction"]

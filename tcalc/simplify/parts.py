@@ -26,7 +26,7 @@ class Parts:
     dims: dict[int, Dim]
 
     def build(self) -> Node:
-        product = build.einsum(self.factors, self.rows, self.output, self.dims)  # type: ignore[arg-type]
+        product = build.einsum(self.factors, self.rows, self.output, self.dims)
         return build.scale(self.coefficient, product)
 
     def replaced(
@@ -76,6 +76,11 @@ def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
     if isinstance(node, Apply) and isinstance(node.primitive, Power):
         return node.args[0], node.primitive.exponent
     return node, Fraction(1)
+
+
+def multiple(coefficient: Fraction, node: Add) -> Node:
+    """A multiple of a sum, term by term."""
+    return build.add((coefficient * c, x) for c, x in node.terms)
 
 
 def content(node: Add) -> Fraction:

@@ -9,8 +9,9 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.norms import Norm2, norm2
+from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power, power, reciprocal0
-from tcalc.simplify.parts import base_and_exponent, content, parts_of
+from tcalc.simplify.parts import base_and_exponent, content, multiple, parts_of
 
 HALF = Fraction(1, 2)
 
@@ -43,7 +44,7 @@ def power_of_scaled(node: Node) -> Node | None:
             folded = power(build.const(c), exponent)
             if not isinstance(folded, Const):
                 return None
-            return build.scale(folded.value, power(build.scale(1 / c, base), exponent))
+            return build.scale(folded.value, power(multiple(1 / c, base), exponent))
     return None
 
 
@@ -62,8 +63,8 @@ def powers_collected(node: Node) -> Node | None:
         if first == k:
             continue
         other = base_and_exponent(parts.factors[first])[1]
-        free = any(label not in node.output and parts.uses(label) == 2 for label in row)
-        if free and exponent == other == 1:
+        free = [parts.uses(label) == 2 for label in row if label not in node.output]
+        if free and all(free) and exponent == other == 1:
             continue
         new = power(base, exponent + other)
         return parts.replaced((first, k), (new,), (row,)).build()
@@ -98,6 +99,20 @@ def square_of_norm(node: Node) -> Node | None:
     return None
 
 
+def power_of_number_choice(node: Node) -> Node | None:
+    """``where(c, a, b)^p -> where(c, a^p, b^p)`` for numbers a and b.
+
+    Example: ``where(c, 1, 0)^2 -> where(c, 1, 0)``.
+    """
+    match node:
+        case Apply(primitive=Power() as p, args=(Apply(primitive=Where()) as choice,)):
+            left, right, yes, no = choice.args
+            folded = [power(x, p.exponent) for x in (yes, no) if isinstance(x, Const)]
+            if len(folded) == 2 and all(isinstance(x, Const) for x in folded):
+                return build.apply(choice.primitive, left, right, *folded)
+    return None
+
+
 def root_of_squares(node: Node) -> Node | None:
     """``(x'*x)^(p/2) -> norm2(x)^p`` for odd p.
 
@@ -126,6 +141,7 @@ RULES = (
     reciprocal_at_zero,
     power_of_power,
     power_of_scaled,
+    power_of_number_choice,
     powers_collected,
     sum_of_squares,
     square_of_norm,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
+from tcalc.primitives.power import power
+from tcalc.primitives.selection import Selection
 from tcalc.simplify.engine import length
 from tcalc.simplify.flatten import open_product, open_sum
-from tcalc.simplify.parts import Parts, content, parts_of
+from tcalc.simplify.parts import Parts, base_and_exponent, content, multiple, parts_of
 
 CANDIDATES = 6
 """How many common factors of a sum are tried, the best first."""
@@ -40,8 +42,8 @@ def number_out_of_factor(node: Node) -> Node | None:
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if isinstance(factor, Add) and (c := content(factor)) != 1:
-            new = parts.replaced((k,), (build.scale(1 / c, factor),), (parts.rows[k],))
-            return build.scale(c, _scaled_sum(new))
+            new = parts.replaced((k,), (multiple(1 / c, factor),), (parts.rows[k],))
+            return build.scale(c, new.build())
     return None
 
 
@@ -57,21 +59,70 @@ def sign_into_factor(node: Node) -> Node | None:
             if isinstance(factor, Add) and 2 * sum(d < 0 for d, _ in factor.terms) == len(
                 factor.terms
             ):
-                new = parts.replaced((k,), (build.scale(-1, factor),), (parts.rows[k],)).build()
+                new = parts.replaced(
+                    (k,), (multiple(Fraction(-1), factor),), (parts.rows[k],)
+                ).build()
                 rest = [t for p, t in enumerate(node.terms) if p != position]
                 return build.add([*rest, (-c, new)])
     return None
 
 
-def view_of_sum(node: Node) -> Node | None:
-    """``(x + c y)' -> x' + c y'`` for numbers out of views only: ``(2 x)' -> 2 x'``."""
-    if isinstance(node, Einsum) and node.is_view:
-        for factor in node.factors:
-            if isinstance(factor, Add) and (c := content(factor)) != 1:
-                parts = parts_of(node)
-                k = parts.factors.index(factor)
-                new = parts.replaced((k,), (build.scale(1 / c, factor),), (parts.rows[k],))
-                return build.scale(c, _scaled_sum(new))
+def transpose_of_sum(node: Node) -> Node | None:
+    """``(x + c y)' -> x' + c y'`` for any permutation of axes; sums move to the top.
+
+    Example: ``(S + B)' -> S + B'`` for a symmetric S.
+    """
+    match node:
+        case Einsum(factors=(Add() as inner,)) if node.is_view and len(node.output) == inner.order:
+            rows = node.subscripts
+            return build.add((c, build.einsum([x], rows, node.output)) for c, x in inner.terms)
+    return None
+
+
+def number_out_of_view(node: Node) -> Node | None:
+    """``diag(2 x - 2 y) -> 2 diag(x - y)``, and the same for broadcasts."""
+    if not isinstance(node, Einsum) or not node.is_view:
+        return None
+    for k, factor in enumerate(node.factors):
+        if isinstance(factor, Add) and (c := content(factor)) != 1:
+            parts = parts_of(node)
+            rest = parts.replaced((k,), (multiple(1 / c, factor),), (parts.rows[k],))
+            return build.scale(c, rest.build())
+    return None
+
+
+def sum_of_sum(node: Node) -> Node | None:
+    """``Σ (a + b) -> Σ a + Σ b`` where that is shorter.
+
+    Example: ``sum(x - mean(x)) -> 0``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    if len(parts.factors) != 1 or not isinstance(parts.factors[0], Add):
+        return None
+    terms = parts.factors[0].terms
+    found = [(c, parts.replaced((0,), (x,), parts.rows).build()) for c, x in terms]
+    new = build.add(found)
+    return new if length(new) < length(node) else None
+
+
+def size_cancelled(node: Node) -> Node | None:
+    """``m^p Σ_i 1 -> m^(p+1)`` for the size m of a dimension.
+
+    Example: ``sum(ones(m))/m -> 1``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if not isinstance(factor, Const) or len(row) != 1 or parts.uses(row[0]) > 1:
+            continue
+        size = build.size(factor.dims[0])
+        for j, other in enumerate(parts.factors):
+            base, exponent = base_and_exponent(other)
+            if base is size and j != k:
+                return parts.replaced((k, j), (power(size, exponent + 1),), ((),)).build()
     return None
 
 
@@ -116,12 +167,24 @@ def _ties(parts: Parts, k: int) -> tuple[object, ...]:
     return tuple(ties)
 
 
+def _is_selected(parts: Parts, k: int) -> bool:
+    """Whether an index of a factor is fixed by a unit vector or a window: ``x[3]`` is no ``x``."""
+    return any(
+        isinstance(other, Apply)
+        and isinstance(other.primitive, Selection)
+        and set(row) & set(parts.rows[k])
+        for other, row in zip(parts.factors, parts.rows, strict=True)
+    )
+
+
 def _pulled_out(
     node: Add, terms: Sequence[Parts], factor: Node, places: dict[int, int]
 ) -> Node | None:
     """``factor * (rest + rest + ...)`` plus the terms without it."""
     some = next(iter(places))
     row = terms[some].rows[places[some]]
+    if any(_is_selected(terms[t], k) for t, k in places.items()):
+        return None
     linked = [axis for axis, tie in enumerate(_ties(terms[some], places[some])) if tie is True]
     carried = sorted(
         {
@@ -133,7 +196,7 @@ def _pulled_out(
             if label in terms[t].output
         }
     )
-    if len(linked) + len(carried) > max(node.order, 1, min(factor.order, 2)):
+    if len(linked) + len(carried) > max(node.order, 2):
         return None
     rests: list[tuple[Fraction, Node]] = []
     for t, k in places.items():
@@ -142,6 +205,9 @@ def _pulled_out(
         if len(set(labels)) != len(labels):
             return None
         others = parts.replaced((k,), (), ())
+        missing = [label for label in labels if not others.uses(label)]
+        if 0 < len(missing) < len(labels):
+            return None  # a vector to be repeated as the rows of a matrix is not shorter
         dims = dict(zip(parts.output, node.dims, strict=True)) | parts.dims
         rest = build.einsum(others.factors, others.rows, labels, {x: dims[x] for x in labels})
         rests.append((node.terms[t][0] * parts.coefficient, rest))
@@ -154,15 +220,14 @@ def _pulled_out(
     return build.add([*kept, (1, merged)])
 
 
-def _scaled_sum(parts: Parts) -> Node:
-    return parts.build()
-
-
 RULES = (
     product_in_product,
     sum_in_sum,
     number_out_of_factor,
-    view_of_sum,
+    transpose_of_sum,
+    number_out_of_view,
     sign_into_factor,
+    size_cancelled,
+    sum_of_sum,
     common_factor,
 )

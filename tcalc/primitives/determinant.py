@@ -22,6 +22,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.labels import groups
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template
 
 
@@ -50,7 +51,7 @@ class Cofactors(Coded):
         return ((*a[:-2], *(a[-1:] * (2 * self.k))),)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        pairs = "".join(chr(ord("a") + axis) for axis in range(2 * self.k))
+        (pairs,) = groups(1, 2 * self.k)
         up = build.apply(Cofactors(self.k + 1), *node.args)
         # dC_k[..] = C_{k+1}[..,i,j] dA[i,j]
         return linear_map(node, 0, pairs, "yz", (1, pairs + "yz", (up,)))

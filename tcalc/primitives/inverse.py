@@ -16,6 +16,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Style, linear_map
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.labels import groups
 from tcalc.primitives.routines import Coded, Embedded, Routine
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.DIAGONAL, Fact.LOWER, Fact.UPPER, Fact.ORTHOGONAL)
@@ -42,7 +43,7 @@ class Inverse(Coded):
         return (a,)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        i, j, k, l = _blocks(self.axes, 4)  # noqa: E741 - the indices of the formula
+        i, j, k, l = groups(4, self.axes)  # noqa: E741 - the indices of the formula
         # dY[i,j] = -Y[i,k] dA[k,l] Y[l,j]
         return linear_map(node, 0, i + j, k + l, (-1, f"{i}{k},{l}{j}", (node, node)))
 
@@ -164,11 +165,6 @@ def tensor_solve(h: Node, g: Node) -> Node:
     rows, columns = tuple(f"i{a}" for a in range(k)), tuple(f"j{a}" for a in range(k))
     rest = tuple(f"c{a}" for a in range(g.order - k))
     return build.einsum([inv(h, k), g], [rows + columns, columns + rest], rows + rest)
-
-
-def _blocks(axes: int, count: int) -> list[str]:
-    letters = [chr(ord("a") + k) for k in range(axes * count)]
-    return ["".join(letters[k * axes : (k + 1) * axes]) for k in range(count)]
 
 
 FUNCTIONS = (

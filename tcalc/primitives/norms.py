@@ -9,6 +9,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Style, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, reduction
+from tcalc.primitives.labels import groups
 from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.power import reciprocal0
 from tcalc.primitives.reductions import Reduction, largest, span, total
@@ -22,7 +23,7 @@ class Norm2(Reduction):
     analytic = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        (i,) = self.letters(1)
+        (i,) = groups(1, self.axes)
         # d‖x‖ = x[i]/‖x‖ dx[i], and 0 at 0
         return linear_map(node, 0, "", i, (1, f"{i},", (node.args[0], reciprocal0(node))))
 

@@ -10,6 +10,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, elementwise_form, normalisation, reduction
+from tcalc.primitives.labels import groups
 from tcalc.primitives.piecewise import maximum, minimum
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template
@@ -41,11 +42,6 @@ class Reduction(Coded):
             raise ValueError(f"{self.name} over {self.axes} axes of a tensor with {len(x)}")
         return (x if self.keeps else x[: len(x) - self.axes],)
 
-    def letters(self, count: int) -> list[str]:
-        """So many disjoint groups of labels for the axes that are taken together."""
-        names = [chr(ord("a") + k) for k in range(count * self.axes)]
-        return ["".join(names[k * self.axes : (k + 1) * self.axes]) for k in range(count)]
-
 
 class Prod(Reduction):
     """The product of all elements; its derivative is exact where some of them are zero."""
@@ -55,7 +51,7 @@ class Prod(Reduction):
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
         (x,) = node.args
-        (i,) = self.letters(1)
+        (i,) = groups(1, self.axes)
         # dy = Π_{j≠i} x[j] dx[i]
         return linear_map(node, 0, "", i, (1, i, (others(x, self.axes),)))
 
@@ -94,7 +90,7 @@ class Extremum(Reduction):
         self.name = "max" if largest else "min"
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        (i,) = self.letters(1)
+        (i,) = groups(1, self.axes)
         share = build.apply(Share(self.axes, self.largest), *node.args)
         # dy = share[i] dx[i], Σ share = 1
         return linear_map(node, 0, "", i, (1, i, (share,)))

@@ -13,6 +13,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, normalisation, reduction
+from tcalc.primitives.labels import groups
 from tcalc.primitives.reductions import Reduction, span
 from tcalc.primitives.routines import Embedded, Routine
 
@@ -24,7 +25,7 @@ class LogSumExp(Reduction):
     analytic = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        (i,) = self.letters(1)
+        (i,) = groups(1, self.axes)
         # dy = p[i] dx[i]
         return linear_map(node, 0, "", i, (1, i, (softmax(node.args[0], self.axes),)))
 
@@ -50,7 +51,7 @@ class Softmax(Reduction):
     keeps = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        i, j = self.letters(2)
+        i, j = groups(2, self.axes)
         (along,) = linear_map(node, 0, i, i, (1, i, (node,)))
         (across,) = linear_map(node, 0, i, j, (-1, f"{i},{j}", (node, node)))
         # dp[i] = p[i] dx[i] - p[i] p[j] dx[j]

@@ -97,10 +97,9 @@ class Polygamma(Elementwise):
             "polygamma",
             Embedded(polygamma_of_order, (k,)),
             lambda x, y: polygamma(x, k + 1),
-            value=lambda x: special.polygamma(k, x).astype(x.dtype),
+            value=lambda x: special.polygamma(k, x),
             domain="x not 0, -1, -2, …",
             analytic=False,
-            positive=False,
         )
         self.k = k
 

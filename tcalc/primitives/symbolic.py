@@ -211,7 +211,7 @@ def _code(name: str, expression: Any) -> str:
     if any(foreign in text for foreign in _FOREIGN):
         raise ArgumentError(f"{name}: SymPy has no NumPy code for {expression}")
     if not _elementary(expression):
-        return f"np.asarray({text}, {{0}}.dtype)"
+        return f"np.asarray({text}, np.result_type({{0}}, np.float32))"
     return f"({text})"
 
 

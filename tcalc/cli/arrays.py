@@ -25,6 +25,9 @@ from tcalc.expr.nodes import Var
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Content: TypeAlias = Array | dict[str, Array]
 
+SHOWN = 256
+"""The most entries of an array that are printed all."""
+
 NAMED = re.compile(r"(\w+)=(.+)", re.DOTALL)
 
 
@@ -88,7 +91,10 @@ def first_finite(
 
 def to_text(array: Array) -> str:
     """A number in full, an array as NumPy shows it, long ones with gaps."""
-    return repr(array.item()) if array.ndim == 0 else np.array2string(array, separator=", ")
+    if array.ndim == 0:
+        return repr(array.item())
+    edge = 3 if array.ndim <= 2 else 2
+    return np.array2string(array, separator=", ", threshold=SHOWN, edgeitems=edge)
 
 
 def to_lists(array: Array) -> Any:

@@ -40,8 +40,11 @@ class Result:
 
     @property
     def title(self) -> str:
-        """Its kind and its variables: ``gradient by w``."""
-        return f"{self.kind} by {', '.join(self.wrt)}" if self.wrt else self.kind
+        """Its kind and its variables: ``gradient by w``, ``Hessian by U, V``."""
+        if not self.wrt:
+            return self.kind
+        twice = self.kind == "Hessian" and len(set(self.wrt)) == 1
+        return f"{self.kind} by {', '.join(self.wrt[:1] if twice else self.wrt)}"
 
 
 def derive(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[Result]:

@@ -94,7 +94,7 @@ def test_results_as_text_stand_under_their_titles(run, directory):
     out = run("evaluate", PROGRAM, *save_npz(), "--wrt", "w", "--order", "2").out
     assert out.startswith("value = ")
     assert "\ngradient by w = [" in out
-    assert "\nHessian by w, w =\n[[" in out
+    assert "\nHessian by w =\n[[" in out
 
 
 def test_results_in_a_file(run, directory):

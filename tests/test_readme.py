@@ -1,0 +1,97 @@
+"""The README tells the truth: its examples run, its commands are those of the checks.
+
+A ``console`` block holds commands after ``$`` with what they print; a ``pycon`` block is a Python
+session, and all of them together are one.  A line ``...`` stands for any output.
+"""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import tcalc
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+MAIN_JOB = "tcalc examples run logistic"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of the README, and what it prints."""
+
+    line: str
+    output: str
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def sessions() -> list[list[Command]]:
+    """The console blocks, each a list of commands that share a directory."""
+    return [
+        [
+            Command(line, output.strip())
+            for line, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+        ]
+        for block in blocks("console")
+    ]
+
+
+@pytest.mark.parametrize("session", sessions(), ids=lambda session: session[0].line[:40])
+def test_commands(session, tmp_path):
+    tcalc_command = f'tcalc() {{ {shlex.quote(sys.executable)} -m tcalc.cli "$@"; }}\n'
+    for command in session:
+        done = subprocess.run(
+            ["bash", "-c", tcalc_command + command.line],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=tmp_path,
+            check=False,
+        )
+        if not matches(done.stdout, command.output):
+            pytest.fail(f"{command.line}\nprints\n{done.stdout}", pytrace=False)
+
+
+def matches(found: str, expected: str) -> bool:
+    pattern = re.escape(expected).replace(re.escape("..."), "(?s:.*)")
+    return re.fullmatch(pattern, found.strip()) is not None
+
+
+def test_python_sessions():
+    text = "\n".join(blocks("pycon"))
+    test = doctest.DocTestParser().get_doctest(text, {}, "README.md", "README.md", 0)
+    assert test.examples
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    report: list[str] = []
+    doctest.DocTestRunner(optionflags=options, verbose=False).run(test, out=report.append)
+    if report:
+        pytest.fail("".join(report), pytrace=False)
+
+
+def test_the_commands_of_a_newcomer():
+    start, test = (block.strip() for block in blocks("sh"))
+    assert start.endswith("&& pip install -e . && " + MAIN_JOB)
+    assert "\n" not in start and "\n" not in test
+
+
+def test_the_checks_run_the_test_command_of_the_readme():
+    _, test = blocks("sh")
+    (invocation,) = re.findall(r"python -m pytest.*", test)
+    assert re.findall(r"^python -m pytest.*", CI, re.MULTILINE) == [invocation]
+
+
+def test_everything_public_is_mentioned():
+    for name in tcalc.__all__:
+        assert name in README, name

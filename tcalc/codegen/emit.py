@@ -13,6 +13,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tcalc.codegen import checks
@@ -113,7 +114,7 @@ class _Emitter:
     def run(self, title: str) -> Module:
         body = self._body()
         parts = [self._evaluate(), self._compute(body)]
-        functions = [inspect.getsource(f) for f in self.embedded.values()]
+        functions = [_source(f) for f in self.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         header = [self._docstring(title), "", "from __future__ import annotations", ""]
         if re.search(r"\bAny\b", code):
@@ -271,6 +272,11 @@ class _Emitter:
 
 
 _CHECKS = (checks.as_arrays, checks.expect_axes, checks.expect_shape, checks.expect_property)
+
+
+@lru_cache(maxsize=512)
+def _source(function: Callable[..., Any]) -> str:
+    return inspect.getsource(function)
 
 
 class _Scout:

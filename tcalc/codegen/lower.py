@@ -23,6 +23,7 @@ from tcalc.codegen.program import (
     View,
     without_unused,
 )
+from tcalc.codegen.selection import diagonal
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
@@ -131,27 +132,30 @@ class Lowering:
         return self.views[node]
 
     def _view(self, node: Einsum) -> Tensor:
-        """A permutation, broadcast or diagonal: nothing is computed."""
+        """A permutation, a broadcast, a diagonal taken out or put in: nothing is computed."""
         linked: dict[int, int] = {}
-        core: Tensor | None = None
+        core: Node | None = None
         row: tuple[int, ...] = ()
         for factor, labels in zip(node.factors, node.subscripts, strict=True):
             if isinstance(factor, Delta):
                 linked[labels[1]] = labels[0]
             else:
-                core, row = self.tensors[factor], labels
+                core, row = factor, labels
         running = tuple(linked.get(label, label) for label in node.output)
         if core is None:
             return Tensor(self.builder.number(ONE), (), tuple(map(Axis, running)))
-        if core.plain:
-            labels = tuple(row[place] for place in core.places)
-            return Tensor(core.value, labels, tuple(map(Axis, running)))
-        axes = dict(zip(row, core.axes, strict=True))
-        if linked or set(running) - set(axes):
-            whole = self.dense(next(f for f in node.factors if not isinstance(f, Delta)))
-            labels = tuple(row[axis] for axis in whole.axes if axis is not None)
-            return Tensor(whole.value, labels, tuple(map(Axis, running)))
-        return Tensor(core.value, core.labels, tuple(axes[label] for label in running))
+        inner = self.tensors[core]
+        axes = dict(zip(row, inner.axes, strict=True))
+        if not inner.plain and len(axes) == len(row) and set(running) == set(axes):
+            if len(running) == len(axes):
+                return Tensor(inner.value, inner.labels, tuple(axes[x] for x in running))
+        if inner.plain:
+            value, labels = inner.value, tuple(row[place] for place in inner.places)
+        else:
+            view = self.dense(core)
+            value, labels = view.value, tuple(row[axis] for axis in view.axes if axis is not None)
+        taken = diagonal(self.builder, value, labels)
+        return Tensor(taken.value, taken.labels, tuple(map(Axis, running)))
 
     # Element-wise functions run on values as they lie: f of a transpose is the transpose of f.
 

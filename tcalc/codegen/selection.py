@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from tcalc.codegen.program import Diagonal, Index, Memory, Pick, Slice, Triangle, Value
 from tcalc.codegen.tensor import Axis, Builder, Tensor, arranged
-from tcalc.expr.dims import Dim
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Const, Einsum, Node
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 
@@ -139,10 +139,11 @@ class Selection:
         operands: list[Operand | Inverted] = []
         for factor, row in self.dense:
             if factor in self.divisors:
-                operand = self._operand(tensors[factor.operands[0]], row)
+                (factor,) = factor.operands
+                operand = self._operand(tensors[factor], factor.dims, row)
                 operands.append(replace(operand, divides=True))
             else:
-                operands.append(self._operand(tensors[factor], row))
+                operands.append(self._operand(tensors[factor], factor.dims, row))
         operands += [Inverted(factor, row) for factor, row in self.inverses]
         selected = Selected(operands, tuple(map(self._axis, self.output)), self.dims)
         for mask, row in self.masks:
@@ -156,9 +157,10 @@ class Selection:
             return Axis(None, self.picked[base] if start is None else self.picked[base] + start)
         return Axis(base, start, None if start is None else self.dims[base])
 
-    def _operand(self, tensor: Tensor, row: Sequence[int]) -> Operand:
+    def _operand(self, tensor: Tensor, dims: Shape, row: Sequence[int]) -> Operand:
         """A factor, indexed and sliced, with equal labels taken along the diagonal."""
-        return self.diagonal(*self._index(tensor, row))
+        plain = self.builder.plain(tensor, dims)
+        return diagonal(self.builder, *self._index(plain, row))
 
     def _index(self, tensor: Tensor, row: Sequence[int]) -> tuple[Value, Labels]:
         index: list[Index] = []
@@ -177,15 +179,6 @@ class Selection:
         picked = Pick(tensor.value, tuple(index))
         return self.builder.make(picked, tuple(shape), tensor.value.memory), tuple(labels)
 
-    def diagonal(self, value: Value, labels: Labels) -> Operand:
-        once = tuple(dict.fromkeys(labels))
-        if len(once) == len(labels):
-            return Operand(value, labels)
-        number = {label: k for k, label in enumerate(once)}
-        short = Diagonal(value, tuple(number[x] for x in labels), tuple(range(len(once))))
-        dims = tuple(value.dims[labels.index(label)] for label in once)
-        return Operand(self.builder.make(short, dims, value.memory), once)
-
     def _mask(
         self, selected: Selected, node: Node, row: Labels, tensors: Mapping[Node, Tensor]
     ) -> None:
@@ -202,7 +195,7 @@ class Selection:
             if {i, j} <= set(selected.kept):
                 selected.masks.append((node, (i, j)))
                 return
-        selected.operands.append(self._operand(tensors[node], row))
+        selected.operands.append(self._operand(tensors[node], node.dims, row))
 
     def _count_sizes(self, selected: Selected) -> None:
         """A summed label that no operand has counts as its size."""
@@ -228,3 +221,14 @@ def triangle(builder: Builder, operand: Operand, mask: Node, i: int, j: int) -> 
     dims = tuple(operand.value.dims[places[label]] for label in order)
     cut = Triangle(view, offset if lower else -offset, lower)
     return Operand(builder.make(cut, dims, Memory.FRESH), order)
+
+
+def diagonal(builder: Builder, value: Value, labels: Labels) -> Operand:
+    """The value with one axis for each label, where axes that share one run together."""
+    once = tuple(dict.fromkeys(labels))
+    if len(once) == len(labels):
+        return Operand(value, labels)
+    number = {label: k for k, label in enumerate(once)}
+    short = Diagonal(value, tuple(number[x] for x in labels), tuple(range(len(once))))
+    dims = tuple(value.dims[labels.index(label)] for label in once)
+    return Operand(builder.make(short, dims, value.memory), once)

@@ -200,6 +200,10 @@ class Builder:
         source = arranged(self.typed(tensor.value), tensor.labels, labels)
         return View.of(self.make(Spread(source, dims), dims, Memory.REPEATED))
 
+    def plain(self, tensor: Tensor, dims: Shape) -> Tensor:
+        """The tensor with zeros written out, where it has any by structure."""
+        return tensor if tensor.plain else Tensor.of(self.dense(tensor, dims).value)
+
     def add(self, terms: Sequence[tuple[Fraction, Tensor]], dims: Shape) -> Tensor:
         """A sum of terms of one shape."""
         structures = {tensor.structure for _, tensor in terms}

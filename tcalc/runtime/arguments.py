@@ -30,10 +30,7 @@ def ordered(signature: Signature, given: Mapping[str, Any]) -> list[Any]:
         close = get_close_matches(missing[0], unknown, n=1, cutoff=0.5)
         hint = f"is {close[0]!r} meant to be {missing[0]!r}?" if close else f"it takes {signature}"
         raise ArgumentError(
-            f"the argument {missing[0]} is missing, which should be {_wanted(wanted)}",
-            hint=f"is {close[0]!r} meant to be {missing[0]!r}?"
-            if close
-            else f"it takes {signature}",
+            f"the argument {missing[0]} is missing, which should be {_wanted(wanted)}", hint=hint
         ) from None
     if len(given) > len(values):
         refuse_unknown(signature, given)

@@ -133,7 +133,8 @@ class NumPy(Target):
                 function = writer.embed(solvers.check_triangle)
             case _:
                 assert_never(operation.solver)
-        return f"{function}({self.operand(operation.matrix, writer)}, where={quoted(operation.where)})"
+        matrix, where = self.operand(operation.matrix, writer), quoted(operation.where)
+        return f"{function}({matrix}, where={where})"
 
     def _solve(self, operation: Solve, writer: Writer) -> str:
         factor = writer.name(operation.factor)

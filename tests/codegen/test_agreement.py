@@ -1,0 +1,67 @@
+"""The law of code generation: what is emitted equals the reference interpreter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from random_graphs import INPUTS, data, graphs
+
+from tcalc import interpret, runtime
+from tcalc.expr.nodes import Node
+
+SIZES = [
+    {"m": 1, "n": 1, "k": 1},
+    {"m": 2, "n": 3, "k": 2},
+    {"m": 3, "n": 2, "k": 5},
+    {"m": 5, "n": 5, "k": 1},
+]
+
+
+def agree(roots: list[Node], arrays: dict[str, Any], sizes: dict[str, int], rtol: float) -> None:
+    function = runtime.compile(roots, variables=INPUTS)
+    found = function(**arrays)
+    due = interpret.evaluate(roots, arrays, sizes)
+    for mine, other in zip(found, due, strict=True):
+        assert np.shape(mine) == np.shape(other)
+        assert np.asarray(mine).dtype == np.result_type(*arrays.values())
+        scale = max(1.0, float(np.abs(other).max(initial=0)))
+        np.testing.assert_allclose(mine, other, rtol=rtol, atol=rtol * scale)
+    for array in found:
+        assert not any(np.shares_memory(array, value) for value in arrays.values())
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_any_graph_at_all_sizes(roots: list[Node]) -> None:
+    for sizes in SIZES:
+        agree(roots, data(sizes), sizes, 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_the_type_of_the_arguments_is_kept(roots: list[Node]) -> None:
+    sizes = {"m": 2, "n": 3, "k": 4}
+    agree(roots, data(sizes, dtype=np.float32), sizes, 2e-3)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_one_module_is_right_for_other_sizes(roots: list[Node]) -> None:
+    """The module for large sizes, which applies inverses, run at small ones."""
+    function = runtime.compile(roots, variables=INPUTS)
+    source = function.source_for(**dict.fromkeys(function.signature.sizes, 40))
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    for sizes in SIZES:
+        arrays = data(sizes)
+        given = {name: arrays[name] for name in function.signature.names}
+        found = namespace["evaluate"](**given)
+        for mine, other in zip(found, interpret.evaluate(roots, arrays, sizes), strict=True):
+            scale = max(1.0, float(np.abs(other).max(initial=0)))
+            np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9 * scale)

@@ -24,7 +24,7 @@ Factor: TypeAlias = tuple[Slot, tuple[int, ...]]
 
 NOWHERE: Mapping[str, int] = MappingProxyType({})
 
-LONGEST_PRODUCT = 16
+LONGEST_PRODUCT = 8
 """Beyond that many factors a product is built, and goes on as one factor."""
 
 LONGEST_FRACTION = 4096
@@ -89,7 +89,7 @@ class Algebra:
 
     def number(self, value: Fraction | int, span: Span) -> Value:
         """An exact number, rounded to a double where it has grown absurdly long."""
-        exact = Fraction(value)
+        exact = value if isinstance(value, Fraction) else Fraction(value)
         if exact.numerator.bit_length() + exact.denominator.bit_length() > LONGEST_FRACTION:
             try:
                 exact = Fraction(repr(float(exact)))
@@ -212,11 +212,12 @@ class Algebra:
 
     def added(self, terms: Sequence[tuple[int, Value]], span: Span) -> Value:
         """A sum of values with signs."""
+        if len(terms) == 1 and terms[0][0] == 1:
+            return terms[0][1]
         if not any(value.factors for _, value in terms):
             total = self.number(sum((s * v.coefficient for s, v in terms), Fraction(0)), span)
             return replace(total, elastic=any(value.elastic for _, value in terms))
-        if len(terms) == 1 and terms[0][0] == 1:
-            return terms[0][1]
+        _refuse_mixture([value for _, value in terms])
         cores, shape = self._aligned_cores([value for _, value in terms], span)
         signed = [(sign * c, slot) for (sign, _), (c, slot) in zip(terms, cores, strict=True)]
         slot = self.tape.add(signed, span)
@@ -275,18 +276,16 @@ class Algebra:
                 span=span,
                 hint="name its axes: A[2:3,1:end][i,j]",
             )
-        occurrences: dict[str, int] = {}
-        for value in values:
-            for name, times in value.occurrences.items():
-                occurrences[name] = occurrences.get(name, 0) + times
+        occurrences = merge(*(value.occurrences for value in values))
         dims = tuple(side.dim for side in found.values())
         axes = self.fresh(len(dims))
         return Value(Fraction(1), (), axes, dims, span, tuple(found), occurrences=occurrences)
 
     def common_shape(self, values: Sequence[Value], span: Span) -> Value:
+        occurrences = merge(*(value.occurrences for value in values))
         tensors = [value for value in values if value.order]
         if not tensors:
-            return Value(Fraction(1), (), (), (), span)
+            return Value(Fraction(1), (), (), (), span, occurrences=occurrences)
         first = tensors[0]
         for other in tensors[1:]:
             if other.order != first.order:
@@ -297,18 +296,25 @@ class Algebra:
                 left, right = Side(here, first.span), Side(there, other.span)
                 self.dimensions.equate(left, right, "two shapes that must be equal", span)
         axes = self.fresh(first.order)
-        return Value(Fraction(1), (), axes, first.dims, span, row=first.row)
+        return Value(
+            Fraction(1), (), axes, first.dims, span, row=first.row, occurrences=occurrences
+        )
 
 
 SLICE = "~"
 """How the name of an axis begins that a slice left without one."""
 
 
-def merge(left: Mapping[str, int], right: Mapping[str, int]) -> Mapping[str, int]:
+def merge(*counts: Mapping[str, int]) -> Mapping[str, int]:
     """Occurrences added up."""
-    if not left or not right:
-        return left or right
-    return {name: left.get(name, 0) + right.get(name, 0) for name in (*left, *right)}
+    some = [one for one in counts if one]
+    if len(some) < 2:
+        return some[0] if some else NOWHERE
+    total: dict[str, int] = {}
+    for one in some:
+        for name, times in one.items():
+            total[name] = total.get(name, 0) + times
+    return total
 
 
 def require_indices(value: Value) -> None:
@@ -322,6 +328,14 @@ def require_indices(value: Value) -> None:
             span=value.span,
             hint=f"name its axes, for example {shown}[{letters}]; only scalars need none",
         )
+
+
+def _refuse_mixture(terms: Sequence[Value]) -> None:
+    """Terms with and without indices mix only where the one without is a scalar."""
+    if any(term.occurrences and (term.names or not term.order) for term in terms):
+        for term in terms:
+            if not term.occurrences:
+                require_indices(term)
 
 
 def _rename(value: Value, mapping: Mapping[int, int]) -> Value:

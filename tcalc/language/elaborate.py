@@ -72,7 +72,7 @@ class Elaborator:
                 value = einstein.keep_only(value, left, self.algebra)
             values.append((sign, value))
         total = self.algebra.added(values, expression.span)
-        return total if left is None else self._arranged_as(left, total)
+        return self._arranged_as(left, total) if left else total
 
     def _arranged_as(self, left: tuple[str, ...], value: Value) -> Value:
         """The value with its axes in the order of the left-hand side."""

@@ -63,7 +63,7 @@ def times(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
 def _contracted(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
     """The sum over the last axis of the left and the first of the right."""
     last = left.order - 1
-    message = f"`*` sums over {_columns(left)} and {_rows(right)}"
+    message = f"`*` sums {_columns(left)} with {_rows(right)}"
     product = algebra.fuse(left, right, [(last, 0)], message, span)
     return replace(algebra.without(product, [last]), row=left.row and right.order == 2)
 

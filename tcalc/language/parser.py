@@ -22,8 +22,11 @@ from tcalc.language.complaints import stray_character, unexpected
 from tcalc.language.syntax import Statement
 from tcalc.language.tree import TreeBuilder
 
-LONGEST_TEXT = 200_000
+LONGEST_TEXT = 150_000
 """The most characters of a program."""
+
+LONGEST_NAME = 200
+"""The most characters of a name."""
 
 _OPENING = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
 _CLOSING = {"RPAR", "RSQB", "RBRACE"}
@@ -88,7 +91,12 @@ def _read(source: Source) -> Iterator[Lexeme]:
     """The tokens of the text, one by one."""
     try:
         for token in _grammar().lex(source.text):
-            yield Lexeme(token.type, _normal(token), _span_of(token, source))
+            span = _span_of(token, source)
+            if token.type == "NAME" and len(token) > LONGEST_NAME:
+                raise LimitError(
+                    f"a name of {len(token):,} characters; the limit is {LONGEST_NAME}", span=span
+                )
+            yield Lexeme(token.type, _normal(token), span)
     except UnexpectedCharacters as error:
         at = error.pos_in_stream or 0
         span = Span(at, at + 1, error.line, error.column, source)

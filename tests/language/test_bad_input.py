@@ -1,0 +1,222 @@
+"""Whatever the text, the answer is a program or an error that points into it, and soon."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from language_cases import refused
+
+from tcalc.errors import (
+    ArgumentError,
+    IndexNotationError,
+    LimitError,
+    OrientationError,
+    ParseError,
+    TcalcError,
+    UnknownNameError,
+)
+from tcalc.language import parse, parse_declarations
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "hint"),
+    [
+        ("a +* b", 1, 4, ""),
+        ("a **b", 1, 4, "`^`"),
+        ("2x", 1, 2, "write `*`"),
+        ("x y", 1, 3, "write `*`"),
+        ("sin x", 1, 5, "write `*`"),
+        ("(a)(b)", 1, 1, "write `*`"),
+        ("2(a)", 1, 1, "write `*`"),
+        ("a = b = c", 1, 7, "where"),
+        ("1 = 2", 1, 1, "where"),
+        ("a, b", 1, 5, ""),
+        ("A[:,1]", 1, 3, "1:end"),
+        ("A[i j]", 1, 5, "commas"),
+        ("x[]y", 1, 4, "write `*`"),
+        ("__import__('os')", 1, 1, "begins with a letter"),
+        ("a +\n b", 1, 4, "parentheses"),
+        ("sum(a,)", 1, 7, ""),
+        ("sum(a; b)", 1, 6, ""),
+        ("a − b", 1, 3, "`-`"),
+        ("x²", 1, 2, "`^2`"),
+        ("xᵀ", 1, 2, "`'`"),
+        ("a % b", 1, 3, "`#`"),
+        ("a != b", 1, 3, "comparison"),
+        ("a.b", 1, 2, "element-wise"),
+        ('"abc', 1, 1, '`"`'),
+        ("x\x00", 1, 2, "no such character"),
+        ("for", 1, 4, ""),
+        ("for t in x", 1, 7, ""),
+        ("end", 1, 1, "closes"),
+        ("for = 3", 1, 5, ""),
+        ("tensor 3", 1, 8, ""),
+        ("a <", 1, 4, ""),
+        ("a < b < c", 1, 7, "where"),
+        ("'", 1, 1, ""),
+        ("a\n\n\n  b c\n", 4, 5, ""),
+        ("", 1, 1, "last bare expression"),
+        ("# only a comment", 1, 1, "last bare expression"),
+        ("tensor x[n]", 1, 1, "last bare expression"),
+    ],
+)
+def test_wrong_syntax(text, line, column, hint):
+    refused(text, ParseError, (line, column), hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("(a + b", 1, 1),
+        ("a + b)", 1, 6),
+        ("sum(a]", 1, 6),
+        ("A[1,2)", 1, 6),
+        ("(a + b\nc = 3", 1, 1),
+        ("y = sum(x\nz = 2*y\nz", 1, 8),
+        ("sum((x)", 1, 4),
+        ("x{1", 1, 2),
+        ("a\n)\nb", 2, 1),
+        ("(" * 50_000 + "a" + ")" * 49_999, 1, 1),
+        ("(" * 49_999 + "a" + ")" * 50_000, 1, 99_999 + 1),
+    ],
+)
+def test_unbalanced_brackets_point_at_the_culprit(text, line, column):
+    refused(text, ParseError, (line, column))
+
+
+def test_a_wrong_closing_bracket_names_the_opening_one():
+    error = refused("sum(a]", ParseError, (1, 6), "`)`")
+    assert error.places[0].span.column == 4
+
+
+def test_cases_of_the_language():
+    refused("x*y", OrientationError, (1, 1), "x'*y")
+    refused("x = x + 1", UnknownNameError, (1, 5), "assigned once")
+    refused("z[i,k] = x[i]", IndexNotationError, (1, 10))
+    refused("9^9^9^9", LimitError, (1, 3))
+
+
+@pytest.mark.parametrize("text", [None, 3, b"x", ["x"]])
+def test_a_program_is_a_str(text):
+    with pytest.raises(ArgumentError):
+        parse(text)
+
+
+DEEP = 50_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * DEEP + "a" + ")" * DEEP,
+        "+".join(["a"] * DEEP),
+        "-".join(["x"] * DEEP),
+        "s = " + "+".join(["x[i]"] * (DEEP // 2)),
+        "*".join(["a"] * (DEEP // 2)),
+        "-" * DEEP + "a",
+        "^".join(["a"] * (DEEP // 2)),
+        "sin(" * (DEEP // 2) + "a" + ")" * (DEEP // 2),
+        "x" + "'" * DEEP,
+        "x[1" + "+1" * DEEP + "]",
+        "(" * (DEEP // 2) + "x" + ")[i]" * (DEEP // 2),
+    ],
+    ids=lambda text: text[:8],
+)
+def test_long_and_deep_programs(text):
+    parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a+" * 500_000 + "a",
+        "(" * 1_000_000,
+        "x" * 1_000_000,
+        "\n" * 1_000_000,
+        "9" * 140_000,
+        "x" * 140_000,
+        "a " * 70_000,
+        "9^" * 70_000 + "9",
+        "a" + "^2" * 50_000,
+        '"' * 100_001,
+        "for t=1:2\n" * 15_000,
+        "for t=1:1000000000\n x{t}=1\nend\n1",
+        "for t=1:1000\nfor u=1:1000\n x{t,u}=1\nend\nend\n1",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_too_large_is_refused_soon(text):
+    started = time.perf_counter()
+    with pytest.raises(TcalcError) as caught:
+        parse(text)
+    assert time.perf_counter() - started < 8  # a second or two, on a machine with nothing else
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_long_line_is_shown_round_the_caret():
+    error = refused("a+" * 1000 + "* b" + "+a" * 1000, ParseError, (1, 2001))
+    excerpt, carets = str(error).splitlines()[2:4]
+    assert len(excerpt) < 110
+    assert excerpt[carets.index("^")] == "*"
+
+
+# Random text
+
+_WORDS = [
+    *"abxyAXijm", "1", "2.5", "1e999", "(", ")", "[", "]", "{", "}", ",", ";", "\n", ":", "=", "==",
+    "<", "+", "-", "*", "/", "\\", ".*", "./", ".^", "^", "@", "'", ".T", "#", "#(", '"ij,jk->ik"',
+    "for ", "end", "tensor ", "t", "sum(", "exp(", "max[j](", "softmax[i](", "where(", "x[i]",
+    "A[i,j]", "delta[i,j]", "x{t}", "x{1}", "gradient(", "hessian(", "ones", "eye(", "einsum(",
+    "stack(", "concat[i](", "qr(", "A\\x", "spd", " ", "2:end", "pi", "λ", "é", "_",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_WORDS), max_size=14).map("".join))
+def test_words_of_the_language_in_any_order(text):
+    _only_our_errors(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=40))
+def test_any_text(text):
+    _only_our_errors(text)
+    try:
+        parse_declarations(text)
+    except TcalcError as error:
+        str(error)
+
+
+_ATOMS = ["a", "x", "A", "x[i]", "A[i,j]", "A[j,i]", "2", "x'", "(x[i]*y[i])", "delta[i,j]"]
+_FORMS = [
+    "{}+{}", "{}*{}", "{}.*{}", "{}/{}", "{}\\{}", "({})^2*{}", "-{}*{}", "exp({})*{}",
+    "sum({}+{})", "max[j]({})+{}", "max({},{})", "where({}>0,{},1)", "softmax[i]({})*{}",
+    "({}*{})[i,j]", "{}'*{}",
+    "{}^{}", "concat({},{})", "stack[k]({},{})", "det({})*{}", "gradient({},x)*{}", "norm2({})*{}",
+]  # fmt: skip
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.recursive(
+        st.sampled_from(_ATOMS),
+        lambda inner: st.builds(str.format, st.sampled_from(_FORMS), inner, inner),
+        max_leaves=6,
+    ),
+    st.sampled_from(["", "z[i] = ", "s = ", "z[i,j] = "]),
+)
+def test_formulas_that_parse(formula, left):
+    _only_our_errors(left + formula)
+
+
+def _only_our_errors(text):
+    try:
+        program = parse(text)
+    except TcalcError as error:
+        assert "^" in str(error)
+        assert error.line is not None
+    else:
+        assert program.value.digest

@@ -6,7 +6,16 @@ normal form, `traverse` the only walkers of the DAG, `facts` what is known of a 
 
 from tcalc.expr.dims import Dim, Shape, shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
-from tcalc.expr.primitive import Fact, LinearMap, LinearTerm, Notation, Primitive, Style, linear_map
+from tcalc.expr.primitive import (
+    Fact,
+    LinearMap,
+    LinearTerm,
+    Notation,
+    Operator,
+    Primitive,
+    Style,
+    linear_map,
+)
 
 __all__ = [
     "Add",
@@ -20,6 +29,7 @@ __all__ = [
     "LinearTerm",
     "Node",
     "Notation",
+    "Operator",
     "Primitive",
     "Shape",
     "Style",

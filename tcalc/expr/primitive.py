@@ -10,7 +10,7 @@ The local Jacobian of ``v = p(..., u, ...)`` is a `LinearMap`, the sum over term
 
 where a label that stands in both `out` and `into` denotes a unit tensor that was eliminated at
 once.  Pushforward, pullback and every higher derivative follow from it, because the factors are
-themselves expressions.
+themselves expressions.  Where they would be dear to form, the local Jacobian is an `Operator`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,19 @@ class LinearTerm:
 
 
 LinearMap: TypeAlias = tuple[LinearTerm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A local Jacobian that is applied and never formed, as the Sylvester operator.
+
+    `push` takes a tangent, with the axes of the argument and then those of the direction, to that
+    of the node; `pull` a cotangent, with the axes of the output and then those of the node, to
+    that of the argument.  Both build ordinary nodes, and each is the adjoint of the other.
+    """
+
+    push: Callable[[Node], Node]
+    pull: Callable[[Node], Node]
 
 
 class Style(enum.Enum):
@@ -124,7 +137,7 @@ class Primitive(ABC):
         """The shapes of the outputs; raises `ValueError` for arguments that do not fit."""
 
     @abstractmethod
-    def jacobian(self, node: Apply, position: int) -> LinearMap:
+    def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
         """The local Jacobian of `node` by its argument at `position`."""
 
     @abstractmethod

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -19,7 +20,23 @@ INTERRUPTED = 130
 """The exit status after Ctrl-C, by the convention of shells: 128 and the number of the signal."""
 
 
+class ReaderGoneError(Exception):
+    """Nobody reads the output any more."""
+
+
+class Commands(click.Group):
+    """The group of commands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Click would end with the status of an error.
+            raise ReaderGoneError from None
+
+
 @click.group(
+    cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='A first try:  tcalc gradient "tr(A*X\'*B*X*C)" --wrt X',
 )
@@ -73,7 +90,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, ReaderGoneError):
         # The reader has seen enough.  Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

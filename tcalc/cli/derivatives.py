@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import click
 
 import tcalc
 from tcalc.cli import options
-from tcalc.cli.results import Result, derive, document, show, source, write
+from tcalc.cli.results import Form, Result, derive, document, show, source, write
 from tcalc.cli.source import Program, load, tell_guesses
 from tcalc.errors import DimensionError
+from tcalc.printing import Cse
 
 Compute: TypeAlias = Callable[[Program, Sequence[str], str], list[Result]]
 
@@ -32,9 +33,9 @@ def printing(compute: Compute) -> click.Command:
         let: Mapping[str, float],
         wrt: Sequence[str],
         mode: str,
-        form: str,
+        form: Form | Literal["python", "json"],
         as_json: bool,
-        cse: bool | None,
+        cse: Cse,
         sizes: Mapping[str, int],
     ) -> None:
         program = load(expr, declare, let)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import click
 from click.shell_completion import CompletionItem
 
+from tcalc.calculus import MODES
+from tcalc.cli.results import Form
+from tcalc.printing import Cse
+
 Function: TypeAlias = Callable[..., Any]
 
-FORMATS = ("auto", "matrix", "einstein", "latex", "mathml", "python", "json")
-MODES = ("reverse", "forward", "cross-country")
+FORMATS = (*get_args(Form), "python", "json")
 
 
 class FormulaCommand(click.Command):
@@ -60,6 +63,11 @@ def to_numbers(
         except ValueError:
             raise click.BadParameter(f"{name} is {text!r}, not a number") from None
     return numbers
+
+
+def to_cse(ctx: click.Context, param: click.Parameter, given: bool | None) -> Cse:
+    """What the printers take: where it shortens, if nothing is said."""
+    return "auto" if given is None else given
 
 
 def _assignments(given: Sequence[str], example: str) -> Iterator[tuple[str, str]]:
@@ -114,7 +122,7 @@ wrt = click.option(
 mode = click.option(
     "--mode",
     type=click.Choice(MODES),
-    default="reverse",
+    default="cross-country",
     show_default=True,
     help="The order in which local Jacobians are multiplied; the result is the same.",
 )
@@ -143,6 +151,7 @@ layout = together(
         "--cse/--no-cse",
         "cse",
         default=None,
+        callback=to_cse,
         help="Name common subexpressions, or never do; by default where it shortens.",
     ),
 )

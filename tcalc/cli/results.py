@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import click
 
@@ -14,6 +14,10 @@ import tcalc
 from tcalc.cli.source import Program, guesses
 from tcalc.errors import TcalcError
 from tcalc.expression import Expression
+from tcalc.printing import Cse
+
+Form: TypeAlias = Literal["auto", "matrix", "einstein", "latex", "mathml"]
+"""The formats that are notation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def derive(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[
     ]
 
 
-def show(results: Sequence[Result], form: str, cse: bool | None) -> str:
+def show(results: Sequence[Result], form: Form, cse: Cse) -> str:
     """The results as text, in one of the formats; several carry their variables before them."""
     if len(results) == 1:
         return formula(results[0].expression, form, cse)
@@ -72,16 +76,15 @@ def show(results: Sequence[Result], form: str, cse: bool | None) -> str:
     return "\n".join(shown)
 
 
-def formula(expression: Expression, form: str = "auto", cse: bool | None = None) -> str:
+def formula(expression: Expression, form: Form = "auto", cse: Cse = "auto") -> str:
     """One expression in one of the formats that are notation."""
-    names: bool | str = "auto" if cse is None else cse
     match form:
         case "latex":
-            return expression.latex(cse=names)
+            return expression.latex(cse=cse)
         case "mathml":
-            return expression.mathml(cse=names)
-        case _:
-            return expression.text(form, cse=names)
+            return expression.mathml(cse=cse)
+        case "matrix" | "einstein" | "auto":
+            return expression.text(form, cse=cse)
 
 
 def source(results: Sequence[Result], sizes: Mapping[str, int]) -> str:
@@ -91,7 +94,7 @@ def source(results: Sequence[Result], sizes: Mapping[str, int]) -> str:
     return compiled.source_for(**sizes) if sizes else compiled.source
 
 
-def document(program: Program, results: Sequence[Result], cse: bool | None, **more: Any) -> str:
+def document(program: Program, results: Sequence[Result], cse: Cse, **more: Any) -> str:
     """The results as a JSON document, with all notations."""
     return dump(
         {**describe(program), **more, "results": [_entry(result, cse) for result in results]}
@@ -134,15 +137,14 @@ def write(text: str) -> None:
     click.echo(text.rstrip("\n"))
 
 
-def _entry(result: Result, cse: bool | None) -> dict[str, Any]:
-    names: bool | str = "auto" if cse is None else cse
+def _entry(result: Result, cse: Cse) -> dict[str, Any]:
     try:
-        matrix = result.expression.text("matrix", cse=names)
+        matrix = result.expression.text("matrix", cse=cse)
     except TcalcError:
         matrix = None
     return {
         **heading(result),
         "matrix": matrix,
-        "einstein": result.expression.text("einstein", cse=names),
-        "latex": result.expression.latex(cse=names),
+        "einstein": result.expression.text("einstein", cse=cse),
+        "latex": result.expression.latex(cse=cse),
     }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 
 import pytest
+
+import tcalc
+from tcalc.calculus import MODES
 
 TRACE = "tr(A*X'*B*X*C)"
 LOGISTIC = "tensor X[m,n], y[m], w[n]\nsum(log(1 + exp(-y .* (X*w))))\n"
@@ -65,15 +69,14 @@ def test_a_formula_may_begin_with_a_minus_sign(run):
     assert run("gradient", "--wrt", "x", "--", "-x'*y").out == "-y\n"
 
 
-@pytest.mark.parametrize("mode", ["forward", "reverse"])
-def test_both_modes(run, mode):
+@pytest.mark.parametrize("mode", MODES)
+def test_all_modes(run, mode):
     assert run("hessian", "x'*A*x", "--wrt", "x", "--mode", mode).out == "A + A'\n"
 
 
-def test_cross_country_is_refused_with_a_message(run):
-    outcome = run("gradient", "x'*x", "--wrt", "x", "--mode", "cross-country")
-    assert outcome.status == 1
-    assert "cross-country" in outcome.err and "hint" in outcome.err
+def test_the_default_mode_is_that_of_the_api(run):
+    default = inspect.signature(tcalc.derivative).parameters["mode"].default
+    assert run("gradient", "x'*x", "--json").json["mode"] == default
 
 
 def test_a_file(run, tmp_path):
@@ -138,7 +141,7 @@ class TestFormats:
     def test_json(self, run):
         outcome = run("gradient", "x'*A*y", "--wrt", "x", "--json")
         document = outcome.json
-        assert document["mode"] == "reverse"
+        assert document["mode"] in MODES
         assert [variable["name"] for variable in document["variables"]] == ["x", "A", "y"]
         assert len(document["guesses"]) == 3
         (result,) = document["results"]

@@ -1,0 +1,55 @@
+"""tcalc: a symbolic tensor-calculus compiler in Einstein notation.
+
+    >>> import tcalc
+    >>> f = tcalc.parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
+    >>> g = tcalc.gradient(f, "w")
+    >>> g.shape
+    ('n',)
+
+The rooms, each of which imports only those before it (`architecture` in CONTRIBUTING.md):
+
+- `tcalc.errors`: what can go wrong, with a place in the user's text;
+- `tcalc.expr`: the expression DAG, six interned node kinds;
+- `tcalc.primitives`: element-wise functions, reductions, linear algebra; one file a family;
+- `tcalc.planning`: orders of contraction and their cost;
+- `tcalc.simplify`: rewrites, as named rules;
+- `tcalc.calculus`: differentiation;
+- `tcalc.language`, `tcalc.printing`, `tcalc.interpret`: text in, text out, reference values;
+- `tcalc.codegen`, `tcalc.runtime`: NumPy modules, and the functions that run them;
+- `tcalc.checking`: numerical verification;
+- `tcalc.api`: the functions below; `tcalc.cli`: the command line.
+"""
+
+from tcalc.api import (
+    check,
+    compile,
+    derivative,
+    evaluate,
+    gradient,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    parse,
+    symbols,
+    vjp,
+)
+from tcalc.errors import TcalcError
+from tcalc.expression import Expression
+
+__all__ = [
+    "Expression",
+    "TcalcError",
+    "check",
+    "compile",
+    "derivative",
+    "evaluate",
+    "gradient",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
+    "parse",
+    "symbols",
+    "vjp",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from tcalc import calculus, language
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError
@@ -17,6 +17,8 @@ from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
 from tcalc.expression import Context, Expression
+
+Names: TypeAlias = list[str] | tuple[str, ...]
 
 if TYPE_CHECKING:
     from tcalc.checking import CheckReport
@@ -58,9 +60,9 @@ def symbols(declarations: str) -> Expression | tuple[Expression, ...]:
 @overload
 def gradient(f: Expression, wrt: str, mode: str = ...) -> Expression: ...
 @overload
-def gradient(f: Expression, wrt: Sequence[str], mode: str = ...) -> dict[str, Expression]: ...
+def gradient(f: Expression, wrt: Names, mode: str = ...) -> dict[str, Expression]: ...
 def gradient(
-    f: Expression, wrt: str | Sequence[str], mode: str = "cross-country"
+    f: Expression, wrt: str | Names, mode: str = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The gradient of a scalar, of the shape of the variable.
 
@@ -78,9 +80,9 @@ def gradient(
 @overload
 def jacobian(F: Expression, wrt: str, mode: str = ...) -> Expression: ...
 @overload
-def jacobian(F: Expression, wrt: Sequence[str], mode: str = ...) -> dict[str, Expression]: ...
+def jacobian(F: Expression, wrt: Names, mode: str = ...) -> dict[str, Expression]: ...
 def jacobian(
-    F: Expression, wrt: str | Sequence[str], mode: str = "cross-country"
+    F: Expression, wrt: str | Names, mode: str = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The derivative of a tensor of any order: the axes of `F`, then those of the variable.
 
@@ -98,10 +100,10 @@ def jacobian(
 def hessian(f: Expression, wrt: str, wrt2: str | None = ..., mode: str = ...) -> Expression: ...
 @overload
 def hessian(
-    f: Expression, wrt: Sequence[str], wrt2: str | None = ..., mode: str = ...
+    f: Expression, wrt: Names, wrt2: str | None = ..., mode: str = ...
 ) -> dict[str, Expression]: ...
 def hessian(
-    f: Expression, wrt: str | Sequence[str], wrt2: str | None = None, mode: str = "cross-country"
+    f: Expression, wrt: str | Names, wrt2: str | None = None, mode: str = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The Hessian of a scalar: the axes of the variable twice.
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from tcalc import printing
 from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables as inputs_of
-
-if TYPE_CHECKING:
-    from tcalc.language import Guess
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
 
@@ -23,7 +20,7 @@ class Context:
     """What a program says beyond its value: its inputs in order, and what was guessed of them."""
 
     variables: Mapping[str, Var] = field(default_factory=dict)
-    guesses: Sequence[Guess] = ()
+    guesses: Mapping[str, str] = field(default_factory=dict)
 
     def merged(self, other: Context) -> Context:
         """Both contexts together; a name must mean the same input in both."""
@@ -34,7 +31,7 @@ class Context:
                     f"the name {name} stands for two different inputs: {mine!r} and {node!r}",
                     hint="declare it once, with tcalc.symbols, and use that everywhere",
                 )
-        return Context({**self.variables, **other.variables}, (*self.guesses, *other.guesses))
+        return Context({**self.variables, **other.variables}, {**self.guesses, **other.guesses})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,11 +59,11 @@ class Expression:
         return dict(self.context.variables) or {v.name: v for v in inputs_of([self.node])}
 
     @property
-    def guesses(self) -> tuple[Guess, ...]:
-        """What was guessed of undeclared names."""
-        return tuple(self.context.guesses)
+    def guesses(self) -> dict[str, str]:
+        """What each undeclared name was taken for: scalar, vector, matrix, tensor3, …"""
+        return dict(self.context.guesses)
 
-    def text(self, notation: str = "auto", cse: bool | str = "auto") -> str:
+    def text(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in the language: notation ``"matrix"``, ``"einstein"`` or ``"auto"``."""
         return printing.to_text(
             self.node, notation=notation, order=tuple(self.context.variables), cse=cse
@@ -80,13 +77,13 @@ class Expression:
         """The formula in Einstein notation, which every expression has."""
         return self.text("einstein")
 
-    def latex(self, notation: str = "auto", cse: bool | str = "auto") -> str:
+    def latex(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in LaTeX, for math mode."""
         return printing.to_latex(
             self.node, notation=notation, order=tuple(self.context.variables), cse=cse
         )
 
-    def mathml(self, notation: str = "auto", cse: bool | str = "auto") -> str:
+    def mathml(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula as a MathML element."""
         return printing.to_mathml(
             self.node, notation=notation, order=tuple(self.context.variables), cse=cse

@@ -24,7 +24,7 @@ from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import LinearTerm
+from tcalc.expr.primitive import LinearMap, LinearTerm, Operator
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives.elementwise import Elementwise
 
@@ -66,8 +66,7 @@ def factored_pullback(
         if node not in inside:
             continue
         for operand, jacobian in edges(node, live):
-            passed = [_pulled(term, root, operand, edge) for term in terms for edge in jacobian]
-            pending.setdefault(operand, []).extend(passed)
+            pending.setdefault(operand, []).extend(_pull(terms, root, operand, jacobian))
     return found
 
 
@@ -88,10 +87,9 @@ def factored_pushforward(
     for node in order:
         if node in live and node not in carried:
             terms = [
-                _pushed(term, variable, node, edge)
+                term
                 for operand, jacobian in edges(node, live)
-                for term in carried[operand]
-                for edge in jacobian
+                for term in _push(carried[operand], variable, node, jacobian)
             ]
             shared = len(terms) > 1 or uses.get(node, 0) > 1 or node in wanted
             carried[node] = settle(terms, variable.order, shared, node, vertex_first=True)
@@ -122,13 +120,11 @@ def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
         if node not in heads:
             continue
         for operand, jacobian in edges(node, tails):
-            for left in cotangents.get(node, ()):
-                for edge in jacobian:
-                    passed = _pulled(left, gradient, operand, edge)
-                    crossed += [
-                        _joined(passed, right, gradient.order, variable)
-                        for right in tangents[operand]
-                    ]
+            crossed += [
+                _joined(left, right, gradient.order, variable)
+                for left in _pull(cotangents.get(node, []), gradient, operand, jacobian)
+                for right in tangents[operand]
+            ]
     return total(crossed, gradient, variable)
 
 
@@ -188,6 +184,20 @@ def _turned(term: OpenProduct, lead: int) -> OpenProduct:
         term.output[count:] + term.output[:count],
         term.dims,
     )
+
+
+def _pull(terms: Terms, root: Node, operand: Node, jacobian: LinearMap | Operator) -> Terms:
+    """The terms carried from a node to one of its operands; an operator takes their sum."""
+    if isinstance(jacobian, Operator):
+        return [as_term(jacobian.pull(dense(terms)))] if terms else []
+    return [_pulled(term, root, operand, edge) for term in terms for edge in jacobian]
+
+
+def _push(terms: Terms, variable: Node, node: Node, jacobian: LinearMap | Operator) -> Terms:
+    """The terms carried from an operand to a node that uses it."""
+    if isinstance(jacobian, Operator):
+        return [as_term(jacobian.push(dense(terms)))] if terms else []
+    return [_pushed(term, variable, node, edge) for term in terms for edge in jacobian]
 
 
 def _pulled(term: OpenProduct, root: Node, operand: Node, edge: LinearTerm) -> OpenProduct:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
-from tcalc.expr.primitive import Fact
+from tcalc.expr.primitive import Fact, Labels
 
 _IMPLIED: dict[str, tuple[Fact, ...]] = {
     "symmetric": (Fact.SYMMETRIC,),
@@ -28,6 +28,9 @@ _IMPLIED: dict[str, tuple[Fact, ...]] = {
 }
 
 PROPERTIES = tuple(_IMPLIED)
+
+_MIRRORED = {Fact.LOWER: Fact.UPPER, Fact.UPPER: Fact.LOWER}
+"""What a fact becomes under transposition, where it changes."""
 
 _IDENTITY = frozenset(
     (
@@ -174,7 +177,9 @@ def _of_product(node: Einsum, fact: Fact) -> bool | None:
         case Fact.PSD:
             return True if _is_gram(node) else _of_view(node, fact)
         case Fact.DIAGONAL | Fact.LOWER | Fact.UPPER:
-            return True if _links_last_two(node) else _of_view(node, fact)
+            if _links_last_two(node):
+                return True
+            return True if _is_masked(node, node.output, fact) else _of_view(node, fact)
         case Fact.SPD | Fact.ORTHOGONAL:
             return _of_view(node, fact)
 
@@ -195,23 +200,39 @@ def _of_view(node: Einsum, fact: Fact) -> bool | None:
     if not node.is_view or node.order < 2:
         return None
     if _links_last_two(node):
-        core = [factor for factor in node.factors if not isinstance(factor, Delta)]
+        diagonal = [factor for factor in node.factors if not isinstance(factor, Delta)]
         match fact:
             case Fact.PSD:
-                return _all(core, lambda x: holds(x, Fact.NONNEGATIVE))
+                return _all(diagonal, lambda x: holds(x, Fact.NONNEGATIVE))
             case Fact.SPD:
-                return _all(core, lambda x: holds(x, Fact.POSITIVE))
+                return _all(diagonal, lambda x: holds(x, Fact.POSITIVE))
             case _:
                 return None
     if len(node.factors) != 1:
         return None
-    row, out = node.subscripts[0], node.output
+    core, row, out = node.factors[0], node.subscripts[0], node.output
     if row[-2:] == out[-2:]:
-        return holds(node.factors[0], fact)
+        return holds(core, fact)
     if row[-2:] == out[-2:][::-1]:
-        mirrored = {Fact.LOWER: Fact.UPPER, Fact.UPPER: Fact.LOWER}
-        return holds(node.factors[0], mirrored.get(fact, fact))
+        return holds(core, _MIRRORED.get(fact, fact))
+    if isinstance(core, Einsum) and set(out[-2:]) <= set(row):
+        # The axes of a contraction stand in canonical order: look through to its labels.
+        inner = dict(zip(row, core.output, strict=True))
+        last = tuple(inner[label] for label in out[-2:])
+        return True if _is_masked(core, last, fact) else None
     return None
+
+
+def _is_masked(node: Einsum, output: Labels, fact: Fact) -> bool:
+    """Whether a factor over the last two of these labels is zero where `fact` says: so is all."""
+    if len(output) < 2 or fact not in (Fact.DIAGONAL, Fact.LOWER, Fact.UPPER):
+        return False
+    last, mirrored = output[-2:], _MIRRORED.get(fact, fact)
+    return any(
+        (labels[-2:] == last and holds(factor, fact) is True)
+        or (labels[-2:] == last[::-1] and holds(factor, mirrored) is True)
+        for factor, labels in zip(node.factors, node.subscripts, strict=True)
+    )
 
 
 def _symmetric_product(node: Einsum) -> bool | None:

@@ -10,6 +10,7 @@ from tcalc.expr import Fact, build, shape
 from tcalc.expr.facts import holds
 from tcalc.expr.traverse import variables
 from tcalc.interpret import evaluate
+from tcalc.primitives.selection import LowerMask
 
 M, N = shape("m", "n")
 X = build.var("X", (M, N))
@@ -40,6 +41,8 @@ NODES = {
         build.einsum([S, L], "ij,jk->ik"), build.einsum([S, L], "ij,jk->ki")
     ),
     "lower product": build.einsum([L, L], "ij,jk->ik"),
+    "masked": build.hadamard(S, build.apply(LowerMask(N, N, 0))),
+    "masked and transposed": build.transpose(build.hadamard(L, S)),
     "unit": build.delta(N),
     "positive numbers": build.const(3, (N, N)),
     **{str(node.name): node for node in (S, P, K, L, U, D, Q)},
@@ -86,10 +89,19 @@ def test_claimed_facts_are_true(name):
         ("diagonal of positive", Fact.SPD),
         ("symmetrised", Fact.SYMMETRIC),
         ("D", Fact.LOWER),
+        ("masked", Fact.LOWER),
+        ("masked and transposed", Fact.UPPER),
     ],
 )
 def test_facts_that_must_be_found(name, fact):
     assert holds(NODES[name], fact) is True
+
+
+def test_batches_of_masked_matrices_are_triangular():
+    stack = build.var("B", (M, N, N))
+    node = build.einsum([stack, build.apply(LowerMask(N, N, 0))], "bij,ij->bij")
+    assert holds(node, Fact.LOWER) is True
+    assert holds(build.transpose(node, (0, 2, 1)), Fact.UPPER) is True
 
 
 def test_unknown_is_neither_yes_nor_no():

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcalc.expr.nodes import Node
+from tcalc.printing.latex import program_latex
+from tcalc.printing.mathml import program_mathml
 from tcalc.printing.program import Cse, Notation, Wishes, statements
 from tcalc.printing.text import statement_text
 
-__all__ = ["Cse", "Notation", "to_text"]
+__all__ = ["Cse", "Notation", "to_latex", "to_mathml", "to_text"]
 
 
 def to_text(
@@ -38,6 +40,45 @@ def to_text(
     >>> to_text(build.einsum([X, w], "ij,j->i"), notation="einstein")
     'X[i,j]*w[j]'
     """
-    roots = [node] if isinstance(node, Node) else list(node)
     wishes = Wishes(notation, order, names, cse, called, indices)
-    return "\n".join(map(statement_text, statements(roots, wishes)))
+    return "\n".join(map(statement_text, statements(_roots(node), wishes)))
+
+
+def to_latex(
+    node: Node | Sequence[Node],
+    *,
+    notation: Notation = "auto",
+    order: Sequence[str] = (),
+    names: Sequence[str] = (),
+    cse: Cse = "auto",
+    called: str = "",
+    indices: Sequence[str] = (),
+) -> str:
+    r"""The same in LaTeX, for math mode with amsmath.
+
+    >>> from tcalc.expr import build, shape
+    >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("m"))
+    >>> to_latex(build.einsum([X, w], "ij,i->j"))
+    'X^\\top w'
+    """
+    wishes = Wishes(notation, order, names, cse, called, indices)
+    return program_latex(statements(_roots(node), wishes))
+
+
+def to_mathml(
+    node: Node | Sequence[Node],
+    *,
+    notation: Notation = "auto",
+    order: Sequence[str] = (),
+    names: Sequence[str] = (),
+    cse: Cse = "auto",
+    called: str = "",
+    indices: Sequence[str] = (),
+) -> str:
+    """The same in MathML Core: one ``<math>`` element."""
+    wishes = Wishes(notation, order, names, cse, called, indices)
+    return program_mathml(statements(_roots(node), wishes))
+
+
+def _roots(node: Node | Sequence[Node]) -> list[Node]:
+    return [node] if isinstance(node, Node) else list(node)

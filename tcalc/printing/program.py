@@ -7,7 +7,7 @@ stands in a place that only takes a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, count
@@ -55,9 +55,10 @@ class Wishes:
 
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
-    tidied = tidy_all(roots)
-    size = written_size(tidied)
-    divide = wishes.cse is True or (wishes.cse == "auto" and size > LONGEST)
+    divide = wishes.cse is True or (wishes.cse == "auto" and len(postorder(roots)) > LONGEST)
+    if not divide:
+        tidied = tidy_all(roots)
+        divide = wishes.cse == "auto" and written_size(tidied) > LONGEST
     if divide:
         tidied = tidy_all(roots, inline="single")
     page = _Page(tidied, wishes)
@@ -116,22 +117,19 @@ class _Page:
 
     def _written(self) -> list[Statement]:
         found: list[Statement] = []
-        before: dict[Node, str] = {}
+        writer = Writer((*self.wishes.order, *sorted(self.taken)))
         for node in self.nodes:
             if node in self.defined:
-                found.append(self._statement(node, before, self.defined[node]))
-                before[node] = self.defined[node]
+                name = self.defined[node]
+                found.append(self._statement(node, writer, name))
+                writer.defined[node] = name
+                writer.next_page([name])
         for place, root in enumerate(self.roots):
             called = self.wishes.called if place == len(self.roots) - 1 else ""
-            found.append(self._statement(root, before, called))
+            found.append(self._statement(root, writer, called))
         return found
 
-    def _statement(self, node: Node, before: Mapping[Node, str], name: str) -> Statement:
-        known = dict(before)
-        if name and node in known:
-            known.pop(node)
-        order = (*self.wishes.order, *sorted(self.taken), *before.values())
-        writer = Writer(order, known)
+    def _statement(self, node: Node, writer: Writer, name: str) -> Statement:
         if self.wishes.notation != "einstein":
             try:
                 value = writer.run(MatrixNotation(writer).form(node))

@@ -8,7 +8,7 @@ memory and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -55,9 +55,15 @@ class NeedsNameError(Exception):
 class Writer:
     """One page: names of definitions, the order of the user's variables, texts for comparing."""
 
-    def __init__(self, order: Sequence[str], defined: Mapping[Node, str]) -> None:
-        self.rank = {name: place for place, name in enumerate(dict.fromkeys(order))}
-        self.defined = defined
+    def __init__(self, order: Iterable[str] = ()) -> None:
+        self.rank: dict[str, int] = {}
+        self.defined: dict[Node, str] = {}
+        self.next_page(order)
+
+    def next_page(self, names: Iterable[str] = ()) -> None:
+        """Forget the texts compared so far; further names come after those known."""
+        for name in names:
+            self.rank.setdefault(name, len(self.rank))
         self._texts: dict[int, Set] = {}
         self._weights: dict[int, tuple[int, int, int]] = {}
         self._kept: list[Formula] = []

@@ -1,0 +1,144 @@
+"""Formulas in LaTeX, for math mode with amsmath."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcalc.printing.formula import Statement, Sum
+from tcalc.printing.typeset import Medium, Typesetter
+
+LONGEST_LINE = 160
+"""A sum with a longer LaTeX text is broken into lines, before its signs."""
+
+_OPERATORS = {
+    "⊙": r"\odot",
+    "⊘": r"\oslash",
+    "×": r"\times",
+    "∑": r"\sum",
+    "≤": r"\le",
+    "≥": r"\ge",
+}
+_APPLIED = "\u2061"  # marks the end of a function's name until its argument comes
+_NAMES = (r"\operatorname", r"\log", r"\exp", r"\sin", r"\cos", r"\tan", r"\det", r"\max", r"\min")
+_BINARY = (r"\odot", r"\oslash", r"\sum", "+", "-")
+_FENCES = {"‖": r"\|", "|": "|", "(": "(", ")": ")", "[": "[", "]": "]"}
+_TALL = (r"\frac", r"\sum", r"\begin", r"\left", "^", "_{")
+
+
+class Latex(Medium):
+    """LaTeX's way with fractions, scripts and fences."""
+
+    def letter(self, letter: str) -> str:
+        if len(letter) == 1:
+            return letter
+        # Greek capitals that look Latin have no command of their own.
+        latin = {"Alpha": "A", "Beta": "B", "Epsilon": "E", "Zeta": "Z", "Eta": "H", "Iota": "I"}
+        latin |= {"Kappa": "K", "Mu": "M", "Nu": "N", "Omicron": "O", "omicron": "o", "Rho": "P"}
+        latin |= {"Tau": "T", "Upsilon": "Y", "Chi": "X"}
+        return rf"\mathrm{{{latin[letter]}}}" if letter in latin else rf"\{letter}"
+
+    def word(self, word: str) -> str:
+        return rf"\mathrm{{{word}}}"
+
+    def number(self, digits: str) -> str:
+        return digits
+
+    def function(self, name: str, latex: str) -> str:
+        return (latex or rf"\operatorname{{{name}}}") + _APPLIED
+
+    def operator(self, sign: str) -> str:
+        return _OPERATORS.get(sign, sign)
+
+    def row(self, items: Sequence[str]) -> str:
+        joined = ""
+        for item in items:
+            if not item or not joined or item == "," or joined == "-":
+                joined += item
+            elif joined.endswith(_APPLIED):
+                joined = joined.removesuffix(_APPLIED) + item
+            elif item[0].isdigit() and joined[-1].isdigit():
+                joined += rf" \cdot {item}"
+            elif item.startswith(_NAMES) and (joined[-1] in ")}" or joined[-1].isalnum()):
+                after_operator = joined.endswith(_BINARY)
+                joined += f" {item}" if after_operator else rf" \, {item}"
+            else:
+                joined += f" {item}"
+        return joined
+
+    def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
+        opening, closing = _FENCES[left], _FENCES[right]
+        if any(mark in inner for mark in _TALL):
+            return rf"\left{opening} {inner} \right{closing}"
+        gap = " " if opening.startswith("\\") else ""
+        return f"{opening}{gap}{inner}{gap}{closing}"
+
+    def fraction(self, above: str, below: str) -> str:
+        return rf"\frac{{{above}}}{{{below}}}"
+
+    def root(self, inner: str) -> str:
+        return rf"\sqrt{{{inner}}}"
+
+    def above(self, base: str, script: str) -> str:
+        if base.endswith("}") and _has_outer_superscript(base):
+            base = f"{{{base}}}"
+        bare = len(script) == 1 or script == r"\top"
+        return f"{base}^{script}" if bare else f"{base}^{{{script}}}"
+
+    def below(self, base: str, script: str) -> str:
+        applied = base.endswith(_APPLIED)
+        text = base.removesuffix(_APPLIED)
+        text += f"_{script}" if len(script) == 1 else f"_{{{script}}}"
+        return text + _APPLIED if applied else text
+
+    def both(self, base: str, below: str, above: str) -> str:
+        return f"{base}_{{{below}}}^{{{above}}}"
+
+    def cases(self, rows: Sequence[tuple[str, str]]) -> str:
+        lines = [
+            f"{value} & " + (rf"\text{{if }} {condition}" if condition else r"\text{otherwise}")
+            for value, condition in rows
+        ]
+        return r"\begin{cases} " + r" \\ ".join(lines) + r" \end{cases}"
+
+    @property
+    def transposed(self) -> str:
+        return r"\top"
+
+    def bold_one(self) -> str:
+        return r"\mathbf{1}"
+
+    def lines(self, rows: Sequence[str]) -> str:
+        if len(rows) == 1:
+            return rows[0]
+        body = " \\\\\n".join(f"& {row}" for row in rows)
+        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def _has_outer_superscript(base: str) -> bool:
+    depth = 0
+    for character in base:
+        depth += (character == "{") - (character == "}")
+        if character == "^" and depth == 0:
+            return True
+    return False
+
+
+def program_latex(statements: Sequence[Statement]) -> str:
+    """A program in LaTeX; long sums are broken into lines."""
+    medium = Latex()
+    setter = Typesetter(medium)
+    rows: list[str] = []
+    for statement in statements:
+        text = setter.statement(statement)
+        value = statement.value
+        if len(text) <= LONGEST_LINE or not isinstance(value, Sum) or len(value.terms) < 2:
+            rows.append(text)
+            continue
+        first = Statement(statement.names, statement.positions, Sum(value.terms[:1]))
+        if not value.terms[0][0]:
+            first = Statement(statement.names, statement.positions, value.terms[0][1])
+        rows.append(setter.statement(first))
+        for negative, term in value.terms[1:]:
+            one = setter.formula(Sum(((negative, term),)))
+            rows.append(rf"\quad {one}" if negative else rf"\quad + {one}")
+    return medium.lines(rows)

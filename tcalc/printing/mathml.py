@@ -1,0 +1,95 @@
+"""Formulas in MathML Core, as browsers set them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from tcalc.printing.formula import Statement
+from tcalc.printing.typeset import GREEK, Medium, Typesetter
+
+_NAMES = {"⊙": "⊙", "⊘": "⊘", "-": "−"}
+_LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
+
+
+class MathML(Medium):
+    """MathML's way with fractions, scripts and fences."""
+
+    def letter(self, letter: str) -> str:
+        if len(letter) > 1:
+            small = _LETTERS[GREEK.index(letter.lower())]
+            letter = small if letter.islower() else small.upper()
+        return f"<mi>{escape(letter)}</mi>"
+
+    def word(self, word: str) -> str:
+        return f'<mi mathvariant="normal">{escape(word)}</mi>'
+
+    def number(self, digits: str) -> str:
+        return f"<mn>{digits}</mn>"
+
+    def function(self, name: str, latex: str) -> str:
+        shown = "σ" if latex == r"\sigma" else "log det" if name == "logdet" else name
+        return f'<mi mathvariant="normal">{escape(shown)}</mi>'
+
+    def operator(self, sign: str) -> str:
+        return f"<mo>{escape(_NAMES.get(sign, sign))}</mo>"
+
+    def row(self, items: Sequence[str]) -> str:
+        return items[0] if len(items) == 1 else f"<mrow>{''.join(items)}</mrow>"
+
+    def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
+        opening = f'<mo fence="true" form="prefix">{left}</mo>'
+        closing = f'<mo fence="true" form="postfix">{right}</mo>'
+        return f"<mrow>{opening}{inner}{closing}</mrow>"
+
+    def fraction(self, above: str, below: str) -> str:
+        return f"<mfrac>{_one(above)}{_one(below)}</mfrac>"
+
+    def root(self, inner: str) -> str:
+        return f"<msqrt>{inner}</msqrt>"
+
+    def above(self, base: str, script: str) -> str:
+        return f"<msup>{_one(base)}{_one(script)}</msup>"
+
+    def below(self, base: str, script: str) -> str:
+        return f"<msub>{_one(base)}{_one(script)}</msub>"
+
+    def both(self, base: str, below: str, above: str) -> str:
+        return f"<msubsup>{_one(base)}{_one(below)}{_one(above)}</msubsup>"
+
+    def cases(self, rows: Sequence[tuple[str, str]]) -> str:
+        cells = "".join(
+            f"<mtr><mtd>{value}</mtd><mtd>{_condition(condition)}</mtd></mtr>"
+            for value, condition in rows
+        )
+        return f'<mrow><mo fence="true" form="prefix">{{</mo><mtable>{cells}</mtable></mrow>'
+
+    @property
+    def transposed(self) -> str:
+        return "<mo>⊤</mo>"
+
+    def bold_one(self) -> str:
+        return "<mn>𝟏</mn>"
+
+    def lines(self, rows: Sequence[str]) -> str:
+        if len(rows) == 1:
+            return rows[0]
+        cells = "".join(f"<mtr><mtd>{row}</mtd></mtr>" for row in rows)
+        return f'<mtable displaystyle="true" columnalign="left">{cells}</mtable>'
+
+
+def _one(text: str) -> str:
+    return f"<mrow>{text}</mrow>"
+
+
+def _condition(condition: str) -> str:
+    return f"<mtext>if </mtext>{condition}" if condition else "<mtext>otherwise</mtext>"
+
+
+def program_mathml(statements: Sequence[Statement]) -> str:
+    """A program as one ``<math>`` element."""
+    medium = MathML()
+    setter = Typesetter(medium)
+    body = medium.lines([setter.statement(statement) for statement in statements])
+    space = "http://www.w3.org/1998/Math/MathML"
+    return f'<math xmlns="{space}" display="block"><mrow>{body}</mrow></math>'

@@ -245,8 +245,10 @@ class Elaborator:
         return self.indexer.index(value, index.positions, scope.counters, index.span)
 
     def _means_delta(self, name: Name) -> bool:
-        known = name.name in self.names.variables or name.name in self.definitions
-        return name.name == "delta" and not name.steps and not known
+        """Whether ``delta[...]`` is the unit tensor, which a declaration or definition hides."""
+        names = self.names
+        declared = name.name in names.variables and name.name not in names.guesses
+        return name.name == "delta" and not (name.steps or declared or name.name in names.defined)
 
     def _stretched(self, value: Value, order: int) -> Value:
         """``ones[i,j]``: an elastic value with as many axes as indices."""

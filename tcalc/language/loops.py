@@ -99,7 +99,7 @@ def _targets(statement: Definition | Result, counters: Counters, names: Names) -
     )
 
 
-class Program:
+class Script:
     """The unrolled statements, who defines which name, and who needs whom."""
 
     def __init__(self, steps: Sequence[Unrolled], names: Names) -> None:

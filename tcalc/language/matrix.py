@@ -129,7 +129,7 @@ def solved(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
     left, right = algebra.concrete(left), algebra.concrete(right)
     if not left.order:
         return times(reciprocal(left, span, algebra), right, span, algebra)
-    if left.variable_axes and left.order == 2 * left.variable_axes > 2:
+    if left.variable_axes > 1:
         return _solved_over_axes(left, right, span, algebra)
     if left.order == 1:
         error = OrientationError(f"`\\` needs a matrix on its left, not {left.kind}", span=span)
@@ -142,6 +142,12 @@ def solved(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
 def _solved_over_axes(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
     """The tensor solve over the axes of the variable of a derivative."""
     axes = left.variable_axes
+    if left.order != 2 * axes:
+        raise DimensionError(
+            f"a solve over the {axes} axes of the variable, and the derivative has {left.order}",
+            span=left.span,
+            hint="only the derivative of a tensor with as many axes as the variable is square",
+        )
     if right.order < axes:
         raise DimensionError(
             f"`\\` over {axes} axes needs as many on its right, not {right.kind}", span=span

@@ -172,9 +172,9 @@ class Names:
 
     def integer(self, bound: Bound, counters: Counters, what: str) -> int:
         """The number that a bound is, from counters and parameters alone."""
-        total = Fraction(0)
+        total: Fraction | int = 0
         for coefficient, names in bound.terms:
-            product = Fraction(coefficient)
+            product: Fraction | int = coefficient
             for name in names:
                 product *= self._counter(name, counters, bound, what)
             total += product
@@ -182,9 +182,9 @@ class Names:
             raise IndexNotationError(f"{what} is an integer, not {float(total)}", span=bound.span)
         return int(total)
 
-    def _counter(self, name: str, counters: Counters, bound: Bound, what: str) -> Fraction:
+    def _counter(self, name: str, counters: Counters, bound: Bound, what: str) -> Fraction | int:
         if name in counters:
-            return Fraction(counters[name])
+            return counters[name]
         if name in self.parameters:
             return self.parameters[name]
         raise UnknownNameError(

@@ -22,7 +22,7 @@ from tcalc.language.complaints import stray_character, unexpected
 from tcalc.language.syntax import Statement
 from tcalc.language.tree import TreeBuilder
 
-LONGEST_TEXT = 150_000
+LONGEST_TEXT = 120_000
 """The most characters of a program."""
 
 LONGEST_NAME = 200

@@ -119,16 +119,16 @@ class _Compilation:
     def run(self) -> Program:
         _declare(self._names, self._statements)
         steps = loops.unroll(self._statements, self._names)
-        program = loops.Program(steps, self._names)
+        script = loops.Script(steps, self._names)
         self._names.check_spaces()
-        position = program.value
+        position = script.value
         if position is None:
             raise ParseError(
                 "the program has no value",
                 span=Span(0, 1, 1, 1, self._source),
                 hint="its value is the last bare expression, or the last definition",
             )
-        *before, last = (program.steps[k] for k in program.live(position))
+        *before, last = (script.steps[k] for k in script.live(position))
         self._counters = {name for step in (*before, last) for name in step.counters}
         self._survey((*before, last))
         for step in before:

@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from tcalc.calculus import derivative
-from tcalc.errors import DimensionError, Span
+from tcalc.errors import DimensionError, Span, TcalcError
 from tcalc.expr import Dim, Node, Var, build
 
 Slot: TypeAlias = int
@@ -137,8 +137,10 @@ class Tape:
             operands = [nodes[operand] for operand in step.operands]
             try:
                 nodes[slot] = step.construct(operands, [resolve(dim) for dim in step.dims])
+            except TcalcError as error:
+                if step.span is not None:
+                    error.locate(step.span)
+                raise
             except ValueError as error:
-                if step.span is None or isinstance(error, DimensionError):
-                    raise
                 raise DimensionError(str(error), span=step.span) from error
         return nodes

@@ -213,10 +213,11 @@ def _target(expression: Expression) -> Target:
             return Target(expression, None, expression.span)
         case Index(base=Name() as name, positions=positions):
             return Target(name, positions, expression.span)
+    hint = "a comparison, inside where(), is `==`"
+    if isinstance(expression, Call):
+        hint = f"a definition has no parameters: `{expression.function} = ...`"
     raise ParseError(
-        "the left of `=` is a name, or a name with indices",
-        span=expression.span,
-        hint="a comparison, inside where(), is `==`",
+        "the left of `=` is a name, or a name with indices", span=expression.span, hint=hint
     )
 
 

@@ -18,6 +18,7 @@ from tcalc.errors import (
     TcalcError,
     UnknownNameError,
 )
+from tcalc.expr.verify import verify
 from tcalc.language import parse, parse_declarations
 
 
@@ -136,23 +137,23 @@ def test_long_and_deep_programs(text):
         "(" * 1_000_000,
         "x" * 1_000_000,
         "\n" * 1_000_000,
-        "9" * 140_000,
-        "x" * 140_000,
-        "a " * 70_000,
-        "9^" * 70_000 + "9",
+        "9" * 110_000,
+        "x" * 110_000,
+        "a " * 55_000,
+        "9^" * 55_000 + "9",
         "a" + "^2" * 50_000,
         '"' * 100_001,
-        "for t=1:2\n" * 15_000,
+        "for t=1:2\n" * 11_000,
         "for t=1:1000000000\n x{t}=1\nend\n1",
         "for t=1:1000\nfor u=1:1000\n x{t,u}=1\nend\nend\n1",
     ],
     ids=lambda text: text[:12],
 )
 def test_too_large_is_refused_soon(text):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TcalcError) as caught:
         parse(text)
-    assert time.perf_counter() - started < 8  # a second or two, on a machine with nothing else
+    assert time.process_time() - started < 5  # a second or two, on a fast machine
     assert len(str(caught.value)) < 2000
 
 
@@ -219,4 +220,4 @@ def _only_our_errors(text):
         assert "^" in str(error)
         assert error.line is not None
     else:
-        assert program.value.digest
+        verify([program.value, *program.definitions.values()])

@@ -85,3 +85,8 @@ def test_of_what():
     refused("hessian(2*x, x)", DimensionError, (1, 1), "jacobian")
     refused("gradient(x)", ParseError, (1, 1), "gradient(f, x)")
     refused("gradient[i](sum(x), x)", IndexNotationError, (1, 1), "index the result")
+
+
+def test_a_solve_needs_as_many_axes_as_the_variable_has():
+    refused("jacobian(W*x, W) \\ x", DimensionError, (1, 1), "as many axes")
+    refused("hessian(norm2(W)^2, W) \\ a", DimensionError, (1, 1))

@@ -169,6 +169,7 @@ def test_unit_tensors():
     check("delta[2:3,j]*x[j]", lambda x: x[1:3])
     check("z[i,j] = x[i]*delta[i,j] + A[i,j]", lambda x, A: np.diag(x) + A)
     check("delta*x", lambda delta, x: delta * x)
+    check("z[i] = delta*x[i] + delta[i,j]*x[j]", lambda delta, x: (delta + 1) * x)
 
 
 def test_positions_out_of_range():

@@ -37,6 +37,9 @@ Cse: TypeAlias = bool | Literal["auto"]
 LONGEST = 400
 """The most nodes that a formula may have, written out, before definitions are made for it."""
 
+PIECE = 40
+"""The most nodes of a piece, where a formula is divided."""
+
 SHARED = 6
 """The fewest nodes of a common subexpression that gets a name."""
 
@@ -99,7 +102,7 @@ class _Page:
             size = 1 + sum(1 if x in self.defined else sizes[x] for x in node.operands)
             sizes[node] = size
             shared = uses.get(node, 0) > 1 and size >= SHARED
-            if _can_be_named(node) and (shared or size > LONGEST // 4) and node not in self.roots:
+            if _can_be_named(node) and (shared or size > PIECE) and node not in self.roots:
                 self._define(node)
 
     def _define(self, node: Node) -> None:

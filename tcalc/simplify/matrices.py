@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
@@ -11,6 +14,7 @@ from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
+from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 
 
@@ -73,6 +77,69 @@ def _cancelled(parts: Parts, k: int, j: int) -> Node | None:
         if alone and y[0] != y[1] and a[0] != a[1]:
             unit = build.delta(parts.dims[joint])
             return parts.replaced((k, j), (unit,), ((y[1 - p], a[1 - q]),)).build()
+    return None
+
+
+def inverse_of_product_cancelled(node: Node) -> Node | None:
+    """``inv(A*B)*A*B -> I`` in a product, for a contraction of matrices under the inverse.
+
+    Example: ``inv(X'*X)*X'*X*b -> b``.
+    """
+    if not isinstance(node, Einsum) or node.is_view:
+        return None
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if not (isinstance(factor, Apply) and isinstance(factor.primitive, Inverse)):
+            continue
+        core = factor.args[0]
+        if factor.order != 2 or not is_contraction(core) or len(core.factors) > LONGEST_CORE:
+            continue
+        for places in _occurrences(parts, core, k):
+            new = _core_cancelled(parts, k, core, places)
+            if new is not None:
+                return new
+    return None
+
+
+LONGEST_CORE = 3
+"""The most factors under an inverse that are looked for in a product."""
+
+
+def _occurrences(parts: Parts, core: Einsum, k: int) -> Iterator[tuple[int, ...]]:
+    """Positions of factors equal to those of the core, in its order."""
+    candidates = [
+        [j for j, factor in enumerate(parts.factors) if factor is wanted and j != k]
+        for wanted in core.factors
+    ]
+    for places in product(*candidates):
+        if len(set(places)) == len(places):
+            yield places
+
+
+def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...]) -> Node | None:
+    named: dict[int, int] = {}
+    for j, row in zip(places, core.subscripts, strict=True):
+        for label, here in zip(row, parts.rows[j], strict=True):
+            if named.setdefault(label, here) != here:
+                return None
+    if len(set(named.values())) != len(named):
+        return None
+    inside = {label for label in named if label not in core.output}
+    group = (*places, k)
+    outside = [row for j, row in enumerate(parts.rows) if j not in group]
+    carried = {label for row in outside for label in row} | set(parts.output)
+    if any(named[label] in carried for label in inside):
+        return None
+    left, right = (named[label] for label in core.output)
+    y = parts.rows[k]
+    # inv(C)[y0,y1] C[left,right]: y1 with left or y0 with right; either way if C is symmetric.
+    pairs = [(y[1], left, y[0], right), (y[0], right, y[1], left)]
+    if symmetric_axes(core):
+        pairs += [(y[1], right, y[0], left), (y[0], left, y[1], right)]
+    for joint, end, first, second in pairs:
+        if joint == end and joint not in carried and first != joint and second != joint:
+            unit = build.delta(parts.dims[joint])
+            return parts.replaced(group, (unit,), ((first, second),)).build()
     return None
 
 
@@ -168,6 +235,7 @@ RULES = (
     inverse_of_scaled,
     inverse_of_transpose,
     inverse_cancelled,
+    inverse_of_product_cancelled,
     orthogonal_cancelled,
     cofactors_over_determinant,
     cofactors_of_inverse,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tcalc.expr.nodes import Node
-from tcalc.simplify import branches, exponentials, matrices, powers, sums
-from tcalc.simplify.engine import Rule, rewrite
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.traverse import postorder
+from tcalc.primitives.inverse import Inverse
+from tcalc.simplify import branches, exponentials, matrices, powers, products, sums
+from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import Inline, flatten
 
 RULES: tuple[Rule, ...] = (
@@ -14,12 +16,27 @@ RULES: tuple[Rule, ...] = (
     *exponentials.RULES,
     *matrices.RULES,
     *branches.RULES,
+    *products.RULES,
     *sums.RULES,
 )
 """Every rule, in the order in which they are tried."""
 
 OPENING: tuple[Rule, ...] = (sums.product_in_product, sums.sum_in_sum)
 """The rules that open what is shared: not where common subexpressions are to be named."""
+
+
+EXPANDING: tuple[Rule, ...] = (
+    *powers.RULES,
+    *matrices.RULES,
+    sums.product_in_product,
+    sums.sum_in_sum,
+    sums.transpose_of_sum,
+    products.product_of_sums,
+)
+"""The rules for multiplying out, to let inverses and like terms cancel."""
+
+LONGEST_EXPANDED = 120.0
+"""Formulas beyond this length are not multiplied out."""
 
 
 def tidy(root: Node) -> Node:
@@ -39,6 +56,21 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
     rules = [rule for rule in RULES if inline == "all" or rule not in OPENING]
     flat = flatten(roots, inline=inline)
     tidied = rewrite(flat, rules)
+    if inline == "all":
+        tidied = [_cancelled(root) for root in tidied]
     if inline == "single":
         tidied = flatten(tidied, inline=inline)
     return tidied
+
+
+def _cancelled(root: Node) -> Node:
+    """The tensor multiplied out and tidied again, where it has inverses and becomes shorter."""
+    if length(root) > LONGEST_EXPANDED or not any(map(_is_inverse, postorder([root]))):
+        return root
+    expanded = rewrite([root], EXPANDING)
+    again = rewrite(expanded, RULES)[0]
+    return again if length(again) < length(root) else root
+
+
+def _is_inverse(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Inverse)

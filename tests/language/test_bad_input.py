@@ -115,7 +115,7 @@ DEEP = 50_000
         "(" * DEEP + "a" + ")" * DEEP,
         "+".join(["a"] * DEEP),
         "-".join(["x"] * DEEP),
-        "s = " + "+".join(["x[i]"] * (DEEP // 2)),
+        "s = " + "+".join(["x[i]"] * (DEEP // 3)),
         "*".join(["a"] * (DEEP // 2)),
         "-" * DEEP + "a",
         "^".join(["a"] * (DEEP // 2)),

@@ -119,10 +119,10 @@ DEEP = 50_000
         "*".join(["a"] * (DEEP // 2)),
         "-" * DEEP + "a",
         "^".join(["a"] * (DEEP // 2)),
-        "sin(" * (DEEP // 2) + "a" + ")" * (DEEP // 2),
+        "sin(" * (DEEP // 3) + "a" + ")" * (DEEP // 3),
         "x" + "'" * DEEP,
         "x[1" + "+1" * DEEP + "]",
-        "(" * (DEEP // 2) + "x" + ")[i]" * (DEEP // 2),
+        "(" * (DEEP // 3) + "x" + ")[i]" * (DEEP // 3),
     ],
     ids=lambda text: text[:8],
 )

@@ -73,7 +73,7 @@ def add(terms: Iterable[tuple[Number, Node]]) -> Node:
     coefficients: dict[Node, Fraction] = {}
     dims: Shape | None = None
     for number, node in terms:
-        coefficient = Fraction(number)
+        coefficient = number if type(number) is Fraction else Fraction(number)
         if dims is None:
             dims = node.dims
         elif dims != node.dims:
@@ -82,7 +82,8 @@ def add(terms: Iterable[tuple[Number, Node]]) -> Node:
             coefficient, node = coefficient * node.terms[0][0], node.terms[0][1]
         elif isinstance(node, Const):
             coefficient, node = coefficient * node.value, ones(node.dims)
-        coefficients[node] = coefficients.get(node, Fraction(0)) + coefficient
+        known = coefficients.get(node)
+        coefficients[node] = coefficient if known is None else known + coefficient
     if dims is None:
         raise ValueError("a sum needs at least one term")
     kept = [(c, node) for node, c in coefficients.items() if c != 0]

@@ -96,7 +96,7 @@ class Const(_Base, metaclass=_Interned):
     shape: Shape
 
     def __post_init__(self) -> None:
-        self._settle(self.shape, str(self.value), _text(self.shape))
+        self._settle(self.shape, _digits(self.value), _text(self.shape))
 
     @property
     def operands(self) -> tuple[Node, ...]:
@@ -169,7 +169,7 @@ class Add(_Base, metaclass=_Interned):
     def __post_init__(self) -> None:
         content: list[str | bytes] = []
         for coefficient, node in self.terms:
-            content += [str(coefficient), node.digest]
+            content += [_digits(coefficient), node.digest]
         self._settle(self.terms[0][1].dims, *content)
 
     @property
@@ -206,3 +206,8 @@ Node: TypeAlias = Var | Const | Delta | Einsum | Add | Apply
 
 def _text(shape: Shape) -> str:
     return ",".join(map(str, shape))
+
+
+def _digits(number: Fraction) -> str:
+    # Hexadecimal: Python limits the decimal digits of an integer as text.
+    return f"{number.numerator:x}/{number.denominator:x}"

@@ -24,6 +24,7 @@ from tcalc.api import (
     check,
     compile,
     derivative,
+    elementwise,
     evaluate,
     gradient,
     hessian,
@@ -35,14 +36,16 @@ from tcalc.api import (
     vjp,
 )
 from tcalc.errors import TcalcError
-from tcalc.expression import Expression
+from tcalc.expression import Expression, combine
 
 __all__ = [
     "Expression",
     "TcalcError",
     "check",
+    "combine",
     "compile",
     "derivative",
+    "elementwise",
     "evaluate",
     "gradient",
     "hessian",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TypeAlias
 
-from tcalc import printing
+from tcalc import language, printing
 from tcalc.errors import ArgumentError
+from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables as inputs_of
+from tcalc.primitives.function import Function
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
+Position: TypeAlias = "int | str | slice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,115 @@ class Expression:
 
     def with_node(self, node: Node, extra: Sequence[Var] = ()) -> Expression:
         """Another expression of the same program, with further inputs if any."""
-        known = dict(self.variables)
-        known.update({variable.name: variable for variable in extra})
+        known = {**self.variables, **{variable.name: variable for variable in extra}}
         return Expression(node, replace(self.context, variables=known))
+
+    def __add__(self, other: Operand) -> Expression:
+        return combine("left + right", left=self, right=other)
+
+    def __radd__(self, other: Operand) -> Expression:
+        return combine("left + right", left=other, right=self)
+
+    def __sub__(self, other: Operand) -> Expression:
+        return combine("left - right", left=self, right=other)
+
+    def __rsub__(self, other: Operand) -> Expression:
+        return combine("left - right", left=other, right=self)
+
+    def __mul__(self, other: Operand) -> Expression:
+        return combine("left * right", left=self, right=other)
+
+    def __rmul__(self, other: Operand) -> Expression:
+        return combine("left * right", left=other, right=self)
+
+    __matmul__ = __mul__
+    __rmatmul__ = __rmul__
+
+    def __truediv__(self, other: Operand) -> Expression:
+        return combine("left / right", left=self, right=other)
+
+    def __rtruediv__(self, other: Operand) -> Expression:
+        return combine("left / right", left=other, right=self)
+
+    def __pow__(self, other: Operand) -> Expression:
+        return combine("left ^ right", left=self, right=other)
+
+    def __rpow__(self, other: Operand) -> Expression:
+        return combine("left ^ right", left=other, right=self)
+
+    def __neg__(self) -> Expression:
+        return combine("-operand", operand=self)
+
+    def __pos__(self) -> Expression:
+        return self
+
+    @property
+    def T(self) -> Expression:  # noqa: N802 -- the name that NumPy made the standard one
+        """The transpose; a vector becomes a row."""
+        return combine("operand'", operand=self)
+
+    def __getitem__(self, positions: Position | tuple[Position, ...]) -> Expression:
+        several = positions if isinstance(positions, tuple) else (positions,)
+        return combine(f"operand[{', '.join(map(_position, several))}]", operand=self)
+
+    # NumPy must leave `array * expression` to us, which then says what is wrong.
+    __array_ufunc__ = None
 
     def __str__(self) -> str:
         return self.text()
 
     def __repr__(self) -> str:
         return f"Expression[{', '.join(self.shape)}]({self.text()})"
+
+
+def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Operand) -> Expression:
+    """A formula of the language over expressions, which it names.
+
+    >>> from tcalc import symbols
+    >>> X, w, y = symbols("X[m,n], w[n], y[m]")
+    >>> print(combine("norm2(r)^2 + c*sum(exp(w))", r=X @ w - y, w=w, c=0.5))
+    norm2(X*w - y)^2 + sum(exp(w))/2
+    """
+    context = Context()
+    given: dict[str, language.Given] = {}
+    for name, operand in operands.items():
+        if isinstance(operand, Expression):
+            context = context.merged(Context(operand.variables, operand.context.guesses))
+            given[name] = language.Given(operand.node, operand.row)
+        elif isinstance(operand, int | float | Fraction):
+            given[name] = language.Given(build.const(_exact(operand)))
+        else:
+            raise ArgumentError(
+                f"an expression and an object of type {type(operand).__name__} do not combine",
+                hint="make an input of it with tcalc.symbols, and give its value to the function",
+            )
+    program = language.parse(formula, functions=functions, given=given)
+    new = Context(program.variables, program.guesses)
+    return Expression(program.value, context.merged(new), program.orientation == "row")
+
+
+def _exact(number: int | float | Fraction) -> Fraction:
+    """A number as it is written in decimal: 0.1 is one tenth."""
+    try:
+        return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
+    except ValueError:
+        raise ArgumentError(f"{number} is not a number that a formula can have") from None
+
+
+def _position(position: Position) -> str:
+    """An index position in the language: a 1-based number, ``end``, an index name, or a range."""
+    match position:
+        case slice(start=start, stop=stop, step=None):
+            return f"{1 if start is None else start}:{'end' if stop is None else stop}"
+        case bool() | slice():
+            raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
+        case int():
+            if position < 1:
+                raise ArgumentError(
+                    f"positions count from 1, and {position} is below that",
+                    hint="the last one is 'end'",
+                )
+            return str(position)
+        case str() if position.isidentifier():
+            return position
+    raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")

@@ -91,8 +91,10 @@ def _registered(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
 def _entry(elaborator: Elaborator, call: Call) -> Function:
     """The registered function that is called; refuses unknown and unbuilt ones."""
     name = call.function
-    if name in REGISTRY:
-        return REGISTRY[name]
+    brought = elaborator.names.functions
+    known = brought.get(name) or REGISTRY.get(name)
+    if known is not None:
+        return known
     if name in LATER:
         raise UnsupportedError(
             f"`{name}` is not built yet",
@@ -105,7 +107,7 @@ def _entry(elaborator: Elaborator, call: Call) -> Function:
             span=call.name_span,
             hint=f"a product needs its operator: {name}*(...)",
         )
-    near = get_close_matches(name, [*REGISTRY, *FORMS, *LATER], 1)
+    near = get_close_matches(name, [*brought, *REGISTRY, *FORMS, *LATER], 1)
     raise UnknownNameError(
         f"there is no function `{name}`",
         span=call.name_span,

@@ -21,6 +21,7 @@ from tcalc.errors import (
 from tcalc.expr import Dim, Fact
 from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.syntax import Bound, Declared
+from tcalc.primitives.function import Function
 
 PROPERTIES = tuple(fact.value for fact in Fact)
 _SQUARE = {"symmetric", "spd", "psd", "diagonal"}
@@ -52,8 +53,9 @@ class Variable:
 
 @dataclass(slots=True)
 class Names:
-    """The name spaces of one program: variables, definitions, dimensions, parameters.
+    """The name spaces of one program: variables, definitions, dimensions, parameters, functions.
 
+    `functions` are those that the caller brings, beside the language's own.
     `defined` maps each name that a definition gives to its place, `orders` each undeclared name
     used with brackets to its number of axes; `used` are the names that formulas mention, and
     `guesses` grows as undeclared ones are elaborated.
@@ -61,6 +63,7 @@ class Names:
 
     dimensions: Dimensions
     parameters: Mapping[str, Fraction]
+    functions: Mapping[str, Function] = field(default_factory=dict)
     variables: dict[str, Variable] = field(default_factory=dict)
     defined: dict[str, Span] = field(default_factory=dict)
     orders: dict[str, tuple[int, Span]] = field(default_factory=dict)

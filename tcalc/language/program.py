@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from tcalc.errors import ArgumentError, DimensionError, ParseError, Source, Span
-from tcalc.expr import Node, Var, build
+from tcalc.expr import Const, Node, Var, build
+from tcalc.expr.collector import collector_paused
 from tcalc.language import derivatives, loops
 from tcalc.language.algebra import NOWHERE, Algebra, Value
 from tcalc.language.dimensions import Dimensions
@@ -27,6 +28,7 @@ from tcalc.language.syntax import (
     walk,
 )
 from tcalc.language.tape import Slot, Tape
+from tcalc.primitives.function import Function
 
 _SIZED = ("ones", "zeros", "eye")
 
@@ -59,11 +61,29 @@ class Program:
     source: str
 
 
-def parse(text: str, declarations: str = "", /, **parameters: float) -> Program:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A tensor that a program may name though it does not say how it is made."""
+
+    node: Node
+    row: bool = False
+
+
+@collector_paused()
+def parse(
+    text: str,
+    declarations: str = "",
+    /,
+    *,
+    functions: Iterable[Function] = (),
+    given: Mapping[str, Given] | None = None,
+    **parameters: float,
+) -> Program:
     """Parse and elaborate a program.
 
-    `parameters` are names given as numbers, as ``T=200`` for the bounds of loops.  Raises a
-    `tcalc.errors.TcalcError` that points into the text for whatever is wrong with it.
+    `functions` are known by their names beside those of the language, and `given` are tensors by
+    name.  `parameters` are names given as numbers, as ``T=200`` for the bounds of loops.  Raises
+    a `tcalc.errors.TcalcError` that points into the text for whatever is wrong with it.
 
     >>> program = parse("sum(log(1 + exp(X*w)))", "X[m,n]")
     >>> program.value.dims, list(program.variables.values()), program.guesses
@@ -71,7 +91,8 @@ def parse(text: str, declarations: str = "", /, **parameters: float) -> Program:
     """
     source, declared = _source(text, ""), _source(declarations, "declarations")
     numbers = check_parameters(parameters, (text, declarations))
-    return _Compilation(source, declared, numbers).run()
+    known = {function.name: function for function in functions}
+    return _Compilation(source, declared, numbers, known, given or {}).run()
 
 
 def parse_declarations(text: str) -> dict[str, Var]:
@@ -105,16 +126,40 @@ def _declare(names: Names, statements: Iterable[Statement]) -> None:
 class _Compilation:
     """One run from text to nodes."""
 
-    def __init__(self, source: Source, declared: Source, numbers: dict[str, Fraction]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        declared: Source,
+        numbers: dict[str, Fraction],
+        functions: Mapping[str, Function],
+        given: Mapping[str, Given],
+    ) -> None:
         self._source = source
         self._dimensions = Dimensions()
-        self._names = Names(self._dimensions, numbers)
+        self._names = Names(self._dimensions, numbers, functions)
         self._tape = Tape()
         self._algebra = Algebra(self._tape, self._dimensions)
         self._elaborator = Elaborator(self._algebra, self._names)
         self._counters: set[str] = set()
         self._statements = parse_statements(source)
         _declare(self._names, parse_statements(declared, declarations=True))
+        self._given = given
+        for name, tensor in given.items():
+            self._give(name, tensor)
+
+    def _give(self, name: str, tensor: Given) -> None:
+        """Make a tensor known by a name, as a definition would."""
+        span = Span(0, 0, 1, 1, self._source)
+        self._names.defined[name] = span
+        for dim in tensor.node.dims:
+            for size in sorted(dim.names()):
+                self._dimensions.rigid(size, span)
+        match tensor.node:
+            case Const(value=number, shape=()):
+                value = self._algebra.number(number, span)
+            case node:
+                value = self._algebra.atom(self._tape.given(node), node.dims, span)
+        self._elaborator.definitions[name] = replace(value, row=tensor.row)
 
     def run(self) -> Program:
         _declare(self._names, self._statements)
@@ -209,7 +254,9 @@ class _Compilation:
                 name: build.var(name, map(self._dimensions.resolve, found.dims), found.properties)
                 for name, found in self._names.variables.items()
             },
-            definitions={name: nodes[slot] for name, slot in slots.items()},
+            definitions={
+                name: nodes[slot] for name, slot in slots.items() if name not in self._given
+            },
             guesses=dict(self._names.guesses),
             index_names=self._elaborator.index_names,
             result_indices=indices,
@@ -223,6 +270,7 @@ class _Compilation:
         taken = {*names.variables, *names.defined, *names.parameters, *self._counters}
         self._dimensions.baptise(axes, taken)
         resolved = [self._dimensions.resolve(dim) for dim in axes]
+        resolved += [dim for tensor in self._given.values() for dim in tensor.node.dims]
         self._dimensions.require_known(
             self._tape.dims(needed), {name for dim in resolved for name in dim.names()}
         )

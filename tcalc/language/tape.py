@@ -55,6 +55,10 @@ class Tape:
             )
         return self._variables[name]
 
+    def given(self, node: Node) -> Slot:
+        """A tensor that is there already."""
+        return self._record(lambda _nodes, _sizes: node)
+
     def constant(self, value: Fraction | int, dims: Sequence[Dim] = ()) -> Slot:
         """A number, at every place of a tensor."""
         return self._record(lambda _, sizes: build.const(value, sizes), dims=dims)

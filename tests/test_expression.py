@@ -1,0 +1,103 @@
+"""Expressions in Python mean what the same formula means in the language."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import tcalc
+
+X, A, x, y, c = tcalc.symbols("X[m,n], A[n,n], x[n], y[m], c")
+DECLARED = "X[m,n], A[n,n], x[n], y[m], c"
+
+
+def same(expression, text):
+    assert str(expression) == str(tcalc.parse(text, DECLARED))
+
+
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        (lambda: X @ x + y, "X*x + y"),
+        (lambda: X * x - y, "X*x - y"),
+        (lambda: 2 * x, "2*x"),
+        (lambda: x * 0.1, "x*0.1"),
+        (lambda: 1 - x, "1 - x"),
+        (lambda: 1 + x, "1 + x"),
+        (lambda: x / c, "x/c"),
+        (lambda: 1 / c, "1/c"),
+        (lambda: c**3, "c^3"),
+        (lambda: 2**c, "2^c"),
+        (lambda: A**-1, "A^-1"),
+        (lambda: -A, "-A"),
+        (lambda: +A, "A"),
+        (lambda: x.T @ A @ x, "x'*A*x"),
+        (lambda: x @ x.T, "x*x'"),
+        (lambda: A[1, "end"], "A[1,end]"),
+        (lambda: A[1:2, 1:], "A[1:2,1:end]"),
+        (lambda: A["i", "i"], "A[i,i]"),
+        (lambda: x[2], "x[2]"),
+        (lambda: Fraction(1, 3) * A, "A/3"),
+    ],
+)
+def test_operators(build, text):
+    same(build(), text)
+
+
+def test_mistakes_say_what_to_do():
+    with pytest.raises(tcalc.TcalcError, match="scalar product"):
+        x * x
+    with pytest.raises(tcalc.TcalcError, match="positions count from 1"):
+        x[0]
+    with pytest.raises(tcalc.TcalcError, match="not a position"):
+        x[1.5]
+    with pytest.raises(tcalc.TcalcError, match="not a position"):
+        x[1:5:2]
+    with pytest.raises(tcalc.TcalcError, match="do not combine"):
+        x + np.ones(3)
+    with pytest.raises(tcalc.TcalcError, match="do not combine"):
+        np.ones(3) * x
+    with pytest.raises(tcalc.TcalcError, match="not a number"):
+        x + float("nan")
+
+
+def test_one_name_cannot_be_two_inputs():
+    other = tcalc.symbols("x[k]")
+    with pytest.raises(tcalc.TcalcError, match="two different inputs"):
+        tcalc.combine("sum(a) + sum(b)", a=x, b=other)
+
+
+def test_derivatives_of_built_expressions():
+    f = tcalc.combine("norm2(r)^2", r=X @ x - y)
+    assert str(tcalc.gradient(f, "x")) == "2*X'*(X*x - y)"
+    assert tcalc.hessian(f, "x").shape == ("n", "n")
+
+
+def test_shape_and_repr():
+    assert (X @ x).shape == ("m",)
+    assert repr(X @ x) == "Expression[m](X*x)"
+
+
+def test_a_row_stays_a_row():
+    with pytest.raises(tcalc.TcalcError):
+        x.T + x
+
+
+def test_users_functions_in_python_and_in_programs():
+    sympy = pytest.importorskip("sympy")
+    t = sympy.Symbol("t")
+    bump = tcalc.elementwise("bump", sympy.exp(-(t**2)), t)
+    in_python = tcalc.combine("sum(v)", v=bump(X @ x))
+    in_text = tcalc.parse("sum(bump(X*x))", DECLARED, functions=[bump])
+    assert in_python.node is in_text.node
+    assert tcalc.check(in_text, "x", order=2)
+    data = {"X": np.eye(2), "x": np.array([0.5, -1.0])}
+    value, gradient = tcalc.compile([in_text, tcalc.gradient(in_text, "x")])(**data)
+    np.testing.assert_allclose(value, np.exp(-0.25) + np.exp(-1))
+    np.testing.assert_allclose(gradient, -2 * data["x"] * np.exp(-(data["x"] ** 2)))
+    with pytest.raises(tcalc.TcalcError, match="of its own"):
+        tcalc.elementwise("exp", sympy.exp(t), t)
+    with pytest.raises(tcalc.TcalcError, match="SymPy"):
+        tcalc.elementwise("evil", "__import__('os')", t)

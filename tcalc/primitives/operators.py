@@ -2,7 +2,8 @@
 
 A rule is written for one tangent, or one cotangent, of a primitive that maps over leading batch
 axes.  Several directions at once are then a batch: their axes are put in front, the other tensors
-of the rule are repeated along them, and one batched call serves all.
+of the rule are repeated along them, and one batched call serves all.  A direction that is tied to
+a batch axis by a unit tensor, as in the derivative of a batch by itself, is taken on the diagonal.
 """
 
 from __future__ import annotations
@@ -12,37 +13,67 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Add, Apply, Const, Delta, Node
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Operator
 
 Rule: TypeAlias = Callable[..., Node]
 
 
 def operator(
-    node: Apply, position: int, context: Sequence[Node], push: Rule, pull: Rule
+    node: Apply, position: int, context: Sequence[Node], push: Rule, pull: Rule, core: int = 2
 ) -> Operator:
     """The operator with the rules ``push(tangent, *context)`` and ``pull(cotangent, *context)``.
 
     The rules get all tensors with the same batch axes and give the tangent of `node`, or the
-    cotangent of its argument at `position`, with these axes too.
+    cotangent of its argument at `position`, with these axes too.  `core` is the number of axes of
+    `node` that are no batch axes.
     """
     argument = node.args[position]
+    batch = node.order - core
 
     def pushed(tangent: Node) -> Node:
         extra = tangent.order - argument.order
         if is_zero(tangent):
             return build.zeros(node.dims + tangent.dims[argument.order :])
-        d = build.transpose(tangent, rotation(tangent.order, argument.order))
-        found = push(d, *(repeated(x, d, extra) for x in context))
+        turned = build.transpose(tangent, rotation(tangent.order, argument.order))
+        found = _mapped(push, turned, extra, batch, context)
         return build.transpose(found, rotation(found.order, extra))
 
     def pulled(cotangent: Node) -> Node:
         extra = cotangent.order - node.order
         if is_zero(cotangent):
             return build.zeros(cotangent.dims[:extra] + argument.dims)
-        return pull(cotangent, *(repeated(x, cotangent, extra) for x in context))
+        return _mapped(pull, cotangent, extra, batch, context)
 
     return Operator(pushed, pulled)
+
+
+def _mapped(rule: Rule, x: Node, extra: int, batch: int, context: Sequence[Node]) -> Node:
+    """The rule over the first `extra` axes, those tied to one of the next `batch` axes left out."""
+    tied = _tied_axes(x, extra, extra + batch)
+    free = [axis for axis in range(extra) if axis not in tied]
+    row = [tied.get(axis, axis) for axis in range(x.order)]
+    d = build.einsum([x], [row], [*free, *range(extra, x.order)])
+    found = rule(d, *(repeated(y, d, len(free)) for y in context))
+    axes = list(range(extra, extra + found.order - len(free)))
+    units = [build.delta(x.dims[axis]) for axis in tied]
+    return build.einsum([found, *units], [[*free, *axes], *tied.items()], [*range(extra), *axes])
+
+
+def _tied_axes(x: Node, first: int, last: int) -> dict[int, int]:
+    """The axes before `first` that unit tensors tie to one from there and before `last`."""
+    match x:
+        case Add(terms=((_, Einsum() as view),)) | (Einsum() as view) if view.is_view:
+            place = {label: axis for axis, label in enumerate(view.output)}
+        case _:
+            return {}
+    tied: dict[int, int] = {}
+    for factor, labels in zip(view.factors, view.subscripts, strict=True):
+        if isinstance(factor, Delta):
+            i, j = sorted(place[label] for label in labels)
+            if i < first <= j < last:
+                tied.setdefault(i, j)
+    return tied
 
 
 def rotation(order: int, shift: int) -> tuple[int, ...]:

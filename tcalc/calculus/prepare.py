@@ -1,5 +1,6 @@
 """What is rewritten before differentiation, so that the derivative is right and cheap.
 
+- forms that overflow, as ``log(1 + exp(x))``, become functions that do not (`tcalc.simplify`);
 - ``square_of_norm``: ``norm2(x)^(2k) -> (Σ x^2)^k``, which has a derivative at 0.
 - ``regular_branches``: ``where(c, f(x), b) -> where(c, f(where(c, x, s)), b)``, with `s` a point
   at which `f` and its derivatives are finite: a branch that is not taken may be NaN or infinite,
@@ -27,6 +28,7 @@ from tcalc.primitives.norms import Norm2
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power, power, square
 from tcalc.primitives.reductions import total
+from tcalc.simplify import stable
 
 NOMINAL_SIZE = 100
 LONGEST_PRODUCT = 4
@@ -34,7 +36,7 @@ LONGEST_PRODUCT = 4
 
 def prepare(roots: Sequence[Node]) -> list[Node]:
     """The same tensors, ready to be differentiated."""
-    return rebuild(roots, _rule)
+    return rebuild(stable(roots), _rule)
 
 
 def _rule(node: Node) -> Node:

@@ -203,3 +203,17 @@ def test_deep_chains_differentiate_in_linear_time():
     long, many = seconds(20_000)
     assert many < 11 * few
     assert long < 40 * short  # linear is 10; a wide margin for a busy machine
+
+
+@every_mode
+def test_large_arguments_do_no_harm(mode):
+    one = build.ones((N,))
+    f = build.sum_all(log(build.sum_of(one, exp(x))))
+    values = {"x": np.array([1000.0, 0.0, -1000.0])}
+    with np.errstate(all="raise", under="ignore"):
+        value, first, second = evaluate(
+            [*prepare([f]), derivative(f, [x], mode), derivative(f, [x, x], mode)], values
+        )
+    np.testing.assert_allclose(value, 1000 + np.log(2))
+    np.testing.assert_allclose(first, [1, 0.5, 0])
+    np.testing.assert_allclose(np.diag(second), [0, 0.25, 0], atol=1e-300)

@@ -1,0 +1,38 @@
+"""Forms that lose digits or overflow, replaced by the functions that do not.
+
+``log(1 + exp(x))`` overflows where ``softplus(x)`` is `x`, and its derivative becomes
+``inf * 0``.  The rules are those of `tcalc.simplify.exponentials` and `tcalc.simplify.matrices`
+that recognise such forms, and no others: they are applied before differentiation, and must not
+undo the sharing of a graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcalc.expr.nodes import Node
+from tcalc.simplify import exponentials, matrices
+from tcalc.simplify.engine import Rule, rewrite
+
+RULES: tuple[Rule, ...] = (
+    exponentials.log_of_one_plus_exp,
+    exponentials.reciprocal_of_one_plus_exp,
+    exponentials.exp_times_sigmoid,
+    exponentials.log_of_sum_of_exp,
+    exponentials.exp_over_sum_of_exp,
+    exponentials.exp_minus_logsumexp,
+    matrices.log_of_determinant,
+)
+
+
+def stable(roots: Sequence[Node]) -> list[Node]:
+    """The same tensors in forms that are safe to evaluate and to differentiate.
+
+    >>> from tcalc.expr import build, shape
+    >>> from tcalc.primitives.exponential import exp, log
+    >>> x = build.var("x", shape("n"))
+    >>> node = log(build.sum_of(build.ones(x.dims), exp(x)))
+    >>> stable([node])[0].primitive.name
+    'softplus'
+    """
+    return rewrite(roots, RULES)

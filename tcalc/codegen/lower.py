@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from tcalc.codegen.opening import Opened
 from tcalc.codegen.products import Products, describe
 from tcalc.codegen.program import (
     Argument,
@@ -31,7 +32,6 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import routine_of
-from tcalc.simplify.flatten import flatten
 
 
 def lower(
@@ -41,7 +41,7 @@ def lower(
     contiguous: bool = False,
 ) -> Program:
     """The program that computes the roots, planned for the given sizes of all dimension names."""
-    return Lowering(flatten(roots, inline="single"), sizes, contiguous).run(hints or {})
+    return Lowering(roots, sizes, contiguous).run(hints or {})
 
 
 class _Tensors(dict[Node, Tensor]):
@@ -67,12 +67,13 @@ class Lowering:
         self.tensors = _Tensors(self)
         self.views: dict[Node, View] = {}
         self.order = postorder(roots)
-        self.products = Products(self, sizes)
+        self.opened = Opened(self.order, roots)
+        self.products = Products(self, self.opened, sizes)
 
     def run(self, hints: Mapping[Node, str]) -> Program:
-        self.products.prepare(self.order, self.roots)
+        self.products.prepare(self.order)
         for node in self.order:
-            if not self._deferred(node):
+            if node not in self.opened.inner and not self._deferred(node):
                 _ = self.tensors[node]
         outputs = tuple(self._output(root) for root in self.roots)
         named = {
@@ -109,8 +110,9 @@ class Lowering:
                 return Tensor(self.builder.number(ONE), (), (Axis(0), Axis(0)))
             case Einsum():
                 return self._view(node) if node.is_view else self.products.lower(node)
-            case Add(terms=terms):
-                return self.builder.add([(c, self.tensors[x]) for c, x in terms], node.dims)
+            case Add():
+                terms = [(c, self.tensors[term]) for c, term in self.opened.sums[node]]
+                return self.builder.add(terms, node.dims)
             case Apply():
                 if isinstance(node.primitive, Elementwise):
                     return self._elementwise(node)
@@ -146,9 +148,9 @@ class Lowering:
             return Tensor(self.builder.number(ONE), (), tuple(map(Axis, running)))
         inner = self.tensors[core]
         axes = dict(zip(row, inner.axes, strict=True))
-        if not inner.plain and len(axes) == len(row) and set(running) == set(axes):
-            if len(running) == len(axes):
-                return Tensor(inner.value, inner.labels, tuple(axes[x] for x in running))
+        permuted = len(running) == len(row) and set(running) == set(axes) == set(row)
+        if not inner.plain and permuted and len(axes) == len(row):
+            return Tensor(inner.value, inner.labels, tuple(axes[x] for x in running))
         if inner.plain:
             value, labels = inner.value, tuple(row[place] for place in inner.places)
         else:

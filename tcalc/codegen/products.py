@@ -8,6 +8,7 @@ from math import prod
 from typing import Protocol
 
 from tcalc.codegen.contract import Pairs
+from tcalc.codegen.opening import Opened, OpenProduct
 from tcalc.codegen.program import (
     Addend,
     Call,
@@ -52,34 +53,33 @@ class Surroundings(Protocol):
 class Products:
     """The contractions of one program."""
 
-    def __init__(self, lowering: Surroundings, sizes: Mapping[str, int]) -> None:
+    def __init__(self, lowering: Surroundings, opened: Opened, sizes: Mapping[str, int]) -> None:
         self.lowering = lowering
+        self.opened = opened
         self.builder = lowering.builder
         self.sizes = sizes
         self.pairs = Pairs(self.builder)
         self.applied: set[Node] = set()
         self.divisors: set[Node] = set()
 
-    def prepare(self, order: Sequence[Node], roots: Sequence[Node]) -> None:
+    def prepare(self, order: Sequence[Node]) -> None:
         """Decide which inverses are applied and which reciprocals divide.
 
         An inverse is applied where it meets fewer columns, over all products, than half its
         order; what is more is faster with the inverse formed once.
         """
-        uses = Counter(roots)
-        found: set[Node] = set()
+        inverses: set[Node] = set()
         for node in order:
-            uses.update(node.operands)
             match node:
                 case Apply(primitive=Inverse()):
-                    found.add(node)
+                    inverses.add(node)
                 case Apply(primitive=Power(exponent=exponent)) if exponent == -1:
-                    self.divisors.add(node)
-        self.divisors = {node for node in self.divisors if uses[node] == 1}
+                    if self.opened.uses[node] == 1:
+                        self.divisors.add(node)
         columns: Counter[Node] = Counter()
-        for node in order:
-            if isinstance(node, Einsum) and not found.isdisjoint(node.factors):
-                columns.update(self._columns(node, found))
+        for opened in self.opened.products.values() if inverses else ():
+            if not inverses.isdisjoint(opened.factors):
+                columns.update(self._columns(opened, inverses))
         for node, count in columns.items():
             assert isinstance(node, Apply)
             shape = [dim.evaluate(self.sizes) for dim in node.dims]
@@ -88,9 +88,9 @@ class Products:
             if count <= batch * max(1, n // 2):
                 self.applied.add(node)
 
-    def _columns(self, node: Einsum, found: set[Node]) -> dict[Node, int]:
+    def _columns(self, opened: OpenProduct, found: set[Node]) -> dict[Node, int]:
         """With how many columns a product would apply its inverses."""
-        selection = Selection(node, Builder(), found)
+        selection = Selection(opened, Builder(), found)
         rows, kept = selection.rows()
         first = len(rows) - len(selection.inverses)
         rows += self._alone(rows, range(first, len(rows)), kept)
@@ -126,7 +126,8 @@ class Products:
 
     def lower(self, node: Einsum) -> Tensor:
         """A contraction: selections put into effect, the rest pair by pair."""
-        selection = Selection(node, self.builder, self.applied, self.divisors)
+        opened = self.opened.products[node]
+        selection = Selection(opened, self.builder, self.applied, self.divisors)
         selected = selection.run(self.lowering.tensors)
         kept = selected.kept
         rank = {label: k for k, label in enumerate(kept)}

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from tcalc.codegen.opening import OpenProduct
 from tcalc.codegen.program import Diagonal, Index, Memory, Pick, Slice, Triangle, Value
 from tcalc.codegen.tensor import Axis, Builder, Tensor, arranged
 from tcalc.expr.dims import Dim, Shape
-from tcalc.expr.nodes import Apply, Const, Einsum, Node
+from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 
 Labels = tuple[int, ...]
@@ -61,14 +62,14 @@ class Selection:
 
     def __init__(
         self,
-        node: Einsum,
+        product: OpenProduct,
         builder: Builder,
         applied: Collection[Node] = (),
         divisors: Collection[Node] = (),
     ) -> None:
         self.builder = builder
-        self.output = node.output
-        self.dims: dict[int, Dim] = dict(zip(node.output, node.dims, strict=True))
+        self.output = product.output
+        self.dims: dict[int, Dim] = dict(zip(product.output, product.dims, strict=True))
         self.kept_whole: set[int] = set()
         self.picked: dict[int, Dim] = {}
         self.moved: dict[int, tuple[int, Dim]] = {}
@@ -76,12 +77,12 @@ class Selection:
         self.divisors = divisors
         self.dense: list[tuple[Node, Labels]] = []
         self.inverses: list[tuple[Apply, Labels]] = []
-        self._sort(node, applied)
+        self._sort(product, applied)
 
-    def _sort(self, node: Einsum, applied: Collection[Node]) -> None:
+    def _sort(self, product: OpenProduct, applied: Collection[Node]) -> None:
         windows: list[tuple[Node, Window, Labels]] = []
         units: list[tuple[Node, UnitVector, int]] = []
-        for factor, row in zip(node.factors, node.subscripts, strict=True):
+        for factor, row in zip(product.factors, product.rows, strict=True):
             self.dims.update(zip(row, factor.dims, strict=True))
             match factor:
                 case Const():

@@ -21,6 +21,7 @@ from tcalc.codegen.program import Program
 from tcalc.codegen.signature import Signature, signature_of
 from tcalc.codegen.targets import Target, target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
+from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
 from tcalc.runtime.arguments import converted, measured, ordered, refuse_unknown, verify
 
@@ -154,7 +155,7 @@ class CompiledFunction:
 
     def _make(self, sizes: Mapping[str, int], itemsize: int | None) -> Plan:
         """Plan, write and run a module; the memory limit holds where there are arrays."""
-        with self._lock:
+        with self._lock, collector_paused():
             if itemsize is not None:
                 self._refuse_large(sizes, itemsize)
             if self._fixed is not None:

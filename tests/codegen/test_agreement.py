@@ -26,7 +26,8 @@ def agree(roots: list[Node], arrays: dict[str, Any], sizes: dict[str, int], rtol
     due = interpret.evaluate(roots, arrays, sizes)
     for mine, other in zip(found, due, strict=True):
         assert np.shape(mine) == np.shape(other)
-        assert np.asarray(mine).dtype == np.result_type(*arrays.values())
+        if function.signature.arguments:
+            assert np.asarray(mine).dtype == np.result_type(*arrays.values())
         scale = max(1.0, float(np.abs(other).max(initial=0)))
         np.testing.assert_allclose(mine, other, rtol=rtol, atol=rtol * scale)
     for array in found:

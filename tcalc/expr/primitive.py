@@ -148,6 +148,13 @@ class Primitive(ABC):
         """The value of a primitive without arguments, for given sizes of the dimensions."""
         raise TypeError(f"{self.name} takes arguments")
 
+    def expansion(self, node: Apply) -> Node | None:
+        """An equal expression to make code from, where the primitive has no code of its own.
+
+        It is not differentiated: the primitive is, and expanded afterwards.
+        """
+        return None
+
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         """Whether `fact` holds of `node`; None where it is not known."""
         return None

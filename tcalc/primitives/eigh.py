@@ -1,0 +1,196 @@
+"""Eigenvalues and eigenvectors of the symmetric part, ``(A + A')/2 = V diag(w) V'``.
+
+Eigenvalues ascend.  Each eigenvector has the sign that makes positive its first component of at
+least seven tenths of the largest: a choice that small changes of A do not turn over where
+components are equal in size, as they often are by symmetry.
+
+    dw[i] = V[k,i] V[l,i] dA[k,l],
+    dV[m,i] = V[m,j] F[j,i] V[k,j] V[l,i] dS[k,l],   F[j,i] = 1/(w[i] - w[j]), and 0 for j = i
+
+(Magnus & Neudecker, Matrix Differential Calculus, 8.9; Giles 2008, 3.1).  Eigenvectors of an
+eigenvalue that is repeated, to rounding, have no derivative: `gap` is 0 there, which leaves out the
+rotations inside an eigenspace.  That is right for functions that do not depend on its basis.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.determinant import check_square
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.routines import Coded, Embedded, Routine
+
+HALF = Fraction(1, 2)
+
+
+class Eigh(Coded):
+    """The eigenvalues w, ascending, and the matrix V of eigenvectors, as its columns."""
+
+    name = "eigh"
+    outputs = 2
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        (a,) = arguments
+        check_square(self.name, a)
+        return (a[:-1], a)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        w, V = eigh(node.args[0])
+        if node.output == 0:
+            return linear_map(node, 0, "i", "kl", (1, "ki,li", (V, V)))
+        return linear_map(
+            node,
+            0,
+            "mi",
+            "kl",
+            (HALF, "mj,ji,kj,li", (V, gap(w), V, V)),
+            (HALF, "mj,ji,lj,ki", (V, gap(w), V, V)),
+        )
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return symmetric_eigen(arrays[0])
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(symmetric_eigen)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if node.output == 1:
+            return True if fact is Fact.ORTHOGONAL else None
+        return _signs_of_eigenvalues(node.args[0], fact, holds)
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="eigh")
+
+
+class Eigvalsh(Coded):
+    """The eigenvalues alone."""
+
+    name = "eigvalsh"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        check_square(self.name, arguments[0])
+        return (arguments[0][:-1],)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        _, V = eigh(node.args[0])
+        # dw[i] = V[k,i] V[l,i] dA[k,l]
+        return linear_map(node, 0, "i", "kl", (1, "ki,li", (V, V)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return symmetric_eigenvalues(arrays[0])
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(symmetric_eigenvalues)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        return _signs_of_eigenvalues(node.args[0], fact, holds)
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="eigvalsh")
+
+
+def _signs_of_eigenvalues(a: Node, fact: Fact, holds: Holds) -> bool | None:
+    positive = fact in (Fact.POSITIVE, Fact.NONNEGATIVE) and holds(a, Fact.SPD)
+    return True if positive else None
+
+
+def symmetric_eigen(A: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of (A + A')/2, signs fixed; NaN gives NaN."""
+    S = 0.5 * (A + A.swapaxes(-1, -2))
+    finite = np.isfinite(S).all(axis=(-2, -1))
+    w, V = np.linalg.eigh(np.where(finite[..., None, None], S, 0))
+    size = np.abs(V)
+    first = (size >= 0.7 * size.max(axis=-2, keepdims=True, initial=0)).argmax(-2)[..., None, :]
+    if V.size:
+        V = V * np.sign(np.take_along_axis(V, first, -2))
+    return np.where(finite[..., None], w, np.nan), np.where(finite[..., None, None], V, np.nan)
+
+
+def symmetric_eigenvalues(A: Array) -> Array:
+    """The eigenvalues of (A + A')/2, ascending; NaN gives NaN."""
+    S = 0.5 * (A + A.swapaxes(-1, -2))
+    finite = np.isfinite(S).all(axis=(-2, -1))
+    w = np.linalg.eigvalsh(np.where(finite[..., None, None], S, 0))
+    return np.where(finite[..., None], w, np.nan)
+
+
+class Gap(Coded):
+    """``F[j,i] = 1/(w[i] - w[j])``, and 0 where these agree to rounding."""
+
+    name = "gap"
+    analytic = True
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        (w,) = arguments
+        if not w:
+            raise ValueError("gap needs a vector")
+        return ((*w, w[-1]),)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        # dF[j,i] = F[j,i]^2 (dw[j] - dw[i])
+        (one,) = linear_map(node, 0, "ji", "j", (1, "ji,ji", (node, node)))
+        (other,) = linear_map(node, 0, "ji", "i", (-1, "ji,ji", (node, node)))
+        return (one, other)
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return reciprocal_gaps(arrays[0])
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(reciprocal_gaps)
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="gap")
+
+
+def reciprocal_gaps(w: Array) -> Array:
+    """1/(w[i] - w[j]), and 0 where the difference is rounding of the largest |w|."""
+    difference = w[..., None, :] - w[..., :, None]
+    top = np.abs(w).max(axis=-1, initial=0)[..., None, None]
+    tied = np.abs(difference) <= 4 * w.shape[-1] * np.finfo(w.dtype).eps * top
+    return np.where(tied, 0, 1 / np.where(tied, 1, difference))
+
+
+def eigh(a: Node) -> tuple[Node, Node]:
+    """Eigenvalues and eigenvectors of ``(A + A')/2``."""
+    return build.apply(Eigh(), a), build.apply(Eigh(), a, output=1)
+
+
+def eigvalsh(a: Node) -> Node:
+    """The eigenvalues of ``(A + A')/2``, ascending."""
+    return build.apply(Eigvalsh(), a)
+
+
+def gap(w: Node) -> Node:
+    """``F[j,i] = 1/(w[i] - w[j])``, and 0 where these agree to rounding."""
+    return build.apply(Gap(), w)
+
+
+FUNCTIONS = (
+    Function(
+        "eigh",
+        (tensor_form("...nn->...n,...nn", eigh),),
+        "w, V = eigh(A): eigenvalues, ascending, and eigenvectors of (A + A')/2",
+        derivative="dw = diag(V' dA V), dV = V (gap(w) .* (V' dA V)) for symmetric dA",
+        kink="eigenvectors of a repeated eigenvalue: rotations inside the eigenspace are left out",
+    ),
+    Function(
+        "eigvalsh",
+        (tensor_form("...nn->...n", eigvalsh),),
+        "eigenvalues of (A + A')/2, ascending",
+        derivative="dw = diag(V' dA V) for symmetric dA",
+        kink="at repeated eigenvalues only functions of all of them alike are smooth",
+    ),
+    Function(
+        "gap",
+        (tensor_form("...n->...nn", gap),),
+        "F[j,i] = 1/(w[i] - w[j]), and 0 where w[i] and w[j] agree to rounding",
+        derivative="F[j,i]^2 (dw[j] - dw[i])",
+        kink="0 where elements agree to rounding",
+    ),
+)

@@ -1,0 +1,319 @@
+"""Functions of a symmetric matrix and their derivatives of all orders, exact at ties.
+
+For ``S = (A + A')/2 = V diag(w) V'`` and a function g of one number, ``g(S) = V diag(g(w)) V'``,
+and its Fréchet derivative of order k in symmetric directions E_1, …, E_k is
+
+    L_k(A; E_1, …, E_k) = Σ_π V[:,i_0] D[i_0, …, i_k] (V' E_π(1) V)[i_0,i_1] … V[:,i_k]'
+
+with ``D[i_0, …, i_k] = g[w[i_0], …, w[i_k]]``, the divided differences (Daleckii & Krein 1965;
+Bhatia, Matrix Analysis, V.3; Higham & Relton 2014).  The family is closed under differentiation
+and its own adjoint.  No eigenvector is ever differentiated, so that nothing is lost where
+eigenvalues meet.
+
+The function may have parameters, scalars that it is differentiated by as well: g is a scalar
+expression in `ARGUMENT` and `parameter(0)`, `parameter(1)`, ….
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import permutations
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.facts import holds as known
+from tcalc.expr.nodes import Add, Apply, Const, Node, Var
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator, linear_map
+from tcalc.expr.traverse import rebuild, variables
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.determinant import check_square
+from tcalc.primitives.divided_differences import (
+    divided_difference,
+    divided_differences,
+    points_per_axis,
+    simplex_points,
+    simplex_points_of,
+)
+from tcalc.primitives.eigh import eigh, symmetric_eigen
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.exponential import log
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.operators import is_zero, operator, unit_multiple
+from tcalc.primitives.power import Power, power
+from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.scalar import scalar_applied, scalar_derivative, scalar_value
+
+HALF = Fraction(1, 2)
+ARGUMENT = build.var("x", ())
+_POSITIVE = build.var("x", (), ("positive",))
+
+
+def parameter(k: int) -> Var:
+    """The variable that stands for the k-th parameter in a function."""
+    return build.var(f"t{k}", ())
+
+
+class Spectral(Coded):
+    """``g(A)`` for the symmetric part of A, or its derivative in k directions.
+
+    The arguments are A, the parameters of g, and the directions.
+    """
+
+    name = "spectral"
+
+    def __init__(self, g: Node, parameters: int, k: int) -> None:
+        self.g, self.parameters, self.k = g, parameters, k
+
+    @property
+    def key(self) -> str:
+        return f"spectral({self.g.digest.hex()}, {self.parameters}, {self.k})"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        a, t, e = arguments[0], arguments[1 : 1 + self.parameters], arguments[1 + self.parameters :]
+        check_square(self.name, a)
+        if len(e) != self.k or set(t) > {a[:-2]} or set(e) > {a}:
+            raise ValueError("spectral: parameters and directions do not fit the matrix")
+        return (a,)
+
+    def _split(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+        cut = 1 + self.parameters
+        return args[0], tuple(args[1:cut]), tuple(args[cut:])
+
+    def derivatives(self) -> list[Node]:
+        """g and its derivatives up to the order k."""
+        found = [self.g]
+        for _ in range(self.k):
+            found.append(scalar_derivative(found[-1], ARGUMENT))
+        return found
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
+        A, t, E = self._split(node.args)
+        if 0 < position <= self.parameters:
+            slope = scalar_derivative(self.g, parameter(position - 1))
+            # dL = L_k[∂g/∂t](A; ..) dt
+            return linear_map(node, position, "ij", "", (1, "ij", (spectral(slope, A, t, E),)))
+        # By A: L_{k+1}(A; dA, ..).  By E_1: L_k(A; dE_1, ..).  Both are their own adjoints.
+        at = position - 1 - self.parameters
+        kept = E if position == 0 else (*E[:at], *E[at + 1 :])
+
+        def rule(d: Node, A: Node, *rest: Node) -> Node:
+            cut = self.parameters
+            return spectral(self.g, A, rest[:cut], (d, *rest[cut:]))
+
+        return operator(node, position, (A, *t, *kept), rule, rule)
+
+    def evaluate(self, *arrays: Any) -> Any:
+        A, t, E = self._split(arrays)
+        w, V = symmetric_eigen(A)
+        if self.definite:
+            w = positive_eigenvalues(w, where=self.function)
+        values: list[Any] = []
+        for k, g in enumerate(self.derivatives()):
+            x = simplex_points(w, k, points_per_axis(k)) if k else w
+            given: dict[Node, Any] = {
+                parameter(j): tj.reshape(*tj.shape, *[1] * (x.ndim - tj.ndim))
+                for j, tj in enumerate(t)
+            }
+            values.append(scalar_value(g, {ARGUMENT: x, **given}) + np.zeros_like(x))
+        D = divided_differences(w, *values)
+        i = "ijklmnop"[: self.k + 1]
+        turned = [
+            np.einsum("...ai,...ab,...bj->...ij", V, (e + e.swapaxes(-1, -2)) / 2, V) for e in E
+        ]
+        pairs = "".join(f",...{i[j]}{i[j + 1]}" for j in range(self.k))
+        subscripts = f"...a{i[0]},...{i}{pairs},...b{i[-1]}->...ab"
+        total = np.zeros_like(A)
+        for order in permutations(turned):
+            total = total + np.einsum(subscripts, V, D, *order, V)
+        return total
+
+    def expansion(self, node: Apply) -> Node:
+        A, t, E = self._split(node.args)
+        w, V = eigh(A)
+        if self.definite:
+            w = build.apply(PositiveEigenvalues(self.function), w)
+        values: list[Node] = []
+        for k, g in enumerate(self.derivatives()):
+            x = simplex_points_of(w, k) if k else w
+            axes = tuple(range(x.order))
+            dims = dict(enumerate(x.dims))
+            given: dict[Node, Node] = {
+                parameter(j): build.einsum([tj], [axes[: tj.order]], axes, dims)
+                for j, tj in enumerate(t)
+            }
+            values.append(scalar_applied(g, {ARGUMENT: x, **given}))
+        i = "ijklmnop"[: self.k + 1]
+        D = divided_difference(w, *values) if self.k else values[0]
+        turned = [product("ai,ab,bj->ij", V, symmetrised(e), V) for e in E]
+        pairs = "".join(f",{i[j]}{i[j + 1]}" for j in range(self.k))
+        subscripts = f"a{i[0]},{i}{pairs},b{i[-1]}->ab"
+        return build.sum_of(
+            *(product(subscripts, V, D, *order, V) for order in permutations(turned))
+        )
+
+    def routine(self, node: Apply) -> Routine:
+        raise NotImplementedError("spectral is expanded before code is made")
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if fact is Fact.SYMMETRIC:
+            return True
+        sign = {Fact.SPD: Fact.POSITIVE, Fact.PSD: Fact.NONNEGATIVE}.get(fact)
+        if self.k or self.parameters or sign is None:
+            return None
+        x = _POSITIVE if holds(node.args[0], Fact.SPD) else ARGUMENT
+        (g,) = rebuild([self.g], replacements={ARGUMENT: x})
+        return True if known(g, sign) is True else None
+
+    @property
+    def function(self) -> str:
+        """The name of the function in the language, where it has one."""
+        match self.g:
+            case Apply(primitive=Power()):
+                return "powm"
+            case Apply(primitive=Elementwise(name="log")):
+                return "logm"
+            case _:
+                return self.name
+
+    @property
+    def definite(self) -> bool:
+        """Whether g is a logarithm or a root, which need positive eigenvalues."""
+        g = self.g
+        plain = isinstance(g, Apply) and g.args == (ARGUMENT,)
+        return plain and isinstance(p := g.primitive, Elementwise) and p.domain == "x > 0"
+
+    def notation(self, node: Apply) -> Notation:
+        g = self.g
+        if isinstance(g, Apply) and isinstance(g.primitive, Power):
+            return Notation(name="powm", parameters=(str(g.primitive.exponent),))
+        return Notation(name=self.function)
+
+
+class PositiveEigenvalues(Coded):
+    """Eigenvalues as they are; an error where one is not positive."""
+
+    name = "positive"
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+
+    @property
+    def key(self) -> str:
+        return f"positive({self.function})"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        return arguments
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        return linear_map(node, 0, "i", "i", (1, "", ()))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return positive_eigenvalues(*arrays, where=self.function)
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(positive_eigenvalues, named=True)
+
+
+def positive_eigenvalues(w: Array, *, where: str) -> Array:
+    """The eigenvalues as they are; an error where one is not positive."""
+    if (w <= 0).any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
+    return w
+
+
+def symmetrised(a: Node) -> Node:
+    """``(A + A')/2``."""
+    return build.add([(HALF, a), (HALF, transpose(a))])
+
+
+def spectral(
+    g: Node, a: Node, parameters: Sequence[Node] = (), directions: Sequence[Node] = ()
+) -> Node:
+    """``g((A + A')/2)``, or its derivative in directions.
+
+    What is known at once is written so: a function that vanishes after k derivatives, the
+    identity, and a direction c I, which commutes: ``L_k[g](A; c I, ..) = c L_{k-1}[g'](A; ..)``.
+    """
+    if isinstance(g, Add) and len(g.terms) == 1:
+        coefficient, g = g.terms[0]
+        return build.scale(coefficient, spectral(g, a, parameters, directions))
+    used = variables([g])
+    kept = [k for k in range(len(parameters)) if parameter(k) in used]
+    if len(kept) < len(parameters):
+        renamed: dict[Node, Node] = {parameter(k): parameter(j) for j, k in enumerate(kept)}
+        (g,) = rebuild([g], replacements=renamed)
+        parameters = [parameters[k] for k in kept]
+    for k, direction in enumerate(directions):
+        number = unit_multiple(direction)
+        if is_zero(direction):
+            return direction
+        if number is not None:
+            rest = [*directions[:k], *directions[k + 1 :]]
+            slope = scalar_derivative(g, ARGUMENT)
+            return build.scale(number, spectral(slope, a, parameters, rest))
+    if (found := _polynomial(g, a, parameters, directions)) is not None:
+        return found
+    ordered = sorted(directions, key=lambda direction: direction.digest)
+    primitive = Spectral(g, len(parameters), len(directions))
+    return build.apply(primitive, a, *parameters, *ordered)
+
+
+def _polynomial(
+    g: Node, a: Node, parameters: Sequence[Node], directions: Sequence[Node]
+) -> Node | None:
+    """Constants and the identity, and what is left of a polynomial after enough derivatives."""
+    k = len(directions)
+    if g is ARGUMENT:
+        return (
+            symmetrised(a)
+            if k == 0
+            else symmetrised(directions[0])
+            if k == 1
+            else build.zeros(a.dims)
+        )
+    if ARGUMENT not in variables([g]):
+        if k:
+            return build.zeros(a.dims)
+        given: dict[Node, Node] = {parameter(j): t for j, t in enumerate(parameters)}
+        axes = tuple(range(a.order))
+        value = scalar_applied(g, given) if given else g
+        unit = build.delta(a.dims[-1])
+        row = axes[:-2] if value.order else ()
+        return build.einsum([value, unit], [row, axes[-2:]], axes, dict(enumerate(a.dims)))
+    for _ in range(k):
+        g = scalar_derivative(g, ARGUMENT)
+    return build.zeros(a.dims) if isinstance(g, Const) and g.value == 0 else None
+
+
+def logm(a: Node, *directions: Node) -> Node:
+    """The logarithm of positive definite matrices, or its derivative in directions."""
+    return spectral(log(ARGUMENT), a, (), directions)
+
+
+def powm(exponent: Fraction, a: Node, *directions: Node) -> Node:
+    """A real power of positive definite matrices, or its derivative in directions."""
+    return spectral(power(ARGUMENT, exponent), a, (), directions)
+
+
+_FORMS = [",".join(["...nn"] * (k + 1)) + "->...nn" for k in range(4)]
+_DEFINITE = "(A + A')/2 positive definite"
+
+FUNCTIONS = (
+    Function(
+        "logm",
+        tuple(tensor_form(text, logm) for text in _FORMS),
+        "logarithm of (A + A')/2; logm(A, E) is its derivative in the direction E, and so on",
+        _DEFINITE,
+        "logm(A, dA), exact where eigenvalues coincide",
+    ),
+    Function(
+        "powm",
+        tuple(tensor_form(text, powm, 1) for text in _FORMS),
+        "powm(p, A): the power p of (A + A')/2; powm(p, A, E) is its derivative, and so on",
+        _DEFINITE + " unless p is a whole number",
+        "powm(p, A, dA), exact where eigenvalues coincide",
+    ),
+)

@@ -1,0 +1,235 @@
+"""The thin singular value decomposition of a matrix of full rank, ``A = U diag(s) V'``.
+
+Singular values descend; each column of U has the sign that makes positive its first component of
+at least seven tenths of the largest.  With ``M = U' dA V`` (Townsend, "Differentiating the singular
+value decomposition", 2016, written with sums and differences of singular values apart),
+
+    ds = diag(M),
+    dU = U (F .* (M + M') + P .* (M - M'))/2 + (I - U U') dA V inv(diag(s)),
+    dV = V (F .* (M + M') - P .* (M - M'))/2 + (I - V V') dA' U inv(diag(s)),
+
+``F[j,i] = 1/(s[i] - s[j])``, and 0 for j = i, ``P[j,i] = 1/(s[i] + s[j])``.  As for `eigh`, the
+rotations inside the space of a repeated singular value are left out.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.eigh import gap
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.matrices import product
+from tcalc.primitives.polar import check_matrix
+from tcalc.primitives.power import reciprocal
+from tcalc.primitives.reductions import largest
+from tcalc.primitives.routines import Coded, Embedded, Routine
+
+HALF = Fraction(1, 2)
+
+
+class Svd(Coded):
+    """The factors U, s, V of ``A = U diag(s) V'``, with min(m, n) columns."""
+
+    name = "svd"
+    outputs = 3
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        (a,) = arguments
+        check_matrix(self.name, a)
+        *batch, m, n = a
+        r = Dim.minimum(m, n)
+        return ((*batch, m, r), (*batch, r), (*batch, n, r))
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        U, s, V = svd(node.args[0])
+        if node.output == 1:
+            # ds[i] = U[k,i] V[l,i] dA[k,l]
+            return linear_map(node, 0, "i", "kl", (1, "ki,li", (U, V)))
+        F, P, Y = gap(s), reciprocal(_sums(s)), singular_value_reciprocals(s)
+        W, rest, sign = (U, _complement(U), 1) if node.output == 0 else (V, _complement(V), -1)
+        last = "ak,li,i" if node.output == 0 else "al,ki,i"
+        # M[j,i] = U[k,j] V[l,i] dA[k,l] stands beside M[i,j] = U[k,i] V[l,j] dA[k,l].
+        return linear_map(
+            node,
+            0,
+            "ai",
+            "kl",
+            (HALF, "aj,ji,kj,li", (W, F, U, V)),
+            (HALF, "aj,ji,ki,lj", (W, F, U, V)),
+            (HALF * sign, "aj,ji,kj,li", (W, P, U, V)),
+            (-HALF * sign, "aj,ji,ki,lj", (W, P, U, V)),
+            (1, last, (rest, V if node.output == 0 else U, Y)),
+        )
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return singular_decomposition(arrays[0])
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(singular_decomposition)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if node.output == 1:
+            return True if fact is Fact.NONNEGATIVE else None
+        square = node.dims[-1] == node.dims[-2]
+        return True if fact is Fact.ORTHOGONAL and square else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="svd")
+
+
+class SingularValues(Coded):
+    """The singular values alone."""
+
+    name = "svdvals"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        (a,) = arguments
+        check_matrix(self.name, a)
+        return ((*a[:-2], Dim.minimum(a[-2], a[-1])),)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        U, _, V = svd(node.args[0])
+        # ds[i] = U[k,i] V[l,i] dA[k,l]
+        return linear_map(node, 0, "i", "kl", (1, "ki,li", (U, V)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return singular_values(arrays[0])
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(singular_values)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        return True if fact is Fact.NONNEGATIVE else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="svdvals")
+
+
+class SingularReciprocals(Coded):
+    """1/s for the singular values of a matrix; an error where it does not have full rank."""
+
+    name = "svdreciprocals"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        return arguments
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        # d(1/s) = -ds/s^2
+        return linear_map(node, 0, "i", "i", (-1, "i,i", (node, node)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return singular_reciprocals(*arrays, where="svd")
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(singular_reciprocals, named=True)
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="svdreciprocals")
+
+
+def singular_reciprocals(s: Array, *, where: str) -> Array:
+    """1/s; an error where a singular value is rounding of the largest."""
+    if (s <= np.finfo(s.dtype).eps * s.max(axis=-1, keepdims=True, initial=0)).any():
+        message = f"{where}: the derivative of svd needs a matrix of full rank"
+        raise np.linalg.LinAlgError(message)
+    return 1 / s
+
+
+def _sums(s: Node) -> Node:
+    """``s[i] + s[j]``."""
+    batch, n = s.dims[:-1], s.dims[-1]
+    lead = tuple(range(len(batch)))
+    dims: dict[Any, Dim] = {**dict(enumerate(batch)), "i": n, "j": n}
+    rows, columns = (build.einsum([s], [(*lead, label)], (*lead, "j", "i"), dims) for label in "ij")
+    return build.sum_of(rows, columns)
+
+
+def _complement(U: Node) -> Node:
+    """``I - U U'``."""
+    gram = product("ij,kj->ik", U, U)
+    return build.subtract(build.broadcast(build.delta(U.dims[-2]), gram.dims), gram)
+
+
+def singular_decomposition(A: Array) -> tuple[Array, Array, Array]:
+    """U, s, V with A = U diag(s) V', signs fixed; NaN gives NaN."""
+    finite = np.isfinite(A).all(axis=(-2, -1))[..., None, None]
+    U, s, Vh = np.linalg.svd(np.where(finite, A, 0), full_matrices=False)
+    V = Vh.swapaxes(-1, -2)
+    if U.size:
+        size = np.abs(U)
+        first = (size >= 0.7 * size.max(axis=-2, keepdims=True)).argmax(-2)[..., None, :]
+        sign = np.sign(np.take_along_axis(U, first, -2))
+        U, V = U * sign, V * sign
+    s = np.where(finite[..., 0], s, np.nan)
+    return np.where(finite, U, np.nan), s, np.where(finite, V, np.nan)
+
+
+def singular_values(A: Array) -> Array:
+    """The singular values, descending; NaN gives NaN."""
+    finite = np.isfinite(A).all(axis=(-2, -1))[..., None]
+    return np.where(
+        finite, np.linalg.svd(np.where(finite[..., None], A, 0), compute_uv=False), np.nan
+    )
+
+
+def svd(a: Node) -> tuple[Node, Node, Node]:
+    """The thin singular value decomposition."""
+    decomposition = Svd()
+    U, s, V = (build.apply(decomposition, a, output=k) for k in range(3))
+    return U, s, V
+
+
+def svdvals(a: Node) -> Node:
+    """The singular values, descending."""
+    return build.apply(SingularValues(), a)
+
+
+def singular_value_reciprocals(s: Node) -> Node:
+    """1/s for the singular values of matrices of full rank."""
+    return build.apply(SingularReciprocals(), s)
+
+
+def normspec(a: Node) -> Node:
+    """The spectral norm, the largest singular value."""
+    return largest(svdvals(a), 1)
+
+
+_RANK = "A of full rank, singular values distinct, for the derivatives of U and V"
+
+FUNCTIONS = (
+    Function(
+        "svd",
+        (tensor_form("...mn->...mr,...r,...nr", svd),),
+        "U, s, V = svd(A): thin decomposition A = U*diag(s)*V', s descending",
+        _RANK,
+        "ds = diag(U' dA V); dU and dV by 1/(s[i] - s[j]) and 1/(s[i] + s[j])",
+        "rotations inside the space of a repeated singular value are left out",
+    ),
+    Function(
+        "svdreciprocals",
+        (tensor_form("...n->...n", singular_value_reciprocals),),
+        "1/s for singular values s; an error where the matrix does not have full rank",
+        "all s > 0",
+        "-1/s^2",
+    ),
+    Function(
+        "svdvals",
+        (tensor_form("...mn->...r", svdvals),),
+        "singular values, descending",
+        derivative="diag(U' dA V)",
+        kink="at repeated singular values only functions of all of them alike are smooth",
+    ),
+    Function(
+        "normspec",
+        (tensor_form("...mn->...", normspec),),
+        "spectral norm, the largest singular value",
+        derivative="u*v' of the largest singular value",
+        kink="equal shares for equal largest singular values",
+    ),
+)

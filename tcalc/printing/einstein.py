@@ -206,6 +206,8 @@ class EinsteinNotation:
         if len(top) + len(bottom) != 1:
             return bool(top)  # a denominator that holds all occurrences would be summed itself
         (formula,) = top + bottom
+        if isinstance(formula, Sum) and len(above) + len(below) == 1:
+            return False  # it would lose its parentheses
         if self.occurrences(formula)[index] == 1:
             return False
         return (isinstance(formula, Indexed) and bool(top)) or self._spread(index, formula)

@@ -41,7 +41,10 @@ PIECE = 40
 """The most nodes of a piece, where a formula is divided."""
 
 SHARED = 6
-"""The fewest nodes of a common subexpression that gets a name."""
+"""The fewest nodes of a common subexpression that gets a name by itself."""
+
+WISHED = 4
+"""The fewest nodes of one that gets a name where names are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class _Page:
 
     def define_shared(self) -> None:
         """Names for what is used more than once, and for parts of what is long."""
+        least = WISHED if self.wishes.cse is True else SHARED
         uses: dict[Node, int] = {}
         for node in self.nodes:
             for operand in node.operands:
@@ -101,7 +105,7 @@ class _Page:
         for node in self.nodes:
             size = 1 + sum(1 if x in self.defined else sizes[x] for x in node.operands)
             sizes[node] = size
-            shared = uses.get(node, 0) > 1 and size >= SHARED
+            shared = uses.get(node, 0) > 1 and size >= least
             if _can_be_named(node) and (shared or size > PIECE) and node not in self.roots:
                 self._define(node)
 

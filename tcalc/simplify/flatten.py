@@ -165,8 +165,8 @@ def contraction_in(node: Node) -> tuple[Fraction, Einsum, tuple[int, ...]] | Non
     if is_contraction(inner):
         return coefficient, inner, inner.output
     if isinstance(inner, Einsum) and len(inner.factors) == 1 and is_contraction(inner.factors[0]):
-        core = inner.factors[0]
-        named = dict(zip(inner.subscripts[0], core.output, strict=True))
-        if set(inner.output) == set(named):
+        core, row = inner.factors[0], inner.subscripts[0]
+        named = dict(zip(row, core.output, strict=True))
+        if set(inner.output) == set(row) and len(named) == len(row):
             return coefficient, core, tuple(named[label] for label in inner.output)
     return None

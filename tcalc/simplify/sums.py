@@ -7,11 +7,11 @@ from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
-from tcalc.primitives.power import power
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.engine import length
-from tcalc.simplify.flatten import open_product, open_sum
-from tcalc.simplify.parts import Parts, base_and_exponent, content, multiple, parts_of
+from tcalc.simplify.flatten import open_product, open_sum, product_of
+from tcalc.simplify.parts import Parts, content, multiple, parts_of
+from tcalc.simplify.powers import powers_collected
 
 CANDIDATES = 6
 """How many common factors of a sum are tried, the best first."""
@@ -73,8 +73,9 @@ def transpose_of_sum(node: Node) -> Node | None:
     Example: ``(S + B)' -> S + B'`` for a symmetric S.
     """
     match node:
-        case Einsum(factors=(Add() as inner,)) if node.is_view and len(node.output) == inner.order:
-            rows = node.subscripts
+        case Einsum(factors=(Add() as inner,), subscripts=rows, output=output) if node.is_view:
+            if sorted(rows[0]) != sorted(output):
+                return None
             return build.add((c, build.einsum([x], rows, node.output)) for c, x in inner.terms)
     return None
 
@@ -101,29 +102,13 @@ def sum_of_sum(node: Node) -> Node | None:
     parts = parts_of(node)
     if len(parts.factors) != 1 or not isinstance(parts.factors[0], Add):
         return None
-    terms = parts.factors[0].terms
-    found = [(c, parts.replaced((0,), (x,), parts.rows).build()) for c, x in terms]
+    found: list[tuple[Fraction, Node]] = []
+    for c, term in parts.factors[0].terms:
+        summed = parts.replaced((0,), (term,), parts.rows).build()
+        coefficient, rest = product_of(product_in_product(summed) or summed)
+        found.append((c * coefficient, powers_collected(rest) or rest))
     new = build.add(found)
     return new if length(new) < length(node) else None
-
-
-def size_cancelled(node: Node) -> Node | None:
-    """``m^p Σ_i 1 -> m^(p+1)`` for the size m of a dimension.
-
-    Example: ``sum(ones(m))/m -> 1``.
-    """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
-    parts = parts_of(node)
-    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
-        if not isinstance(factor, Const) or len(row) != 1 or parts.uses(row[0]) > 1:
-            continue
-        size = build.size(factor.dims[0])
-        for j, other in enumerate(parts.factors):
-            base, exponent = base_and_exponent(other)
-            if base is size and j != k:
-                return parts.replaced((k, j), (power(size, exponent + 1),), ((),)).build()
-    return None
 
 
 def common_factor(node: Node) -> Node | None:
@@ -227,7 +212,6 @@ RULES = (
     transpose_of_sum,
     number_out_of_view,
     sign_into_factor,
-    size_cancelled,
     sum_of_sum,
     common_factor,
 )

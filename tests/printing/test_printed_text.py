@@ -1,0 +1,145 @@
+"""Printed forms that a reader can be promised."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from printed_programs import Example
+
+from tcalc.expr import build, shape
+from tcalc.expr.nodes import Node
+from tcalc.expr.traverse import postorder
+from tcalc.language import parse
+from tcalc.primitives.exponential import sigmoid
+from tcalc.printing import to_latex, to_text
+
+PROMISED = [
+    (Example("tr(A*X'*B*X*C)", "", "X"), "B*X*C*A + B'*X*A'*C'"),
+    (Example("norm2(X*w - y)^2/2", "X[m,n]", "w"), "X'*(X*w - y)"),
+    (Example("norm2(X*w - y)^2/2", "X[m,n]", "w", 2), "X'*X"),
+    (Example("log(det(inv(X)))", "X[n,n]", "X"), "-inv(X)'"),
+    (Example("log(det(X))", "X[n,n]", "X"), "inv(X)'"),
+    (Example("x'*A*x", "", "x"), "(A + A')*x"),
+    (Example("x'*A*x", "", "x", 2), "A + A'"),
+    (Example("x'*A*x", "A[n,n] symmetric", "x", 2), "2*A"),
+    (
+        Example("tr(A'*inv(X))", "A[n,n] symmetric, X[n,n] symmetric", "X"),
+        "-inv(X)*A*inv(X)",
+    ),
+    (
+        Example("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, r[n], w[n], a", "w"),
+        "r/sqrt(w'*S*w) + (a - w'*r)*S*w/(w'*S*w)^(3/2)",
+    ),
+    (
+        Example("norm2(y - X*inv(X'*X)*X'*y)^2", "X[m,n]", "X"),
+        "2*(X*inv(X'*X)*X'*y - y)*y'*X*inv(X'*X)",
+    ),
+    (
+        Example("sum(log(1 + exp(X*w)))", "X[m,n]", "w", 2),
+        "X'*diag(sigmoid(X*w).*(1 - sigmoid(X*w)))*X",
+    ),
+    (
+        Example("sum(log(exp(-y.*(X*w)) + vector(1)))", "", "w"),
+        "-X'*(y.*sigmoid(-y.*(X*w)))",
+    ),
+    (Example("norm2(A*x - y)^2"), "2*A'*(A*x - y)"),
+    (Example("norm2(A*x - y)"), "A'*(A*x - y)/norm2(A*x - y)"),
+    (Example("norm1(A*x - y)"), "A'*sign(A*x - y)"),
+    (Example("A*exp(x)"), "A*diag(exp(x))"),
+    (Example("(y.*v)'*x", "", "y"), "v.*x"),
+    (Example("sin(x)'*y"), "y.*cos(x)"),
+    (Example("a^b", "", "a"), "b*a^(b - 1)"),
+    (Example("logsumexp(x)", "x[n]", "x", 2), "diag(softmax(x)) - softmax(x)*softmax(x)'"),
+    (Example("norm2(U*V' - X)^2", "U[m,k], V[n,k], X[m,n]", "U"), "2*(U*V' - X)*V"),
+    (Example("sum(where(x > 0, sqrt(x), 0))", "x[n]"), "where(x > 0, 1./sqrt(x), 0)/2"),
+]
+
+
+def _last(example: Example, notation: str = "auto") -> str:
+    return to_text(example.derivatives()[-1], notation=notation, order=example.order)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("example", "expected"), PROMISED, ids=lambda x: getattr(x, "text", x))
+def test_it_reads_as_promised(example: Example, expected: str) -> None:
+    assert _last(example) == expected
+
+
+def test_einstein_notation_follows_the_chain() -> None:
+    example = Example("tr(A*X'*B*X*C)", "A[c,b], X[a,b], B[a,a], C[b,c]", "X", 0)
+    assert _last(example, "einstein") == "A[i,j]*X[k,j]*B[k,l]*X[l,p]*C[p,i]"
+
+
+def test_a_sum_that_the_language_would_misplace_is_written_out() -> None:
+    assert _last(Example("sum(exp(x.*y))", "", "x", 0), "einstein") == "sum[i](exp(x[i]*y[i]))"
+    assert _last(Example("sum(exp(x).*y)", "", "x", 0), "einstein") == "y[i]*exp(x[i])"
+
+
+def test_a_left_side_stands_where_the_axes_need_one() -> None:
+    assert _last(Example("x.*y", "", "x", 0), "einstein") == "T[i] = x[i]*y[i]"
+    assert _last(Example("A*x", "", "x", 0), "einstein") == "A[i,j]*x[j]"
+
+
+def test_wanted_names_are_kept() -> None:
+    node = parse("x.*y").value
+    text = to_text(node, notation="einstein", called="g", indices=["a", "b"], order=["x", "y"])
+    assert text == "g[a] = x[a]*y[a]"
+
+
+def test_common_subexpressions_get_names_that_nobody_has() -> None:
+    p = sigmoid(parse("X*w", "X[m,n], w[n]").value)
+    node = build.hadamard(p, build.subtract(build.ones(p.dims), p))
+    assert to_text(node, cse=True, order=["X", "w"]) == "p = sigmoid(X*w)\np.*(1 - p)"
+    assert to_text(node, cse=True, order=["X", "w"], names=["p"]).startswith("p1 = ")
+
+
+def test_a_deep_graph_prints_in_pieces_without_recursion() -> None:
+    x, A = build.var("x", shape("n")), build.var("A", shape("n", "n"))
+    node: Node = x
+    for _ in range(5_000):
+        node = sigmoid(build.sum_of(build.einsum([A, node], "ij,j->i"), x))
+    text = to_text(node)
+    assert text.count("sigmoid") == 5_000
+    assert max(map(len, text.splitlines())) < 1_000
+    to_latex(node)
+
+
+def test_long_results_are_divided_by_themselves() -> None:
+    node: Node = build.var("a", ())
+    for _ in range(60):
+        node = sigmoid(build.sum_of(node, build.hadamard(node, node)))
+    assert len(postorder([node])) < 400
+    assert len(to_text(node)) < 5_000
+
+
+def test_output_does_not_depend_on_hashes() -> None:
+    program = (
+        "from tcalc.language import parse\n"
+        "from tcalc.calculus.derivative import derivative\n"
+        "from tcalc.printing import to_text\n"
+        "p = parse('tr(A*X*B*X*C) + sum(exp(X*x).*y)')\n"
+        "print(to_text(derivative(p.value, [p.variables['X']])))"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(outputs) == 1
+
+
+def test_printing_imports_no_arrays() -> None:
+    program = (
+        "import sys, tcalc.printing\n"
+        "print([m for m in ('numpy', 'scipy', 'sympy', 'networkx') if m in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"

@@ -1,0 +1,72 @@
+"""LaTeX and MathML: well formed, and with the signs of the trade."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from printed_programs import EXAMPLES, Example
+
+from tcalc.language import parse
+from tcalc.printing import to_latex, to_mathml
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.text)
+def test_both_are_well_formed(example: Example) -> None:
+    for node in example.derivatives():
+        for notation in ("auto", "einstein"):
+            latex = to_latex(node, notation=notation, order=example.order)  # type: ignore[arg-type]
+            assert _balanced(latex)
+            mathml = to_mathml(node, notation=notation, order=example.order)  # type: ignore[arg-type]
+            _check(ET.fromstring(mathml))
+
+
+SIGNS = [
+    ("X'*(X*w - y)", "X[m,n]", r"X^\top (X w - y)"),
+    ("-inv(X)'", "X[n,n]", r"-X^{-\top}"),
+    ("norm2(x)", "x[n]", r"\| x \|_2"),
+    ("a/b", "", r"\frac{a}{b}"),
+    ("diag(x)*A", "A[n,n]", r"\operatorname{diag}(x) A"),
+    ("lambda*x", "x[n]", r"\lambda x"),
+    ("alpha_2*x", "alpha_2, x[n]", r"\alpha_2 x"),
+    ("rate*x", "rate, x[n]", r"\mathrm{rate} x"),
+    ("sqrt(a)", "", r"\sqrt{a}"),
+    ("x.*y", "", r"x \odot y"),
+    (
+        "where(a < b, a, 0)",
+        "",
+        r"\begin{cases} a & \text{if } a < b \\ 0 & \text{otherwise} \end{cases}",
+    ),
+    ("eye(n)*3 + A", "A[n,n]", r"A + 3 I_n"),
+    ("ones(n)*a", "x[n]", r"a \mathbf{1}_n"),
+]
+
+
+@pytest.mark.parametrize(("text", "declared", "latex"), SIGNS)
+def test_latex_signs(text: str, declared: str, latex: str) -> None:
+    program = parse(
+        text + ("; tensor x[n]" if "ones" in text else ""), "" if "ones" in text else declared
+    )
+    assert to_latex(program.value, order=list(program.variables)) == latex
+
+
+def test_einstein_sums_and_indices() -> None:
+    node = parse("s = exp(X[i,j]*w[j])*c[i]*A[i,2]", "X[m,n], A[m,n]").value
+    assert r"_{i 2}" in to_latex(node, notation="einstein")
+
+
+def _balanced(latex: str) -> bool:
+    depth = 0
+    for character in latex.replace(r"\{", "").replace(r"\}", ""):
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return depth == 0 and latex.count(r"\left") == latex.count(r"\right")
+
+
+def _check(element: ET.Element) -> None:
+    """Scripts and fractions have as many children as MathML asks for."""
+    wanted = {"msub": 2, "msup": 2, "mfrac": 2, "msubsup": 3}
+    for part in element.iter():
+        name = part.tag.rsplit("}", 1)[-1]
+        assert len(part) == wanted.get(name, len(part))

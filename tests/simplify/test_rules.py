@@ -1,0 +1,160 @@
+"""Every rule keeps value and shape, and lowers its measure, on an example of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tcalc.expr import build, shape
+from tcalc.expr.nodes import Add, Apply, Node
+from tcalc.expr.traverse import postorder, variables
+from tcalc.interpret import evaluate
+from tcalc.language import parse
+from tcalc.primitives.exponential import exp
+from tcalc.primitives.norms import norm2
+from tcalc.primitives.power import Power, reciprocal0
+from tcalc.primitives.selection import lower
+from tcalc.simplify.engine import Rule, length, rewrite
+from tcalc.simplify.flatten import flatten
+from tcalc.simplify.tidy import RULES, tidy
+
+EXAMPLES: dict[str, str] = {
+    "power_of_power": "(x.^3).^2",
+    "power_of_scaled": "(-2*x).^3",
+    "powers_collected": "x.*x.^2",
+    "power_of_number_choice": "where(x > y, 2, 1).^2",
+    "sum_of_squares": "sum(x.^2)",
+    "root_of_squares": "sqrt(x'*x)",
+    "log_of_exp": "log(exp(x))",
+    "exp_of_log": "exp(log(x))",
+    "log_of_power": "log(x.^-1)",
+    "power_of_exp": "exp(x).^2",
+    "exponentials_combined": "exp(x).*exp(y)",
+    "exp_of_zero": "exp(x - x)",
+    "log_of_one_plus_exp": "log(1 + exp(x))",
+    "reciprocal_of_one_plus_exp": "1./(1 + exp(x))",
+    "exp_times_sigmoid": "exp(-x).*sigmoid(x)",
+    "log_of_sum_of_exp": "log(sum(exp(x)))",
+    "exp_over_sum_of_exp": "exp(x)/sum(exp(x))",
+    "exp_minus_logsumexp": "exp(x - logsumexp(x))",
+    "inverse_of_inverse": "inv(inv(A))",
+    "inverse_of_scaled": "inv(2*A)",
+    "inverse_of_transpose": "inv(A')",
+    "inverse_cancelled": "B*inv(A)*A",
+    "inverse_of_product_cancelled": "inv(C'*C)*C'*C*x",
+    "orthogonal_cancelled": "Q'*Q*x",
+    "cofactors_over_determinant": "adj(A)/det(A)",
+    "cofactors_of_inverse": "adj(inv(A))",
+    "log_of_determinant": "log(det(K))",
+    "determinant_of_inverse": "det(inv(A))",
+    "determinant_of_transpose": "det(A')",
+    "equal_branches": "where(x > y, x, x)",
+    "branch_of_branch": "where(x > y, exp(where(x > y, x, y)), 1)",
+    "factor_into_branch": "where(x > y, 1, 0).*exp(where(x > y, x, y))",
+    "mask_of_triangle": "tril(ones(n,n)).*chol(K)",
+    "repeated_vector_multiplied_out": "diag(x)*(A - ones(n)*y')",
+    "product_in_product": "A*(B*x)",
+    "sum_in_sum": "x + 2*(x + y)",
+    "number_out_of_factor": "A*(-2*x - 4*y)",
+    "transpose_of_sum": "(A + B)'",
+    "number_out_of_view": "diag(2*x - 2*y)",
+    "sign_into_factor": "-A*(x - y)",
+    "sum_of_sum": "sum(x - mean(x))",
+    "common_factor": "A*x + B*x",
+}
+
+BUILT: dict[str, Callable[[], Node]] = {
+    "reciprocal_at_zero": lambda: reciprocal0(build.var("x", shape("n"))),
+    "square_of_norm": lambda: build.apply(Power(2), norm2(build.var("x", shape("n")), 1)),
+    "strict_triangle": lambda: build.hadamard(
+        build.var("A", shape("n", "n")), lower(*shape("n", "n"), -1)
+    ),
+    "exp_of_zero": lambda: exp(build.zeros(shape("n"))),
+}
+
+DECLARED = "A[n,n], B[n,n], C[m,n], K[n,n] spd, Q[n,n] orthogonal, x[n], y[n]"
+
+OTHER_MEASURE = {
+    "sign_into_factor": "negative coefficients",
+    "strict_triangle": "masks below the diagonal",
+    "transpose_of_sum": "views of sums",
+    "repeated_vector_multiplied_out": "repeated vectors",
+    "sum_of_squares": "powers",
+    "square_of_norm": "powers",
+    "number_out_of_factor": "numbers inside products",
+    "power_of_scaled": "numbers inside powers",
+    "exp_times_sigmoid": "exponentials",
+    "reciprocal_of_one_plus_exp": "exponentials",
+    "cofactors_of_inverse": "inverses",
+    "inverse_of_transpose": "views of sums",
+    "reciprocal_at_zero": "reciprocals at zero",
+    "determinant_of_inverse": "inverses",
+    "sum_in_sum": "sums",
+    "inverse_of_scaled": "numbers inside inverses",
+    "product_in_product": "products",
+    "power_of_exp": "powers",
+    "log_of_power": "powers",
+    "number_out_of_view": "numbers inside views",
+}
+
+
+def _values(seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    square = rng.normal(size=(2, 4, 4)) + 3 * np.eye(4)
+    values = {"A": square[0], "B": square[1], "C": rng.normal(size=(6, 4))}
+    values["K"] = values["A"] @ values["A"].T
+    values["Q"] = np.linalg.qr(square[1])[0]
+    return values | {"x": rng.uniform(0.5, 2, 4), "y": rng.uniform(0.5, 2, 4)}
+
+
+def _node(rule: Rule) -> Node:
+    if rule.__name__ in BUILT:
+        return BUILT[rule.__name__]()
+    return parse(EXAMPLES[rule.__name__], DECLARED).value
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_rule_keeps_value_and_shape(rule: Rule) -> None:
+    before = _node(rule)
+    if rule.__name__ != "product_in_product" and rule.__name__ != "sum_in_sum":
+        (before,) = flatten([before], inline="all")
+    (after,) = rewrite([before], [rule])
+    assert after is not before, "the rule does not apply to its example"
+    assert after.dims == before.dims
+    names = {v.name for v in variables([before, after])}
+    values = {k: v for k, v in _values(1).items() if k in names}
+    left, right = evaluate([before, after], values, {"n": 4, "m": 6})
+    np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-9)
+    if rule.__name__ not in OTHER_MEASURE:
+        assert length(after) < length(before)
+    assert rewrite([after], [rule]) == [after]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_rule_says_what_it_does(rule: Rule) -> None:
+    assert rule.__doc__
+    assert "->" in rule.__doc__ or "Example" in rule.__doc__
+
+
+def test_an_even_power_keeps_its_sign() -> None:
+    node = parse("sqrt(x.^2)", "x[n]").value
+    assert tidy(node) is node
+    positive = parse("sqrt(x.^2)", "x[n] positive").value
+    assert tidy(positive) in variables([positive])
+
+
+def test_like_terms_meet_across_products() -> None:
+    node = parse("A*(B*x) - (A*B)*x", DECLARED).value
+    assert tidy(node) is build.zeros(node.dims)
+
+
+def test_a_deep_sum_of_products_is_tidied_in_linear_time() -> None:
+    node: Node = build.var("x", shape("n"))
+    a = build.var("A", shape("n", "n"))
+    for _ in range(4_000):
+        node = exp(build.add([(1, build.einsum([a, node], "ij,j->i")), (-1, node)]))
+    tidied = tidy(node)
+    assert sum(isinstance(n, Apply) for n in postorder([tidied])) == 4_000
+    assert sum(isinstance(n, Add) for n in postorder([tidied])) == 4_000

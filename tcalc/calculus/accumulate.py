@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 
-from tcalc.calculus.linearize import arrows
+from tcalc.calculus.linearize import edges
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node
@@ -37,7 +37,7 @@ def pushforward(root: Node, tangents: Mapping[Node, Node], direction: Shape) -> 
     for node in postorder([root]):
         if node in live and node not in found:
             terms: list[Term] = []
-            for operand, jacobian in arrows(node, live):
+            for operand, jacobian in edges(node, live):
                 terms += _push(jacobian, node, found[operand])
             found[node] = build.add(terms) if terms else build.zeros(node.dims + direction)
     return found[root]
@@ -59,7 +59,7 @@ def pullback(root: Node, targets: Sequence[Node], cotangent: Node, output: Shape
         bar = build.add(terms)
         if node in wanted:
             found[node] = bar
-        for operand, jacobian in arrows(node, live):
+        for operand, jacobian in edges(node, live):
             pending.setdefault(operand, []).extend(_pull(jacobian, operand, bar))
     return [found.get(target, build.zeros(output + target.dims)) for target in targets]
 

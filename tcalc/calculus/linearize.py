@@ -15,25 +15,12 @@ from collections.abc import Container, Iterator
 from fractions import Fraction
 from typing import assert_never
 
-from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import LinearMap, LinearTerm, Operator
 
 
-def edges(node: Node, live: Container[Node]) -> Iterator[tuple[Node, LinearMap]]:
-    """The operands of a node that are live, once per occurrence, with their local Jacobians.
-
-    Operators are formed here: this is for orders of elimination that multiply Jacobians.
-    """
-    for operand, jacobian in arrows(node, live):
-        if isinstance(jacobian, Operator):
-            yield operand, formed(jacobian, node, operand)
-        else:
-            yield operand, jacobian
-
-
-def arrows(node: Node, live: Container[Node]) -> Iterator[tuple[Node, LinearMap | Operator]]:
-    """The same with operators as they are, for orders that push or pull one tensor."""
+def edges(node: Node, live: Container[Node]) -> Iterator[tuple[Node, LinearMap | Operator]]:
+    """The operands of a node that are live, once per occurrence, with their local Jacobians."""
     match node:
         case Var() | Const() | Delta():
             return
@@ -59,12 +46,3 @@ def arrows(node: Node, live: Container[Node]) -> Iterator[tuple[Node, LinearMap 
                     yield operand, primitive.jacobian(node, k)
         case _:
             assert_never(node)
-
-
-def formed(operator: Operator, node: Node, operand: Node) -> LinearMap:
-    """An operator as a linear map with one factor, the tangent of the unit tensor."""
-    axes = tuple(range(operand.order))
-    unit = build.einsum([], [], axes + axes, dict(enumerate(operand.dims)))
-    out = tuple(range(node.order))
-    into = tuple(range(node.order, node.order + operand.order))
-    return (LinearTerm(Fraction(1), (operator.push(unit),), (out + into,), out, into),)

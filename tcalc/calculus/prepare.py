@@ -1,6 +1,7 @@
 """What is rewritten before differentiation, so that the derivative is right and cheap.
 
 - forms that overflow, as ``log(1 + exp(x))``, become functions that do not (`tcalc.simplify`);
+- ``spectral_sums``: ``Σ g(eigvalsh(A)) -> tr(g(A))``, smooth where eigenvalues meet;
 - ``square_of_norm``: ``norm2(x)^(2k) -> (Σ x^2)^k``, which has a derivative at 0.
 - ``regular_branches``: ``where(c, f(x), b) -> where(c, f(where(c, x, s)), b)``, with `s` a point
   at which `f` and its derivatives are finite: a branch that is not taken may be NaN or infinite,
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from tcalc.calculus.branches import regular_branches
+from tcalc.calculus.spectral import spectral_sums
 from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Einsum, Node
@@ -36,7 +38,7 @@ LONGEST_PRODUCT = 4
 
 def prepare(roots: Sequence[Node]) -> list[Node]:
     """The same tensors, ready to be differentiated."""
-    return rebuild(stable(roots), _rule)
+    return rebuild(spectral_sums(stable(roots)), _rule)
 
 
 def _rule(node: Node) -> Node:

@@ -1,0 +1,195 @@
+"""Functions of eigenvalues, all treated alike, become functions of the matrix.
+
+``spectral_sums``, for ``w = eigvalsh(A)`` and ``w, V = eigh(A)``:
+
+    Σ_i g(w[i])               -> tr(g(A))
+    Σ_i g(w[i]) V[k,i] V[l,i] -> g(A)[k,l]
+    Σ_i s[i], s = svdvals(A)  -> normnuc(A)
+
+The right-hand sides are smooth where eigenvalues meet; the left-hand sides are too, but their
+derivatives would subtract large terms there.  `g` is whatever element-wise functions, products and
+sums make of w, numbers, and scalars that do not run with i, which become parameters of `g`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Labels
+from tcalc.expr.traverse import postorder, rebuild
+from tcalc.primitives.eigh import Eigh, Eigvalsh
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.exponential import exp
+from tcalc.primitives.polar import normnuc
+from tcalc.primitives.softmax import Softmax, logsumexp
+from tcalc.primitives.spectral import ARGUMENT, parameter, spectral
+from tcalc.primitives.svd import SingularValues, Svd
+from tcalc.simplify.flatten import is_contraction, open_product
+
+
+@dataclass(frozen=True, slots=True)
+class OfEigenvalues:
+    """``g(w)`` for the eigenvalues of a matrix; the parameters of g stand under their own names."""
+
+    matrix: Node
+    function: Node
+    parameters: dict[Var, Node]
+
+
+def spectral_sums(roots: Sequence[Node]) -> list[Node]:
+    """The roots with sums over eigenvalues as functions of the matrix; see the module."""
+    kinds = (Eigh, Eigvalsh, Svd, SingularValues)
+    order = postorder(roots)
+    if not any(isinstance(x, Apply) and isinstance(x.primitive, kinds) for x in order):
+        return list(roots)
+    known: dict[Node, OfEigenvalues | None] = {}
+
+    def rule(node: Node) -> Node:
+        _learn(node, known)
+        if not is_contraction(node):
+            return node
+        if node.factors == node.factors[:1] and _is_singular_values(node.factors[0]):
+            (s,), last = node.factors, node.subscripts[0][-1]
+            if last not in node.output and isinstance(s, Apply):
+                return build.einsum([normnuc(s.args[0])], [node.subscripts[0][:-1]], node.output)
+        return _gathered(node, known)
+
+    return rebuild(roots, rule)
+
+
+def _is_singular_values(node: Node) -> bool:
+    match node:
+        case Apply(primitive=SingularValues()) | Apply(primitive=Svd(), output=1):
+            return True
+        case _:
+            return False
+
+
+def _learn(node: Node, known: dict[Node, OfEigenvalues | None]) -> None:
+    """Note whether a node is a function of eigenvalues; its operands were noted before."""
+    match node:
+        case Apply(primitive=Eigvalsh() | Eigh(), args=(matrix,), output=0):
+            known[node] = OfEigenvalues(matrix, ARGUMENT, {})
+        case Apply(primitive=Elementwise() as function, args=args):
+            known[node] = _combined(node, args, known, lambda *g: build.apply(function, *g))
+        case Apply(primitive=Softmax(axes=1), args=(x,)) if known.get(x):
+            total = logsumexp(x, 1)
+            shifted = _combined(node, (x, total), known, build.subtract)
+            known[node] = shifted and OfEigenvalues(
+                shifted.matrix, exp(shifted.function), shifted.parameters
+            )
+        case Add(terms=terms):
+            numbers = [coefficient for coefficient, _ in terms]
+            known[node] = _combined(
+                node, node.operands, known, lambda *g: build.add(zip(numbers, g, strict=True))
+            )
+        case Einsum(factors=factors, subscripts=subscripts, output=output) if _is_entrywise(node):
+            spread = [
+                factor if row == output else build.einsum([factor], [row], output[:-1], dims)
+                for dims in [dict(zip(output, node.dims, strict=True))]
+                for factor, row in zip(factors, subscripts, strict=True)
+            ]
+            known[node] = _combined(node, spread, known, build.hadamard)
+
+
+def _is_entrywise(node: Einsum) -> bool:
+    """Whether a product runs over its output alone, each factor over all of it or not the last."""
+    *batch, last = node.output or (-1,)
+    return not any(isinstance(factor, Delta) for factor in node.factors) and all(
+        row == node.output or (last not in row and set(row) <= set(batch))
+        for row in node.subscripts
+    )
+
+
+def _combined(
+    node: Node,
+    operands: Sequence[Node],
+    known: dict[Node, OfEigenvalues | None],
+    combine: Callable[..., Node],
+) -> OfEigenvalues | None:
+    """The function that `combine` makes of functions of one matrix, numbers, and parameters."""
+    parts = [known.get(operand) for operand in operands]
+    matrices = {part.matrix for part in parts if part is not None}
+    if len(matrices) != 1:
+        return None
+    functions: list[Node] = []
+    parameters: dict[Var, Node] = {}
+    for operand, part in zip(operands, parts, strict=True):
+        if part is not None:
+            functions.append(part.function)
+            parameters |= part.parameters
+        elif isinstance(operand, Const):
+            functions.append(build.const(operand.value))
+        elif operand.dims == node.dims[:-1]:
+            variable = build.var(operand.digest.hex(), ())
+            functions.append(variable)
+            parameters[variable] = operand
+        else:
+            return None
+    return OfEigenvalues(matrices.pop(), combine(*functions), parameters)
+
+
+def _gathered(node: Einsum, known: dict[Node, OfEigenvalues | None]) -> Node:
+    """The product with its sums over eigenvalues taken, directly or once its factors are opened."""
+    found = _take_sums(node, known)
+    if found is None and any(_holds_vectors(factor) for factor in node.factors):
+        opened = open_product(node)
+        if isinstance(opened, Einsum) and is_contraction(opened):
+            found = _take_sums(opened, known)
+    return node if found is None else found
+
+
+def _holds_vectors(node: Node) -> bool:
+    return is_contraction(node) and any(map(_is_vectors, node.factors))
+
+
+def _is_vectors(node: Node) -> bool:
+    match node:
+        case Apply(primitive=Eigh(), output=1):
+            return True
+        case _:
+            return False
+
+
+def _take_sums(node: Einsum, known: dict[Node, OfEigenvalues | None]) -> Node | None:
+    places = list(zip(node.factors, node.subscripts, strict=True))
+    for label in sorted({x for row in node.subscripts for x in row} - set(node.output)):
+        inside = [(factor, row) for factor, row in places if label in row]
+        taken = _as_spectral(label, inside, known)
+        if taken is not None:
+            rest = [(factor, row) for factor, row in places if label not in row]
+            factors, rows = zip(*rest, taken, strict=True)
+            dims = dict(zip(node.output, node.dims, strict=True))
+            return build.einsum(factors, rows, node.output, dims)
+    return None
+
+
+def _as_spectral(
+    label: int, inside: Sequence[tuple[Node, Labels]], known: dict[Node, OfEigenvalues | None]
+) -> tuple[Node, Labels] | None:
+    """What the factors that run over eigenvalues sum up to, with its labels."""
+    functions = [(known.get(factor), row) for factor, row in inside if not _is_vectors(factor)]
+    vectors = [(factor, row) for factor, row in inside if _is_vectors(factor)]
+    if len(vectors) not in (0, 2) or any(row.index(label) < len(row) - 1 for _, row in inside):
+        return None
+    batches = {row[:-1] for _, row in functions} | {row[:-2] for _, row in vectors}
+    matrices = {f.matrix for f, _ in functions if f} | {v.operands[0] for v, _ in vectors}
+    if len(matrices) != 1 or len(batches) != 1 or not all(f for f, _ in functions):
+        return None
+    (matrix,), (batch,) = matrices, batches
+    given: dict[Var, Node] = {}
+    g: Node = build.const(1)
+    for f, _ in functions:
+        if f is not None:
+            g = build.hadamard(g, f.function)
+            given |= f.parameters
+    renamed: dict[Node, Node] = {v: parameter(k) for k, v in enumerate(given)}
+    (g,) = rebuild([g], replacements=renamed)
+    value = spectral(g, matrix, list(given.values()))
+    if vectors:
+        return value, (*batch, vectors[0][1][-2], vectors[1][1][-2])
+    # The trace: a label of its own, the one that was summed.
+    return value, (*batch, label, label)

@@ -181,9 +181,11 @@ class Spectral(Coded):
     @property
     def definite(self) -> bool:
         """Whether g is a logarithm or a root, which need positive eigenvalues."""
-        g = self.g
-        plain = isinstance(g, Apply) and g.args == (ARGUMENT,)
-        return plain and isinstance(p := g.primitive, Elementwise) and p.domain == "x > 0"
+        match self.g:
+            case Apply(primitive=Elementwise(domain="x > 0"), args=(x,)):
+                return x is ARGUMENT
+            case _:
+                return False
 
     def notation(self, node: Apply) -> Notation:
         g = self.g

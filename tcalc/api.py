@@ -24,6 +24,7 @@ Names: TypeAlias = list[str] | tuple[str, ...]
 
 if TYPE_CHECKING:
     from tcalc.checking import CheckReport
+    from tcalc.derivation import Derivation
     from tcalc.runtime import CompiledFunction
 
 
@@ -160,6 +161,33 @@ def hessian(
     if not isinstance(wrt, str):
         return {name: hessian(f, name, wrt2, mode) for name in wrt}
     return derivative(f, wrt, wrt2 or wrt, mode=mode)
+
+
+def explain(f: Expression, wrt: str) -> Derivation:
+    """The gradient of a scalar derived step by step, each with the rule that it uses.
+
+    >>> print(explain(parse("sum(exp(A*x))"), "x"))
+    The function, one operation at a time:
+    <BLANKLINE>
+      t1 = A*x
+      t2 = exp(t1)
+      f = sum(t2)
+    <BLANKLINE>
+    The derivatives of f by each step, from the last one back:
+    <BLANKLINE>
+      f_bar = 1                                       the derivative of f by itself
+      t2_bar = ones(m)                                f: a sum over elements passes it on to each
+      t1_bar = t2                                     t2: chain rule, exp' = exp(x)
+      x_bar = A'*t1_bar                               t1: a linear product
+    <BLANKLINE>
+    Put together and simplified:
+    <BLANKLINE>
+      df/dx = A'*exp(A*x)
+    """
+    from tcalc import derivation
+
+    _require_scalar(f, "derivation")
+    return derivation.explain(f.node, _input(f, wrt), tuple(f.variables))
 
 
 def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Expression:

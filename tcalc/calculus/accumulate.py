@@ -38,7 +38,7 @@ def pushforward(root: Node, tangents: Mapping[Node, Node], direction: Shape) -> 
         if node in live and node not in found:
             terms: list[Term] = []
             for operand, jacobian in edges(node, live):
-                terms += _push(jacobian, node, found[operand])
+                terms += pushed(jacobian, node, found[operand])
             found[node] = build.add(terms) if terms else build.zeros(node.dims + direction)
     return found[root]
 
@@ -60,11 +60,11 @@ def pullback(root: Node, targets: Sequence[Node], cotangent: Node, output: Shape
         if node in wanted:
             found[node] = bar
         for operand, jacobian in edges(node, live):
-            pending.setdefault(operand, []).extend(_pull(jacobian, operand, bar))
+            pending.setdefault(operand, []).extend(pulled(jacobian, operand, bar))
     return [found.get(target, build.zeros(output + target.dims)) for target in targets]
 
 
-def _push(jacobian: LinearMap | Operator, node: Node, tangent: Node) -> list[Term]:
+def pushed(jacobian: LinearMap | Operator, node: Node, tangent: Node) -> list[Term]:
     """``dv[out, t] = Σ c · factors · du[into, t]``, one summand per term of the Jacobian."""
     if isinstance(jacobian, Operator):
         return [(1, jacobian.push(tangent))]
@@ -85,7 +85,7 @@ def _push(jacobian: LinearMap | Operator, node: Node, tangent: Node) -> list[Ter
     return terms
 
 
-def _pull(jacobian: LinearMap | Operator, operand: Node, cotangent: Node) -> list[Term]:
+def pulled(jacobian: LinearMap | Operator, operand: Node, cotangent: Node) -> list[Term]:
     """``ū[s, into] = Σ c · factors · v̄[s, out]``, one summand per term of the Jacobian."""
     if isinstance(jacobian, Operator):
         return [(1, jacobian.pull(cotangent))]

@@ -1,0 +1,167 @@
+"""A derivation step by step, as a teacher would write it down.
+
+The function is taken apart into steps, one operation each; then the derivative of the whole by
+each step, written with a bar, is carried from the last step back to the variable.  Each line uses
+one local Jacobian, and says which rule that is.  This is reverse mode on paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from tcalc import printing
+from tcalc.calculus import prepare
+from tcalc.calculus.accumulate import Term, pulled
+from tcalc.calculus.derivative import derivatives, project
+from tcalc.calculus.linearize import edges
+from tcalc.errors import DimensionError, LimitError
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.traverse import dependents, postorder, rebuild, variables, with_operands
+from tcalc.primitives import REGISTRY
+from tcalc.primitives.elementwise import Elementwise
+
+MOST_STEPS = 60
+"""Longer derivations are not read by anybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a derivation: a name, the formula it stands for, and why."""
+
+    name: str
+    formula: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.name} = {self.formula}"
+        return f"{text:<46}  {self.reason}" if self.reason else text
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """The steps of a function, the derivatives by them in reverse order, and the result."""
+
+    variable: str
+    values: tuple[Line, ...]
+    cotangents: tuple[Line, ...]
+    result: Line
+
+    def __str__(self) -> str:
+        lines = ["The function, one operation at a time:", ""]
+        lines += [f"  {line}" for line in self.values]
+        last = self.values[-1].name
+        lines += ["", f"The derivatives of {last} by each step, from the last one back:", ""]
+        lines += [f"  {line}" for line in self.cotangents]
+        lines += ["", "Put together and simplified:", "", f"  {self.result}"]
+        return "\n".join(lines)
+
+
+def explain(function: Node, variable: Var, order: Sequence[str] = ()) -> Derivation:
+    """The derivation of the gradient of a scalar by a variable.
+
+    Raises `LimitError` for a function of more than `MOST_STEPS` operations.
+    """
+    if function.order:
+        raise DimensionError("a derivation is written for scalar functions")
+    (root,) = prepare([function])
+    live = dependents([root], [variable])
+    steps = [node for node in postorder([root]) if node in live and not isinstance(node, Var)]
+    if len(steps) > MOST_STEPS:
+        raise LimitError(
+            f"the derivation has {len(steps)} steps, and more than {MOST_STEPS} are not readable",
+            hint="explain a part of the function, or ask for the gradient alone",
+        )
+    return _Teacher(root, variable, steps, live, order).derivation()
+
+
+class _Teacher:
+    """Names for the steps of one function, and the lines written with them."""
+
+    def __init__(
+        self,
+        root: Node,
+        variable: Var,
+        steps: Sequence[Node],
+        live: set[Node],
+        order: Sequence[str],
+    ) -> None:
+        self.root, self.variable, self.steps, self.live = root, variable, steps, live
+        self.taken = {node.name for node in variables([root])} | set(order)
+        self.order = list(order)
+        self.names: dict[Node, Var] = {variable: variable}
+        for k, node in enumerate(steps, 1):
+            name = "f" if node is root else f"t{k}"
+            self.names[node] = self._fresh(name, node)
+
+    def derivation(self) -> Derivation:
+        values = [Line(self.names[node].name, self._text(self._local(node))) for node in self.steps]
+        (gradient,) = derivatives(self.root, [self.variable], "reverse")
+        result = Line(f"d{self.names[self.root].name}/d{self.variable.name}", self._text(gradient))
+        return Derivation(self.variable.name, tuple(values), tuple(self._cotangents()), result)
+
+    def _cotangents(self) -> list[Line]:
+        """The bar of every step and of the variable, each from those of its users."""
+        bars = {
+            node: self._fresh(f"{self.names[node].name}_bar", node)
+            for node in (*self.steps, self.variable)
+        }
+        terms: dict[Node, list[Term]] = {self.root: [(1, build.const(1))]}
+        reasons: dict[Node, dict[str, None]] = {self.root: {"the derivative of f by itself": None}}
+        lines: list[Line] = []
+        for node in (*reversed(self.steps), self.variable):
+            if node not in terms:
+                continue
+            bar = build.add(terms[node])
+            if node is self.variable:
+                bar = project(bar, self.variable)
+            lines.append(Line(bars[node].name, self._text(bar), "; ".join(reasons[node])))
+            # A number is passed on as it is; all else is named once.
+            cotangent = bar if isinstance(bar, Const) else bars[node]
+            for operand, jacobian in edges(node, self.live):
+                passed = pulled(jacobian, operand, cotangent)
+                # The steps, this one included (exp' = exp), stand in it by their names.
+                written = rebuild([x for _, x in passed], replacements=self.names)
+                coefficients = [coefficient for coefficient, _ in passed]
+                terms.setdefault(operand, []).extend(zip(coefficients, written, strict=True))
+                reasons.setdefault(operand, {})[self._rule(node)] = None
+        return lines
+
+    def _fresh(self, name: str, like: Node) -> Var:
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        self.order.append(name)
+        return build.var(name, like.dims)
+
+    def _local(self, node: Node) -> Node:
+        """A step in terms of the names of the steps before it."""
+        return with_operands(node, [self.names.get(x, x) for x in node.operands])
+
+    def _rule(self, node: Node) -> str:
+        """Why a step passes its derivative on as it does."""
+        name = self.names[node].name
+        match node:
+            case Var() | Const() | Delta():
+                return ""
+            case Add(terms=terms):
+                what = "a sum passes it on to its terms" if len(terms) > 1 else "a multiple"
+                return f"{name}: {what}"
+            case Einsum(factors=factors):
+                moving = sum(factor in self.live for factor in factors)
+                if len(factors) == 1:
+                    return f"{name}: a sum over elements passes it on to each"
+                return f"{name}: " + ("a linear product" if moving == 1 else "product rule")
+            case Apply(primitive=Elementwise() as function):
+                known = function.derivative
+                return f"{name}: chain rule" + (f", {function.name}' = {known}" if known else "")
+            case Apply(primitive=primitive):
+                entry = REGISTRY.get(primitive.name)
+                return f"{name}: {primitive.name}" + (f", {entry.derivative}" if entry else "")
+            case _:
+                assert_never(node)
+
+    def _text(self, node: Node) -> str:
+        return printing.to_text(node, order=tuple(self.order), cse=False)

@@ -1,0 +1,59 @@
+"""Derivations step by step: every line is true, and the last one is the gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcalc
+
+PROGRAMS = {
+    "logistic": ("sum(log(1 + exp(-y .* (X*w)))) + c*norm2(w)^2", "X[m,n], y[m], w[n], c", "w"),
+    "gp": ("logdet(K) + y'*(K\\y)", "K[n,n] spd, y[n]", "K"),
+    "ratio": ("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, w[n], r[n], a", "w"),
+    "trace": ("tr(A*X'*B*X*C)", "A[k,n], X[m,n], B[m,m], C[n,k]", "X"),
+    "softmax": ("sum(softmax(A*x).^2)", "A[m,n], x[n]", "x"),
+    "clash": ("sum(exp(t1 + f))", "t1[n], f[n]", "t1"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_lines_compute_the_gradient(name):
+    text, declared, wrt = PROGRAMS[name]
+    f = tcalc.parse(text, declared)
+    derivation = tcalc.explain(f, wrt)
+    lines = [*derivation.values, *derivation.cotangents]
+    names = [line.name for line in lines]
+    assert len(set(names)) == len(names)
+    assert not set(names) & set(f.variables)
+    program = "\n".join(f"{line.name} = {line.formula}" for line in lines)
+    by_steps = tcalc.parse(program, declared)
+    generator = np.random.default_rng(0)
+    sizes = dict(zip("kmn", (2, 3, 4), strict=True))
+    data = {
+        name: generator.uniform(0.5, 1.0, [sizes[str(d)] for d in v.dims])
+        for name, v in f.variables.items()
+    }
+    for name, v in f.variables.items():
+        if v.properties:
+            data[name] = data[name] @ data[name].T + np.eye(4)
+    expected = tcalc.evaluate(tcalc.gradient(f, wrt), **data)
+    np.testing.assert_allclose(tcalc.evaluate(by_steps, **data), expected, rtol=1e-12)
+    result = tcalc.parse(derivation.result.formula, declared)
+    np.testing.assert_allclose(tcalc.evaluate(result, **data), expected, rtol=1e-12)
+
+
+def test_the_text_reads_in_order():
+    text = str(tcalc.explain(tcalc.parse("sum(sin(A*x))"), "x"))
+    order = ["t1 = A*x", "t2 = sin(t1)", "f = sum(t2)", "t1_bar", "x_bar", "df/dx = A'*cos(A*x)"]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert "chain rule, sin' = cos(x)" in text
+
+
+def test_what_cannot_be_explained_says_why():
+    with pytest.raises(tcalc.TcalcError, match="scalar"):
+        tcalc.explain(tcalc.parse("A*x"), "x")
+    long = "s{0} = x\nfor t = 1:80\ns{t} = sin(s{t-1})\nend\nsum(s{80})"
+    with pytest.raises(tcalc.TcalcError, match="not readable"):
+        tcalc.explain(tcalc.parse(long, "x[n]"), "x")

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tcalc.cli.catalogue import examples, functions
-from tcalc.cli.derivatives import derivative, gradient, hessian, jacobian
+from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
 from tcalc.cli.numeric import check, compile_module, evaluate
 from tcalc.cli.shell import completion, serve
 from tcalc.errors import TcalcError
@@ -54,6 +54,7 @@ for command in (
     jacobian,
     hessian,
     derivative,
+    explain,
     evaluate,
     compile_module,
     check,

@@ -91,6 +91,19 @@ def derivative(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
     return [Result(tuple(wrt), not program.expression.shape, found)]
 
 
+@click.command(cls=options.FormulaCommand)
+@options.program
+@options.wrt
+def explain(
+    expr: str, declare: Sequence[str], let: Mapping[str, float], wrt: Sequence[str]
+) -> None:
+    """Derive the gradient of a scalar step by step, with the rule of each step."""
+    program = load(expr, declare, let)
+    derivations = [tcalc.explain(program.expression, name) for name in program.default_wrt(wrt)]
+    tell_guesses(program)
+    write("\n\n".join(map(str, derivations)))
+
+
 def _require_scalar(program: Program, what: str) -> None:
     shape = program.expression.shape
     if shape:

@@ -12,7 +12,7 @@ import click
 
 import tcalc
 from tcalc.cli.source import Program, guesses
-from tcalc.errors import TcalcError
+from tcalc.errors import DimensionError
 from tcalc.expression import Expression
 from tcalc.printing import Cse
 
@@ -83,6 +83,11 @@ def formula(expression: Expression, form: Form = "auto", cse: Cse = "auto") -> s
             return expression.latex(cse=cse)
         case "mathml":
             return expression.mathml(cse=cse)
+        case "matrix" if len(expression.shape) > 2:
+            raise DimensionError(
+                f"matrix notation has no tensors of order {len(expression.shape)}",
+                hint="--format einstein has them",
+            )
         case "matrix" | "einstein" | "auto":
             return expression.text(form, cse=cse)
 
@@ -138,13 +143,10 @@ def write(text: str) -> None:
 
 
 def _entry(result: Result, cse: Cse) -> dict[str, Any]:
-    try:
-        matrix = result.expression.text("matrix", cse=cse)
-    except TcalcError:
-        matrix = None
+    expression = result.expression
     return {
         **heading(result),
-        "matrix": matrix,
-        "einstein": result.expression.text("einstein", cse=cse),
-        "latex": result.expression.latex(cse=cse),
+        "matrix": formula(expression, "matrix", cse) if len(expression.shape) <= 2 else None,
+        "einstein": formula(expression, "einstein", cse),
+        "latex": formula(expression, "latex", cse),
     }

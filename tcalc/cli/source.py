@@ -50,7 +50,7 @@ def load(expr: str, declare: Sequence[str], let: Mapping[str, int | float]) -> P
         raise ArgumentError(f"--let cannot set {clash[0]!r}", hint="rename it in the program")
     text, name = read(expr)
     try:
-        expression = tcalc.parse(text, ", ".join(declare), **let)
+        expression = tcalc.parse(text, ", ".join(declare), functions=(), **let)
     except TcalcError as error:
         if error.source is not None and error.source.text == text:
             error.source = Source(text, name)

@@ -57,11 +57,16 @@ def test_a_jacobian(run):
     assert run("jacobian", "A*x", "--wrt", "x").out == "A\n"
 
 
-@pytest.mark.parametrize("command", ["gradient", "hessian"])
+def test_a_derivation_step_by_step(run):
+    out = run("explain", "sum(exp(A*x))", "--wrt", "x").out
+    assert "t1 = A*x" in out and out.endswith("A'*exp(A*x)\n")
+
+
+@pytest.mark.parametrize("command", ["gradient", "hessian", "explain"])
 def test_the_gradient_of_a_vector_is_refused(run, command):
     outcome = run(command, "A*x", "--wrt", "x")
     assert outcome.status == 1
-    assert "jacobian" in outcome.err
+    assert "is that of a scalar" in outcome.err
 
 
 def test_a_formula_may_begin_with_a_minus_sign(run):

@@ -144,9 +144,6 @@ class EinsteinNotation:
         # The factors without these indices stay outside.
         inside = [f for f in above if set(explicit) & self.occurrences(f).keys()]
         within = [f for f in below if set(explicit) & self.occurrences(f).keys()]
-        others = set(summed) - set(explicit)
-        if any(others & self.occurrences(f).keys() for f in [*inside, *within]):
-            inside, within = above, below
         core = Call("sum", (self._quotient(inside, within),), over=explicit)
         kept = [f for f in above if f not in inside]
         return self._quotient([*kept, core], [f for f in below if f not in within])

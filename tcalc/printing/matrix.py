@@ -39,6 +39,7 @@ from tcalc.printing.writer import (
     ones,
     position,
     raised,
+    size_of,
     span,
     whole,
 )
@@ -77,6 +78,8 @@ class MatrixNotation:
         match node:
             case Var(name=name):
                 return Symbol(name)
+            case Const(value=value) if value == 0 and node.order:
+                return Call("zeros", tuple(map(size_of, node.dims)))
             case Const(value=value):
                 body = (ones(*node.dims),) if node.order else ()
                 return product(value, (), body) if body else number(value)
@@ -124,6 +127,11 @@ class MatrixNotation:
             return (yield self._reduction(node, primitive))
         if isinstance(primitive, Inverse) and primitive.axes > 1:
             raise NoMatrixFormError
+        return (yield self.factorisation(node))
+
+    def factorisation(self, node: Apply) -> Writing:
+        """A function of whole tensors."""
+        primitive = node.primitive
         args: list[Formula] = []
         for argument in node.args:
             args += [(yield self.whole(argument))]

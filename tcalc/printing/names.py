@@ -21,6 +21,16 @@ FUNCTION_NAMES = {
 """The usual letter for the value of a function."""
 
 
+OUTPUT_NAMES = {
+    "eigh": ("w", "V"),
+    "svd": ("U", "s", "V"),
+    "qr": ("Q", "R"),
+    "lq": ("L", "Q"),
+    "slogdet": ("s", "l"),
+}
+"""The usual letters for the outputs of a factorisation."""
+
+
 def index_names(taken: Container[str] = ()) -> Iterator[str]:
     """Index names one after the other, without those taken.
 

@@ -13,12 +13,16 @@ from fractions import Fraction
 from itertools import chain, count
 from typing import Literal, TypeAlias
 
+from tcalc.errors import LimitError
+from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.printing.einstein import EinsteinNotation, with_deltas
 from tcalc.printing.formula import (
+    Call,
     Formula,
     Indexed,
+    Number,
     Statement,
     Sum,
     indices,
@@ -27,15 +31,18 @@ from tcalc.printing.formula import (
     scaled,
 )
 from tcalc.printing.matrix import MatrixNotation
-from tcalc.printing.names import FUNCTION_NAMES, Names, index_names
-from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer, ones
+from tcalc.printing.names import FUNCTION_NAMES, OUTPUT_NAMES, Names, index_names
+from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer, ones, size_of
 from tcalc.simplify import tidy_all
 
 Notation: TypeAlias = Literal["matrix", "einstein", "auto"]
 Cse: TypeAlias = bool | Literal["auto"]
 
-LONGEST = 400
+LONGEST = 150
 """The most nodes that a formula may have, written out, before definitions are made for it."""
+
+READABLE = 20_000
+"""The most nodes of a formula that is written out where no definitions are wanted."""
 
 PIECE = 40
 """The most nodes of a piece, where a formula is divided."""
@@ -64,7 +71,13 @@ def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     divide = wishes.cse is True or (wishes.cse == "auto" and len(postorder(roots)) > LONGEST)
     if not divide:
         tidied = tidy_all(roots)
-        divide = wishes.cse == "auto" and written_size(tidied) > LONGEST
+        size = written_size(tidied)
+        divide = wishes.cse == "auto" and size > LONGEST
+        if size > READABLE and not divide:
+            raise LimitError(
+                f"written out, the formula would have about {size:,.0f} symbols",
+                hint="ask for common subexpressions, which name what occurs more than once",
+            )
     if divide:
         tidied = tidy_all(roots, inline="single")
     page = _Page(tidied, wishes)
@@ -73,11 +86,11 @@ def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     return page.write()
 
 
-def written_size(roots: Sequence[Node]) -> int:
+def written_size(roots: Sequence[Node]) -> float:
     """How many nodes the roots would show, written out; found without writing them."""
-    sizes: dict[Node, int] = {}
+    sizes: dict[Node, float] = {}
     for node in postorder(roots):
-        sizes[node] = 1 + sum(sizes[operand] for operand in node.operands)
+        sizes[node] = 1.0 + sum(sizes[operand] for operand in node.operands)
     return sum(sizes[root] for root in roots)
 
 
@@ -93,6 +106,21 @@ class _Page:
         self.taken = names | sizes
         self.names = Names(chain(self.taken, wishes.order, wishes.names))
         self.defined: dict[Node, str] = {}
+        self.unpacked: dict[Node, tuple[str, ...]] = {}
+        for node in self.nodes:
+            if isinstance(node, Apply) and node.primitive.outputs > 1:
+                self._unpack(node)
+
+    def _unpack(self, node: Apply) -> None:
+        """Names for all outputs of a factorisation, by the first of them that is used."""
+        stems = OUTPUT_NAMES.get(node.primitive.name, ("t",) * node.primitive.outputs)
+        outputs = [
+            build.apply(node.primitive, *node.args, output=k) for k in range(node.primitive.outputs)
+        ]
+        if outputs[0] not in self.defined:
+            names = tuple(self.names.wanted(stem) for stem in stems)
+            self.defined.update(zip(outputs, names, strict=True))
+            self.unpacked[node] = names
 
     def define_shared(self) -> None:
         """Names for what is used more than once, and for parts of what is long."""
@@ -126,7 +154,9 @@ class _Page:
         found: list[Statement] = []
         writer = Writer((*self.wishes.order, *sorted(self.taken)))
         for node in self.nodes:
-            if node in self.defined:
+            if node in self.unpacked and isinstance(node, Apply):
+                found.append(self._unpacking(node, writer))
+            elif node in self.defined and not _is_output(node):
                 name = self.defined[node]
                 found.append(self._statement(node, writer, name))
                 writer.defined[node] = name
@@ -135,6 +165,15 @@ class _Page:
             called = self.wishes.called if place == len(self.roots) - 1 else ""
             found.append(self._statement(root, writer, called))
         return found
+
+    def _unpacking(self, node: Apply, writer: Writer) -> Statement:
+        """``w, V = eigh(S)``."""
+        names = self.unpacked[node]
+        value = writer.run(MatrixNotation(writer).factorisation(node))
+        for k, name in enumerate(names):
+            writer.defined[build.apply(node.primitive, *node.args, output=k)] = name
+        writer.next_page(names)
+        return Statement(names, (), value)
 
     def _statement(self, node: Node, writer: Writer, name: str) -> Statement:
         if self.wishes.notation != "einstein":
@@ -161,7 +200,9 @@ class _Page:
         if missing:
             # No tensor in the formula has these axes.
             at = tuple(index for index in left if index not in seen)
-            value = product(Fraction(1), (value, Indexed(ones(*missing), at)))
+            zero = isinstance(value, Number) and value.value == 0
+            repeated = Call("zeros", tuple(map(size_of, missing))) if zero else ones(*missing)
+            value = product(Fraction(1), (*(() if zero else (value,)), Indexed(repeated, at)))
         value = with_deltas(value)
         if not name and self._stands_alone(value, left, EinsteinNotation(writer, supply)):
             return Statement((), (), value)
@@ -193,7 +234,13 @@ class _Page:
         return True
 
 
+def _is_output(node: Node) -> bool:
+    return isinstance(node, Apply) and node.primitive.outputs > 1
+
+
 def _can_be_named(node: Node) -> bool:
+    if _is_output(node):
+        return False
     match node:
         case Add(terms=terms):
             return len(terms) > 1

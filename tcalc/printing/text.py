@@ -60,16 +60,17 @@ def statement_text(statement: Statement) -> str:
 
 
 def decimal(value: Fraction) -> str | None:
-    """A fraction as a short decimal where that is how one would write it: 0.01, not 1/3 or 1/2."""
+    """A fraction as a decimal where that is shorter: 0.01, but 1/2, 3/4 and 1/3."""
     if value.denominator == 1:
         return str(value.numerator)
     places = 0
     while places < 12 and (value * 10**places).denominator != 1:
         places += 1
-    if value.denominator <= 8 or (value * 10**places).denominator != 1:
+    if (value * 10**places).denominator != 1:
         return None
     digits = str(int(value * 10**places)).rjust(places + 1, "0")
-    return f"{digits[:-places]}.{digits[-places:]}"
+    text = f"{digits[:-places]}.{digits[-places:]}"
+    return text if len(text) < len(f"{value.numerator}/{value.denominator}") else None
 
 
 def ratio(value: Fraction) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Style
 from tcalc.primitives.exponential import pow_
 from tcalc.primitives.power import Power as PowerOf
+from tcalc.primitives.reductions import Reduction
 from tcalc.printing.formula import (
     ONE,
     Call,
@@ -203,9 +204,11 @@ def power_of(node: Node) -> tuple[Node, Fraction]:
 def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Formula:
     """The application of a primitive to written arguments."""
     notation = node.primitive.notation(node)
+    # The axes of a reduction are told by its indices, if at all.
+    literals = () if isinstance(node.primitive, Reduction) else notation.parameters
     return Call(
         notation.name or node.primitive.name,
-        tuple(args),
+        (*map(Symbol, literals), *args),
         notation.latex,
         notation.style,
         notation.mark,

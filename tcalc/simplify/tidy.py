@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
-from tcalc.simplify import branches, exponentials, matrices, powers, products, sums
+from tcalc.simplify import branches, exponentials, matrices, powers, products, sums, views
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import Inline, flatten
 
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     *matrices.RULES,
     *branches.RULES,
     *products.RULES,
+    *views.RULES,
     *sums.RULES,
 )
 """Every rule, in the order in which they are tried."""
@@ -28,6 +29,7 @@ OPENING: tuple[Rule, ...] = (sums.product_in_product, sums.sum_in_sum)
 EXPANDING: tuple[Rule, ...] = (
     *powers.RULES,
     *matrices.RULES,
+    *views.RULES,
     sums.product_in_product,
     sums.sum_in_sum,
     sums.transpose_of_sum,

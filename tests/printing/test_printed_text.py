@@ -8,11 +8,12 @@ import sys
 import pytest
 from printed_programs import Example
 
+from tcalc.errors import LimitError
 from tcalc.expr import build, shape
 from tcalc.expr.nodes import Node
 from tcalc.expr.traverse import postorder
 from tcalc.language import parse
-from tcalc.primitives.exponential import sigmoid
+from tcalc.primitives.exponential import exp, sigmoid
 from tcalc.printing import to_latex, to_text
 
 PROMISED = [
@@ -111,6 +112,14 @@ def test_long_results_are_divided_by_themselves() -> None:
         node = sigmoid(build.sum_of(node, build.hadamard(node, node)))
     assert len(postorder([node])) < 400
     assert len(to_text(node)) < 5_000
+
+
+def test_a_formula_too_long_to_read_says_how_long_it_is() -> None:
+    node: Node = build.var("a", ())
+    for _ in range(40):
+        node = sigmoid(build.sum_of(node, exp(node)))
+    with pytest.raises(LimitError, match="symbols"):
+        to_text(node, cse=False)
 
 
 def test_output_does_not_depend_on_hashes() -> None:

@@ -16,6 +16,7 @@ from tcalc.primitives.exponential import exp
 from tcalc.primitives.norms import norm2
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.selection import lower
+from tcalc.primitives.trigonometric import sin
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import flatten
 from tcalc.simplify.tidy import RULES, tidy
@@ -63,6 +64,7 @@ EXAMPLES: dict[str, str] = {
     "sign_into_factor": "-A*(x - y)",
     "sum_of_sum": "sum(x - mean(x))",
     "common_factor": "A*x + B*x",
+    "function_of_view": "exp(A' + B')",
 }
 
 BUILT: dict[str, Callable[[], Node]] = {
@@ -72,6 +74,8 @@ BUILT: dict[str, Callable[[], Node]] = {
         build.var("A", shape("n", "n")), lower(*shape("n", "n"), -1)
     ),
     "exp_of_zero": lambda: exp(build.zeros(shape("n"))),
+    "function_of_zero": lambda: sin(build.zeros(shape("n"))),
+    "power_of_number": lambda: build.apply(Power(-1), build.const(4, shape("n"))),
 }
 
 DECLARED = "A[n,n], B[n,n], C[m,n], K[n,n] spd, Q[n,n] orthogonal, x[n], y[n]"

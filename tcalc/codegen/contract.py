@@ -82,10 +82,7 @@ class Pairs:
             return self._multiply(a, b, rank)
         left = tuple(label for label in a.labels if label not in shared)
         right = tuple(label for label in b.labels if label not in shared)
-        last = len(rank)
-        if min((rank.get(x, last) for x in right), default=last) < min(
-            (rank.get(x, last) for x in left), default=last
-        ):
+        if _precedence(b, right, rank) < _precedence(a, left, rank):
             a, b, left, right = b, a, right, left
         if not left and not right and (batch or len(summed) > 1):
             return self._einsum(a, b, batch)
@@ -207,6 +204,19 @@ class Pairs:
         )
         view = arranged(operand.value, operand.labels, order)
         return View.of(self.builder.make(Fold(view, shape), shape, operand.value.memory))
+
+
+def _precedence(operand: Operand, free: Labels, rank: Mapping[int, int]) -> tuple[bool, bool, int]:
+    """How early an operand's own labels should stand in a result, smaller being earlier.
+
+    What begins an operand begins the result, that of a computed operand rather than of an input:
+    so the rows of a data matrix stay rows through all layers, and element-wise steps meet arrays
+    that lie alike.
+    """
+    last = len(rank)
+    begins = bool(free) and operand.labels[0] == free[0]
+    borrowed = operand.value.memory is Memory.INPUT
+    return not begins, borrowed, min((rank.get(label, last) for label in free), default=last)
 
 
 def subscripts(rows: Sequence[Labels], output: Labels) -> str:

@@ -218,7 +218,7 @@ class _Emitter:
             )
             if plain:
                 targets = ", ".join(self.sizes[s.name] for s in mine)
-                lines.append(f"{targets}{',' if len(mine) == 1 else ''} = {name}.shape")
+                lines.append(f"{targets if len(mine) > 1 else f'({targets},)'} = {name}.shape")
                 continue
             lines += [f"{self.sizes[s.name]} = {_read(name, s)}" for s in mine]
         return lines

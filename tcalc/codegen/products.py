@@ -8,20 +8,20 @@ from math import prod
 from typing import Protocol
 
 from tcalc.codegen.contract import Pairs
+from tcalc.codegen.gram import Gram, gram
 from tcalc.codegen.opening import Opened, OpenProduct
 from tcalc.codegen.program import (
-    Addend,
     Call,
     Factorise,
     Fold,
     Product,
     Solve,
     Solver,
-    Sum,
+    Value,
     View,
 )
 from tcalc.codegen.selection import Inverted, Labels, Operand, Selected, Selection, triangle
-from tcalc.codegen.tensor import ONE, Builder, Tensor, arranged
+from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
 from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.nodes import Apply, Einsum, Node, Var
 from tcalc.expr.primitive import Fact
@@ -37,6 +37,7 @@ _SOLVERS = {
     Fact.SPD: Solver.SPD,
 }
 _RECIPROCAL = Template("1.0 / {0}")
+_ROOT = Template("np.sqrt({0})")
 
 
 class Surroundings(Protocol):
@@ -127,8 +128,17 @@ class Products:
     def lower(self, node: Einsum) -> Tensor:
         """A contraction: selections put into effect, the rest pair by pair."""
         opened = self.opened.products[node]
+        if (found := gram(opened)) is not None and found.outer not in self.applied:
+            return self._gram(found, opened)
+        selected = self._selected(opened)
+        return Tensor(*self._result(selected), selected.output)
+
+    def _selected(self, opened: OpenProduct) -> Selected:
         selection = Selection(opened, self.builder, self.applied, self.divisors)
-        selected = selection.run(self.lowering.tensors)
+        return selection.run(self.lowering.tensors)
+
+    def _result(self, selected: Selected) -> tuple[Value, Labels]:
+        """The contraction of what is left when selections are in effect."""
         kept = selected.kept
         rank = {label: k for k, label in enumerate(kept)}
         result = self._contract(selected, kept, rank)
@@ -138,7 +148,28 @@ class Products:
             else:
                 other = Operand(self.lowering.dense(mask).value, (i, j))
                 result = self.pairs.contract(result, other, kept, rank)
-        return Tensor(result.value, result.labels, selected.output)
+        return result.value, result.labels
+
+    def _gram(self, found: Gram, opened: OpenProduct) -> Tensor:
+        """``B' B`` with ``B = diag(√d) P``."""
+        i, j = opened.output
+        (summed,) = set(found.left) - {i}
+        factors, rows = zip(*found.weights, strict=True)
+        dims = {
+            label: dim for f, row in found.weights for label, dim in zip(row, f.dims, strict=True)
+        }
+        shared = tuple(dims)
+        inner = OpenProduct(factors, rows, shared, tuple(dims.values()))
+        weight, along = self._result(self._selected(inner))
+        root = self.builder.make(Call(_ROOT, (View.of(self.builder.typed(weight)),)), weight.dims)
+        outer = self.builder.plain(self.lowering.tensors[found.outer], found.outer.dims)
+        labels = tuple(found.left[place] for place in outer.places)
+        scaled = self.pairs.contract(
+            Operand(outer.value, labels), Operand(root, along), (i, summed), {}
+        )
+        other = Operand(scaled.value, tuple(j if x == i else x for x in scaled.labels))
+        result = self.pairs.contract(scaled, other, (i, j), {i: 0, j: 1})
+        return Tensor(result.value, result.labels, (Axis(i), Axis(j)))
 
     def _contract(self, selected: Selected, kept: Labels, rank: Mapping[int, int]) -> Operand:
         operands = selected.operands
@@ -221,9 +252,7 @@ class Products:
         return Operand(self.builder.make(Product((first,), (second,)), shape), order)
 
     def _ones(self, row: Labels, dims: Mapping[int, Dim]) -> Operand:
-        shape = tuple(dims[label] for label in row)
-        one = (Addend(ONE, View.of(self.builder.number(ONE))),)
-        return Operand(self.builder.make(Sum(shape, one, spans=False), shape), row)
+        return Operand(self.builder.filled(ONE, tuple(dims[label] for label in row)), row)
 
     def _formed(self, inverse: Inverted) -> Operand:
         view = self.lowering.dense(inverse.node)

@@ -188,6 +188,11 @@ class Builder:
         memory = Memory.NONE if value.weak else Memory.FRESH
         return self.make(Sum(value.dims, terms), value.dims, memory)
 
+    def filled(self, number: Fraction, dims: Shape) -> Value:
+        """An array with one number in all places."""
+        term = (Addend(number, View.of(self.number(ONE))),)
+        return self.make(Sum(dims, term, spans=False), dims)
+
     def dense(self, tensor: Tensor, dims: Shape) -> View:
         """The whole tensor as an array, zeros and repetitions written out where there are any."""
         order = [axis.label for axis in tensor.axes]
@@ -197,6 +202,8 @@ class Builder:
         labels = [label for label in order if label is not None]
         if set(labels) == set(tensor.labels) and len(labels) == len(tensor.labels):
             return arranged(tensor.value, tensor.labels, labels)
+        if tensor.value in self.numbers:
+            return View.of(self.filled(self.numbers[tensor.value], dims))
         source = arranged(self.typed(tensor.value), tensor.labels, labels)
         return View.of(self.make(Spread(source, dims), dims, Memory.REPEATED))
 
@@ -282,7 +289,8 @@ class Builder:
                 made.append(Addend(c, arranged(value, labels, order)))
         made.sort(key=lambda term: (term.coefficient < 0, -len(term.view.value.dims)))
         if constant != 0:
-            made.append(Addend(constant, View.of(self.number(ONE))))
+            first = constant > 0 and bool(made) and made[0].coefficient < 0
+            made.insert(0 if first else len(made), Addend(constant, View.of(self.number(ONE))))
         return made
 
     def finish(self) -> Program:

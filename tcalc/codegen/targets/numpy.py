@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import assert_never
 
 from tcalc.codegen import solvers
@@ -167,6 +168,14 @@ class NumPy(Target):
             if len(terms) <= TERMS and sum(map(len, terms)) < WIDTH:
                 begin = len(terms)
             text = _joined(terms[:begin])
+            common = {abs(addend.coefficient) for addend in total.addends}
+            if begin == len(terms) > 1 and len(common) == 1 and common != {1}:
+                signs = [
+                    replace(x, coefficient=x.coefficient / abs(x.coefficient))
+                    for x in total.addends
+                ]
+                inner = _joined([self._term(addend, writer) for addend in signs])
+                text = f"{number_text(common.pop())} * ({inner})"
             if begin == 1 and total.addends[0].coefficient == 1:
                 text = f"{text}.copy()" if total.dims else text
             lines.append(f"{name} = {text}")
@@ -183,8 +192,8 @@ class NumPy(Target):
         if len(total.addends) == 1 and total.addends[0].view.value.weak:
             (addend,) = total.addends
             text = self._term(addend, writer)
-            if text == "1":
-                return f"{name} = np.ones({shape}, {dtype})"
+            if text in ("0", "1"):
+                return f"{name} = np.{'ones' if text == '1' else 'zeros'}({shape}, {dtype})"
             return f"{name} = np.full({shape}, {text}, {dtype})"
         return f"{name} = np.zeros({shape}, {dtype})"
 

@@ -204,13 +204,16 @@ def _of_view(node: Einsum, fact: Fact) -> bool | None:
         match fact:
             case Fact.PSD:
                 return _all(diagonal, lambda x: holds(x, Fact.NONNEGATIVE))
-            case Fact.SPD:
+            case Fact.SPD if len(node.factors) == len(diagonal) + 1:
+                # Another unit tensor makes zero matrices of most.
                 return _all(diagonal, lambda x: holds(x, Fact.POSITIVE))
             case _:
                 return None
     if len(node.factors) != 1:
         return None
     core, row, out = node.factors[0], node.subscripts[0], node.output
+    if set(row[:-2]) & set(row[-2:]):
+        return None  # a diagonal that takes each row from another matrix
     if row[-2:] == out[-2:]:
         return holds(core, fact)
     if row[-2:] == out[-2:][::-1]:
@@ -271,9 +274,8 @@ def _mirrored(node: Einsum) -> bool:
 def _same_after(rows: dict[tuple[Node, tuple[int, ...]], int], swap: dict[int, int]) -> bool:
     def moved(factor: Node, labels: tuple[int, ...]) -> tuple[int, ...]:
         new = tuple(swap.get(label, label) for label in labels)
-        if new != labels and symmetric_axes(factor) and set(new[-2:]) == set(labels[-2:]):
-            return labels
-        return new
+        swapped = (*labels[:-2], *labels[-2:][::-1])
+        return labels if new == swapped and symmetric_axes(factor) else new
 
     return all(rows.get((f, moved(f, labels)), 0) == n for (f, labels), n in rows.items())
 
@@ -284,7 +286,7 @@ def _is_gram(node: Einsum) -> bool:
         return False
     i, j = node.output
     outer = [k for k, labels in enumerate(node.subscripts) if {i, j} & set(labels)]
-    if len(outer) != 2:
+    if len(outer) != 2 or any({i, j} <= set(node.subscripts[k]) for k in outer):
         return False
     left, right = outer
     if node.factors[left] is not node.factors[right]:

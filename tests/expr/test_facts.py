@@ -24,6 +24,9 @@ Q = build.var("Q", (N, N), ["orthogonal"])
 p = build.var("p", (M,), ["nonnegative"])
 q = build.var("q", (N,), ["positive"])
 v = build.var("v", (N,))
+Y = build.var("Y", (N, N))
+T = build.var("T", (N, N, N), ["symmetric"])
+R = build.var("R", (N, N, N), ["symmetric"])
 
 NODES = {
     "gram": build.einsum([X, X], "ki,kj->ij"),
@@ -43,6 +46,9 @@ NODES = {
     "lower product": build.einsum([L, L], "ij,jk->ik"),
     "masked": build.hadamard(S, build.apply(LowerMask(N, N, 0))),
     "masked and transposed": build.transpose(build.hadamard(L, S)),
+    "product with the transpose": build.hadamard(Y, build.transpose(Y)),
+    "rows of symmetric matrices": build.einsum([T], "iij->ij"),
+    "products of symmetric matrices": build.einsum([T, R], "ikl,jkl->ij"),
     "unit": build.delta(N),
     "positive numbers": build.const(3, (N, N)),
     **{str(node.name): node for node in (S, P, K, L, U, D, Q)},
@@ -102,6 +108,11 @@ def test_batches_of_masked_matrices_are_triangular():
     node = build.einsum([stack, build.apply(LowerMask(N, N, 0))], "bij,ij->bij")
     assert holds(node, Fact.LOWER) is True
     assert holds(build.transpose(node, (0, 2, 1)), Fact.UPPER) is True
+
+
+def test_most_matrices_of_a_unit_tensor_are_zero():
+    assert holds(build.einsum([q], "i->aii", dims={"a": N}), Fact.SPD) is True
+    assert holds(build.einsum([q, build.delta(M)], "i,ab->abii"), Fact.SPD) is None
 
 
 def test_unknown_is_neither_yes_nor_no():

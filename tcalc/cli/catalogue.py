@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,6 +18,9 @@ from tcalc.cli.results import dump, formula, write
 from tcalc.cli.source import Program
 from tcalc.errors import UnknownNameError
 from tcalc.primitives import FUNCTIONS, REGISTRY, Function
+
+COLUMNS = (14, 24, 44, 30)
+"""The most characters of each column of the table of functions."""
 
 
 def complete_model(
@@ -126,7 +131,7 @@ def functions(name: str | None, as_json: bool) -> None:
     else:
         rows = [("function", "domain", "derivative", "at kinks")]
         rows += [(f.name, f.domain, f.derivative, f.kink) for f in chosen]
-        write(_columns(rows))
+        write(_columns(rows, COLUMNS))
 
 
 def _function(name: str) -> Function:
@@ -152,11 +157,22 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
-    """A table as text: columns padded to their widest entry, two blanks between."""
+def _columns(rows: Sequence[Sequence[str]], limits: Sequence[int] = ()) -> str:
+    """A table as text: columns as wide as their widest entry, two blanks between.
+
+    `limits` are the most characters of each column, beyond which entries are wrapped.
+
+    >>> print(_columns([("a", "one two"), ("long", "three")], (4, 5)))
+    a     one
+          two
+    long  three
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    widths = [min(pair) for pair in zip(widths, limits or widths, strict=True)]
+    lines: list[str] = []
+    for row in rows:
+        cells = [textwrap.wrap(text, width) for text, width in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            padded = (part.ljust(width) for part, width in zip(parts, widths, strict=True))
+            lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)

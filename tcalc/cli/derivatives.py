@@ -26,7 +26,7 @@ def printing(compute: Compute) -> click.Command:
     @options.wrt
     @options.mode
     @options.layout
-    @options.sizes
+    @options.sizes("as hints for --format python")
     def command(
         expr: str,
         declare: Sequence[str],

@@ -76,7 +76,7 @@ def evaluate(
 @options.wrt
 @upto
 @options.mode
-@options.sizes
+@options.sizes("as hints for the order of computation")
 @click.option("-o", "--output", metavar="FILE.py", help="Where to write the module.")
 def compile_module(
     expr: str,

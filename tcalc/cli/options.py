@@ -127,13 +127,17 @@ mode = click.option(
     help="The order in which local Jacobians are multiplied; the result is the same.",
 )
 
-sizes = click.option(
-    "--sizes",
-    metavar="m=2000,n=100",
-    multiple=True,
-    callback=to_sizes,
-    help="Sizes of dimensions.",
-)
+
+def sizes(purpose: str) -> Callable[[Function], Function]:
+    """The option ``--sizes``, for a stated purpose."""
+    return click.option(
+        "--sizes",
+        metavar="m=2000,n=100",
+        multiple=True,
+        callback=to_sizes,
+        help=f"Sizes of dimensions, {purpose}.",
+    )
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -165,5 +169,5 @@ data = together(
     ),
     click.option("--random", "at_random", is_flag=True, help="Draw what no --data gives."),
     click.option("--seed", type=int, default=0, show_default=True, help="The seed of --random."),
-    sizes,
+    sizes("for --random"),
 )

@@ -105,7 +105,7 @@ class Pairs:
 
     def _multiply(self, a: Operand, b: Operand, rank: Mapping[int, int]) -> Operand:
         """A product without a sum, laid out like the operand with more axes."""
-        if not b.labels:
+        if not b.labels or 0 < len(a.labels) < len(b.labels):
             a, b = b, a
         dims = self._dims(a, b)
         if set(b.labels) <= set(a.labels):

@@ -287,7 +287,7 @@ class Builder:
                 constant += c * self.numbers[value]
             else:
                 made.append(Addend(c, arranged(value, labels, order)))
-        made.sort(key=lambda term: (term.coefficient < 0, -len(term.view.value.dims)))
+        made.sort(key=lambda x: (x.coefficient < 0, -len(x.view.axes), not x.view.plain))
         if constant != 0:
             first = constant > 0 and bool(made) and made[0].coefficient < 0
             made.insert(0 if first else len(made), Addend(constant, View.of(self.number(ONE))))

@@ -1,0 +1,144 @@
+"""Chains of matrices that can be read from either end, and the vectors that end them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tcalc.expr.dims import Dim
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Apply, Node
+from tcalc.primitives import REGISTRY, Kind
+from tcalc.primitives.selection import LowerMask, UnitVector, Window
+from tcalc.printing.formula import Call, Formula, Indexed, Power, Product, Transpose
+from tcalc.printing.writer import position, span, whole
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """A matrix in a chain, perhaps transposed; `mask` marks the lower triangle of ones."""
+
+    formula: Formula
+    symmetric: bool = False
+    transposed: bool = False
+    dims: tuple[Dim, ...] = ()
+    window: str = ""  # the range of rows of the unit matrix that it is
+    inverse: Formula | None = None  # it is 1 ./ inverse
+    mask: bool = False
+
+    def flipped(self) -> Link:
+        if self.symmetric:
+            return self
+        return Link(
+            self.formula,
+            False,
+            not self.transposed,
+            self.dims[::-1],
+            self.window,
+            self.inverse,
+            self.mask,
+        )
+
+    @property
+    def written(self) -> Formula:
+        return Transpose(self.formula) if self.transposed else self.formula
+
+
+Chain = tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weight:
+    """A vector on a label: a chain of matrices times a vector, or one over a vector."""
+
+    chain: Chain
+    end: Formula
+    inverse: Formula | None = None  # the weight is 1 ./ inverse
+    unit: str = ""  # the position of the one in a unit vector
+
+    @property
+    def body(self) -> tuple[Formula, ...]:
+        return linear([*self.chain, Link(self.end)])
+
+
+@dataclass(slots=True, eq=False)
+class Edge:
+    start: int
+    stop: int
+    chain: Chain
+
+    def from_(self, label: int) -> Chain:
+        """The chain read from one of its ends."""
+        return self.chain if label == self.start else flip(self.chain)
+
+    def other(self, label: int) -> int:
+        return self.stop if label == self.start else self.start
+
+
+def flip(chain: Chain) -> Chain:
+    return tuple(link.flipped() for link in reversed(chain))
+
+
+def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
+    """The factors of a chain; windows become slices of their neighbours."""
+    body: list[Formula] = []
+    k = 0
+    while k < len(chain):
+        rows = chain[k] if chain[k].window and not chain[k].transposed else None
+        core = k if rows is None else k + 1
+        if core == len(chain) or chain[core].window:
+            body.append(chain[k].written)
+            k += 1
+            continue
+        link = chain[core]
+        after = chain[core + 1] if core + 1 < len(chain) and len(link.dims) == 2 else None
+        columns = after if after is not None and after.window and after.transposed else None
+        if rows is None and columns is None:
+            body.append(link.written)
+        else:
+            at = [whole(dim) for dim in link.dims] or [""]
+            at[0] = at[0] if rows is None else rows.window
+            at[-1] = at[-1] if columns is None else columns.window
+            body.append(Indexed(link.written, tuple(at)))
+        k = core + 1 + (columns is not None)
+    return tuple(body)
+
+
+def is_elementwise(formula: Formula) -> bool:
+    """Whether a formula is made element by element, so that ``sum(A.*B)`` reads better."""
+    match formula:
+        case Power(elementwise=elementwise):
+            return elementwise
+        case Product(elementwise=elementwise):
+            return elementwise
+        case Call(name=name, args=args):
+            function = REGISTRY.get(name)
+            forms = function.forms if function is not None else ()
+            return any(f.kind is Kind.ELEMENTWISE and f.arity == len(args) for f in forms)
+    return False
+
+
+def weight_of(factor: Node, formula: Formula, inverse: Formula | None) -> Weight:
+    if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
+        unit = position(factor.primitive.index, factor.primitive.dim)
+        return Weight((), formula, unit=unit)
+    if inverse is None and isinstance(formula, Product):
+        plain = not (formula.elementwise or formula.scalars or formula.divisors)
+        if plain and formula.coefficient == 1:
+            *matrices, end = formula.body
+            return Weight(tuple(Link(matrix) for matrix in matrices), end)
+    return Weight((), formula, inverse)
+
+
+def link_of(factor: Node, formula: Formula, inverse: Formula | None) -> Link:
+    symmetric = symmetric_axes(factor)
+    if isinstance(factor, Apply):
+        primitive = factor.primitive
+        if isinstance(primitive, Window):
+            rows = span(primitive.start, primitive.stop, primitive.dim)
+            return Link(formula, dims=factor.dims, window=rows)
+        if isinstance(primitive, LowerMask):
+            return Link(formula, dims=factor.dims, mask=primitive.offset.value == 0)
+    if isinstance(formula, Transpose):
+        return Link(formula.base, transposed=True, dims=factor.dims)
+    return Link(formula, symmetric, dims=factor.dims, inverse=inverse)

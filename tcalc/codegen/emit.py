@@ -18,7 +18,17 @@ from typing import Any
 
 from tcalc.codegen import checks
 from tcalc.codegen.memory import released
-from tcalc.codegen.program import Argument, Extent, Number, Program, Statement, Value
+from tcalc.codegen.program import (
+    Argument,
+    Call,
+    Extent,
+    Factorise,
+    Number,
+    Program,
+    Solve,
+    Statement,
+    Value,
+)
 from tcalc.codegen.signature import Names, Signature, Source, describe
 from tcalc.codegen.targets import NumPy, Target
 from tcalc.codegen.targets.target import quoted
@@ -89,7 +99,7 @@ class _Emitter:
         """Let the names of all functions that the statements call be taken first."""
         scout = _Scout(self)
         for statement in self.program.statements:
-            if not isinstance(statement.operation, Argument | Number | Extent):
+            if isinstance(statement.operation, Call | Factorise | Solve):
                 self.target.write(statement, ("_",) * len(statement.results), scout)
         self.names.taken.update(scout.functions)
         self.names.taken.update(f.__name__ for f in _CHECKS)

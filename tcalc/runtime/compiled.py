@@ -17,7 +17,7 @@ import numpy as np
 from tcalc.codegen.emit import emit
 from tcalc.codegen.lower import lower
 from tcalc.codegen.memory import count, peak
-from tcalc.codegen.program import Program
+from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature, signature_of
 from tcalc.codegen.targets import Target, target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
@@ -37,12 +37,12 @@ _serial = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A module for certain sizes: its source, its straight line, and what it takes."""
+    """A module for certain sizes: its source, its straight line, and what it needs."""
 
     source: str
     compute: Callable[..., Any]
     peak: int
-    filename: str
+    requirements: tuple[Requirement, ...]
 
 
 class CompiledFunction:
@@ -147,6 +147,13 @@ class CompiledFunction:
         if plan is None:
             with self._lock:
                 plan = self._plans.get(key) or self._make(sizes, itemsize)
+                for bound in plan.requirements:
+                    if bound.low.evaluate(sizes) > bound.high.evaluate(sizes):
+                        raise ArgumentError(
+                            f"a position is beyond its axis: {bound.low} is not at most "
+                            f"{bound.high}",
+                            hint=", ".join(f"{name} = {size}" for name, size in sizes.items()),
+                        )
                 self._plans[key] = plan
                 while len(self._plans) > PLANS:
                     self._plans.popitem(last=False)
@@ -192,7 +199,7 @@ class CompiledFunction:
         lines = module.source.splitlines(keepends=True)
         linecache.cache[filename] = (len(module.source), None, lines, filename)
         weakref.finalize(compute, linecache.cache.pop, filename, None)
-        return Plan(module.source, compute, peak(program, sizes), filename)
+        return Plan(module.source, compute, peak(program, sizes), program.requirements)
 
     def _refuse_large(self, sizes: Mapping[str, int], itemsize: int) -> None:
         if self._limit is None:

@@ -9,7 +9,7 @@ primitives that occur nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -28,8 +28,11 @@ from tcalc.primitives.inverse import Inverse, tensor_solve
 from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.power import Power
 from tcalc.primitives.symbolic import elementwise
+from tcalc.simplify.expand import expand
 
-SIZES = tuple({"b": 2, "n": n, "m": m, "k": 2} for n, m in ((1, 2), (2, 1), (3, 2), (5, 3)))
+SIZES = tuple(
+    {"b": 2, "n": n, "m": m, "k": 2, "t": m + 1} for n, m in ((1, 2), (2, 1), (3, 2), (5, 3))
+)
 
 
 def normal(generator, shape):
@@ -58,6 +61,17 @@ def regular_tensor(generator, shape):
     return regular(generator, (*shape[:-4], rows, rows)).reshape(shape)
 
 
+def apart(generator, shape):
+    """Matrices whose eigenvalues, and singular values, are positive and well apart."""
+    steps = 1 + np.arange(shape[-1]) + generator.uniform(-0.2, 0.2, shape[-1])
+    return 0.2 * generator.uniform(-1, 1, shape) + np.eye(shape[-2], shape[-1]) * steps
+
+
+def ascending(generator, shape):
+    """Vectors with elements well apart."""
+    return np.arange(shape[-1]) + generator.uniform(-0.2, 0.2, shape)
+
+
 positive = uniform(0.3, 2.5)
 unit = uniform(-0.9, 0.9)
 
@@ -83,9 +97,39 @@ DOMAIN: dict[str, Any] = {
     "trisolve": (regular, normal),
     "logdet": regular,
     "chol": spd,
+    "logabsdet": regular,
+    "slogdet": regular,
+    "sylvester": (regular, regular, normal),
+    "lyap": (regular, normal),
+    "sqrtm": regular,
+    "logm": spd,
+    "powm": spd,
+    "pinv": apart,
+    "polar": apart,
+    "normnuc": apart,
+    "normspec": apart,
+    "qr": apart,
+    "lq": apart,
+    "eigh": apart,
+    "eigvalsh": apart,
+    "svd": apart,
+    "svdvals": apart,
+    "gap": ascending,
+    "svdreciprocals": positive,
 }
 
-LITERALS = {"polygamma": (Fraction(2),)}
+DIRECTED = {"expm": normal, "logm": spd, "powm": spd}
+"""Functions of a matrix that take directions too, which are normal."""
+
+LITERALS = {"polygamma": (Fraction(2),), "powm": (Fraction(-1, 2),)}
+
+LETTERS = {
+    "qr": {"m": "t", "n": "m"},
+    "lq": {"n": "t"},
+    "sylvester": {"m": "k"},
+    "kron": {"p": "k", "q": "k"},
+}
+"""Dimensions with other sizes: for shapes that a function demands, or for time."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +168,7 @@ class Case:
     def applications(self) -> list[Apply]:
         """The applications of primitives in the function and its derivatives, each once."""
         roots = [self.result, *self.first, *(D for row in self.second for D in row)]
-        return [node for node in postorder(roots) if isinstance(node, Apply)]
+        return [node for node in postorder(expand(roots)) if isinstance(node, Apply)]
 
 
 def is_analytic(root: Node, by: Var) -> bool:
@@ -139,6 +183,10 @@ def cases() -> list[Case]:
 
 def _of_form(function: Function, form: Form) -> list[Case]:
     makers = DOMAIN.get(function.name, normal)
+    if function.name in DIRECTED and form.arity > 2:
+        return []  # the derivatives of the others bring it in
+    if function.name in DIRECTED:
+        makers = (DIRECTED[function.name], *(normal,) * (form.arity - 1))
     makers = makers if isinstance(makers, tuple) else (makers,) * form.arity
     literals = LITERALS.get(function.name, ())
 
@@ -165,12 +213,26 @@ def _of_form(function: Function, form: Form) -> list[Case]:
         case Kind.TENSOR:
             assert form.signature is not None
             patterns = form.signature.inputs
-            plain = tuple(pattern.letters for pattern in patterns)
-            made = [case(",".join(plain), plain)]
+            renamed = str.maketrans(LETTERS.get(function.name, {}))
+            plain = tuple(pattern.letters.translate(renamed) for pattern in patterns)
+            made = [plain]
             if any(pattern.batched for pattern in patterns):
-                batched = tuple("b" * p.batched + p.letters for p in patterns)
-                made.append(case(",".join(batched), batched))
-            return made
+                made.append(
+                    tuple("b" * p.batched + x for p, x in zip(patterns, plain, strict=True))
+                )
+            count = len(form.signature.outputs)
+            if count == 1:
+                return [case(",".join(letters), letters) for letters in made]
+            return [
+                replace(one, id=f"{one.id}-{k}", build=_output(one.build, k))
+                for letters in made
+                for one in [case(",".join(letters), letters)]
+                for k in range(count)
+            ]
+
+
+def _output(build_all: Callable[..., Any], k: int) -> Callable[..., Node]:
+    return lambda *nodes: build_all(*nodes)[k]
 
 
 def _smooth_step() -> Any:

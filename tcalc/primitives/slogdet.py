@@ -1,0 +1,87 @@
+"""Sign and logarithm of the absolute value of the determinant.
+
+``d log|det(A)| = tr(inv(A) dA)`` for every regular matrix (Magnus & Neudecker 8.3); the sign is
+constant wherever it has a derivative.  At singular matrices the value is -inf with sign 0, and
+the derivative an error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.determinant import check_square
+from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.inverse import inv
+from tcalc.primitives.routines import Coded, Embedded, Routine
+
+
+class SignLogDet(Coded):
+    """The sign of the determinant, and the logarithm of its absolute value."""
+
+    name = "slogdet"
+    outputs = 2
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        check_square(self.name, arguments[0])
+        return (arguments[0][:-2],) * 2
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        if node.output == 0:
+            return ()
+        # d log|det(A)| = Y[j,i] dA[i,j],  Y = inv(A)
+        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return sign_and_logarithm(arrays[0])
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(sign_and_logarithm)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        if node.output == 1:
+            return None
+        definite = fact in (Fact.POSITIVE, Fact.NONNEGATIVE) and holds(node.args[0], Fact.SPD)
+        return True if fact is Fact.INTEGER or definite else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="slogdet" if node.output == 0 else "logabsdet")
+
+
+def sign_and_logarithm(A: Array) -> tuple[Array, Array]:
+    """The sign of the determinants, and log|det|; NaN gives NaN."""
+    finite = np.isfinite(A).all(axis=(-2, -1))
+    sign, value = np.linalg.slogdet(np.where(finite[..., None, None], A, 1))
+    return np.where(finite, sign, np.nan), np.where(finite, value, np.nan)
+
+
+def slogdet(a: Node) -> tuple[Node, Node]:
+    """The sign of the determinant, and the logarithm of its absolute value."""
+    return build.apply(SignLogDet(), a), build.apply(SignLogDet(), a, output=1)
+
+
+def logabsdet(a: Node) -> Node:
+    """The logarithm of the absolute value of the determinant."""
+    return slogdet(a)[1]
+
+
+FUNCTIONS = (
+    Function(
+        "slogdet",
+        (tensor_form("...nn->...,...", slogdet),),
+        "s, l = slogdet(A): the sign of det(A), and log|det(A)|",
+        "A not singular",
+        "0 and inv(A)'",
+    ),
+    Function(
+        "logabsdet",
+        (tensor_form("...nn->...", logabsdet),),
+        "log|det(A)|",
+        "A not singular",
+        "inv(A)'",
+    ),
+)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.power import Power
 from tcalc.simplify import branches, exponentials, matrices, powers, products, sums, views
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import Inline, flatten
@@ -66,8 +67,8 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
 
 
 def _cancelled(root: Node) -> Node:
-    """The tensor multiplied out and tidied again, where it has inverses and becomes shorter."""
-    if length(root) > LONGEST_EXPANDED or not any(map(_is_inverse, postorder([root]))):
+    """The tensor multiplied out and tidied again, where that makes it shorter."""
+    if length(root) > LONGEST_EXPANDED or not _may_gain(root):
         return root
     expanded = rewrite([root], EXPANDING)
     again = rewrite(expanded, RULES)[0]
@@ -76,3 +77,10 @@ def _cancelled(root: Node) -> Node:
 
 def _is_inverse(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Inverse)
+
+
+def _may_gain(root: Node) -> bool:
+    """Whether multiplying out can let anything cancel: inverses, or quotients in sums."""
+    nodes = postorder([root])
+    divided = any(isinstance(n, Apply) and isinstance(n.primitive, Power) for n in nodes)
+    return divided or any(map(_is_inverse, nodes))

@@ -92,6 +92,11 @@ def test_the_checks_run_the_test_command_of_the_readme():
     assert re.findall(r"^python -m pytest.*", CI, re.MULTILINE) == [invocation]
 
 
+def test_the_checks_insist_on_jax():
+    assert re.search(r"^export TCALC_REQUIRE_JAX=1$", CI, re.MULTILINE)
+    assert ".[dev,oracle]" in CI
+
+
 def test_everything_public_is_mentioned():
     for name in tcalc.__all__:
         assert name in README, name

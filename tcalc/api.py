@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tcalc import calculus, language
-from tcalc.errors import ArgumentError, DimensionError, UnknownNameError
+from tcalc.errors import ArgumentError, DimensionError, DomainError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
+from tcalc.expr.traverse import variables as inputs_of
 from tcalc.expression import Context, Expression, Operand, combine
 from tcalc.primitives.function import Function
 
@@ -25,7 +26,7 @@ Names: TypeAlias = list[str] | tuple[str, ...]
 if TYPE_CHECKING:
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
-    from tcalc.runtime import CompiledFunction
+    from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
 
 
 def parse(
@@ -136,9 +137,10 @@ def jacobian(
     """
     names = [wrt] if isinstance(wrt, str) else list(wrt)
     found = calculus.derivatives(F.node, [_input(F, name) for name in names], mode)
+    lead = F.node.order
     if isinstance(wrt, str):
-        return F.with_node(found[0])
-    return {name: F.with_node(node) for name, node in zip(names, found, strict=True)}
+        return F.with_node(found[0], lead=lead)
+    return {name: F.with_node(node, lead=lead) for name, node in zip(names, found, strict=True)}
 
 
 @overload
@@ -198,7 +200,9 @@ def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Express
     """
     if not wrt:
         raise ArgumentError("derivative needs at least one variable", hint="derivative(f, 'x')")
-    return F.with_node(calculus.derivative(F.node, [_input(F, name) for name in wrt], mode))
+    by = [_input(F, name) for name in wrt]
+    node = calculus.derivative(F.node, by, mode)
+    return F.with_node(node, lead=node.order - by[-1].order)
 
 
 def jvp(F: Expression, wrt: str, direction: str) -> Expression:
@@ -239,15 +243,20 @@ def compile(
     expressions: Expression | Sequence[Expression],
     backend: str = "numpy",
     *,
+    form: Literal["dense", "factored", "auto"] = "dense",
     contiguous: bool = False,
     check_finite: bool = False,
     memory_limit: float | None = None,
-) -> CompiledFunction:
+) -> CompiledFunction | FactoredFunction:
     """A function of arrays: one result for one expression, a tuple for a list.
 
     The results share all common work.  Arguments are given by keyword, as arrays of any float
     type; results have their type.  See `tcalc.runtime.CompiledFunction` for what it offers:
     `source`, `source_for`, `signature`, `bind`.
+
+    With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
+    matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
+    that.  ``"auto"`` gives this form where the structure is of use, never by sizes.
 
     >>> f = parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
     >>> fun = compile([f, gradient(f, "w")])
@@ -258,24 +267,44 @@ def compile(
     from tcalc import runtime
 
     single = isinstance(expressions, Expression)
-    several: Sequence[Expression] = (
-        [expressions] if isinstance(expressions, Expression) else list(expressions)
-    )
+    several = [expressions] if isinstance(expressions, Expression) else list(expressions)
     if not several:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
+    if form not in ("dense", "factored", "auto"):
+        raise ArgumentError(f"there is no form {form!r}", hint="'dense', 'factored' or 'auto'")
     context = several[0].context
     for expression in several[1:]:
         context = context.merged(expression.context)
-    nodes = calculus.prepare([expression.node for expression in several])
-    options: dict[str, Any] = {} if memory_limit is None else {"memory_limit": memory_limit}
-    return runtime.compile(
-        nodes[0] if single else nodes,
+    limit = runtime.MEMORY_LIMIT if memory_limit is None else memory_limit
+    layouts = [_layout(expression, form) for expression in several]
+    factored = any(isinstance(layout.parts, tuple) for layout in layouts)
+    roots = runtime.needed(layouts) if factored else [root for x in layouts for root in x.roots]
+    function = runtime.compile(
+        roots[0] if single and not factored else roots,
         backend=backend,
         variables=tuple(context.variables.values()),
         contiguous=contiguous,
         check_finite=check_finite,
-        **options,
+        memory_limit=limit,
     )
+    if not factored:
+        return function
+    inputs = tuple(context.variables.values())
+    return runtime.FactoredFunction(function, layouts, inputs, single, limit)
+
+
+def _layout(expression: Expression, form: str) -> Layout:
+    """How a result is to be computed: as a dense array, or as the cores of its terms."""
+    from tcalc.runtime import Layout
+
+    (node,) = calculus.prepare([expression.node])
+    if form == "dense" or expression.lead is None or node.order < 2:
+        return Layout(node.dims, node)
+    terms = tuple(calculus.factored_terms(node))
+    plain = all(len(t.factors) == 1 and len(set(t.output)) == node.order for t in terms)
+    if form == "auto" and plain:
+        return Layout(node.dims, node)
+    return Layout(node.dims, terms, expression.lead, expression.text())
 
 
 def evaluate(expressions: Expression | Sequence[Expression], **arrays: Any) -> Any:
@@ -284,11 +313,37 @@ def evaluate(expressions: Expression | Sequence[Expression], **arrays: Any) -> A
     >>> evaluate(parse("x'*x"), x=[3.0, 4.0])
     array(25.)
     """
+    import numpy as np
+
     from tcalc import interpret
 
-    if isinstance(expressions, Expression):
-        return interpret.evaluate([expressions.node], arrays)[0]
-    return tuple(interpret.evaluate([expression.node for expression in expressions], arrays))
+    single = isinstance(expressions, Expression)
+    several = [expressions] if isinstance(expressions, Expression) else list(expressions)
+    nodes = [expression.node for expression in several]
+    known = {name: v for expression in several for name, v in expression.variables.items()}
+    for name in arrays:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            raise ArgumentError(
+                f"there is no argument {name!r}",
+                hint=f"did you mean {close[0]!r}?" if close else "arguments: " + ", ".join(known),
+            )
+    missing = [v.name for v in inputs_of(nodes) if v.name not in arrays]
+    if missing:
+        raise ArgumentError(f"no value for {', '.join(missing)}")
+    given = {name: np.asarray(array) for name, array in arrays.items()}
+    try:
+        sizes = interpret.measure([known[name] for name in given], given)
+        values = interpret.evaluate(nodes, given, sizes)
+    except np.linalg.LinAlgError as error:
+        raise DomainError(str(error)) from error
+    except KeyError as error:
+        raise ArgumentError(
+            f"the size {error.args[0]} of a result is not known", hint="give all arguments"
+        ) from error
+    except ValueError as error:
+        raise ArgumentError(str(error)) from error
+    return values[0] if single else tuple(values)
 
 
 def check(

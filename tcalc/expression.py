@@ -50,6 +50,8 @@ class Expression:
     node: Node
     context: Context = field(default_factory=Context)
     row: bool = False
+    #: For a derivative, how many of its axes belong to the function; the rest to the variable.
+    lead: int | None = None
 
     @property
     def shape(self) -> tuple[str, ...]:
@@ -92,10 +94,12 @@ class Expression:
             self.node, notation=notation, order=tuple(self.context.variables), cse=cse
         )
 
-    def with_node(self, node: Node, extra: Sequence[Var] = ()) -> Expression:
+    def with_node(
+        self, node: Node, extra: Sequence[Var] = (), lead: int | None = None
+    ) -> Expression:
         """Another expression of the same program, with further inputs if any."""
         known = {**self.variables, **{variable.name: variable for variable in extra}}
-        return Expression(node, replace(self.context, variables=known))
+        return Expression(node, replace(self.context, variables=known), lead=lead)
 
     def __add__(self, other: Operand) -> Expression:
         return combine("left + right", left=self, right=other)

@@ -4,7 +4,19 @@
 """
 
 from tcalc.calculus.derivative import MODES, derivative, derivatives, unit
+from tcalc.calculus.factored import compression, factored_terms
 from tcalc.calculus.prepare import prepare
 from tcalc.calculus.products import hvp, jvp, vjp
 
-__all__ = ["MODES", "derivative", "derivatives", "hvp", "jvp", "prepare", "unit", "vjp"]
+__all__ = [
+    "MODES",
+    "compression",
+    "derivative",
+    "derivatives",
+    "factored_terms",
+    "hvp",
+    "jvp",
+    "prepare",
+    "unit",
+    "vjp",
+]

@@ -4,6 +4,18 @@
 of sizes that it meets, since the best order of contraction depends on them, and remembers it.
 """
 
-from tcalc.runtime.compiled import BoundFunction, CompiledFunction, compile
+from tcalc.runtime.compiled import MEMORY_LIMIT, BoundFunction, CompiledFunction, compile
+from tcalc.runtime.factored import FactoredTensor, FactoredTerm
+from tcalc.runtime.layout import FactoredFunction, Layout, needed
 
-__all__ = ["BoundFunction", "CompiledFunction", "compile"]
+__all__ = [
+    "MEMORY_LIMIT",
+    "BoundFunction",
+    "CompiledFunction",
+    "FactoredFunction",
+    "FactoredTensor",
+    "FactoredTerm",
+    "Layout",
+    "compile",
+    "needed",
+]

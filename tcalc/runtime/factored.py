@@ -1,0 +1,261 @@
+"""Factored tensors: derivatives handed out as they are, a few cores and the labels that join them.
+
+A factored tensor is a linear map from tensors of the shape `columns` to tensors of the shape
+`rows`, a sum of terms
+
+    coefficient * Σ Π cores[k][subscripts[k]] -> output
+
+whose output labels are those of the rows, then those of the columns.  A label that stands in both
+is a unit tensor: nothing was ever formed for it.  So the Hessian of a matrix factorisation with
+n·k variables is one k × k core, and its system is solved by one k × k factorisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcalc.errors import ArgumentError, DomainError, LimitError
+from tcalc.runtime.structure import Array, Solver, scattered, solver_for
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
+
+DENSE_LIMIT = 8 * 2**30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FactoredTerm:
+    """One term: a number, arrays, and labels; see the module's docstring."""
+
+    coefficient: float
+    cores: tuple[Array, ...]
+    subscripts: tuple[tuple[int, ...], ...]
+    output: tuple[int, ...]
+
+
+class FactoredTensor:
+    """A tensor as a sum of factored terms, seen as a linear map.
+
+    ``H @ x`` applies it to one tensor of the shape `columns`, or to many stacked along further
+    axes; `solve`, `logdet` and `eigvalsh` use the structure, and `route` says which was found.
+    `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.
+    """
+
+    __array_priority__ = 1000
+
+    def __init__(
+        self,
+        terms: Sequence[FactoredTerm],
+        rows: tuple[int, ...],
+        columns: tuple[int, ...],
+        dtype: Any,
+        text: str = "",
+        memory_limit: float = DENSE_LIMIT,
+    ) -> None:
+        self.terms = tuple(terms)
+        self.rows, self.columns = rows, columns
+        self.dtype = np.dtype(dtype)
+        self.memory_limit = memory_limit
+        self._text = text
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the dense array."""
+        return self.rows + self.columns
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that the cores take; a core that occurs twice counts once."""
+        cores = {id(core): core.nbytes for term in self.terms for core in term.cores}
+        return sum(cores.values())
+
+    def dense(self) -> Array:
+        """The dense array; raises `LimitError` above the memory limit."""
+        size = prod(self.shape) * self.dtype.itemsize
+        if size > self.memory_limit:
+            raise LimitError(
+                f"the dense form is {' × '.join(map(str, self.shape))}, {size / 2**30:.1f} GiB, "
+                f"above the limit of {self.memory_limit / 2**30:.1f} GiB",
+                hint="use @, solve or to_linear_operator, or raise memory_limit",
+            )
+        total = np.zeros(self.shape, self.dtype)
+        for term, known in zip(self.terms, self._sizes, strict=True):
+            distinct = tuple(dict.fromkeys(term.output))
+            value = _einsum(term.cores, term.subscripts, distinct, known, self.dtype)
+            scattered(total, term.output, distinct, term.coefficient * value)
+        return total
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is False:
+            raise ValueError("a factored tensor has no dense array to share")
+        return self.dense() if dtype is None else self.dense().astype(dtype)
+
+    def __matmul__(self, x: Any) -> Array:
+        """The map applied to a tensor of the shape `columns`, or several along further axes."""
+        x = self._checked(x, self.columns)
+        extra = tuple(range(-1, -1 - (x.ndim - len(self.columns)), -1))
+        result = np.zeros(self.rows + x.shape[len(self.columns) :], np.result_type(x, self.dtype))
+        for term, known in zip(self.terms, self._sizes, strict=True):
+            left, right = self._ends(term)
+            distinct = tuple(dict.fromkeys(left)) + extra
+            sizes = {**known, **dict(zip(extra, x.shape[len(self.columns) :], strict=True))}
+            cores, rows = (*term.cores, x), (*term.subscripts, right + extra)
+            value = _einsum(cores, rows, distinct, sizes, result.dtype)
+            scattered(result, left + extra, distinct, term.coefficient * value)
+        return result
+
+    @property
+    def T(self) -> FactoredTensor:  # noqa: N802 -- NumPy's name
+        """The adjoint map."""
+        count = len(self.rows)
+        terms = [
+            FactoredTerm(t.coefficient, t.cores, t.subscripts, t.output[count:] + t.output[:count])
+            for t in self.terms
+        ]
+        return FactoredTensor(terms, self.columns, self.rows, self.dtype, "", self.memory_limit)
+
+    def diagonal(self) -> Array:
+        """The entries at equal row and column positions, in the shape `rows`."""
+        self._require_square("diagonal")
+        total = np.zeros(self.rows, self.dtype)
+        for term, known in zip(self.terms, self._sizes, strict=True):
+            left, right = self._ends(term)
+            same = _joined(zip(left, right, strict=True))
+            subscripts = tuple(tuple(same.get(x, x) for x in row) for row in term.subscripts)
+            out = tuple(same.get(x, x) for x in left)
+            sizes = {same.get(x, x): n for x, n in known.items()}
+            distinct = tuple(dict.fromkeys(out))
+            value = _einsum(term.cores, subscripts, distinct, sizes, self.dtype)
+            scattered(total, out, distinct, term.coefficient * value)
+        return total
+
+    def trace(self) -> float:
+        """The sum of the diagonal."""
+        return float(np.sum(self.diagonal()))
+
+    @cached_property
+    def _solver(self) -> Solver:
+        self._require_square("solve")
+        return solver_for(self)
+
+    @property
+    def route(self) -> str:
+        """How systems with this map are solved: the structure that was found, or that none was."""
+        return self._solver.route
+
+    def solve(self, b: Any) -> Array:
+        """The `x` with ``self @ x = b``, for one right-hand side or several along further axes."""
+        b = self._checked(b, self.rows)
+        try:
+            return self._solver.solve(b)
+        except np.linalg.LinAlgError as error:
+            raise DomainError(f"solve: {error} ({self.route})") from error
+
+    def logdet(self) -> tuple[float, float]:
+        """The sign of the determinant and the logarithm of its absolute value."""
+        try:
+            return self._solver.slogdet()
+        except np.linalg.LinAlgError as error:
+            raise DomainError(f"logdet: {error} ({self.route})") from error
+
+    def eigvalsh(self) -> Array:
+        """The eigenvalues of a symmetric map, ascending."""
+        return np.sort(self._solver.eigenvalues())
+
+    def to_linear_operator(self) -> LinearOperator:
+        """The map on flattened tensors, for the iterative solvers of SciPy."""
+        from scipy.sparse.linalg import LinearOperator
+
+        adjoint = self.T
+
+        def apply(tensor: FactoredTensor, x: Array) -> Array:
+            many = x.reshape(tensor.columns + x.shape[1:] if x.ndim > 1 else tensor.columns)
+            return np.asarray((tensor @ many).reshape((prod(tensor.rows), *x.shape[1:])))
+
+        return LinearOperator(
+            shape=(prod(self.rows), prod(self.columns)),
+            dtype=self.dtype,
+            matvec=lambda x: apply(self, x.reshape(-1)),
+            rmatvec=lambda x: apply(adjoint, x.reshape(-1)),
+            matmat=lambda x: apply(self, x),
+            rmatmat=lambda x: apply(adjoint, x),
+        )
+
+    @cached_property
+    def _sizes(self) -> list[dict[int, int]]:
+        found = []
+        for term in self.terms:
+            sizes = dict(zip(term.output, self.shape, strict=True))
+            for core, row in zip(term.cores, term.subscripts, strict=True):
+                sizes.update(zip(row, core.shape, strict=True))
+            found.append(sizes)
+        return found
+
+    def _ends(self, term: FactoredTerm) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        count = len(self.rows)
+        return term.output[:count], term.output[count:]
+
+    def _checked(self, x: Any, shape: tuple[int, ...]) -> Array:
+        array = np.asarray(x)
+        if array.shape[: len(shape)] != shape:
+            raise ArgumentError(
+                f"the array has the shape {array.shape}, and should begin with {shape}"
+            )
+        return array
+
+    def _require_square(self, what: str) -> None:
+        if self.rows != self.columns:
+            raise ArgumentError(
+                f"{what} needs equal shapes of rows and columns, and they are {self.rows} and "
+                f"{self.columns}"
+            )
+
+    def __str__(self) -> str:
+        return self._text or repr(self)
+
+    def __repr__(self) -> str:
+        dense = prod(self.shape) * self.dtype.itemsize
+        return (
+            f"<FactoredTensor {self.rows} × {self.columns}, {len(self.terms)} terms, "
+            f"{self.nbytes} bytes (dense {dense})>"
+        )
+
+
+def _joined(pairs: Any) -> dict[int, int]:
+    """For each label the one that stands for it when the labels of each pair are made equal."""
+    parent: dict[int, int] = {}
+
+    def find(x: int) -> int:
+        while parent.setdefault(x, x) != x:
+            x = parent[x]
+        return x
+
+    for a, b in pairs:
+        parent[max(find(a), find(b))] = min(find(a), find(b))
+    return {x: find(x) for x in parent}
+
+
+def _einsum(
+    arrays: Sequence[Array],
+    subscripts: Sequence[tuple[int, ...]],
+    output: tuple[int, ...],
+    sizes: dict[int, int],
+    dtype: Any,
+) -> Array:
+    """A product over labels; output labels that no array has are repeated."""
+    number: dict[int, int] = {}
+    operands: list[Any] = []
+    for array, row in zip(arrays, subscripts, strict=True):
+        operands += [array, [number.setdefault(x, len(number)) for x in row]]
+    missing = [x for x in output if x not in number]
+    for x in missing:
+        operands += [np.ones(sizes[x], dtype), [number.setdefault(x, len(number))]]
+    if not operands:
+        return np.ones((), dtype)
+    return np.asarray(np.einsum(*operands, [number[x] for x in output], optimize=True))

@@ -1,0 +1,221 @@
+"""Factored results are the dense tensor in every respect, with the structure that is expected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse.linalg import cg
+
+import tcalc
+from tcalc.runtime import FactoredTensor, FactoredTerm
+
+RANDOM = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RANDOM.standard_normal(shape)
+
+
+def spd(n):
+    A = normal(n, n)
+    return A @ A.T + np.eye(n)
+
+
+FACTORS = {"U": normal(6, 3), "V": normal(5, 3), "T": normal(6, 5)}
+LABELS = {"X": normal(6, 3), "y": np.sign(normal(6)), "w": normal(3), "c": np.asarray(0.1)}
+
+HESSIANS = {
+    "matrix factorisation": (
+        ("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]", "U", FACTORS),
+        "part by part: 3 × 3",
+    ),
+    "masked factorisation": (
+        (
+            "norm2(O.*(U*V'-T))^2",
+            "U[m,k], V[n,k], T[m,n], O[m,n]",
+            "U",
+            {**FACTORS, "O": (RANDOM.random((6, 5)) > 0.3) * 1.0},
+        ),
+        "part by part: 6 blocks of 3 × 3",
+    ),
+    "transposed Kronecker": (("logdet(K)", "K[n,n]", "K", {"K": spd(4)}), "4 × 4, 4 × 4"),
+    "Kronecker": (
+        (
+            "norm2(B*X*A')^2/2",
+            "A[p,n], B[q,m], X[m,n]",
+            "X",
+            {"A": normal(5, 3), "B": normal(6, 4), "X": normal(4, 3)},
+        ),
+        "3 × 3, 4 × 4",
+    ),
+    "Kronecker sum": (
+        (
+            "tr(X'*S*X) + tr(X*R*X')",
+            "X[m,n], S[m,m] spd, R[n,n] spd",
+            "X",
+            {"X": normal(4, 3), "S": spd(4), "R": spd(3)},
+        ),
+        "Kronecker sum",
+    ),
+    "diagonal": (("sum(exp(X))", "X[m,n]", "X", {"X": normal(4, 3)}), "diagonal of 12"),
+    "multiple of the unit": (("3*norm2(X)^2", "X[m,n]", "X", {"X": normal(4, 3)}), "unit"),
+    "diagonal and low rank": (
+        ("norm2(x)^4/4 + norm2(x)^2", "x[n]", "x", {"x": normal(9)}),
+        "rank 1",
+    ),
+    "nothing but dense": (
+        ("sum(log(1+exp(-y.*(X*w)))) + c*norm2(w)^2", "X[m,n], y[m], w[n], c", "w", LABELS),
+        "3 × 3",
+    ),
+    "two terms without structure": (
+        ("sum(exp(X))+norm2(B*X)^2", "B[q,m], X[m,n]", "X", {"B": normal(4, 4), "X": normal(4, 3)}),
+        "",
+    ),
+}
+
+
+@pytest.fixture(params=HESSIANS, ids=list(HESSIANS))
+def hessian(request):
+    (text, declared, wrt, data), route = HESSIANS[request.param]
+    H = tcalc.hessian(tcalc.parse(text, declared), wrt)
+    return tcalc.compile(H, form="factored")(**data), tcalc.evaluate(H, **data), route
+
+
+def test_the_dense_form_is_the_tensor(hessian):
+    factored, dense, _ = hessian
+    np.testing.assert_allclose(factored.dense(), dense, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(np.asarray(factored), dense, rtol=1e-12, atol=1e-12)
+    assert factored.shape == dense.shape
+
+
+def test_it_is_applied_to_one_and_to_many(hessian):
+    factored, dense, _ = hessian
+    x = RANDOM.standard_normal((*factored.columns, 2))
+    axes = len(factored.columns)
+    np.testing.assert_allclose(factored @ x, np.tensordot(dense, x, axes), rtol=1e-11, atol=1e-11)
+    x = x[..., 0]
+    np.testing.assert_allclose(factored @ x, np.tensordot(dense, x, axes), rtol=1e-11, atol=1e-11)
+    turned = dense.transpose(*range(axes, 2 * axes), *range(axes))
+    np.testing.assert_allclose(
+        factored.T @ x, np.tensordot(turned, x, axes), rtol=1e-11, atol=1e-11
+    )
+
+
+def test_systems_are_solved_by_the_structure(hessian):
+    factored, _, route = hessian
+    b = RANDOM.standard_normal((*factored.rows, 2))
+    assert route in factored.route
+    np.testing.assert_allclose(factored @ factored.solve(b), b, rtol=1e-9, atol=1e-9)
+    b = b[..., 0]
+    np.testing.assert_allclose(factored @ factored.solve(b), b, rtol=1e-9, atol=1e-9)
+
+
+def test_determinant_eigenvalues_diagonal_and_trace(hessian):
+    factored, dense, _ = hessian
+    size = int(np.prod(factored.rows))
+    matrix = dense.reshape(size, size)
+    sign, logarithm = np.linalg.slogdet(matrix)
+    assert factored.logdet() == pytest.approx((sign, logarithm), rel=1e-10)
+    np.testing.assert_allclose(factored.eigvalsh(), np.linalg.eigvalsh(matrix), atol=1e-9)
+    np.testing.assert_allclose(factored.diagonal().reshape(-1), np.diag(matrix), atol=1e-12)
+    assert factored.trace() == pytest.approx(np.trace(matrix))
+
+
+def test_linear_operator(hessian):
+    factored, dense, _ = hessian
+    size = int(np.prod(factored.rows))
+    matrix, operator = dense.reshape(size, size), factored.to_linear_operator()
+    x = RANDOM.standard_normal((size, 2))
+    np.testing.assert_allclose(operator @ x, matrix @ x, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(operator.T @ x[:, 0], matrix.T @ x[:, 0], rtol=1e-11, atol=1e-11)
+
+
+def test_conjugate_gradients_take_it():
+    data = {"V": normal(5, 3), "U": normal(6, 3), "T": normal(6, 5)}
+    f = tcalc.parse("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]")
+    factored = tcalc.compile(tcalc.hessian(f, "U"), form="factored")(**data)
+    b = normal(18)
+    x, info = cg(factored.to_linear_operator(), b, rtol=1e-12)
+    assert info == 0
+    np.testing.assert_allclose(x, factored.solve(b.reshape(6, 3)).reshape(-1), rtol=1e-6)
+
+
+def test_the_first_layer_of_a_net_keeps_its_factors_apart():
+    f = tcalc.parse("sum(exp(tanh(X*W1')*W2'))", "X[b,n], W1[n,n], W2[n,n]")
+    H = tcalc.hessian(f, "W1")
+    data = {"X": normal(7, 4), "W1": normal(4, 4), "W2": normal(4, 4)}
+    factored = tcalc.compile(H, form="auto")(**data)
+    assert isinstance(factored, FactoredTensor)
+    assert max(core.ndim for term in factored.terms for core in term.cores) <= 3
+    np.testing.assert_allclose(factored.dense(), tcalc.evaluate(H, **data), rtol=1e-10, atol=1e-12)
+
+
+def test_auto_chooses_by_structure():
+    declared = "X[m,n], y[m], w[n]"
+    plain = tcalc.parse("sum(log(1+exp(-y.*(X*w))))", declared)
+    data = {"X": LABELS["X"], "y": LABELS["y"], "w": LABELS["w"]}
+    result = tcalc.compile([plain, tcalc.hessian(plain, "w")], form="auto")(**data)
+    assert isinstance(result[1], np.ndarray)
+    diagonal = tcalc.parse("sum(exp(w))", declared)
+    value, H = tcalc.compile([diagonal, tcalc.hessian(diagonal, "w")], form="auto")(**data)
+    assert value == pytest.approx(np.sum(np.exp(data["w"])))
+    assert isinstance(H, FactoredTensor)
+
+
+def test_a_jacobian_is_a_map_between_different_shapes():
+    F = tcalc.parse("X*A", "X[m,n], A[n,k]")
+    J = tcalc.jacobian(F, "X")
+    data = {"X": normal(4, 3), "A": normal(3, 2)}
+    factored = tcalc.compile(J, form="factored")(**data)
+    assert factored.rows == (4, 2)
+    assert factored.columns == (4, 3)
+    D = normal(4, 3)
+    np.testing.assert_allclose(factored @ D, D @ data["A"])
+    with pytest.raises(tcalc.TcalcError, match="equal shapes"):
+        factored.solve(normal(4, 2))
+
+
+def test_newton_step_of_a_large_factorisation_is_small():
+    f = tcalc.parse("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]")
+    step = tcalc.compile([tcalc.gradient(f, "U"), tcalc.hessian(f, "U")], form="factored")
+    data = {"U": normal(300, 10), "V": normal(200, 10), "T": normal(300, 200)}
+    gradient, H = step(**data)
+    assert H.nbytes == 800
+    U = data["U"] - H.solve(gradient)
+    assert np.abs(step(**{**data, "U": U})[0]).max() < 1e-8
+
+
+def test_refusals_say_why():
+    H = tcalc.hessian(tcalc.parse("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]"), "U")
+    factored = tcalc.compile(H, form="factored", memory_limit=1000)(**FACTORS)
+    with pytest.raises(tcalc.TcalcError, match="above the limit"):
+        factored.dense()
+    with pytest.raises(tcalc.TcalcError, match="should begin with"):
+        factored @ normal(5, 3)
+    singular = {**FACTORS, "V": np.zeros((5, 3))}
+    with pytest.raises(tcalc.TcalcError, match="3 × 3 is singular"):
+        tcalc.compile(H, form="factored")(**singular).solve(normal(6, 3))
+    with pytest.raises(tcalc.TcalcError, match="no form"):
+        tcalc.compile(H, form="sparse")
+    with pytest.raises(tcalc.TcalcError, match="size m"):
+        tcalc.compile(H, form="factored")(V=FACTORS["V"])
+
+
+def test_printed_form_and_representation():
+    H = tcalc.hessian(tcalc.parse("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]"), "U")
+    factored = tcalc.compile(H, form="factored")(**FACTORS)
+    assert "V[" in str(factored)
+    assert "72 bytes" in repr(factored)
+
+
+def test_binding_keeps_the_form():
+    H = tcalc.hessian(tcalc.parse("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]"), "U")
+    bound = tcalc.compile(H, form="factored").bind(V=FACTORS["V"])
+    assert bound(U=FACTORS["U"], T=FACTORS["T"]).nbytes == 72
+
+
+def test_axes_without_any_factor_repeat():
+    term = FactoredTerm(2.0, (), (), (0, 1))
+    tensor = FactoredTensor([term], (2,), (3,), float)
+    np.testing.assert_array_equal(tensor.dense(), np.full((2, 3), 2.0))
+    np.testing.assert_array_equal(tensor @ np.ones(3), np.full(2, 6.0))

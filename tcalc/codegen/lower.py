@@ -32,6 +32,7 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import routine_of
+from tcalc.simplify.expand import expand
 
 
 def lower(
@@ -60,14 +61,14 @@ class Lowering:
     """A graph on its way: the tensors and arrays of its nodes so far."""
 
     def __init__(self, roots: Sequence[Node], sizes: Mapping[str, int], contiguous: bool) -> None:
-        self.roots = roots
+        self.roots = expand(roots)
         self.sizes = sizes
         self.contiguous = contiguous
         self.builder = Builder()
         self.tensors = _Tensors(self)
         self.views: dict[Node, View] = {}
-        self.order = postorder(roots)
-        self.opened = Opened(self.order, roots)
+        self.order = postorder(self.roots)
+        self.opened = Opened(self.order, self.roots)
         self.products = Products(self, self.opened, sizes)
 
     def run(self, hints: Mapping[Node, str]) -> Program:

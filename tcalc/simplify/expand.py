@@ -1,6 +1,7 @@
 """Primitives without code of their own, written out: the last pass before code is made.
 
     V diag(g(w)) V'   for a spectral function, with w, V = eigh(A)
+    eigvalsh(A) -> w  where w, V = eigh(A) is computed anyway, and svdvals(A) -> s likewise
 
 What they are made from serves evaluation alone and is not differentiated, so that a function is
 expanded after all its derivatives are taken.
@@ -10,13 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.traverse import rebuild
+from tcalc.expr.traverse import postorder, rebuild
+from tcalc.primitives.eigh import Eigh, Eigvalsh
+from tcalc.primitives.svd import SingularValues, Svd
 
 
 def expand(roots: Sequence[Node]) -> list[Node]:
     """The roots with every primitive that has an expansion replaced by it."""
-    return rebuild(roots, _expanded)
+    return _one_decomposition(rebuild(roots, _expanded))
 
 
 def _expanded(node: Node) -> Node:
@@ -24,3 +28,23 @@ def _expanded(node: Node) -> Node:
         found = node.primitive.expansion(node)
         return node if found is None else found
     return node
+
+
+def _one_decomposition(roots: list[Node]) -> list[Node]:
+    """The values alone are taken from a decomposition of the same matrix, where there is one."""
+    vectors = {
+        (type(node.primitive), node.args[0])
+        for node in postorder(roots)
+        if isinstance(node, Apply) and isinstance(node.primitive, Eigh | Svd)
+    }
+
+    def rule(node: Node) -> Node:
+        match node:
+            case Apply(primitive=Eigvalsh(), args=(a,)) if (Eigh, a) in vectors:
+                return build.apply(Eigh(), a)
+            case Apply(primitive=SingularValues(), args=(a,)) if (Svd, a) in vectors:
+                return build.apply(Svd(), a, output=1)
+            case _:
+                return node
+
+    return rebuild(roots, rule) if vectors else roots

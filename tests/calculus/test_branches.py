@@ -1,0 +1,65 @@
+"""Branches that are not taken leave derivatives finite, however the branch is made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc.calculus import MODES, prepare
+from tcalc.expr.traverse import postorder
+
+DECLARED = "A[n,n], B[n,n], x[n], y[n], a"
+X, Y = np.array([-1.0, 0.0, 2.0]), np.array([1.0, -1.0, 3.0])
+SQUARE = np.array([[0.0, 1.0, 2.0], [-1.0, 0.5, 0.0], [3.0, 0.0, 1.0]])
+VALUES = {"A": SQUARE, "B": SQUARE.T + 1, "x": X, "y": Y, "a": np.array(2.0)}
+
+TAKEN = np.array([0.0, 0.0, 1.0])
+GRADIENTS = {
+    "sum(where(x > 0, a*log(x), x))": [1, 1, 1],
+    "sum(where(x < 0, 0, where(x < 1, 2, sqrt(x))))": [0, 0, 0.5 / np.sqrt(2)],
+    "sum(where(x > 0, where(y > 0, log(x), 0), 0))": [0, 0, 0.5],
+    "sum(where(y > 0, where(x > 0, log(x), 0), 0))": [0, 0, 0.5],
+    "where(a < 0, sum(sqrt(x)), a)": [0, 0, 0],
+    "where(a < 0, norm2(x)*sum(A*log(x)), a)": [0, 0, 0],
+    "sum(where(x > 0, sqrt(x) + norm2(y), 0))": [0, 0, 0.5 / np.sqrt(2)],
+    "z[i,j] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),
+    "z[i,j] = where(x[i] > 0, A[j,i]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(0),
+    "z[i] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("text", GRADIENTS)
+def test_gradients_are_those_of_the_branch_taken(text, mode):
+    f = tcalc.parse(text, DECLARED)
+    gradient = tcalc.gradient(f, "x", mode)
+    given = {name: VALUES[name] for name in f.variables}
+    with np.errstate(all="raise"):
+        found = tcalc.compile(gradient)(**given)
+    np.testing.assert_allclose(found, GRADIENTS[text], atol=1e-15)
+
+
+@pytest.mark.parametrize("text", ["C .* log(A)'", "C .* log(A')", "(C' .* log(A))'"])
+def test_transposed_branches(text):
+    f = tcalc.parse(f"sum(where(B > 0, {text}, 0))", "A[n,n], B[n,n], C[n,n]")
+    C = np.arange(9.0).reshape(3, 3)
+    B = np.where(SQUARE.T > 0, 1.0, -1.0)
+    due = np.where(SQUARE > 0, C.T / np.where(SQUARE > 0, SQUARE, 1), 0)
+    with np.errstate(all="raise"):
+        found = tcalc.compile(tcalc.gradient(f, "A"))(A=SQUARE, B=B, C=C)
+    np.testing.assert_allclose(found, due)
+
+
+@pytest.mark.parametrize("text", GRADIENTS)
+def test_the_rule_is_idempotent(text):
+    once = prepare([tcalc.parse(text, DECLARED).node])
+    assert prepare(once) == once
+
+
+def test_long_recurrences_stay_linear():
+    def nodes(steps: int) -> int:
+        text = "x{0} = x; for t = 1:T\nx{t} = where(y > 0, sqrt(x{t-1}), x{t-1})\nend\nsum(x{T})"
+        return len(postorder(prepare([tcalc.parse(text, "x[n], y[n]", T=steps).node])))
+
+    assert nodes(400) < 2.5 * nodes(200)

@@ -23,6 +23,7 @@ from tcalc.codegen.program import (
     Call,
     Extent,
     Factorise,
+    FromFactor,
     Number,
     Program,
     Solve,
@@ -99,7 +100,7 @@ class _Emitter:
         """Let the names of all functions that the statements call be taken first."""
         scout = _Scout(self)
         for statement in self.program.statements:
-            if isinstance(statement.operation, Call | Factorise | Solve):
+            if isinstance(statement.operation, Call | Factorise | Solve | FromFactor):
                 self.target.write(statement, ("_",) * len(statement.results), scout)
         self.names.taken.update(scout.functions)
         self.names.taken.update(f.__name__ for f in _CHECKS)

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from tcalc.codegen.factors import describe
 from tcalc.codegen.opening import Opened
-from tcalc.codegen.products import Products, describe
+from tcalc.codegen.products import Products
 from tcalc.codegen.program import (
     Argument,
     Call,
@@ -182,6 +183,9 @@ class Lowering:
         return Tensor(value, order, tuple(Axis(place) for place in range(node.order)))
 
     def _apply(self, node: Apply) -> Tensor:
+        shared = self.products.factors.derived(node)
+        if shared is not None:
+            return Tensor.of(shared)
         primitive, args = node.primitive, node.args
         views = tuple(
             View(self.builder.typed(view.value), view.axes) for view in map(self.dense, args)

@@ -5,50 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Protocol
 
 from tcalc.codegen.contract import Pairs
+from tcalc.codegen.factors import Factors, Surroundings, axes_of, group_of
 from tcalc.codegen.gram import Gram, gram
 from tcalc.codegen.opening import Opened, OpenProduct
-from tcalc.codegen.program import (
-    Call,
-    Factorise,
-    Fold,
-    Product,
-    Solve,
-    Solver,
-    Value,
-    View,
-)
+from tcalc.codegen.program import Call, Product, Value, View
 from tcalc.codegen.selection import Inverted, Labels, Operand, Selected, Selection, triangle
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
-from tcalc.expr.dims import Dim, Shape, product
-from tcalc.expr.nodes import Apply, Einsum, Node, Var
-from tcalc.expr.primitive import Fact
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.planning import Plan, plan
-from tcalc.primitives.inverse import Inverse, structure
+from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import Template
 
-_SOLVERS = {
-    Fact.DIAGONAL: Solver.DIAGONAL,
-    Fact.LOWER: Solver.LOWER,
-    Fact.UPPER: Solver.UPPER,
-    Fact.SPD: Solver.SPD,
-}
 _RECIPROCAL = Template("1.0 / {0}")
 _ROOT = Template("np.sqrt({0})")
-
-
-class Surroundings(Protocol):
-    """What the products of a program need of the rest of it."""
-
-    builder: Builder
-
-    @property
-    def tensors(self) -> Mapping[Node, Tensor]: ...
-
-    def dense(self, node: Node) -> View: ...
 
 
 class Products:
@@ -60,6 +33,7 @@ class Products:
         self.builder = lowering.builder
         self.sizes = sizes
         self.pairs = Pairs(self.builder)
+        self.factors = Factors(lowering)
         self.applied: set[Node] = set()
         self.divisors: set[Node] = set()
 
@@ -84,10 +58,11 @@ class Products:
         for node, count in columns.items():
             assert isinstance(node, Apply)
             shape = [dim.evaluate(self.sizes) for dim in node.dims]
-            axes = _axes(node)
+            axes = axes_of(node)
             n, batch = prod(shape[len(shape) - axes :]), prod(shape[: len(shape) - 2 * axes])
             if count <= batch * max(1, n // 2):
                 self.applied.add(node)
+        self.factors.prepare(order, self.applied)
 
     def _columns(self, opened: OpenProduct, found: set[Node]) -> dict[Node, int]:
         """With how many columns a product would apply its inverses."""
@@ -95,7 +70,7 @@ class Products:
         rows, kept = selection.rows()
         first = len(rows) - len(selection.inverses)
         rows += self._alone(rows, range(first, len(rows)), kept)
-        special = {first + k: _axes(inverse) for k, (inverse, _) in enumerate(selection.inverses)}
+        special = {first + k: axes_of(inverse) for k, (inverse, _) in enumerate(selection.inverses)}
         solved = self._plan(rows, kept, selection.dims, special).solved
         columns: Counter[Node] = Counter()
         for k, count in solved.items():
@@ -181,7 +156,7 @@ class Products:
         if not operands:
             return Operand(self.builder.number(ONE), ())
         count = Counter(label for row in rows for label in row)
-        special = {k: _axes(operands[k].node) for k in inverses}  # type: ignore[union-attr]
+        special = {k: axes_of(operands[k].node) for k in inverses}  # type: ignore[union-attr]
         found = self._plan(rows, kept, selected.dims, special)
         items: list[Operand | Inverted] = []
         for k, operand in enumerate(operands):
@@ -216,15 +191,15 @@ class Products:
     ) -> Operand:
         """Two operands contracted: a solve, a quotient, or a product."""
         if isinstance(left, Inverted) and isinstance(right, Inverted):
-            if _group(left, right.labels) is None:
+            if group_of(left, right.labels) is None:
                 left = self._formed(left)
             else:
                 right = self._formed(right)
         if isinstance(left, Inverted):
             assert isinstance(right, Operand)
-            return self._solve(left, self._multiplied(right))
+            return self.factors.solve(left, self._multiplied(right))
         if isinstance(right, Inverted):
-            return self._solve(right, self._multiplied(left))
+            return self.factors.solve(right, self._multiplied(left))
         if left.divides != right.divides and kept.issuperset((*left.labels, *right.labels)):
             return self._divide(*((right, left) if left.divides else (left, right)), rank)
         return self.pairs.contract(self._multiplied(left), self._multiplied(right), kept, rank)
@@ -258,73 +233,3 @@ class Products:
         view = self.lowering.dense(inverse.node)
         order = dict(zip(view.axes, inverse.labels, strict=True))
         return Operand(view.value, tuple(order[axis] for axis in range(len(order))))
-
-    def _solve(self, inverse: Inverted, other: Operand) -> Operand:
-        """The inverse applied to an operand, by the factorisation of its matrix."""
-        node, axes = inverse.node, _axes(inverse.node)
-        group = _group(inverse, other.labels)
-        assert group is not None
-        lead = len(inverse.labels) - 2 * axes
-        batch = inverse.labels[:lead]
-        sides = inverse.labels[lead : lead + axes], inverse.labels[lead + axes :]
-        summed, opposite = sides[group], sides[1 - group]
-        (argument,) = node.args
-        fact = structure(argument) if axes == 1 else None
-        solver = Solver.GENERAL if fact is None else _SOLVERS[fact]
-        where = describe(node)
-        matrix = self._square(self.lowering.dense(argument), lead, axes)
-        factor = self.builder.make(Factorise(matrix, solver, where), ())
-        columns = tuple(x for x in other.labels if x not in batch and x not in summed)
-        dims = dict(zip(other.labels, other.value.dims, strict=True))
-        sizes = dict(zip(inverse.labels, node.dims, strict=True))
-        right = arranged(other.value, other.labels, (*batch, *summed, *columns))
-        stack = tuple(sizes[x] for x in batch)
-        core: Shape = (product(sizes[x] for x in summed),)
-        if columns:
-            core = (*core, product(dims[x] for x in columns))
-        if axes > 1 or len(columns) > 1:
-            lacking = tuple(dims.get(x, Dim.of(1)) for x in batch)
-            shape = (*lacking, *core)
-            right = View.of(self.builder.make(Fold(right, shape), shape, other.value.memory))
-        transposed = group == 0 and solver not in (Solver.SPD, Solver.DIAGONAL)
-        solve = Solve(factor, right, solver, transposed, bool(columns))
-        value = self.builder.make(solve, (*stack, *core))
-        labels = (*batch, *opposite, *columns)
-        if axes > 1 or len(columns) > 1:
-            shape = (
-                *stack,
-                *(sizes[x] for x in opposite),
-                *(dims[x] for x in columns),
-            )
-            value = self.builder.make(Fold(View.of(value), shape), shape)
-        return Operand(value, labels)
-
-    def _square(self, matrix: View, lead: int, axes: int) -> View:
-        if axes == 1:
-            return matrix
-        dims = matrix.dims
-        n = product(dims[lead : lead + axes])
-        shape = (*dims[:lead], n, n)
-        return View.of(self.builder.make(Fold(matrix, shape), shape, matrix.value.memory))
-
-
-def _axes(node: Node) -> int:
-    assert isinstance(node, Apply)
-    assert isinstance(node.primitive, Inverse)
-    return node.primitive.axes
-
-
-def _group(inverse: Inverted, labels: Labels) -> int | None:
-    """Which side of an inverse an operand is summed with: 0 its rows, 1 its columns."""
-    axes = _axes(inverse.node)
-    lead = len(inverse.labels) - 2 * axes
-    rows, columns = inverse.labels[lead : lead + axes], inverse.labels[lead + axes :]
-    if set(columns) <= set(labels):
-        return 1
-    return 0 if set(rows) <= set(labels) else None
-
-
-def describe(node: Apply) -> str:
-    """An application as a short text, for messages: ``chol(K)``."""
-    names = [x.name if isinstance(x, Var) else "…" for x in node.args]
-    return f"{node.primitive.name}({', '.join(names)})"

@@ -255,6 +255,22 @@ class Solve:
     columns: bool
 
 
+class Derived(Enum):
+    """What else a factorisation gives."""
+
+    INVERSE = "inverse"
+    LOGDET = "logdet"
+
+
+@dataclass(frozen=True, slots=True)
+class FromFactor:
+    """The inverse, or the logarithm of the determinant, of a matrix from its factorisation."""
+
+    kind: Derived
+    factor: Value
+    where: str
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """A Python number given the type of the program's arrays."""
@@ -280,6 +296,7 @@ Operation: TypeAlias = (
     | Call
     | Factorise
     | Solve
+    | FromFactor
     | Typed
 )
 
@@ -335,6 +352,8 @@ def operands(operation: Operation) -> tuple[Value, ...]:
             return (view.value,)
         case Typed(source=source):
             return (source,)
+        case FromFactor(factor=factor):
+            return (factor,)
         case Product(factors=factors, divisors=divisors):
             return tuple(view.value for view in (*factors, *divisors))
         case MatMul(left=left, right=right):

@@ -53,6 +53,40 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
     return getrs(a, pivots, b, trans=0 if transposed else 1)[0]
 
 
+def inverse_factored(factors: tuple[Any, ...]) -> Array:
+    """The inverse of a factorised matrix."""
+    a, pivots, where = factors
+    if a.ndim > 2:
+        try:
+            return np.linalg.inv(a)
+        except np.linalg.LinAlgError:
+            raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+    if pivots is None:
+        potri: Any = linalg.get_lapack_funcs("potri", (a,))
+        half = np.triu(potri(a, lower=False)[0])
+        return half + np.triu(half, 1).T
+    getri: Any = linalg.get_lapack_funcs("getri", (a,))
+    return getri(a, pivots)[0].T
+
+
+def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
+    """The logarithm of the determinant of a factorised matrix; an error where that is <= 0."""
+    a, pivots, _ = factors
+    if a.ndim > 2:
+        sign, value = np.linalg.slogdet(a)
+    else:
+        d = np.diagonal(a)
+        if pivots is None:
+            return 2 * np.log(d).sum()
+        size = np.abs(d)
+        swaps = np.count_nonzero(pivots != np.arange(len(pivots)))
+        sign, value = (d / size).prod() * (-1) ** swaps, np.log(size).sum()
+    bad = np.real(sign) <= 0
+    if bad.any():
+        raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
+    return value + np.log(sign) if np.iscomplexobj(a) else value
+
+
 def check_triangle(a: Array, *, where: str) -> Array:
     """The triangular or diagonal matrix, once its diagonal is known to have no zero."""
     if (np.einsum("...ii->...i", a) == 0).any():

@@ -12,6 +12,7 @@ from tcalc.expr import Dim, build
 from tcalc.expr.nodes import Node, Var
 from tcalc.primitives.exponential import exp
 from tcalc.primitives.inverse import inv
+from tcalc.primitives.logdet import logdet
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.selection import lower, unit, window
 from tcalc.primitives.softmax import logsumexp, softmax
@@ -126,7 +127,8 @@ def graphs(draw: st.DrawFn) -> list[Node]:
                     choices += [softmax(node, 1), logsumexp(node, 1)]
                 node = draw(st.sampled_from(choices))
             case "matrix":
-                node = inv(build.var(*draw(st.sampled_from(_SQUARE))))
+                square = build.var(*draw(st.sampled_from(_SQUARE)))
+                node = draw(st.sampled_from([inv, inv, logdet]))(square)
         if node.order <= 4:
             pool.append(node)
     made = pool[len(INPUTS) :] or [pool[0]]

@@ -66,3 +66,19 @@ def test_one_module_is_right_for_other_sizes(roots: list[Node]) -> None:
         for mine, other in zip(found, interpret.evaluate(roots, arrays, sizes), strict=True):
             scale = max(1.0, float(np.abs(other).max(initial=0)))
             np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9 * scale)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_complex_numbers_near_the_real_axis(roots: list[Node]) -> None:
+    """What the complex step needs: nothing is conjugated, transposes are plain."""
+    sizes = {"m": 2, "n": 3, "k": 4}
+    arrays = data(sizes)
+    for seed, name in enumerate(arrays):
+        step = 1e-3j * np.random.default_rng(seed).uniform(-1, 1, arrays[name].shape)
+        pattern = arrays[name] != 0
+        arrays[name] = arrays[name] + step * pattern
+        if name in ("S", "P"):
+            arrays[name] = (arrays[name] + arrays[name].T) / 2
+    agree(roots, arrays, sizes, 1e-9)

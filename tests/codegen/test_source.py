@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from tcalc import runtime
-from tcalc.errors import LimitError
+from tcalc.errors import DomainError, LimitError
 from tcalc.expr import Dim, build, shape
 from tcalc.expr.nodes import Node
 from tcalc.primitives.exponential import exp
 from tcalc.primitives.inverse import inv
+from tcalc.primitives.logdet import logdet
 from tcalc.primitives.matrices import diagonal, diagonal_matrix, trace, tril, triu
 from tcalc.primitives.power import divide, reciprocal, square
 from tcalc.primitives.selection import unit, window
@@ -150,6 +151,27 @@ GOLDEN: list[tuple[str, Node, list[str]]] = [
 @pytest.mark.parametrize(("name", "node", "due"), GOLDEN, ids=[case[0] for case in GOLDEN])
 def test_golden(name: str, node: Node, due: list[str]) -> None:
     assert line(node) == due
+
+
+def test_one_factorisation_serves_solves_inverse_and_determinant() -> None:
+    solved = build.einsum([inv(K), x], "ij,j->i")
+    statements = line([logdet(K), solved, inv(K)])
+    assert statements == [
+        "t1 = factorise_spd(K, where='inv(K)')",
+        "t2 = log_determinant_factored(t1, where='logdet(K)')",
+        "t3 = solve_factored(t1, x, transposed=False, columns=False)",
+        "t4 = inverse_factored(t1)",
+        "return (t2, t3, t4)",
+    ]
+
+
+def test_a_negative_determinant_is_refused_with_a_shared_factorisation_too() -> None:
+    fun = runtime.compile([logdet(A), build.einsum([inv(A), x], "ij,j->i")])
+    value, solved = fun(A=[[0.0, 2.0], [-3.0, 0.0]], x=[2.0, 3.0])
+    np.testing.assert_allclose(value, np.log(6))
+    np.testing.assert_allclose(solved, [-1, 1])
+    with pytest.raises(DomainError, match=r"logdet\(A\): the determinant is not positive"):
+        fun(A=[[0.0, 2.0], [3.0, 0.0]], x=[2.0, 3.0])
 
 
 SLOW = re.compile(r"np\.eye|identity\(|diag\([^)]*\) @|inv\([^)]*\) @|np\.diag\(")

@@ -12,11 +12,13 @@ from tcalc.codegen.program import (
     Addend,
     Argument,
     Call,
+    Derived,
     Diagonal,
     EinSum,
     Extent,
     Factorise,
     Fold,
+    FromFactor,
     MatMul,
     Number,
     Pick,
@@ -96,6 +98,12 @@ class NumPy(Target):
                 return self._factorise(operation, writer)
             case Solve():
                 return self._solve(operation, writer)
+            case FromFactor(kind=kind, factor=factor, where=where):
+                name = writer.name(factor)
+                if kind is Derived.INVERSE:
+                    return f"{writer.embed(solvers.inverse_factored)}({name})"
+                function = writer.embed(solvers.log_determinant_factored)
+                return f"{function}({name}, where={quoted(where)})"
             case Typed(source=source):
                 return f"{writer.dtype()}({writer.name(source)})"
             case _:

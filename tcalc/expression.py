@@ -82,6 +82,18 @@ class Expression:
         """The formula in Einstein notation, which every expression has."""
         return self.text("einstein")
 
+    def operator(self) -> str | None:
+        """A derivative between matrices as an operator, ``2 (V'*V ⊗ I)``; None where it is none.
+
+        ``A ⊗ B`` maps X to ``B*X*A'``, and ``(A ⊗ B) T`` maps it to ``B*X'*A'``.
+        """
+        if self.lead != 2:
+            return None
+        order = tuple(self.context.variables)
+        return printing.operator_form(
+            self.node, lambda node: printing.to_text(node, order=order, cse=False)
+        )
+
     def latex(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in LaTeX, for math mode."""
         return printing.to_latex(

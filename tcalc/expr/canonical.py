@@ -63,7 +63,7 @@ def _refined(
         for label, dim in zip(subscripts[k], factors[k].dims, strict=True):
             label_colour[label] = (str(dim), label in rank)
     label_colour = _ranked(label_colour)
-    factor_colour = _ranked({k: factors[k].digest for k in tensors})
+    factor_colour = _ranked({k: (factors[k].digest, _pattern(subscripts[k])) for k in tensors})
     far = len(rank)
 
     def place(k: int) -> tuple[int, ...]:
@@ -108,15 +108,44 @@ def _refined(
             break
         chosen = min(groups[tied[1]], key=lambda k: (place(k), k))
         factor_colour = {k: 2 * c - (k == chosen) for k, c in factor_colour.items()}
-    rows = list(subscripts)
-    for k in tensors:
-        if swappable[k]:
-            *lead, i, j = subscripts[k]
-            keys = [(label_colour[x], rank.get(x, far)) for x in (i, j)]
-            rows[k] = (*lead, i, j) if keys[0] <= keys[1] else (*lead, j, i)
     order = sorted(scalars, key=lambda k: factors[k].digest)
     order += sorted(tensors, key=lambda k: factor_colour[k])
-    return order, rows
+    return order, _oriented(order, subscripts, swappable, label_colour, rank)
+
+
+def _oriented(
+    order: Sequence[int],
+    subscripts: Sequence[Labels],
+    swappable: Sequence[bool],
+    colour: Mapping[int, int],
+    rank: Mapping[int, int],
+) -> list[Labels]:
+    """The labels of each factor, those of an interchangeable pair in canonical order.
+
+    Where colour and place in the output are equal, labels follow the numbers that factors
+    before have given to them.
+    """
+    far = len(rank)
+    number: dict[int, int] = {}
+    rows = list(subscripts)
+
+    def key(label: int) -> tuple[int, int, int]:
+        return colour[label], rank.get(label, far), number.get(label, len(number))
+
+    for k in order:
+        if swappable[k]:
+            *lead, i, j = subscripts[k]
+            for label in lead:
+                number.setdefault(label, len(number))
+            rows[k] = (*lead, i, j) if key(i) <= key(j) else (*lead, j, i)
+        for label in rows[k]:
+            number.setdefault(label, len(number))
+    return rows
+
+
+def _pattern(labels: Labels) -> tuple[int, ...]:
+    """Which labels of a factor are the same, as in A[i,i]; colours do not see that."""
+    return tuple(map(labels.index, labels))
 
 
 def _seen_by(

@@ -15,6 +15,7 @@ POOL = (
     build.var("A", shape("n", "n")),
     build.var("B", shape("n", "n")),
     build.var("S", shape("n", "n"), ["symmetric"]),
+    build.var("R", shape("n", "n"), ["symmetric"]),
     build.var("x", shape("n")),
     build.var("y", shape("n")),
     build.var("c", ()),
@@ -27,7 +28,9 @@ POOL = (
 def data(seed: int = 0) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(seed)
     S = generator.standard_normal((3, 3))
+    R = generator.standard_normal((3, 3))
     return {
+        "R": R + R.T,
         "A": generator.standard_normal((3, 3)),
         "B": generator.standard_normal((3, 3)),
         "S": S + S.T,
@@ -95,12 +98,12 @@ def test_every_order_of_the_output_is_a_view_of_one_contraction(product):
 
 
 def test_scalar_products_commute():
-    x, y = POOL[3], POOL[4]
+    x, y = POOL[4], POOL[5]
     assert build.einsum([x, y], "i,i->") is build.einsum([y, x], "k,k->")
 
 
 def test_different_products_stay_apart():
-    A, x = POOL[0], POOL[3]
+    A, x = POOL[0], POOL[4]
     left = build.einsum([A, A, x], "ij,jk,k->i")
     right = build.einsum([A, A, x], "ij,kj,k->i")
     assert left is not right
@@ -110,6 +113,13 @@ def test_different_products_stay_apart():
 
 
 def test_many_equal_factors_are_ordered_quickly():
-    x = POOL[3]
+    x = POOL[4]
     cube = build.einsum([x] * 40, ["i"] * 40, "i")
     assert cube is build.einsum([x] * 40, ["z"] * 40, "z")
+
+
+def test_two_symmetric_factors_face_either_way():
+    S = POOL[2]
+    T = build.var("T", shape("n", "n"), ["symmetric"])
+    assert build.einsum([S, T], "ij,ij->") is build.einsum([S, T], "ij,ji->")
+    assert build.einsum([S, T, S], "ij,jk,kl->il") is build.einsum([S, T, S], "ji,kj,lk->il")

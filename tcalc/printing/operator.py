@@ -1,0 +1,96 @@
+"""The operator form of a derivative between matrices: ``2 (V'*V ⊗ I)``.
+
+A tensor ``H[i,j,k,l]`` maps a matrix ``X[k,l]`` to a matrix.  Where each of its terms is a product
+of a factor over the rows and one over the columns, it is a sum of operators
+
+    A ⊗ B :  X -> B*X*A'         (A ⊗ B) T :  X -> B*X'*A'
+
+This form is for display only, beside the formula itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from tcalc.calculus.factored import factored_terms
+from tcalc.calculus.terms import components
+from tcalc.expr import build
+from tcalc.expr.build import OpenProduct
+from tcalc.expr.nodes import Node
+from tcalc.simplify import tidy
+
+Text = Callable[[Node], str]
+
+
+def operator_form(node: Node, text: Text) -> str | None:
+    """The operator form of a tensor of order four, or None where it has none.
+
+    `text` writes a matrix or a scalar in matrix notation.
+
+    >>> from tcalc.expr import shape
+    >>> V = build.var("V", shape("n", "k"))
+    >>> H = build.einsum([V, V, build.delta(V.dims[0])], "aj,al,ik->ijkl")
+    >>> operator_form(build.scale(2, H), lambda x: "V'*V")
+    "2 (V'*V ⊗ I)"
+    """
+    if node.order != 4:
+        return None
+    written: list[tuple[Fraction, str]] = []
+    for term in factored_terms(tidy(node)):
+        operator = _operator(term, text)
+        if operator is None:
+            return None
+        written.append((term.coefficient, operator))
+    return _sum(written) if written else None
+
+
+def _operator(term: OpenProduct, text: Text) -> str | None:
+    """A term as ``s (A ⊗ B)``, transposed or not; None if its factors couple rows and columns."""
+    i, j, k, m = term.output
+    for transposed, rows, columns in ((False, (i, k), (j, m)), (True, (i, m), (j, k))):
+        found = _sides(term, (rows, columns))
+        if found is None:
+            continue
+        scalars, left, right = found
+        a, b = ("I" if x is None else text(x) for x in (right, left))
+        scale = [] if scalars is None else [text(scalars)]
+        return " ".join([*scale, f"({a} ⊗ {b})", *(["T"] if transposed else [])])
+    return None
+
+
+def _sides(
+    term: OpenProduct, ends: Sequence[tuple[int, int]]
+) -> tuple[Node | None, Node | None, Node | None] | None:
+    """The scalar, the row and the column factor of a term, None for one that is a unit."""
+    (i, k), (j, m) = ends
+    if len({i, k} & {j, m}):
+        return None
+    parts: list[list[int]] = [[], [], []]
+    for group in components(term):
+        free = {x for n in group for x in term.subscripts[n]} & set(term.output)
+        place = next((p for p, s in ((0, set()), (1, {i, k}), (2, {j, m})) if free <= s), None)
+        if place is None:
+            return None
+        parts[place] += group
+    nodes: list[Node | None] = []
+    for group, pair in zip(parts, ((), (i, k), (j, m)), strict=True):
+        if not group:
+            if pair and pair[0] != pair[1]:
+                return None
+            nodes.append(None)
+            continue
+        factors = [term.factors[n] for n in group]
+        rows = [term.subscripts[n] for n in group]
+        nodes.append(build.einsum(factors, rows, pair, {x: term.dims[x] for x in pair}))
+    return nodes[0], nodes[1], nodes[2]
+
+
+def _sum(terms: Sequence[tuple[Fraction, str]]) -> str:
+    parts: list[str] = []
+    for coefficient, operator in terms:
+        size = abs(coefficient)
+        body = operator if size == 1 else f"{size} {operator}"
+        sign = "-" if coefficient < 0 else "+"
+        parts.append(f" {sign} {body}" if parts else body if sign == "+" else f"-{body}")
+    return "".join(parts)

@@ -1,0 +1,38 @@
+"""The operator form of derivatives between matrices, and where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+import tcalc
+
+HESSIANS = [
+    ("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]", "U", "2 (V'*V ⊗ I)"),
+    ("logdet(K)", "K[n,n]", "K", "-(inv(K) ⊗ inv(K)') T"),
+    ("norm2(B*X*A')^2/2", "A[p,n], B[q,m], X[m,n]", "X", "(A'*A ⊗ B'*B)"),
+    (
+        "tr(X'*S*X) + tr(X*R*X')",
+        "X[m,n], S[m,m] spd, R[n,n] spd",
+        "X",
+        "2 (R ⊗ I) + 2 (I ⊗ S)",
+    ),
+    ("c*norm2(X)^2", "X[m,n], c", "X", "2 c (I ⊗ I)"),
+    ("sum(exp(X))", "X[m,n]", "X", None),
+    ("sum(exp(x))", "x[n]", "x", None),
+]
+
+
+@pytest.mark.parametrize(("text", "declared", "wrt", "form"), HESSIANS)
+def test_operator_form(text, declared, wrt, form):
+    found = tcalc.hessian(tcalc.parse(text, declared), wrt).operator()
+    if form is None:
+        assert found is None
+    else:
+        assert sorted(found.split(" + ")) == sorted(form.split(" + "))
+
+
+def test_jacobians_of_matrices():
+    A = tcalc.parse("A*X*B", "A[k,m], X[m,n], B[n,l]")
+    assert tcalc.jacobian(A, "X").operator() == "(B' ⊗ A)"
+    assert tcalc.jacobian(tcalc.parse("inv(X)"), "X").operator() == "-(inv(X)' ⊗ inv(X))"
+    assert A.operator() is None

@@ -19,8 +19,24 @@ from tcalc.primitives.routines import Embedded
 
 
 def log_gamma(x: Array) -> Array:
-    """log|Γ(x)|, continued analytically where x is complex."""
-    return special.loggamma(x) if np.iscomplexobj(x) else special.gammaln(x)
+    """log|Γ(x)|, continued analytically where x is complex.
+
+    Left of 0 by reflection, ``Γ(x) Γ(1 - x) = π/sin(πx)``: loggamma has imaginary parts there in
+    which those of the complex step would vanish.
+    """
+    if not np.iscomplexobj(x):
+        return special.gammaln(x)
+    left = x.real < 0
+    sine = np.where(left, np.sin(np.pi * x) / np.pi, 1)
+    mirrored = special.loggamma(np.where(left, 1 - x, x))
+    return np.where(left, -mirrored, mirrored) - np.log(np.where(sine.real < 0, -sine, sine))
+
+
+def gamma_reflected(x: Array) -> Array:
+    """Γ(x) for complex x, left of 0 by reflection, so that small imaginary parts are exact."""
+    left = x.real < 0
+    mirrored = special.gamma(np.where(left, 1 - x, x))
+    return np.where(left, np.pi / (np.sin(np.pi * x) * mirrored), mirrored)
 
 
 def polygamma_of_order(x: Array, order: int) -> Array:
@@ -64,6 +80,7 @@ gamma = Elementwise(
     "gamma",
     "special.gamma",
     lambda x, y: build.hadamard(y, digamma(x)),
+    value=lambda x: gamma_reflected(x) if np.iscomplexobj(x) else special.gamma(x),
     summary="gamma function",
     domain="x not 0, -1, -2, …",
     derivative="gamma(x) digamma(x)",

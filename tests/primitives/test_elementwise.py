@@ -10,8 +10,9 @@ import pytest
 from tcalc.calculus import derivative
 from tcalc.expr import Fact, build, shape
 from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Apply
 from tcalc.interpret import evaluate
-from tcalc.primitives import REGISTRY
+from tcalc.primitives import FUNCTIONS, REGISTRY, Kind
 from tcalc.primitives.exponential import logaddexp_stable, sigmoid_stable, softplus_stable
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import power
@@ -75,6 +76,26 @@ def test_reciprocal0_and_its_derivatives_vanish_at_zero():
         (value,) = evaluate([node], {"x": np.zeros(1)}, {"n": 1})
         assert np.all(value == 0)
         node = derivative(node, [x])
+
+
+ANALYTIC = [
+    node
+    for function in FUNCTIONS
+    for form in function.forms
+    if form.kind is Kind.ELEMENTWISE and form.arity == 1 and not form.parameters
+    if isinstance(node := form.build(x), Apply) and node.primitive.analytic
+]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero|invalid value:RuntimeWarning")
+@pytest.mark.parametrize("node", ANALYTIC, ids=lambda node: node.primitive.key)
+def test_the_complex_step_holds_wherever_there_is_a_slope(node):
+    points = np.array([-3.3, -2.5, -0.7, -0.2, 0.2, 0.7, 1.5, 4.0, 9.5])
+    value, slope = evaluate([node, node.primitive.slope(node, 0)], {"x": points}, {"n": 9})
+    stepped = node.primitive.evaluate(points + 1e-20j)
+    known = np.isfinite(value) & np.isfinite(slope)
+    np.testing.assert_allclose(stepped.real[known], value[known], rtol=1e-13)
+    np.testing.assert_allclose(stepped.imag[known] / 1e-20, slope[known], rtol=1e-8)
 
 
 def test_exact_numbers_fold():

@@ -15,6 +15,7 @@ from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
 from tcalc.calculus.prepare import prepare
+from tcalc.calculus.spectral import spectral_sums
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.collector import collector_paused
@@ -44,9 +45,12 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
     _check_mode(mode)
     if mode == "cross-country" and root.order == 0 and len(variables) > 1:
         (function,) = prepare([root])
-        (first,) = derivatives(function, variables[:1], mode)
-        root = project(_second_derivative(function, first, variables[1]), variables[1])
-        variables = variables[2:]
+        (root,) = derivatives(function, variables[:1], mode)
+        variables = variables[1:]
+        # Sums over eigenvalues must be taken before the gradient is differentiated.
+        if spectral_sums([root]) == [root]:
+            second = _second_derivative(function, root, variables[0])
+            root, variables = project(second, variables[0]), variables[1:]
     for variable in variables:
         (root,) = derivatives(root, [variable], mode)
     return root

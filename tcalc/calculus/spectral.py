@@ -123,13 +123,24 @@ def _combined(
             parameters |= part.parameters
         elif isinstance(operand, Const):
             functions.append(build.const(operand.value))
-        elif operand.dims == node.dims[:-1]:
-            variable = build.var(operand.digest.hex(), ())
+        elif (scalar := _without_last_axis(operand, node.order)) is not None:
+            variable = build.var(scalar.digest.hex(), ())
             functions.append(variable)
-            parameters[variable] = operand
+            parameters[variable] = scalar
         else:
             return None
     return OfEigenvalues(matrices.pop(), combine(*functions), parameters)
+
+
+def _without_last_axis(x: Node, order: int) -> Node | None:
+    """The tensor that is repeated along the last of so many axes, or has it not; else None."""
+    match x:
+        case Einsum(factors=factors, subscripts=rows, output=(*rest, last)) if x.order == order:
+            if any(last in row for row in rows):
+                return None
+            return build.einsum(factors, rows, rest, dict(zip(rest, x.dims, strict=False)))
+        case _:
+            return x if x.order == order - 1 else None
 
 
 def _gathered(node: Einsum, known: dict[Node, OfEigenvalues | None]) -> Node:

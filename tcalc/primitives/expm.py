@@ -15,7 +15,7 @@ from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.determinant import check_square
@@ -131,7 +131,10 @@ def expm(a: Node, *directions: Node) -> Node:
     """The exponential of square matrices, or its derivative in directions.
 
     A direction that is a multiple of the unit matrix commutes: ``L_k(A; c I, ..) = c L_{k-1}``.
+    That of a transpose is the transpose.
     """
+    if isinstance(a, Einsum) and a.is_view and not isinstance(turned := transpose(a), Einsum):
+        return transpose(expm(turned, *map(transpose, directions)))
     for k, direction in enumerate(directions):
         number = unit_multiple(direction)
         if is_zero(direction):

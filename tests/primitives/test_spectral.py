@@ -1,0 +1,237 @@
+"""Spectral functions where eigenvalues meet: exact derivatives at ties and next to them.
+
+The truth is computed with 40 digits, from eigenvalues alone.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+
+from tcalc.calculus import derivative, hvp
+from tcalc.expr import Fact, build, shape
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Apply
+from tcalc.expr.traverse import postorder
+from tcalc.interpret import evaluate
+from tcalc.primitives.divided_differences import (
+    divided_differences,
+    points_per_axis,
+    simplex_points,
+)
+from tcalc.primitives.eigh import Eigh, eigh, eigvalsh
+from tcalc.primitives.expm import expm
+from tcalc.primitives.exponential import exp, log
+from tcalc.primitives.matrices import product, trace
+from tcalc.primitives.norms import norm2
+from tcalc.primitives.piecewise import abs_
+from tcalc.primitives.polar import normnuc
+from tcalc.primitives.reductions import total
+from tcalc.primitives.softmax import logsumexp
+from tcalc.primitives.spectral import ARGUMENT, Spectral, logm, powm, spectral
+from tcalc.primitives.sqrtm import sqrtm
+from tcalc.primitives.svd import svdvals
+from tcalc.runtime.compiled import compile as compile_nodes
+from tcalc.simplify.expand import expand
+
+A = build.var("A", shape("n", "n"))
+E = build.var("E", shape("n", "n"))
+B = build.var("B", shape("b", "n", "n"))
+t = build.var("t", ())
+
+
+def eigenvalues(M):
+    return mpmath.eigsy((M + M.T) / 2, eigvals_only=True)
+
+
+def shifted(a):
+    w = eigvalsh(a)
+    return build.sum_of(w, build.einsum([t], [()], "i", {"i": w.dims[-1]}))
+
+
+def synthesis(a):
+    """An entry-wise sum of ``V exp(diag(w)) V'``, written out with eigenvectors."""
+    w, V = eigh(a)
+    return trace(product("ki,i,li->kl", V, exp(w), V))
+
+
+FUNCTIONS = {
+    "sum(exp(w))": (
+        lambda a: total(exp(eigvalsh(a))),
+        lambda M: sum(map(mpmath.exp, eigenvalues(M))),
+    ),
+    "sum(log(w + t))": (
+        lambda a: total(log(shifted(a))),
+        lambda M: sum(mpmath.log(w + 0.5) for w in eigenvalues(M)),
+    ),
+    "logsumexp(w)": (
+        lambda a: logsumexp(eigvalsh(a)),
+        lambda M: mpmath.log(sum(map(mpmath.exp, eigenvalues(M)))),
+    ),
+    "norm2(w)": (
+        lambda a: norm2(eigvalsh(a)),
+        lambda M: mpmath.sqrt(sum(w * w for w in eigenvalues(M))),
+    ),
+    "tr(V*exp(w)*V')": (synthesis, lambda M: sum(map(mpmath.exp, eigenvalues(M)))),
+    "tr(logm(A))": (lambda a: trace(logm(a)), lambda M: sum(map(mpmath.log, eigenvalues(M)))),
+    "tr(expm(A))": (
+        lambda a: trace(expm(a)),
+        lambda M: mpmath.re(sum(map(mpmath.exp, mpmath.eig(M)[0]))),
+    ),
+    "tr(sqrtm(A))": (
+        lambda a: trace(sqrtm(a)),
+        lambda M: mpmath.re(sum(map(mpmath.sqrt, mpmath.eig(M)[0]))),
+    ),
+    "normnuc(A)": (normnuc, lambda M: sum(mpmath.svd_r(M, compute_uv=False))),
+    "sum(svdvals(A))": (
+        lambda a: total(svdvals(a)),
+        lambda M: sum(mpmath.svd_r(M, compute_uv=False)),
+    ),
+}
+
+
+def matrix_with(*values):
+    Q = np.linalg.qr(np.random.default_rng(0).standard_normal((len(values), len(values))))[0]
+    M = Q @ np.diag(values) @ Q.T
+    return (M + M.T) / 2
+
+
+def truth(function, M, first, second):
+    """The first and the mixed second derivative in two directions, by central differences."""
+    with mpmath.workdps(40):
+        h = mpmath.mpf(10) ** -9
+        M, first, second = (mpmath.matrix(x.tolist()) for x in (M, first, second))
+
+        def at(i, j):
+            return function(M + i * h * first + j * h * second)
+
+        one = (at(1, 0) - at(-1, 0)) / (2 * h)
+        two = (at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * h * h)
+        return float(one), float(two)
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward", "cross-country"])
+@pytest.mark.parametrize("separation", [0.0, 1e-13, 1e-8, 1e-4, 0.3])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_derivatives_are_exact_where_eigenvalues_meet(name, separation, mode):
+    build_it, exact = FUNCTIONS[name]
+    D = derivative(build_it(A), [A], mode=mode)
+    H = derivative(build_it(A), [A, A], mode=mode)
+    M = matrix_with(1.0, 1 + separation, 1 + 2 * separation, 2.5)
+    first, second = np.random.default_rng(1).standard_normal((2, 4, 4))
+    one, two = truth(exact, M, first, second)
+    values = {"A": M, "t": np.array(0.5)}
+    for roots in ([D, H], expand([D, H])):
+        d, h = evaluate(roots, values)
+        np.testing.assert_allclose(np.sum(d * first), one, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(np.einsum("abcd,ab,cd", h, first, second), two, 1e-12, 1e-12)
+
+
+def test_third_derivatives_are_exact_at_ties():
+    """``Σ w^4 = tr(S^4)``, whose derivatives are polynomials."""
+    w = eigvalsh(A)
+    F = total(build.hadamard(exp(build.scale(4, log(w)))))
+    D = derivative(F, [A, A, A])
+    d = np.random.default_rng(2).standard_normal((3, 3))
+    d = d + d.T
+    (value,) = evaluate([D], {"A": np.eye(3)})
+    found = np.einsum("abcdef,ab,cd,ef", value, d, d, d)
+    # At the unit matrix the third derivative of tr(S^4) in the direction d is 24 tr(d^3).
+    np.testing.assert_allclose(found, 24 * np.trace(d @ d @ d), rtol=1e-11)
+
+
+def test_compiled_products_with_a_hessian_are_exact_at_ties():
+    F = total(exp(eigvalsh(A)))
+    product_with_hessian = compile_nodes(hvp(F, A, E))
+    d = np.random.default_rng(3).standard_normal((5, 5))
+    found = product_with_hessian(A=2 * np.eye(5), E=d)
+    np.testing.assert_allclose(found, np.exp(2) * (d + d.T) / 2, rtol=1e-13)
+
+
+def test_sums_over_eigenvalues_need_no_eigenvectors_differentiated():
+    for F in (total(exp(eigvalsh(A))), logsumexp(eigvalsh(A)), total(log(shifted(A)))):
+        H = derivative(F, [A, A])
+        applied = [node for node in postorder([H]) if isinstance(node, Apply)]
+        assert any(isinstance(node.primitive, Spectral) for node in applied)
+        assert not any(node.primitive.name == "gap" for node in applied)
+
+
+def test_unit_directions_commute():
+    assert expm(A, build.delta(A.dims[0])) is expm(A)
+    assert logm(A, build.scale(3, build.delta(A.dims[0]))) is build.scale(3, powm(Fraction(-1), A))
+    assert derivative(trace(expm(A)), [A]) is build.transpose(expm(A))
+
+
+def test_polynomials_end():
+    square = build.hadamard(ARGUMENT, ARGUMENT)
+    assert spectral(square, A, (), (E, E, E)) is build.zeros(A.dims)
+    assert spectral(build.const(2), A) is build.scale(2, build.delta(A.dims[0]))
+
+
+def test_facts_of_spectral_functions():
+    S = build.var("S", shape("n", "n"), ["spd"])
+    assert holds(spectral(exp(ARGUMENT), A), Fact.SPD)
+    assert holds(powm(Fraction(-1, 2), S), Fact.SPD)
+    assert holds(logm(S), Fact.SPD) is None
+    assert holds(logm(A), Fact.SYMMETRIC)
+
+
+@pytest.mark.parametrize("function", [logm, lambda a: powm(Fraction(1, 2), a)])
+def test_an_indefinite_matrix_is_refused(function):
+    for root in (function(A), *expand([function(A)]), derivative(function(A), [A])):
+        with pytest.raises(np.linalg.LinAlgError, match=r"m: the matrix is not positive definite"):
+            evaluate([root], {"A": np.diag([1.0, -1.0])})
+
+
+def differences(g, w, *derivatives):
+    values = [g(w)]
+    for k, d in enumerate(derivatives, 1):
+        values.append(d(simplex_points(w, k, points_per_axis(k))))
+    return divided_differences(w, *values)
+
+
+@pytest.mark.parametrize(
+    "spread", [0.0, 1e-15, 1e-13, 1e-10, 1e-7, 1e-5, 1e-3, 0.03, 0.1, 1.0, 9.0]
+)
+def test_divided_differences_keep_their_digits(spread):
+    w = 1.0 + spread * np.array([0.0, 0.3, 1.0])
+    found = differences(np.log, w, lambda x: 1 / x, lambda x: -1 / x**2)
+    with mpmath.workdps(60):
+        points = [mpmath.mpf(float(x)) for x in w]
+        points = [x + k * mpmath.mpf(10) ** -15 for k, x in enumerate(points)]
+        one = [mpmath.log(points[k + 1] / points[k]) / (points[k + 1] - points[k]) for k in (0, 1)]
+        two = float((one[1] - one[0]) / (points[2] - points[0]))
+    np.testing.assert_allclose(found[0, 1, 2], two, rtol=1e-12)
+    np.testing.assert_array_equal(found, found.transpose(2, 0, 1))
+
+
+def test_divided_differences_across_a_kink_are_quotients():
+    w = np.array([-1e-4, 2e-4, 2e-4])
+    found = differences(np.sign, w, np.zeros_like)
+    np.testing.assert_allclose(found[0, 1], 2 / 3e-4)
+    assert found[1, 2] == 0
+    np.testing.assert_allclose(differences(np.abs, w, np.sign)[0, 1], 1e-4 / 3e-4)
+    D = derivative(total(abs_(eigvalsh(A))), [A])
+    (value,) = evaluate([D], {"A": np.diag([-2.0, 3.0])})
+    np.testing.assert_allclose(value, np.diag([-1.0, 1.0]))
+
+
+def test_a_matrix_with_nan_spoils_no_other():
+    G = derivative(total(exp(eigvalsh(A))), [A])
+    gradients = spectral(exp(ARGUMENT), B)
+    stack = np.stack([np.eye(3), np.full((3, 3), np.nan), matrix_with(1.0, 2.0, 2.0)])
+    for root in (gradients, *expand([gradients])):
+        (value,) = evaluate([root], {"B": stack})
+        assert np.isnan(value[1]).all()
+        for k in (0, 2):
+            (alone,) = evaluate([G], {"A": stack[k]})
+            np.testing.assert_allclose(value[k], alone, rtol=1e-14, atol=1e-14)
+
+
+def test_eigenvalues_and_vectors_are_computed_once():
+    w, V = eigh(A)
+    roots = expand([eigvalsh(A), V, w])
+    assert {type(node.primitive) for node in postorder(roots) if isinstance(node, Apply)} == {Eigh}

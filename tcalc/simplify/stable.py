@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tcalc.expr.nodes import Node
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.traverse import postorder
+from tcalc.primitives.piecewise import Where
 from tcalc.simplify import exponentials, matrices
 from tcalc.simplify.engine import Rule, rewrite
 
@@ -21,8 +23,10 @@ RULES: tuple[Rule, ...] = (
     exponentials.log_of_sum_of_exp,
     exponentials.exp_over_sum_of_exp,
     exponentials.exp_minus_logsumexp,
-    matrices.log_of_determinant,
 )
+
+RAISING: tuple[Rule, ...] = (matrices.log_of_determinant,)
+"""Rules whose result raises an error where the original is NaN: not where branches are chosen."""
 
 
 def stable(roots: Sequence[Node]) -> list[Node]:
@@ -35,4 +39,7 @@ def stable(roots: Sequence[Node]) -> list[Node]:
     >>> stable([node])[0].primitive.name
     'softplus'
     """
-    return rewrite(roots, RULES)
+    branches = any(
+        isinstance(node, Apply) and isinstance(node.primitive, Where) for node in postorder(roots)
+    )
+    return rewrite(roots, RULES if branches else RULES + RAISING)

@@ -16,6 +16,7 @@ from tcalc.expr import Einsum, build, shape
 from tcalc.expr.traverse import postorder
 from tcalc.expr.verify import verify
 from tcalc.interpret import evaluate
+from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import exp, log
 from tcalc.primitives.hyperbolic import tanh
 from tcalc.primitives.inverse import Inverse
@@ -217,3 +218,12 @@ def test_large_arguments_do_no_harm(mode):
     np.testing.assert_allclose(value, 1000 + np.log(2))
     np.testing.assert_allclose(first, [1, 0.5, 0])
     np.testing.assert_allclose(np.diag(second), [0, 0.25, 0], atol=1e-300)
+
+
+def test_a_branch_that_is_not_taken_raises_nothing():
+    determinant = build.apply(Cofactors(0), A)
+    zero = build.const(0)
+    f = build.apply(Where("<"), zero, determinant, log(determinant), zero)
+    with np.errstate(invalid="ignore"):
+        (value,) = evaluate(prepare([f]), {"A": np.array([[0.0, 1.0], [1.0, 0.0]])})
+    assert value == 0

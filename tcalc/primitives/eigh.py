@@ -8,13 +8,16 @@ components are equal in size, as they often are by symmetry.
     dV[m,i] = V[m,j] F[j,i] V[k,j] V[l,i] dS[k,l],   F[j,i] = 1/(w[i] - w[j]), and 0 for j = i
 
 (Magnus & Neudecker, Matrix Differential Calculus, 8.9; Giles 2008, 3.1).  Eigenvectors of an
-eigenvalue that is repeated, to rounding, have no derivative: `gap` is 0 there, which leaves out the
-rotations inside an eigenspace.  That is right for functions that do not depend on its basis.
+eigenvalue that is repeated, to rounding, have no derivative.  `gap` is 0 there, which leaves out
+the rotations inside an eigenspace: right for functions that do not depend on its basis, to first
+order.  Derivatives of `gap` are an error there, since the rotations would count.  Functions of all
+eigenvalues alike are taken by other means and have no such points: see `tcalc.primitives.spectral`.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from tcalc.expr import build
@@ -121,10 +124,21 @@ def symmetric_eigenvalues(A: Array) -> Array:
 
 
 class Gap(Coded):
-    """``F[j,i] = 1/(w[i] - w[j])``, and 0 where these agree to rounding."""
+    """``F[j,i] = 1/(w[i] - w[j])^p``, and 0 for j = i.
+
+    Where elements agree to rounding it is 0 for p = 1, and an error for the higher powers, which
+    are its derivatives.
+    """
 
     name = "gap"
     analytic = True
+
+    def __init__(self, p: int = 1) -> None:
+        self.p = p
+
+    @property
+    def key(self) -> str:
+        return f"gap({self.p})" if self.p > 1 else "gap"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         (w,) = arguments
@@ -133,27 +147,33 @@ class Gap(Coded):
         return ((*w, w[-1]),)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        # dF[j,i] = F[j,i]^2 (dw[j] - dw[i])
-        (one,) = linear_map(node, 0, "ji", "j", (1, "ji,ji", (node, node)))
-        (other,) = linear_map(node, 0, "ji", "i", (-1, "ji,ji", (node, node)))
+        up = gap(node.args[0], self.p + 1)
+        # dF_p[j,i] = p F_{p+1}[j,i] (dw[j] - dw[i])
+        (one,) = linear_map(node, 0, "ji", "j", (self.p, "ji", (up,)))
+        (other,) = linear_map(node, 0, "ji", "i", (-self.p, "ji", (up,)))
         return (one, other)
 
     def evaluate(self, *arrays: Any) -> Any:
-        return reciprocal_gaps(arrays[0])
+        return reciprocal_gaps(arrays[0], self.p, where="gap")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(reciprocal_gaps)
+        return Embedded(reciprocal_gaps, (self.p,), named=True)
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(name="gap")
+        return Notation(name=f"gap{self.p}" if self.p > 1 else "gap")
 
 
-def reciprocal_gaps(w: Array) -> Array:
-    """1/(w[i] - w[j]), and 0 where the difference is rounding of the largest |w|."""
+def reciprocal_gaps(w: Array, p: int, *, where: str) -> Array:
+    """1/(w[i] - w[j])^p; 0, or an error, where the difference is rounding of the largest |w|."""
     difference = w[..., None, :] - w[..., :, None]
     top = np.abs(w).max(axis=-1, initial=0)[..., None, None]
     tied = np.abs(difference) <= 4 * w.shape[-1] * np.finfo(w.dtype).eps * top
-    return np.where(tied, 0, 1 / np.where(tied, 1, difference))
+    same = np.eye(w.shape[-1], dtype=bool)
+    if p > 1 and (tied & ~same).any():
+        message = f"{where}: eigenvalues or singular values that are equal, in a higher derivative"
+        raise np.linalg.LinAlgError(message)
+    tied = tied | same
+    return np.where(tied, 0, 1 / np.where(tied, 1, difference) ** p)
 
 
 def eigh(a: Node) -> tuple[Node, Node]:
@@ -166,9 +186,9 @@ def eigvalsh(a: Node) -> Node:
     return build.apply(Eigvalsh(), a)
 
 
-def gap(w: Node) -> Node:
-    """``F[j,i] = 1/(w[i] - w[j])``, and 0 where these agree to rounding."""
-    return build.apply(Gap(), w)
+def gap(w: Node, p: int = 1) -> Node:
+    """``F[j,i] = 1/(w[i] - w[j])^p``; where these agree to rounding 0, or an error for p > 1."""
+    return build.apply(Gap(p), w)
 
 
 FUNCTIONS = (
@@ -177,7 +197,8 @@ FUNCTIONS = (
         (tensor_form("...nn->...n,...nn", eigh),),
         "w, V = eigh(A): eigenvalues, ascending, and eigenvectors of (A + A')/2",
         derivative="dw = diag(V' dA V), dV = V (gap(w) .* (V' dA V)) for symmetric dA",
-        kink="eigenvectors of a repeated eigenvalue: rotations inside the eigenspace are left out",
+        kink="at a repeated eigenvalue dV leaves out rotations inside the eigenspace; higher "
+        "derivatives of V are an error",
     ),
     Function(
         "eigvalsh",
@@ -191,6 +212,16 @@ FUNCTIONS = (
         (tensor_form("...n->...nn", gap),),
         "F[j,i] = 1/(w[i] - w[j]), and 0 where w[i] and w[j] agree to rounding",
         derivative="F[j,i]^2 (dw[j] - dw[i])",
-        kink="0 where elements agree to rounding",
+        kink="0 where elements agree to rounding; its derivatives are an error there",
+    ),
+    *(
+        Function(
+            f"gap{p}",
+            (tensor_form("...n->...nn", partial(gap, p=p)),),
+            f"1/(w[i] - w[j])^{p}, and 0 for j = i; it stands in derivatives of gap",
+            "no two elements of w equal",
+            f"{p} gap{p + 1}[j,i] (dw[j] - dw[i])",
+        )
+        for p in (2, 3)
     ),
 )

@@ -49,7 +49,30 @@ class SignLogDet(Coded):
         return True if fact is Fact.INTEGER or definite else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(name="slogdet" if node.output == 0 else "logabsdet")
+        return Notation(name="slogdet")
+
+
+class LogAbsDet(Coded):
+    """``log|det(A)|`` alone."""
+
+    name = "logabsdet"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        check_square(self.name, arguments[0])
+        return (arguments[0][:-2],)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        # d log|det(A)| = Y[j,i] dA[i,j],  Y = inv(A)
+        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return sign_and_logarithm(arrays[0])[1]
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(log_absolute_determinant, requires=(sign_and_logarithm,))
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="logabsdet")
 
 
 def sign_and_logarithm(A: Array) -> tuple[Array, Array]:
@@ -59,6 +82,11 @@ def sign_and_logarithm(A: Array) -> tuple[Array, Array]:
     return np.where(finite, sign, np.nan), np.where(finite, value, np.nan)
 
 
+def log_absolute_determinant(A: Array) -> Array:
+    """log|det|; NaN gives NaN."""
+    return sign_and_logarithm(A)[1]
+
+
 def slogdet(a: Node) -> tuple[Node, Node]:
     """The sign of the determinant, and the logarithm of its absolute value."""
     return build.apply(SignLogDet(), a), build.apply(SignLogDet(), a, output=1)
@@ -66,7 +94,7 @@ def slogdet(a: Node) -> tuple[Node, Node]:
 
 def logabsdet(a: Node) -> Node:
     """The logarithm of the absolute value of the determinant."""
-    return slogdet(a)[1]
+    return build.apply(LogAbsDet(), a)
 
 
 FUNCTIONS = (

@@ -171,9 +171,9 @@ class Spectral(Coded):
     def function(self) -> str:
         """The name of the function in the language, where it has one."""
         match self.g:
-            case Apply(primitive=Power()):
+            case Apply(primitive=Power(), args=(x,)) if x is ARGUMENT:
                 return "powm"
-            case Apply(primitive=Elementwise(name="log")):
+            case Apply(primitive=Elementwise(name="log"), args=(x,)) if x is ARGUMENT:
                 return "logm"
             case _:
                 return self.name
@@ -189,7 +189,7 @@ class Spectral(Coded):
 
     def notation(self, node: Apply) -> Notation:
         g = self.g
-        if isinstance(g, Apply) and isinstance(g.primitive, Power):
+        if self.function == "powm" and isinstance(g, Apply) and isinstance(g.primitive, Power):
             return Notation(name="powm", parameters=(str(g.primitive.exponent),))
         return Notation(name=self.function)
 

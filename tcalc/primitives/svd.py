@@ -8,8 +8,8 @@ value decomposition", 2016, written with sums and differences of singular values
     dU = U (F .* (M + M') + P .* (M - M'))/2 + (I - U U') dA V inv(diag(s)),
     dV = V (F .* (M + M') - P .* (M - M'))/2 + (I - V V') dA' U inv(diag(s)),
 
-``F[j,i] = 1/(s[i] - s[j])``, and 0 for j = i, ``P[j,i] = 1/(s[i] + s[j])``.  As for `eigh`, the
-rotations inside the space of a repeated singular value are left out.
+``F[j,i] = 1/(s[i] - s[j])``, and 0 for j = i, ``P[j,i] = 1/(s[i] + s[j])``.  Repeated
+singular values are as repeated eigenvalues are for `eigh`.
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ FUNCTIONS = (
         "U, s, V = svd(A): thin decomposition A = U*diag(s)*V', s descending",
         _RANK,
         "ds = diag(U' dA V); dU and dV by 1/(s[i] - s[j]) and 1/(s[i] + s[j])",
-        "rotations inside the space of a repeated singular value are left out",
+        "at a repeated singular value dU and dV leave out rotations inside its space; higher "
+        "derivatives are an error",
     ),
     Function(
         "svdreciprocals",

@@ -115,6 +115,8 @@ DOMAIN: dict[str, Any] = {
     "svd": apart,
     "svdvals": apart,
     "gap": ascending,
+    "gap2": ascending,
+    "gap3": ascending,
     "svdreciprocals": positive,
 }
 

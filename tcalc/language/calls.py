@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tcalc.errors import ParseError, UnknownNameError, UnsupportedError
+from tcalc.errors import ParseError, UnknownNameError
 from tcalc.language import derivatives, functions, joining, special
 from tcalc.language.algebra import Value
 from tcalc.language.einstein import Scope
@@ -25,27 +25,17 @@ if TYPE_CHECKING:
 FORMS: Mapping[str, Handler] = {**special.FORMS, **joining.FORMS, **derivatives.FORMS}
 """The functions that the registry cannot describe."""
 
-LATER: Mapping[str, str] = {
-    "adj": "det",
-    "pinv": "inv",
-    "lq": "chol",
-    "qr": "chol",
-    "eigh": "chol",
-    "eigvalsh": "det",
-    "svd": "chol",
-    "svdvals": "norm2",
-    "expm": "inv",
-    "sqrtm": "chol",
-    "lyap": "solve",
-    "sylvester": "solve",
-    "kron": "outer",
-    "normnuc": "norm2",
-    "normspec": "norm2",
-    "vec": "einsum",
-    "logabsdet": "logdet",
-    "slogdet": "logdet",
+_OTHER_WORDS: Mapping[str, str] = {
+    "ln": "log",
+    "trace": "tr",
+    "inverse": "inv",
+    "determinant": "det",
+    "norm": "norm2",
+    "average": "mean",
+    "cholesky": "chol",
+    "logistic": "sigmoid",
 }
-"""Functions of the language that may not be built yet, and the nearest that is."""
+"""Words of other languages for functions of this one."""
 
 
 def stays(function: str) -> bool:
@@ -89,25 +79,20 @@ def _registered(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
 
 
 def _entry(elaborator: Elaborator, call: Call) -> Function:
-    """The registered function that is called; refuses unknown and unbuilt ones."""
+    """The registered function that is called; refuses unknown ones."""
     name = call.function
     brought = elaborator.names.functions
     known = brought.get(name) or REGISTRY.get(name)
     if known is not None:
         return known
-    if name in LATER:
-        raise UnsupportedError(
-            f"`{name}` is not built yet",
-            span=call.name_span,
-            hint=f"the nearest function that is: `{LATER[name]}`",
-        )
     if elaborator.names.is_known(name) or len(name) == 1:
         raise UnknownNameError(
             f"`{name}` is no function",
             span=call.name_span,
             hint=f"a product needs its operator: {name}*(...)",
         )
-    near = get_close_matches(name, [*brought, *REGISTRY, *FORMS, *LATER], 1)
+    meant = _OTHER_WORDS.get(name.lower())
+    near = [meant] if meant else get_close_matches(name, [*brought, *REGISTRY, *FORMS], 1)
     raise UnknownNameError(
         f"there is no function `{name}`",
         span=call.name_span,

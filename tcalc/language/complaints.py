@@ -42,6 +42,15 @@ _OPERATORS = {"SIGN", "TIMES", "BY", "POWER", "COMPARE"}
 _OPERANDS = {"NAME", "NUMBER", "LPAR"}
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "operand"), counted(3, "axis", "axes")
+    ('1 operand', '3 axes')
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def stray_character(character: str, span: Span) -> ParseError:
     """The error for a character that no token begins with."""
     shown = character if character.isprintable() else repr(character)[1:-1]

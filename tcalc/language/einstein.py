@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from tcalc.errors import DimensionError, IndexNotationError, Span
 from tcalc.expr import Dim, Node, build
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, require_indices
+from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions
 from tcalc.language.names import Counters, Names
 from tcalc.language.syntax import Bound, Call, Expression, Index, Position, Range, children
@@ -133,7 +134,7 @@ class Indexer:
         self._names = names
         self._dimensions: Dimensions = algebra.dimensions
         self._slices = 0
-        self._checks: list[tuple[Dim, Dim, Span]] = []
+        self._checks: list[tuple[Dim, Dim, str, Span]] = []
 
     def index(
         self, value: Value, positions: tuple[Position, ...], counters: Counters, span: Span
@@ -141,7 +142,9 @@ class Indexer:
         """``value[positions]``, for a value in matrix notation."""
         if len(positions) != value.order:
             raise IndexNotationError(
-                f"{_count(len(positions))} for {value.kind}, which needs {value.order}", span=span
+                f"{counted(len(positions), 'index', 'indices')} for {value.kind}, "
+                f"which needs {value.order}",
+                span=span,
             )
         labels: list[str] = []
         for axis, position in enumerate(positions):
@@ -161,7 +164,7 @@ class Indexer:
         """``delta[i,j]``, and its elements and rows."""
         if len(positions) != 2:
             raise IndexNotationError(
-                f"{_count(len(positions))} for delta, which needs 2",
+                f"{counted(len(positions), 'index', 'indices')} for delta, which needs 2",
                 span=span,
                 hint="a unit tensor of higher order is a product of delta[i,j]",
             )
@@ -188,7 +191,7 @@ class Indexer:
         stop = self._names.position(position.stop, counters, dim)
         self._check(start, dim, position.start.span)
         self._check(stop, dim, position.stop.span)
-        self._checks.append((Dim.of(1), stop - start + 1, position.span))
+        self._checks.append((start, stop, "the range {0}:{1} is empty", position.span))
         self._slices += 1
         return self._slice(value, axis, start, stop), f"{SLICE}{self._slices}"
 
@@ -237,24 +240,20 @@ class Indexer:
         return value, tuple(names)
 
     def _check(self, index: Dim, dim: Dim, span: Span) -> None:
-        self._checks.append((Dim.of(1), index, span))
-        self._checks.append((index, dim, span))
+        self._checks.append((Dim.of(1), index, "index {1} is below {0}", span))
+        self._checks.append((index, dim, "index {0} is beyond the last one, {1}", span))
 
     def check_ranges(self) -> None:
         """Refuse elements and slices that lie outside, as far as sizes are known."""
-        for low, high, span in self._checks:
+        for low, high, complaint, span in self._checks:
             room = self._dimensions.resolve(high - low).value
             if room is not None and room < 0:
-                shown = self._dimensions.show(high)
+                shown = (self._dimensions.show(dim) for dim in (low, high))
                 raise DimensionError(
-                    f"the index is out of range: {self._dimensions.show(low)} to {shown} is empty",
+                    complaint.format(*shown),
                     span=span,
                     hint="indices count from 1 to `end`; a range includes both its ends",
                 )
-
-
-def _count(number: int) -> str:
-    return f"{number} index" if number == 1 else f"{number} indices"
 
 
 def plain_names(positions: tuple[Position, ...]) -> tuple[str, ...] | None:

@@ -19,13 +19,14 @@ from tcalc.errors import (
 )
 from tcalc.expr import Dim
 from tcalc.language.algebra import Algebra, Value
+from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import Scope, names_in
 from tcalc.language.matrix import reciprocal
 from tcalc.language.names import Names
 from tcalc.language.syntax import Call
 from tcalc.language.tape import Slot
-from tcalc.primitives import Form, Function, Kind
+from tcalc.primitives import Form, Function, Kind, Pattern
 
 _SCALARS = {"tr", "det", "inv"}
 """Functions of a square matrix that take a scalar as a matrix with one row."""
@@ -47,9 +48,9 @@ def bracket_names(names: Names, call: Call, scope: Scope) -> tuple[str, ...]:
 def require_arguments(call: Call, number: int) -> None:
     """Refuse a call with another number of arguments."""
     if len(call.arguments) != number:
-        noun = "argument" if number == 1 else "arguments"
+        wanted = counted(number, "argument")
         raise ParseError(
-            f"`{call.function}` takes {number} {noun}, not {len(call.arguments)}", span=call.span
+            f"`{call.function}` takes {wanted}, not {len(call.arguments)}", span=call.span
         )
 
 
@@ -236,13 +237,19 @@ def _leading_names(form: Form, tensors: Sequence[Value], call: Call) -> tuple[st
     return value.names[: max(0, value.order - len(letters))]
 
 
-_WORDS = {"nn": "a square matrix", "mn": "a matrix", "nk": "a matrix", "n": "a vector"}
+_WORDS = ("a scalar", "a vector", "a matrix")
 
 
 def _shape_text(form: Form) -> str:
     assert form.signature is not None
-    words = [_WORDS.get(part.letters, part.letters or "a scalar") for part in form.signature.inputs]
-    return " and ".join(words)
+    return " and ".join(map(_shape_word, form.signature.inputs))
+
+
+def _shape_word(pattern: Pattern) -> str:
+    letters = pattern.letters
+    if len(letters) == 2 and letters[0] == letters[1]:
+        return "a square matrix"
+    return _WORDS[len(letters)] if len(letters) < len(_WORDS) else f"axes [{','.join(letters)}]"
 
 
 def _misfit(form: Form, tensors: Sequence[Value], call: Call) -> DimensionError:

@@ -19,6 +19,7 @@ from tcalc.errors import (
     UnknownNameError,
 )
 from tcalc.expr import Dim, Fact
+from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.syntax import Bound, Declared
 from tcalc.primitives.function import Function
@@ -168,7 +169,8 @@ class Names:
         known = self.orders.setdefault(name, (order, span))
         if known[0] != order:
             error = IndexNotationError(
-                f"`{name}` has {known[0]} {_indices(known[0])} in one place and {order} in another",
+                f"`{name}` has {counted(known[0], 'index', 'indices')} in one place "
+                f"and {order} in another",
                 span=span,
             )
             raise error.mention("the other place", known[1])
@@ -255,10 +257,6 @@ def guessed_order(name: str) -> int:
 
 def _is_greek(letter: str) -> bool:
     return unicodedata.name(letter, "").startswith("GREEK")
-
-
-def _indices(number: int) -> str:
-    return "index" if number == 1 else "indices"
 
 
 def _twice(name: str, kind: str, span: Span, other: str, place: Span) -> LanguageError:

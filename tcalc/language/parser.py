@@ -107,7 +107,7 @@ def _normal(token: Token) -> str:
     """One spelling for each name: an accented letter may be written in two ways."""
     if token.type != "NAME" or token.isascii():
         return str(token)
-    return unicodedata.normalize("NFKC", token)
+    return unicodedata.normalize("NFKC", str(token))
 
 
 def _span_of(token: Token, source: Source) -> Span:

@@ -11,6 +11,7 @@ from tcalc.errors import DimensionError, IndexNotationError, ParseError, Unsuppo
 from tcalc.expr import Dim, Node, build
 from tcalc.language import matrix
 from tcalc.language.algebra import Value
+from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import Scope
 from tcalc.language.functions import applied, bracket_names, require_arguments, require_names
@@ -195,8 +196,9 @@ def _einsum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
         value = yield elaborator.region(argument, None, scope.counters)
         value = replace(algebra.concrete(value), span=argument.span)
         if value.order != len(subscript):
+            labels = counted(len(subscript), "axis", "axes")
             raise DimensionError(
-                f"`{subscript}` labels {len(subscript)} axes, and this is {value.kind}",
+                f"`{subscript}` labels {labels}, and this is {value.kind}",
                 span=argument.span,
             ).mention("its subscript", text.span)
         own = ""
@@ -226,7 +228,7 @@ def _subscripts(text: Text, operands: int) -> tuple[list[str], str]:
     elif labels and not labels.isalpha():
         error = "subscripts are letters, commas and one arrow"
     elif len(inputs) != operands:
-        error = f"subscripts for {len(inputs)} operands, and {operands} operands"
+        error = f"subscripts for {counted(len(inputs), 'operand')}, and {operands or 'none'} given"
     elif len(set(output)) < len(output):
         error, hint = "a label stands twice in the output", "multiply with delta[i,j] instead"
     elif not set(output) <= set("".join(inputs)):

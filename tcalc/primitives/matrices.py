@@ -73,7 +73,7 @@ FUNCTIONS = (
     Function("tr", (tensor_form("...nn->...", trace),), "trace", derivative="the unit matrix"),
     Function(
         "diag",
-        (tensor_form("nn->n", diagonal), tensor_form("n->nn", diagonal_matrix)),
+        (tensor_form("...nn->...n", diagonal), tensor_form("n->nn", diagonal_matrix)),
         "the diagonal of a matrix, or the matrix with a vector on its diagonal",
         derivative="itself (linear)",
     ),

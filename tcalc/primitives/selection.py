@@ -35,6 +35,9 @@ class Selection(Coded):
         """The same with dimensions replaced by others."""
         return type(self)(*(parameter.substitute(values) for parameter in self.parameters))
 
+    def check_numbers(self, *numbers: int) -> None:
+        """Raise `ValueError` where these parameters make no such tensor."""
+
     @abstractmethod
     def code(self) -> Embedded:
         """The function that makes the array, of the parameters."""
@@ -46,7 +49,9 @@ class Selection(Coded):
         raise TypeError(f"{self.key} has no arguments: ask for its `constant`")
 
     def constant(self, dims: Shape, sizes: Mapping[str, int]) -> Any:
+        """The array; raises `ValueError` where a position lies outside for these sizes."""
         numbers = [parameter.evaluate(sizes) for parameter in self.parameters]
+        self.check_numbers(*numbers)
         return self.code().function(*numbers, dtype=float)
 
     def routine(self, node: Apply) -> Routine:
@@ -76,6 +81,10 @@ class UnitVector(Selection):
         self.index, self.dim = index, dim
         _check_range(index, index, dim)
 
+    def check_numbers(self, *numbers: int) -> None:
+        index, size = numbers
+        _check_numbers(index, index, size)
+
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         return ((self.dim,),)
 
@@ -98,6 +107,9 @@ class Window(Selection):
         super().__init__(start, stop, dim)
         self.start, self.stop, self.dim = start, stop, dim
         _check_range(start, stop, dim)
+
+    def check_numbers(self, *numbers: int) -> None:
+        _check_numbers(*numbers)
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         return ((self.stop - self.start + 1, self.dim),)
@@ -159,3 +171,13 @@ def _check_range(start: Dim, stop: Dim, dim: Dim) -> None:
         raise ValueError(f"position {last} is beyond the dimension {size}")
     if length is not None and length < 0:
         raise ValueError(f"the range {start}:{stop} is empty")
+
+
+def _check_numbers(start: int, stop: int, size: int) -> None:
+    """The same once sizes are known; then ``x[2:end]`` of a single element may be empty."""
+    if start < 1:
+        raise ValueError(f"position {start} is below 1")
+    if stop > size:
+        raise ValueError(f"position {stop} is beyond the dimension {size}")
+    if stop < start - 1:
+        raise ValueError(f"the range {start}:{stop} does not exist")

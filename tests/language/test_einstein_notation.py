@@ -173,10 +173,12 @@ def test_unit_tensors():
 
 
 def test_positions_out_of_range():
-    refused("x[4]", DimensionError, (1, 3), "count from 1", "x[3]")
-    refused("x[0]", DimensionError, (1, 3), "count from 1")
+    beyond = refused("x[4]", DimensionError, (1, 3), "count from 1", "x[3]")
+    assert beyond.message == "index 4 is beyond the last one, 3"
+    assert refused("x[0]", DimensionError, (1, 3)).message == "index 0 is below 1"
     refused("x[end+1]", DimensionError, (1, 3), "count from 1")
-    refused("x[3:2]", DimensionError, (1, 3), "both its ends")
+    empty = refused("x[3:2]", DimensionError, (1, 3), "both its ends")
+    assert empty.message == "the range 3:2 is empty"
     refused("x[2:n+1]", DimensionError, (1, 5), "", "x[n]")
 
 
@@ -283,6 +285,7 @@ def test_functions_map_over_leading_axes():
     check("chol(A)", lambda A: np.linalg.cholesky(A), BATCH)
     check("logdet(A)", lambda A: np.linalg.slogdet(A)[1], BATCH)
     check("inv(A)", lambda A: np.linalg.inv(A), BATCH)
+    check("diag(A)", lambda A: np.diagonal(A, axis1=1, axis2=2), BATCH)
     check(r"A \ Y", lambda A, Y: np.linalg.solve(A, Y[..., None])[..., 0], BATCH)
     check(r"A \ Z", lambda A, Z: np.linalg.solve(A, Z), BATCH)
     check("solve(A, Z)", lambda A, Z: np.linalg.solve(A, Z), BATCH)

@@ -18,8 +18,6 @@ from tcalc.errors import (
     UnsupportedError,
 )
 from tcalc.language import parse
-from tcalc.language.calls import LATER
-from tcalc.primitives import REGISTRY
 
 
 @pytest.mark.parametrize(
@@ -311,16 +309,17 @@ def test_wrong_joins():
 # Functions
 
 
-@pytest.mark.parametrize("name", sorted(set(LATER) - set(REGISTRY)))
-def test_functions_that_are_not_built_yet(name):
-    refused(f"1 + {name}(A)", UnsupportedError, (1, 5), "nearest")
-
-
 def test_unknown_functions():
     refused("epx(x)", UnknownNameError, (1, 1), "`exp`")
     refused("2 + x(y)", UnknownNameError, (1, 5), "x*(...)")
     refused("y = 2*x\ny(3)", UnknownNameError, (2, 1), "y*(...)")
     refused("foobarbaz(3)", UnknownNameError, (1, 1), "tcalc functions")
+    refused("trace(A)", UnknownNameError, (1, 1), "`tr`")
+
+
+def test_arguments_of_the_wrong_order():
+    error = refused("outer(A, x)", DimensionError, (1, 1))
+    assert error.message == "`outer` takes a vector and a vector, not a matrix and a column"
 
 
 @pytest.mark.parametrize(

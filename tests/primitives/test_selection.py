@@ -61,6 +61,24 @@ def test_positions_are_checked(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    ("node", "size", "message"),
+    [
+        (unit(4, N), 3, "position 4 is beyond the dimension 3"),
+        (unit(N - 1, N), 1, "position 0 is below 1"),
+        (window(2, 4, N), 3, "position 4 is beyond the dimension 3"),
+        (window(3, N, N), 1, "the range 3:1 does not exist"),
+    ],
+)
+def test_positions_are_checked_again_where_sizes_are_known(node, size, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate([node], {}, {"n": size})
+
+
+def test_a_range_may_turn_out_empty():
+    assert evaluate([window(2, N, N)], {}, {"n": 1})[0].shape == (0, 1)
+
+
 def test_the_mask_is_lower():
     assert holds(lower(N, N), Fact.LOWER)
     assert holds(lower(N, N, 1), Fact.LOWER) is None

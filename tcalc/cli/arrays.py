@@ -154,18 +154,30 @@ def _read(path: Path) -> Content:
 
 
 def _read_npz(path: Path) -> Content:
+    _require_start(path, b"PK")
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
 def _read_npy(path: Path) -> Content:
+    _require_start(path, b"\x93NUMPY")
     return np.asarray(np.load(path, allow_pickle=False))
 
 
+def _require_start(path: Path, magic: bytes) -> None:
+    # NumPy takes any other file for a pickle, and advises to load it unsafely.
+    with path.open("rb") as file:
+        if file.read(len(magic)) != magic:
+            raise ValueError(f"it is no {path.suffix} file")
+
+
 def _read_csv(path: Path) -> Content:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     header = [field.strip().strip('"') for field in lines[0].split(",")] if lines else []
-    if not header or not all(field.isidentifier() for field in header):
+    named = bool(header) and all(field.isidentifier() for field in header)
+    if len(lines) == named:
+        raise ValueError("it has no rows of numbers")
+    if not named:
         return np.loadtxt(lines, delimiter=",", ndmin=2)
     table = np.loadtxt(lines[1:], delimiter=",", ndmin=2)
     if table.shape[1] != len(header):

@@ -140,6 +140,8 @@ def check(
 
     program = load(expr, declare, let)
     expression = program.expression
+    if not expression.variables:
+        raise ArgumentError("the program has no variable to differentiate by")
     given = arrays.load_data(data, expression.variables) if data else None
     if given is not None and at_random:
         given = next(arrays.draw(expression.variables, given, sizes, seed))

@@ -83,10 +83,11 @@ def read(expr: str) -> tuple[str, str]:
         return expr, ""
     try:
         with Path(expr).expanduser().open("rb") as file:
-            return _decode(file.read(LIMIT + 1), expr), expr
+            content = file.read(LIMIT + 1)
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ArgumentError(f"cannot read the file {expr}: {reason}") from None
+    return _decode(content, expr), expr
 
 
 def _decode(content: bytes, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from pathlib import Path
 
 import pytest
 
@@ -112,6 +113,15 @@ def test_a_text_that_is_not_utf8(run, content):
     outcome = run("gradient", "-", "--wrt", "x", stdin=content)
     assert outcome.status == 1
     assert "UTF-8" in outcome.err
+
+
+def test_a_file_that_is_not_utf8(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("x.tc").write_bytes(b"x'*x \xe9")
+    outcome = run("gradient", "x.tc", "--wrt", "x")
+    assert outcome.status == 1
+    assert "error: x.tc: byte 6 is not UTF-8" in outcome.err
+    assert "save the text as UTF-8" in outcome.err
 
 
 def test_a_byte_order_mark_is_no_part_of_the_program(run):

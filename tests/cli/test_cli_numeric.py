@@ -142,6 +142,10 @@ class TestBadData:
             (["--data", "X=X.txt"], ".npz, .npy, .csv, .json"),
             (["--data", "X.npy"], "--data X=X.npy"),
             (["--data", "X=pickle.npy"], "cannot read pickle.npy"),
+            (["--data", "X=text.npy"], "cannot read text.npy: it is no .npy file"),
+            (["--data", "X=text.npz"], "cannot read text.npz: it is no .npz file"),
+            (["--data", "X=none.csv"], "cannot read none.csv: it has no rows of numbers"),
+            (["--data", "X=header.csv"], "cannot read header.csv: it has no rows of numbers"),
             (["--data", "X=broken.npz"], "cannot read broken.npz"),
             (["--data", "X=broken.json"], "cannot read broken.json"),
             (["--data", "X=ragged.json"], "cannot read ragged.json"),
@@ -161,6 +165,10 @@ class TestBadData:
             "ragged.json": "[[1, 2], [3]]",
             "words.csv": "1,two\n3,4",
             "empty.npy": "",
+            "text.npy": "1 2",
+            "text.npz": "1 2",
+            "none.csv": "\n",
+            "header.csv": "a,b\n",
         }
         for name, content in files.items():
             Path(name).write_text(content)
@@ -220,6 +228,11 @@ class TestCheck:
         document = run("check", PROGRAM, "--wrt", "w", *save_npz(), "--json").json
         (entry,) = document["checks"]
         assert entry["passed"] and entry["wrt"] == "w" and entry["error"] <= entry["tolerance"]
+
+    def test_a_program_without_variables(self, run):
+        outcome = run("check", "1 + 2")
+        assert outcome.status == 1
+        assert "no variable" in outcome.err
 
     def test_fails_where_a_derivative_is_wrong(self, run, monkeypatch):
         report = CheckReport("complex step", 1, 5, 0.1, 1e-12, {"n": 4})

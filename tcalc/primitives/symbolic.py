@@ -75,6 +75,7 @@ class Symbolic(Elementwise):
         self.symbols = tuple(sympy.Symbol(f"x{k}", real=True) for k in range(len(shown)))
         self.expression = _checked(name, expression)
         self.shown = shown
+        self._key = f"{name}: {sympy.srepr(self.expression)}"
         super().__init__(
             name,
             Template(_code(name, self.expression)),
@@ -87,9 +88,7 @@ class Symbolic(Elementwise):
 
     @property
     def key(self) -> str:
-        import sympy
-
-        return f"{self.name}: {sympy.srepr(self.expression)}"
+        return self._key
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_function, (self.name, self.expression, self.shown))

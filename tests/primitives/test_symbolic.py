@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -48,6 +49,12 @@ def test_equal_definitions_are_one_function_others_are_not():
     assert build.apply(f, x) is build.apply(g, x)
     assert elementwise("f", s**3, s) != f
     assert pickle.loads(pickle.dumps(f(x))) is f(x)
+
+
+def test_the_key_of_a_function_is_at_hand_without_sympy(monkeypatch):
+    f = huber()
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    assert f.key.startswith("huber: ")
 
 
 def test_constant_slopes_are_numbers():

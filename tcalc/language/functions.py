@@ -6,18 +6,19 @@ of form serves them all, so that a new primitive needs nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from tcalc.errors import (
     DimensionError,
     IndexNotationError,
     LanguageError,
     ParseError,
-    UnsupportedError,
 )
 from tcalc.expr import Dim
+from tcalc.expr import build as nodes
 from tcalc.language.algebra import Algebra, Value
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Side
@@ -212,15 +213,28 @@ def _tensors(algebra: Algebra, form: Form, values: Sequence[Value], call: Call) 
     results: list[Value] = []
     for output, pattern in enumerate(signature.outputs):
         keys = [*(range(batch) if pattern.batched else ()), *pattern.letters]
-        if any(key not in sizes for key in keys):
-            raise UnsupportedError(f"`{call.function}`: a size of its own", span=call.span)
-        dims = [sizes[key].dim for key in keys]
+        if all(key in sizes for key in keys):
+            dims = [sizes[key].dim for key in keys]
+        else:
+            dims = _own_dims(build, tensors, output, algebra)
         slot = algebra.tape.call(build, slots, output=output, span=call.span)
         results.append(algebra.atom(slot, dims, call.span))
     if leading:
         seen = {name: tensors[0].occurrences.get(name, 1) for name in leading}
         results = [replace(value, names=leading, occurrences=seen) for value in results]
     return results
+
+
+def _own_dims(
+    build: Callable[..., Any], tensors: Sequence[Value], output: int, algebra: Algebra
+) -> list[Dim]:
+    """The dimensions of a result that has sizes of its own, as those of `kron` and `svd` are."""
+    samples = [
+        nodes.var(f"x{k}", map(algebra.dimensions.resolve, value.dims))
+        for k, value in enumerate(tensors)
+    ]
+    found = build(*samples)
+    return list((found[output] if isinstance(found, tuple) else found).dims)
 
 
 def _leading_names(form: Form, tensors: Sequence[Value], call: Call) -> tuple[str, ...]:

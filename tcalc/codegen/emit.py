@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from tcalc.codegen import checks
-from tcalc.codegen.memory import released
+from tcalc.codegen.memory import LARGE, counter, last_uses, reuses_names
 from tcalc.codegen.program import (
     Argument,
     Call,
@@ -95,6 +95,7 @@ class _Emitter:
         self.parameters = self.names.parameters(signature.arguments)
         self.sizes = {name: self.names.give(name) for name in signature.sizes}
         self.counter = 0
+        self.free: list[str] = []
 
     def _reserve_functions(self) -> None:
         """Let the names of all functions that the statements call be taken first."""
@@ -159,7 +160,9 @@ class _Emitter:
 
     def _body(self) -> list[str]:
         """The statements, one line or a few for each."""
-        dropped = released(self.program, self.planned)
+        last = last_uses(self.program)
+        reused = reuses_names(self.program)
+        elements = counter(self.planned)
         lines: list[str] = []
         for place, statement in enumerate(self.program.statements):
             match statement.operation:
@@ -171,9 +174,12 @@ class _Emitter:
                     self.texts[statement.results[0]] = self.size(dim)
                 case _:
                     lines += self._written(statement)
-            gone = [self.texts[value] for value in dropped.get(place, ())]
+            done = last.get(place, ())
+            gone = [self.texts[value] for value in done if elements(value) >= LARGE]
             if gone:
                 lines.append(f"del {', '.join(gone)}")
+            if reused:
+                self.free += [self.texts[x] for x in done if x not in self.program.hints]
         outputs = self._outputs()
         comma = "," if len(outputs) == 1 and not self.single else ""
         lines.append(f"return {', '.join(outputs)}{comma}")
@@ -191,6 +197,8 @@ class _Emitter:
         hint = self.program.hints.get(value)
         if hint is not None:
             return self.names.give(hint)
+        if self.free:
+            return self.free.pop()
         self.counter += 1
         while f"t{self.counter}" in self.names.taken:
             self.counter += 1

@@ -16,7 +16,7 @@ import numpy as np
 
 from tcalc.codegen.emit import emit
 from tcalc.codegen.lower import lower
-from tcalc.codegen.memory import count, peak
+from tcalc.codegen.memory import count, dropped, peak
 from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature, signature_of
 from tcalc.codegen.targets import Target, target_named
@@ -80,7 +80,8 @@ class CompiledFunction:
         self._limit = memory_limit
         self._verified = check_finite or any(x.properties for x in signature.arguments)
         self._plans: OrderedDict[tuple[int, ...], Plan] = OrderedDict()
-        self._fixed: Plan | None = None
+        self._fixed: Program | None = None
+        self._modules: dict[tuple[int, ...], tuple[str, Callable[..., Any]]] = {}
         self._last: Plan | None = None
         self._lock = threading.RLock()
 
@@ -165,23 +166,25 @@ class CompiledFunction:
         with self._lock, collector_paused():
             if itemsize is not None:
                 self._refuse_large(sizes, itemsize)
-            if self._fixed is not None:
-                return self._fixed
-            program = lower(self._roots, sizes, self._hints, self._contiguous)
-            plan = self._compiled(program, sizes)
-            if itemsize is not None and self._limit is not None:
-                needed = plan.peak * itemsize
-                if needed > self._limit:
-                    raise LimitError(
-                        f"results and temporaries take {_bytes(needed)}, above the limit of "
-                        f"{_bytes(self._limit)}",
-                        hint="give memory_limit= to compile",
-                    )
-            if not program.tuned:
-                self._fixed = plan
-            return plan
+            program = self._fixed or lower(self._roots, sizes, self._hints, self._contiguous)
+            needed = peak(program, sizes)
+            if itemsize is not None:
+                self._refuse_temporaries(needed * itemsize)
+            if program.tuned:
+                module = self._compiled(program, sizes)
+            else:
+                # Only what is dropped early depends on the sizes then.
+                self._fixed = program
+                large = dropped(program, sizes)
+                if large not in self._modules:
+                    self._modules[large] = self._compiled(program, sizes)
+                module = self._modules[large]
+            return Plan(*module, needed, program.requirements)
 
-    def _compiled(self, program: Program, sizes: Mapping[str, int]) -> Plan:
+    def _compiled(
+        self, program: Program, sizes: Mapping[str, int]
+    ) -> tuple[str, Callable[..., Any]]:
+        """The source of a program and its straight line."""
         module = emit(
             program,
             self.signature,
@@ -199,7 +202,15 @@ class CompiledFunction:
         lines = module.source.splitlines(keepends=True)
         linecache.cache[filename] = (len(module.source), None, lines, filename)
         weakref.finalize(compute, linecache.cache.pop, filename, None)
-        return Plan(module.source, compute, peak(program, sizes), program.requirements)
+        return module.source, compute
+
+    def _refuse_temporaries(self, needed: int) -> None:
+        if self._limit is not None and needed > self._limit:
+            raise LimitError(
+                f"results and temporaries take {_bytes(needed)}, above the limit of "
+                f"{_bytes(self._limit)}",
+                hint="give memory_limit= to compile",
+            )
 
     def _refuse_large(self, sizes: Mapping[str, int], itemsize: int) -> None:
         if self._limit is None:

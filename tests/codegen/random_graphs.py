@@ -32,7 +32,7 @@ INPUTS: tuple[Var, ...] = (
     build.var("Q", (K, N, N)),
     build.var("T", (M, N, K)),
 )
-LETTERS = "abcdefgh"
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def data(sizes: dict[str, int], seed: int = 0, dtype: Any = np.float64) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Axes merged and split: `vec`, `kron`, and the linear maps that their derivatives need.
 
 ``kron(A, B)[(i,k),(j,l)] = A[i,j] B[k,l]`` and ``vec(A)[(j,i)] = A[i,j]``: a pair of axes becomes
-one, the first running slowly.  Both are linear in each argument; their adjoints split axes again
+one, the first running slowly.  Both are linear in each argument; their adjoints `split` axes again
 (Magnus & Neudecker, Matrix Differential Calculus, chapter 2).
 """
 
@@ -17,6 +17,7 @@ from tcalc.primitives import matrices
 from tcalc.primitives.arrays import Array
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.operators import operator
+from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.routines import Coded, Embedded, Routine
 
 
@@ -129,16 +130,125 @@ def split(x: Node, dims: tuple[Dim, ...]) -> Node:
     return build.apply(Split(), x, build.ones(dims))
 
 
+class Vec(Coded):
+    """The columns of a matrix, one after the other."""
+
+    name = "vec"
+    analytic = True
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        (a,) = arguments
+        check_matrix(self.name, a)
+        return ((*a[:-2], a[-1] * a[-2]),)
+
+    def jacobian(self, node: Apply, position: int) -> Operator:
+        rows, columns = node.args[0].dims[-2:]
+
+        def pull(bar: Node) -> Node:
+            return matrices.transpose(split(bar, (columns, rows)))
+
+        # dv[(j,i)] = dA[i,j]
+        return operator(node, position, (), vec, pull, core=1)
+
+    def evaluate(self, *arrays: Any) -> Any:
+        return stacked_columns(arrays[0])
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(stacked_columns)
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        return True if fact in _ENTRYWISE and holds(node.args[0], fact) else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="vec")
+
+
+def stacked_columns(A: Array) -> Array:
+    """The columns of a matrix, one after the other."""
+    return A.swapaxes(-1, -2).reshape(*A.shape[:-2], A.shape[-1] * A.shape[-2])
+
+
+class Kron(Coded):
+    """The Kronecker product over the last `core` axes of two tensors, one or two."""
+
+    name = "kron"
+    analytic = True
+
+    def __init__(self, core: int) -> None:
+        self.core = core
+
+    @property
+    def key(self) -> str:
+        return f"kron({self.core})"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        a, b = arguments
+        cut = len(a) - self.core
+        if len(a) != len(b) or cut < 0 or a[:cut] != b[:cut]:
+            raise ValueError("kron takes two matrices, or two vectors")
+        return ((*a[:cut], *(x * y for x, y in zip(a[cut:], b[cut:], strict=True))),)
+
+    def jacobian(self, node: Apply, position: int) -> Operator:
+        A, B = (argument.dims[argument.order - self.core :] for argument in node.args)
+        pairs = tuple(dim for pair in zip(A, B, strict=True) for dim in pair)
+        both, left, right = {1: ("ik", "i", "k"), 2: ("ikjl", "ij", "kl")}[self.core]
+        own, other = (left, right) if position == 0 else (right, left)
+
+        def push(d: Node, fixed: Node) -> Node:
+            # kron(dA, B), kron(A, dB)
+            pair = (d, fixed) if position == 0 else (fixed, d)
+            return build.apply(Kron(self.core), *pair)
+
+        def pull(bar: Node, fixed: Node) -> Node:
+            # Ā[i,j] = K̄[(i,k),(j,l)] B[k,l]
+            return matrices.product(f"{both},{other}->{own}", split(bar, pairs), fixed)
+
+        return operator(node, position, (node.args[1 - position],), push, pull, core=self.core)
+
+    def evaluate(self, *arrays: Any) -> Any:
+        A, B = arrays
+        return kronecker(A, B, self.core)
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(kronecker, (self.core,))
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        kept = _ENTRYWISE if self.core == 1 else (*_ENTRYWISE, *_OF_MATRICES)
+        return True if fact in kept and all(holds(x, fact) for x in node.args) else None
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name="kron")
+
+
+_ENTRYWISE = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
+_OF_MATRICES = (
+    Fact.SYMMETRIC,
+    Fact.SPD,
+    Fact.PSD,
+    Fact.DIAGONAL,
+    Fact.LOWER,
+    Fact.UPPER,
+    Fact.ORTHOGONAL,
+)
+
+
+def kronecker(A: Array, B: Array, core: int) -> Array:
+    """The Kronecker product over the last axes."""
+    lead, a, b = A.shape[: A.ndim - core], A.shape[A.ndim - core :], B.shape[B.ndim - core :]
+    left = [n for m in a for n in (m, 1)]
+    right = [n for m in b for n in (1, m)]
+    merged = [m * n for m, n in zip(a, b, strict=True)]
+    return (A.reshape(*lead, *left) * B.reshape(*lead, *right)).reshape(*lead, *merged)
+
+
 def vec(a: Node) -> Node:
     """The columns of matrices, one after the other."""
-    return merge(matrices.transpose(a), 1)
+    return build.apply(Vec(), a)
 
 
 def kron(a: Node, b: Node) -> Node:
-    """The Kronecker product of two matrices, or of two vectors."""
-    if a.order == 1:
-        return merge(build.outer(a, b), 1)
-    return merge(matrices.product("ij,kl->ikjl", a, b), 2)
+    """The Kronecker product of matrices, batched, or of two vectors."""
+    return build.apply(Kron(min(a.order, 2)), a, b)
 
 
 FUNCTIONS = (

@@ -11,6 +11,7 @@ from __future__ import annotations
 from tcalc.primitives import (
     cholesky,
     determinant,
+    divided_differences,
     eigh,
     expm,
     exponential,
@@ -62,6 +63,7 @@ FUNCTIONS: tuple[Function, ...] = (
     *expm.FUNCTIONS,
     *sqrtm.FUNCTIONS,
     *spectral.FUNCTIONS,
+    *divided_differences.FUNCTIONS,
     *sylvester.FUNCTIONS,
     *kron.FUNCTIONS,
 )

@@ -13,13 +13,16 @@ derivatives at points that `SimplexPoints` lays out.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from tcalc.errors import UnsupportedError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import LinearMap, Notation
 from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.routines import Coded, Embedded, Routine
 
 
@@ -39,7 +42,10 @@ class _Final(Coded):
         return f"{self.name}({self.k})"
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        raise NotImplementedError(f"{self.name} is made for evaluation, after differentiating")
+        raise UnsupportedError(
+            f"`{self.name}{self.k}` stands in derivatives that are ready to be evaluated",
+            hint="differentiate the function of the matrix that it was made from",
+        )
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=f"{self.name}{self.k}")
@@ -147,3 +153,35 @@ def simplex_points_of(w: Node, k: int) -> Node:
 def divided_difference(w: Node, values: Node, *derivatives: Node) -> Node:
     """The divided differences of a function at the elements of an ascending vector."""
     return build.apply(DividedDifferences(len(derivatives)), w, values, *derivatives)
+
+
+def _points(k: int, w: Node) -> Node:
+    return simplex_points_of(w, k)
+
+
+_FINAL_DERIVATIVE = "none: it stands in derivatives that are ready to be evaluated"
+_VALUES = ["...n", "...n", "...nnp", "...nnnq", "...nnnnr"]
+
+FUNCTIONS = tuple(
+    function
+    for k in (1, 2, 3)
+    for function in (
+        Function(
+            f"simplexpoints{k}",
+            (tensor_form(f"...n->{_VALUES[k + 1]}", partial(_points, k)),),
+            f"points between any {k + 1} elements of a vector, where divdiff{k} wants g^({k})",
+            derivative=_FINAL_DERIVATIVE,
+        ),
+        Function(
+            f"divdiff{k}",
+            (
+                tensor_form(
+                    ",".join(_VALUES[: k + 2]) + "->..." + "n" * (k + 1), divided_difference
+                ),
+            ),
+            f"divided differences of order {k} at ascending w, from g(w) and derivatives of g at "
+            "simplexpoints",
+            derivative=_FINAL_DERIVATIVE,
+        ),
+    )
+)

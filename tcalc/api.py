@@ -13,11 +13,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tcalc import calculus, language
-from tcalc.errors import ArgumentError, DimensionError, DomainError, UnknownNameError
+from tcalc.errors import ArgumentError, DimensionError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
-from tcalc.expr.traverse import variables as inputs_of
 from tcalc.expression import Context, Expression, Operand, combine
 from tcalc.primitives.function import Function
 
@@ -135,10 +134,11 @@ def jacobian(
     >>> jacobian(parse("X*w", "X[m,n], w[n]"), "X").shape
     ('m', 'm', 'n')
     """
-    names = [wrt] if isinstance(wrt, str) else list(wrt)
-    found = calculus.derivatives(F.node, [_input(F, name) for name in names], mode)
+    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    inputs = [_input(F, name) for name in names]
+    found = calculus.derivatives(F.node, inputs, mode)
     lead = F.node.order
-    if isinstance(wrt, str):
+    if not isinstance(wrt, list | tuple):
         return F.with_node(found[0], lead=lead)
     return {name: F.with_node(node, lead=lead) for name, node in zip(names, found, strict=True)}
 
@@ -160,8 +160,9 @@ def hessian(
     A + A'
     """
     _require_scalar(f, "hessian")
-    if not isinstance(wrt, str):
-        return {name: hessian(f, name, wrt2, mode) for name in wrt}
+    if isinstance(wrt, list | tuple):
+        names = [_input(f, name).name for name in wrt]
+        return {name: hessian(f, name, wrt2, mode) for name in names}
     return derivative(f, wrt, wrt2 or wrt, mode=mode)
 
 
@@ -267,7 +268,7 @@ def compile(
     from tcalc import runtime
 
     single = isinstance(expressions, Expression)
-    several = [expressions] if isinstance(expressions, Expression) else list(expressions)
+    several = _several(expressions)
     if not several:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     if form not in ("dense", "factored", "auto"):
@@ -307,18 +308,16 @@ def _layout(expression: Expression, form: str) -> Layout:
     return Layout(node.dims, terms, expression.lead, expression.text())
 
 
-def evaluate(expressions: Expression | Sequence[Expression], **arrays: Any) -> Any:
+def evaluate(expressions: Expression | Sequence[Expression], /, **arrays: Any) -> Any:
     """The values on data by the reference interpreter: slow, obvious, the yardstick of the tests.
 
     >>> evaluate(parse("x'*x"), x=[3.0, 4.0])
     array(25.)
     """
-    import numpy as np
-
     from tcalc import interpret
 
     single = isinstance(expressions, Expression)
-    several = [expressions] if isinstance(expressions, Expression) else list(expressions)
+    several = _several(expressions)
     nodes = [expression.node for expression in several]
     known = {name: v for expression in several for name, v in expression.variables.items()}
     for name in arrays:
@@ -328,21 +327,7 @@ def evaluate(expressions: Expression | Sequence[Expression], **arrays: Any) -> A
                 f"there is no argument {name!r}",
                 hint=f"did you mean {close[0]!r}?" if close else "arguments: " + ", ".join(known),
             )
-    missing = [v.name for v in inputs_of(nodes) if v.name not in arrays]
-    if missing:
-        raise ArgumentError(f"no value for {', '.join(missing)}")
-    given = {name: np.asarray(array) for name, array in arrays.items()}
-    try:
-        sizes = interpret.measure([known[name] for name in given], given)
-        values = interpret.evaluate(nodes, given, sizes)
-    except np.linalg.LinAlgError as error:
-        raise DomainError(str(error)) from error
-    except KeyError as error:
-        raise ArgumentError(
-            f"the size {error.args[0]} of a result is not known", hint="give all arguments"
-        ) from error
-    except ValueError as error:
-        raise ArgumentError(str(error)) from error
+    values = interpret.evaluate_data(nodes, arrays, list(known.values()))
     return values[0] if single else tuple(values)
 
 
@@ -369,12 +354,25 @@ def check(
     if order < 1:
         raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")
     variable = _input(F, wrt)
+    known = {name for x in F.variables.values() for dim in x.dims for name in dim.names()}
+    for name, size in (sizes or {}).items():
+        if name not in known or size < 1:
+            raise ArgumentError(
+                f"{name}={size} is no size of the program",
+                hint="it has " + ", ".join(sorted(known)),
+            )
     below = calculus.derivative(F.node, [variable] * (order - 1), mode)
     full = calculus.derivative(below, [variable], mode)
     return check_derivative(below, full, variable, order=order, data=data, sizes=sizes, seed=seed)
 
 
 def _input(F: Expression, name: str) -> Var:
+    _require_expression(F)
+    if not isinstance(name, str):
+        raise ArgumentError(
+            f"a variable is given by its name, not by an object of type {type(name).__name__}",
+            hint="gradient(f, 'x'), derivative(f, 'x', 'y')",
+        )
     known = F.variables
     if name not in known:
         close = get_close_matches(name, known, n=1)
@@ -398,7 +396,23 @@ def _new_input(F: Expression, name: str, dims: Shape) -> Var:
     return variable
 
 
+def _several(expressions: Expression | Sequence[Expression]) -> list[Expression]:
+    several = list(expressions) if isinstance(expressions, Sequence) else [expressions]
+    for expression in several:
+        _require_expression(expression)
+    return several
+
+
+def _require_expression(F: object) -> None:
+    if not isinstance(F, Expression):
+        raise ArgumentError(
+            f"an expression was expected, not an object of type {type(F).__name__}",
+            hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
+        )
+
+
 def _require_scalar(f: Expression, what: str) -> None:
+    _require_expression(f)
     if f.node.order:
         raise DimensionError(
             f"the {what} is that of a scalar, and this expression has the axes "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from numbers import Real
 from typing import TypeAlias
 
 from tcalc import language, printing
@@ -12,6 +13,7 @@ from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables as inputs_of
+from tcalc.language.names import exact
 from tcalc.primitives.function import Function
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
@@ -185,8 +187,8 @@ def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Ope
         if isinstance(operand, Expression):
             context = context.merged(Context(operand.variables, operand.context.guesses))
             given[name] = language.Given(operand.node, operand.row)
-        elif isinstance(operand, int | float | Fraction):
-            given[name] = language.Given(build.const(_exact(operand)))
+        elif isinstance(operand, Real):
+            given[name] = language.Given(build.const(exact(operand)))
         else:
             raise ArgumentError(
                 f"an expression and an object of type {type(operand).__name__} do not combine",
@@ -195,14 +197,6 @@ def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Ope
     program = language.parse(formula, functions=functions, given=given)
     new = Context(program.variables, program.guesses)
     return Expression(program.value, context.merged(new), program.orientation == "row")
-
-
-def _exact(number: int | float | Fraction) -> Fraction:
-    """A number as it is written in decimal: 0.1 is one tenth."""
-    try:
-        return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
-    except ValueError:
-        raise ArgumentError(f"{number} is not a number that a formula can have") from None
 
 
 def _position(position: Position) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias, assert_never
 
 import numpy as np
 
+from tcalc.errors import ArgumentError, DomainError
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder, variables
@@ -31,10 +32,10 @@ def evaluate(
     """The values of the roots for given inputs.
 
     `values` maps the names of variables to arrays; `sizes` gives dimensions that no variable has.
-    Raises `ValueError` for arrays that do not fit, and what the primitives raise where they have
-    no value.
+    Raises `ArgumentError` for arrays that do not fit, and what the primitives raise where they
+    have no value.
     """
-    arrays = {name: np.asarray(value) for name, value in values.items()}
+    arrays = {name: _floating(value) for name, value in values.items()}
     known = {**(sizes or {}), **measure(variables(roots), arrays)}
     results: dict[Node, Any] = {}
     outputs: dict[tuple[Any, ...], Any] = {}
@@ -64,6 +65,48 @@ def evaluate(
     return [np.asarray(results[root]) for root in roots]
 
 
+def evaluate_data(
+    roots: Sequence[Node],
+    data: Mapping[str, Any],
+    inputs: Sequence[Var],
+    sizes: Mapping[str, int] | None = None,
+) -> list[Array]:
+    """The same on data of a user's, for some or all `inputs` of a program.
+
+    Raises `ArgumentError` for data that are missing, no numbers, or of the wrong shape, and
+    `DomainError` where a function has no value.
+    """
+    missing = [node.name for node in variables(roots) if node.name not in data]
+    if missing:
+        raise ArgumentError(f"no value for {', '.join(missing)}")
+    arrays = {name: _numbers_of(name, value) for name, value in data.items()}
+    known = {**(sizes or {}), **measure([x for x in inputs if x.name in arrays], arrays)}
+    try:
+        return evaluate(roots, arrays, known)
+    except KeyError as error:
+        raise ArgumentError(
+            f"the size {error.args[0]} of a result is not known", hint="give all arguments"
+        ) from error
+    except ValueError as error:
+        raise DomainError(str(error)) from error
+
+
+def _numbers_of(name: str, value: Any) -> Array:
+    try:
+        array = _floating(value)
+    except ValueError as error:
+        raise ArgumentError(f"{name} is not an array of numbers: {error}") from None
+    if array.dtype.kind not in "fc":
+        raise ArgumentError(f"{name} has the type {array.dtype}, and should have numbers")
+    return array
+
+
+def _floating(value: Any) -> Array:
+    """An array of which powers and quotients are those of numbers, not of integers."""
+    array = np.asarray(value)
+    return array.astype(float) if array.dtype.kind in "biu" else array
+
+
 def numbers(dims: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """A shape in numbers."""
     return tuple(dim.evaluate(sizes) for dim in dims)
@@ -75,14 +118,19 @@ def measure(inputs: Sequence[Var], arrays: Mapping[str, Array]) -> dict[str, int
     for node in inputs:
         array = arrays[node.name]
         if array.ndim != node.order:
-            raise ValueError(f"{node.name} has {array.ndim} axes, not {node.order}")
+            raise _misfit(node, array)
         for dim, number in zip(node.dims, array.shape, strict=True):
             if dim.is_name:
                 sizes.setdefault(str(dim), number)
     for node in inputs:
         if numbers(node.dims, sizes) != arrays[node.name].shape:
-            raise ValueError(f"{node.name} has shape {arrays[node.name].shape}, not {node.dims}")
+            raise _misfit(node, arrays[node.name])
     return sizes
+
+
+def _misfit(node: Var, array: Array) -> ArgumentError:
+    wanted = f"[{', '.join(map(str, node.dims))}]" if node.dims else "a number"
+    return ArgumentError(f"{node.name} has the shape {array.shape}, and should be {wanted}")
 
 
 def _contract(node: Einsum, arrays: Sequence[Array], sizes: Mapping[str, int]) -> Array:

@@ -23,7 +23,7 @@ from tcalc.checking.sampling import MANNERS, Array, complete_sizes, direction, s
 from tcalc.errors import DomainError
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import dependents, postorder, variables
-from tcalc.interpret import evaluate
+from tcalc.interpret import evaluate, evaluate_data
 
 Method = Literal["complex step", "five-point differences"]
 
@@ -87,6 +87,7 @@ def check_derivative(
         values = _finite_data(function, derivative, inputs, known, generator)
     else:
         known = dict(sizes or {})
+        evaluate_data([derivative, function], data, inputs, known)
         values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
     method: Method = (
         "complex step" if _is_analytic(function, variable) else "five-point differences"
@@ -117,7 +118,7 @@ def _finite_data(
         try:
             with np.errstate(all="ignore"):
                 results = evaluate([function, derivative], values, sizes)
-        except np.linalg.LinAlgError as error:
+        except ValueError as error:
             problem = error
             continue
         if all(np.all(np.isfinite(result)) for result in results):
@@ -125,7 +126,7 @@ def _finite_data(
     raise DomainError(
         "no random data were found at which the function and its derivative are finite"
         + (f" ({problem})" if problem else ""),
-        hint="give data, or declare what the variables are (spd, positive, …)",
+        hint="give data or sizes, or declare what the variables are (spd, positive, …)",
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
+from numbers import Integral, Real
 
 from tcalc.errors import (
     ArgumentError,
@@ -270,11 +271,22 @@ def check_parameters(parameters: Mapping[str, object], texts: Iterable[str]) -> 
     checked: dict[str, Fraction] = {}
     joined = "\n".join(texts)
     for name, value in parameters.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float, Fraction)):
+        if isinstance(value, bool) or not isinstance(value, Real):
             raise ArgumentError(f"{name}={value!r}: a parameter is a number")
-        if isinstance(value, float) and not float("-inf") < value < float("inf"):
-            raise ArgumentError(f"{name}={value!r}: a parameter is a finite number")
+        number = exact(value)
         if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", joined):
             raise ArgumentError(f"the program has no name `{name}` to give the value {value}")
-        checked[name] = Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+        checked[name] = number
     return checked
+
+
+def exact(number: Real) -> Fraction:
+    """A number of Python's or NumPy's as it is written in decimal: 0.1 is one tenth."""
+    if isinstance(number, Fraction):
+        return number
+    if isinstance(number, Integral):
+        return Fraction(int(number))
+    try:
+        return Fraction(repr(float(number)))
+    except ValueError:
+        raise ArgumentError(f"{number} is not a number that a formula can have") from None

@@ -1,0 +1,88 @@
+"""The public functions: whatever is wrong with what they are given is a TcalcError."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc.errors import ArgumentError, DomainError
+
+f = tcalc.parse("norm2(X*w - y)^2", "X[m,n], w[n], y[m]")
+V = tcalc.symbols("v[n]")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: tcalc.gradient("x'*x", "x"),
+        lambda: tcalc.hessian("x'*x", "x"),
+        lambda: tcalc.jacobian("x'*x", "x"),
+        lambda: tcalc.compile("x'*x"),
+        lambda: tcalc.compile({"w": f}),
+        lambda: tcalc.evaluate("x'*x", x=[1.0]),
+    ],
+)
+def test_a_text_is_no_expression(call):
+    with pytest.raises(ArgumentError, match="an expression was expected"):
+        call()
+
+
+@pytest.mark.parametrize("wrt", [3, None, V, {"w"}, [["w"]]])
+def test_variables_are_given_by_name(wrt):
+    for derive in (tcalc.gradient, tcalc.jacobian, tcalc.hessian, tcalc.derivative):
+        with pytest.raises(ArgumentError, match="by its name"):
+            derive(f, wrt)
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "kind", "message"),
+    [
+        ("sum(exp(x))", {"x": "abc"}, ArgumentError, "x has the type <U3"),
+        ("sum(exp(x))", {"x": None}, ArgumentError, "x has the type object"),
+        ("sum(X)", {"X": [[1], [1, 2]]}, ArgumentError, "X is not an array of numbers"),
+        ("sum(x)", {"x": [[1]]}, ArgumentError, r"x has the shape \(1, 1\), and should be \[m\]"),
+        ("x*y'", {"x": [1]}, ArgumentError, "no value for y"),
+        ("sum(x)", {"x": [1], "z": 2}, ArgumentError, "no argument 'z'"),
+        ("inv(A)", {"A": [[0.0]]}, DomainError, "singular"),
+        ("max(x)", {"x": []}, DomainError, "zero-size"),
+        ("x[2]", {"x": [1]}, DomainError, "position 2 is beyond the dimension 1"),
+    ],
+)
+def test_evaluate_refuses(text, data, kind, message):
+    with pytest.raises(kind, match=message):
+        tcalc.evaluate(tcalc.parse(text), **data)
+
+
+def test_evaluate_counts_with_numbers_not_with_integers():
+    assert tcalc.evaluate(tcalc.parse("a^b"), a=2, b=-1) == 0.5
+
+
+def test_any_name_is_an_argument():
+    assert tcalc.evaluate(tcalc.parse("sum(expressions)"), expressions=[1, 2]) == 3
+
+
+def test_check_on_data_that_are_not_complete():
+    with pytest.raises(ArgumentError, match="no value for X, y"):
+        tcalc.check(f, "w", data={"w": [1.0]})
+
+
+@pytest.mark.parametrize("sizes", [{"q": 3}, {"m": 0}])
+def test_check_with_sizes_that_the_program_has_not(sizes):
+    with pytest.raises(ArgumentError, match="no size of the program"):
+        tcalc.check(f, "w", sizes=sizes)
+
+
+def test_check_of_an_element_beyond_the_sizes_drawn():
+    element = tcalc.parse("x[9]^2")
+    with pytest.raises(DomainError, match="position 9 is beyond the dimension 4"):
+        tcalc.check(element, "x")
+    assert tcalc.check(element, "x", sizes={"m": 9})
+
+
+def test_parameters_may_be_numbers_of_numpy():
+    text = "z{0} = x\nfor t = 1:T\nz{t} = c*z{t-1}\nend\nz{T}"
+    made = tcalc.parse(text, "x[n]", T=np.int64(2), c=np.float64(0.5))
+    assert str(made) == "x/4"
+    with pytest.raises(ArgumentError, match="is not a number"):
+        tcalc.parse(text, "x[n]", T=2, c=float("inf"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TypeAlias
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
@@ -52,17 +53,27 @@ def function_of_zero(node: Node) -> Node | None:
     return None
 
 
-def _seen_through(node: Node) -> tuple[Node, tuple[Labels, Labels] | None] | None:
-    """A tensor as a view of another: that one, and how its axes lie; a number has any layout."""
+View: TypeAlias = tuple[Node, tuple[Labels, Labels] | None]
+
+
+def _seen_through(node: Node) -> View | None:
+    """A tensor as a view of another: that one, and how its axes lie; a number has any layout.
+
+    Sums are seen through, sums in sums are not: a look goes one level deep.
+    """
+    if not isinstance(node, Add):
+        return _view_of(node)
+    inner = [(c, _view_of(term)) for c, term in node.terms]
+    found = [(c, part) for c, part in inner if part is not None]
+    layouts = {part[1] for _, part in found}
+    if len(found) < len(inner) or len(layouts) > 1 or None in layouts:
+        return None
+    return build.add((c, part[0]) for c, part in found), layouts.pop()
+
+
+def _view_of(node: Node) -> View | None:
     if isinstance(node, Const):
         return node, None
-    if isinstance(node, Add):
-        inner = [(c, _seen_through(term)) for c, term in node.terms]
-        found = [(c, part) for c, part in inner if part is not None]
-        layouts = {part[1] for _, part in found}
-        if len(found) < len(inner) or len(layouts) > 1 or None in layouts:
-            return None
-        return build.add((c, part[0]) for c, part in found), layouts.pop()
     if not isinstance(node, Einsum) or not node.is_view or len(node.factors) != 1:
         return None
     row = node.subscripts[0]

@@ -75,7 +75,7 @@ class Inverse(Coded):
         return True if fact in _KEPT and holds(a, fact) else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(Style.INVERSE, "inv")
+        return Notation(Style.INVERSE, "inv" if self.axes == 1 else "tensorinv")
 
 
 def structure(a: Node) -> Fact | None:
@@ -145,6 +145,11 @@ def inv(a: Node, axes: int = 1) -> Node:
     return build.apply(Inverse(axes), a)
 
 
+def tensor_inverse(h: Node) -> Node:
+    """The inverse of a tensor of order 2k, a square matrix over k axes each."""
+    return inv(h, h.order // 2)
+
+
 def left_divide(a: Node, b: Node) -> Node:
     """``A \\ B``, that is ``inv(A) B``, for one right-hand side or a matrix of them, batched.
 
@@ -174,6 +179,13 @@ FUNCTIONS = (
         "inverse of a square matrix",
         "A not singular",
         "dY = -Y dA Y",
+    ),
+    Function(
+        "tensorinv",
+        (tensor_form("mnmn->mnmn", tensor_inverse),),
+        "inverse of a tensor of order four that maps matrices, as a Hessian by a matrix does",
+        "not singular",
+        "dY = -Y dH Y",
     ),
     Function(
         "solve",

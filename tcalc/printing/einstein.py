@@ -178,7 +178,8 @@ class EinsteinNotation:
             apart = len(set(over)) == len(over) and not set(over) & set(at[:lead])
             if apart and all(map(is_index, over)):
                 inner = yield self.element(argument, at[:lead] + over)
-                return call(node, [inner], over)
+                if self.occurrences(inner).keys() >= set(over):
+                    return call(node, [inner], over)
         if isinstance(primitive, UnitVector):
             (place,) = at
             index = position(primitive.index, primitive.dim)

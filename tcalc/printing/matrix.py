@@ -60,11 +60,13 @@ class MatrixNotation:
             case Var(name=name):
                 return Symbol(name)
             case Apply() if not isinstance(node.primitive, Elementwise):
-                return (yield self._apply(node))
-        if node.order > 2:
-            raise NeedsNameError(node)
+                task = self._apply(node)
+            case _ if node.order > 2:
+                raise NeedsNameError(node)
+            case _:
+                task = self.form(node)
         try:
-            return (yield self.form(node))
+            return (yield task)
         except NoMatrixFormError:
             raise NeedsNameError(node) from None
 
@@ -125,8 +127,6 @@ class MatrixNotation:
             return (yield self._elementwise(node))
         if isinstance(primitive, Reduction):
             return (yield self._reduction(node, primitive))
-        if isinstance(primitive, Inverse) and primitive.axes > 1:
-            raise NoMatrixFormError
         return (yield self.factorisation(node))
 
     def factorisation(self, node: Apply) -> Writing:
@@ -137,6 +137,8 @@ class MatrixNotation:
             args += [(yield self.whole(argument))]
         if isinstance(primitive, Cofactors) and primitive.k == 1 and node.order == 2:
             return Transpose(Call("adj", tuple(args), r"\operatorname{adj}"))
+        if isinstance(primitive, Inverse) and isinstance(args[0], Transpose):
+            return Transpose(call(node, [args[0].base]))
         return call(node, args)
 
     def _elementwise(self, node: Apply) -> Writing:

@@ -7,7 +7,7 @@ stands in a place that only takes a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, count
@@ -15,6 +15,8 @@ from typing import Literal, TypeAlias
 
 from tcalc.errors import LimitError
 from tcalc.expr import build
+from tcalc.expr.collector import collector_paused
+from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.printing.einstein import EinsteinNotation, with_deltas
@@ -66,6 +68,7 @@ class Wishes:
     indices: Sequence[str] = field(default=())
 
 
+@collector_paused()
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
     divide = wishes.cse is True or (wishes.cse == "auto" and len(postorder(roots)) > LONGEST)
@@ -189,20 +192,19 @@ class _Page:
         left = tuple(next(supply) for _ in range(node.order))
         whole = isinstance(node, Add) and node not in writer.defined
         terms = node.terms if whole and isinstance(node, Add) else ((Fraction(1), node),)
+        own = (f"_{k}" for k in count())
         written: list[tuple[Fraction, Formula]] = []
         for coefficient, term in terms:
-            notation = EinsteinNotation(writer, (f"_{k}" for k in count()), left)
-            formula = writer.run(notation.element(term, left))
-            written.append((Fraction(coefficient), self._with_letters(formula, left)))
+            notation = EinsteinNotation(writer, own, left)
+            written.append((coefficient, writer.run(notation.element(term, left))))
+        seen = {index for _, formula in written for index in indices(formula)}
+        missing = {x: dim for x, dim in zip(left, node.dims, strict=True) if x not in seen}
+        if not missing:
+            written = [(c, self._with_letters(formula, left)) for c, formula in written]
         value = writer.sum([scaled(c, formula) for c, formula in written])
-        seen = indices(value)
-        missing = [dim for index, dim in zip(left, node.dims, strict=True) if index not in seen]
         if missing:
-            # No tensor in the formula has these axes.
-            at = tuple(index for index in left if index not in seen)
-            zero = isinstance(value, Number) and value.value == 0
-            repeated = Call("zeros", tuple(map(size_of, missing))) if zero else ones(*missing)
-            value = product(Fraction(1), (*(() if zero else (value,)), Indexed(repeated, at)))
+            # No tensor in the formula has these axes; and now it is one term, with other sums.
+            value = self._with_letters(_repeated(value, missing), left)
         value = with_deltas(value)
         if not name and self._stands_alone(value, left, EinsteinNotation(writer, supply)):
             return Statement((), (), value)
@@ -232,6 +234,13 @@ class _Page:
             if [index for index in indices(term) if index in left] != list(left):
                 return False
         return True
+
+
+def _repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:
+    """A formula times a tensor of ones with further axes."""
+    if isinstance(value, Number) and value.value == 0:
+        return Indexed(Call("zeros", tuple(map(size_of, over.values()))), tuple(over))
+    return product(Fraction(1), (value, Indexed(ones(*over.values()), tuple(over))))
 
 
 def _is_output(node: Node) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate, count, pairwise
 from typing import NamedTuple, assert_never
 
+from tcalc.errors import LimitError
 from tcalc.expr.primitive import Style
 from tcalc.printing.formula import (
     Call,
@@ -60,17 +61,32 @@ def statement_text(statement: Statement) -> str:
 
 
 def decimal(value: Fraction) -> str | None:
-    """A fraction as a decimal where that is shorter: 0.01, but 1/2, 3/4 and 1/3."""
-    if value.denominator == 1:
+    """A fraction as a decimal where that is shorter: 0.01, 1e-300, but 1/2, 3/4 and 1/3."""
+    if value.denominator == 1 and value < _LONG:
         return str(value.numerator)
-    places = 0
-    while places < 12 and (value * 10**places).denominator != 1:
-        places += 1
-    if (value * 10**places).denominator != 1:
+    if max(value.numerator, value.denominator) >= _LONGEST:
+        return _floating(value)
+    if (value * 10**12).denominator != 1 or value >= _LONG:
+        text = _floating(value)
+    else:
+        places = next(k for k in count() if (value * 10**k).denominator == 1)
+        digits = str(int(value * 10**places)).rjust(places + 1, "0")
+        text = f"{digits[:-places]}.{digits[-places:]}"
+    exact = f"{value.numerator}/{value.denominator}" if value.denominator > 1 else f"{value}"
+    return text if text is not None and len(text) < len(exact) else None
+
+
+_LONG = 10**16
+_LONGEST = 10**1000
+
+
+def _floating(value: Fraction) -> str | None:
+    """A number as a float is shown, where that is the same number."""
+    try:
+        text = repr(float(value))
+    except OverflowError:
         return None
-    digits = str(int(value * 10**places)).rjust(places + 1, "0")
-    text = f"{digits[:-places]}.{digits[-places:]}"
-    return text if len(text) < len(f"{value.numerator}/{value.denominator}") else None
+    return text.replace("e+", "e") if Fraction(text) == value else None
 
 
 def ratio(value: Fraction) -> tuple[str, str]:
@@ -78,7 +94,12 @@ def ratio(value: Fraction) -> tuple[str, str]:
     short = decimal(value)
     if short is not None:
         return short, ""
-    return str(value.numerator), str(value.denominator)
+    if max(value.numerator, value.denominator) >= _LONGEST:
+        raise LimitError(
+            "the formula has a coefficient of more than 1000 digits",
+            hint="evaluate or compile it; written numbers are exact",
+        )
+    return str(value.numerator), "" if value.denominator == 1 else str(value.denominator)
 
 
 def _set(formula: Formula, inner: list[Set]) -> Set:

@@ -73,14 +73,24 @@ class Writer:
         """The formula that a generator returns, its parts written first."""
         stack = [task]
         answer: Formula | None = None
+        trouble: NoMatrixFormError | None = None
         while stack:
             try:
-                asked = next(stack[-1]) if answer is None else stack[-1].send(answer)
+                if trouble is not None:
+                    asked = stack[-1].throw(trouble)
+                else:
+                    asked = next(stack[-1]) if answer is None else stack[-1].send(answer)
                 stack.append(asked)
-                answer = None
+                answer = trouble = None
             except StopIteration as done:
                 stack.pop()
-                answer = done.value
+                answer, trouble = done.value, None
+            except NoMatrixFormError as raised:
+                # Whoever asked for the part may know another way to write it.
+                stack.pop()
+                trouble = raised
+        if trouble is not None:
+            raise trouble
         assert answer is not None
         return answer
 

@@ -132,6 +132,8 @@ def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...])
         return None
     left, right = (named[label] for label in core.output)
     y = parts.rows[k]
+    if any(named[label] in y for label in inside):
+        return None
     # inv(C)[y0,y1] C[left,right]: y1 with left or y0 with right; either way if C is symmetric.
     pairs = [(y[1], left, y[0], right), (y[0], right, y[1], left)]
     if symmetric_axes(core):

@@ -14,6 +14,9 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power
 from tcalc.simplify.flatten import contraction_in
 
+LARGEST_CONTENT = 2**64
+"""What the numerator and the denominator of a common number stay below."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -86,11 +89,15 @@ def multiple(coefficient: Fraction, node: Add) -> Node:
 def content(node: Add) -> Fraction:
     """The number that all coefficients share, negative where most of them are.
 
-    ``4 x - 2 y`` has the content 2, ``-x - y`` the content -1.
+    ``4 x - 2 y`` has the content 2, ``-x - y`` the content -1.  A number of more than
+    `LARGEST_CONTENT` is left where it is: contents multiply, and those of a recurrence grow with
+    every step.
     """
     coefficients = [c for c, _ in node.terms]
-    size = Fraction(
-        gcd(*(c.numerator for c in coefficients)), lcm(*(c.denominator for c in coefficients))
+    above, below = (
+        gcd(*(c.numerator for c in coefficients)),
+        lcm(*(c.denominator for c in coefficients)),
     )
+    size = Fraction(above, below) if max(above, below) < LARGEST_CONTENT else Fraction(1)
     negative = sum(c < 0 for c in coefficients)
     return -size if 2 * negative > len(coefficients) else size

@@ -93,6 +93,7 @@ DOMAIN: dict[str, Any] = {
     "atanh": unit,
     "acosh": uniform(1.2, 3.0),
     "inv": regular,
+    "tensorinv": regular_tensor,
     "solve": (regular, normal),
     "trisolve": (regular, normal),
     "logdet": regular,

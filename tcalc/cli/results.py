@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import click
 
 import tcalc
+from tcalc.calculus import compression, factored_terms
 from tcalc.cli.source import Program, guesses
 from tcalc.errors import DimensionError
 from tcalc.expression import Expression
@@ -18,6 +19,10 @@ from tcalc.printing import Cse
 
 Form: TypeAlias = Literal["auto", "matrix", "einstein", "latex", "mathml"]
 """The formats that are notation."""
+
+
+MUCH_SMALLER = 10
+"""A factored form is told of where it takes so many times less memory than the dense one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,36 @@ def derive(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[
 def show(results: Sequence[Result], form: Form, cse: Cse) -> str:
     """The results as text, in one of the formats; several carry their variables before them."""
     if len(results) == 1:
-        return formula(results[0].expression, form, cse)
+        return _with_notes(results[0], form, cse)
     shown: list[str] = []
     for result in results:
-        text = formula(result.expression, form, cse)
+        text = _with_notes(result, form, cse)
         shown.append(f"{','.join(result.wrt)}:{chr(10) if chr(10) in text else ' '}{text}")
     return "\n".join(shown)
+
+
+def _with_notes(result: Result, form: Form, cse: Cse) -> str:
+    """A result and what else is to be said of it, as comments of the language."""
+    text = formula(result.expression, form, cse)
+    if form in ("latex", "mathml"):
+        return text
+    found = {"operator": result.expression.operator(), "factored": factored(result)}
+    notes = [f"# {name}: {note}" for name, note in found.items() if note is not None]
+    return "\n".join([text, *notes])
+
+
+def factored(result: Result) -> str | None:
+    """One line on the factored form of a derivative, where it is much smaller; else None."""
+    node = result.expression.node
+    if result.kind in ("value", "gradient") or compression(node) < MUCH_SMALLER:
+        return None
+    cores = list(dict.fromkeys(core for term in factored_terms(node) for core in term.factors))
+    if not cores and node.order < 3:
+        return None  # zeros, or a multiple of the unit matrix
+    shapes = ", ".join(f"[{','.join(map(str, core.dims))}]" for core in cores)
+    what = "a number" if not cores else f"the core{'s' * (len(cores) > 1)} {shapes}"
+    dense = ",".join(result.expression.shape)
+    return f'{what} instead of [{dense}], by tcalc.compile(..., form="factored")'
 
 
 def formula(expression: Expression, form: Form = "auto", cse: Cse = "auto") -> str:
@@ -149,4 +178,6 @@ def _entry(result: Result, cse: Cse) -> dict[str, Any]:
         "matrix": formula(expression, "matrix", cse) if len(expression.shape) <= 2 else None,
         "einstein": formula(expression, "einstein", cse),
         "latex": formula(expression, "latex", cse),
+        "operator": expression.operator(),
+        "factored": factored(result),
     }

@@ -33,6 +33,19 @@ def test_several_variables_print_with_their_names(run):
     assert lines == ["x: A*y", "y: A'*x"]
 
 
+def test_what_else_a_result_is_stands_below_it_as_comments(run):
+    command = ("hessian", "norm2(U*V' - X)^2", "--declare", "U[m,k], V[n,k], X[m,n]", "--wrt", "U")
+    formula, operator, factored = run(*command).out.splitlines()
+    assert operator == "# operator: 2 (V'*V ⊗ I)"
+    assert factored.startswith("# factored: the core [k,k] instead of [m,k,m,k]")
+    assert run(*command, "--format", "latex").out.count("\n") == 1
+    (result,) = json.loads(run(*command, "--format", "json").out)["results"]
+    assert f"# operator: {result['operator']}" == operator
+    assert f"# factored: {result['factored']}" == factored
+    back = tcalc.parse(f"{formula}\n{operator}\n{factored}", "U[m,k], V[n,k]")
+    assert back.shape == ("m", "k", "m", "k")
+
+
 def test_a_hessian_by_several_variables_has_all_blocks(run):
     lines = run("hessian", "x'*A*y", "--wrt", "x", "--wrt", "y").out.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["x,x", "x,y", "y,y"]

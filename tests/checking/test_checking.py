@@ -13,6 +13,7 @@ from tcalc.errors import DomainError
 from tcalc.expr import build, shape
 from tcalc.primitives.cholesky import chol
 from tcalc.primitives.exponential import exp, log
+from tcalc.primitives.pinv import PseudoInverse
 from tcalc.primitives.power import sqrt
 
 M, N = shape("m", "n")
@@ -88,3 +89,16 @@ def test_samples_have_the_declared_structure(structure, test):
     for manner in range(4):
         values = sample([A], {"n": 4}, np.random.default_rng(manner), manner)
         assert test(values["A"])
+
+
+def test_steep_functions_are_not_called_wrong():
+    X = build.var("X", (M, N))
+    y = build.var("y", (M,))
+    g = build.einsum([build.apply(PseudoInverse(), X), y], "ij,j->i")
+    f = build.einsum([g, g], "i,i->")
+    for order in (1, 2):
+        below = derivative(f, [X] * (order - 1))
+        report = check_derivative(below, derivative(below, [X]), X, order=order)
+        assert report, str(report)
+        wrong = build.scale(build.ONE + Fraction(1, 10**6), derivative(below, [X]))
+        assert not check_derivative(below, wrong, X, order=order)

@@ -88,7 +88,7 @@ def _refined(
                     place = last if swappable[k] and axis == last - 1 else axis
                     joins[label].append((factor_colour[k], place))
             label_colour = _ranked(
-                {label: (label_colour[label], sorted(seen)) for label, seen in joins.items()}
+                {x: (label_colour[x], tuple(sorted(seen))) for x, seen in joins.items()}
             )
             now = len(set(factor_colour.values())) + len(set(label_colour.values()))
             if now == classes:
@@ -158,13 +158,5 @@ def _seen_by(
 
 
 def _ranked(colours: Mapping[int, Any]) -> dict[int, int]:
-    places = {
-        colour: place for place, colour in enumerate(sorted(set(map(_frozen, colours.values()))))
-    }
-    return {key: places[_frozen(colour)] for key, colour in colours.items()}
-
-
-def _frozen(colour: Any) -> Any:
-    if isinstance(colour, tuple | list):
-        return tuple(_frozen(part) for part in colour)
-    return colour
+    places = {colour: place for place, colour in enumerate(sorted(set(colours.values())))}
+    return {key: places[colour] for key, colour in colours.items()}

@@ -7,7 +7,7 @@ as its medium does best.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -125,16 +125,18 @@ def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict
 
     `known` keeps results by identity; the caller keeps the formulas alive.
     """
-    stack: list[tuple[Formula, Iterator[Formula]]] = [(formula, iter(parts(formula)))]
+    if id(formula) in known:
+        return known[id(formula)]
+    stack: list[tuple[Formula, tuple[Formula, ...]]] = [(formula, parts(formula))]
     while stack:
-        current, pending = stack[-1]
-        for part in pending:
-            if id(part) not in known:
-                stack.append((part, iter(parts(part))))
-                break
-        else:
-            stack.pop()
-            known[id(current)] = combine(current, [known[id(part)] for part in parts(current)])
+        current, inner = stack[-1]
+        missing = [part for part in inner if id(part) not in known]
+        if missing:
+            stack += [(part, parts(part)) for part in missing]
+            continue
+        stack.pop()
+        if id(current) not in known:
+            known[id(current)] = combine(current, [known[id(part)] for part in inner])
     return known[id(formula)]
 
 

@@ -155,26 +155,32 @@ class Writer:
         left: Sequence[str],
     ) -> tuple[Formula, ...]:
         """Indexed factors in an order that follows the indices, as a chain of matrices does."""
-        waiting = sorted(factors, key=self.reading)
-        found = [factor for factor in waiting if not indices(factor)]
-        waiting = [factor for factor in waiting if indices(factor)]
+        waiting: list[tuple[Formula, Sequence[str], tuple[Any, ...]]] = []
+        for factor in factors:
+            reading = self.reading(factor)
+            waiting.append((factor, indices(factor), (not isinstance(factor, Indexed), reading)))
+        waiting.sort(key=lambda item: item[2][1])
+        found = [factor for factor, names, _ in waiting if not names]
+        waiting = [item for item in waiting if item[1]]
         reached = list(left[:1])
         while waiting:
-            following = [f for f in waiting if any(at in indices(f) for at in reached)]
-            best = min(following or waiting, key=lambda f: self._link(f, indices(f), reached))
+            following = [item for item in waiting if not set(reached).isdisjoint(item[1])]
+            best = min(following or waiting, key=lambda item: _link(item[1], item[2], reached))
             waiting.remove(best)
-            found.append(best)
-            reached = [at for at in indices(best) if at not in reached] or reached
+            found.append(best[0])
+            reached = [at for at in best[1] if at not in reached] or reached
         return tuple(found)
-
-    def _link(
-        self, factor: Formula, indices: Sequence[str], reached: Sequence[str]
-    ) -> tuple[Any, ...]:
-        places = [indices.index(at) for at in reached if at in indices]
-        return (not isinstance(factor, Indexed), places, *self.reading(factor))
 
     def scalars(self, factors: Sequence[Formula]) -> tuple[Formula, ...]:
         return tuple(sorted(factors, key=self.reading))
+
+
+def _link(
+    names: Sequence[str], reading: tuple[Any, ...], reached: Sequence[str]
+) -> tuple[Any, ...]:
+    """How well a factor follows one that has reached some indices."""
+    apart, late = reading
+    return (apart, [names.index(at) for at in reached if at in names], late)
 
 
 def _weigh(formula: Formula, inner: list[tuple[int, int, int]]) -> tuple[int, int, int]:

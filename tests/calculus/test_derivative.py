@@ -191,6 +191,7 @@ def test_unknown_modes_are_refused():
         derivative(build.sum_all(x), [x], "sideways")
 
 
+@pytest.mark.slow
 def test_deep_chains_differentiate_in_linear_time():
     def seconds(length: int) -> tuple[float, int]:
         node = x

@@ -153,7 +153,7 @@ def test_too_large_is_refused_soon(text):
     started = time.process_time()
     with pytest.raises(TcalcError) as caught:
         parse(text)
-    assert time.process_time() - started < 5  # a second or two, on a fast machine
+    assert time.process_time() - started < 15  # a second or two, where nothing else runs
     assert len(str(caught.value)) < 2000
 
 

@@ -168,6 +168,7 @@ def test_an_inverse_over_two_axes() -> None:
     assert (found.flops, dict(found.solved)) == (2 * 20**2, {0: 1})
 
 
+@pytest.mark.slow
 def test_thousands_of_factors_take_near_linear_time() -> None:
     def seconds(count: int, rows: list[Labels]) -> float:
         start = time.perf_counter()

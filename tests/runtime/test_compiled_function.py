@@ -297,6 +297,7 @@ def test_the_source_does_not_depend_on_what_the_process_did_before() -> None:
     assert source() == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["function", "product", "sum"])
 def test_long_chains_compile_in_linear_time(kind: str) -> None:
     def seconds(length: int) -> float:

@@ -94,7 +94,11 @@ class Algebra:
             try:
                 exact = Fraction(repr(float(exact)))
             except OverflowError:
-                raise LimitError("a number beyond the range of doubles", span=span) from None
+                raise LimitError(
+                    "a number beyond the range of doubles",
+                    span=span,
+                    hint="the largest double is near 1.8e308",
+                ) from None
         return Value(exact, (), (), (), span)
 
     def atom(self, slot: Slot, dims: Sequence[Dim], span: Span) -> Value:

@@ -113,6 +113,10 @@ _HINTS = {
     "COLON": "a whole axis is `1:end`; a range is `2:5`, inside brackets",
     "TEXT": 'a text is the first argument of einsum("ij,jk->ik", A, B)',
     "LBRACE": "braces number a name: `x{t}`",
+    "QUOTE": "the transpose stands behind a value: `X'`",
+    "LSQB": "an index stands behind a value: `X[i,j]`",
+    "HASH": '#("ij,jk->ik", A, B) is an einsum, where a value may stand; a comment has no `(`',
+    "$END": "the formula is not finished",
 }
 
 
@@ -128,4 +132,6 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None
         return "the power is `^`, element by element `.^`"
     if lexeme.type == "$END" and "END" in accepted:
         return "a `for` ends with `end`"
-    return _HINTS.get(lexeme.type)
+    if lexeme.type in _OPERATORS:
+        return "an operator stands between two values"
+    return _HINTS.get(lexeme.type, "something is missing before it")

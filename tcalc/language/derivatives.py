@@ -73,7 +73,9 @@ def _variable(elaborator: Elaborator, expression: Expression, call: Call) -> Var
     expression = unwrap(expression)
     if not isinstance(expression, Name):
         raise ParseError(
-            f"`{call.function}` differentiates by variables, given by name", span=expression.span
+            f"`{call.function}` differentiates by variables, given by name",
+            span=expression.span,
+            hint=f"{call.function}(f, x)",
         )
     names, name = elaborator.names, expression.name
     if expression.steps or name in names.defined:

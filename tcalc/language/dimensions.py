@@ -153,7 +153,7 @@ class Dimensions:
         rigid = left.names() | right.names()
         if rigid & set(self._declared) and all(dim.is_name or dim.value for dim in (left, right)):
             error.advise("declared dimensions are equal only where they have one name")
-        return error
+        return error.advise("declare the dimensions, or slice the longer one: x[2:end]")
 
     def _history(self, dim: Dim) -> Iterator[Place]:
         """Where the parts of a dimension were fixed."""

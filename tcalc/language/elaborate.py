@@ -89,7 +89,9 @@ class Elaborator:
         """The outputs of a function that has several: the right-hand side of ``Q, R = qr(A)``."""
         if not isinstance(expression, Call):
             raise ParseError(
-                "only a function with several results can be unpacked", span=expression.span
+                "only a function with several results can be unpacked",
+                span=expression.span,
+                hint="for example `Q, R = qr(A)`",
             )
         return calls.outputs(self, expression, Scope(counters))
 

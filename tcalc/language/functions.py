@@ -51,7 +51,9 @@ def require_arguments(call: Call, number: int) -> None:
     if len(call.arguments) != number:
         wanted = counted(number, "argument")
         raise ParseError(
-            f"`{call.function}` takes {wanted}, not {len(call.arguments)}", span=call.span
+            f"`{call.function}` takes {wanted}, not {len(call.arguments)}",
+            span=call.span,
+            hint="arguments are separated by commas",
         )
 
 
@@ -134,7 +136,9 @@ def _coupled(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
     _refuse_indices(value, call)
     value = algebra.concrete(value)
     if not value.order:
-        raise DimensionError(f"`{call.function}` of a scalar", span=call.span)
+        raise DimensionError(
+            f"`{call.function}` of a scalar", span=call.span, hint="it takes a vector, or more axes"
+        )
     axes = value.order if form.whole else 1
     slot = algebra.tape.call(
         lambda node: form.build(node, axes), [algebra.slot(value)], span=call.span
@@ -273,4 +277,4 @@ def _misfit(form: Form, tensors: Sequence[Value], call: Call) -> DimensionError:
     )
     if any(value.names for value in tensors):
         error.advise("its last two indices are the matrix; an index that occurs twice is summed")
-    return error
+    return error.advise("`tcalc functions` says what each function takes")

@@ -132,11 +132,15 @@ def _joined(algebra: Algebra, values: Sequence[Value], place: int, call: Call) -
 def _axis(names: Names, call: Call, scope: Scope) -> str | int:
     """The axis in the brackets: the name of an index, or a number; the first by default."""
     if not call.arguments:
-        raise ParseError(f"`{call.function}` of nothing", span=call.span)
+        raise ParseError(
+            f"`{call.function}` of nothing", span=call.span, hint=f"{call.function}(x, y)"
+        )
     if call.indices is None:
         return 1
     if len(call.indices) != 1 or not isinstance(call.indices[0], Bound):
-        raise IndexNotationError(f"`{call.function}` takes one axis", span=call.span)
+        raise IndexNotationError(
+            f"`{call.function}` takes one axis", span=call.span, hint=f"{call.function}[2](x, y)"
+        )
     bound = call.indices[0]
     if bound.name is not None and names.is_index(bound, scope.counters):
         return bound.name
@@ -158,7 +162,11 @@ def _check_axis(axis: str | int, shape: Value, last: int, call: Call) -> None:
             hint=f"for example {call.function}[k](a[i], b[i])",
         )
     elif not 1 <= axis <= last:
-        raise DimensionError(f"there is no axis {axis}: 1 to {last}", span=call.span)
+        raise DimensionError(
+            f"there is no axis {axis}: 1 to {last}",
+            span=call.span,
+            hint="axes count from 1; stack has one more than its arguments",
+        )
 
 
 FORMS: Mapping[str, Handler] = {"stack": _stack, "concat": _concat}

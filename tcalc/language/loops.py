@@ -26,6 +26,8 @@ from tcalc.language.syntax import (
 LONGEST_PROGRAM = 100_000
 """The most statements after unrolling."""
 
+_INSTEAD = "steps that do not depend on each other are one tensor with an axis more"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unrolled:
@@ -55,13 +57,18 @@ def unroll(statements: Sequence[Statement], names: Names) -> list[Unrolled]:
             case Loop():
                 pending.append(_steps(statement, counters, names))
             case Declaration() if counters or len(pending) > 1:
-                raise ParseError("variables are declared outside of loops", span=statement.span)
+                raise ParseError(
+                    "variables are declared outside of loops",
+                    span=statement.span,
+                    hint="move the declaration before the `for`",
+                )
             case Definition() | Result():
                 unrolled.append(Unrolled(statement, counters, _targets(statement, counters, names)))
                 if len(unrolled) > LONGEST_PROGRAM:
                     raise LimitError(
                         f"the program has more than {LONGEST_PROGRAM:,} steps after unrolling",
                         span=statement.span,
+                        hint=_INSTEAD,
                     )
     return unrolled
 
@@ -79,6 +86,7 @@ def _steps(loop: Loop, outer: Counters, names: Names) -> Iterator[tuple[Statemen
         raise LimitError(
             f"a loop of {stop - start + 1:,} steps; the limit is {LONGEST_PROGRAM:,}",
             span=loop.span,
+            hint=_INSTEAD,
         )
     taken = loop.counter in outer or loop.counter in names.variables
     if taken or loop.counter in names.parameters or loop.counter in names.dimensions.declared:
@@ -123,7 +131,11 @@ class Script:
                 hint = f"each name is assigned once: number the steps, {name}{{{counter}}} = ..."
             raise error.advise(hint)
         if name in self._names.parameters:
-            raise UnknownNameError(f"`{name}` is given as a number and assigned", span=span)
+            raise UnknownNameError(
+                f"`{name}` is given as a number and assigned",
+                span=span,
+                hint="rename one of the two",
+            )
         self._definer[name] = position
         self._names.defined[name] = span
 
@@ -148,7 +160,9 @@ class Script:
                         f" number the steps, {mention.name}{{t+1}} = ... {mention.name}{{t}} ...",
                     )
                 error = UnknownNameError(
-                    f"`{name}` is used before it is defined", span=mention.span
+                    f"`{name}` is used before it is defined",
+                    span=mention.span,
+                    hint="move the definition up",
                 )
                 raise error.mention("defined here", self._names.defined[name])
 

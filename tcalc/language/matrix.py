@@ -87,7 +87,9 @@ def reciprocal(value: Value, span: Span, algebra: Algebra) -> Value:
     """One over the value, element by element."""
     if value.number is not None:
         if value.number == 0:
-            raise DomainError("division by zero", span=span)
+            raise DomainError(
+                "division by zero", span=span, hint="a formula has no infinite numbers"
+            )
         return algebra.number(1 / value.number, span)
     return algebra.mapped(lambda x: power_node(x, -1), [value], value.span)
 
@@ -150,7 +152,9 @@ def _solved_over_axes(left: Value, right: Value, span: Span, algebra: Algebra) -
         )
     if right.order < axes:
         raise DimensionError(
-            f"`\\` over {axes} axes needs as many on its right, not {right.kind}", span=span
+            f"`\\` over {axes} axes needs as many on its right, not {right.kind}",
+            span=span,
+            hint="for example hessian(f, X) \\ gradient(f, X)",
         )
     inverse = inverted(left, algebra, axes)
     pairs = [(axes + k, k) for k in range(axes)]
@@ -214,7 +218,11 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
 def _matrix_power(base: Value, exponent: int, span: Span, algebra: Algebra) -> Value:
     """By repeated squaring; negative powers are those of the inverse."""
     if abs(exponent) > LARGEST_POWER:
-        raise LimitError(f"the largest power of a matrix is {LARGEST_POWER:,}", span=span)
+        raise LimitError(
+            f"the largest power of a matrix is {LARGEST_POWER:,}",
+            span=span,
+            hint="a loop makes higher ones: `for t = 1:T`",
+        )
     rows, columns = (Side(dim, base.span) for dim in base.dims)
     algebra.dimensions.equate(rows, columns, "only a square matrix has powers", span)
     if exponent == 0:
@@ -237,9 +245,13 @@ def _matrix_power(base: Value, exponent: int, span: Span, algebra: Algebra) -> V
 def _folded(base: Fraction, exponent: Fraction, span: Span) -> Fraction | None:
     """The exact power of numbers, None where it has none; refuses absurdly large ones."""
     if base == 0 and exponent < 0:
-        raise DomainError("division by zero", span=span)
+        raise DomainError("division by zero", span=span, hint="a formula has no infinite numbers")
     if base < 0 and exponent.denominator != 1:
-        raise DomainError("a negative number has no power that is not an integer", span=span)
+        raise DomainError(
+            "a negative number has no power that is not an integer",
+            span=span,
+            hint="a number under `^` is real here",
+        )
     if exponent.denominator != 1 or base in (0, 1):
         return base if base in (0, 1) and exponent else Fraction(1) if not exponent else None
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())

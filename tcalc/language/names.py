@@ -76,11 +76,17 @@ class Names:
         """Enter a declared variable."""
         earlier = self.variables.get(item.name)
         if earlier is not None:
-            error = UnknownNameError(f"`{item.name}` is declared twice", span=item.span)
+            error = UnknownNameError(
+                f"`{item.name}` is declared twice",
+                span=item.span,
+                hint="remove one of the two declarations",
+            )
             raise error.mention("first declared here", earlier.span)
         if item.name in self.parameters:
             raise ArgumentError(
-                f"`{item.name}` is given as a number and declared as a variable", span=item.span
+                f"`{item.name}` is given as a number and declared as a variable",
+                span=item.span,
+                hint="rename one of the two",
             )
         dims = tuple(self._declared_dim(size, span) for size, span in item.dims)
         self._check_properties(item, dims)
@@ -93,7 +99,11 @@ class Names:
         if size in self.parameters:
             value = self.parameters[size]
             if value.denominator != 1 or value < 1:
-                raise DimensionError(f"the dimension {size} is given as {value}", span=span)
+                raise DimensionError(
+                    f"the dimension {size} is given as {value}",
+                    span=span,
+                    hint="a dimension is a positive integer",
+                )
             return Dim.of(int(value))
         return self.dimensions.rigid(size, span)
 
@@ -109,7 +119,11 @@ class Names:
                     else f"one of {', '.join(PROPERTIES)}",
                 )
             if word in _MATRIX and len(dims) < 2:
-                raise DimensionError(f"only a matrix can be {word}", span=item.span)
+                raise DimensionError(
+                    f"only a matrix can be {word}",
+                    span=item.span,
+                    hint="a matrix has two axes: X[n,n]",
+                )
             if word in _SQUARE:
                 left, right = Side(dims[-2], item.span), Side(dims[-1], item.span)
                 self.dimensions.equate(left, right, f"a {word} matrix is square", item.span)
@@ -173,6 +187,7 @@ class Names:
                 f"`{name}` has {counted(known[0], 'index', 'indices')} in one place "
                 f"and {order} in another",
                 span=span,
+                hint="declare it: tensor X[m,n]",
             )
             raise error.mention("the other place", known[1])
 
@@ -185,7 +200,11 @@ class Names:
                 product *= self._counter(name, counters, bound, what)
             total += product
         if total.denominator != 1:
-            raise IndexNotationError(f"{what} is an integer, not {float(total)}", span=bound.span)
+            raise IndexNotationError(
+                f"{what} is an integer, not {float(total)}",
+                span=bound.span,
+                hint="counters and the numbers given to a program are put in here",
+            )
         return int(total)
 
     def _counter(self, name: str, counters: Counters, bound: Bound, what: str) -> Fraction | int:
@@ -217,7 +236,11 @@ class Names:
         if name in self.parameters:
             value = self.parameters[name]
             if value.denominator != 1:
-                raise IndexNotationError(f"`{name}` is {float(value)}", span=bound.span)
+                raise IndexNotationError(
+                    f"`{name}` is {float(value)}",
+                    span=bound.span,
+                    hint="an index is an integer, counted from 1",
+                )
             return Dim.of(int(value))
         dim = self.dimension(name)
         if dim is None:

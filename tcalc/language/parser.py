@@ -94,7 +94,9 @@ def _read(source: Source) -> Iterator[Lexeme]:
             span = _span_of(token, source)
             if token.type == "NAME" and len(token) > LONGEST_NAME:
                 raise LimitError(
-                    f"a name of {len(token):,} characters; the limit is {LONGEST_NAME}", span=span
+                    f"a name of {len(token):,} characters; the limit is {LONGEST_NAME}",
+                    span=span,
+                    hint="give it a shorter name",
                 )
             yield Lexeme(token.type, _normal(token), span)
     except UnexpectedCharacters as error:

@@ -227,11 +227,17 @@ class _Compilation:
         results = self._elaborator.outputs(statement.value, step.counters)
         if len(results) != len(statement.targets):
             raise ParseError(
-                f"{len(statement.targets)} names for {len(results)} results", span=statement.span
+                f"{len(statement.targets)} names for {len(results)} results",
+                span=statement.span,
+                hint="one name for each result",
             )
         for target, name, value in zip(statement.targets, step.targets, results, strict=True):
             if target.indices is not None:
-                raise ParseError("results are unpacked to plain names", span=target.span)
+                raise ParseError(
+                    "results are unpacked to plain names",
+                    span=target.span,
+                    hint="index the names where they are used",
+                )
             self._elaborator.definitions[name] = value
         return results[0]
 
@@ -279,7 +285,9 @@ class _Compilation:
             for dim in map(self._dimensions.resolve, variable.dims):
                 if dim.value is not None and dim.value < 1:
                     raise DimensionError(
-                        f"an axis of `{variable.name}` would have size {dim}", span=variable.span
+                        f"an axis of `{variable.name}` would have size {dim}",
+                        span=variable.span,
+                        hint="declare the dimensions of the variable",
                     )
 
 

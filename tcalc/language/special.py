@@ -90,7 +90,11 @@ def _filled(elaborator: Elaborator, call: Call, scope: Scope, *, order: int) -> 
     require_arguments(call, 1)
     value = yield elaborator.content(call.arguments[0], scope)
     if value.order:
-        raise DimensionError(f"`{call.function}` takes a scalar, not {value.kind}", span=call.span)
+        raise DimensionError(
+            f"`{call.function}` takes a scalar, not {value.kind}",
+            span=call.span,
+            hint=f"{call.function}(1) has all its entries 1",
+        )
     algebra = elaborator.algebra
     dims = tuple(algebra.dimensions.unknown(call.span) for _ in range(order))
     ones = algebra.atom(algebra.tape.constant(1, dims), dims, call.span)
@@ -110,7 +114,11 @@ def _constant(elaborator: Elaborator, call: Call, scope: Scope, *, number: int) 
 def _eye(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
     sizes = [_size(elaborator, size, scope.counters) for size in call.arguments]
     if len(sizes) > 2:
-        raise ParseError(f"`eye` takes one size, not {len(sizes)}", span=call.span)
+        raise ParseError(
+            f"`eye` takes one size, not {len(sizes)}",
+            span=call.span,
+            hint="eye(n), or eye where the size is inferred",
+        )
     sides = [Side(dim, part.span) for dim, part in zip(sizes, call.arguments, strict=True)]
     for other in sides[1:]:
         square = "the unit matrix is square"
@@ -135,7 +143,11 @@ def _size(elaborator: Elaborator, expression: Expression, counters: Counters) ->
             product = product * _size_atom(elaborator, factor, counters)
         total = total + product
     if total.value is not None and total.value < 1:
-        raise DimensionError("a size is at least 1", span=expression.span)
+        raise DimensionError(
+            "a size is at least 1",
+            span=expression.span,
+            hint="a size is a name or a positive integer",
+        )
     return total
 
 
@@ -155,6 +167,7 @@ def _size_atom(elaborator: Elaborator, expression: Expression, counters: Counter
     raise ParseError(
         "a size is a name or an integer, or made of these by `+`, `-`, `*`",
         span=expression.span,
+        hint="for example ones(m, n-1)",
     )
 
 
@@ -200,6 +213,7 @@ def _einsum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
             raise DimensionError(
                 f"`{subscript}` labels {labels}, and this is {value.kind}",
                 span=argument.span,
+                hint="one letter for each axis",
             ).mention("its subscript", text.span)
         own = ""
         for letter in subscript:

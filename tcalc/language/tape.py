@@ -146,5 +146,9 @@ class Tape:
                     error.locate(step.span)
                 raise
             except ValueError as error:
-                raise DimensionError(str(error), span=step.span) from error
+                raise DimensionError(
+                    str(error),
+                    span=step.span,
+                    hint="`tcalc functions` says what each function takes",
+                ) from error
         return nodes

@@ -77,7 +77,11 @@ class TreeBuilder:
             return lexeme.text
         value = _integer(lexeme, "a dimension is a name or a positive integer")
         if value < 1:
-            raise ParseError("a dimension is at least 1", span=lexeme.span)
+            raise ParseError(
+                "a dimension is at least 1",
+                span=lexeme.span,
+                hint="a dimension is a name or a positive integer",
+            )
         return value
 
     # Statements
@@ -197,7 +201,11 @@ class TreeBuilder:
             if lexeme.type == "NUMBER":
                 coefficient *= _integer(lexeme, "an index is an integer, counted from 1")
                 if coefficient > LARGEST_BOUND:
-                    raise LimitError(f"the limit is {LARGEST_BOUND:,} here", span=lexeme.span)
+                    raise LimitError(
+                        f"the limit is {LARGEST_BOUND:,} here",
+                        span=lexeme.span,
+                        hint="write a smaller number",
+                    )
             else:
                 names.append(lexeme.text)
         return coefficient, tuple(names), children[0], children[-1]
@@ -223,9 +231,13 @@ def _target(expression: Expression) -> Target:
 
 def _integer(lexeme: Lexeme, rule: str) -> int:
     if not lexeme.text.isdecimal():
-        raise IndexNotationError(f"`{lexeme.text}` is no integer: {rule}", span=lexeme.span)
+        raise IndexNotationError(
+            f"`{lexeme.text}` is no integer: {rule}", span=lexeme.span, hint="write a whole number"
+        )
     if len(lexeme.text) > len(str(LARGEST_BOUND)) or int(lexeme.text) > LARGEST_BOUND:
-        raise LimitError(f"the limit is {LARGEST_BOUND:,} here", span=lexeme.span)
+        raise LimitError(
+            f"the limit is {LARGEST_BOUND:,} here", span=lexeme.span, hint="write a smaller number"
+        )
     return int(lexeme.text)
 
 
@@ -236,15 +248,20 @@ def _value(lexeme: Lexeme) -> Fraction:
         raise LimitError(
             f"a number of {len(text):,} characters; the limit is {LONGEST_NUMBER}",
             span=lexeme.span,
+            hint="a double has 17 digits",
         )
     nearest = float(text)
     if math.isinf(nearest):
         raise LimitError(
-            f"`{text}` is beyond the range of numbers, which ends near 1.8e308", span=lexeme.span
+            f"`{text}` is beyond the range of numbers, which ends near 1.8e308",
+            span=lexeme.span,
+            hint="scale the formula",
         )
     mantissa = text.lower().partition("e")[0]
     if nearest == 0 and mantissa.strip("0."):
         raise LimitError(
-            f"`{text}` is below the range of numbers, which begins near 4.9e-324", span=lexeme.span
+            f"`{text}` is below the range of numbers, which begins near 4.9e-324",
+            span=lexeme.span,
+            hint="write 0, or scale the formula",
         )
     return Fraction(0) if nearest == 0 else Fraction(text)

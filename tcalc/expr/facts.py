@@ -268,7 +268,27 @@ def _mirrored(node: Einsum) -> bool:
         middle = symmetric_axes(factor) and not {a, b} & set(node.output)
         if middle and _same_after(rows, {**swap, a: b, b: a}):
             return True
-    return False
+    # (A x) (A x)': whatever hangs on one label hangs on the other.
+    return _same_after(rows, _carried_over(node, swap))
+
+
+def _carried_over(node: Einsum, swap: dict[int, int]) -> dict[int, int]:
+    """A swap of labels extended along equal factors, as far as it goes."""
+    found = {**{label: label for label in node.output}, **swap}
+    waiting = list(zip(node.factors, node.subscripts, strict=True))
+    free = list(waiting)
+    while True:
+        reached = next((f for f in waiting if not found.keys().isdisjoint(f[1])), None)
+        if reached is None:
+            return found
+        waiting.remove(reached)
+        factor, row = reached
+        for target in free:
+            pairs = tuple(zip(row, target[1], strict=False))
+            if target[0] is factor and all(found.get(a, b) == b for a, b in pairs):
+                free.remove(target)
+                found.update(pairs)
+                break
 
 
 def _same_after(rows: dict[tuple[Node, tuple[int, ...]], int], swap: dict[int, int]) -> bool:

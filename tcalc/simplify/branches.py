@@ -7,30 +7,32 @@ from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.piecewise import Where
+from tcalc.simplify.engine import of_functions, of_products
 from tcalc.simplify.parts import parts_of
 
 
-def branch_of_branch(node: Node) -> Node | None:
+@of_functions
+def branch_of_branch(node: Apply) -> Node | None:
     """``where(c, f(where(c, x, s)), b) -> where(c, f(x), b)``, and the same in the other branch."""
-    if not isinstance(node, Apply) or not isinstance(node.primitive, Where):
+    if not isinstance(node.primitive, Where):
         return None
     left, right, yes, no = node.args
     new = build.apply(node.primitive, left, right, _taken(node, yes, 2), _taken(node, no, 3))
     return None if new is node else new
 
 
-def equal_branches(node: Node) -> Node | None:
+@of_functions
+def equal_branches(node: Apply) -> Node | None:
     """``where(c, a, a) -> a``."""
-    if isinstance(node, Apply) and isinstance(node.primitive, Where):
+    if isinstance(node.primitive, Where):
         _, _, yes, no = node.args
         return yes if yes is no else None
     return None
 
 
-def factor_into_branch(node: Node) -> Node | None:
+@of_products
+def factor_into_branch(node: Einsum) -> Node | None:
     """``where(c, a, 0) .* f(where(c, x, s)) -> where(c, a .* f(x), 0)``."""
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, branch in enumerate(parts.factors):
         if not (isinstance(branch, Apply) and isinstance(branch.primitive, Where)):

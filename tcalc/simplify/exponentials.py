@@ -5,16 +5,19 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tcalc.expr import build
+from tcalc.expr.dims import product
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.exponential import exp, log, log1p, sigmoid, softplus
 from tcalc.primitives.power import Power, power
-from tcalc.primitives.softmax import LogSumExp, logsumexp, softmax
+from tcalc.primitives.softmax import LogSumExp, Softmax, logsumexp, softmax
+from tcalc.simplify.engine import of_functions, of_products
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
 
-def log_of_exp(node: Node) -> Node | None:
+@of_functions
+def log_of_exp(node: Apply) -> Node | None:
     """``log(exp(x)) -> x``."""
     match node:
         case Apply(primitive=outer, args=(Apply(primitive=inner, args=(x,)),)):
@@ -22,7 +25,8 @@ def log_of_exp(node: Node) -> Node | None:
     return None
 
 
-def exp_of_log(node: Node) -> Node | None:
+@of_functions
+def exp_of_log(node: Apply) -> Node | None:
     """``exp(log(x)) -> x``."""
     match node:
         case Apply(primitive=outer, args=(Apply(primitive=inner, args=(x,)),)):
@@ -30,7 +34,8 @@ def exp_of_log(node: Node) -> Node | None:
     return None
 
 
-def log_of_power(node: Node) -> Node | None:
+@of_functions
+def log_of_power(node: Apply) -> Node | None:
     """``log(x^p) -> p log(x)`` where x must be positive anyway: p odd or not whole, or x > 0.
 
     Example: ``log(1/x) -> -log(x)``.
@@ -43,7 +48,8 @@ def log_of_power(node: Node) -> Node | None:
     return None
 
 
-def power_of_exp(node: Node) -> Node | None:
+@of_functions
+def power_of_exp(node: Apply) -> Node | None:
     """``exp(x)^p -> exp(p x)``."""
     match node:
         case Apply(primitive=Power() as p, args=(Apply(primitive=inner, args=(x,)),)):
@@ -51,13 +57,12 @@ def power_of_exp(node: Node) -> Node | None:
     return None
 
 
-def exponentials_combined(node: Node) -> Node | None:
+@of_products
+def exponentials_combined(node: Einsum) -> Node | None:
     """``exp(x) .* exp(y) -> exp(x + y)`` at the same labels.
 
     Example: ``exp(x) .* exp(-x) -> ones``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     seen: dict[tuple[int, ...], int] = {}
     parts = parts_of(node)
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
@@ -71,7 +76,8 @@ def exponentials_combined(node: Node) -> Node | None:
     return None
 
 
-def exp_of_zero(node: Node) -> Node | None:
+@of_functions
+def exp_of_zero(node: Apply) -> Node | None:
     """``exp(0) -> 1``, ``log(1) -> 0``."""
     match node:
         case Apply(primitive=function, args=(Const(value=value),)):
@@ -82,7 +88,8 @@ def exp_of_zero(node: Node) -> Node | None:
     return None
 
 
-def log_of_one_plus_exp(node: Node) -> Node | None:
+@of_functions
+def log_of_one_plus_exp(node: Apply) -> Node | None:
     """``log(1 + exp(x)) -> softplus(x)``, ``log1p(exp(x)) -> softplus(x)``."""
     match node:
         case Apply(primitive=function, args=(argument,)) if function == log:
@@ -93,7 +100,8 @@ def log_of_one_plus_exp(node: Node) -> Node | None:
     return None
 
 
-def reciprocal_of_one_plus_exp(node: Node) -> Node | None:
+@of_functions
+def reciprocal_of_one_plus_exp(node: Apply) -> Node | None:
     """``(1 + exp(x))^-p -> sigmoid(-x)^p``."""
     match node:
         case Apply(primitive=Power() as p, args=(argument,)) if p.exponent < 0:
@@ -103,13 +111,12 @@ def reciprocal_of_one_plus_exp(node: Node) -> Node | None:
     return None
 
 
-def exp_times_sigmoid(node: Node) -> Node | None:
+@of_products
+def exp_times_sigmoid(node: Einsum) -> Node | None:
     """``exp(-k x) .* sigmoid(x)^q -> (1 - sigmoid(x))^k .* sigmoid(x)^(q-k)`` for 0 < k <= q.
 
     The number of exponentials falls.  Example: ``exp(x) .* sigmoid(-x) -> sigmoid(x)``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     rows = parts.rows
     for k, exponential in enumerate(parts.factors):
@@ -130,7 +137,8 @@ def exp_times_sigmoid(node: Node) -> Node | None:
     return None
 
 
-def log_of_sum_of_exp(node: Node) -> Node | None:
+@of_functions
+def log_of_sum_of_exp(node: Apply) -> Node | None:
     """``log(Σ exp(x)) -> logsumexp(x)`` over the last axes."""
     match node:
         case Apply(primitive=function, args=(argument,)) if function == log:
@@ -139,10 +147,9 @@ def log_of_sum_of_exp(node: Node) -> Node | None:
     return None
 
 
-def exp_over_sum_of_exp(node: Node) -> Node | None:
+@of_products
+def exp_over_sum_of_exp(node: Einsum) -> Node | None:
     """``exp(x) ./ Σ exp(x) -> softmax(x)`` along the last axes."""
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         base, exponent = base_and_exponent(factor)
@@ -159,7 +166,8 @@ def exp_over_sum_of_exp(node: Node) -> Node | None:
     return None
 
 
-def exp_minus_logsumexp(node: Node) -> Node | None:
+@of_functions
+def exp_minus_logsumexp(node: Apply) -> Node | None:
     """``exp(x - logsumexp(x)) -> softmax(x)``."""
     match node:
         case Apply(primitive=function, args=(Add(terms=((a, x), (b, y))),)) if function == exp:
@@ -172,6 +180,16 @@ def exp_minus_logsumexp(node: Node) -> Node | None:
                     lead = parts.output[: core.order]
                     if core.args[0] is left and parts.rows[0] == lead:
                         return softmax(left, core.primitive.axes)
+    return None
+
+
+@of_functions
+def softmax_of_number(node: Apply) -> Node | None:
+    """``softmax(c) -> 1/n`` for n equal numbers."""
+    match node:
+        case Apply(primitive=Softmax(axes=axes), args=(Const(),)):
+            size = build.size(product(node.dims[node.order - axes :]))
+            return build.broadcast(power(size, -1), node.dims)
     return None
 
 
@@ -220,4 +238,5 @@ RULES = (
     log_of_sum_of_exp,
     exp_over_sum_of_exp,
     exp_minus_logsumexp,
+    softmax_of_number,
 )

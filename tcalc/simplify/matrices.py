@@ -14,11 +14,13 @@ from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
+from tcalc.simplify.engine import of_functions, of_products
 from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 
 
-def inverse_of_inverse(node: Node) -> Node | None:
+@of_functions
+def inverse_of_inverse(node: Apply) -> Node | None:
     """``inv(inv(A)) -> A``."""
     match node:
         case Apply(primitive=Inverse() as outer, args=(Apply(primitive=Inverse() as inner) as y,)):
@@ -26,7 +28,8 @@ def inverse_of_inverse(node: Node) -> Node | None:
     return None
 
 
-def inverse_of_scaled(node: Node) -> Node | None:
+@of_functions
+def inverse_of_scaled(node: Apply) -> Node | None:
     """``inv(c A) -> 1/c inv(A)``."""
     match node:
         case Apply(primitive=Inverse() as p, args=(Add(terms=((c, a),)),)):
@@ -34,7 +37,8 @@ def inverse_of_scaled(node: Node) -> Node | None:
     return None
 
 
-def inverse_of_transpose(node: Node) -> Node | None:
+@of_functions
+def inverse_of_transpose(node: Apply) -> Node | None:
     """``inv(A') -> inv(A)'``."""
     match node:
         case Apply(primitive=Inverse(axes=1), args=(Einsum(factors=(a,)) as view,)):
@@ -45,13 +49,12 @@ def inverse_of_transpose(node: Node) -> Node | None:
     return None
 
 
-def inverse_cancelled(node: Node) -> Node | None:
+@of_products
+def inverse_cancelled(node: Einsum) -> Node | None:
     """``inv(A)*A -> I`` and ``A*inv(A) -> I`` in a product, either one transposed.
 
     Example: ``inv(X)'*X'*B -> B``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if not (isinstance(factor, Apply) and isinstance(factor.primitive, Inverse)):
@@ -80,13 +83,12 @@ def _cancelled(parts: Parts, k: int, j: int) -> Node | None:
     return None
 
 
-def inverse_of_product_cancelled(node: Node) -> Node | None:
+@of_products
+def inverse_of_product_cancelled(node: Einsum) -> Node | None:
     """``inv(A*B)*A*B -> I`` in a product, for a contraction of matrices under the inverse.
 
     Example: ``inv(X'*X)*X'*X*b -> b``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if not (isinstance(factor, Apply) and isinstance(factor.primitive, Inverse)):
@@ -145,10 +147,9 @@ def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...])
     return None
 
 
-def orthogonal_cancelled(node: Node) -> Node | None:
+@of_products
+def orthogonal_cancelled(node: Einsum) -> Node | None:
     """``Q'*Q -> I`` for a matrix declared orthogonal."""
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     seen: dict[tuple[Node, int, int], int] = {}
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
@@ -166,13 +167,12 @@ def orthogonal_cancelled(node: Node) -> Node | None:
     return None
 
 
-def cofactors_over_determinant(node: Node) -> Node | None:
+@of_products
+def cofactors_over_determinant(node: Einsum) -> Node | None:
     """``cofactors(A) / det(A) -> inv(A)'``, where det(A) is not zero.
 
     Example: the gradient of ``log(det(X))`` is ``inv(X)'``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         base, exponent = base_and_exponent(factor)
@@ -186,7 +186,8 @@ def cofactors_over_determinant(node: Node) -> Node | None:
     return None
 
 
-def cofactors_of_inverse(node: Node) -> Node | None:
+@of_functions
+def cofactors_of_inverse(node: Apply) -> Node | None:
     """``cofactors(inv(A)) -> A'/det(A)``."""
     match node:
         case Apply(primitive=Cofactors(k=1), args=(Apply(primitive=Inverse(axes=1)) as y,)):
@@ -198,7 +199,8 @@ def cofactors_of_inverse(node: Node) -> Node | None:
     return None
 
 
-def log_of_determinant(node: Node) -> Node | None:
+@of_functions
+def log_of_determinant(node: Apply) -> Node | None:
     """``log(det(A)) -> logdet(A)``."""
     match node:
         case Apply(primitive=function, args=(inner,)) if function == log:
@@ -206,7 +208,8 @@ def log_of_determinant(node: Node) -> Node | None:
     return None
 
 
-def determinant_of_inverse(node: Node) -> Node | None:
+@of_functions
+def determinant_of_inverse(node: Apply) -> Node | None:
     """``logdet(inv(A)) -> -logdet(A)``, ``det(inv(A)) -> 1/det(A)``."""
     match node:
         case Apply(primitive=LogDet(), args=(Apply(primitive=Inverse(axes=1)) as y,)):
@@ -216,7 +219,8 @@ def determinant_of_inverse(node: Node) -> Node | None:
     return None
 
 
-def determinant_of_transpose(node: Node) -> Node | None:
+@of_functions
+def determinant_of_transpose(node: Apply) -> Node | None:
     """``det(A') -> det(A)``, ``logdet(A') -> logdet(A)``."""
     match node:
         case Apply(primitive=LogDet() | Cofactors(k=0) as p, args=(Einsum(factors=(a,)) as view,)):

@@ -11,12 +11,14 @@ from tcalc.expr.primitive import Fact
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power, power, reciprocal0
+from tcalc.simplify.engine import of_functions, of_products
 from tcalc.simplify.parts import base_and_exponent, content, multiple, parts_of
 
 HALF = Fraction(1, 2)
 
 
-def power_of_power(node: Node) -> Node | None:
+@of_functions
+def power_of_power(node: Apply) -> Node | None:
     """``(x^p)^q -> x^(p q)``, unless an even power hides a sign.
 
     Example: ``(x^-1)^2 -> x^-2``; but ``(x^2)^(1/2)`` stays.
@@ -30,7 +32,8 @@ def power_of_power(node: Node) -> Node | None:
     return None
 
 
-def power_of_scaled(node: Node) -> Node | None:
+@of_functions
+def power_of_scaled(node: Apply) -> Node | None:
     """``(c x)^p -> c^p x^p`` where that is exact: a sign only for integers p.
 
     Example: ``(-2 x)^3 -> -8 x^3``, ``(2 x + 2 y)^-1 -> 1/2 (x + y)^-1``.
@@ -48,13 +51,12 @@ def power_of_scaled(node: Node) -> Node | None:
     return None
 
 
-def powers_collected(node: Node) -> Node | None:
+@of_products
+def powers_collected(node: Einsum) -> Node | None:
     """``x^p .* x^q -> x^(p+q)`` at the same labels, scalar products ``x'*x`` excepted.
 
     Example: ``x .* x.^2 -> x.^3``, ``a * a^-1 -> 1``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     seen: dict[tuple[Node, tuple[int, ...]], int] = {}
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
@@ -71,7 +73,33 @@ def powers_collected(node: Node) -> Node | None:
     return None
 
 
-def sum_of_squares(node: Node) -> Node | None:
+@of_products
+def power_of_product_opened(node: Einsum) -> Node | None:
+    """``x (x y)^p -> x x^p y^p`` element by element, for a whole p: where powers then meet.
+
+    Example: ``norm2(y) / (norm2(x) norm2(y))^2 -> 1 / (norm2(x)^2 norm2(y))``.
+    """
+    parts = parts_of(node)
+    present = {
+        (base_and_exponent(factor)[0], row)
+        for factor, row in zip(parts.factors, parts.rows, strict=True)
+    }
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        base, exponent = base_and_exponent(factor)
+        if base is factor or exponent.denominator != 1:
+            continue
+        inner = parts_of(base)
+        alike = all(labels == inner.output for labels in inner.rows)
+        bases = [base_and_exponent(x)[0] for x in inner.factors]
+        if len(bases) > 1 and alike and any((x, row) in present for x in bases):
+            new = [power(x, exponent) for x in inner.factors]
+            opened = parts.replaced((k,), new, [row] * len(new)).build()
+            return build.scale(inner.coefficient**exponent.numerator, opened)
+    return None
+
+
+@of_products
+def sum_of_squares(node: Einsum) -> Node | None:
     """``Σ x[i]^2 -> Σ x[i] x[i]``, which is written ``x'*x`` or ``norm2(x)^2``.
 
     Example: ``sum(x.^2) -> x'*x``.
@@ -84,7 +112,8 @@ def sum_of_squares(node: Node) -> Node | None:
     return None
 
 
-def square_of_norm(node: Node) -> Node | None:
+@of_functions
+def square_of_norm(node: Apply) -> Node | None:
     """``norm2(x)^2 -> x'*x`` over the last axes.
 
     Example: ``norm2(x)^2 -> x'*x``.
@@ -99,7 +128,8 @@ def square_of_norm(node: Node) -> Node | None:
     return None
 
 
-def power_of_number_choice(node: Node) -> Node | None:
+@of_functions
+def power_of_number_choice(node: Apply) -> Node | None:
     """``where(c, a, b)^p -> where(c, a^p, b^p)`` for numbers a and b.
 
     Example: ``where(c, 1, 0)^2 -> where(c, 1, 0)``.
@@ -113,7 +143,8 @@ def power_of_number_choice(node: Node) -> Node | None:
     return None
 
 
-def root_of_squares(node: Node) -> Node | None:
+@of_functions
+def root_of_squares(node: Apply) -> Node | None:
     """``(x'*x)^(p/2) -> norm2(x)^p`` for odd p.
 
     Example: ``sqrt(x'*x) -> norm2(x)``.
@@ -127,12 +158,13 @@ def root_of_squares(node: Node) -> Node | None:
     return None
 
 
-def reciprocal_at_zero(node: Node) -> Node | None:
+@of_functions
+def reciprocal_at_zero(node: Apply) -> Node | None:
     """``reciprocal0(x) -> x^-1``: the convention at 0 is not part of the formula.
 
     Example: ``x * reciprocal0(norm2(x)) -> x / norm2(x)``.
     """
-    if isinstance(node, Apply) and node.primitive == reciprocal0:
+    if node.primitive == reciprocal0:
         return power(node.args[0], -1)
     return None
 
@@ -143,6 +175,7 @@ RULES = (
     power_of_scaled,
     power_of_number_choice,
     powers_collected,
+    power_of_product_opened,
     sum_of_squares,
     square_of_norm,
     root_of_squares,

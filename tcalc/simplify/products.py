@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Add, Apply, Einsum, Node
-from tcalc.expr.primitive import Fact
+from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
+from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.selection import LowerMask
+from tcalc.simplify.engine import of_functions, of_products
 from tcalc.simplify.parts import Parts, parts_of
 
 TERMS = 64
 """The most terms that multiplying out may make of one product."""
 
 
-def repeated_vector_multiplied_out(node: Node) -> Node | None:
+@of_products
+def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
     """``a (b - c 1') -> a b - a c 1'`` for a vector repeated as rows or columns in a factor.
 
     The number of repeated vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if isinstance(factor, Add) and factor.order > 1 and any(map(_repeats, factor.operands)):
@@ -38,10 +38,9 @@ def multiplied_out(parts: Parts, k: int) -> Node | None:
     return build.add(terms)
 
 
-def product_of_sums(node: Node) -> Node | None:
+@of_products
+def product_of_sums(node: Einsum) -> Node | None:
     """``a (b + c) -> a b + a c``, for every sum: not tidy in itself, but it lets terms cancel."""
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if isinstance(factor, Add):
@@ -49,7 +48,8 @@ def product_of_sums(node: Node) -> Node | None:
     return None
 
 
-def strict_triangle(node: Node) -> Node | None:
+@of_functions
+def strict_triangle(node: Apply) -> Node | None:
     """The mask below the diagonal is the mask with the diagonal, less the unit matrix.
 
     Example: ``tril(A, -1) -> tril(A) - diag(diag(A))``.
@@ -62,24 +62,70 @@ def strict_triangle(node: Node) -> Node | None:
     return None
 
 
-def mask_of_triangle(node: Node) -> Node | None:
+@of_products
+def mask_of_triangle(node: Einsum) -> Node | None:
     """``tril(L) -> L`` for what is lower triangular anyway."""
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, mask in enumerate(parts.factors):
-        if not (isinstance(mask, Apply) and isinstance(mask.primitive, LowerMask)):
-            continue
-        if mask.primitive.offset.value != 0:
+        if not _is_mask(mask):
             continue
         for j, factor in enumerate(parts.factors):
-            if j == k or factor.order != 2:
-                continue
-            if parts.rows[j] == parts.rows[k] and holds(factor, Fact.LOWER) is True:
-                return parts.replaced((k,), (), ()).build()
-            if parts.rows[j] == parts.rows[k][::-1] and holds(factor, Fact.UPPER) is True:
+            if j != k and _is_triangular(factor, parts.rows[j], parts.rows[k]):
                 return parts.replaced((k,), (), ()).build()
     return None
+
+
+@of_products
+def mask_of_other_triangle(node: Einsum) -> Node | None:
+    """``tril(U) -> diag(diag(U))`` for what is upper triangular."""
+    parts = parts_of(node)
+    for k, mask in enumerate(parts.factors):
+        if not _is_mask(mask):
+            continue
+        for j, factor in enumerate(parts.factors):
+            if j != k and _is_triangular(factor, parts.rows[j], parts.rows[k][::-1]):
+                unit = build.delta(mask.dims[0])
+                return parts.replaced((k,), (unit,), (parts.rows[k],)).build()
+    return None
+
+
+@of_products
+def masks_multiplied_out(node: Einsum) -> Node | None:
+    """``L .* (2 tril(1) - I)' -> 2 L .* tril(1)' - L .* I`` for a triangular L: masks then go.
+
+    Example: the gradient of ``tr(chol(K))`` is ``inv(L)'*diag(diag(L))*inv(L)/2``, L its factor.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if not isinstance(factor, Add) or not all(map(_is_mask_or_unit, factor.operands)):
+            continue
+        ends = (parts.rows[k], parts.rows[k][::-1])
+        for j, other in enumerate(parts.factors):
+            if j != k and any(_is_triangular(other, parts.rows[j], row) for row in ends):
+                return multiplied_out(parts, k)
+    return None
+
+
+def _is_mask(node: Node) -> bool:
+    """Whether a node is the mask of the lower triangle, the diagonal included."""
+    match node:
+        case Apply(primitive=LowerMask(rows=rows, columns=columns, offset=offset)):
+            return offset.value == 0 and rows == columns
+    return False
+
+
+def _is_mask_or_unit(node: Node) -> bool:
+    if isinstance(node, Einsum) and node.is_view and len(node.factors) == 1:
+        node = node.factors[0]
+    return isinstance(node, Delta) or _is_mask(node)
+
+
+def _is_triangular(factor: Node, row: Labels, lower: Labels) -> bool:
+    """Whether a factor is zero above the diagonal as seen from the labels `lower`."""
+    if factor.order != 2:
+        return False
+    below = row == lower and holds(factor, Fact.LOWER) is True
+    return below or (row == lower[::-1] and holds(factor, Fact.UPPER) is True)
 
 
 def _repeats(node: Node) -> bool:
@@ -89,4 +135,10 @@ def _repeats(node: Node) -> bool:
     return 0 < node.factors[0].order < node.order
 
 
-RULES = (strict_triangle, mask_of_triangle, repeated_vector_multiplied_out)
+RULES = (
+    strict_triangle,
+    mask_of_triangle,
+    mask_of_other_triangle,
+    masks_multiplied_out,
+    repeated_vector_multiplied_out,
+)

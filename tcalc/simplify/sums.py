@@ -8,7 +8,7 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.selection import Selection
-from tcalc.simplify.engine import length
+from tcalc.simplify.engine import length, of_products, of_sums, of_views
 from tcalc.simplify.flatten import open_product, open_sum, product_of
 from tcalc.simplify.parts import Parts, content, multiple, parts_of
 from tcalc.simplify.powers import powers_collected
@@ -20,25 +20,24 @@ LONGEST = 64
 """Sums of more terms are not searched for common factors."""
 
 
-def product_in_product(node: Node) -> Node | None:
+@of_products
+def product_in_product(node: Einsum) -> Node | None:
     """``Σ a[i,j] (Σ b[j,k] c[k]) -> Σ a[i,j] b[j,k] c[k]``, within a budget."""
-    if isinstance(node, Einsum) and not node.is_view:
-        return open_product(node)
-    return None
+    return open_product(node)
 
 
-def sum_in_sum(node: Node) -> Node | None:
+@of_sums
+def sum_in_sum(node: Add) -> Node | None:
     """``a + 2 (b + c) -> a + 2 b + 2 c``, within a budget."""
-    return open_sum(node) if isinstance(node, Add) else None
+    return open_sum(node)
 
 
-def number_out_of_factor(node: Node) -> Node | None:
+@of_products
+def number_out_of_factor(node: Einsum) -> Node | None:
     """``x (2 y - 4 z) -> 2 x (y - 2 z)``; a sign comes out where most terms have it.
 
     Example: ``X'*(-a - b) -> -X'*(a + b)``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if isinstance(factor, Add) and (c := content(factor)) != 1:
@@ -47,18 +46,16 @@ def number_out_of_factor(node: Node) -> Node | None:
     return None
 
 
-def sign_into_factor(node: Node) -> Node | None:
+@of_sums
+def sign_into_factor(node: Add) -> Node | None:
     """``-x (y - z) -> x (z - y)`` where the factor has as many signs of either kind."""
-    if not isinstance(node, Add):
-        return None
     for position, (c, term) in enumerate(node.terms):
         if c > 0:
             continue
         parts = parts_of(term)
+        twice = {x for x in parts.factors if parts.factors.count(x) > 1}
         for k, factor in enumerate(parts.factors):
-            if isinstance(factor, Add) and 2 * sum(d < 0 for d, _ in factor.terms) == len(
-                factor.terms
-            ):
+            if isinstance(factor, Add) and _is_balanced(factor) and factor not in twice:
                 new = parts.replaced(
                     (k,), (multiple(Fraction(-1), factor),), (parts.rows[k],)
                 ).build()
@@ -67,23 +64,44 @@ def sign_into_factor(node: Node) -> Node | None:
     return None
 
 
-def transpose_of_sum(node: Node) -> Node | None:
+@of_products
+def opposite_factors(node: Einsum) -> Node | None:
+    """``(x - y)*(y - x)' -> -(x - y)*(x - y)'``: a factor and its negative become one.
+
+    The number of different factors falls.
+    """
+    parts = parts_of(node)
+    sums = [x for x in parts.factors if isinstance(x, Add) and _is_balanced(x)]
+    for factor in sums if len(sums) > 1 else ():
+        other = multiple(Fraction(-1), factor)
+        if other in sums:
+            k = parts.factors.index(other)
+            return build.scale(-1, parts.replaced((k,), (factor,), (parts.rows[k],)).build())
+    return None
+
+
+def _is_balanced(node: Add) -> bool:
+    """Whether half the signs are minus, so that neither a sum nor its negative reads better."""
+    return 2 * sum(c < 0 for c, _ in node.terms) == len(node.terms)
+
+
+@of_views
+def transpose_of_sum(node: Einsum) -> Node | None:
     """``(x + c y)' -> x' + c y'`` for any permutation of axes; sums move to the top.
 
     Example: ``(S + B)' -> S + B'`` for a symmetric S.
     """
     match node:
-        case Einsum(factors=(Add() as inner,), subscripts=rows, output=output) if node.is_view:
+        case Einsum(factors=(Add() as inner,), subscripts=rows, output=output):
             if sorted(rows[0]) != sorted(output):
                 return None
             return build.add((c, build.einsum([x], rows, node.output)) for c, x in inner.terms)
     return None
 
 
-def number_out_of_view(node: Node) -> Node | None:
+@of_views
+def number_out_of_view(node: Einsum) -> Node | None:
     """``diag(2 x - 2 y) -> 2 diag(x - y)``, and the same for broadcasts."""
-    if not isinstance(node, Einsum) or not node.is_view:
-        return None
     for k, factor in enumerate(node.factors):
         if isinstance(factor, Add) and (c := content(factor)) != 1:
             parts = parts_of(node)
@@ -92,13 +110,12 @@ def number_out_of_view(node: Node) -> Node | None:
     return None
 
 
-def sum_of_sum(node: Node) -> Node | None:
+@of_products
+def sum_of_sum(node: Einsum) -> Node | None:
     """``Σ (a + b) -> Σ a + Σ b`` where that is shorter.
 
     Example: ``sum(x - mean(x)) -> 0``.
     """
-    if not isinstance(node, Einsum) or node.is_view:
-        return None
     parts = parts_of(node)
     if len(parts.factors) != 1 or not isinstance(parts.factors[0], Add):
         return None
@@ -111,12 +128,13 @@ def sum_of_sum(node: Node) -> Node | None:
     return new if length(new) < length(node) else None
 
 
-def common_factor(node: Node) -> Node | None:
+@of_sums
+def common_factor(node: Add) -> Node | None:
     """``a*b + a*c -> a*(b + c)`` where that is shorter; the factor is tied to both alike.
 
     Example: ``X'*X*w - X'*y -> X'*(X*w - y)``.
     """
-    if not isinstance(node, Add) or not 1 < len(node.terms) <= LONGEST:
+    if not 1 < len(node.terms) <= LONGEST:
         return None
     terms = [parts_of(term) for _, term in node.terms]
     groups: dict[tuple[Node, tuple[object, ...]], dict[int, int]] = {}
@@ -205,6 +223,76 @@ def _pulled_out(
     return build.add([*kept, (1, merged)])
 
 
+@of_sums
+def common_matrix(node: Add) -> Node | None:
+    """``d .* A + x*y'*A -> (diag(d) + x*y')*A`` where that is no longer, from either side.
+
+    The number of factors falls.  Example: ``A'*(diag(p)*A - p*p'*A) -> A'*(diag(p) - p*p')*A``.
+    """
+    return _with_matrix_outside(node, (False, False))
+
+
+@of_products
+def matrix_out_of_factor(node: Einsum) -> Node | None:
+    """``B*(A + x*y'*A) -> B*(I + x*y')*A`` where that is no longer, from either side.
+
+    The number of factors falls.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if isinstance(factor, Add):
+            inside = [x not in parts.output for x in parts.rows[k]]
+            new = _with_matrix_outside(factor, inside)
+            if new is not None:
+                return parts.replaced((k,), (new,), (parts.rows[k],)).build()
+    return None
+
+
+def _with_matrix_outside(node: Add, inside: Sequence[bool]) -> Node | None:
+    """A sum of matrices as a product with one that all its terms share at one end.
+
+    A term may be that matrix alone, and leave a unit matrix, where the axis at the other end is
+    `inside` a longer product.
+    """
+    if node.order != 2 or not 1 < len(node.terms) <= CANDIDATES:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    for factor in dict.fromkeys(x for x in terms[0].factors if x.order == 2):
+        for far in (0, 1):
+            new = _matrix_pulled_out(node, terms, factor, far, inside[1 - far])
+            if new is not None and length(new) < length(node) + 1:  # transposes do not count
+                return new
+    return None
+
+
+def _matrix_pulled_out(
+    node: Add, terms: Sequence[Parts], factor: Node, far: int, units: bool
+) -> Node | None:
+    """All terms over a matrix that has the output axis `far` of each, alone there."""
+    rests: list[tuple[Fraction, Node]] = []
+    axes: set[int] = set()
+    for (c, _), parts in zip(node.terms, terms, strict=True):
+        end = parts.output[far]
+        places = [k for k, row in enumerate(parts.rows) if end in row]
+        if len(places) != 1 or parts.factors[places[0]] is not factor:
+            return None
+        (k,) = places
+        row = parts.rows[k]
+        axes.add(row.index(end))
+        joint, near = row[1 - row.index(end)], parts.output[1 - far]
+        others = parts.replaced((k,), (), ())
+        if joint == end or not (others.uses(joint) or (joint == near and units)):
+            return None
+        rest = build.einsum(others.factors, others.rows, (near, joint), parts.dims)
+        rests.append((c * parts.coefficient, rest))
+    if len(axes) > 1:
+        return None
+    (axis,) = axes
+    ends = ("far", "joint") if axis == 0 else ("joint", "far")
+    output = ("near", "far") if far == 1 else ("far", "near")
+    return build.einsum([build.add(rests), factor], [("near", "joint"), ends], output)
+
+
 RULES = (
     product_in_product,
     sum_in_sum,
@@ -212,6 +300,9 @@ RULES = (
     transpose_of_sum,
     number_out_of_view,
     sign_into_factor,
+    opposite_factors,
     sum_of_sum,
     common_factor,
+    common_matrix,
+    matrix_out_of_factor,
 )

@@ -10,14 +10,16 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power, power
+from tcalc.simplify.engine import of_functions
 
 
-def function_of_view(node: Node) -> Node | None:
+@of_functions
+def function_of_view(node: Apply) -> Node | None:
     """``f(x') -> f(x)'`` for an element-wise f, and the same for repeated tensors.
 
     Example: ``exp(A' + B') -> exp(A + B)'``, ``exp(ones(n)*a) -> ones(n)*exp(a)``.
     """
-    if not isinstance(node, Apply) or not isinstance(node.primitive, Elementwise) or not node.order:
+    if not isinstance(node.primitive, Elementwise) or not node.order:
         return None
     seen = [_seen_through(argument) for argument in node.args]
     layouts = {layout for _, layout in filter(None, seen) if layout is not None}
@@ -36,7 +38,8 @@ def function_of_view(node: Node) -> Node | None:
     return build.einsum([build.apply(node.primitive, *cores)], [row], output, sizes)
 
 
-def power_of_number(node: Node) -> Node | None:
+@of_functions
+def power_of_number(node: Apply) -> Node | None:
     """``c^p`` of an exact number, folded where the result is exact: ``4^-1 -> 1/4``."""
     match node:
         case Apply(primitive=Power() as p, args=(Const() as number,)):
@@ -45,7 +48,8 @@ def power_of_number(node: Node) -> Node | None:
     return None
 
 
-def function_of_zero(node: Node) -> Node | None:
+@of_functions
+def function_of_zero(node: Apply) -> Node | None:
     """``f(0) -> 0`` for functions with that value: ``sin(0) -> 0``."""
     match node:
         case Apply(primitive=Elementwise() as f, args=(Const(value=Fraction(numerator=0)),)):

@@ -47,6 +47,19 @@ PROMISED = [
     ),
     (Example("norm2(A*x - y)^2"), "2*A'*(A*x - y)"),
     (Example("norm2(A*x - y)"), "A'*(A*x - y)/norm2(A*x - y)"),
+    (
+        Example("norm2(A*x - y)", "", "x", 2),
+        "A'*(eye(m) - (A*x - y)*(A*x - y)'/norm2(A*x - y)^2)*A/norm2(A*x - y)",
+    ),
+    (
+        Example("logsumexp(A*x)", "", "x", 2),
+        "A'*(diag(softmax(A*x)) - softmax(A*x)*softmax(A*x)')*A",
+    ),
+    (Example("tr(chol(K))", "K[n,n] spd", "K"), "inv(chol(K))'*diag(diag(chol(K)))*inv(chol(K))/2"),
+    (
+        Example("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]"),
+        "y/(norm2(x)*norm2(y)) - x'*y*x/(norm2(x)^3*norm2(y))",
+    ),
     (Example("norm1(A*x - y)"), "A'*sign(A*x - y)"),
     (Example("A*exp(x)"), "A*diag(exp(x))"),
     (Example("(y.*v)'*x", "", "y"), "v.*x"),

@@ -1,0 +1,107 @@
+"""Measures of formulas, written out: what rules lower that do not make a formula shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
+from tcalc.expr.traverse import postorder
+from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.exponential import exp
+from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.logdet import LogDet
+from tcalc.primitives.power import Power, reciprocal0
+from tcalc.primitives.selection import LowerMask
+from tcalc.primitives.softmax import Softmax
+from tcalc.simplify.parts import content
+
+Measure = Callable[[Node], int]
+
+
+def _written(weight: Measure) -> Measure:
+    """The sum of a weight over all nodes of a formula, a shared one as often as it is written."""
+
+    def measure(root: Node) -> int:
+        totals: dict[Node, int] = {}
+        for node in postorder([root]):
+            totals[node] = weight(node) + sum(totals[operand] for operand in node.operands)
+        return totals[root]
+
+    return measure
+
+
+def _function(node: Node, *kinds: type) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, kinds)
+
+
+def _is_view(node: Node) -> bool:
+    return isinstance(node, Einsum) and node.is_view
+
+
+def _is_product(node: Node) -> bool:
+    return isinstance(node, Einsum) and not node.is_view
+
+
+def _has_number(node: Node) -> bool:
+    return isinstance(node, Add) and content(node) != 1
+
+
+def _repeats(node: Node) -> bool:
+    return _is_view(node) and 0 < max((x.order for x in node.operands), default=0) < node.order
+
+
+def _is_mask(node: Node) -> bool:
+    bare = node.operands[0] if _is_view(node) else node
+    return isinstance(bare, Delta) or _function(bare, LowerMask)
+
+
+def _inside(outer: Callable[[Node], bool], inner: Callable[[Node], bool]) -> Measure:
+    """How many nodes of one kind stand right inside one of another."""
+    return _written(lambda node: sum(map(inner, node.operands)) if outer(node) else 0)
+
+
+def _count(kind: Callable[[Node], bool]) -> Measure:
+    return _written(lambda node: int(kind(node)))
+
+
+def _is_sum(node: Node) -> bool:
+    return isinstance(node, Add)
+
+
+def _is_power(node: Node) -> bool:
+    return _function(node, Power)
+
+
+def _is_inverse(node: Node) -> bool:
+    return _function(node, Inverse)
+
+
+negative_coefficients = _written(
+    lambda node: sum(c < 0 for c, _ in node.terms) if isinstance(node, Add) else 0
+)
+factors = _count(lambda node: not (node.operands or isinstance(node, Delta | Const)))
+masks = _count(lambda node: _function(node, LowerMask))
+strict_masks = _count(
+    lambda node: (
+        isinstance(node, Apply)
+        and isinstance(node.primitive, LowerMask)
+        and node.primitive.offset.value == -1
+    )
+)
+sums_of_masks = _inside(_is_product, lambda x: _is_sum(x) and all(map(_is_mask, x.operands)))
+views_of_sums = _inside(_is_view, _is_sum)
+numbers_in_views = _inside(_is_view, _has_number)
+numbers_in_products = _inside(_is_product, _has_number)
+numbers_in_powers = _inside(_is_power, _has_number)
+numbers_in_inverses = _inside(_is_inverse, _has_number)
+inverses_of_views = _inside(_is_inverse, _is_view)
+repeated_vectors = _inside(_is_product, lambda x: _is_sum(x) and any(map(_repeats, x.operands)))
+powers = _count(_is_power)
+powers_of_products = _inside(_is_power, _is_product)
+exponentials = _count(lambda node: isinstance(node, Apply) and node.primitive == exp)
+functions_of_inverses = _inside(lambda node: _function(node, Cofactors, LogDet), _is_inverse)
+reciprocals_at_zero = _count(lambda node: isinstance(node, Apply) and node.primitive == reciprocal0)
+softmaxes = _count(lambda node: _function(node, Softmax))
+sums_in_sums = _inside(_is_sum, _is_sum)
+products_in_products = _inside(_is_product, _is_product)
+different_factors = _written(lambda node: len(set(node.operands)) if _is_product(node) else 0)

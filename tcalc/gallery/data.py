@@ -135,3 +135,142 @@ def trace_product(rng: Generator, m: int, n: int, k: int) -> Data:
 @maker
 def sine_product(rng: Generator, n: int) -> Data:
     return {"x": rng.standard_normal(n), "y": rng.standard_normal(n)}
+
+
+@maker
+def gaussian_process(rng: Generator, n: int, d: int) -> Data:
+    # Noise of 0.4 keeps the kernel matrix far from singular, also where it is a little smaller.
+    X = rng.standard_normal((n, d))
+    return {"X": X, "y": np.sin(X.sum(1)), "ell": 1.2, "v": 1.1, "noise": 0.4}
+
+
+@maker
+def bayes_lq(rng: Generator, n: int, d: int) -> Data:
+    X = rng.standard_normal((n, d))
+    y = X @ rng.standard_normal(d) + 0.5 * rng.standard_normal(n)
+    return {"X": X, "y": y, "alpha": 0.7, "beta": 1.5}
+
+
+@maker
+def bayes_cholesky(rng: Generator, n: int, d: int) -> Data:
+    return bayes_lq(rng, n, d)
+
+
+@maker
+def least_squares_qr(rng: Generator, m: int, n: int) -> Data:
+    X = orthonormal(rng, m, n) + 0.1 * rng.standard_normal((m, n))
+    return {"X": X, "y": rng.standard_normal(m)}
+
+
+@maker
+def ridge_qr(rng: Generator, m: int, n: int, k: int) -> Data:
+    X, Z, w = rng.standard_normal((m, n)), rng.standard_normal((k, n)), rng.standard_normal(n)
+    y, u = X @ w + rng.standard_normal(m), Z @ w + rng.standard_normal(k)
+    return {"X": X, "y": y, "Z": Z, "u": u, "c": 0.6}
+
+
+@maker
+def kalman_filter(rng: Generator, n: int, p: int, length: int = 3) -> Data:
+    return {name: x for name, x in rts_smoother(rng, n, p, length).items() if name != "X"}
+
+
+@maker
+def rts_smoother(rng: Generator, n: int, p: int, length: int = 3) -> Data:
+    # A rotation that shrinks: the state neither dies out nor grows.
+    A, C = 0.8 * orthonormal(rng, n, n), rng.standard_normal((p, n))
+    states, x = [], rng.standard_normal(n)
+    for _ in range(length):
+        x = A @ x + 0.6 * rng.standard_normal(n)
+        states.append(x)
+    X = np.array(states)
+    Y = X @ C.T + 0.8 * rng.standard_normal((length, p))
+    q, r = np.full(n, 2 * np.log(0.6)), np.full(p, 2 * np.log(0.8))
+    return {"Y": Y, "X": X, "A": A, "C": C, "q": q, "r": r}
+
+
+@maker
+def pca(rng: Generator, m: int, n: int, k: int) -> Data:
+    # The third component has a quarter of the second one's standard deviation, and no tie is near.
+    spread = np.concatenate([[4.0, 2.0], np.full(n - 2, 0.5)])
+    X = np.sqrt(m) * orthonormal(rng, m, n) * spread
+    return {"X": X, "Z": rng.standard_normal((k, n))}
+
+
+@maker
+def lda(rng: Generator, m: int, n: int, k: int) -> Data:
+    labels = np.arange(m) % k
+    # Classes along one line: the largest ratio is far from the others.
+    X = rng.standard_normal((m, n)) + 3 * np.outer(labels, rng.standard_normal(n))
+    return {"X": X, "Y": np.eye(k)[labels], "c": 1.0}
+
+
+@maker
+def cca(rng: Generator, m: int, p: int, q: int) -> Data:
+    X, Y, common = (rng.standard_normal((m, k)) for k in (p, q, 1))
+    return {"X": X + 1.5 * common, "Y": Y - 1.5 * common}
+
+
+@maker
+def entry_of_inverse(rng: Generator, n: int) -> Data:
+    B, C = rng.standard_normal((2, n, n))
+    return {"A": inverse(rng, n)["A"], "B": B / np.sqrt(n), "C": C, "x": 0.2}
+
+
+@maker
+def inverse(rng: Generator, n: int) -> Data:
+    # |R| is about 2/3: no singular matrix is near.
+    return {"A": np.eye(n) + rng.standard_normal((n, n)) / (3 * np.sqrt(n))}
+
+
+@maker
+def lyapunov_cost(rng: Generator, n: int, m: int) -> Data:
+    B, K = rng.standard_normal((n, m)), rng.standard_normal((m, n)) / n
+    # The closed loop A - B*K has eigenvalues about -1, with real parts left of -1/2.
+    A = B @ K - np.eye(n) + rng.standard_normal((n, n)) / (3 * np.sqrt(n))
+    Q, R, S = (covariance(rng, k) for k in (n, m, n))
+    return {"A": A, "B": B, "K": K, "Q": Q, "R": R, "S": S}
+
+
+@maker
+def markov_chain(rng: Generator, n: int) -> Data:
+    G = rng.uniform(-1.0, 0.5, (n, n))
+    return {"G": G, "N": rng.integers(1, 6, (n, n)), "t": 0.8}
+
+
+@maker
+def perceptron(rng: Generator, n: int, b: int) -> Data:
+    return {
+        "X": rng.standard_normal((n, b)),
+        "Y": rng.uniform(-0.9, 0.9, (n, b)),
+        "W": rng.standard_normal((3, n, n)) / np.sqrt(n),
+        "B": 0.3 * rng.standard_normal((3, n)),
+    }
+
+
+@maker
+def gaussian_mixture(rng: Generator, n: int, d: int, k: int) -> Data:
+    M = 2 * rng.standard_normal((k, d))
+    return {
+        "X": M[rng.integers(k, size=n)] + rng.standard_normal((n, d)),
+        "a": rng.standard_normal(k),
+        "M": M,
+        "Q": 0.3 * rng.standard_normal((k, d)),
+        "L": 0.5 * rng.standard_normal((k, d, d)),
+    }
+
+
+@maker
+def attention(rng: Generator, n: int, m: int, d: int, c: int) -> Data:
+    shapes = {"Q": (n, d), "K": (m, d), "V": (m, c)}
+    return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+def orthonormal(rng: Generator, m: int, n: int) -> Array:
+    """A random matrix with orthonormal columns."""
+    return np.linalg.qr(rng.standard_normal((m, n)))[0]
+
+
+def covariance(rng: Generator, n: int) -> Array:
+    """A random matrix with eigenvalues of at least one."""
+    R = rng.standard_normal((n, n))
+    return R @ R.T / n + np.eye(n)

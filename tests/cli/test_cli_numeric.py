@@ -240,3 +240,9 @@ class TestCheck:
         outcome = run("check", PROGRAM, "--wrt", "w")
         assert outcome.status == 1
         assert "WRONG" in outcome.out
+
+
+def test_a_size_that_the_program_does_not_have(run):
+    outcome = run("evaluate", "x'*A*x", "--random", "--sizes", "q=3")
+    assert outcome.status == 1
+    assert "there is no size 'q'" in outcome.err

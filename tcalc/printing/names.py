@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
+from fractions import Fraction
 from itertools import count
+
+from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 
 INDEX_LETTERS = "ijklpqrstuvabcdefgh"
 """Letters for indices, in the order in which a reader expects them."""
@@ -14,11 +17,23 @@ FUNCTION_NAMES = {
     "exp": "e",
     "softplus": "s",
     "log": "l",
-    "inv": "V",
-    "chol": "L",
     "norm2": "d",
+    "tanh": "h",
+    "relu": "h",
+    "step": "h",
 }
 """The usual letter for the value of a function."""
+
+OF_MATRIX = {
+    "inv": "{0}_inv",
+    "chol": "L",
+    "logdet": "logdet_{0}",
+    "expm": "exp_{0}",
+    "sqrtm": "sqrt_{0}",
+    "adj": "adj_{0}",
+    "pinv": "{0}_pinv",
+}
+"""The name for a function of a matrix that has a name itself: ``K_inv``."""
 
 
 OUTPUT_NAMES = {
@@ -29,6 +44,35 @@ OUTPUT_NAMES = {
     "slogdet": ("s", "l"),
 }
 """The usual letters for the outputs of a factorisation."""
+
+
+def meaning(node: Node) -> str:
+    """A stem for the name of a tensor, by what it is; ``t`` where that has no usual name.
+
+    >>> from tcalc.expr import build, shape
+    >>> from tcalc.primitives.inverse import inv
+    >>> meaning(inv(build.var("K", shape("n", "n"))))
+    'K_inv'
+    """
+    match node:
+        case Apply(primitive=primitive, args=(Var(name=name),)) if primitive.name in OF_MATRIX:
+            return OF_MATRIX[primitive.name].format(name)
+        case Apply(primitive=primitive):
+            return {"inv": "V", "chol": "L"}.get(
+                primitive.name, FUNCTION_NAMES.get(primitive.name, "t")
+            )
+        case Add(terms=terms) if _is_residual(terms):
+            return "r"
+    return "t"
+
+
+def _is_residual(terms: Sequence[tuple[Fraction, Node]]) -> bool:
+    """Whether a sum is a product less an input, or the other way round: ``X*w - y``."""
+    if len(terms) != 2 or {c for c, _ in terms} != {1, -1}:
+        return False
+    given = [isinstance(x, Var) for _, x in terms]
+    made = [isinstance(x, Einsum) and not x.is_view for _, x in terms]
+    return any(given) and any(made)
 
 
 def index_names(taken: Container[str] = ()) -> Iterator[str]:

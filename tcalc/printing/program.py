@@ -33,7 +33,7 @@ from tcalc.printing.formula import (
     scaled,
 )
 from tcalc.printing.matrix import MatrixNotation
-from tcalc.printing.names import FUNCTION_NAMES, OUTPUT_NAMES, Names, index_names
+from tcalc.printing.names import OF_MATRIX, OUTPUT_NAMES, Names, index_names, meaning
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer, ones, size_of
 from tcalc.simplify import tidy_all
 
@@ -136,14 +136,12 @@ class _Page:
         for node in self.nodes:
             size = 1 + sum(1 if x in self.defined else sizes[x] for x in node.operands)
             sizes[node] = size
-            shared = uses.get(node, 0) > 1 and size >= least
+            shared = uses.get(node, 0) > 1 and (size >= least or _is_of_matrix(node))
             if _can_be_named(node) and (shared or size > PIECE) and node not in self.roots:
                 self._define(node)
 
     def _define(self, node: Node) -> None:
-        stem = "t"
-        if isinstance(node, Apply):
-            stem = FUNCTION_NAMES.get(node.primitive.name, "t")
+        stem = meaning(node)
         self.defined[node] = self.names.fresh("t") if stem == "t" else self.names.wanted(stem)
 
     def write(self) -> list[Statement]:
@@ -245,6 +243,11 @@ def _repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:
 
 def _is_output(node: Node) -> bool:
     return isinstance(node, Apply) and node.primitive.outputs > 1
+
+
+def _is_of_matrix(node: Node) -> bool:
+    """Whether a node is a dear function of a matrix, which gets a name however short it is."""
+    return isinstance(node, Apply) and node.primitive.name in OF_MATRIX
 
 
 def _can_be_named(node: Node) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import gcd, lcm
 
 from tcalc.expr import build
@@ -50,6 +51,7 @@ class Parts:
         return sum(label in row for row in self.rows)
 
 
+@lru_cache(maxsize=4096)
 def parts_of(node: Node) -> Parts:
     """Any tensor as a product, if only of itself; views of products are opened."""
     opened = contraction_in(node)

@@ -108,6 +108,23 @@ def test_common_subexpressions_get_names_that_nobody_has() -> None:
     assert to_text(node, cse=True, order=["X", "w"], names=["p"]).startswith("p1 = ")
 
 
+NAMED = [
+    ("y'*inv(K)*y/2 + logdet(K)/2", "K[n,n] spd", "K", "K_inv = inv(K)\n"),
+    ("K_inv'*inv(K)*K_inv + logdet(K)", "K[n,n] spd, K_inv[n]", "K", "K_inv1 = inv(K)\n"),
+    ("norm2(A*x - y)", "", "x", "r = A*x - y\n"),
+    ("logsumexp(A*x)", "", "x", "p = softmax(A*x)\n"),
+]
+
+
+@pytest.mark.parametrize(("text", "declared", "variable", "first"), NAMED)
+def test_names_of_common_subexpressions_mean_something(
+    text: str, declared: str, variable: str, first: str
+) -> None:
+    example = Example(text, declared, variable, 2)
+    node = example.derivatives()[1 if variable == "K" else 2]
+    assert to_text(node, cse=True, order=example.order).startswith(first)
+
+
 def test_a_deep_graph_prints_in_pieces_without_recursion() -> None:
     x, A = build.var("x", shape("n")), build.var("A", shape("n", "n"))
     node: Node = x

@@ -3,7 +3,9 @@
 The module has a function `evaluate`, which checks its arguments and takes them by keyword, and a
 function `compute`, which is the straight line.  It imports its array library and nothing of
 tcalc.  Names from the user's program become identifiers of their own, and never meet a generated
-name; whatever else he wrote stands in docstrings and in string literals only.
+name; whatever else he wrote stands in docstrings and in string literals only.  Functions of his
+are not in the module: one that calls some has a dictionary `supplied`, to be filled before the
+first call, and its docstring lists them.
 """
 
 from __future__ import annotations
@@ -33,21 +35,27 @@ from tcalc.codegen.program import (
 from tcalc.codegen.signature import Names, Signature, Source, describe
 from tcalc.codegen.targets import NumPy, Target
 from tcalc.codegen.targets.target import quoted
+from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Var
+from tcalc.primitives.routines import Supplied
 
 _CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper")
 _SIGNED = ("positive", "nonnegative", "integer")
 _RESERVED = ("np", "linalg", "special", "xp", "min", "dtype", "evaluate", "compute", "Array", "Any",
-             "ValueError", "TypeError")  # fmt: skip
+             "supplied", "ValueError", "TypeError")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """The source of a module, and for each argument's name the keyword that it has there."""
+    """The source of a module, and for each argument's name the keyword that it has there.
+
+    `supplied` are the functions of the user's that it calls, by name.
+    """
 
     source: str
     parameters: Mapping[str, str]
+    supplied: Mapping[str, Callable[..., Any]]
 
 
 def emit(
@@ -87,6 +95,7 @@ class _Emitter:
         self.contiguous = contiguous
         self.single = single
         self.embedded: dict[str, Callable[..., Any]] = {}
+        self.supplied: dict[str, Supplied] = {}
         self.texts: dict[Value, str] = {}
         self.typed = False
         self.used_sizes: set[str] = set()
@@ -119,13 +128,22 @@ class _Emitter:
         self.embedded[function.__name__] = function
         return function.__name__
 
+    def supply(self, function: Supplied) -> str:
+        known = self.supplied.setdefault(function.name, function)
+        if known != function:
+            raise ArgumentError(
+                f"two different functions have the name {function.name}", hint="rename one"
+            )
+        return f"supplied[{quoted(function.name)}]"
+
     def dtype(self) -> str:
         self.typed = True
         return "dtype"
 
     def run(self, title: str) -> Module:
         body = self._body()
-        parts = [self._evaluate(), self._compute(body)]
+        parts = ["supplied: dict[str, Any] = {}"] if self.supplied else []
+        parts += [self._evaluate(), self._compute(body)]
         functions = [_source(f) for f in self.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         header = [self._docstring(title), "", "from __future__ import annotations", ""]
@@ -134,7 +152,8 @@ class _Emitter:
         header += [line for name, line in self.target.imports.items() if _uses(code, name)]
         if re.search(r"\bArray\b", code):
             header += ["", "Array = np.ndarray"]
-        return Module("\n".join((*header, "", "", code, "")), self.parameters)
+        supplied = {name: x.function for name, x in self.supplied.items()}
+        return Module("\n".join((*header, "", "", code, "")), self.parameters, supplied)
 
     def _docstring(self, title: str) -> str:
         lines = [
@@ -152,6 +171,14 @@ class _Emitter:
         lines += ["", "Arrays of float32, float64 or complex numbers; the results have their type."]
         shapes = [f"[{', '.join(map(str, o.view.dims))}]" for o in self.program.outputs]
         lines += [f"Results: {', '.join(x if x != '[]' else 'a number' for x in shapes)}."]
+        if self.supplied:
+            lines += [
+                "",
+                "Functions to be put into `supplied`, by name, before the first call:",
+                "",
+            ]
+            lines += [f"    {x.name}: {x.signature}" for x in self.supplied.values()]
+            lines += ["", "Each maps over leading axes that its arguments have in common.", ""]
         if self.program.tuned and self.planned:
             tuned = ", ".join(f"{name} = {size}" for name, size in self.planned.items())
             lines += [f"Right for all sizes, and ordered for {tuned}."]
@@ -318,6 +345,9 @@ class _Scout:
     def embed(self, function: Callable[..., Any]) -> str:
         self.functions.add(function.__name__)
         return function.__name__
+
+    def supply(self, function: Supplied) -> str:
+        return "_"
 
     def dtype(self) -> str:
         return "_"

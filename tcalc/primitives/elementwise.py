@@ -43,7 +43,7 @@ class Elementwise(Coded):
     def __init__(
         self,
         name: str,
-        code: str | Routine,
+        code: str | Template | Embedded,
         *derivatives: Derivative,
         summary: str = "",
         value: Callable[..., Any] | None = None,

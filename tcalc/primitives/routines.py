@@ -3,7 +3,8 @@
 A routine is a `Template`, an expression over its arguments, or an `Embedded` function, whose
 source is copied into the module.  Both are written against the names `np`, `linalg`
 (scipy.linalg) and `special` (scipy.special) alone, run in float32, float64 and complex128, and
-conjugate nothing.  An embedded function annotates with `Array` and builtin types only.
+conjugate nothing.  An embedded function annotates with `Array` and builtin types only.  A function
+of the user's is `Supplied` to the module when it runs.
 """
 
 from __future__ import annotations
@@ -47,7 +48,19 @@ class Embedded:
     typed: bool = False
 
 
-Routine: TypeAlias = Template | Embedded
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """A callable of the user's, which no module can contain: it must be given to it, by name.
+
+    `signature` describes it in the module's docstring; two of one name must be equal.
+    """
+
+    name: str
+    signature: str
+    function: Callable[..., Any]
+
+
+Routine: TypeAlias = Template | Embedded | Supplied
 
 
 class Coded(Primitive):

@@ -198,6 +198,8 @@ class CompiledFunction:
         namespace: dict[str, Any] = {"__name__": "tcalc.generated"}
         # The source is ours alone: names are chosen or checked by `Names`, texts are literals.
         exec(builtins.compile(module.source, filename, "exec"), namespace)
+        if module.supplied:
+            namespace["supplied"].update(module.supplied)
         compute = namespace["compute"]
         lines = module.source.splitlines(keepends=True)
         linecache.cache[filename] = (len(module.source), None, lines, filename)

@@ -35,7 +35,7 @@ from tcalc.codegen.program import (
     Typed,
 )
 from tcalc.codegen.targets.target import Target, Writer, number_text, quoted
-from tcalc.primitives.routines import Template
+from tcalc.primitives.routines import Supplied, Template
 
 WIDTH = 84
 """The longest expression of a sum that is written in one statement."""
@@ -121,6 +121,8 @@ class NumPy(Target):
         routine = call.routine
         if isinstance(routine, Template):
             return routine.text.format(*arguments)
+        if isinstance(routine, Supplied):
+            return f"{writer.supply(routine)}({', '.join(arguments)})"
         arguments += [writer.size(dim) for dim in routine.sizes]
         arguments += [repr(parameter) for parameter in routine.parameters]
         if routine.named:

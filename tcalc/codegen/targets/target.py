@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tcalc.codegen.program import Index, Slice, Statement, Value, View
 from tcalc.errors import LimitError
 from tcalc.expr.dims import Dim, Shape
+from tcalc.primitives.routines import Supplied
 
 _WHOLE = 2**53
 
@@ -25,6 +26,9 @@ class Writer(Protocol):
 
     def embed(self, function: Callable[..., Any]) -> str:
         """The name of a function whose source the module is to have."""
+
+    def supply(self, function: Supplied) -> str:
+        """An expression for a function that the module is to be given."""
 
     def dtype(self) -> str:
         """The name of the type of all arrays."""

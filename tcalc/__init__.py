@@ -17,6 +17,7 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.language`, `tcalc.printing`, `tcalc.interpret`: text in, text out, reference values;
 - `tcalc.codegen`, `tcalc.runtime`: NumPy modules, and the functions that run them;
 - `tcalc.checking`: numerical verification;
+- `tcalc.custom`: functions of the user's;
 - `tcalc.api`: the functions below; `tcalc.cli`: the command line.
 """
 
@@ -24,7 +25,6 @@ from tcalc.api import (
     check,
     compile,
     derivative,
-    elementwise,
     evaluate,
     explain,
     gradient,
@@ -36,6 +36,7 @@ from tcalc.api import (
     symbols,
     vjp,
 )
+from tcalc.custom import elementwise, function
 from tcalc.errors import TcalcError
 from tcalc.expression import Expression, combine
 
@@ -49,6 +50,7 @@ __all__ = [
     "elementwise",
     "evaluate",
     "explain",
+    "function",
     "gradient",
     "hessian",
     "hvp",

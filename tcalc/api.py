@@ -8,18 +8,17 @@ quick from a cold start.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tcalc import calculus, language
+from tcalc.custom import UserFunction
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
 from tcalc.expr.traverse import postorder
-from tcalc.expression import Context, Expression, Operand, combine
-from tcalc.primitives.function import Function
+from tcalc.expression import Context, Expression
 
 Names: TypeAlias = list[str] | tuple[str, ...]
 
@@ -43,9 +42,9 @@ def parse(
 
     `declarations` may declare the variables (``"X[m,n], K[n,n] spd, w[n]"``); names without a
     declaration are guessed as MatrixCalculus does, and the guesses are in `Expression.guesses`.
-    `functions` are those made with `elementwise`, to be known by their names beside the language's
-    own.  `parameters` are numbers for names in loop bounds (``T=200``).  Raises `TcalcError`,
-    pointing into the text, for anything that is not a program.
+    `functions` are those made with `elementwise` and `function`, to be known by their names beside
+    the language's own.  `parameters` are numbers for names in loop bounds (``T=200``).  Raises
+    `TcalcError`, pointing into the text, for anything that is not a program.
 
     >>> f = parse("norm2(X*w - y)^2 / 2", "X[m,n], w[n], y[m]")
     >>> f.shape, list(f.variables)
@@ -70,40 +69,6 @@ def symbols(declarations: str) -> Expression | tuple[Expression, ...]:
         Expression(variable, Context({name: variable})) for name, variable in declared.items()
     )
     return made[0] if len(made) == 1 else made
-
-
-@dataclass(frozen=True, slots=True)
-class UserFunction:
-    """An element-wise function of the user's: callable on expressions, and usable in programs."""
-
-    entry: Function
-
-    def __call__(self, *arguments: Operand) -> Expression:
-        """The function applied to expressions of one shape, or scalars."""
-        names = [f"argument{k}" for k in range(len(arguments))]
-        formula = f"{self.entry.name}({', '.join(names)})"
-        return combine(formula, [self.entry], **dict(zip(names, arguments, strict=True)))
-
-
-def elementwise(name: str, expression: Any, *symbols: Any) -> UserFunction:
-    """An element-wise function given as a SymPy expression in the given symbols.
-
-    SymPy differentiates it to every order and writes its NumPy code; text is never parsed.
-
-    >>> import sympy
-    >>> t = sympy.Symbol("t")
-    >>> huber = elementwise("huber", sympy.sqrt(1 + t**2) - 1, t)
-    >>> f = parse("sum(huber(X*w - y))", functions=[huber])
-    >>> bool(check(f, "w", order=2))
-    True
-    """
-    from tcalc.primitives import REGISTRY, symbolic
-
-    if name in REGISTRY:
-        raise ArgumentError(
-            f"the language has a function {name} of its own", hint="choose another name"
-        )
-    return UserFunction(symbolic.elementwise(name, expression, *symbols).function)
 
 
 @overload

@@ -26,7 +26,7 @@ from tcalc.language.syntax import Bound, Declared
 from tcalc.primitives.function import Function
 
 PROPERTIES = tuple(fact.value for fact in Fact)
-_SQUARE = {"symmetric", "spd", "psd", "diagonal"}
+_SQUARE = {"symmetric", "spd", "psd", "diagonal", "orthogonal"}
 _MATRIX = _SQUARE | {"lower", "upper", "orthogonal"}
 
 BUILT_IN = ("ones", "zeros", "eye", "delta", "pi")

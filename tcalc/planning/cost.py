@@ -60,7 +60,7 @@ def pair_flops(
     """
     points = prod(sizes[label] for label in left | right)
     kept = prod(sizes[label] for label in result)
-    return points if points == kept else 2 * points - kept
+    return points if points == kept else max(2 * points - kept, 0)
 
 
 def solve_columns(

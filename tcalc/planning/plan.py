@@ -297,7 +297,7 @@ class _Planner:
                 self.labels[-1] = names(x if left < 0 else y)
                 return self.pair(left, right, names(z)).flops
             points = volume(x | y)
-            return points if z == x | y else 2 * points - volume(z)
+            return points if z == x | y else max(2 * points - volume(z), 0)
 
         total, tree = cheapest(rows, sum(bit[label] for label in output), price)
         self.labels.pop(-1, None)

@@ -184,3 +184,9 @@ def test_no_arrays_are_imported() -> None:
     code = "import sys, tcalc.planning; print('numpy' in sys.modules, 'opt_einsum' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "False"]
+
+
+def test_a_dimension_of_size_zero_costs_nothing() -> None:
+    found = plan([(0,), (0, 1), (1, 2), (2,)], (), {0: 3, 1: 0, 2: 3})
+    assert len(found.path) == 3
+    assert found.flops == 0

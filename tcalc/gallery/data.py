@@ -163,7 +163,7 @@ def least_squares_qr(rng: Generator, m: int, n: int) -> Data:
 
 
 @maker
-def ridge_qr(rng: Generator, m: int, n: int, k: int) -> Data:
+def regularised_qr(rng: Generator, m: int, n: int, k: int) -> Data:
     X, Z, w = rng.standard_normal((m, n)), rng.standard_normal((k, n)), rng.standard_normal(n)
     y, u = X @ w + rng.standard_normal(m), Z @ w + rng.standard_normal(k)
     return {"X": X, "y": y, "Z": Z, "u": u, "c": 0.6}

@@ -133,7 +133,7 @@ def least_squares_qr(xp: Any, X: Array, y: Array) -> Array:
 
 
 @oracle
-def ridge_qr(xp: Any, X: Array, y: Array, Z: Array, u: Array, c: Array) -> Array:
+def regularised_qr(xp: Any, X: Array, y: Array, Z: Array, u: Array, c: Array) -> Array:
     w = xp.linalg.solve(X.T @ X + c * xp.eye(X.shape[1]), X.T @ y)
     return xp.mean((Z @ w - u) ** 2)
 

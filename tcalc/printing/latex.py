@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tcalc.printing.formula import Statement, Sum
+from tcalc.printing.breaking import lines
+from tcalc.printing.formula import Statement
 from tcalc.printing.typeset import Medium, Typesetter
 
-LONGEST_LINE = 160
-"""A sum with a longer LaTeX text is broken into lines, before its signs."""
-
 _OPERATORS = {
+    "·": r"\cdot",
     "⊙": r"\odot",
     "⊘": r"\oslash",
     "×": r"\times",
@@ -79,7 +78,7 @@ class Latex(Medium):
         return rf"\sqrt{{{inner}}}"
 
     def above(self, base: str, script: str) -> str:
-        if base.endswith("}") and _has_outer_superscript(base):
+        if base.endswith("}") and _has_outer(base, "^"):
             base = f"{{{base}}}"
         bare = len(script) == 1 or script == r"\top"
         return f"{base}^{script}" if bare else f"{base}^{{{script}}}"
@@ -87,6 +86,8 @@ class Latex(Medium):
     def below(self, base: str, script: str) -> str:
         applied = base.endswith(_APPLIED)
         text = base.removesuffix(_APPLIED)
+        if _has_outer(text, "_"):
+            text = f"{{{text}}}"
         text += f"_{script}" if len(script) == 1 else f"_{{{script}}}"
         return text + _APPLIED if applied else text
 
@@ -107,6 +108,9 @@ class Latex(Medium):
     def bold_one(self) -> str:
         return r"\mathbf{1}"
 
+    def gap(self) -> str:
+        return r"\quad"
+
     def lines(self, rows: Sequence[str]) -> str:
         if len(rows) == 1:
             return rows[0]
@@ -114,31 +118,18 @@ class Latex(Medium):
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
 
-def _has_outer_superscript(base: str) -> bool:
+def _has_outer(base: str, script: str) -> bool:
+    """Whether a text has a superscript or a subscript outside all brackets."""
     depth = 0
     for character in base:
-        depth += (character == "{") - (character == "}")
-        if character == "^" and depth == 0:
+        depth += (character in "{[(") - (character in "}])")
+        if character == script and depth == 0:
             return True
     return False
 
 
 def program_latex(statements: Sequence[Statement]) -> str:
-    """A program in LaTeX; long sums are broken into lines."""
+    """A program in LaTeX; long formulas are broken into lines."""
     medium = Latex()
     setter = Typesetter(medium)
-    rows: list[str] = []
-    for statement in statements:
-        text = setter.statement(statement)
-        value = statement.value
-        if len(text) <= LONGEST_LINE or not isinstance(value, Sum) or len(value.terms) < 2:
-            rows.append(text)
-            continue
-        first = Statement(statement.names, statement.positions, Sum(value.terms[:1]))
-        if not value.terms[0][0]:
-            first = Statement(statement.names, statement.positions, value.terms[0][1])
-        rows.append(setter.statement(first))
-        for negative, term in value.terms[1:]:
-            one = setter.formula(Sum(((negative, term),)))
-            rows.append(rf"\quad {one}" if negative else rf"\quad + {one}")
-    return medium.lines(rows)
+    return medium.lines([row for statement in statements for row in lines(statement, setter)])

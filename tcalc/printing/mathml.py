@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from tcalc.printing.breaking import lines
 from tcalc.printing.formula import Statement
 from tcalc.printing.typeset import GREEK, Medium, Typesetter
 
@@ -71,6 +72,9 @@ class MathML(Medium):
     def bold_one(self) -> str:
         return "<mn>𝟏</mn>"
 
+    def gap(self) -> str:
+        return '<mspace width="1em"/>'
+
     def lines(self, rows: Sequence[str]) -> str:
         if len(rows) == 1:
             return rows[0]
@@ -90,6 +94,6 @@ def program_mathml(statements: Sequence[Statement]) -> str:
     """A program as one ``<math>`` element."""
     medium = MathML()
     setter = Typesetter(medium)
-    body = medium.lines([setter.statement(statement) for statement in statements])
+    body = medium.lines([row for statement in statements for row in lines(statement, setter)])
     space = "http://www.w3.org/1998/Math/MathML"
     return f'<math xmlns="{space}" display="block"><mrow>{body}</mrow></math>'

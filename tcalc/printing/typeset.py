@@ -98,6 +98,10 @@ class Medium(ABC):
         """The vector of ones."""
 
     @abstractmethod
+    def gap(self) -> str:
+        """The space before a line that goes on with a formula."""
+
+    @abstractmethod
     def lines(self, rows: Sequence[str]) -> str:
         """Statements, or the parts of a long one, below each other."""
 

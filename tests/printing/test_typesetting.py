@@ -70,3 +70,21 @@ def _check(element: ET.Element) -> None:
     for part in element.iter():
         name = part.tag.rsplit("}", 1)[-1]
         assert len(part) == wanted.get(name, len(part))
+
+
+def test_long_sums_and_products_are_broken_into_lines() -> None:
+    names = [f"alpha_matrix{k}" for k in range(12)]
+    declared = ", ".join(f"{name}[n,n]" for name in names)
+    product = parse("*".join(names), declared).value
+    rows = to_latex(product, order=names).splitlines()
+    assert len(rows) > 3
+    assert all(row.startswith(r"& \quad \cdot") for row in rows[2:-1])
+    total = to_latex(parse(" - ".join(names), declared).value, order=names).splitlines()
+    assert all(row.startswith(r"& \quad -") for row in total[2:-1])
+    assert to_mathml(product, order=names).count("<mtr>") == len(rows) - 2
+
+
+def test_a_name_with_a_subscript_gets_indices_in_braces() -> None:
+    assert to_latex(parse("x_1.*x_2", "x_1[n], x_2[n]").value, notation="einstein") == (
+        "T_i = {x_1}_i {x_2}_i"
+    )

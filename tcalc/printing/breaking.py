@@ -1,0 +1,69 @@
+"""Where a long formula is broken into lines: before the signs of a sum, between factors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tcalc.printing.formula import Formula, Product, Statement, Sum
+from tcalc.printing.text import text_of
+from tcalc.printing.typeset import Typesetter
+
+LONGEST_LINE = 72
+"""The most characters that a formula may have as text before it is broken."""
+
+LONGEST_PRODUCT = 120
+"""The most characters of a product before it is broken as well."""
+
+
+def lines(statement: Statement, setter: Typesetter) -> list[str]:
+    """A statement as one line, or, if it is long, as several that begin with an operator."""
+    if len(text_of(statement.value)) <= LONGEST_LINE:
+        return [setter.statement(statement)]
+    (_, first), *rest = _pieces(statement.value)
+    medium = setter.medium
+    rows = [setter.statement(replace(statement, value=first))]
+    for mark, piece in rest:
+        rows.append(medium.row([medium.gap(), medium.operator(mark), setter.formula(piece)]))
+    return rows
+
+
+def _pieces(value: Formula) -> Iterator[tuple[str, Formula]]:
+    """The pieces of a formula with the operators before them."""
+    terms = value.terms if isinstance(value, Sum) else ((False, value),)
+    for k, (negative, term) in enumerate(terms):
+        first, *rest = _factors(term)
+        if k == 0:
+            yield "", Sum(((True, first),)) if negative else first
+        else:
+            yield "-" if negative else "+", first
+        mark = "⊙" if isinstance(term, Product) and term.elementwise else "·"
+        for factors in rest:
+            yield mark, factors
+
+
+def _factors(term: Formula) -> Iterator[Formula]:
+    """A product as products that are short enough, if that can be; anything else as it is."""
+    if not isinstance(term, Product) or term.over or len(text_of(term)) <= LONGEST_PRODUCT:
+        yield term
+        return
+    whole = term
+    taken: list[Formula] = []
+    for factor in _factors_of(term):
+        longer = Product(body=(*taken, factor), elementwise=term.elementwise)
+        if taken and len(text_of(longer)) > LONGEST_LINE:
+            yield _of_factors(whole, taken, term)
+            whole = Product(elementwise=term.elementwise)
+            taken = []
+        taken.append(factor)
+    yield _of_factors(whole, taken, term)
+
+
+def _factors_of(term: Product) -> tuple[Formula, ...]:
+    """What a product may be broken between: Einstein notation has scalars alone."""
+    return term.body or term.scalars
+
+
+def _of_factors(whole: Product, factors: list[Formula], term: Product) -> Product:
+    new = tuple(factors)
+    return replace(whole, body=new) if term.body else replace(whole, scalars=new)

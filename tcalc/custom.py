@@ -10,14 +10,13 @@ from tcalc import language
 from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.errors import ArgumentError, DimensionError, TcalcError, UnknownNameError
 from tcalc.expr import build
-from tcalc.expr.batch import over_batch
-from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Operator
 from tcalc.expr.traverse import dependents, postorder, variables
 from tcalc.expression import Expression, Operand, combine
 from tcalc.language.calls import FORMS
 from tcalc.primitives import REGISTRY
+from tcalc.primitives.batch import over_batch
 from tcalc.primitives.callables import Callables, derived
 from tcalc.primitives.custom import Custom, Definition, Rule
 from tcalc.primitives.function import Function, tensor_form
@@ -254,25 +253,27 @@ class _Formula:
     ) -> Node:
         """A program on tensors with the same batch axes."""
         lead = xy[-1].order - definition.value.order
-        tensors = (*xy, *linear)
-        root, inputs = self._elaborated(definition, text, tuple(x.dims[lead:] for x in tensors))
-        return over_batch(root, dict(zip(inputs, tensors, strict=True)), xy[-1].dims[:lead])
+        sizes = {
+            str(name): dim
+            for variable, x in zip(definition.arguments, xy, strict=False)
+            for name, dim in zip(variable.dims, x.dims[lead:], strict=True)
+        }
+        root, inputs = self._elaborated(definition, text)
+        values: dict[Node, Node] = dict(zip(inputs, (*xy, *linear), strict=True))
+        return over_batch(root, values, xy[-1].dims[:lead], sizes)
 
-    def _elaborated(
-        self, definition: Definition, text: str, shapes: tuple[Shape, ...]
-    ) -> tuple[Node, tuple[Var, ...]]:
+    def _elaborated(self, definition: Definition, text: str) -> tuple[Node, tuple[Var, ...]]:
         """The program, and what it may name: arguments, value, directions or the cotangent."""
-        value = definition.value
-        names = [x.name for x in (*definition.arguments, value)]
-        names += [f"d{name}" for name in names[:-1]] if text is self.text else [f"{value.name}_bar"]
-        inputs = [
-            build.var(name, dims, value.properties if name == value.name else ())
-            for name, dims in zip(names, shapes, strict=True)
-        ]
+        arguments, value = definition.arguments, definition.value
+        if text is self.text:
+            linear = [build.var(f"d{x.name}", x.dims) for x in arguments]
+        else:
+            linear = [build.var(f"{value.name}_bar", value.dims)]
+        inputs = (*arguments, value, *linear)
         given = {x.name: language.Given(x) for x in inputs}
         known = (*self.functions, _entry(definition))
         try:
-            return language.parse(text, functions=known, given=given).value, tuple(inputs)
+            return language.parse(text, functions=known, given=given).value, inputs
         except TcalcError as error:
             raise error.advise(f"this is in the derivative of {definition.name}") from None
 
@@ -287,8 +288,7 @@ class _Formula:
         self, definition: Definition, text: str, result: Var, linear: Sequence[Var]
     ) -> None:
         name = definition.name
-        shapes = (x.dims for x in (*definition.arguments, definition.value, *linear))
-        root, inputs = self._elaborated(definition, text, tuple(shapes))
+        root, inputs = self._elaborated(definition, text)
         for variable in variables([root]):
             if variable not in inputs:
                 raise UnknownNameError(
@@ -309,7 +309,7 @@ class _Formula:
                 "does not follow from it",
                 hint="give pullback= as well, a program for each argument",
             )
-        rest = over_batch(root, {d: build.zeros(d.dims) for d in moving}, ())
+        rest = over_batch(root, {d: build.zeros(d.dims) for d in moving}, (), {})
         affine = not any(map(is_zero, postorder([rest])))
         slopes = [pushforward(root, {d: build.var(f"{d.name} ", d.dims)}, ()) for d in moving]
         if affine or set(variables(slopes)) & moving:

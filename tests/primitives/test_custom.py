@@ -110,6 +110,19 @@ def test_a_program_for_the_derivative_has_every_order(case, order, mode):
     assert tcalc.check(f, wrt, order=order, mode=mode, data=data)
 
 
+@pytest.mark.parametrize("declarations", ["A[n,n]", "A[m,m]", "A[3,3]", "A[2,n,n]"])
+def test_a_program_may_name_dimensions_and_constants(declarations):
+    shifted = tcalc.function(
+        "shifted",
+        "A[n,n] -> Y[n,n]",
+        lambda A: A + A.trace() * len(A) * np.eye(len(A)) + np.tril(A) + A[0],
+        pushforward="dA + tr(dA)*n*eye(n) + tril(dA) + ones(n)*dA[1,1:end]'",
+    )
+    f = tcalc.parse("sum(sin(shifted(A)))", declarations, functions=[shifted])
+    for order in (1, 2):
+        assert tcalc.check(f, "A", order=order)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize("text", ["sum(sin(resolvent(A + A*A)))", "resolvent(A)*A'"])

@@ -66,6 +66,8 @@ class Selection(Coded):
 
 def unit_vector(index: int, size: int, *, dtype: Any) -> Array:
     """Zeros with a one at the 1-based index."""
+    if not 1 <= index <= size:
+        raise IndexError(f"the position {index} is not one of 1 to {size}")
     e = np.zeros(size, dtype)
     e[index - 1] = 1
     return e

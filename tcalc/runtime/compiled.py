@@ -85,7 +85,7 @@ class CompiledFunction:
         self._last: Plan | None = None
         self._lock = threading.RLock()
 
-    def __call__(self, **arguments: Any) -> Any:
+    def __call__(self, /, **arguments: Any) -> Any:
         arrays = converted(self.signature, ordered(self.signature, arguments))
         sizes = measured(self.signature, arrays)
         if self._verified:
@@ -96,6 +96,13 @@ class CompiledFunction:
             result = plan.compute(*arrays)
         except np.linalg.LinAlgError as error:
             raise DomainError(str(error)) from error
+        except IndexError as error:
+            raise ArgumentError(str(error), hint="give larger arrays") from error
+        except ValueError as error:
+            if all(sizes.values()):
+                raise
+            empty = ", ".join(name for name, size in sizes.items() if not size)
+            raise ArgumentError(f"the size {empty} is 0: {error}") from error
         except MemoryError as error:
             raise LimitError(f"out of memory: {error}") from error
         results = (result,) if self._single else result
@@ -136,7 +143,7 @@ class CompiledFunction:
         full = {name: sizes.get(name, NOMINAL) for name in self.signature.sizes}
         return self._make(full, None).peak * 8
 
-    def bind(self, **arguments: Any) -> BoundFunction:
+    def bind(self, /, **arguments: Any) -> BoundFunction:
         """A function of the remaining arguments, these being given."""
         refuse_unknown(self.signature, arguments)
         return BoundFunction(self, arguments)
@@ -241,13 +248,13 @@ class BoundFunction:
         self.function = function
         self._given = dict(given)
 
-    def __call__(self, **arguments: Any) -> Any:
+    def __call__(self, /, **arguments: Any) -> Any:
         twice = sorted(self._given.keys() & arguments.keys())
         if twice:
             raise ArgumentError(f"the argument {twice[0]} is bound already")
         return self.function(**self._given, **arguments)
 
-    def bind(self, **arguments: Any) -> BoundFunction:
+    def bind(self, /, **arguments: Any) -> BoundFunction:
         """A function of still fewer arguments."""
         refuse_unknown(self.function.signature, arguments)
         return BoundFunction(self.function, {**self._given, **arguments})

@@ -69,7 +69,7 @@ class FactoredFunction:
         self._limit = limit
         self._place = {node: k for k, node in enumerate(needed(layouts))}
 
-    def __call__(self, **arguments: Any) -> Any:
+    def __call__(self, /, **arguments: Any) -> Any:
         computed = self.function(**arguments)
         sizes = self._sizes(arguments)
         results = tuple(self._result(layout, computed, sizes) for layout in self._layouts)
@@ -127,7 +127,7 @@ class FactoredFunction:
         """The module for given sizes."""
         return self.function.source_for(**sizes)
 
-    def bind(self, **arguments: Any) -> BoundFactored:
+    def bind(self, /, **arguments: Any) -> BoundFactored:
         """A function of the remaining arguments, these being given."""
         self.function.bind(**arguments)
         return BoundFactored(self, arguments)
@@ -143,5 +143,5 @@ class BoundFactored:
     function: FactoredFunction
     given: dict[str, Any]
 
-    def __call__(self, **arguments: Any) -> Any:
+    def __call__(self, /, **arguments: Any) -> Any:
         return self.function(**self.given, **arguments)

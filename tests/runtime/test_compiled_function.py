@@ -319,3 +319,19 @@ def test_long_chains_compile_in_linear_time(kind: str) -> None:
     seconds(500)
     short = min(seconds(1000), seconds(1001))
     assert seconds(10_000) < 15 * short + 0.5
+
+
+def test_positions_beyond_an_array_are_refused_in_derivatives_too() -> None:
+    from tcalc.primitives.selection import UnitVector
+
+    for index in (Dim.of(2), Dim.of("n") - 1):
+        fun = runtime.compile(build.apply(UnitVector(index, Dim.of("n"))), variables=(w,))
+        with pytest.raises(ArgumentError, match="is not one of 1 to 1"):
+            fun(w=np.ones(1))
+
+
+def test_an_argument_may_be_called_self() -> None:
+    strange = build.var("self", w.dims)
+    fun = runtime.compile(build.sum_all(strange), variables=(strange,))
+    assert fun(self=np.ones(3)) == 3.0
+    assert fun.bind(self=np.ones(2))() == 2.0

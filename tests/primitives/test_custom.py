@@ -162,6 +162,15 @@ def test_batches(function):
     np.testing.assert_allclose(tcalc.compile(f)(A=matrices), np.sin(np.linalg.inv(matrices)).sum())
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", [SEVERAL, SEVERAL_AS_PROGRAM])
+def test_batches_of_several_arguments(function, mode):
+    text = "z[b,i] = bilinear(A, X, c)[b,i]; sum(sin(z))"
+    f = tcalc.parse(text, "A[b,m,n], X[b,n], c[b]", functions=[function])
+    for wrt in f.variables:
+        assert tcalc.check(f, wrt, order=2, mode=mode)
+
+
 def test_derivatives_print():
     f = tcalc.parse("x'*resolvent(A)*x", functions=[INVERSE])
     assert str(tcalc.gradient(f, "A")) == "-resolvent(A)'*x*x'*resolvent(A)'"

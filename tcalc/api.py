@@ -279,7 +279,7 @@ def _layout(expression: Expression, form: str) -> Layout:
     from tcalc.runtime import Layout
 
     (node,) = calculus.prepare([expression.node])
-    if form == "dense" or expression.lead is None or node.order < 2:
+    if form == "dense" or not expression.lead or node.order < 2:
         return Layout(node.dims, node)
     terms = tuple(calculus.factored_terms(node))
     plain = all(len(t.factors) == 1 and len(set(t.output)) == node.order for t in terms)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.primitive import Labels
 from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.printing.formula import Call, Formula, Indexed, Power, Product, Transpose
@@ -73,6 +75,41 @@ class Edge:
 
     def other(self, label: int) -> int:
         return self.stop if label == self.start else self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a unit vector or a window does to the one axis that it is tied to."""
+
+    place: int  # of the unit vector or window among the factors
+    at: str
+    label: int | None  # of the axis that is left, if any
+    dim: Dim
+
+
+def cuts_of(factors: Sequence[tuple[Node, Labels]], output: Sequence[int]) -> dict[int, Cut]:
+    """By the label of an axis, what selects from it, where nothing else has that label."""
+    uses = Counter(label for _, row in factors for label in row)
+    held = {
+        label
+        for factor, row in factors
+        if factor.order <= 2 and not (isinstance(factor, Const) or _is_selection(factor))
+        for label in row
+    }
+    found: dict[int, Cut] = {}
+    for place, (factor, row) in enumerate(factors):
+        if not row or row[-1] in output or uses[row[-1]] != 2 or row[-1] not in held:
+            continue
+        match factor:
+            case Apply(primitive=UnitVector(index=index, dim=dim)):
+                found[row[-1]] = Cut(place, position(index, dim), None, dim)
+            case Apply(primitive=Window(start=start, stop=stop, dim=dim)):
+                found[row[-1]] = Cut(place, span(start, stop, dim), row[0], factor.dims[0])
+    return found
+
+
+def _is_selection(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector | Window)
 
 
 def flip(chain: Chain) -> Chain:

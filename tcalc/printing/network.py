@@ -15,16 +15,18 @@ sequences of matrices, so that they can be read from either end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Const, Delta, Einsum, Node
 from tcalc.printing.chains import (
     Chain,
+    Cut,
     Edge,
     Link,
     Weight,
+    cuts_of,
     flip,
     is_elementwise,
     linear,
@@ -50,6 +52,7 @@ from tcalc.printing.writer import (
     Writer,
     Writing,
     eye,
+    indexed,
     ones,
     power_of,
     raised,
@@ -81,9 +84,18 @@ class Network:
         for label, dim in zip(output, node.dims, strict=True):
             self._see(same.get(label, label), dim)
         out = [same.get(label, label) for label in output]
-        for factor, row in core:
-            if not isinstance(factor, Delta):
-                yield from self._take(factor, tuple(same.get(label, label) for label in row))
+        real = [
+            (factor, tuple(same.get(label, label) for label in row))
+            for factor, row in core
+            if not isinstance(factor, Delta)
+        ]
+        cuts = cuts_of(real, out)
+        gone = {cut.place for cut in cuts.values()}
+        for place, (factor, row) in enumerate(real):
+            if cuts.keys() & set(row) and place not in gone:
+                yield from self._take_slice(factor, row, cuts)
+            elif place not in gone:
+                yield from self._take(factor, row)
         inner = set(self.dims) - set(out)
         while inner:
             self._loops(inner)
@@ -96,6 +108,29 @@ class Network:
     def _see(self, label: int, dim: Dim) -> None:
         self.dims[label] = dim
         self.weights.setdefault(label, [])
+
+    def _take_slice(self, factor: Node, row: tuple[int, ...], cuts: Mapping[int, Cut]) -> Writing:
+        """Enter elements, a row or a range of a factor."""
+        at = [cuts[x].at if x in cuts else whole(d) for x, d in zip(row, factor.dims, strict=True)]
+        labels: list[int] = []
+        for label, dim in zip(row, factor.dims, strict=True):
+            cut = cuts.get(label)
+            if cut is None:
+                self._see(label, dim)
+                labels.append(label)
+            elif cut.label is not None:
+                self._see(cut.label, cut.dim)
+                labels.append(cut.label)
+        formula = indexed((yield self.form(factor)), at)
+        match labels:
+            case []:
+                self.scalars.append(formula)
+            case [label]:
+                self.weights[label].append(Weight((), formula))
+            case [start, stop]:
+                dims = (self.dims[start], self.dims[stop])
+                self.edges.append(Edge(start, stop, (Link(formula, dims=dims),)))
+        return formula
 
     def _take(self, factor: Node, row: tuple[int, ...]) -> Writing:
         """Enter a factor into the graph; its parts are written by whoever drives."""

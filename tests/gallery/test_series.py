@@ -57,7 +57,9 @@ REFERENCES = {
 }
 
 
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize(
+    "name", ["kalman_filter", pytest.param("rts_smoother", marks=pytest.mark.slow)]
+)
 def test_two_hundred_steps(name):
     f = tcalc.parse(longer(name, 200))
     wrt = gallery.load(name).wrt

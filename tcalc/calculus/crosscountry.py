@@ -29,6 +29,8 @@ from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives.elementwise import Elementwise
 
 MOST_FACTORS = 24
+MOST_TERMS = 24
+"""Beyond that many terms one dense node is carried: their number could double at every vertex."""
 
 Terms = list[OpenProduct]
 
@@ -155,7 +157,8 @@ def settle(
         whole = volume(kept[0].shape)
         parts = sum(len(term.factors) for term in kept)
         dear = len(kept) > 1 and _is_dear(vertex)
-        if parts > 1 and (dear or sum(map(storage, kept)) >= whole):
+        many = len(kept) > MOST_TERMS
+        if parts > 1 and (dear or many or sum(map(storage, kept)) >= whole):
             kept = [as_term(dense(kept))]
     return [_turned(term, len(term.output) - lead) for term in kept] if vertex_first else kept
 

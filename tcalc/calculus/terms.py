@@ -128,19 +128,24 @@ def _worth_contracting(
 
 
 def merge(terms: Sequence[OpenProduct]) -> list[OpenProduct]:
-    """Terms with common factors added up in one, each with the first that it fits."""
+    """Terms with common factors added up in one, until no two fit.
+
+    So ``a·c + a·d + b·c + b·d`` becomes ``(a + b)·(c + d)``, in two rounds.
+    """
     merged: list[OpenProduct] = []
-    for term in terms:
-        if term.coefficient == 0:
-            continue
+    pending = [term for term in reversed(terms) if term.coefficient != 0]
+    while pending:
+        term = pending.pop()
         for k, other in enumerate(merged):
             joined = _merged(other, term)
             if joined is not None:
-                merged[k] = joined
+                del merged[k]
+                if joined.coefficient != 0:
+                    pending.append(joined)
                 break
         else:
             merged.append(term)
-    return [term for term in merged if term.coefficient != 0]
+    return merged
 
 
 def _merged(left: OpenProduct, right: OpenProduct) -> OpenProduct | None:

@@ -17,6 +17,7 @@ from tcalc.expr.verify import verify
 from tcalc.interpret import evaluate
 from tcalc.primitives.exponential import exp
 from tcalc.primitives.hyperbolic import tanh
+from tcalc.primitives.inverse import inv
 from tcalc.primitives.piecewise import relu
 
 B, N, M, K = shape("b", "n", "m", "k")
@@ -140,3 +141,20 @@ def test_few_inputs_are_differentiated_from_their_end():
         F = tanh(build.einsum([F, A], "ij,jk->ik"))
     chosen = derivative(F, [x])
     assert flops([chosen]) <= 1.01 * flops([derivative(F, [x], "forward")])
+
+
+def test_recursions_of_matrices_grow_linearly():
+    F, C, R = build.var("F", (N, N)), build.var("C", (K, N)), build.var("R", (K, K))
+
+    def nodes(steps: int) -> int:
+        P = build.var("P", (N, N))
+        for _ in range(steps):
+            U = build.einsum([F, P, F], "ij,jk,lk->il")
+            S = build.sum_of(build.einsum([C, U, C], "ij,jk,lk->il"), R)
+            gain = build.einsum([U, C, inv(S)], "ij,kj,kl->il")
+            P = build.subtract(U, build.einsum([gain, C, U], "ij,jk,kl->il"))
+        f = build.sum_all(P)
+        return len(postorder([derivative(f, [F, F])]))
+
+    few, more, most = nodes(4), nodes(6), nodes(8)
+    assert most - more < 3 * (more - few)  # a doubling per step would be 4 times

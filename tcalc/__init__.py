@@ -33,6 +33,7 @@ from tcalc.api import (
     jacobian,
     jvp,
     parse,
+    problem,
     symbols,
     vjp,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "parse",
+    "problem",
     "symbols",
     "vjp",
 ]

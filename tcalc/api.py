@@ -28,6 +28,7 @@ LONGEST_TITLE = 60
 if TYPE_CHECKING:
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
+    from tcalc.optimisation import Problem
     from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
 
 
@@ -215,6 +216,7 @@ def compile(
     *,
     form: Literal["dense", "factored", "auto"] = "dense",
     contiguous: bool = False,
+    reuse: bool = False,
     check_finite: bool = False,
     memory_limit: float | None = None,
 ) -> CompiledFunction | FactoredFunction:
@@ -222,7 +224,9 @@ def compile(
 
     The results share all common work.  Arguments are given by keyword, as arrays of any float
     type; results have their type.  See `tcalc.runtime.CompiledFunction` for what it offers:
-    `source`, `source_for`, `signature`, `bind`.
+    `source`, `source_for`, `signature`, `bind`.  ``contiguous=True`` makes results C-contiguous,
+    ``reuse=True`` allows a call to overwrite the results of the one before, ``check_finite=True``
+    refuses NaN and infinities, and `memory_limit`, in bytes, bounds results and temporaries.
 
     With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
     matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
@@ -254,6 +258,7 @@ def compile(
         backend=backend,
         variables=tuple(context.variables.values()),
         contiguous=contiguous,
+        reuse=reuse,
         check_finite=check_finite,
         memory_limit=limit,
         title="" if factored else _title(several),
@@ -344,6 +349,27 @@ def check(
     below = calculus.derivative(F.node, [variable] * (order - 1), mode)
     full = calculus.derivative(below, [variable], mode)
     return check_derivative(below, full, variable, order=order, data=data, sizes=sizes, seed=seed)
+
+
+def problem(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> Problem:
+    """A scalar function for SciPy's optimisers, with `fun`, `jac`, `hess`, `hessp` of one vector.
+
+    `data` are the other arguments, and first values of the variables where their sizes are not
+    known otherwise.
+
+    >>> from scipy.optimize import minimize
+    >>> data = {"X": [[1.0, 1.0], [1.0, 2.0]], "y": [3.0, 5.0]}
+    >>> p = problem(parse("norm2(X*w - y)^2"), "w", data)
+    >>> found = minimize(p.fun, p.x0, jac=p.jac, hess=p.hess, method="trust-exact")
+    >>> p.unpack(found.x)["w"].round(6).tolist()
+    [1.0, 2.0]
+    """
+    from tcalc.optimisation import Problem
+
+    _require_scalar(f, "problem")
+    names = [wrt] if isinstance(wrt, str) else list(wrt)
+    variables = [_input(f, name) for name in names]
+    return Problem(f.node, variables, tuple(f.variables.values()), data)
 
 
 def _input(F: Expression, name: str) -> Var:

@@ -14,6 +14,8 @@ import pytest
 import tcalc
 from tcalc.expr.traverse import postorder
 
+MARGIN = 1.15
+
 PROGRAM = """
 s{0} = x
 for t = 1:T
@@ -57,7 +59,7 @@ def test_fifty_thousand_nodes_take_twelve_times_as_long_as_five_thousand():
     large = [stages(16_670) for _ in range(2)]
     for name in small[0]:
         few, many = (min(run[name] for run in runs) for runs in (small, large))
-        assert many < 16 * few, f"{name}: {few:.2f} s, {many:.2f} s"
+        assert many < MARGIN * 12 * few, f"{name}: {few:.2f} s, {many:.2f} s"
 
 
 def test_a_long_chain_goes_all_the_way():

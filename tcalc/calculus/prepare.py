@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from tcalc.calculus.branches import regular_branches
 from tcalc.calculus.spectral import spectral_sums
+from tcalc.calculus.terms import nominal
 from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Einsum, Node
@@ -32,7 +33,6 @@ from tcalc.primitives.power import Power, power, square
 from tcalc.primitives.reductions import total
 from tcalc.simplify import stable
 
-NOMINAL_SIZE = 100
 LONGEST_PRODUCT = 4
 
 
@@ -67,7 +67,7 @@ def split_product(node: Einsum) -> Node:
     if len(moving) <= LONGEST_PRODUCT:
         return node
     sizes = {
-        label: dim.value if dim.value is not None else NOMINAL_SIZE ** max(dim.degree, 1)
+        label: nominal(dim)
         for factor, row in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(row, factor.dims, strict=True)
     }

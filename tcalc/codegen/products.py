@@ -156,6 +156,7 @@ class Products:
         if not operands:
             return Operand(self.builder.number(ONE), ())
         count = Counter(label for row in rows for label in row)
+        # Only inverses are in `inverses`, and those are operands with a node.
         special = {k: axes_of(operands[k].node) for k in inverses}  # type: ignore[union-attr]
         found = self._plan(rows, kept, selected.dims, special)
         items: list[Operand | Inverted] = []

@@ -60,7 +60,7 @@ def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Sta
         if declarations and (last is None or last.type == "_SEPARATOR"):
             _announce(parser, lexeme)
         try:
-            parser.feed_token(lexeme)  # type: ignore[arg-type]
+            parser.feed_token(lexeme)  # type: ignore[arg-type] # our lexeme has what Lark reads
         except UnexpectedToken:
             _require_balance(opened, lexemes)
             raise unexpected(lexeme, last, _accepted(parser)) from None
@@ -68,7 +68,7 @@ def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Sta
     _require_balance(opened, lexemes)
     end = Lexeme("$END", "", _end_of(source))
     try:
-        statements: tuple[Statement, ...] = parser.feed_token(end)  # type: ignore[arg-type]
+        statements: tuple[Statement, ...] = parser.feed_token(end)  # type: ignore[arg-type] # as above
     except UnexpectedToken:
         raise unexpected(end, last, _accepted(parser)) from None
     return statements
@@ -84,7 +84,7 @@ def _grammar() -> Lark:
 
 def _accepted(parser: InteractiveParser) -> set[str]:
     """The terminals that the parser could go on with."""
-    return set(parser.accepts())  # type: ignore[no-untyped-call]
+    return set(parser.accepts())  # type: ignore[no-untyped-call] # Lark does not annotate it
 
 
 def _read(source: Source) -> Iterator[Lexeme]:
@@ -134,7 +134,7 @@ def _announce(parser: InteractiveParser, lexeme: Lexeme) -> None:
             lexeme.span.column,
             lexeme.span.source,
         )
-        parser.feed_token(Lexeme("TENSOR", "tensor", start))  # type: ignore[arg-type]
+        parser.feed_token(Lexeme("TENSOR", "tensor", start))  # type: ignore[arg-type] # as above
 
 
 def _match_brackets(lexeme: Lexeme, opened: list[Lexeme]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from tcalc.codegen.checks import as_arrays, expect_property
 from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Var
+
+NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128))
+"""The types of numbers whose conversion depends on the type alone."""
 
 _NATIVE = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.complex128))
 _CHECKED = frozenset(
@@ -58,6 +62,18 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
         return as_arrays(**{f"_{name}": x for name, x in zip(signature.names, values, strict=True)})
     except TypeError as error:
         raise ArgumentError(str(error).removeprefix("_")) from None
+
+
+def conversions(
+    given: Sequence[Any], arrays: Sequence[Any]
+) -> Iterator[tuple[int, Callable[[Any], Any]]]:
+    """For the arguments that had to be converted, by their places, how that is done again."""
+    for place, (argument, array) in enumerate(zip(given, arrays, strict=True)):
+        if type(array) is not np.ndarray:
+            if type(argument) is not type(array):
+                yield place, array.dtype.type
+        elif argument is not array:
+            yield place, partial(np.asarray, dtype=array.dtype)
 
 
 def measured(signature: Signature, arrays: Sequence[Any]) -> dict[str, int]:

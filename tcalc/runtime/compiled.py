@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from tcalc.codegen.emit import emit
 from tcalc.codegen.lower import lower
@@ -23,7 +24,15 @@ from tcalc.codegen.targets import Target, target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
-from tcalc.runtime.arguments import converted, measured, ordered, refuse_unknown, verify
+from tcalc.runtime.arguments import (
+    NUMBERS,
+    conversions,
+    converted,
+    measured,
+    ordered,
+    refuse_unknown,
+    verify,
+)
 
 MEMORY_LIMIT = 8 * 2**30
 """The most bytes that the results of one call may take, unless another limit is given."""
@@ -31,6 +40,8 @@ NOMINAL = 100
 """The size of every dimension before the first call."""
 PLANS = 128
 """How many plans a function keeps."""
+ENTRIES = 1024
+"""How many combinations of types and shapes of arguments a function knows at sight."""
 
 _serial = itertools.count(1)
 
@@ -43,6 +54,14 @@ class Plan:
     compute: Callable[..., Any]
     peak: int
     requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What calls with arguments of certain types and shapes do: convert some of them, compute."""
+
+    plan: Plan
+    conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
 
 
 class CompiledFunction:
@@ -79,6 +98,8 @@ class CompiledFunction:
         self._check_finite = check_finite
         self._limit = memory_limit
         self._verified = check_finite or any(x.properties for x in signature.arguments)
+        self._names = signature.names
+        self._entries: dict[tuple[Any, ...], Entry] = {}
         self._plans: OrderedDict[tuple[int, ...], Plan] = OrderedDict()
         self._fixed: Program | None = None
         self._modules: dict[tuple[int, ...], tuple[str, Callable[..., Any]]] = {}
@@ -86,12 +107,21 @@ class CompiledFunction:
         self._lock = threading.RLock()
 
     def __call__(self, /, **arguments: Any) -> Any:
-        arrays = converted(self.signature, ordered(self.signature, arguments))
-        sizes = measured(self.signature, arrays)
+        try:
+            arrays = [arguments[name] for name in self._names]
+            entry = self._entries[
+                tuple([(x.shape, x.dtype) if type(x) is ndarray else type(x) for x in arrays])
+            ]
+        except KeyError:
+            entry, arrays = self._enter(arguments)
+        else:
+            if len(arguments) > len(arrays):
+                refuse_unknown(self.signature, arguments)
+            for place, convert in entry.conversions:
+                arrays[place] = convert(arrays[place])
         if self._verified:
             verify(self.signature, arrays, self._check_finite)
-        itemsize = arrays[0].dtype.itemsize if arrays else 8
-        plan = self._plan(sizes, itemsize)
+        plan = self._last = entry.plan
         try:
             result = plan.compute(*arrays)
         except np.linalg.LinAlgError as error:
@@ -99,6 +129,7 @@ class CompiledFunction:
         except IndexError as error:
             raise ArgumentError(str(error), hint="give larger arrays") from error
         except ValueError as error:
+            sizes = measured(self.signature, arrays)
             if all(sizes.values()):
                 raise
             empty = ", ".join(name for name, size in sizes.items() if not size)
@@ -109,6 +140,21 @@ class CompiledFunction:
         if self._check_finite:
             self._require_finite(results)
         return result
+
+    def _enter(self, arguments: Mapping[str, Any]) -> tuple[Entry, list[Any]]:
+        """The arguments of a call whose types and shapes are new, checked; and its plan."""
+        given = ordered(self.signature, arguments)
+        arrays = converted(self.signature, given)
+        sizes = measured(self.signature, arrays)
+        itemsize = arrays[0].dtype.itemsize if arrays else 8
+        plan = self._plan(sizes, itemsize)
+        entry = Entry(plan, tuple(conversions(given, arrays)))
+        if all(type(x) is ndarray or type(x) in NUMBERS for x in given):
+            key = tuple((x.shape, x.dtype) if type(x) is ndarray else type(x) for x in given)
+            if len(self._entries) >= ENTRIES:
+                self._entries.clear()
+            self._entries[key] = entry
+        return entry, arrays
 
     def _require_finite(self, results: Sequence[Any]) -> None:
         for place, result in enumerate(results, 1):

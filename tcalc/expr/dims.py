@@ -89,6 +89,34 @@ class Dim:
         """The total degree of the polynomial: how the size grows when all names do."""
         return max((len(monomial) for monomial, _ in self._terms), default=0)
 
+    @property
+    def terms(self) -> tuple[tuple[Monomial, int], ...]:
+        """Monomials, as sorted tuples of names and minima, with coefficients; by degree."""
+        return self._terms
+
+    def of_degree(self, degree: int) -> Dim:
+        """The terms of one total degree."""
+        return Dim({m: c for m, c in self._terms if len(m) == degree}, self._atoms)
+
+    def divided(self, number: int) -> Dim:
+        """The polynomial over a number that divides all its coefficients."""
+        return Dim({monomial: c // number for monomial, c in self._terms}, self._atoms)
+
+    @staticmethod
+    def total(terms: Iterable[tuple[int, Dim]]) -> Dim:
+        """The sum of multiples, in time linear in all their terms.
+
+        >>> str(Dim.total([(2, Dim.of("m")), (3, Dim.of("n")), (-1, Dim.of("m"))]))
+        'm + 3*n'
+        """
+        found: dict[Monomial, int] = {}
+        atoms: dict[str, tuple[Dim, Dim]] = {}
+        for factor, dim in terms:
+            atoms.update(dim._atoms)
+            for monomial, c in dim._terms:
+                found[monomial] = found.get(monomial, 0) + factor * c
+        return Dim(found, atoms)
+
     def names(self) -> frozenset[str]:
         """The names that occur, those inside minima included."""
         found: set[str] = set()

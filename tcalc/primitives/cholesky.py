@@ -19,7 +19,7 @@ from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv, left_divide
 from tcalc.primitives.matrices import tril
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 from tcalc.primitives.selection import lower
 
 HALF = Fraction(1, 2)
@@ -51,7 +51,7 @@ class Cholesky(Coded):
         return cholesky(*arrays, where="chol")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(cholesky, named=True)
+        return Embedded(cholesky, named=True, work=of_square(Fraction(1, 3), 2))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if fact is Fact.LOWER:

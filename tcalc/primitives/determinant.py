@@ -13,17 +13,20 @@ of these agree; nothing is divided by.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.labels import groups
-from tcalc.primitives.routines import Coded, Embedded, Routine, Template
+from tcalc.primitives.routines import Coded, Embedded, Routine, Template, elements, of_square
 
 
 def check_square(name: str, a: Shape) -> None:
@@ -62,8 +65,13 @@ class Cofactors(Coded):
 
     def routine(self, node: Apply) -> Routine:
         if self.k == 0:
-            return Template("np.linalg.det({0})")
-        return Embedded(cofactors, (self.k,))
+            return Template("np.linalg.det({0})", work=of_square(Fraction(2, 3)))
+        return Embedded(cofactors, (self.k,), work=self._work)
+
+    def _work(self, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+        # A singular value decomposition, 22 n³, two determinants, and 2k products with U or V.
+        decomposed = of_square(Fraction(70, 3))(given, made)
+        return decomposed + 4 * self.k * elements(made[0]) * given[0][-1]
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         (a,) = node.args

@@ -23,7 +23,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import LinearMap, Notation
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, elements
 
 
 def points_per_axis(k: int) -> int:
@@ -66,7 +66,12 @@ class SimplexPoints(_Final):
 
     def routine(self, node: Apply) -> Routine:
         parameters = (self.k, points_per_axis(self.k))
-        return Embedded(simplex_points, parameters, requires=(simplex_rule,))
+        return Embedded(
+            simplex_points,
+            parameters,
+            requires=(simplex_rule,),
+            work=lambda _, made: (2 * self.k + 3) * elements(made[0]),
+        )
 
 
 class DividedDifferences(_Final):
@@ -86,7 +91,11 @@ class DividedDifferences(_Final):
         return divided_differences(*arrays)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(divided_differences, requires=(simplex_rule,))
+        return Embedded(
+            divided_differences,
+            requires=(simplex_rule,),
+            work=lambda given, _: sum(map(elements, given[2:]), 2 * elements(given[0])) * 2,
+        )
 
 
 def simplex_rule(k: int, count: int) -> tuple[Array, Array]:

@@ -27,7 +27,7 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, elements, of_square
 
 HALF = Fraction(1, 2)
 
@@ -60,7 +60,7 @@ class Eigh(Coded):
         return symmetric_eigen(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(symmetric_eigen)
+        return Embedded(symmetric_eigen, work=of_square(9, 4))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 1:
@@ -89,7 +89,7 @@ class Eigvalsh(Coded):
         return symmetric_eigenvalues(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(symmetric_eigenvalues)
+        return Embedded(symmetric_eigenvalues, work=of_square(Fraction(4, 3), 2))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return _signs_of_eigenvalues(node.args[0], fact, holds)
@@ -157,7 +157,9 @@ class Gap(Coded):
         return reciprocal_gaps(arrays[0], self.p, where="gap")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(reciprocal_gaps, (self.p,), named=True)
+        return Embedded(
+            reciprocal_gaps, (self.p,), named=True, work=lambda _, made: 4 * elements(made[0])
+        )
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=f"gap{self.p}" if self.p > 1 else "gap")

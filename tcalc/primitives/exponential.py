@@ -11,7 +11,7 @@ from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np, special
 from tcalc.primitives.elementwise import Elementwise, plus
 from tcalc.primitives.power import power, reciprocal
-from tcalc.primitives.routines import Embedded
+from tcalc.primitives.routines import Embedded, per_element
 
 
 def sigmoid_stable(x: Array) -> Array:
@@ -96,7 +96,7 @@ log10 = Elementwise(
 )
 sigmoid = Elementwise(
     "sigmoid",
-    Embedded(sigmoid_stable),
+    Embedded(sigmoid_stable, work=per_element(4)),
     # σ' = σ (1 - σ)
     lambda x, y: build.hadamard(y, plus(1, build.scale(-1, y))),
     value=lambda x: sigmoid_stable(x) if np.iscomplexobj(x) else special.expit(x),
@@ -109,7 +109,7 @@ sigmoid = Elementwise(
 )
 softplus = Elementwise(
     "softplus",
-    Embedded(softplus_stable),
+    Embedded(softplus_stable, work=per_element(6)),
     lambda x, y: sigmoid(x),
     value=lambda x: softplus_stable(x) if np.iscomplexobj(x) else np.logaddexp(0, x),
     summary="log(1 + exp(x)), without overflow",
@@ -120,7 +120,7 @@ softplus = Elementwise(
 )
 logaddexp = Elementwise(
     "logaddexp",
-    Embedded(logaddexp_stable),
+    Embedded(logaddexp_stable, work=per_element(6)),
     # d log(e^x + e^y) = σ(x - y) dx + σ(y - x) dy
     lambda x, y, z: sigmoid(build.subtract(x, y)),
     lambda x, y, z: sigmoid(build.subtract(y, x)),

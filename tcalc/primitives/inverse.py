@@ -7,17 +7,20 @@ is applied, by the factorisation that suits the `structure` of its argument, or 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Style, linear_map
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.labels import groups
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, elements, of_square
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.DIAGONAL, Fact.LOWER, Fact.UPPER, Fact.ORTHOGONAL)
 
@@ -54,14 +57,20 @@ class Inverse(Coded):
         if self.axes == 1:
             match structure(node.args[0]):
                 case Fact.DIAGONAL:
-                    return Embedded(inverse_diagonal, named=True)
+                    return Embedded(inverse_diagonal, named=True, work=_of_diagonal)
                 case Fact.LOWER:
-                    return Embedded(inverse_triangular, (True,), named=True)
+                    return Embedded(inverse_triangular, (True,), named=True, work=_TRIANGULAR)
                 case Fact.UPPER:
-                    return Embedded(inverse_triangular, (False,), named=True)
+                    return Embedded(inverse_triangular, (False,), named=True, work=_TRIANGULAR)
                 case Fact.SPD:
-                    return Embedded(inverse_spd, named=True, requires=(inverse,))
-        return Embedded(inverse, (self.axes,), named=True)
+                    return Embedded(
+                        inverse_spd, named=True, requires=(inverse,), work=of_square(1, 1)
+                    )
+        return Embedded(inverse, (self.axes,), named=True, work=self._work)
+
+    def _work(self, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+        # getrf and getri: 2/3 n³ + 4/3 n³
+        return 2 * elements(given[0]) * elements(given[0][-self.axes :])
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if self.axes > 1:
@@ -76,6 +85,13 @@ class Inverse(Coded):
 
     def notation(self, node: Apply) -> Notation:
         return Notation(Style.INVERSE, "inv" if self.axes == 1 else "tensorinv")
+
+
+def _of_diagonal(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+    return elements(given[0][:-1])
+
+
+_TRIANGULAR = of_square(Fraction(1, 3))
 
 
 def structure(a: Node) -> Fact | None:

@@ -18,7 +18,7 @@ from tcalc.primitives.arrays import Array
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.operators import operator
 from tcalc.primitives.polar import check_matrix
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, no_work
 
 
 class Merge(Coded):
@@ -56,7 +56,7 @@ class Merge(Coded):
         return merge_axes(arrays[0], self.pairs)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(merge_axes, (self.pairs,))
+        return Embedded(merge_axes, (self.pairs,), work=no_work)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
@@ -103,7 +103,7 @@ class Split(Coded):
         return split_axes(*arrays)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(split_axes)
+        return Embedded(split_axes, work=no_work)
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="split")
@@ -154,7 +154,7 @@ class Vec(Coded):
         return stacked_columns(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(stacked_columns)
+        return Embedded(stacked_columns, work=no_work)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _ENTRYWISE and holds(node.args[0], fact) else None

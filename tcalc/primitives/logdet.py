@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from tcalc.expr import build
@@ -14,7 +15,7 @@ from tcalc.primitives.cholesky import cholesky
 from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 
 
 class LogDet(Coded):
@@ -36,8 +37,13 @@ class LogDet(Coded):
 
     def routine(self, node: Apply) -> Routine:
         if known(node.args[0], Fact.SPD) is True:
-            return Embedded(log_determinant_spd, named=True, requires=(cholesky,))
-        return Embedded(log_determinant, named=True)
+            return Embedded(
+                log_determinant_spd,
+                named=True,
+                requires=(cholesky,),
+                work=of_square(Fraction(1, 3), 2),
+            )
+        return Embedded(log_determinant, named=True, work=of_square(Fraction(2, 3)))
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="logdet", latex=r"\log\det")

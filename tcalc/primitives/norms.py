@@ -13,7 +13,7 @@ from tcalc.primitives.labels import groups
 from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.power import reciprocal0
 from tcalc.primitives.reductions import Reduction, largest, span, total
-from tcalc.primitives.routines import Embedded, Routine
+from tcalc.primitives.routines import Embedded, Routine, per_element
 
 
 class Norm2(Reduction):
@@ -31,7 +31,7 @@ class Norm2(Reduction):
         return np.sqrt(np.sum(arrays[0] ** 2, axis=self.over))
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(euclidean_norm, (self.over,))
+        return Embedded(euclidean_norm, (self.over,), work=per_element(2))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact is Fact.NONNEGATIVE else None

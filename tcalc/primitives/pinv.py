@@ -19,7 +19,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product
 from tcalc.primitives.polar import check_matrix
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.PSD, Fact.DIAGONAL)
 
@@ -53,7 +53,7 @@ class PseudoInverse(Coded):
         return pseudo_inverse(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(pseudo_inverse)
+        return Embedded(pseudo_inverse, work=of_thin(16, 8))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _KEPT and holds(node.args[0], fact) else None

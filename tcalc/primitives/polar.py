@@ -23,7 +23,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
 from tcalc.primitives.operators import operator
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 from tcalc.primitives.sylvester import sylvester
 
 HALF = Fraction(1, 2)
@@ -63,7 +63,7 @@ class Polar(Coded):
         return polar_factor(*arrays, where="polar")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(polar_factor, named=True)
+        return Embedded(polar_factor, named=True, work=of_thin(16, 8))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         (a,) = node.args
@@ -107,7 +107,7 @@ class NuclearNorm(Coded):
         return nuclear_norm(*arrays)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(nuclear_norm)
+        return Embedded(nuclear_norm, work=of_thin(4, Fraction(-4, 3)))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact is Fact.NONNEGATIVE else None

@@ -15,7 +15,7 @@ from tcalc.expr.primitive import Fact, Holds, Notation, Style
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.function import Function, elementwise_form
-from tcalc.primitives.routines import Embedded, Routine, Template
+from tcalc.primitives.routines import Embedded, Routine, Template, per_element
 
 _FOLDED_BITS = 2048
 
@@ -136,7 +136,7 @@ def reciprocal_or_zero(x: Array) -> Array:
 
 reciprocal0 = Elementwise(
     "reciprocal0",
-    Embedded(reciprocal_or_zero),
+    Embedded(reciprocal_or_zero, work=per_element(1)),
     # d(1/x) = -dx/x^2, and 0 at 0 like the function itself
     lambda x, y: build.scale(-1, square(y)),
     summary="1/x, and 0 at x = 0: what makes the derivatives of norm2 vanish at 0",

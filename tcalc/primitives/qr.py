@@ -17,6 +17,7 @@ the other shape, or without full rank, has no such decomposition that is unique:
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from tcalc.expr import build
@@ -28,7 +29,7 @@ from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.matrices import product
 from tcalc.primitives.polar import check_matrix
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 from tcalc.primitives.selection import lower
 
 
@@ -74,7 +75,7 @@ class Qr(Coded):
         return thin_qr(*arrays, where="qr")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(thin_qr, named=True)
+        return Embedded(thin_qr, named=True, work=of_thin(4, Fraction(-4, 3), 1))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 1:
@@ -128,7 +129,7 @@ class Lq(Coded):
         return thin_lq(*arrays, where="lq")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(thin_lq, named=True)
+        return Embedded(thin_lq, named=True, work=of_thin(4, Fraction(-4, 3), 1))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 0:

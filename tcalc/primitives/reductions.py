@@ -13,7 +13,7 @@ from tcalc.primitives.function import Function, elementwise_form, normalisation,
 from tcalc.primitives.labels import groups
 from tcalc.primitives.piecewise import maximum, minimum
 from tcalc.primitives.power import reciprocal
-from tcalc.primitives.routines import Coded, Embedded, Routine, Template
+from tcalc.primitives.routines import Coded, Embedded, Routine, Template, per_element
 
 
 class Reduction(Coded):
@@ -59,7 +59,7 @@ class Prod(Reduction):
         return np.prod(arrays[0], axis=self.over)
 
     def routine(self, node: Apply) -> Routine:
-        return Template(f"np.prod({{0}}, axis={self.over})")
+        return Template(f"np.prod({{0}}, axis={self.over})", work=per_element(1, -1))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
@@ -99,7 +99,7 @@ class Extremum(Reduction):
         return (np.max if self.largest else np.min)(arrays[0], axis=self.over)
 
     def routine(self, node: Apply) -> Routine:
-        return Template(f"np.{self.name}({{0}}, axis={self.over})")
+        return Template(f"np.{self.name}({{0}}, axis={self.over})", work=per_element(1, -1))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
@@ -126,7 +126,7 @@ class Share(Reduction):
         return share_of_extremum(arrays[0], self.over, self.largest)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(share_of_extremum, (self.over, self.largest))
+        return Embedded(share_of_extremum, (self.over, self.largest), work=per_element(3))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact is Fact.NONNEGATIVE else None

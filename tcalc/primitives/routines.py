@@ -5,29 +5,78 @@ source is copied into the module.  Both are written against the names `np`, `lin
 (scipy.linalg) and `special` (scipy.special) alone, run in float32, float64 and complex128, and
 conjugate nothing.  An embedded function annotates with `Array` and builtin types only.  A function
 of the user's is `Supplied` to the module when it runs.
+
+A routine states its `Work`, the floating-point operations that it takes, where these are not one
+for each of its elements: arithmetic on arrays exactly, LAPACK by the leading terms of the textbook
+(Golub and Van Loan, Matrix Computations, 3rd edition; LAPACK Working Note 41).
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, TypeAlias
 
-from tcalc.expr.dims import Dim
+from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.nodes import Apply
+from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Primitive
+
+Work: TypeAlias = Callable[[Sequence[Shape], Sequence[Shape]], Polynomial]
+"""The operations that a routine takes, from the shapes of its arguments and of its results."""
+
+
+def elements(shape: Shape) -> Polynomial:
+    """The number of elements of an array."""
+    return Polynomial.of(product(shape))
+
+
+def no_work(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+    """None: elements are moved, or taken from elsewhere."""
+    return Polynomial.of(0)
+
+
+def per_element(count: int, result: int = 0) -> Work:
+    """So many operations for each element of the first argument, and of the first result."""
+    return lambda given, made: count * elements(given[0]) + result * elements(made[0])
+
+
+def of_square(cubic: Fraction | int, square: int = 0) -> Work:
+    """``cubic·n³ + square·n²`` for each n × n matrix of the first argument."""
+
+    def work(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+        size = elements(given[0])
+        return size * given[0][-1] * Fraction(cubic) + square * size
+
+    return work
+
+
+def of_thin(long: Fraction | int, short: Fraction | int, square: int = 0) -> Work:
+    """``long·m·n·p + short·p³ + square·m·n``, p = min(m, n), for each m × n matrix."""
+
+    def work(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+        *batch, m, n = given[0]
+        p = Polynomial.of(Dim.minimum(m, n))
+        size = elements((m, n))
+        one = size * p * Fraction(long) + p**3 * Fraction(short) + square * size
+        return elements(tuple(batch)) * one
+
+    return work
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """An expression over positional arguments, which are put in as names: ``"np.exp({0})"``.
 
-    `ufunc` tells that it is one call that takes ``out=``.
+    `ufunc` tells that it is one call that takes ``out=``.  Without `work` each operator and each
+    call in it is one operation for each element of the result.
     """
 
     text: str
     ufunc: bool = False
+    work: Work | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +86,8 @@ class Embedded:
     It is called with the arrays, then `sizes` (dimensions, as integers), then `parameters`
     (literals).  `named` functions take a keyword ``where``, a text such as ``"chol(K)"`` with
     which their messages begin; `typed` ones, which have no array to take it from, a keyword
-    ``dtype``.  `requires` are the functions that must be copied with it.
+    ``dtype``.  `requires` are the functions that must be copied with it.  Without `work` it takes
+    one operation for each element of its results.
     """
 
     function: Callable[..., Any]
@@ -46,6 +96,7 @@ class Embedded:
     requires: tuple[Callable[..., Any], ...] = ()
     sizes: tuple[Dim, ...] = ()
     typed: bool = False
+    work: Work | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, no_work
 
 _ALWAYS = (Fact.NONNEGATIVE, Fact.INTEGER)
 
@@ -91,7 +91,7 @@ class UnitVector(Selection):
         return ((self.dim,),)
 
     def code(self) -> Embedded:
-        return Embedded(unit_vector, sizes=self.parameters, typed=True)
+        return Embedded(unit_vector, sizes=self.parameters, typed=True, work=no_work)
 
 
 def window_matrix(start: int, stop: int, size: int, *, dtype: Any) -> Array:
@@ -117,7 +117,7 @@ class Window(Selection):
         return ((self.stop - self.start + 1, self.dim),)
 
     def code(self) -> Embedded:
-        return Embedded(window_matrix, sizes=self.parameters, typed=True)
+        return Embedded(window_matrix, sizes=self.parameters, typed=True, work=no_work)
 
 
 def lower_mask(rows: int, columns: int, offset: int, *, dtype: Any) -> Array:
@@ -138,7 +138,7 @@ class LowerMask(Selection):
         return ((self.rows, self.columns),)
 
     def code(self) -> Embedded:
-        return Embedded(lower_mask, sizes=self.parameters, typed=True)
+        return Embedded(lower_mask, sizes=self.parameters, typed=True, work=no_work)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if fact is Fact.LOWER and self.offset.value is not None:

@@ -7,6 +7,7 @@ the derivative an error.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 from tcalc.expr import build
@@ -17,7 +18,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 
 
 class SignLogDet(Coded):
@@ -40,7 +41,7 @@ class SignLogDet(Coded):
         return sign_and_logarithm(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(sign_and_logarithm)
+        return Embedded(sign_and_logarithm, work=of_square(Fraction(2, 3)))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 1:
@@ -69,7 +70,11 @@ class LogAbsDet(Coded):
         return sign_and_logarithm(arrays[0])[1]
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(log_absolute_determinant, requires=(sign_and_logarithm,))
+        return Embedded(
+            log_absolute_determinant,
+            requires=(sign_and_logarithm,),
+            work=of_square(Fraction(2, 3)),
+        )
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="logabsdet")

@@ -15,7 +15,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, normalisation, reduction
 from tcalc.primitives.labels import groups
 from tcalc.primitives.reductions import Reduction, span
-from tcalc.primitives.routines import Embedded, Routine
+from tcalc.primitives.routines import Embedded, Routine, per_element
 
 
 class LogSumExp(Reduction):
@@ -33,7 +33,7 @@ class LogSumExp(Reduction):
         return log_sum_exp(arrays[0], self.over)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(log_sum_exp, (self.over,))
+        return Embedded(log_sum_exp, (self.over,), work=per_element(4))
 
 
 def log_sum_exp(x: Array, axes: tuple[int, ...]) -> Array:
@@ -61,7 +61,7 @@ class Softmax(Reduction):
         return soft_max(arrays[0], self.over)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(soft_max, (self.over,))
+        return Embedded(soft_max, (self.over,), work=per_element(5))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in (Fact.POSITIVE, Fact.NONNEGATIVE) else None

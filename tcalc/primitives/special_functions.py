@@ -15,7 +15,7 @@ from tcalc.primitives.elementwise import Elementwise, plus
 from tcalc.primitives.exponential import exp, log
 from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.power import power, square
-from tcalc.primitives.routines import Embedded
+from tcalc.primitives.routines import Embedded, per_element
 
 
 def log_gamma(x: Array) -> Array:
@@ -112,7 +112,7 @@ class Polygamma(Elementwise):
     def __init__(self, k: int) -> None:
         super().__init__(
             "polygamma",
-            Embedded(polygamma_of_order, (k,)),
+            Embedded(polygamma_of_order, (k,), work=per_element(2)),
             lambda x, y: polygamma(x, k + 1),
             value=lambda x: special.polygamma(k, x),
             domain="x not 0, -1, -2, …",
@@ -146,7 +146,7 @@ _HIGHEST_ORDER = 100
 
 normpdf = Elementwise(
     "normpdf",
-    Embedded(normal_density),
+    Embedded(normal_density, work=per_element(4)),
     lambda x, y: build.scale(-1, build.hadamard(x, y)),
     summary="density of the standard normal distribution",
     derivative="-x normpdf(x)",

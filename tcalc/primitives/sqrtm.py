@@ -18,7 +18,7 @@ from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import transpose
 from tcalc.primitives.operators import operator
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 from tcalc.primitives.sylvester import sylvester
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.PSD, Fact.DIAGONAL, Fact.LOWER, Fact.UPPER)
@@ -58,8 +58,8 @@ class SquareRoot(Coded):
 
     def routine(self, node: Apply) -> Routine:
         if symmetric_axes(node.args[0]):
-            return Embedded(square_root_symmetric, named=True)
-        return Embedded(square_root, named=True)
+            return Embedded(square_root_symmetric, named=True, work=of_square(11, 1))
+        return Embedded(square_root, named=True, work=of_square(44, 80))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _KEPT and holds(node.args[0], fact) else None

@@ -28,7 +28,7 @@ from tcalc.primitives.matrices import product
 from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.reductions import largest
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 
 HALF = Fraction(1, 2)
 
@@ -71,7 +71,7 @@ class Svd(Coded):
         return singular_decomposition(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(singular_decomposition)
+        return Embedded(singular_decomposition, work=of_thin(14, 8, 2))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 1:
@@ -102,7 +102,7 @@ class SingularValues(Coded):
         return singular_values(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(singular_values)
+        return Embedded(singular_values, work=of_thin(4, Fraction(-4, 3)))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact is Fact.NONNEGATIVE else None

@@ -8,13 +8,16 @@ and never formed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.determinant import check_square
@@ -22,7 +25,16 @@ from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.matrices import product, transpose
 from tcalc.primitives.operators import is_zero, operator, unit_multiple
-from tcalc.primitives.routines import Coded, Embedded, Routine
+from tcalc.primitives.routines import Coded, Embedded, Routine, elements
+
+
+def _work(
+    decomposition: int, products: int, given: Sequence[Shape], made: Sequence[Shape]
+) -> Polynomial:
+    """``a (m³ + n³) + b (m²n + mn²)``: two decompositions, products, and triangular solves."""
+    cubes = sum((elements(x) * x[-1] for x in given[:2]), Polynomial.of(0))
+    *_, m, n = (Polynomial.of(dim) for dim in made[0])
+    return decomposition * cubes + products * elements(made[0]) * (m + n)
 
 
 class Sylvester(Coded):
@@ -72,8 +84,12 @@ class Sylvester(Coded):
         A, B, _ = node.args
         general = (sylvester_kronecker, sylvester_schur, sylvester_solve)
         if symmetric_axes(A) and symmetric_axes(B):
-            return Embedded(sylvester_symmetric, (), named=True, requires=general)
-        return Embedded(sylvester_solve, (), named=True, requires=general[:2])
+            return Embedded(
+                sylvester_symmetric, (), named=True, requires=general, work=partial(_work, 9, 4)
+            )
+        return Embedded(
+            sylvester_solve, (), named=True, requires=general[:2], work=partial(_work, 25, 5)
+        )
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         A, B, C = node.args

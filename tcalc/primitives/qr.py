@@ -1,18 +1,21 @@
 """Thin QR and LQ decompositions with positive diagonals.
 
-``A = Q R`` for a matrix with at least as many rows as columns, of full column rank; Q is then
-unique.  With ``Y = inv(R)`` and ``M = Q' dA Y``,
+``A = L Q``, for a matrix of full row rank with at least as many columns as rows; Q is then unique.
+With ``M = inv(L) dA Q'`` and ``S = tril(M) + triu(M, 1)'``,
 
-    dQ = (I - Q Q') dA Y + Q (tril(M, -1) - tril(M, -1)'),    dR = (triu(M) + tril(M, -1)') R
+    dL = L S,    dQ = inv(L) dA - S Q,
 
-(Walter & Lehmann, "Algorithmic differentiation of linear algebra functions with application in
-optimum experimental design", 2010, section 4.2).  ``A = L Q``, for a matrix with at least as many
-columns as rows, is the decomposition of the transpose; with ``Y = inv(L)`` and ``M = Y dA Q'``,
+and for cotangents L̄ and Q̄, with ``N = L' L̄`` or ``N = -Q̄ Q'``,
 
-    dL = L (tril(M) + triu(M, 1)'),    dQ = Y dA (I - Q' Q) + (triu(M, 1) - triu(M, 1)') Q
+    Ā = inv(L)' copyltu(N) Q,    Ā = inv(L)' (Q̄ + copyltu(N) Q),
 
-(Seeger et al., "Auto-differentiating linear algebra", arXiv 1710.08717, section 4.2).  A matrix of
-the other shape, or without full rank, has no such decomposition that is unique: an error.
+where copyltu mirrors the lower triangle into the upper one (Seeger et al., "Auto-differentiating
+linear algebra", arXiv 1710.08717, section 4.2; Walter & Lehmann, "Algorithmic differentiation of
+linear algebra functions with application in optimum experimental design", 2010, section 4.2).  No
+projection onto the complement of the rows of Q is formed, which is as large as the longer side of
+A.  ``A = Q R``, for a matrix of full column rank with at least as many rows as columns, is the
+decomposition of the transpose.  A matrix of the other shape, or without full rank, has no such
+decomposition that is unique: an error.
 """
 
 from __future__ import annotations
@@ -23,11 +26,12 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
-from tcalc.primitives.matrices import product
+from tcalc.primitives.matrices import product, transpose, tril
+from tcalc.primitives.operators import operator
 from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 from tcalc.primitives.selection import lower
@@ -47,29 +51,26 @@ class Qr(Coded):
             raise ValueError(f"qr needs a matrix that is not wide, not [{m},{n}]: use lq")
         return (a, (*batch, n, n))
 
-    def jacobian(self, node: Apply, position: int) -> LinearMap:
+    def jacobian(self, node: Apply, position: int) -> Operator:
         Q, R = qr(node.args[0])
-        n = R.dims[-1]
-        Y, below, above = inv(R), lower(n, n, -1), lower(n, n)
-        if node.output == 1:
-            # M[c,e] = Q[k,c] Y[l,e] dA[k,l]
-            return linear_map(
-                node,
-                0,
-                "cd",
-                "kl",
-                (1, "ec,kc,le,ed", (above, Q, Y, R)),
-                (1, "ec,ke,lc,ed", (below, Q, Y, R)),
-            )
-        return linear_map(
-            node,
-            0,
-            "ab",
-            "kl",
-            (1, "ak,lb", (_complement(product("ac,kc->ak", Q, Q)), Y)),
-            (1, "ac,cb,kc,lb", (Q, below, Q, Y)),
-            (-1, "ac,bc,kb,lc", (Q, below, Q, Y)),
-        )
+
+        def push(d: Node, Q: Node, R: Node, Y: Node) -> Node:
+            T = product("ij,jk->ik", d, Y)
+            S = transpose(_folded(product("ji,jk->ki", Q, T)))
+            if node.output == 1:  # dR = S R,  S' = fold((Q' dA Y)')
+                return product("ij,jk->ik", S, R)
+            return build.subtract(T, product("ij,jk->ik", Q, S))  # dQ = dA Y - Q S
+
+        def pull(bar: Node, Q: Node, R: Node, Y: Node) -> Node:
+            if node.output == 1:  # Ā = Q copyltu(R R̄') Y'
+                N = _copyltu(product("ij,kj->ik", R, bar))
+                return product("ij,jk,lk->il", Q, N, Y)
+            N = _copyltu(product("ji,jk->ik", bar, Q))
+            # Ā = (Q̄ - Q copyltu(Q̄' Q)) Y'
+            inner = build.subtract(bar, product("ij,jk->ik", Q, N))
+            return product("ij,kj->ik", inner, Y)
+
+        return operator(node, position, (Q, R, inv(R)), push, pull)
 
     def evaluate(self, *arrays: Any) -> Any:
         return thin_qr(*arrays, where="qr")
@@ -101,29 +102,26 @@ class Lq(Coded):
             raise ValueError(f"lq needs a matrix that is not tall, not [{m},{n}]: use qr")
         return ((*batch, m, m), a)
 
-    def jacobian(self, node: Apply, position: int) -> LinearMap:
+    def jacobian(self, node: Apply, position: int) -> Operator:
         L, Q = lq(node.args[0])
-        m = L.dims[-1]
-        Y, below, within = inv(L), lower(m, m, -1), lower(m, m)
-        if node.output == 0:
-            # M[c,e] = Y[c,k] Q[e,l] dA[k,l]
-            return linear_map(
-                node,
-                0,
-                "dc",
-                "kl",
-                (1, "de,ec,ek,cl", (L, within, Y, Q)),
-                (1, "de,ec,ck,el", (L, below, Y, Q)),
-            )
-        return linear_map(
-            node,
-            0,
-            "ab",
-            "kl",
-            (1, "ak,lb", (Y, _complement(product("cl,cb->lb", Q, Q)))),
-            (1, "ca,ak,cl,cb", (below, Y, Q, Q)),
-            (-1, "ac,ck,al,cb", (below, Y, Q, Q)),
-        )
+
+        def push(d: Node, L: Node, Q: Node, Y: Node) -> Node:
+            T = product("ij,jk->ik", Y, d)
+            S = _folded(product("ij,kj->ik", T, Q))
+            if node.output == 0:  # dL = L S,  S = fold(Y dA Q')
+                return product("ij,jk->ik", L, S)
+            return build.subtract(T, product("ij,jk->ik", S, Q))  # dQ = Y dA - S Q
+
+        def pull(bar: Node, L: Node, Q: Node, Y: Node) -> Node:
+            if node.output == 0:  # Ā = Y' copyltu(L' L̄) Q
+                N = _copyltu(product("ji,jk->ik", L, bar))
+                return product("ji,jk,kl->il", Y, N, Q)
+            N = _copyltu(product("ij,kj->ik", bar, Q))
+            # Ā = Y' (Q̄ - copyltu(Q̄ Q') Q)
+            inner = build.subtract(bar, product("ij,jk->ik", N, Q))
+            return product("ji,jk->ik", Y, inner)
+
+        return operator(node, position, (L, Q, inv(L)), push, pull)
 
     def evaluate(self, *arrays: Any) -> Any:
         return thin_lq(*arrays, where="lq")
@@ -141,10 +139,19 @@ class Lq(Coded):
         return Notation(name="lq")
 
 
-def _complement(projection: Node) -> Node:
-    """The unit matrix less a projection."""
-    unit = build.broadcast(build.delta(projection.dims[-1]), projection.dims)
-    return build.subtract(unit, projection)
+def _folded(m: Node) -> Node:
+    """``tril(M) + triu(M, 1)'``."""
+    return build.sum_of(tril(m), _strictly_lower(transpose(m)))
+
+
+def _copyltu(n: Node) -> Node:
+    """``tril(N) + tril(N, -1)'``, the adjoint of `_folded`: symmetric."""
+    return build.sum_of(tril(n), transpose(_strictly_lower(n)))
+
+
+def _strictly_lower(a: Node) -> Node:
+    axes = tuple(range(a.order))
+    return build.einsum([a, lower(*a.dims[-2:], -1)], [axes, axes[-2:]], axes)
 
 
 def thin_qr(A: Array, *, where: str) -> tuple[Array, Array]:

@@ -17,7 +17,6 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
-from tcalc.primitives.matrices import product
 from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 
@@ -36,17 +35,19 @@ class PseudoInverse(Coded):
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
         A, P = node.args[0], node
-        left = product("ij,kj->ik", P, P)
-        right = product("ji,jk->ik", P, P)
-        # dP[i,j] by dA[k,l]
+        rows, columns = build.delta(A.dims[-2]), build.delta(A.dims[-1])
+        # dP[i,j] by dA[k,l].  I - A P and I - P A, one of them as large as the longer side of A
+        # squared, are never formed.
         return linear_map(
             node,
             0,
             "ij",
             "kl",
             (-1, "ik,lj", (P, P)),
-            (1, "il,kj", (left, _complement(A, P))),
-            (1, "il,kj", (_complement(P, A), right)),
+            (1, "ia,la,kj", (P, P, rows)),
+            (-1, "ia,la,kb,bj", (P, P, A, P)),
+            (1, "il,ak,aj", (columns, P, P)),
+            (-1, "ib,bl,ak,aj", (P, A, P, P)),
         )
 
     def evaluate(self, *arrays: Any) -> Any:
@@ -60,13 +61,6 @@ class PseudoInverse(Coded):
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="pinv")
-
-
-def _complement(a: Node, b: Node) -> Node:
-    """``I - A B``."""
-    projection = product("ij,jk->ik", a, b)
-    unit = build.broadcast(build.delta(projection.dims[-1]), projection.dims)
-    return build.subtract(unit, projection)
 
 
 def pseudo_inverse(A: Array) -> Array:

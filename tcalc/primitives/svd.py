@@ -5,11 +5,12 @@ at least seven tenths of the largest.  With ``M = U' dA V`` (Townsend, "Differen
 value decomposition", 2016, written with sums and differences of singular values apart),
 
     ds = diag(M),
-    dU = U (F .* (M + M') + P .* (M - M'))/2 + (I - U U') dA V inv(diag(s)),
-    dV = V (F .* (M + M') - P .* (M - M'))/2 + (I - V V') dA' U inv(diag(s)),
+    dU = U (F .* (M + M') + P .* (M - M'))/2 + (dA V - U M) inv(diag(s)),
+    dV = V (F .* (M + M') - P .* (M - M'))/2 + (dA' U - V M') inv(diag(s)),
 
-``F[j,i] = 1/(s[i] - s[j])``, and 0 for j = i, ``P[j,i] = 1/(s[i] + s[j])``.  Repeated
-singular values are as repeated eigenvalues are for `eigh`.
+``F[j,i] = 1/(s[i] - s[j])``, and 0 for j = i, ``P[j,i] = 1/(s[i] + s[j])``.  The projections on the
+complements of U and V, as large as the sides of A squared, are not formed.  Repeated singular
+values are as repeated eigenvalues are for `eigh`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.function import Function, tensor_form
-from tcalc.primitives.matrices import product
+from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.operators import operator
 from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.reductions import largest
@@ -46,26 +48,37 @@ class Svd(Coded):
         r = Dim.minimum(m, n)
         return ((*batch, m, r), (*batch, r), (*batch, n, r))
 
-    def jacobian(self, node: Apply, position: int) -> LinearMap:
+    def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
         U, s, V = svd(node.args[0])
         if node.output == 1:
             # ds[i] = U[k,i] V[l,i] dA[k,l]
             return linear_map(node, 0, "i", "kl", (1, "ki,li", (U, V)))
         F, P, Y = gap(s), reciprocal(_sums(s)), singular_value_reciprocals(s)
-        W, rest, sign = (U, _complement(U), 1) if node.output == 0 else (V, _complement(V), -1)
-        last = "ak,li,i" if node.output == 0 else "al,ki,i"
-        # M[j,i] = U[k,j] V[l,i] dA[k,l] stands beside M[i,j] = U[k,i] V[l,j] dA[k,l].
-        return linear_map(
-            node,
-            0,
-            "ai",
-            "kl",
-            (HALF, "aj,ji,kj,li", (W, F, U, V)),
-            (HALF, "aj,ji,ki,lj", (W, F, U, V)),
-            (HALF * sign, "aj,ji,kj,li", (W, P, U, V)),
-            (-HALF * sign, "aj,ji,ki,lj", (W, P, U, V)),
-            (1, last, (rest, V if node.output == 0 else U, Y)),
-        )
+        left = node.output == 0
+
+        def push(d: Node, U: Node, V: Node, F: Node, P: Node, Y: Node) -> Node:
+            if not left:  # V is the U of A'
+                U, V, d = V, U, transpose(d)
+            T = product("ij,jk->ik", d, V)
+            M = product("ji,jk->ik", U, T)
+            FM = product("ij,ij->ij", F, _mirrored(M, 1))
+            PM = product("ij,ij->ij", P, _mirrored(M, -1))
+            turned = build.add([(HALF, FM), (HALF, PM)])
+            rest = build.subtract(T, product("ij,jk->ik", U, M))
+            return build.sum_of(product("ij,jk->ik", U, turned), product("ij,j->ij", rest, Y))
+
+        def pull(bar: Node, U: Node, V: Node, F: Node, P: Node, Y: Node) -> Node:
+            W, X = (U, V) if left else (V, U)
+            # Ā, or Ā' for V, is (W N + W̄ inv(diag(s))) X' with K = W' W̄ and
+            # N = (F .* K + (F .* K)' + P .* K - (P .* K)')/2 - K inv(diag(s))
+            K = product("ji,jk->ik", W, bar)
+            FK, PK = product("ij,ij->ij", F, K), product("ij,ij->ij", P, K)
+            turned = build.add([(HALF, _mirrored(FK, 1)), (HALF, _mirrored(PK, -1))])
+            N = build.subtract(turned, product("ij,j->ij", K, Y))
+            inner = build.sum_of(product("ij,jk->ik", W, N), product("ij,j->ij", bar, Y))
+            return product("ij,kj->ik" if left else "ij,kj->ki", inner, X)
+
+        return operator(node, position, (U, V, F, P, Y), push, pull)
 
     def evaluate(self, *arrays: Any) -> Any:
         return singular_decomposition(arrays[0])
@@ -150,10 +163,9 @@ def _sums(s: Node) -> Node:
     return build.sum_of(rows, columns)
 
 
-def _complement(U: Node) -> Node:
-    """``I - U U'``."""
-    gram = product("ij,kj->ik", U, U)
-    return build.subtract(build.broadcast(build.delta(U.dims[-2]), gram.dims), gram)
+def _mirrored(m: Node, sign: int) -> Node:
+    """``M + M'``, or ``M - M'``."""
+    return build.add([(1, m), (sign, transpose(m))])
 
 
 def singular_decomposition(A: Array) -> tuple[Array, Array, Array]:

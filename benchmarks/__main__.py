@@ -1,0 +1,73 @@
+"""The command: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from benchmarks.measuring import pin
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@click.command(help="Measure tcalc side by side with its peers and with an expert's NumPy.")
+@click.option("--rows", default="A,B,C,D,E,F", show_default=True, help="Which rows of the table.")
+@click.option("--problems", "chosen", default="", help="Only these problems, by name.")
+@click.option("--quantities", default="", help="Only these quantities, such as hessian,newton.")
+@click.option("--peers", "names", default=None, help="Only these peers; none: --peers ''.")
+@click.option("--sizes", type=click.Choice(["small", "all"]), default="all", show_default=True)
+@click.option("--seconds", default=1.0, show_default=True, help="For each contender of a task.")
+@click.option("--threads", default=1, show_default=True, help="Threads and cores to use.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for table and plot.")
+@click.option("--list", "listed", is_flag=True, help="List the problems and stop.")
+def main(
+    rows: str,
+    chosen: str,
+    quantities: str,
+    names: str | None,
+    sizes: str,
+    seconds: float,
+    threads: int,
+    output: Path | None,
+    listed: bool,
+) -> None:
+    pin(threads)
+    # Only now: NumPy and the peers read the number of threads when they are imported.
+    from benchmarks import growth, machine, peers, report
+    from benchmarks.problems import PROBLEMS
+    from benchmarks.rows import Row, measured
+    from benchmarks.task import tasks
+
+    letters, wanted = set(split(rows)), set(split(chosen))
+    problems = [p for p in PROBLEMS if p.row in letters and (not wanted or p.name in wanted)]
+    if listed:
+        for problem in problems:
+            print(f"{problem.row}  {problem.name:14s} {problem.title}: {', '.join(problem.sizes)}")
+        return
+    installed = peers.installed()
+    found = installed if names is None else tuple(n for n in split(names) if n in installed)
+    print("peers:", ", ".join(found) or "none", flush=True)
+    ceilings = machine.ceilings()
+    print("; ".join(f"{name}: {value:.3g}" for name, value in ceilings.items()), flush=True)
+    started, done = time.perf_counter(), list[Row]()
+    for task in tasks(problems, set(split(quantities)) or None, sizes):
+        done.append(measured(task, found, seconds))
+        print(report.line(done[-1]), flush=True)
+    if "E" in letters and (not wanted or "growth" in wanted):
+        for row in growth.rows(found, sizes):
+            done.append(row)
+            print(report.line(row), flush=True)
+    print(f"{len(done)} rows in {time.perf_counter() - started:.0f} s")
+    if output is not None:
+        report.save(done, machine.description(threads), ceilings, output)
+        print(f"wrote table.md, table.json, plot.svg to {output}")
+
+
+def split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""tcalc and the expert as contenders, and the gathering of all for a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+import tcalc
+from benchmarks import peers
+from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
+
+
+def gather(task: Task, names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
+    """The contenders for a task, the expert first, and why peers take no part."""
+    found, absent = [*own(task)], {}
+    for name in names:
+        try:
+            found += peers.module(name).contenders(task)
+        except UnavailableError as reason:
+            absent[name] = str(reason)
+    return found, absent
+
+
+def own(task: Task) -> Iterator[Contender]:
+    expert = task.problem.experts.get(task.quantity)
+    if expert is not None:
+        yield Contender("expert", lambda: bound(expert, task), as_arrays, peer=False)
+    for name, formula in task.problem.beside.get(task.quantity, {}).items():
+        yield Contender(name, lambda f=formula: bound(f, task), as_arrays, peer=False)  # type: ignore[misc]
+    arrays = dense if task.quantity == "factored" else as_arrays
+    yield Contender("tcalc", lambda: ours(task), arrays, peer=False)
+
+
+def bound(function: Callable[..., Any], task: Task) -> Call:
+    data = dict(task.data)
+    return lambda: function(**data)
+
+
+def ours(task: Task) -> Call:
+    f = tcalc.parse(task.problem.program(**task.sizes))
+    wrt = task.problem.wrt
+    data = {name: task.data[name] for name in f.variables}
+    match task.quantity:
+        case "value":
+            fun = tcalc.compile(f)
+        case "gradient":
+            fun = tcalc.compile([f, tcalc.gradient(f, wrt)])
+        case "bound":
+            x = data.pop(wrt)
+            fun = tcalc.compile([f, tcalc.gradient(f, wrt)]).bind(**data)
+            data = {wrt: x}
+        case "jacobian":
+            fun = tcalc.compile(tcalc.jacobian(f, wrt))
+        case "hessian":
+            fun = tcalc.compile(tcalc.hessian(f, wrt))
+        case "factored":
+            fun = tcalc.compile(tcalc.hessian(f, wrt), form="factored")
+        case "newton":
+            fun = tcalc.compile(tcalc.parse(newton_step(task)))
+        case other:
+            raise ValueError(f"no quantity is called {other!r}")
+    return lambda: fun(**data)
+
+
+def newton_step(task: Task) -> str:
+    *definitions, last = task.problem.program(**task.sizes).strip().splitlines()
+    wrt = task.problem.wrt
+    step = f"hessian(objective, {wrt}) \\ gradient(objective, {wrt})"
+    return "\n".join([*definitions, f"objective = {last}", step])
+
+
+def dense(result: Any) -> tuple[np.ndarray, ...]:
+    return (result.dense(),) if hasattr(result, "dense") else as_arrays(result)

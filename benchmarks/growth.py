@@ -1,0 +1,112 @@
+"""E. The time from a text (or a Python function) to the first gradient, as programs grow.
+
+The program is a chain of element-wise steps ``x{t} = x{t-1} .* cos(x{t-1}) + b`` with a sum at its
+end: about four nodes to a step, no two alike.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import tcalc
+from benchmarks.measuring import other_processes
+from benchmarks.rows import Entry, Row, difference
+from benchmarks.task import as_arrays
+
+STEPS = (25, 250, 2500, 12500)
+PATIENCE = 40.0
+"""A contender that took longer is not asked for the next size, ten times as large."""
+
+Data = dict[str, np.ndarray]
+
+
+def ours(steps: int, data: Data) -> Any:
+    text = f"""
+    tensor x[n], b[n]
+    s{{0}} = x
+    for t = 1:{steps}
+        s{{t}} = s{{t-1}} .* cos(s{{t-1}}) + b
+    end
+    sum(s{{{steps}}})
+    """
+    f = tcalc.parse(text)
+    return tcalc.compile([f, tcalc.gradient(f, "x")])(**data)
+
+
+def chain(cos: Callable[[Any], Any], steps: int, x: Any, b: Any) -> Any:
+    for _ in range(steps):
+        x = x * cos(x) + b
+    return x
+
+
+def by_jax(steps: int, data: Data) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    def f(x: Any, b: Any) -> Any:
+        return jnp.sum(chain(jnp.cos, steps, x, b))
+
+    return jax.jit(jax.value_and_grad(f))(data["x"], data["b"])
+
+
+def by_pytensor(steps: int, data: Data) -> Any:
+    import pytensor
+    import pytensor.tensor as pt
+
+    x, b = pt.vector("x"), pt.vector("b")
+    f = pt.sum(chain(pt.cos, steps, x, b))
+    return pytensor.function([x, b], [f, pytensor.grad(f, x)])(data["x"], data["b"])
+
+
+def by_casadi(steps: int, data: Data) -> Any:
+    import casadi
+
+    x, b = casadi.MX.sym("x", len(data["x"])), casadi.MX.sym("b", len(data["b"]))
+    f = casadi.sum1(chain(casadi.cos, steps, x, b))
+    value, gradient = casadi.Function("f", [x, b], [f, casadi.gradient(f, x)])(data["x"], data["b"])
+    return float(value), gradient.full()[:, 0]
+
+
+PEERS: dict[str, Callable[[int, Data], Any]] = {
+    "jax": by_jax,
+    "pytensor": by_pytensor,
+    "casadi": by_casadi,
+}
+
+
+def rows(names: tuple[str, ...], which: str) -> Iterator[Row]:
+    rng = np.random.default_rng(0)
+    data = {"x": rng.uniform(-1, 1, 5), "b": rng.uniform(-1, 1, 5)}
+    contenders = {"tcalc": ours} | {f"{name}": PEERS[name] for name in names if name in PEERS}
+    slow: dict[str, str] = {}
+    for steps in STEPS[:2] if which == "small" else STEPS:
+        sizes = {"nodes": 4 * steps}
+        row = Row("E", "growth", "Program to first gradient", "gradient", sizes, 4 * steps)
+        started, others = time.perf_counter(), other_processes()
+        reference = None
+        for name, make in contenders.items():
+            entry = Entry(name, name != "tcalc")
+            row.entries.append(entry)
+            if name in slow:
+                entry.absent = slow[name]
+                continue
+            start = time.perf_counter()
+            try:
+                result = as_arrays(make(steps, data))
+            except (RecursionError, MemoryError) as error:
+                entry.absent = slow[name] = f"{type(error).__name__} at {4 * steps} nodes"
+                continue
+            taken = time.perf_counter() - start
+            reference = reference or result
+            entry.error = difference(result, reference)
+            entry.compile = entry.median = entry.minimum = taken
+            entry.samples = 1
+            if taken > PATIENCE / 10:
+                slow[name] = f"{taken:.0f} s at {4 * steps} nodes already"
+        row.busy = (other_processes() - others) / (time.perf_counter() - started)
+        row.trusted = row.busy < 0.08
+        yield row

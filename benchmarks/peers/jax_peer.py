@@ -1,0 +1,95 @@
+"""JAX: everything under `jit`, Hessians forward-over-reverse and reverse-over-reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.linalg as jsl
+import numpy as np
+
+from benchmarks.task import Call, Contender, Task
+
+PACKAGE = "jax"
+jax.config.update("jax_enable_x64", True)
+
+
+def logdet(A: Any) -> Any:
+    return jnp.linalg.slogdet(A)[1]
+
+
+OPERATIONS = SimpleNamespace(
+    exp=jnp.exp,
+    log=jnp.log,
+    sqrt=jnp.sqrt,
+    sum=jnp.sum,
+    trace=jnp.trace,
+    diagonal=jnp.diagonal,
+    diag=jnp.diag,
+    eye=jnp.eye,
+    zeros=jnp.zeros,
+    concatenate=jnp.concatenate,
+    softplus=jax.nn.softplus,
+    relu=jax.nn.relu,
+    tanh=jnp.tanh,
+    logsumexp_rows=lambda Z: jax.nn.logsumexp(Z, axis=1, keepdims=True),
+    cholesky=jnp.linalg.cholesky,
+    solve_lower=lambda L, b: jsl.solve_triangular(L, b, lower=True),
+    inv=jnp.linalg.inv,
+    solve=jnp.linalg.solve,
+    logdet=logdet,
+    qr=jnp.linalg.qr,
+    squared_distances=lambda X: jnp.sum((X[:, None] - X[None]) ** 2, axis=2),
+)
+
+
+def contenders(task: Task) -> Iterator[Contender]:
+    objective = task.problem.special.get("jax", task.problem.objective)
+    wrt = task.problem.wrt
+    data = {name: jnp.asarray(value) for name, value in task.data.items()}
+
+    def f(x: Any, rest: Any) -> Any:
+        return objective(OPERATIONS, **{**rest, wrt: x})
+
+    x, rest = data.pop(wrt), data
+
+    def contender(name: str, function: Callable[..., Any]) -> Contender:
+        def build() -> Call:
+            compiled = jax.jit(function)
+            return lambda: jax.block_until_ready(compiled(x, rest))
+
+        return Contender(f"jax {name}", build, arrays)
+
+    def newton(hessian: Callable[..., Any]) -> Callable[..., Any]:
+        def step(x: Any, rest: Any) -> Any:
+            H = hessian(f)(x, rest).reshape(x.size, x.size)
+            return jnp.linalg.solve(H, jax.grad(f)(x, rest).ravel()).reshape(x.shape)
+
+        return step
+
+    def twice_reverse(f: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.jacrev(jax.jacrev(f))
+
+    match task.quantity:
+        case "value":
+            yield contender("jit", f)
+        case "gradient" | "bound":
+            yield contender("jit(value_and_grad)", jax.value_and_grad(f))
+        case "jacobian":
+            task.require_memory()
+            yield contender("jit(jacfwd)", jax.jacfwd(f))
+            yield contender("jit(jacrev)", jax.jacrev(f))
+        case "hessian" | "factored":
+            task.require_memory()
+            yield contender("jit(hessian)", jax.hessian(f))
+            yield contender("jit(jacrev(jacrev))", twice_reverse(f))
+        case "newton":
+            task.require_memory()
+            yield contender("jit(solve(hessian, grad))", newton(jax.hessian))
+
+
+def arrays(result: Any) -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(x) for x in jax.tree_util.tree_leaves(result))

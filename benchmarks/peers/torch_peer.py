@@ -1,0 +1,102 @@
+"""PyTorch: `torch.func`, Hessians forward-over-reverse and reverse-over-reverse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.task import Call, Contender, Task
+
+PACKAGE = "torch"
+torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+torch.set_default_dtype(torch.float64)
+
+
+def solve_lower(L: Any, b: Any) -> Any:
+    columns = b if b.ndim > 1 else b[:, None]
+    return torch.linalg.solve_triangular(L, columns, upper=False).reshape(b.shape)
+
+
+OPERATIONS = SimpleNamespace(
+    exp=torch.exp,
+    log=torch.log,
+    sqrt=torch.sqrt,
+    sum=torch.sum,
+    trace=torch.trace,
+    diagonal=torch.diagonal,
+    diag=torch.diag,
+    eye=torch.eye,
+    zeros=torch.zeros,
+    concatenate=torch.cat,
+    # torch's softplus turns linear above 20, which costs nine digits
+    softplus=lambda z: torch.logaddexp(z, torch.zeros(())),
+    relu=torch.relu,
+    tanh=torch.tanh,
+    logsumexp_rows=lambda Z: torch.logsumexp(Z, 1, keepdim=True),
+    cholesky=torch.linalg.cholesky,
+    solve_lower=solve_lower,
+    inv=torch.linalg.inv,
+    solve=torch.linalg.solve,
+    logdet=torch.logdet,
+    qr=torch.linalg.qr,
+    squared_distances=lambda X: torch.sum((X[:, None] - X[None]) ** 2, 2),
+)
+
+
+def contenders(task: Task) -> Iterator[Contender]:
+    objective = task.problem.special.get("torch", task.problem.objective)
+    wrt = task.problem.wrt
+    data = {name: torch.as_tensor(value) for name, value in task.data.items()}
+    x, rest = data.pop(wrt), data
+    func = torch.func
+
+    def f(x: Any) -> Any:
+        return objective(OPERATIONS, **{**rest, wrt: x})
+
+    def contender(name: str, function: Callable[..., Any]) -> Contender:
+        def build() -> Call:
+            return lambda: function(x)
+
+        return Contender(f"torch {name}", build, arrays)
+
+    def gradient(x: Any) -> Any:
+        g, value = func.grad_and_value(f)(x)
+        return value, g
+
+    def backward(x: Any) -> Any:
+        leaf = x.detach().requires_grad_()
+        value = f(leaf)
+        value.backward()
+        return value.detach(), leaf.grad
+
+    def newton(x: Any) -> Any:
+        H = func.hessian(f)(x).reshape(x.numel(), x.numel())
+        return torch.linalg.solve(H, func.grad(f)(x).ravel()).reshape(x.shape)
+
+    match task.quantity:
+        case "value":
+            yield contender("eager", f)
+        case "gradient" | "bound":
+            yield contender("backward", backward)
+            yield contender("grad_and_value", gradient)
+        case "jacobian":
+            task.require_memory()
+            yield contender("jacfwd", func.jacfwd(f))
+            yield contender("jacrev", func.jacrev(f))
+        case "hessian" | "factored":
+            task.require_memory()
+            yield contender("func.hessian", func.hessian(f))
+            yield contender("jacrev(jacrev)", func.jacrev(func.jacrev(f)))
+        case "newton":
+            task.require_memory()
+            yield contender("solve(hessian, grad)", newton)
+
+
+def arrays(result: Any) -> tuple[np.ndarray, ...]:
+    several = result if isinstance(result, tuple) else (result,)
+    return tuple(x.detach().numpy() for x in several)

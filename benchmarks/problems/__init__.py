@@ -1,0 +1,15 @@
+"""The problems, a module for each family; a new one is enrolled by a line in `PROBLEMS`."""
+
+from __future__ import annotations
+
+from benchmarks.problems import factorisation, kernels, linear_algebra, logistic, net, series
+from benchmarks.task import Problem
+
+PROBLEMS: list[Problem] = [
+    *logistic.PROBLEMS,
+    *factorisation.PROBLEMS,
+    *net.PROBLEMS,
+    *linear_algebra.PROBLEMS,
+    *series.PROBLEMS,
+    *kernels.PROBLEMS,
+]

@@ -1,0 +1,139 @@
+"""One task measured: build, compare, time, and say what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.contenders import gather
+from benchmarks.measuring import interleaved, peak_memory, timed
+from benchmarks.task import Call, Contender, Task, UnavailableError
+
+TOLERANCE = 1e-8
+SLOWEST = 20.0
+"""A contender whose first call takes longer (in seconds, compiling included) drops out."""
+ATTEMPTS = 3
+"""How often a task is measured anew while other processes are busy."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is known of one contender in one task; times in seconds, memory in bytes."""
+
+    contender: str
+    peer: bool
+    compile: float = float("nan")
+    error: float = float("nan")
+    peak: float = float("nan")
+    median: float = float("nan")
+    minimum: float = float("nan")
+    samples: int = 0
+    absent: str = ""
+
+
+@dataclass(slots=True)
+class Row:
+    row: str
+    problem: str
+    title: str
+    quantity: str
+    sizes: dict[str, int]
+    scale: int
+    entries: list[Entry] = field(default_factory=list)
+    busy: float = float("nan")
+    trusted: bool = False
+
+    @property
+    def name(self) -> str:
+        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
+        return f"{self.row}  {self.problem} {self.quantity} ({sizes})"
+
+    def entry(self, contender: str) -> Entry | None:
+        return next((e for e in self.entries if e.contender == contender and e.samples), None)
+
+    def best_peer(self) -> Entry | None:
+        peers = [e for e in self.entries if e.peer and e.samples]
+        return min(peers, key=lambda e: e.median, default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measured(task: Task, names: Sequence[str], seconds: float) -> Row:
+    """Measure all contenders of a task, again while other processes disturb."""
+    problem = task.problem
+    row = Row(problem.row, problem.name, problem.title, task.quantity, dict(task.sizes), task.scale)
+    contenders, absent = gather(task, names)
+    row.entries += [Entry(name, True, absent=reason) for name, reason in absent.items()]
+    calls = prepared(contenders, row)
+    if not calls:
+        return row
+    for _ in range(ATTEMPTS):
+        measurement = interleaved(calls, seconds)
+        if measurement.trusted:
+            break
+    row.busy, row.trusted = measurement.busy, measurement.trusted
+    for entry in row.entries:
+        if entry.contender in calls:
+            times = measurement.times[entry.contender]
+            entry.median, entry.minimum, entry.samples = times.median, times.minimum, times.samples
+            entry.peak = peak_memory(calls[entry.contender])
+    return row
+
+
+def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
+    """Build every contender and compare its result with that of the first that has one."""
+    calls: dict[str, Call] = {}
+    reference: tuple[np.ndarray, ...] | None = None
+    for contender in contenders:
+        entry = Entry(contender.name, contender.peer)
+        row.entries.append(entry)
+        try:
+            made: list[Call] = []
+            entry.compile = timed(lambda c=contender, m=made: first(c, m), 1)  # type: ignore[misc]
+            result = contender.arrays(made[0]())
+        except UnavailableError as reason:
+            entry.absent = str(reason)
+            continue
+        except (AttributeError, NotImplementedError, TypeError) as error:
+            if not contender.peer:
+                raise
+            entry.absent = f"not supported: {str(error).splitlines()[0][:100]}"
+            continue
+        except (MemoryError, RuntimeError, ValueError) as error:
+            if not contender.peer:
+                raise
+            entry.absent = f"failed: {str(error).splitlines()[0][:100]}"
+            continue
+        if entry.compile > SLOWEST:
+            entry.absent = f"first call took {entry.compile:.0f} s"
+            continue
+        if row.quantity == "factored" and contender.name == "expert":
+            entry.error = 0.0  # cores, in no common layout: compared in the dense task
+        elif reference is None:
+            reference, entry.error = result, 0.0
+        else:
+            entry.error = difference(result, reference)
+        if not entry.error <= TOLERANCE:
+            entry.absent = f"differs by {entry.error:.1e}"
+            continue
+        calls[contender.name] = made[0]
+    return calls
+
+
+def first(contender: Contender, into: list[Call]) -> None:
+    into.append(contender.build())
+    into[0]()
+
+
+def difference(a: tuple[np.ndarray, ...], b: tuple[np.ndarray, ...]) -> float:
+    """The largest difference, relative to the largest entry of each array."""
+    if [x.shape for x in a] != [x.shape for x in b]:
+        return float("inf")
+    return max(
+        float(np.max(np.abs(x - y), initial=0.0) / max(np.max(np.abs(y), initial=0.0), 1e-300))
+        for x, y in zip(a, b, strict=True)
+    )

@@ -1,0 +1,71 @@
+"""The benchmark's formulations agree: tcalc, the expert's NumPy, and autodiff of the objective."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import report
+from benchmarks.contenders import gather
+from benchmarks.measuring import interleaved
+from benchmarks.peers import installed
+from benchmarks.problems import PROBLEMS
+from benchmarks.rows import Row, measured, prepared
+from benchmarks.task import Contender, Task, as_arrays, tasks
+
+SMALL = tasks(PROBLEMS, None, "small")
+
+
+def empty(task: Task) -> Row:
+    problem = task.problem
+    return Row(problem.row, problem.name, problem.title, task.quantity, dict(task.sizes), 1)
+
+
+@pytest.mark.parametrize("task", SMALL, ids=lambda task: task.name)
+def test_tcalc_and_the_expert_agree(task: Task) -> None:
+    contenders, _ = gather(task, [])
+    contenders = [c for c in contenders if c.name in ("expert", "tcalc")]
+    row = empty(task)
+    prepared(contenders, row)
+    assert [entry.absent for entry in row.entries] == ["" for _ in contenders]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", SMALL, ids=lambda task: task.name)
+def test_peers_agree_or_say_why_not(task: Task) -> None:
+    contenders, absent = gather(task, installed())
+    row = empty(task)
+    prepared(contenders, row)
+    assert all(absent.values())
+    assert not [e.contender for e in row.entries if "differs" in e.absent]
+
+
+def test_a_wrong_result_is_not_timed() -> None:
+    right = Contender("right", lambda: lambda: np.ones(3), as_arrays)
+    wrong = Contender("wrong", lambda: lambda: np.ones(3) + 1e-7, as_arrays)
+    row = empty(SMALL[0])
+    assert list(prepared([right, wrong], row)) == ["right"]
+    assert row.entries[1].absent == "differs by 1.0e-07"
+
+
+def test_calls_take_turns() -> None:
+    seen: list[str] = []
+    calls = {name: lambda name=name: seen.append(name) for name in "ab"}
+    measurement = interleaved(calls, 0.01)
+    assert set(measurement.times) == {"a", "b"}
+    assert all(times.minimum <= times.median for times in measurement.times.values())
+    # After the warming up, neither runs all of its samples before the other begins.
+    assert "".join(seen[-3000:]).strip("a") != "".join(seen[-3000:]).strip("b")
+
+
+def test_results_are_written(tmp_path: Path) -> None:
+    row = measured(SMALL[0], [], 0.001)
+    machine = {"processor": "p", "threads": 1, "python": "3", "blas": "b", "versions": {}}
+    report.save([row], machine, {"dgemm": 1.0}, tmp_path)
+    content = json.loads((tmp_path / "table.json").read_text())
+    assert content["rows"][0]["entries"][0]["contender"] == "expert"
+    assert "logistic value" in (tmp_path / "table.md").read_text()
+    assert "logistic value" in report.line(row)

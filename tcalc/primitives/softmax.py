@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tcalc.expr import build
+from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, LinearMap, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, normalisation, reduction
 from tcalc.primitives.labels import groups
 from tcalc.primitives.reductions import Reduction, span
-from tcalc.primitives.routines import Embedded, Routine, per_element
+from tcalc.primitives.routines import Embedded, Routine, elements, per_element
 
 
 class LogSumExp(Reduction):
@@ -61,7 +64,12 @@ class Softmax(Reduction):
         return soft_max(arrays[0], self.over)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(soft_max, (self.over,), work=per_element(5))
+        return Embedded(soft_max, (self.over,), work=self._work)
+
+    def _work(self, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+        # Maxima, differences, exponentials, sums, and quotients.
+        rows = given[0][: len(given[0]) - self.axes]
+        return 5 * elements(given[0]) - 2 * elements(rows)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in (Fact.POSITIVE, Fact.NONNEGATIVE) else None

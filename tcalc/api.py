@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tcalc import calculus, language
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError, DimensionError, UnknownNameError
+from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
@@ -54,7 +54,9 @@ def parse(
     known = [function.entry for function in functions]
     program = language.parse(text, declarations, functions=known, given=None, **parameters)
     return Expression(
-        program.value, Context(program.variables, program.guesses), program.orientation == "row"
+        program.value,
+        Context(program.variables, program.guesses, program.definitions),
+        program.orientation == "row",
     )
 
 
@@ -374,19 +376,7 @@ def problem(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> Problem
 
 def _input(F: Expression, name: str) -> Var:
     _require_expression(F)
-    if not isinstance(name, str):
-        raise ArgumentError(
-            f"a variable is given by its name, not by an object of type {type(name).__name__}",
-            hint="gradient(f, 'x'), derivative(f, 'x', 'y')",
-        )
-    known = F.variables
-    if name not in known:
-        close = get_close_matches(name, known, n=1)
-        raise UnknownNameError(
-            f"{name!r} is not a variable of the expression",
-            hint=f"did you mean {close[0]!r}?" if close else "its variables: " + ", ".join(known),
-        )
-    return known[name]
+    return F.variable(name)
 
 
 def _new_input(F: Expression, name: str, dims: Shape) -> Var:

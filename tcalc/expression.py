@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from fractions import Fraction
 from numbers import Real
 from typing import TypeAlias
 
 from tcalc import language, printing
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables as inputs_of
@@ -22,10 +23,15 @@ Position: TypeAlias = "int | str | slice"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a program says beyond its value: its inputs in order, and what was guessed of them."""
+    """What a program says beyond its value.
+
+    `variables` are its inputs in order, `guesses` what was guessed of them, `definitions` the
+    tensors that it has names for.
+    """
 
     variables: Mapping[str, Var] = field(default_factory=dict)
     guesses: Mapping[str, str] = field(default_factory=dict)
+    definitions: Mapping[str, Node] = field(default_factory=dict)
 
     def merged(self, other: Context) -> Context:
         """Both contexts together; a name must mean the same input in both."""
@@ -36,7 +42,11 @@ class Context:
                     f"the name {name} stands for two different inputs: {mine!r} and {node!r}",
                     hint="declare it once, with tcalc.symbols, and use that everywhere",
                 )
-        return Context({**self.variables, **other.variables}, {**self.guesses, **other.guesses})
+        return Context(
+            {**self.variables, **other.variables},
+            {**self.guesses, **other.guesses},
+            {**self.definitions, **other.definitions},
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +79,24 @@ class Expression:
     def guesses(self) -> dict[str, str]:
         """What each undeclared name was taken for: scalar, vector, matrix, tensor3, …"""
         return dict(self.context.guesses)
+
+    def variable(self, name: str) -> Var:
+        """The input of that name; raises `UnknownNameError`, or `ArgumentError` for no name."""
+        if not isinstance(name, str):
+            raise ArgumentError(
+                f"a variable is given by its name, not by an object of type {type(name).__name__}",
+                hint="gradient(f, 'x'), derivative(f, 'x', 'y')",
+            )
+        known = self.variables
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            raise UnknownNameError(
+                f"{name!r} is not a variable of the expression",
+                hint=f"did you mean {close[0]!r}?"
+                if close
+                else "its variables: " + ", ".join(known),
+            )
+        return known[name]
 
     def text(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in the language: notation ``"matrix"``, ``"einstein"`` or ``"auto"``."""

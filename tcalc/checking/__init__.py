@@ -1,6 +1,7 @@
 """Independent numerical verification of derivatives, and random data that a program accepts."""
 
-from tcalc.checking.differences import CheckReport, check_derivative
+from tcalc.checking.differences import check_derivative
+from tcalc.checking.report import Blame, CheckReport
 from tcalc.checking.sampling import complete_sizes, sample
 
-__all__ = ["CheckReport", "check_derivative", "complete_sizes", "sample"]
+__all__ = ["Blame", "CheckReport", "check_derivative", "complete_sizes", "sample"]

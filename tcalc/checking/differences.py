@@ -6,64 +6,43 @@ directional derivative of the function itself:
 - by the complex step, ``Im F(x + i h d) / h`` with ``h = 1e-20``, exact to rounding, where every
   function on the way is analytic and evaluates on complex arrays (Squire, Trapp, *Using complex
   variables to estimate derivatives of real functions*, 1998);
-- else by five-point differences, whose error is of fourth order in the step.
+- else by dual numbers (`tcalc.checking.duals`), exact for absolute values and decompositions too;
+- and always by five-point differences, whose error is of fourth order in the step.
 
-Both evaluate with the reference interpreter.
+All evaluate with the reference interpreter.  Data at a kink are moved off it first, since what a
+derivative is there is a convention and no number can tell (`tcalc.checking.kinks`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from tcalc.checking.blame import blamed, name_of, text_of
+from tcalc.checking.duals import duals
+from tcalc.checking.kinks import kinks
+from tcalc.checking.report import ROUGH, TOLERANCE, Blame, CheckReport, Method, Opinion
 from tcalc.checking.sampling import MANNERS, Array, complete_sizes, direction, sample
-from tcalc.errors import DomainError
+from tcalc.errors import ArgumentError, DomainError
+from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Node, Var
+from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, variables
 from tcalc.interpret import evaluate, evaluate_data
-
-Method = Literal["complex step", "five-point differences"]
 
 COMPLEX_STEP = 1e-20
 REAL_STEPS = (3e-3, 3e-4, 3e-5)
 """Relative to the data.  A wrong derivative differs at every step, a right one agrees at the best:
 large steps are exact where a function is tame, small ones where it is steep or near a kink."""
-TOLERANCE: dict[Method, float] = {"complex step": 1e-12, "five-point differences": 1e-8}
+OFF_KINK = 0.02
+"""How far data at a kink are moved, relative to their size."""
+ATTEMPTS = 6
 
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """The outcome of a numerical check.
-
-    `error` is the largest difference over all directions, relative to the largest entry of the
-    directional derivative; `passed` says whether it is within `tolerance`.
-    """
-
-    method: Method
-    order: int
-    directions: int
-    error: float
-    tolerance: float
-    sizes: Mapping[str, int]
-
-    @property
-    def passed(self) -> bool:
-        return self.error <= self.tolerance
-
-    def __str__(self) -> str:
-        verdict = "correct" if self.passed else "WRONG"
-        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
-        return (
-            f"{verdict}: derivative of order {self.order} against {self.method}, "
-            f"{self.directions} random directions, largest relative error {self.error:.1e} "
-            f"(tolerance {self.tolerance:.0e})" + (f", sizes {sizes}" if sizes else "")
-        )
-
-    def __bool__(self) -> bool:
-        return self.passed
+Product: TypeAlias = Callable[[Mapping[str, Any], Array], Array]
+"""A derivative at given values times a direction, where it is not to be had as an expression."""
 
 
 def check_derivative(
@@ -75,34 +54,125 @@ def check_derivative(
     data: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     directions: int = 5,
-    seed: int = 0,
+    seed: int | np.random.Generator = 0,
+    product: Product | None = None,
+    form: str = "dense",
 ) -> CheckReport:
     """Compare `derivative` with the change of `function` along random directions of `variable`.
 
     `data` are arrays for the inputs; without them random data are drawn, in the first manner in
-    which function and derivative are finite.  Raises `DomainError` where there is no such data.
+    which function and derivative are finite.  `product` applies the derivative, where what is
+    checked is not its expression but, say, its factored form.
+
+    Raises `DomainError` where there is no such data, and at a kink that no move of the variable
+    leaves; `ArgumentError` for data that are not finite.
     """
     generator = np.random.default_rng(seed)
+    values, known = _data(function, derivative, variable, data, sizes, generator)
+    values, moved = _off_kinks(function, variable, values, known, generator)
+    check = _Check(function, variable, values, known)
+    full, value = evaluate([derivative, function], values, known)
+    floor = 1e-3 * float(np.max(np.abs(value), initial=0.0)) + 1e-30
+    worst = rough = 0.0
+    extrapolated: list[Apply] = []
+    for _ in range(directions):
+        move = direction(variable, values[variable.name].shape, generator)
+        if product is None:
+            found = np.tensordot(full, move, axes=move.ndim) if move.ndim else full * move
+        else:
+            found = np.asarray(product(values, move))
+        expected, nodes = check.exactly(move)
+        extrapolated += nodes
+        worst = max(worst, _error(found, expected, floor))
+        rough = max(rough, min(_error(found, other, floor) for other in check.roughly(move)))
+    tolerance = ROUGH if extrapolated else TOLERANCE[check.method]
+    culprits: tuple[Blame, ...] = ()
+    if worst > tolerance:
+        culprits = tuple(blamed(function, values, {variable: move}, known, generator))
+    return CheckReport(
+        check.method,
+        order,
+        directions,
+        worst,
+        tolerance,
+        known,
+        Opinion("five-point differences", rough, TOLERANCE["five-point differences"]),
+        culprits,
+        tuple(dict.fromkeys(map(text_of, moved))),
+        tuple(dict.fromkeys(map(name_of, extrapolated))),
+        form,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """A function at a point, and the ways to its directional derivative there."""
+
+    function: Node
+    variable: Var
+    values: Mapping[str, Array]
+    sizes: Mapping[str, int]
+
+    @property
+    def method(self) -> Method:
+        return "complex step" if _is_analytic(self.function, self.variable) else "dual numbers"
+
+    def at(self, move: Array, step: complex) -> Array:
+        """The function a step along a direction."""
+        here = self.values[self.variable.name]
+        values = {**self.values, self.variable.name: here + step * move}
+        return evaluate([self.function], values, self.sizes)[0]
+
+    def exactly(self, move: Array) -> tuple[Array, tuple[Apply, ...]]:
+        """The directional derivative, and where it is none but exact to rounding."""
+        if self.method == "complex step":
+            return np.asarray(np.imag(self.at(move, 1j * COMPLEX_STEP)) / COMPLEX_STEP), ()
+        found = duals([self.function], self.values, {self.variable: move}, self.sizes)
+        if found.singular:
+            names = ", ".join(dict.fromkeys(map(text_of, found.singular)))
+            raise DomainError(f"{names} is not differentiable at these data")
+        still = np.zeros_like(found.values[self.function])
+        return found.tangents.get(self.function, still), found.extrapolated
+
+    def roughly(self, move: Array) -> list[Array]:
+        """The directional derivative by five-point differences, for each step."""
+        size = max(1.0, float(np.max(np.abs(self.values[self.variable.name]), initial=0.0)))
+        found: list[Array] = []
+        for h in (relative * size for relative in REAL_STEPS):
+            try:
+                with np.errstate(all="ignore"):
+                    near, far = (self.at(move, k * h) - self.at(move, -k * h) for k in (1, 2))
+            except (np.linalg.LinAlgError, ValueError):
+                continue  # the step left the domain; a smaller one may not
+            found.append(np.asarray((8 * near - far) / (12 * h)))
+        if not found:
+            raise DomainError("the function has no value near these data")
+        return found
+
+
+def _data(
+    function: Node,
+    derivative: Node,
+    variable: Var,
+    data: Mapping[str, Any] | None,
+    sizes: Mapping[str, int] | None,
+    generator: np.random.Generator,
+) -> tuple[dict[str, Array], dict[str, int]]:
+    """The values at which to check, drawn or given, and the sizes that they do not fix."""
     inputs = variables([function, derivative, variable])
     if data is None:
         known = complete_sizes(inputs, sizes or {})
-        values = _finite_data(function, derivative, inputs, known, generator)
-    else:
-        known = dict(sizes or {})
-        evaluate_data([derivative, function], data, inputs, known)
-        values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
-    method: Method = (
-        "complex step" if _is_analytic(function, variable) else "five-point differences"
-    )
-    worst = 0.0
-    full, value = evaluate([derivative, function], values, known)
-    for _ in range(directions):
-        move = direction(variable, values[variable.name].shape, generator)
-        found = np.tensordot(full, move, axes=move.ndim) if move.ndim else full * move
-        floor = 1e-3 * float(np.max(np.abs(value), initial=0.0)) + 1e-30
-        expected = _directional(method, function, variable, values, known, move)
-        worst = max(worst, min(_error(found, other, floor) for other in expected))
-    return CheckReport(method, order, directions, worst, TOLERANCE[method], known)
+        return _finite_data(function, derivative, inputs, known, generator), known
+    known = dict(sizes or {})
+    evaluate_data([derivative, function], data, inputs, known)
+    values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
+    for name, array in values.items():
+        if not np.all(np.isfinite(array)):
+            raise ArgumentError(
+                f"{name} has values that are infinite or not a number",
+                hint="derivatives are checked at finite data",
+            )
+    return values, known
 
 
 def _finite_data(
@@ -130,6 +200,48 @@ def _finite_data(
     )
 
 
+def _off_kinks(
+    function: Node,
+    variable: Var,
+    values: dict[str, Array],
+    sizes: Mapping[str, int],
+    generator: np.random.Generator,
+) -> tuple[dict[str, Array], list[Apply]]:
+    """The values with the variable moved off the kinks that they lie at, and these."""
+    order = postorder([function])
+    start = values[variable.name]
+    size = max(1.0, float(np.max(np.abs(start), initial=0.0)))
+    left: list[Apply] = []
+    for attempt in range(ATTEMPTS):
+        move = direction(variable, start.shape, generator)
+        try:
+            with np.errstate(all="ignore"):
+                found = duals([function], values, {variable: move}, sizes)
+        except np.linalg.LinAlgError:
+            if not left:
+                raise
+        else:
+            here = [*found.singular, *kinks(order, found)]
+            if not here and (not left or np.all(np.isfinite(found.values[function]))):
+                return values, left
+            left = left or here
+        # Ever smaller moves: the first ones may leave the domain.
+        moved = start + OFF_KINK * size * 0.5**attempt * move
+        values = {**values, variable.name: _allowed(variable, moved)}
+    names = ", ".join(dict.fromkeys(map(text_of, left)))
+    raise DomainError(
+        f"the data lie at a kink of {names}, and moving {variable.name} does not leave it",
+        hint="a derivative at a kink is a convention, which no numbers can check; give other data",
+    )
+
+
+def _allowed(variable: Var, array: Array) -> Array:
+    """The array within the declared signs of a variable."""
+    if holds(variable, Fact.NONNEGATIVE):
+        return np.abs(array)
+    return array
+
+
 def _is_analytic(function: Node, variable: Var) -> bool:
     live = dependents([function], [variable])
     return all(
@@ -144,31 +256,3 @@ def _error(found: Array, expected: Array, floor: float) -> float:
     scale = max(float(np.max(np.abs(expected), initial=0.0)), floor)
     error = float(np.max(np.abs(found - expected), initial=0.0)) / scale
     return error if np.isfinite(error) else np.inf
-
-
-def _directional(
-    method: Method,
-    function: Node,
-    variable: Var,
-    values: Mapping[str, Array],
-    sizes: Mapping[str, int],
-    move: Array,
-) -> list[Array]:
-    """The directional derivative: by the complex step once, by differences for each step."""
-    here = values[variable.name]
-
-    def at(step: complex) -> Array:
-        return evaluate([function], {**values, variable.name: here + step * move}, sizes)[0]
-
-    if method == "complex step":
-        return [np.asarray(np.imag(at(1j * COMPLEX_STEP)) / COMPLEX_STEP)]
-    found: list[Array] = []
-    for relative in REAL_STEPS:
-        h = relative * max(1.0, float(np.max(np.abs(here), initial=0.0)))
-        try:
-            found.append(np.asarray((at(-2 * h) - 8 * at(-h) + 8 * at(h) - at(2 * h)) / (12 * h)))
-        except np.linalg.LinAlgError:
-            continue  # the step left the domain; a smaller one may not
-    if not found:
-        raise DomainError("the function has no value near these data")
-    return found

@@ -1,0 +1,65 @@
+"""Where a function has no derivative: kinks, jumps, eigenvalues that meet.
+
+They are found by numbers.  Along its tangent a smooth function has second differences
+``f(t) - 2 f(0) + f(-t)`` that shrink with t², and differences that shrink with t; at a kink the
+former shrink with t only, at a jump the latter not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tcalc.checking.duals import Duals
+from tcalc.checking.sampling import Array
+from tcalc.expr.nodes import Apply, Node
+from tcalc.primitives.norms import Norm2
+from tcalc.primitives.piecewise import Where
+
+STEP = 1e-5
+SHRUNK = 8.0
+VISIBLE = 1e-4
+"""A kink whose two slopes differ by less, relative to the largest slope, is none."""
+
+
+def kinks(order: Iterable[Node], found: Duals) -> list[Apply]:
+    """The functions among the nodes that are not differentiable at their values."""
+    return [
+        node for node in order if isinstance(node, Apply) and _may_have(node) and _has(node, found)
+    ]
+
+
+def _may_have(node: Apply) -> bool:
+    return not node.primitive.analytic or isinstance(node.primitive, Where | Norm2)
+
+
+def _has(node: Apply, found: Duals) -> bool:
+    if not any(x in found.tangents for x in node.args):
+        return False
+    at = [found.values[x] for x in node.args]
+    along = [found.tangents.get(x, np.zeros_like(found.values[x])) for x in node.args]
+    size = max((float(np.max(np.abs(x), initial=0.0)) for x in at), default=0.0)
+    speed = max((float(np.max(np.abs(dx), initial=0.0)) for dx in along), default=0.0)
+    if speed == 0 or not np.isfinite(speed):
+        return False
+
+    def value(t: float) -> Array:
+        moved = [x + t * dx for x, dx in zip(at, along, strict=True)]
+        result = node.primitive.evaluate(*moved)
+        return np.asarray(result[node.output] if node.primitive.outputs > 1 else result)
+
+    step = STEP * max(size, 1.0) / speed
+    try:
+        with np.errstate(all="ignore"):
+            here = value(0.0)
+            near = [(t, value(t), value(-t)) for t in (step, step / SHRUNK)]
+    except (np.linalg.LinAlgError, ValueError):
+        return False  # not a question of kinks
+    (t, a, b), (s, c, d) = near
+    wide, close = np.abs(a - 2 * here + b) / t, np.abs(c - 2 * here + d) / s
+    slope = np.max(np.abs(c - d) / (2 * s), initial=0.0)
+    scale = float(np.max(np.abs(here), initial=0.0))
+    kinked = (close > wide / 2) & (close > VISIBLE * slope + 1e-6 * scale)
+    jumped = (np.abs(c - d) > np.abs(a - b) / 2) & (np.abs(c - d) > 1e-3 * scale)
+    return bool(np.any(kinked | jumped))

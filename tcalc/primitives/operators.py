@@ -87,6 +87,28 @@ def repeated(x: Node, like: Node, extra: int) -> Node:
     return build.broadcast(x, like.dims[:extra] + x.dims)
 
 
+def repeats(x: Node) -> int:
+    """The number of leading axes along which a tensor is repeated.
+
+    >>> from tcalc.expr import shape
+    >>> x = build.var("x", shape("n"))
+    >>> repeats(build.broadcast(x, shape("a", "b", "n")))
+    2
+    """
+    if not (isinstance(x, Einsum) and x.is_view):
+        return 0
+    carried = {label for row in x.subscripts for label in row}
+    return next((k for k, label in enumerate(x.output) if label in carried), x.order)
+
+
+def unrepeated(x: Node, count: int) -> Node:
+    """A tensor without its first axes, along which it is repeated."""
+    if not (count and isinstance(x, Einsum)):
+        return x
+    dims = dict(zip(x.output, x.dims, strict=True))
+    return build.einsum(x.factors, x.subscripts, x.output[count:], dims)
+
+
 def unit_multiple(x: Node) -> Fraction | None:
     """The number c where a node is c times the unit matrix, else None.
 

@@ -151,7 +151,7 @@ def _copyltu(n: Node) -> Node:
 
 def _strictly_lower(a: Node) -> Node:
     axes = tuple(range(a.order))
-    return build.einsum([a, lower(*a.dims[-2:], -1)], [axes, axes[-2:]], axes)
+    return build.einsum([a, lower(a.dims[-2], a.dims[-1], -1)], [axes, axes[-2:]], axes)
 
 
 def thin_qr(A: Array, *, where: str) -> tuple[Array, Array]:

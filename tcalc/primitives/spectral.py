@@ -41,7 +41,13 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import log
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
-from tcalc.primitives.operators import is_zero, operator, unit_multiple
+from tcalc.primitives.operators import (
+    is_zero,
+    operator,
+    repeats,
+    unit_multiple,
+    unrepeated,
+)
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.routines import Coded, Embedded, Routine
 from tcalc.primitives.scalar import scalar_applied, scalar_derivative, scalar_value
@@ -132,6 +138,10 @@ class Spectral(Coded):
 
     def expansion(self, node: Apply) -> Node:
         A, t, E = self._split(node.args)
+        # One matrix for many directions, as in a whole Hessian, is decomposed once.
+        count = min(map(repeats, (A, *t)))
+        lead = A.dims[:count]
+        A, *t = (unrepeated(x, count) for x in (A, *t))
         w, V = eigh(A)
         if self.definite:
             w = build.apply(PositiveEigenvalues(self.function), w)
@@ -147,6 +157,7 @@ class Spectral(Coded):
             values.append(scalar_applied(g, {ARGUMENT: x, **given}))
         i = "ijklmnop"[: self.k + 1]
         D = divided_difference(w, *values) if self.k else values[0]
+        D, V = (build.broadcast(x, lead + x.dims) for x in (D, V))
         turned = [product("ai,ab,bj->ij", V, symmetrised(e), V) for e in E]
         pairs = "".join(f",{i[j]}{i[j + 1]}" for j in range(self.k))
         subscripts = f"a{i[0]},{i}{pairs},b{i[-1]}->ab"
@@ -180,12 +191,13 @@ class Spectral(Coded):
 
     @property
     def definite(self) -> bool:
-        """Whether g is a logarithm or a root, which need positive eigenvalues."""
-        match self.g:
-            case Apply(primitive=Elementwise(domain="x > 0"), args=(x,)):
-                return x is ARGUMENT
-            case _:
-                return False
+        """Whether this is a logarithm or a root, which need positive eigenvalues."""
+        return (
+            self.function != self.name
+            and isinstance(self.g, Apply)
+            and isinstance(self.g.primitive, Elementwise)
+            and self.g.primitive.domain == "x > 0"
+        )
 
     def notation(self, node: Apply) -> Notation:
         g = self.g
@@ -197,14 +209,14 @@ class Spectral(Coded):
 class PositiveEigenvalues(Coded):
     """Eigenvalues as they are; an error where one is not positive."""
 
-    name = "positive"
+    name = "positiveeig"
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, function: str = name) -> None:
         self.function = function
 
     @property
     def key(self) -> str:
-        return f"positive({self.function})"
+        return f"positiveeig({self.function})"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         return arguments
@@ -224,6 +236,11 @@ def positive_eigenvalues(w: Array, *, where: str) -> Array:
     if (w <= 0).any():
         raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
     return w
+
+
+def definite_eigenvalues(w: Node) -> Node:
+    """The eigenvalues as they are; an error where one is not positive."""
+    return build.apply(PositiveEigenvalues(), w)
 
 
 def symmetrised(a: Node) -> Node:
@@ -317,5 +334,12 @@ FUNCTIONS = (
         "powm(p, A): the power p of (A + A')/2; powm(p, A, E) is its derivative, and so on",
         _DEFINITE + " unless p is a whole number",
         "powm(p, A, dA), exact where eigenvalues coincide",
+    ),
+    Function(
+        "positiveeig",
+        (tensor_form("...n->...n", definite_eigenvalues),),
+        "eigenvalues as they are; an error where one is not positive",
+        "all elements > 0",
+        "itself (linear)",
     ),
 )

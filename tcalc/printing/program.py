@@ -36,6 +36,7 @@ from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import OF_MATRIX, OUTPUT_NAMES, Names, index_names, meaning
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer, ones, size_of
 from tcalc.simplify import tidy_all
+from tcalc.simplify.expand import expand_unnamed
 
 Notation: TypeAlias = Literal["matrix", "einstein", "auto"]
 Cse: TypeAlias = bool | Literal["auto"]
@@ -71,6 +72,7 @@ class Wishes:
 @collector_paused()
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
+    roots = expand_unnamed(roots)
     divide = wishes.cse is True or (wishes.cse == "auto" and len(postorder(roots)) > LONGEST)
     if not divide:
         tidied = tidy_all(roots)

@@ -15,12 +15,34 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
+from tcalc.primitives.operators import repeats
+from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
 
 
 def expand(roots: Sequence[Node]) -> list[Node]:
     """The roots with every primitive that has an expansion replaced by it."""
     return _one_decomposition(rebuild(roots, _expanded))
+
+
+def expand_unnamed(roots: Sequence[Node]) -> list[Node]:
+    """The roots with what the language has no name for written out, or none that reads well.
+
+    Those are functions of a matrix other than powers and the logarithm, and the derivatives of all
+    in many directions at once.
+    """
+    if any(map(_is_unnamed, postorder(roots))):
+        written = rebuild(roots, lambda node: _expanded(node) if _is_unnamed(node) else node)
+        return _one_decomposition(written)
+    return list(roots)
+
+
+def _is_unnamed(node: Node) -> bool:
+    match node:
+        case Apply(primitive=Spectral() as spectral, args=(a, *_)):
+            return spectral.function == spectral.name or repeats(a) > 0
+        case _:
+            return False
 
 
 def _expanded(node: Node) -> Node:

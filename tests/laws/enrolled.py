@@ -119,6 +119,7 @@ DOMAIN: dict[str, Any] = {
     "gap2": ascending,
     "gap3": ascending,
     "svdreciprocals": positive,
+    "positiveeig": positive,
 }
 
 DIRECTED = {"expm": normal, "logm": spd, "powm": spd}

@@ -11,6 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import tcalc
 from tcalc.calculus import derivative, hvp
 from tcalc.expr import Fact, build, shape
 from tcalc.expr.facts import holds
@@ -157,6 +158,38 @@ def test_sums_over_eigenvalues_need_no_eigenvectors_differentiated():
         applied = [node for node in postorder([H]) if isinstance(node, Apply)]
         assert any(isinstance(node.primitive, Spectral) for node in applied)
         assert not any(node.primitive.name == "gap" for node in applied)
+
+
+@pytest.mark.parametrize(
+    ("function", "gradient"),
+    [
+        ("sum(exp(eigvalsh(A)))", "V*diag(exp(w))*V'"),
+        ("sum(log(eigvalsh(A) + 3))", "V*diag(1./(3 + w))*V'"),
+        ("sum(eigvalsh(A).^3 .* exp(eigvalsh(A)))", None),
+        ("sum(sqrt(eigvalsh(A)))", "powm(-1/2, A)/2"),
+        ("sum(log2(eigvalsh(A)))", None),
+    ],
+)
+def test_derivatives_read_back(function, gradient):
+    f = tcalc.parse(function, "A[n,n]")
+    G, P, H = tcalc.gradient(f, "A"), tcalc.hvp(f, "A", "E"), tcalc.hessian(f, "A")
+    if gradient is not None:
+        assert str(G).splitlines()[-1] == gradient
+    values = {"A": matrix_with(1.0, 1.0, 2.5), "E": np.arange(9.0).reshape(3, 3)}
+    for D in (G, P, H):
+        assert "spectral" not in str(D)
+        read = tcalc.parse(str(D), "A[n,n], E[n,n]")
+        used = {name: values[name] for name in D.variables}
+        np.testing.assert_allclose(
+            tcalc.evaluate(read, **used), tcalc.evaluate(D, **used), rtol=1e-12, atol=1e-12
+        )
+
+
+def test_a_whole_hessian_takes_one_decomposition():
+    H = derivative(total(exp(eigvalsh(A))), [A, A])
+    applied = [node for node in postorder(expand([H])) if isinstance(node, Apply)]
+    (argument,) = {node.args[0] for node in applied if isinstance(node.primitive, Eigh)}
+    assert argument is A
 
 
 def test_unit_directions_commute():

@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from tcalc.codegen import checks
-from tcalc.codegen.memory import LARGE, counter, last_uses, reuses_names
+from tcalc.codegen.memory import LARGE, counter, last_uses, overwritten, renamed, reuses_names
 from tcalc.codegen.program import (
     Argument,
     Call,
@@ -111,7 +111,7 @@ class _Emitter:
         scout = _Scout(self)
         for statement in self.program.statements:
             if isinstance(statement.operation, Call | Factorise | Solve | FromFactor):
-                self.target.write(statement, ("_",) * len(statement.results), scout)
+                self.target.write(statement, ("_",) * len(statement.results), scout, None)
         self.names.taken.update(scout.functions)
         self.names.taken.update(f.__name__ for f in _CHECKS)
 
@@ -189,7 +189,8 @@ class _Emitter:
         """The statements, one line or a few for each."""
         last = last_uses(self.program)
         reused = reuses_names(self.program)
-        elements = counter(self.planned)
+        elements = counter(self.program, self.planned)
+        taken = overwritten(self.program, self.planned)
         lines: list[str] = []
         for place, statement in enumerate(self.program.statements):
             match statement.operation:
@@ -199,9 +200,11 @@ class _Emitter:
                     self.texts[statement.results[0]] = self.target.literal(number)
                 case Extent(dim=dim):
                     self.texts[statement.results[0]] = self.size(dim)
+                case Factorise(matrix=view) if renamed(statement.operation):
+                    self.texts[statement.results[0]] = self.target.operand(view, self)
                 case _:
-                    lines += self._written(statement)
-            done = last.get(place, ())
+                    lines += self._written(statement, taken.get(place))
+            done = [value for value in last.get(place, ()) if value is not taken.get(place)]
             gone = [self.texts[value] for value in done if elements(value) >= LARGE]
             if gone:
                 lines.append(f"del {', '.join(gone)}")
@@ -212,10 +215,15 @@ class _Emitter:
         lines.append(f"return {', '.join(outputs)}{comma}")
         return lines
 
-    def _written(self, statement: Statement) -> list[str]:
-        names = tuple(self._fresh(value) for value in statement.results)
+    def _written(self, statement: Statement, over: Value | None) -> list[str]:
+        """The lines of a statement, its result in the memory of `over` if there is one."""
+        factor = isinstance(statement.operation, Factorise)
+        if over is not None and not factor and statement.results[0] not in self.program.hints:
+            names: tuple[str, ...] = (self.texts[over],)
+        else:
+            names = tuple(self._fresh(value) for value in statement.results)
+        written = self.target.write(statement, names, self, over)
         self.texts.update(zip(statement.results, names, strict=True))
-        written = self.target.write(statement, names, self)
         if statement.remark:
             written[-1] += f"  # {statement.remark}"
         return written

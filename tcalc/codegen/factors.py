@@ -1,7 +1,7 @@
 """Inverses without inverting: each matrix is factorised once, for all that is made of it.
 
-Solves with it, its inverse where that is needed as an array, and the logarithm of its determinant
-share one Cholesky or LU factorisation.
+Solves with it, its inverse where that is needed as an array, the logarithm of its determinant and
+its Cholesky factor share one Cholesky or LU factorisation.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from tcalc.codegen.program import (
 from tcalc.codegen.selection import Inverted, Labels, Operand
 from tcalc.codegen.tensor import Builder, Tensor, arranged
 from tcalc.expr.dims import Dim, Shape, product
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
+from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse, structure
 from tcalc.primitives.logdet import LogDet
 
@@ -56,45 +58,66 @@ class Factors:
         self.lowering = lowering
         self.builder = lowering.builder
         self.shared: set[Node] = set()
+        self.definite: set[Node] = set()
+        self.factors: dict[Node, Value] = {}
 
-    def prepare(self, order: Sequence[Node], applied: Collection[Node]) -> None:
-        """Find the matrices of whose factorisation more than one thing is made."""
-        inverted: set[Node] = set()
-        further: set[Node] = {node.args[0] for node in applied if isinstance(node, Apply)}
+    def prepare(self, order: Sequence[Node]) -> None:
+        """Find the matrices that are factorised, for solves or else.
+
+        A symmetric matrix that the program takes the Cholesky factor of is positive definite, or
+        the program has no value.
+        """
+        made: set[Node] = set()
         for node in order:
             match node:
-                case Apply(primitive=Inverse(axes=1), args=(matrix,)):
-                    inverted.add(matrix)
-                case Apply(primitive=LogDet(), args=(matrix,)):
-                    further.add(matrix)
-        self.shared = {
-            matrix for matrix in inverted & further if _SOLVERS[structure(matrix)] in _DENSE
-        }
+                case Apply(primitive=Inverse(axes=1) | LogDet(), args=(matrix,)):
+                    made.add(matrix)
+                case Apply(primitive=Cholesky(), args=(matrix,)):
+                    # The factor of (A + A')/2 is that of A only where these are the same.
+                    if matrix.order == 2 and symmetric_axes(matrix):
+                        made.add(matrix)
+                        self.definite.add(matrix)
+        self.shared = {matrix for matrix in made if matrix.order == 2}
 
     def derived(self, node: Apply) -> Value | None:
-        """An inverse or a log-determinant by the shared factorisation, if there is one."""
+        """An inverse, a log-determinant or a factor by the shared factorisation."""
         (matrix, *_) = node.args or (node,)
         match node:
             case Apply(primitive=Inverse(axes=1)) if matrix in self.shared:
                 kind = Derived.INVERSE
+                good: Collection[Solver] = (*_DENSE, Solver.LOWER, Solver.UPPER)
             case Apply(primitive=LogDet()) if matrix in self.shared:
-                kind = Derived.LOGDET
+                kind, good = Derived.LOGDET, _DENSE
+            case Apply(primitive=Cholesky()) if matrix in self.shared:
+                kind, good = Derived.CHOLESKY, (Solver.SPD,)
             case _:
                 return None
-        factor = self._factor(matrix, 1, "inv", node.order)[0]
-        return self.builder.make(FromFactor(kind, factor, describe(node)), node.dims)
+        if self._solver(matrix, 1) not in good:
+            return None
+        factor, solver = self._factor(matrix, 1, node.primitive.name, 0)
+        made = FromFactor(kind, factor, describe(node), solver)
+        return self.builder.make(made, node.dims)
+
+    def _solver(self, matrix: Node, axes: int) -> Solver:
+        solver = _SOLVERS[structure(matrix)] if axes == 1 else Solver.GENERAL
+        if matrix in self.definite and solver is Solver.GENERAL:
+            return Solver.SPD
+        return solver
 
     def _factor(self, matrix: Node, axes: int, name: str, lead: int) -> tuple[Value, Solver]:
         """The factorisation of a matrix, seen as one over groups of axes."""
-        solver = _SOLVERS[structure(matrix)] if axes == 1 else Solver.GENERAL
+        solver = self._solver(matrix, axes)
+        if matrix in self.factors:
+            return self.factors[matrix], solver
         view = self.lowering.dense(matrix)
         if axes > 1:
             dims = view.dims
             n = product(dims[lead : lead + axes])
             shape = (*dims[:lead], n, n)
             view = View.of(self.builder.make(Fold(view, shape), shape, view.value.memory))
-        where = f"{name}({matrix.name if isinstance(matrix, Var) else '…'})"
-        return self.builder.make(Factorise(view, solver, where), ()), solver
+        where = _place(name, matrix)
+        self.factors[matrix] = self.builder.make(Factorise(view, solver, where), ())
+        return self.factors[matrix], solver
 
     def solve(self, inverse: Inverted, other: Operand) -> Operand:
         """An inverse applied to an operand."""
@@ -119,12 +142,17 @@ class Factors:
             shape = (*(dims.get(x, Dim.of(1)) for x in batch), *core)
             right = View.of(self.builder.make(Fold(right, shape), shape, other.value.memory))
         transposed = group == 0 and solver not in _SYMMETRIC
-        solve = Solve(factor, right, solver, transposed, bool(columns))
+        where = _place("inv", inverse.node.args[0])
+        solve = Solve(factor, right, solver, transposed, bool(columns), where)
         value = self.builder.make(solve, (*stack, *core))
         if folded:
             shape = (*stack, *(sizes[x] for x in opposite), *(dims[x] for x in columns))
             value = self.builder.make(Fold(View.of(value), shape), shape)
         return Operand(value, (*batch, *opposite, *columns))
+
+
+def _place(name: str, matrix: Node) -> str:
+    return f"{name}({matrix.name if isinstance(matrix, Var) else '…'})"
 
 
 def axes_of(node: Node) -> int:

@@ -1,12 +1,44 @@
-"""What a program holds, and when it may let go."""
+"""What a program holds, when it may let go, and what it may write over.
+
+A value that nobody reads any more gives its memory to the result of the last statement that reads
+it, where that works element by element; arrays below `WORTHWHILE` elements do so only where a copy
+is saved.  What belongs to the caller is never written to: an argument, a part of one, a result.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import prod
 
-from tcalc.codegen.program import Argument, Memory, Program, Value, operands
+from tcalc.codegen.program import (
+    Argument,
+    Call,
+    Derived,
+    Diagonal,
+    EinSum,
+    Factorise,
+    Fold,
+    FromFactor,
+    MatMul,
+    Memory,
+    Operation,
+    Pick,
+    Product,
+    Program,
+    Solve,
+    Solver,
+    Spread,
+    Statement,
+    Sum,
+    TensorDot,
+    Total,
+    Triangle,
+    Value,
+    View,
+    operands,
+)
 from tcalc.expr.dims import Shape
+from tcalc.primitives.routines import Template
 
 LARGE = 1 << 17
 """The elements from which on a temporary is dropped when it is no longer needed."""
@@ -14,10 +46,42 @@ LARGE = 1 << 17
 LONG = 2000
 """The statements from which on names are given on, so that no chain holds all its steps."""
 
+WORTHWHILE = 1 << 10
+"""The elements from which on element-wise steps write over what they no longer need."""
+
 
 def count(dims: Shape, sizes: Mapping[str, int]) -> int:
     """The number of elements of an array."""
     return prod(dim.evaluate(sizes) for dim in dims)
+
+
+def renamed(operation: Operation) -> Value | None:
+    """The value that an operation only gives another name, if it does so."""
+    match operation:
+        case Factorise(matrix=view, solver=Solver.LOWER | Solver.UPPER):
+            return view.value
+        case _:
+            return None
+
+
+def shared(operation: Operation) -> Value | None:
+    """The value whose memory the result of an operation may be a part of."""
+    match operation:
+        case Pick(source=source) | Diagonal(source=source):
+            return source
+        case Spread(source=view) | Fold(source=view):
+            return view.value
+        case Factorise(matrix=view) if not _is_copied(operation):
+            return view.value
+        case FromFactor(factor=factor, kind=Derived.CHOLESKY):
+            return factor
+        case _:
+            return None
+
+
+def _is_copied(operation: Factorise) -> bool:
+    """Whether LAPACK makes a new array of the matrix, unless it may take its place."""
+    return operation.solver in (Solver.SPD, Solver.GENERAL) and len(operation.matrix.dims) == 2
 
 
 def last_uses(program: Program) -> dict[int, list[Value]]:
@@ -25,10 +89,16 @@ def last_uses(program: Program) -> dict[int, list[Value]]:
 
     A value and its views share their memory, which is freed with the last of them.
     """
-    kept = {output.view.value for output in program.outputs}
+    first = {
+        statement.results[0]: source
+        for statement in program.statements
+        if (source := renamed(statement.operation)) is not None
+    }
+    kept = {first.get(output.view.value, output.view.value) for output in program.outputs}
     last: dict[int, list[Value]] = {}
     for place in range(len(program.statements) - 1, -1, -1):
-        for value in dict.fromkeys(operands(program.statements[place].operation)):
+        operation = program.statements[place].operation
+        for value in dict.fromkeys(first.get(x, x) for x in operands(operation)):
             if value not in kept:
                 kept.add(value)
                 if value.memory in (Memory.FRESH, Memory.REPEATED):
@@ -36,16 +106,24 @@ def last_uses(program: Program) -> dict[int, list[Value]]:
     return last
 
 
-def counter(sizes: Mapping[str, int]) -> Callable[[Value], int]:
+def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int]:
     """A function that counts the elements of a temporary; views and numbers take none."""
     known: dict[Shape, int] = {}
+    shapes: dict[Value, Shape | None] = {}
+    for statement in program.statements:
+        operation = statement.operation
+        if isinstance(operation, Factorise) and _is_copied(operation):
+            shapes[statement.results[0]] = operation.matrix.dims
+        elif shared(operation) is not None:
+            shapes.update(dict.fromkeys(statement.results, None))
 
     def elements(value: Value) -> int:
-        if value.memory is not Memory.FRESH:
+        dims = shapes.get(value, value.dims)
+        if value.memory is not Memory.FRESH or dims is None:
             return 0
-        if value.dims not in known:
-            known[value.dims] = count(value.dims, sizes)
-        return known[value.dims]
+        if dims not in known:
+            known[dims] = count(dims, sizes)
+        return known[dims]
 
     return elements
 
@@ -57,7 +135,7 @@ def reuses_names(program: Program) -> bool:
 
 def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The numbers of the temporaries that are dropped as soon as they are not needed."""
-    elements = counter(sizes)
+    elements = counter(program, sizes)
     return tuple(
         value.number
         for values in last_uses(program).values()
@@ -66,17 +144,91 @@ def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
+def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
+    """For statements, by their places, the operand whose memory the result takes over."""
+    elements = counter(program, sizes)
+    own = {x for s in program.statements if _owns(s) for x in s.results}
+    source: dict[Value, Value] = {}
+    final: dict[Value, int] = {}
+    for place, statement in enumerate(program.statements):
+        if (lender := shared(statement.operation)) is not None:
+            source.update(dict.fromkeys(statement.results, source.get(lender, lender)))
+        for value in operands(statement.operation):
+            final[value] = final[source.get(value, value)] = place
+    for output in program.outputs:
+        value = output.view.value
+        final[value] = final[source.get(value, value)] = len(program.statements)
+    found: dict[int, Value] = {}
+    for place, statement in enumerate(program.statements):
+        for view in _candidates(statement.operation):
+            value = view.value
+            if value not in own or final[value] > place or not view.plain:
+                continue
+            factor = isinstance(statement.operation, Factorise)
+            fits = factor or value.dims == statement.results[0].dims
+            if fits and (elements(value) >= WORTHWHILE or _saves_copy(statement.operation)):
+                found[place] = value
+                break
+    return found
+
+
+def _owns(statement: Statement) -> bool:
+    """Whether the result is an array with memory of its own, of the type of the program."""
+    if not statement.results[0].dims:
+        return False
+    match statement.operation:
+        case Product() | Sum() | MatMul() | TensorDot() | EinSum() | Total() | Triangle() | Solve():
+            return True
+        case FromFactor(kind=kind):
+            return kind is Derived.INVERSE
+        case Call(routine=Template()):
+            return True
+        case _:
+            return False
+
+
+def _candidates(operation: Operation) -> list[View]:
+    """The operands whose memory could hold the result: those that are read once."""
+    match operation:
+        case Product(factors=factors, divisors=divisors):
+            views = [*factors, *divisors]
+        case Sum(addends=addends, placed=placed, spans=True):
+            views = [x.view for x in addends]
+            placed_too = {x.view.value for x in placed}
+            views = [view for view in views if view.value not in placed_too]
+        case Call(routine=Template(ufunc=True), arguments=arguments):
+            views = list(arguments)
+        case Factorise(matrix=matrix):
+            return [matrix] if _is_copied(operation) else []
+        case _:
+            return []
+    read = [view.value for view in views]
+    return [view for view in views if read.count(view.value) == 1]
+
+
+def _saves_copy(operation: Operation) -> bool:
+    """Whether the result would begin as a copy of the operand."""
+    match operation:
+        case Sum(addends=(addend,), placed=placed):
+            return addend.coefficient == 1 and bool(placed)
+        case _:
+            return False
+
+
 def peak(program: Program, sizes: Mapping[str, int]) -> int:
     """The most elements that temporaries and results take at one time, arguments not counted."""
     last = last_uses(program)
+    taken = overwritten(program, sizes)
     reused = reuses_names(program)
-    elements = counter(sizes)
+    elements = counter(program, sizes)
     held = highest = 0
     for place, statement in enumerate(program.statements):
         if not isinstance(statement.operation, Argument):
             held += sum(map(elements, statement.results))
+        if place in taken:
+            held -= elements(taken[place])
         highest = max(highest, held)
         for value in last.get(place, ()):
-            if reused or elements(value) >= LARGE:
+            if value is not taken.get(place) and (reused or elements(value) >= LARGE):
                 held -= elements(value)
     return highest

@@ -62,7 +62,7 @@ class Products:
             n, batch = prod(shape[len(shape) - axes :]), prod(shape[: len(shape) - 2 * axes])
             if count <= batch * max(1, n // 2):
                 self.applied.add(node)
-        self.factors.prepare(order, self.applied)
+        self.factors.prepare(order)
 
     def _columns(self, opened: OpenProduct, found: set[Node]) -> dict[Node, int]:
         """With how many columns a product would apply its inverses."""

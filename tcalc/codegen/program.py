@@ -234,7 +234,10 @@ class Solver(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Factorise:
-    """A matrix prepared for solving; the value is opaque, and only `Solve` reads it."""
+    """A matrix prepared for solving; the value is opaque, and only `Solve` reads it.
+
+    A triangular matrix is its own factorisation.
+    """
 
     matrix: View
     solver: Solver
@@ -253,6 +256,7 @@ class Solve:
     solver: Solver
     transposed: bool
     columns: bool
+    where: str = ""
 
 
 class Derived(Enum):
@@ -260,15 +264,17 @@ class Derived(Enum):
 
     INVERSE = "inverse"
     LOGDET = "logdet"
+    CHOLESKY = "cholesky"
 
 
 @dataclass(frozen=True, slots=True)
 class FromFactor:
-    """The inverse, or the logarithm of the determinant, of a matrix from its factorisation."""
+    """The inverse, the determinant's logarithm, or the Cholesky factor of a factorised matrix."""
 
     kind: Derived
     factor: Value
     where: str
+    solver: Solver = Solver.GENERAL
 
 
 @dataclass(frozen=True, slots=True)

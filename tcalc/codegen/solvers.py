@@ -3,6 +3,10 @@
 The sources of these functions are copied into the modules that use them, so that each uses
 `np`, `linalg` (scipy.linalg) and its like from this file only, and annotates with `Array`.
 Complex matrices (of the complex-step check) are symmetric where real ones are, never Hermitian.
+
+A factorisation of one matrix is what LAPACK makes of its transpose, which is how LAPACK reads an
+array of rows.  With `overwrite` it may take the place of the matrix.  LAPACK's routines for
+doubles are called by name: to look them up costs as much as to factorise a small matrix.
 """
 
 from __future__ import annotations
@@ -10,29 +14,43 @@ from __future__ import annotations
 from typing import Any
 
 from tcalc.primitives.arrays import Array, linalg, np
+from tcalc.primitives.cholesky import cholesky
 
 
-def factorise(a: Array, *, where: str) -> tuple[Any, ...]:
-    """The LU factors of a square matrix (of its transpose, which LAPACK reads); stacks stay."""
+def factorise(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any, ...]:
+    """The LU factors of a square matrix, or the Cholesky factor where it proves to be definite.
+
+    A symmetric matrix with a positive diagonal is tried by Cholesky first, which takes half the
+    work.  Stacks of matrices stay as they are.
+    """
     if a.ndim > 2:
         return a, None, where
-    getrf: Any = linalg.get_lapack_funcs("getrf", (a,))
-    lu, pivots, info = getrf(a.T)
+    double = a.dtype == float
+    symmetric = a.dtype.kind == "f" and len(a) > 1 and a[0, -1] == a[-1, 0]
+    if symmetric and (a.diagonal() > 0).all() and (a == a.T).all():
+        potrf: Any = linalg.lapack.dpotrf if double else linalg.lapack.spotrf
+        factor, info = potrf(a.T, lower=False, clean=True)
+        if info == 0:
+            return factor, None, where
+    getrf: Any = linalg.lapack.dgetrf if double else linalg.get_lapack_funcs("getrf", (a,))
+    lu, pivots, info = getrf(a.T, overwrite_a=overwrite)
     if info > 0:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     return lu, pivots, where
 
 
-def factorise_spd(a: Array, *, where: str) -> tuple[Any, ...]:
+def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any, ...]:
     """The Cholesky factor of a symmetric positive definite matrix; stacks stay as they are."""
-    if a.ndim > 2 or np.iscomplexobj(a):
-        return factorise(a, where=where)
-    potrf: Any = linalg.get_lapack_funcs("potrf", (a,))
-    factor, info = potrf(a.T, lower=False, clean=False)
+    if a.ndim > 2:
+        return a, None, where
+    if a.dtype.kind == "c":
+        return cholesky(a, where=where).T, None, where
+    potrf: Any = linalg.lapack.dpotrf if a.dtype == float else linalg.lapack.spotrf
+    factor, info = potrf(a.T, lower=False, clean=True, overwrite_a=overwrite)
     if info > 0:
-        if not np.isfinite(a).all():
-            return factorise(a, where=where)
-        raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
+        if np.isfinite(a).all():
+            raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
+        factor = np.triu(np.full_like(a, np.nan))
     return factor, None, where
 
 
@@ -46,10 +64,14 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
         except np.linalg.LinAlgError:
             raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
         return x if columns else x[..., 0]
+    double = a.dtype == float
+    if pivots is None and a.dtype.kind == "c":
+        half = np.linalg.solve(a.T, b)
+        return np.linalg.solve(a, half)
     if pivots is None:
-        potrs: Any = linalg.get_lapack_funcs("potrs", (a, b))
+        potrs: Any = linalg.lapack.dpotrs if double else linalg.get_lapack_funcs("potrs", (a, b))
         return potrs(a, b, lower=False)[0]
-    getrs: Any = linalg.get_lapack_funcs("getrs", (a, b))
+    getrs: Any = linalg.lapack.dgetrs if double else linalg.get_lapack_funcs("getrs", (a, b))
     return getrs(a, pivots, b, trans=0 if transposed else 1)[0]
 
 
@@ -61,11 +83,17 @@ def inverse_factored(factors: tuple[Any, ...]) -> Array:
             return np.linalg.inv(a)
         except np.linalg.LinAlgError:
             raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+    double = a.dtype == float
+    if pivots is None and a.dtype.kind == "c":
+        half = np.linalg.inv(a)
+        return half @ half.T
     if pivots is None:
-        potri: Any = linalg.get_lapack_funcs("potri", (a,))
-        half = np.triu(potri(a, lower=False)[0])
-        return half + np.triu(half, 1).T
-    getri: Any = linalg.get_lapack_funcs("getri", (a,))
+        potri: Any = linalg.lapack.dpotri if double else linalg.get_lapack_funcs("potri", (a,))
+        half = potri(a, lower=False)[0]
+        full = np.add(half.T, half, order="C")
+        np.einsum("ii->i", full)[...] *= 0.5
+        return full
+    getri: Any = linalg.lapack.dgetri if double else linalg.get_lapack_funcs("getri", (a,))
     return getri(a, pivots)[0].T
 
 
@@ -75,7 +103,7 @@ def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
     if a.ndim > 2:
         sign, value = np.linalg.slogdet(a)
     else:
-        d = np.diagonal(a)
+        d = a.diagonal()
         if pivots is None:
             return 2 * np.log(d).sum()
         size = np.abs(d)
@@ -87,19 +115,32 @@ def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
     return value + np.log(sign) if np.iscomplexobj(a) else value
 
 
+def lower_factor(factors: tuple[Any, ...]) -> Array:
+    """The lower triangular factor of a matrix that `factorise_spd` has factorised."""
+    return factors[0].T
+
+
 def check_triangle(a: Array, *, where: str) -> Array:
-    """The triangular or diagonal matrix, once its diagonal is known to have no zero."""
+    """The triangular or diagonal matrices, once their diagonals are known to have no zero."""
     if (np.einsum("...ii->...i", a) == 0).any():
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     return a
 
 
-def solve_triangle(a: Array, b: Array, lower: bool, transposed: bool, columns: bool) -> Array:
+def solve_triangle(
+    a: Array, b: Array, lower: bool, transposed: bool, columns: bool, *, where: str
+) -> Array:
     """inv(a) b, or inv(a') b, for a triangular a and a matrix (`columns`) or a vector b."""
     if a.ndim == 2:
-        trtrs: Any = linalg.get_lapack_funcs("trtrs", (a, b))
+        double = a.dtype == float and b.dtype == float
+        trtrs: Any = linalg.lapack.dtrtrs if double else linalg.get_lapack_funcs("trtrs", (a, b))
         # LAPACK reads columns: hand over the transpose, a triangle of the other kind.
-        return trtrs(a.T, b, lower=not lower, trans=0 if transposed else 1)[0]
+        x, info = trtrs(a.T, b, lower=not lower, trans=0 if transposed else 1)
+        if info > 0:
+            raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
+        return x
+    if (np.einsum("...ii->...i", a) == 0).any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     x = np.linalg.solve(a.swapaxes(-1, -2) if transposed else a, b if columns else b[..., None])
     return x if columns else x[..., 0]
 
@@ -108,3 +149,15 @@ def solve_diagonal(a: Array, b: Array, columns: bool) -> Array:
     """inv(a) b for a diagonal a and a matrix (`columns`) or a vector b."""
     d = np.einsum("...ii->...i", a)
     return b / (d[..., None] if columns else d)
+
+
+def inverse_triangle(a: Array, lower: bool, *, where: str) -> Array:
+    """The inverse of a triangular matrix, whose other triangle is not looked at."""
+    trtri: Any = (
+        linalg.lapack.dtrtri if a.dtype == float else linalg.get_lapack_funcs("trtri", (a,))
+    )
+    x, info = trtri(a.T, lower=not lower)
+    if info > 0:
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
+    # LAPACK leaves the other triangle as it was: zeros, or what rounding made of them.
+    return np.tril(x.T) if lower else np.triu(x.T)

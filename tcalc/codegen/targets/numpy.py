@@ -33,8 +33,11 @@ from tcalc.codegen.program import (
     Total,
     Triangle,
     Typed,
+    Value,
 )
+from tcalc.codegen.targets.overwriting import add_to, overwriting
 from tcalc.codegen.targets.target import Target, Writer, number_text, quoted
+from tcalc.primitives.cholesky import cholesky
 from tcalc.primitives.routines import Supplied, Template
 
 WIDTH = 84
@@ -56,13 +59,23 @@ class NumPy(Target):
     def copied(self, text: str, contiguous: bool) -> str:
         return f"np.ascontiguousarray({text})" if contiguous else f"np.array({text})"
 
-    def write(self, statement: Statement, names: tuple[str, ...], writer: Writer) -> list[str]:
+    def write(
+        self,
+        statement: Statement,
+        names: tuple[str, ...],
+        writer: Writer,
+        over: Value | None,
+    ) -> list[str]:
         operation = statement.operation
+        if over is not None:
+            lines = overwriting(self, operation, names[0], writer, over)
+            if lines:
+                return lines
         if isinstance(operation, Sum):
             return self._sum(operation, names[0], writer)
-        return [f"{', '.join(names)} = {self._expression(statement, writer)}"]
+        return [f"{', '.join(names)} = {self._expression(statement, writer, over)}"]
 
-    def _expression(self, statement: Statement, writer: Writer) -> str:
+    def _expression(self, statement: Statement, writer: Writer, over: Value | None) -> str:
         operation = statement.operation
         match operation:
             case Argument() | Number() | Extent() | Sum():
@@ -95,15 +108,25 @@ class NumPy(Target):
             case Call():
                 return self._call(operation, writer)
             case Factorise():
-                return self._factorise(operation, writer)
+                return self._factorise(operation, writer, over)
             case Solve():
                 return self._solve(operation, writer)
-            case FromFactor(kind=kind, factor=factor, where=where):
+            case FromFactor(kind=kind, factor=factor, where=where, solver=solver):
                 name = writer.name(factor)
-                if kind is Derived.INVERSE:
-                    return f"{writer.embed(solvers.inverse_factored)}({name})"
-                function = writer.embed(solvers.log_determinant_factored)
-                return f"{function}({name}, where={quoted(where)})"
+                match kind:
+                    case Derived.INVERSE if solver in (Solver.LOWER, Solver.UPPER):
+                        function = writer.embed(solvers.inverse_triangle)
+                        lower = solver is Solver.LOWER
+                        return f"{function}({name}, lower={lower}, where={quoted(where)})"
+                    case Derived.INVERSE:
+                        return f"{writer.embed(solvers.inverse_factored)}({name})"
+                    case Derived.CHOLESKY:
+                        return f"{writer.embed(solvers.lower_factor)}({name})"
+                    case Derived.LOGDET:
+                        function = writer.embed(solvers.log_determinant_factored)
+                        return f"{function}({name}, where={quoted(where)})"
+                    case _:
+                        assert_never(kind)
             case Typed(source=source):
                 return f"{writer.dtype()}({writer.name(source)})"
             case _:
@@ -133,30 +156,37 @@ class NumPy(Target):
             writer.embed(function)
         return f"{writer.embed(routine.function)}({', '.join(arguments)})"
 
-    def _factorise(self, operation: Factorise, writer: Writer) -> str:
+    def _factorise(self, operation: Factorise, writer: Writer, over: Value | None) -> str:
         match operation.solver:
             case Solver.GENERAL:
                 function = writer.embed(solvers.factorise)
             case Solver.SPD:
-                writer.embed(solvers.factorise)
+                writer.embed(cholesky)
                 function = writer.embed(solvers.factorise_spd)
-            case Solver.LOWER | Solver.UPPER | Solver.DIAGONAL:
+            case Solver.LOWER | Solver.UPPER:
+                return self.operand(operation.matrix, writer)
+            case Solver.DIAGONAL:
                 function = writer.embed(solvers.check_triangle)
             case _:
                 assert_never(operation.solver)
         matrix, where = self.operand(operation.matrix, writer), quoted(operation.where)
-        return f"{function}({matrix}, where={where})"
+        option = ", overwrite=True" if over is operation.matrix.value else ""
+        return f"{function}({matrix}, where={where}{option})"
 
     def _solve(self, operation: Solve, writer: Writer) -> str:
         factor = writer.name(operation.factor)
         right = self.operand(operation.right, writer)
-        flags = {"transposed": operation.transposed, "columns": operation.columns}
+        flags: dict[str, object] = {
+            "transposed": operation.transposed,
+            "columns": operation.columns,
+        }
         match operation.solver:
             case Solver.GENERAL | Solver.SPD:
                 function = writer.embed(solvers.solve_factored)
             case Solver.LOWER | Solver.UPPER:
                 function = writer.embed(solvers.solve_triangle)
                 flags = {"lower": operation.solver is Solver.LOWER, **flags}
+                flags["where"] = quoted(operation.where)
             case Solver.DIAGONAL:
                 function = writer.embed(solvers.solve_diagonal)
                 del flags["transposed"]
@@ -167,7 +197,7 @@ class NumPy(Target):
 
     def _sum(self, total: Sum, name: str, writer: Writer) -> list[str]:
         """A fresh buffer, and then one term a statement."""
-        terms = [self._term(addend, writer) for addend in total.addends]
+        terms = [self.term(addend, writer) for addend in total.addends]
         lines: list[str] = []
         if not total.spans:
             lines.append(self._blank(total, name, writer))
@@ -184,16 +214,16 @@ class NumPy(Target):
                     replace(x, coefficient=x.coefficient / abs(x.coefficient))
                     for x in total.addends
                 ]
-                inner = _joined([self._term(addend, writer) for addend in signs])
+                inner = _joined([self.term(addend, writer) for addend in signs])
                 text = f"{number_text(common.pop())} * ({inner})"
             if begin == 1 and total.addends[0].coefficient == 1:
                 text = f"{text}.copy()" if total.dims else text
             lines.append(f"{name} = {text}")
             terms = terms[begin:]
-        lines += [_add_to(name, term) for term in terms]
+        lines += [add_to(name, term) for term in terms]
         fresh = not total.spans and not total.addends
         for part in total.placed:
-            lines.append(self._place(part, name, writer, fresh))
+            lines.append(self.place(part, name, writer, fresh))
             fresh = False
         return lines
 
@@ -201,13 +231,13 @@ class NumPy(Target):
         shape, dtype = self.shape(total.dims, writer), writer.dtype()
         if len(total.addends) == 1 and total.addends[0].view.value.weak:
             (addend,) = total.addends
-            text = self._term(addend, writer)
+            text = self.term(addend, writer)
             if text in ("0", "1"):
                 return f"{name} = np.{'ones' if text == '1' else 'zeros'}({shape}, {dtype})"
             return f"{name} = np.full({shape}, {text}, {dtype})"
         return f"{name} = np.zeros({shape}, {dtype})"
 
-    def _term(self, addend: Addend | Placed, writer: Writer) -> str:
+    def term(self, addend: Addend | Placed, writer: Writer) -> str:
         """A term with its sign."""
         c, view = addend.coefficient, addend.view
         sign = "-" if c < 0 else ""
@@ -216,7 +246,7 @@ class NumPy(Target):
             return sign + number_text(abs(c))
         return sign + (text if abs(c) == 1 else f"{number_text(abs(c))} * {text}")
 
-    def _place(self, part: Placed, name: str, writer: Writer, fresh: bool) -> str:
+    def place(self, part: Placed, name: str, writer: Writer, fresh: bool) -> str:
         """Write or add a term to a part of the buffer, through a view of it."""
         target = name + self.index(part.index, writer)
         once = tuple(dict.fromkeys(part.labels))
@@ -224,8 +254,8 @@ class NumPy(Target):
             target = f"{self._einsum((part.labels,), once, [target])}[...]"
         elif target == name:
             target = f"{name}[...]"
-        term = self._term(part, writer)
-        return f"{target} = {term}" if fresh else _add_to(target, term)
+        term = self.term(part, writer)
+        return f"{target} = {term}" if fresh else add_to(target, term)
 
 
 def _axes(axes: tuple[int, ...], order: int) -> str:
@@ -237,10 +267,6 @@ def _axes(axes: tuple[int, ...], order: int) -> str:
 def _joined(terms: Sequence[str]) -> str:
     first, *rest = terms
     return first + "".join(f" - {t[1:]}" if t.startswith("-") else f" + {t}" for t in rest)
-
-
-def _add_to(target: str, term: str) -> str:
-    return f"{target} -= {term[1:]}" if term.startswith("-") else f"{target} += {term}"
 
 
 def _spanning(total: Sum) -> int:

@@ -42,8 +42,18 @@ class Target(ABC):
     """For each name that code may use, the line that imports it."""
 
     @abstractmethod
-    def write(self, statement: Statement, names: tuple[str, ...], writer: Writer) -> list[str]:
-        """The lines of a statement whose results have the given names."""
+    def write(
+        self,
+        statement: Statement,
+        names: tuple[str, ...],
+        writer: Writer,
+        over: Value | None,
+    ) -> list[str]:
+        """The lines of a statement whose results have the given names.
+
+        `over` is an operand that nobody reads afterwards, whose memory the result may take; a
+        target that makes no use of it writes the statement as without.
+        """
 
     @abstractmethod
     def copied(self, text: str, contiguous: bool) -> str:

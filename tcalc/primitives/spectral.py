@@ -141,7 +141,7 @@ class Spectral(Coded):
         # One matrix for many directions, as in a whole Hessian, is decomposed once.
         count = min(map(repeats, (A, *t)))
         lead = A.dims[:count]
-        A, *t = (unrepeated(x, count) for x in (A, *t))
+        A, t = unrepeated(A, count), tuple(unrepeated(x, count) for x in t)
         w, V = eigh(A)
         if self.definite:
             w = build.apply(PositiveEigenvalues(self.function), w)

@@ -1,0 +1,79 @@
+"""The command that shows the linearised graph of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+import click
+
+from tcalc.backslash import Steps
+from tcalc.cli import options
+from tcalc.cli.results import describe, dump, write
+from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.linearization import MOST_SHOWN, Linearization
+from tcalc.linearization import linearize as linearized
+
+
+@click.command(cls=options.FormulaCommand)
+@options.program
+@options.wrt
+@click.option(
+    "--steps",
+    type=click.Choice(get_args(Steps)),
+    default="auto",
+    show_default=True,
+    help="What is a vertex: a definition, a function, or every operation; auto is the first that "
+    "the program has.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=MOST_SHOWN,
+    show_default=True,
+    help="The most vertices that are written.",
+)
+@options.as_json
+def linearize(
+    expr: str,
+    declare: Sequence[str],
+    let: Mapping[str, float],
+    wrt: Sequence[str],
+    steps: Steps,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Show the linearised graph as a block-triangular system, dx = L dx + D dp.
+
+    Every block is an operator, in operator notation.  Solving from the first row down is forward
+    mode, from the last row up reverse mode.  Without --wrt, all variables move.
+    """
+    program = load(expr, declare, let)
+    linearization = linearized(program.expression, list(wrt) or None, steps=steps)
+    text = _document(program, linearization) if as_json else linearization.text(limit)
+    tell_guesses(program)
+    write(text)
+
+
+def _document(program: Program, linearization: Linearization) -> str:
+    return dump(
+        {
+            **describe(program),
+            "inputs": list(linearization.inputs),
+            "outputs": list(linearization.outputs),
+            "vertices": [
+                {"name": name, "dims": list(vertex.shape), "formula": vertex.text()}
+                for name, vertex in linearization.vertices.items()
+            ],
+            "blocks": [
+                {
+                    "row": entry.row,
+                    "column": entry.column,
+                    "kind": entry.kind,
+                    "notation": entry.notation,
+                    "adjoint": entry.adjoint,
+                }
+                for entry in linearization.entries
+            ],
+        }
+    )

@@ -1,0 +1,311 @@
+"""The linearised graph of a function, to look at and to apply: ``dx = L dx + D dp``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
+
+from tcalc import calculus
+from tcalc.backslash.blocks import Block
+from tcalc.backslash.system import Steps, System, linearised
+from tcalc.backslash.writing import Entry, Writing
+from tcalc.errors import ArgumentError, DimensionError
+from tcalc.expr import build
+from tcalc.expr.nodes import Node, Var
+from tcalc.expr.traverse import postorder
+from tcalc.expression import Context, Expression
+
+if TYPE_CHECKING:
+    from tcalc.backslash.numbers import Point
+
+Functions: TypeAlias = Expression | Sequence[Expression] | Mapping[str, Expression]
+Names: TypeAlias = str | list[str] | tuple[str, ...]
+
+MOST_SHOWN = 60
+"""More vertices than these are not written out unless asked for."""
+
+
+class Linearization:
+    """A function near every point: unknowns, inputs, and the operators between them.
+
+    The differentials of the vertices `x` and the inputs `p` of a graph obey ``dx = L dx + D dp``,
+    a block-triangular system.  The derivative ``g' (I - L)^{-1} D`` is found from the right, by
+    forward substitution (`forward`), or from the left, by back substitution (`reverse`).  `str`
+    writes all of it; `blocks` has the operators, with `apply`, `adjoint`, `dense` and `notation`.
+    """
+
+    def __init__(
+        self,
+        outputs: Mapping[str, Node],
+        inputs: Sequence[Var],
+        context: Context,
+        steps: Steps,
+    ) -> None:
+        defined = list(context.definitions.items())
+        prepared = calculus.prepare([*outputs.values(), *(node for _, node in defined)])
+        roots, named = prepared[: len(outputs)], prepared[len(outputs) :]
+        self.system: System = linearised(roots, inputs, named, steps)
+        self._context = context
+        self._outputs = dict(zip(outputs, roots, strict=True))
+        names = {node: name for (name, _), node in reversed(list(zip(defined, named, strict=True)))}
+        names |= {node: name for name, node in self._outputs.items() if name}
+        self._names = names
+
+    @cached_property
+    def _writing(self) -> Writing:
+        return Writing(self.system, self._names, tuple(self._context.variables))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the variables that are moved."""
+        return tuple(variable.name for variable in self.system.inputs)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the functions."""
+        return tuple(map(self._writing.name, self.system.outputs))
+
+    @property
+    def vertices(self) -> dict[str, Expression]:
+        """The vertices by name, operands before what is computed with them."""
+        return {
+            self._writing.name(vertex): Expression(vertex, self._context)
+            for vertex in self.system.vertices
+        }
+
+    @property
+    def blocks(self) -> dict[tuple[str, str], Block]:
+        """The operators of L and D that are not zero, by the names of row and column."""
+        name = self._writing.name
+        return {
+            (name(vertex), name(node)): block
+            for vertex in self.system.vertices
+            for node, block in self.system.row(vertex)
+        }
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The same as texts: row, column, kind, notation, and that of the adjoint."""
+        return tuple(self._writing.entries)
+
+    def forward(self, **directions: str) -> dict[str, Expression]:
+        """The differentials of all vertices, by forward substitution.
+
+        Directions are names of new inputs: ``forward(w="v")`` moves `w` along `v`.
+
+        >>> from tcalc import parse
+        >>> F = parse("y = A*x; sin(y)", "A[m,n], x[n]")
+        >>> print(linearize(F, "x").forward(x="v")["y"])
+        A*v
+        """
+        known = {variable.name: variable for variable in self.system.inputs}
+        moves: dict[Node, Node] = {}
+        for name, direction in directions.items():
+            if name not in known:
+                raise ArgumentError(
+                    f"there is no input {name!r}", hint=f"the inputs: {', '.join(known)}"
+                )
+            moves[known[name]] = self._new(direction, known[name])
+        return self._found(self.system.forward(moves), moves.values())
+
+    def reverse(self, **cotangents: str) -> dict[str, Expression]:
+        """The derivatives by all vertices and inputs, by back substitution.
+
+        Cotangents are names of new inputs: ``reverse(f="u")`` weighs the output `f` by `u`.
+        Without any, the cotangent of a single scalar output is 1.
+
+        >>> from tcalc import parse
+        >>> f = parse("r = X*w - y; f = r'*r", "X[m,n], w[n], y[m]")
+        >>> print(linearize(f, "w").reverse()["w"])
+        2*X'*(X*w - y)
+        """
+        known = dict(zip(self.outputs, self.system.outputs, strict=True))
+        weights: dict[Node, Node] = {}
+        if not cotangents:
+            (root, *others) = self.system.outputs
+            if others or root.order:
+                raise DimensionError(
+                    "only a single scalar output has a cotangent of its own",
+                    hint="name one: reverse(" + ", ".join(f'{name}="u"' for name in known) + ")",
+                )
+            weights[root] = build.const(1)
+        for name, weight in cotangents.items():
+            if name not in known:
+                raise ArgumentError(
+                    f"there is no output {name!r}", hint=f"the outputs: {', '.join(known)}"
+                )
+            weights[known[name]] = self._new(weight, known[name])
+        return self._found(self.system.reverse(weights), weights.values())
+
+    def at(self, /, **data: Any) -> Point:
+        """The linear map at a point, for products with arrays.
+
+        The point has `jacobian(output, input)` and `hessian(input)`, operators of SciPy, and
+        `forward(directions)` and `reverse(cotangents)`, with arrays by name.
+
+        >>> from tcalc import parse
+        >>> J = linearize(parse("sin(A*x)"), "x").at(A=[[1.0, 2.0]], x=[0.0, 0.0]).jacobian()
+        >>> J.shape, J @ [1.0, 1.0], J.T @ [1.0]
+        ((1, 2), array([3.]), array([1., 2.]))
+        """
+        from tcalc.backslash.numbers import Point
+
+        named = dict(zip(self.outputs, self.system.outputs, strict=True))
+        return Point(self.system, named, self._context.variables, data)
+
+    def text(self, limit: int | None = MOST_SHOWN) -> str:
+        """The system as text: vertices, differentials, cotangents, and both matrices.
+
+        `limit` bounds the number of vertices that are written; None is no bound.
+        """
+        count = len(self.system.vertices)
+        if limit is not None and count > limit:
+            return (
+                f"{count} vertices and {len(self.system.blocks)} blocks: too many to be read; "
+                f"text(limit=None), or --limit {count}, writes them all"
+            )
+        page = self._writing
+        inputs, outputs = ", ".join(self.inputs), ", ".join(self.outputs)
+        parts = [
+            ("The vertices, one a row:", page.values),
+            (f"Forward substitution, dx = L dx + D dp, given d of {inputs}:", page.differentials()),
+            (f"Back substitution, x_bar = (I - L)' \\ g, given g at {outputs}:", page.cotangents()),
+            ("where", page.asides),
+            ("I - L, from vertices to vertices:", page.lower().splitlines() if count else []),
+            ("D, from inputs to vertices:", page.right().splitlines() if count else []),
+        ]
+        blocks = [
+            "\n".join([title, "", *("  " + line for x in lines for line in x.splitlines())])
+            for title, lines in parts
+            if lines
+        ]
+        return "\n\n".join([*blocks, *self._legend()])
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Linearization: {len(self.system.vertices)} vertices, "
+            f"{len(self.system.blocks)} blocks>"
+        )
+
+    def _legend(self) -> list[str]:
+        """What the signs mean that occur."""
+        written = " ".join(x for e in self.entries for x in (e.notation, e.adjoint))
+        meanings = [
+            ("⊗", "A ⊗ B: X -> B*X*A'"),
+            ("diag(", "diag(H): X -> H.*X"),
+            ("⟨", "⟨G, ·⟩: X -> sum(G.*X)"),
+            ("\\", "A\\: X -> A\\X"),
+            ("(/", "/A: X -> X/A"),
+            (") T", "T: X -> X'"),
+            ("[", "[1,:]: X -> X[1,:]"),
+            ("sym", "sym: X -> (X + X')/2"),
+            ("∂", "∂k f: the derivative of f by its k-th argument, applied"),
+        ]
+        if "#" in self._writing.lower() + self._writing.right():
+            meanings.append(("", "# is a block written above"))
+        known = [meaning for sign, meaning in meanings if sign in written]
+        return ["Operators act from the right.  " + ";  ".join(known) + "."] if known else []
+
+    def _new(self, name: str, like: Node) -> Var:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ArgumentError(f"{name!r} is not a name for an input")
+        known = self._context.variables.get(name)
+        if known is not None and known.dims != like.dims:
+            raise DimensionError(
+                f"{name} is a variable of another shape already", hint="choose another name"
+            )
+        return known or build.var(name, like.dims)
+
+    def _found(self, nodes: Mapping[Node, Node], extra: Any) -> dict[str, Expression]:
+        more = {x.name: x for x in extra if isinstance(x, Var)}
+        variables = {**self._context.variables, **more}
+        context = Context(variables, self._context.guesses, self._context.definitions)
+        name = self._writing.name
+        return {name(node): Expression(value, context) for node, value in nodes.items()}
+
+
+@overload
+def linearize(
+    F: Functions, wrt: Names | None = ..., *, steps: Steps = ..., at: None = ...
+) -> Linearization: ...
+@overload
+def linearize(
+    F: Functions, wrt: Names | None = ..., *, steps: Steps = ..., at: Mapping[str, Any]
+) -> Point: ...
+def linearize(
+    F: Functions,
+    wrt: Names | None = None,
+    *,
+    steps: Steps = "auto",
+    at: Mapping[str, Any] | None = None,
+) -> Linearization | Point:
+    """The linearised graph of a function, or of several, as a block-triangular system.
+
+    `wrt` names the variables that are moved, by default all.  The vertices are the definitions of
+    the program, or its functions where it has none; `steps` may be ``"definitions"``,
+    ``"functions"`` or ``"operations"``, which is every sum and product too.  With data as `at` it
+    is the linear map at this point, as `Linearization.at` gives it.  (Akyürek, Edelman, Wang,
+    *Backpropagation through Back Substitution with a Backslash*, 2024.)
+
+    Raises `ArgumentError` for what is no expression, `UnknownNameError` for a name that is no
+    variable.
+
+    >>> from tcalc import parse
+    >>> f = parse("x1 = tanh(w1*x0 + b1); x2 = tanh(w2*x1 + b2)", "x0[], w1[], b1[], w2[], b2[]")
+    >>> lin = linearize(f, ["w1", "b1"])
+    >>> for (row, column), block in lin.blocks.items():
+    ...     print(row, column, block.kind)
+    x1 w1 scalar
+    x1 b1 scalar
+    x2 x1 scalar
+    >>> J = linearize(parse("A*x"), "x", at={"A": [[1.0, 2.0]], "x": [0.0, 0.0]}).jacobian()
+    >>> J.matvec([1.0, 1.0])
+    array([3.])
+    """
+    if steps not in get_args(Steps):
+        raise ArgumentError(
+            f"there are no steps {steps!r}", hint=", ".join(map(repr, get_args(Steps)))
+        )
+    outputs = _outputs(F)
+    context = Context()
+    for expression in outputs.values():
+        context = context.merged(expression.context)
+    whole = Expression(next(iter(outputs.values())).node, context)
+    if wrt is None:
+        needed = set(postorder([expression.node for expression in outputs.values()]))
+        inputs = [variable for variable in whole.variables.values() if variable in needed]
+    else:
+        names = [wrt] if isinstance(wrt, str) else list(dict.fromkeys(wrt))
+        inputs = [whole.variable(name) for name in names]
+    if not inputs:
+        raise ArgumentError("there is no variable to differentiate by")
+    full = Context(whole.variables, context.guesses, context.definitions)
+    nodes = {name: expression.node for name, expression in outputs.items()}
+    made = Linearization(nodes, inputs, full, steps)
+    return made if at is None else made.at(**at)
+
+
+def _outputs(F: Functions) -> dict[str, Expression]:
+    """The functions by name; one that stands alone has an empty name here."""
+    if isinstance(F, Expression):
+        return {"": F}
+    named = dict(F) if isinstance(F, Mapping) else None
+    if named is None:
+        if isinstance(F, str) or not isinstance(F, Sequence):
+            raise ArgumentError(
+                f"an expression was expected, not an object of type {type(F).__name__}",
+                hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
+            )
+        named = {f"F{k}": expression for k, expression in enumerate(F, 1)}
+    if not named:
+        raise ArgumentError("there is nothing to linearize")
+    for expression in named.values():
+        if not isinstance(expression, Expression):
+            raise ArgumentError(
+                f"an expression was expected, not an object of type {type(expression).__name__}"
+            )
+    return named

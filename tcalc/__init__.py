@@ -17,6 +17,7 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.language`, `tcalc.printing`, `tcalc.interpret`: text in, text out, reference values;
 - `tcalc.codegen`, `tcalc.runtime`: NumPy modules, and the functions that run them;
 - `tcalc.checking`: numerical verification;
+- `tcalc.backslash`, `tcalc.linearization`: the linearised graph as a block-triangular system;
 - `tcalc.custom`: functions of the user's;
 - `tcalc.api`: the functions below; `tcalc.cli`: the command line.
 """
@@ -40,6 +41,7 @@ from tcalc.api import (
 from tcalc.custom import elementwise, function
 from tcalc.errors import TcalcError
 from tcalc.expression import Expression, combine
+from tcalc.linearization import linearize
 
 __all__ = [
     "Expression",
@@ -57,6 +59,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "linearize",
     "parse",
     "problem",
     "symbols",

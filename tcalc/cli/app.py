@@ -12,6 +12,7 @@ import click
 
 from tcalc.cli.catalogue import examples, functions
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
+from tcalc.cli.linearize import linearize
 from tcalc.cli.numeric import check, compile_module, evaluate
 from tcalc.cli.shell import completion, serve
 from tcalc.errors import TcalcError
@@ -55,6 +56,7 @@ for command in (
     hessian,
     derivative,
     explain,
+    linearize,
     evaluate,
     compile_module,
     check,

@@ -116,7 +116,9 @@ class Factors:
             shape = (*dims[:lead], n, n)
             view = View.of(self.builder.make(Fold(view, shape), shape, view.value.memory))
         where = _place(name, matrix)
-        self.factors[matrix] = self.builder.make(Factorise(view, solver, where), ())
+        symmetric = axes == 1 and solver is Solver.GENERAL and symmetric_axes(matrix)
+        operation = Factorise(view, solver, where, symmetric)
+        self.factors[matrix] = self.builder.make(operation, ())
         return self.factors[matrix], solver
 
     def solve(self, inverse: Inverted, other: Operand) -> Operand:
@@ -141,7 +143,8 @@ class Factors:
         if folded:
             shape = (*(dims.get(x, Dim.of(1)) for x in batch), *core)
             right = View.of(self.builder.make(Fold(right, shape), shape, other.value.memory))
-        transposed = group == 0 and solver not in _SYMMETRIC
+        symmetric = axes == 1 and symmetric_axes(inverse.node)
+        transposed = group == 0 and solver not in _SYMMETRIC and not symmetric
         where = _place("inv", inverse.node.args[0])
         solve = Solve(factor, right, solver, transposed, bool(columns), where)
         value = self.builder.make(solve, (*stack, *core))

@@ -88,6 +88,8 @@ class Lowering:
 
     def _deferred(self, node: Node) -> bool:
         """Whether a node is only made when somebody needs it as an array."""
+        if node in self.opened.optional:
+            return True
         match node:
             case Apply(primitive=Inverse()):
                 return True

@@ -34,7 +34,11 @@ class OpenProduct:
 
 
 class Opened:
-    """The products and sums below some roots after opening; `inner` nodes are not to be made."""
+    """The products and sums below some roots after opening.
+
+    Nodes that are `inner` are not to be made; those that are `optional`, outer products which are
+    opened however often they are used, only where somebody needs them as they are.
+    """
 
     def __init__(self, order: Sequence[Node], roots: Sequence[Node]) -> None:
         self.uses: Counter[Node] = Counter(roots)
@@ -43,6 +47,7 @@ class Opened:
         self.products: dict[Node, OpenProduct] = {}
         self.sums: dict[Node, list[tuple[Fraction, Node]]] = {}
         self.inner: set[Node] = set()
+        self.optional: set[Node] = set()
         for node in reversed(order):
             if node in self.inner:
                 continue
@@ -66,6 +71,14 @@ class Opened:
                 stack.pop()
         return terms
 
+    def _opens(self, factor: Node) -> TypeGuard[Einsum]:
+        """Whether a factor is a product to be opened: used once, or nothing but an outer product.
+
+        An outer product is larger than its factors, and what it is multiplied with may shrink it:
+        ``Y (y y') Y`` is an outer product again.
+        """
+        return _is_product(factor) and (self.uses[factor] == 1 or _is_outer(factor))
+
     def _product(self, node: Einsum) -> OpenProduct:
         factors: list[Node] = []
         rows: list[tuple[int, ...]] = []
@@ -77,13 +90,11 @@ class Opened:
             product, number = pending.popleft()
             for factor, row in zip(product.factors, product.subscripts, strict=True):
                 labels = tuple(number[label] for label in row)
-                if not (_is_product(factor) and self.uses[factor] == 1) or (
-                    count + len(factor.factors) - 1 > FACTORS
-                ):
+                if not self._opens(factor) or count + len(factor.factors) - 1 > FACTORS:
                     factors.append(factor)
                     rows.append(labels)
                     continue
-                self.inner.add(factor)
+                (self.inner if self.uses[factor] == 1 else self.optional).add(factor)
                 count += len(factor.factors) - 1
                 inner = dict(zip(factor.output, labels, strict=True))
                 for label in (label for row in factor.subscripts for label in row):
@@ -92,6 +103,11 @@ class Opened:
                         fresh += 1
                 pending.append((factor, inner))
         return OpenProduct(tuple(factors), tuple(rows), node.output, node.dims)
+
+
+def _is_outer(node: Einsum) -> bool:
+    labels = [label for row in node.subscripts for label in row]
+    return len(set(labels)) == len(labels) == len(node.output) and all(node.subscripts)
 
 
 def _is_product(node: Node) -> TypeGuard[Einsum]:

@@ -236,12 +236,14 @@ class Solver(Enum):
 class Factorise:
     """A matrix prepared for solving; the value is opaque, and only `Solve` reads it.
 
-    A triangular matrix is its own factorisation.
+    A triangular matrix is its own factorisation.  A `symmetric` one whose solver is the general
+    one is not known to be definite.
     """
 
     matrix: View
     solver: Solver
     where: str
+    symmetric: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.cholesky import cholesky
 
 
-def factorise(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any, ...]:
+def factorise(
+    a: Array, *, where: str, symmetric: bool = False, overwrite: bool = False
+) -> tuple[Any, ...]:
     """The LU factors of a square matrix, or the Cholesky factor where it proves to be definite.
 
     A symmetric matrix with a positive diagonal is tried by Cholesky first, which takes half the
@@ -26,8 +28,7 @@ def factorise(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any, ..
     if a.ndim > 2:
         return a, None, where
     double = a.dtype == float
-    symmetric = a.dtype.kind == "f" and len(a) > 1 and a[0, -1] == a[-1, 0]
-    if symmetric and (a.diagonal() > 0).all() and (a == a.T).all():
+    if a.dtype.kind == "f" and (symmetric or looks_symmetric(a)) and (a.diagonal() > 0).all():
         potrf: Any = linalg.lapack.dpotrf if double else linalg.lapack.spotrf
         factor, info = potrf(a.T, lower=False, clean=True)
         if info == 0:
@@ -37,6 +38,11 @@ def factorise(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any, ..
     if info > 0:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     return lu, pivots, where
+
+
+def looks_symmetric(a: Array) -> bool:
+    """Whether a matrix is equal to its transpose; one element tells of most that are not."""
+    return bool(len(a) > 1 and a[0, -1] == a[-1, 0] and (a == a.T).all())
 
 
 def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any, ...]:

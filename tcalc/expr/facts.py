@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact, Labels
+from tcalc.expr.symmetry import parity
 
 _IMPLIED: dict[str, tuple[Fact, ...]] = {
     "symmetric": (Fact.SYMMETRIC,),
@@ -68,7 +69,8 @@ def holds(node: Node, fact: Fact) -> bool | None:
 
 def symmetric_axes(node: Node) -> bool:
     """Whether the last two axes of a tensor may be swapped."""
-    if node.order < 2 or node.dims[-1] != node.dims[-2]:
+    dims = node.dims
+    if len(dims) < 2 or not (dims[-1] is dims[-2] or dims[-1] == dims[-2]):
         return False
     return holds(node, Fact.SYMMETRIC) is True
 
@@ -256,6 +258,8 @@ def _mirrored(node: Einsum) -> bool:
     symmetric factor between them.
     """
     i, j = node.output[-2:]
+    if _exchanged(node, i, j):
+        return True
     swap = {i: j, j: i}
     rows: dict[tuple[Node, tuple[int, ...]], int] = {}
     for factor, labels in zip(node.factors, node.subscripts, strict=True):
@@ -270,6 +274,19 @@ def _mirrored(node: Einsum) -> bool:
             return True
     # (A x) (A x)': whatever hangs on one label hangs on the other.
     return _same_after(rows, _carried_over(node, swap))
+
+
+def _exchanged(node: Einsum, i: int, j: int) -> bool:
+    """Whether both labels are axes of one factor alone, which may be exchanged in it."""
+    holders = [
+        (factor, row)
+        for factor, row in zip(node.factors, node.subscripts, strict=True)
+        if i in row or j in row
+    ]
+    if len(holders) != 1:
+        return False
+    ((factor, row),) = holders
+    return row.count(i) == row.count(j) == 1 and parity(factor, row.index(i), row.index(j)) == 1
 
 
 def _carried_over(node: Einsum, swap: dict[int, int]) -> dict[int, int]:

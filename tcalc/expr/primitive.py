@@ -116,6 +116,8 @@ class Primitive(ABC):
     outputs: int = 1
     #: Whether `evaluate` accepts complex arrays and is complex-analytic: the complex step holds.
     analytic: bool = False
+    #: Whether it is a function of each element by itself, with f(-x) = f(x).
+    even: bool = False
     aliases: tuple[str, ...] = ()
 
     @property

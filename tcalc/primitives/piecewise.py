@@ -69,6 +69,7 @@ abs_ = Elementwise(
     nonnegative=True,
     total=True,
 )
+abs_.even = True
 relu = Elementwise(
     "relu",
     Template("np.maximum({0}, 0.0)", ufunc=True),

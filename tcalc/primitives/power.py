@@ -38,6 +38,7 @@ class Power(Elementwise):
             positive=whole and p < 0 and p.numerator % 2 == 0,
         )
         self.exponent = p
+        self.even = p.numerator % 2 == 0 and whole
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Power, (self.exponent,))

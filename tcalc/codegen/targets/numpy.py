@@ -160,6 +160,7 @@ class NumPy(Target):
         match operation.solver:
             case Solver.GENERAL:
                 function = writer.embed(solvers.factorise)
+                writer.embed(solvers.looks_symmetric)
             case Solver.SPD:
                 writer.embed(cholesky)
                 function = writer.embed(solvers.factorise_spd)
@@ -170,7 +171,8 @@ class NumPy(Target):
             case _:
                 assert_never(operation.solver)
         matrix, where = self.operand(operation.matrix, writer), quoted(operation.where)
-        option = ", overwrite=True" if over is operation.matrix.value else ""
+        option = ", symmetric=True" if operation.symmetric else ""
+        option += ", overwrite=True" if over is operation.matrix.value else ""
         return f"{function}({matrix}, where={where}{option})"
 
     def _solve(self, operation: Solve, writer: Writer) -> str:

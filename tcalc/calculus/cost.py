@@ -2,7 +2,8 @@
 
 A flop is one multiplication or one addition.  Products are counted along the path that planning
 finds for them, after products that are used once have been opened into their users, as generated
-code does; a decomposition of a matrix counts the cube of its size.
+code does; primitives by the work that their routines state.  This is the quick estimate by which
+routes are compared; `tcalc.codegen.work` counts the program itself.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import assert_never
 from tcalc.calculus.terms import nominal
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import postorder
 from tcalc.planning import cost as product_cost
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.routines import routine_of, work_of
 from tcalc.simplify import flatten
 
 
@@ -38,27 +41,48 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
     def volume(node: Node) -> int:
         return prod(map(size, node.dims))
 
+    def stored(node: Node) -> int:
+        """The elements of a node, those that unit tensors make zero not counted."""
+        if isinstance(node, Einsum) and node.is_view:
+            return prod(volume(x) for x in node.factors if not isinstance(x, Delta))
+        return volume(node)
+
     total = 0
+    calls: set[tuple[Primitive, tuple[Node, ...]]] = set()
     for node in postorder(flatten(roots, inline="single")):
         match node:
             case Var() | Const() | Delta():
                 continue
             case Einsum():
                 total += 0 if node.is_view else _of_product(node, size)
+            case Add(terms=((coefficient, term),)):
+                total += stored(term) if abs(coefficient) != 1 else 0
             case Add(terms=terms):
-                scaled = sum(abs(coefficient) != 1 for coefficient, _ in terms)
-                total += volume(node) * (len(terms) - 1 + scaled)
+                scaled = sum(stored(term) for coefficient, term in terms if abs(coefficient) != 1)
+                total += volume(node) * (len(terms) - 1) + scaled
             case Apply(primitive=Elementwise()):
                 total += volume(node)
             case Apply(primitive=Inverse()):
                 # The factorisation; products with the inverse count their own solves.
                 total += 2 * volume(node) * size(node.dims[-1]) // 3
-            case Apply(args=args):
-                order = max((x.order for x in args), default=0)
-                total += volume(node) * (size(args[0].dims[-1]) if order >= 2 else 1)
+            case Apply(primitive=primitive, args=args):
+                if (primitive, args) not in calls:
+                    calls.add((primitive, args))  # of several results, all are made by one
+                    total += _of_primitive(node, size)
             case _:
                 assert_never(node)
     return total
+
+
+def _of_primitive(node: Apply, size: Callable[[Dim], int]) -> int:
+    shapes = [argument.dims for argument in node.args]
+    made = node.primitive.shapes(*shapes)
+    try:
+        work = work_of(routine_of(node), shapes, made)
+    except NotImplementedError:
+        # Written out before code is made: a decomposition, and a product.
+        return 11 * prod(map(size, node.dims)) * size(shapes[0][-1])
+    return work.evaluate({name: size(Dim.of(name)) for name in sorted(work.names())})
 
 
 def _of_product(node: Einsum, size: Callable[[Dim], int]) -> int:

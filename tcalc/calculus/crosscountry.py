@@ -56,7 +56,7 @@ def factored_pullback(
     inside = live if through is None else live & set(through)
     order = [node for node in postorder([root]) if node in live]
     fans = {node: sum(1 for _ in _live_operands(node, live)) for node in inside}
-    pending: dict[Node, Terms] = {root: [_unit(root)]}
+    pending: dict[Node, Terms] = {root: [unit_term(root)]}
     found: dict[Node, Terms] = {}
     for node in reversed(order):
         terms = pending.pop(node, None)
@@ -85,7 +85,7 @@ def factored_pushforward(
         if node in live:
             for operand in _live_operands(node, live):
                 uses[operand] = uses.get(operand, 0) + 1
-    carried: dict[Node, Terms] = {variable: [_unit(variable)]}
+    carried: dict[Node, Terms] = {variable: [unit_term(variable)]}
     for node in order:
         if node in live and node not in carried:
             terms = [
@@ -123,7 +123,7 @@ def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
             continue
         for operand, jacobian in edges(node, tails):
             crossed += [
-                _joined(left, right, gradient.order, variable)
+                joined(left, right, gradient.order, variable)
                 for left in _pull(cotangents.get(node, []), gradient, operand, jacobian)
                 for right in tangents[operand]
             ]
@@ -171,7 +171,8 @@ def _live_operands(node: Node, live: Collection[Node]) -> Sequence[Node]:
     return [operand for operand in node.operands if operand in live]
 
 
-def _unit(node: Node) -> OpenProduct:
+def unit_term(node: Node) -> OpenProduct:
+    """The derivative of a node by itself."""
     axes = tuple(range(node.order))
     return build.open_product([], [], axes + axes, dict(enumerate(node.dims)))
 
@@ -254,8 +255,8 @@ def _linked(
     return times(term.coefficient * edge.coefficient, product)
 
 
-def _joined(left: OpenProduct, right: OpenProduct, lead: int, variable: Node) -> OpenProduct:
-    """``left[s, u] · right[u, t]``."""
+def joined(left: OpenProduct, right: OpenProduct, lead: int, variable: Node) -> OpenProduct:
+    """``left[s, u] · right[u, t]``, with `lead` axes `s`; the axes `t` are those of `variable`."""
     cut = len(right.output) - variable.order
     into = right.output[cut:]
     edge = LinearTerm(right.coefficient, right.factors, right.subscripts, right.output[:cut], into)

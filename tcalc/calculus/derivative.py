@@ -14,6 +14,8 @@ from typing import Literal, TypeAlias, get_args
 from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
+from tcalc.calculus.elimination import least_degree_jacobian
+from tcalc.calculus.ordering import by_tensor_order
 from tcalc.calculus.prepare import prepare
 from tcalc.calculus.spectral import spectral_sums
 from tcalc.errors import ArgumentError
@@ -26,11 +28,22 @@ from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.selection import LowerMask
 
-Mode: TypeAlias = Literal["forward", "reverse", "cross-country"]
+Mode: TypeAlias = Literal["forward", "reverse", "cross-country", "least-degree", "tensor-order"]
 MODES: tuple[str, ...] = get_args(Mode)
+"""The orders in which local Jacobians are multiplied; all give the same tensor.
+
+- forward, from the variables on, and reverse, from the function back: each vertex one dense tensor;
+- cross-country: factored products, multiplied when it pays, by the cheapest route that is known;
+- least-degree: elimination of the vertices by least degree;
+- tensor-order: reverse, with products multiplied in order of their tensors' order.
+
+The gradient of a scalar is reverse mode in the last three.
+"""
+PLAIN: tuple[str, ...] = ("forward", "reverse", "tensor-order")
+"""The modes that fix the order of products; in the others planning orders what is multiplied."""
 
 LARGEST_COMPARISON = 5_000
-"""The most nodes of a gradient for which the routes to its Hessian are compared by cost."""
+"""The most nodes of a tensor for which the routes to its derivative are compared by cost."""
 
 
 @collector_paused()
@@ -49,7 +62,7 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
         variables = variables[1:]
         # Sums over eigenvalues must be taken before the gradient is differentiated.
         if spectral_sums([root]) == [root]:
-            second = _second_derivative(function, root, variables[0])
+            second = _cheapest_jacobian(root, variables[0], function)
             root, variables = project(second, variables[0]), variables[1:]
     for variable in variables:
         (root,) = derivatives(root, [variable], mode)
@@ -69,19 +82,27 @@ def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country
             pushforward(root, {variable: unit(variable.dims)}, variable.dims)
             for variable in variables
         ]
-    elif mode == "reverse" or root.order == 0:
+    elif mode in ("reverse", "tensor-order") or root.order == 0:
         found = pullback(root, variables, unit(root.dims), root.dims)
+        if mode == "tensor-order":
+            found = [by_tensor_order(result) for result in found]
+    elif mode == "least-degree":
+        found = [least_degree_jacobian(root, variable) for variable in variables]
     else:
-        found = [factored_jacobian(root, variable) for variable in variables]
+        found = [_cheapest_jacobian(root, variable) for variable in variables]
     return [project(result, variable) for result, variable in zip(found, variables, strict=True)]
 
 
-def _second_derivative(function: Node, gradient: Node, variable: Var) -> Node:
-    """The derivative of a gradient by the cheapest of the routes that are known."""
-    candidates = [factored_jacobian(gradient, variable)]
-    if len(postorder([gradient])) <= LARGEST_COMPARISON:
-        candidates.append(hessian_by_cut(gradient, function, variable))
-        candidates += pullback(gradient, [variable], unit(gradient.dims), gradient.dims)
+def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) -> Node:
+    """The derivative of a tensor by the cheapest of the routes that are known.
+
+    `root` may be a gradient of a scalar `function`.
+    """
+    candidates = [factored_jacobian(root, variable)]
+    if len(postorder([root])) <= LARGEST_COMPARISON:
+        if function is not None:
+            candidates.append(hessian_by_cut(root, function, variable))
+        candidates += pullback(root, [variable], unit(root.dims), root.dims)
     distinct = list(dict.fromkeys(candidates))
     return distinct[0] if len(distinct) == 1 else min(distinct, key=lambda node: flops([node]))
 

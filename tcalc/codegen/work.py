@@ -14,11 +14,9 @@ the order of the products is chosen.  The tests run modules on arrays that count
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from typing import assert_never
 
 from tcalc.codegen.memory import last_uses
@@ -54,7 +52,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.polynomial import Polynomial
-from tcalc.primitives.routines import Embedded, Supplied, Template, elements
+from tcalc.primitives.routines import elements, work_of
 
 ONE = Dim.of(1)
 NOTHING = Polynomial.of(0)
@@ -145,8 +143,9 @@ class _Work:
                 return _contraction(elements(tuple(dims.values())), result.dims)
             case Sum():
                 return _of_sum(operation)
-            case Call():
-                return _of_call(operation, self.statement.results)
+            case Call(routine=routine, arguments=arguments):
+                given = [view.dims for view in arguments]
+                return work_of(routine, given, [x.dims for x in self.statement.results])
             case Factorise(matrix=matrix, solver=solver):
                 return _factorisation(matrix.dims, solver)
             case Solve():
@@ -265,7 +264,7 @@ def _of_sum(total: Sum) -> Polynomial:
         common = {abs(addend.coefficient) for addend in addends}
         if len(addends) > 1 and len(common) == 1 and common != {1}:
             count += elements(total.dims)
-            addends = [Addend(Fraction(1), x.view) for x in addends]
+            addends = [Addend(x.coefficient / abs(x.coefficient), x.view) for x in addends]
         count += sum(map(_scaling, addends), NOTHING)
         count += _pointwise([addend.view for addend in addends])
         if addends[0].coefficient == -1:
@@ -298,43 +297,3 @@ def _part(part: Placed, dims: Shape) -> Shape:
         if not isinstance(index, Dim)
     ]
     return tuple(dict(zip(part.labels, remaining, strict=True)).values())
-
-
-def _of_call(call: Call, results: Sequence[Value]) -> Polynomial:
-    """The routine's own count; else one for each element, or for each step of an expression."""
-    routine = call.routine
-    shapes = [value.dims for value in results]
-    match routine:
-        case Template(work=None, text=text):
-            return steps(text) * elements(shapes[0])
-        case Supplied() | Embedded(work=None):
-            return sum(map(elements, shapes), NOTHING)
-        case Template(work=work) | Embedded(work=work):
-            assert work is not None
-            return work([view.dims for view in call.arguments], shapes)
-        case _:
-            assert_never(routine)
-
-
-_MOVES = ("where", "broadcast_to")
-
-
-@lru_cache(maxsize=512)
-def steps(text: str) -> int:
-    """The operators and functions in an expression over arrays ``{0}``, ``{1}``, ….
-
-    >>> steps("1.0 / np.sqrt({0})"), steps("np.where({0} < {1}, {2}, {3})")
-    (2, 0)
-    """
-    tree = ast.parse(text.format(*(f"array{k}" for k in range(9))), mode="eval")
-    return sum(map(_is_step, ast.walk(tree)))
-
-
-def _is_step(node: ast.AST) -> bool:
-    match node:
-        case ast.BinOp() | ast.UnaryOp(op=ast.USub()):
-            return any(isinstance(x, ast.Name) for x in ast.walk(node))
-        case ast.Call(func=ast.Attribute(attr=name)):
-            return name not in _MOVES
-        case _:
-            return False

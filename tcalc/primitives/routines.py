@@ -13,11 +13,13 @@ for each of its elements: arithmetic on arrays exactly, LAPACK by the leading te
 
 from __future__ import annotations
 
+import ast
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, TypeAlias, assert_never
 
 from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.nodes import Apply
@@ -127,3 +129,44 @@ def routine_of(node: Apply) -> Routine:
     if isinstance(node.primitive, Coded):
         return node.primitive.routine(node)
     raise NotImplementedError(f"{node.primitive.name} has no code for arrays")
+
+
+def work_of(routine: Routine, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+    """The operations of a call, from the shapes of its arguments and results.
+
+    A function of the user's, of which nothing is known, counts one for each element it makes.
+
+    >>> n = Dim.of("n")
+    >>> print(work_of(Template("1.0 / np.sqrt({0})"), [(n, n)], [(n, n)]))
+    2*n^2
+    """
+    match routine:
+        case Template(work=None, text=text):
+            return _steps(text) * elements(made[0])
+        case Supplied() | Embedded(work=None):
+            return sum(map(elements, made), Polynomial.of(0))
+        case Template(work=work) | Embedded(work=work):
+            assert work is not None
+            return work(given, made)
+        case _:
+            assert_never(routine)
+
+
+_MOVES = ("where", "broadcast_to")
+
+
+@lru_cache(maxsize=512)
+def _steps(text: str) -> int:
+    """The operators and functions in an expression over arrays ``{0}``, ``{1}``, …."""
+    tree = ast.parse(text.format(*(f"array{k}" for k in range(9))), mode="eval")
+    return sum(map(_is_step, ast.walk(tree)))
+
+
+def _is_step(node: ast.AST) -> bool:
+    match node:
+        case ast.BinOp() | ast.UnaryOp(op=ast.USub()):
+            return any(isinstance(x, ast.Name) for x in ast.walk(node))
+        case ast.Call(func=ast.Attribute(attr=name)):
+            return name not in _MOVES
+        case _:
+            return False

@@ -30,18 +30,16 @@ from tcalc.api import (
     explain,
     gradient,
     hessian,
-    hvp,
     jacobian,
-    jvp,
     parse,
     problem,
     symbols,
-    vjp,
 )
 from tcalc.custom import elementwise, function
 from tcalc.errors import TcalcError
 from tcalc.expression import Expression, combine
 from tcalc.linearization import linearize
+from tcalc.products import hvp, jvp, vjp
 
 __all__ = [
     "Expression",

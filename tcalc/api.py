@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tcalc import calculus, language
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError, DimensionError
-from tcalc.expr import build
-from tcalc.expr.dims import Shape
+from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Var
 from tcalc.expr.traverse import postorder
 from tcalc.expression import Context, Expression
+from tcalc.products import require_scalar
 
 Names: TypeAlias = list[str] | tuple[str, ...]
 
@@ -92,7 +91,7 @@ def gradient(
     >>> print(gradient(parse("x'*A*x", "A[n,n] symmetric, x[n]"), "x"))
     2*A*x
     """
-    _require_scalar(f, "gradient")
+    require_scalar(f, "gradient")
     return jacobian(f, wrt, mode)
 
 
@@ -133,7 +132,7 @@ def hessian(
     >>> print(hessian(parse("x'*A*x"), "x"))
     A + A'
     """
-    _require_scalar(f, "hessian")
+    require_scalar(f, "hessian")
     if isinstance(wrt, list | tuple):
         names = [_input(f, name).name for name in wrt]
         return {name: hessian(f, name, wrt2, mode) for name in names}
@@ -163,7 +162,7 @@ def explain(f: Expression, wrt: str) -> Derivation:
     """
     from tcalc import derivation
 
-    _require_scalar(f, "derivation")
+    require_scalar(f, "derivation")
     return derivation.explain(f.node, _input(f, wrt), tuple(f.variables))
 
 
@@ -178,40 +177,6 @@ def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Express
     by = [_input(F, name) for name in wrt]
     node = calculus.derivative(F.node, by, mode)
     return F.with_node(node, lead=node.order - by[-1].order)
-
-
-def jvp(F: Expression, wrt: str, direction: str) -> Expression:
-    """The Jacobian times a direction, an input of the given name and the variable's shape.
-
-    >>> print(jvp(parse("A*sin(x)"), "x", "v"))
-    A*(v.*cos(x))
-    """
-    variable = _input(F, wrt)
-    move = _new_input(F, direction, variable.dims)
-    return F.with_node(calculus.jvp(F.node, {variable: move}), [move])
-
-
-def vjp(F: Expression, wrt: str, cotangent: str) -> Expression:
-    """A cotangent, an input of the given name and the shape of `F`, times the Jacobian.
-
-    >>> print(vjp(parse("A*x"), "x", "u"))
-    A'*u
-    """
-    variable = _input(F, wrt)
-    weight = _new_input(F, cotangent, F.node.dims)
-    return F.with_node(calculus.vjp(F.node, variable, weight), [weight])
-
-
-def hvp(f: Expression, wrt: str, direction: str) -> Expression:
-    """The Hessian of a scalar times a direction, without forming the Hessian.
-
-    >>> print(hvp(parse("sum(exp(x))"), "x", "v"))
-    v.*exp(x)
-    """
-    _require_scalar(f, "hvp")
-    variable = _input(f, wrt)
-    move = _new_input(f, direction, variable.dims)
-    return f.with_node(calculus.hvp(f.node, variable, move), [move])
 
 
 def compile(
@@ -408,7 +373,7 @@ def problem(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> Problem
     """
     from tcalc.optimisation import Problem
 
-    _require_scalar(f, "problem")
+    require_scalar(f, "problem")
     names = [wrt] if isinstance(wrt, str) else list(wrt)
     variables = [_input(f, name) for name in names]
     return Problem(f.node, variables, tuple(f.variables.values()), data)
@@ -417,19 +382,6 @@ def problem(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> Problem
 def _input(F: Expression, name: str) -> Var:
     _require_expression(F)
     return F.variable(name)
-
-
-def _new_input(F: Expression, name: str, dims: Shape) -> Var:
-    variable = F.variables.get(name)
-    if variable is None:
-        if not name.isidentifier():
-            raise ArgumentError(f"{name!r} is not a name for an input")
-        return build.var(name, dims)
-    if variable.dims != dims:
-        raise DimensionError(
-            f"{name} is a variable of another shape already", hint="choose another name"
-        )
-    return variable
 
 
 def _several(expressions: Expression | Sequence[Expression]) -> list[Expression]:
@@ -444,14 +396,4 @@ def _require_expression(F: object) -> None:
         raise ArgumentError(
             f"an expression was expected, not an object of type {type(F).__name__}",
             hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
-        )
-
-
-def _require_scalar(f: Expression, what: str) -> None:
-    _require_expression(f)
-    if f.node.order:
-        raise DimensionError(
-            f"the {what} is that of a scalar, and this expression has the axes "
-            f"[{', '.join(f.shape)}]",
-            hint="sum it up, or ask for the jacobian",
         )

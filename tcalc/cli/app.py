@@ -14,7 +14,9 @@ from tcalc.cli.catalogue import examples, functions
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
 from tcalc.cli.linearize import linearize
 from tcalc.cli.numeric import check, compile_module, evaluate
-from tcalc.cli.shell import completion, serve
+from tcalc.cli.products import hvp, jvp, vjp
+from tcalc.cli.serve import serve
+from tcalc.cli.shell import completion
 from tcalc.errors import TcalcError
 
 INTERRUPTED = 130
@@ -55,6 +57,9 @@ for command in (
     jacobian,
     hessian,
     derivative,
+    jvp,
+    vjp,
+    hvp,
     explain,
     linearize,
     evaluate,

@@ -94,7 +94,8 @@ def _with_notes(result: Result, form: Form, cse: Cse) -> str:
 def factored(result: Result) -> str | None:
     """One line on the factored form of a derivative, where it is much smaller; else None."""
     node = result.expression.node
-    if result.kind in ("value", "gradient") or compression(node) < MUCH_SMALLER:
+    plain = result.expression.lead is None or result.kind == "gradient"
+    if plain or compression(node) < MUCH_SMALLER:
         return None
     cores = list(dict.fromkeys(core for term in factored_terms(node) for core in term.factors))
     if not cores and node.order < 3:

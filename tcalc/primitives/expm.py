@@ -164,7 +164,7 @@ def exponential_derivative(A: Array, *directions: Array) -> Array:
 
 
 def product_of_parts(X: Array, Y: Array) -> Array:
-    """The product of two matrices with parts: (X Y)[S] = Σ X[T] Y[S - T] over the subsets T of S."""
+    """The product of matrices with parts: (X Y)[S] = Σ X[T] Y[S - T] over the subsets T of S."""
     Z = np.zeros_like(X)
     for S in range(len(X)):
         for T in range(S + 1):

@@ -1,0 +1,215 @@
+"""Products with derivatives as expressions: by a direction, or by a cotangent.
+
+The direction is an input of the result like any other, so that a product is printed as a formula
+and compiled together with value and gradient, sharing their work (Pearlmutter, *Fast exact
+multiplication by the Hessian*, 1994).  Shapes, for a function of the shape ``[s]`` and a variable
+of the shape ``[t]``:
+
+=====  =====================  =================  =========================
+ name   what it multiplies     one at a time      several at once, ``[k]``
+=====  =====================  =================  =========================
+ jvp    the Jacobian, right    ``[t] -> [s]``     ``[t,k] -> [s,k]``
+ vjp    the Jacobian, left     ``[s] -> [t]``     ``[k,s] -> [k,t]``
+ hvp    the Hessian            ``[t] -> [t]``     ``[t,k] -> [t,k]``
+=====  =====================  =================  =========================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, overload
+
+from tcalc import calculus
+from tcalc.errors import ArgumentError, DimensionError
+from tcalc.expr import build
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.nodes import Node, Var
+from tcalc.expression import Expression
+
+Names: TypeAlias = list[str] | tuple[str, ...]
+
+
+def jvp(
+    F: Expression,
+    wrt: str | Names,
+    direction: str | Names | None = None,
+    *,
+    several: str | int | None = None,
+) -> Expression:
+    """The Jacobian times a direction: an input of the given name and the variable's shape.
+
+    Without a name the direction of `x` is ``dx``.  A list of variables moves all of them, each in
+    its own direction: the result is the sum.  `several` is the name or size of one more axis, the
+    last one of directions and result, for as many directions at once.
+
+    >>> import tcalc
+    >>> f = tcalc.parse("A*sin(x)")
+    >>> print(jvp(f, "x"))
+    A*(dx.*cos(x))
+    >>> jvp(f, "x", "V", several="k").shape
+    ('m', 'k')
+    """
+    variables = _variables(F, wrt)
+    axes = _axes(F, several)
+    moves = _inputs(F, variables, direction, [(*x.dims, *axes) for x in variables], "d{}")
+    node = calculus.jvp(F.node, dict(zip(variables, moves, strict=True)))
+    return F.with_node(node, moves)
+
+
+@overload
+def vjp(
+    F: Expression, wrt: str, cotangent: str | None = ..., *, several: str | int | None = ...
+) -> Expression: ...
+@overload
+def vjp(
+    F: Expression, wrt: Names, cotangent: str | None = ..., *, several: str | int | None = ...
+) -> dict[str, Expression]: ...
+def vjp(
+    F: Expression,
+    wrt: str | Names,
+    cotangent: str | None = None,
+    *,
+    several: str | int | None = None,
+) -> Expression | dict[str, Expression]:
+    """A cotangent, an input of the given name and the shape of `F`, times the Jacobian.
+
+    Without a name the cotangent is ``F_bar``.  A list of variables gives a dictionary by name.
+    `several` is the name or size of one more axis, the first one of cotangents and results.
+
+    >>> import tcalc
+    >>> print(vjp(tcalc.parse("A*x"), "x", "u"))
+    A'*u
+    """
+    variables = _variables(F, wrt)
+    axes = _axes(F, several)
+    # The names of variables have no place in that of a cotangent, which is of the value.
+    (weight,) = _inputs(F, [build.var("F", F.node.dims)], cotangent, [axes + F.node.dims], "{}_bar")
+    found = {x.name: F.with_node(calculus.vjp(F.node, x, weight), [weight]) for x in variables}
+    return found[variables[0].name] if isinstance(wrt, str) else found
+
+
+@overload
+def hvp(
+    f: Expression, wrt: str, direction: str | None = ..., *, several: str | int | None = ...
+) -> Expression: ...
+@overload
+def hvp(
+    f: Expression, wrt: Names, direction: Names | None = ..., *, several: str | int | None = ...
+) -> dict[str, Expression]: ...
+def hvp(
+    f: Expression,
+    wrt: str | Names,
+    direction: str | Names | None = None,
+    *,
+    several: str | int | None = None,
+) -> Expression | dict[str, Expression]:
+    """The Hessian of a scalar times a direction, without forming the Hessian.
+
+    It is the directional derivative of the gradient: forward over reverse.  Without a name the
+    direction of `x` is ``dx``.  A list of variables takes a direction for each, and gives the
+    product with the whole Hessian, mixed derivatives included, as a dictionary by name.  `several`
+    is the name or size of one more axis, the last one of directions and results.
+
+    >>> import tcalc
+    >>> f = tcalc.parse("sum(exp(x))")
+    >>> print(hvp(f, "x", "v"))
+    v.*exp(x)
+    >>> hvp(f, "x", several=3).shape
+    ('m', '3')
+    """
+    require_scalar(f, "hvp")
+    variables = _variables(f, wrt)
+    axes = _axes(f, several)
+    moves = _inputs(f, variables, direction, [(*x.dims, *axes) for x in variables], "d{}")
+    along: dict[Var, Node] = dict(zip(variables, moves, strict=True))
+    gradients = calculus.derivatives(f.node, variables)
+    found = {
+        x.name: f.with_node(calculus.jvp(gradient, along), moves)
+        for x, gradient in zip(variables, gradients, strict=True)
+    }
+    return found[variables[0].name] if isinstance(wrt, str) else found
+
+
+def require_scalar(f: Expression, what: str) -> None:
+    """Refuse what is no expression of order 0."""
+    _require_expression(f)
+    if f.node.order:
+        raise DimensionError(
+            f"the {what} is that of a scalar, and this expression has the axes "
+            f"[{', '.join(f.shape)}]",
+            hint="sum it up, or ask for the jacobian",
+        )
+
+
+def _require_expression(F: object) -> None:
+    if not isinstance(F, Expression):
+        raise ArgumentError(
+            f"an expression was expected, not an object of type {type(F).__name__}",
+            hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
+        )
+
+
+def _variables(F: Expression, wrt: str | Names) -> list[Var]:
+    _require_expression(F)
+    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    if not names:
+        raise ArgumentError("a product needs at least one variable", hint="hvp(f, 'w')")
+    return [F.variable(name) for name in names]
+
+
+def _axes(F: Expression, several: str | int | None) -> Shape:
+    """The axis of several directions: none, or one."""
+    if several is None:
+        return ()
+    if isinstance(several, str) and not several.isidentifier():
+        raise ArgumentError(f"{several!r} is not a name for a dimension")
+    if isinstance(several, str) and several in F.variables:
+        raise ArgumentError(f"{several} is a variable, and cannot be a dimension too")
+    if isinstance(several, int) and several < 1:
+        raise ArgumentError(f"{several} directions are none", hint="several=1 or more")
+    return (Dim.of(several),)
+
+
+def _inputs(
+    F: Expression,
+    of: Sequence[Var],
+    given: str | Names | None,
+    shapes: Sequence[Shape],
+    pattern: str,
+) -> list[Var]:
+    """The new inputs: of the given names, or of names that nothing has yet."""
+    known: Mapping[str, Var] = F.variables
+    if given is None:
+        return [
+            build.var(_fresh(pattern.format(x.name), known), dims)
+            for x, dims in zip(of, shapes, strict=True)
+        ]
+    names = [given] if isinstance(given, str) else list(given)
+    if len(names) != len(of):
+        raise ArgumentError(
+            f"{len(names)} directions for {len(of)} variables", hint="give a name for each"
+        )
+    if len(set(names)) < len(names):
+        raise ArgumentError("two directions have one name", hint="give a name for each")
+    return [_input(known, name, dims) for name, dims in zip(names, shapes, strict=True)]
+
+
+def _input(known: Mapping[str, Var], name: str, dims: Shape) -> Var:
+    if name not in known:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ArgumentError(f"{name!r} is not a name for an input")
+        return build.var(name, dims)
+    if known[name].dims != dims:
+        wanted = ", ".join(map(str, dims))
+        raise DimensionError(
+            f"{known[name]!r} is a variable already, and the product needs one of the shape "
+            f"[{wanted}]",
+            hint="choose another name",
+        )
+    return known[name]
+
+
+def _fresh(name: str, known: Mapping[str, Var]) -> str:
+    while name in known:
+        name += "_"
+    return name

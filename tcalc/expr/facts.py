@@ -314,6 +314,9 @@ def _same_after(rows: dict[tuple[Node, tuple[int, ...]], int], swap: dict[int, i
         swapped = (*labels[:-2], *labels[-2:][::-1])
         return labels if new == swapped and symmetric_axes(factor) else new
 
+    used = {label for _, labels in rows for label in labels}
+    if len({swap.get(label, label) for label in used}) < len(used):
+        return False  # no renaming: two labels would become one
     return all(rows.get((f, moved(f, labels)), 0) == n for (f, labels), n in rows.items())
 
 

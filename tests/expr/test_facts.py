@@ -134,3 +134,9 @@ def test_facts_of_deep_chains():
     for _ in range(20_000):
         node = build.sum_of(node, build.hadamard(node, q))
     assert holds(node, Fact.POSITIVE) is True
+
+
+def test_rows_scaled_by_sums_of_a_symmetric_matrix_are_not_symmetric() -> None:
+    """``diag(S*ones)*S``: exchanging its axes would put two labels in the place of one."""
+    s = build.var("S", shape("n", "n"), ["symmetric"])
+    assert holds(build.einsum([s, s], "ij,ik->ij"), Fact.SYMMETRIC) is not True

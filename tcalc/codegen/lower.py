@@ -41,9 +41,13 @@ def lower(
     sizes: Mapping[str, int],
     hints: Mapping[Node, str] | None = None,
     contiguous: bool = False,
+    reorder: bool = True,
 ) -> Program:
-    """The program that computes the roots, planned for the given sizes of all dimension names."""
-    return Lowering(roots, sizes, contiguous).run(hints or {})
+    """The program that computes the roots, planned for the given sizes of all dimension names.
+
+    Without `reorder` products are multiplied in the order in which the graph has them.
+    """
+    return Lowering(roots, sizes, contiguous, reorder).run(hints or {})
 
 
 class _Tensors(dict[Node, Tensor]):
@@ -61,7 +65,13 @@ class _Tensors(dict[Node, Tensor]):
 class Lowering:
     """A graph on its way: the tensors and arrays of its nodes so far."""
 
-    def __init__(self, roots: Sequence[Node], sizes: Mapping[str, int], contiguous: bool) -> None:
+    def __init__(
+        self,
+        roots: Sequence[Node],
+        sizes: Mapping[str, int],
+        contiguous: bool,
+        reorder: bool = True,
+    ) -> None:
         self.roots = expand(roots)
         self.sizes = sizes
         self.contiguous = contiguous
@@ -69,7 +79,7 @@ class Lowering:
         self.tensors = _Tensors(self)
         self.views: dict[Node, View] = {}
         self.order = postorder(self.roots)
-        self.opened = Opened(self.order, self.roots)
+        self.opened = Opened(self.order, self.roots, reorder)
         self.products = Products(self, self.opened, sizes)
 
     def run(self, hints: Mapping[Node, str]) -> Program:

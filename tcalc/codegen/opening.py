@@ -37,10 +37,12 @@ class Opened:
     """The products and sums below some roots after opening.
 
     Nodes that are `inner` are not to be made; those that are `optional`, outer products which are
-    opened however often they are used, only where somebody needs them as they are.
+    opened however often they are used, only where somebody needs them as they are.  Without
+    `reorder` products stay as they are, and only sums are opened.
     """
 
-    def __init__(self, order: Sequence[Node], roots: Sequence[Node]) -> None:
+    def __init__(self, order: Sequence[Node], roots: Sequence[Node], reorder: bool = True) -> None:
+        self.reorder = reorder
         self.uses: Counter[Node] = Counter(roots)
         for node in order:
             self.uses.update(node.operands)
@@ -77,6 +79,8 @@ class Opened:
         An outer product is larger than its factors, and what it is multiplied with may shrink it:
         ``Y (y y') Y`` is an outer product again.
         """
+        if not self.reorder:
+            return False
         return _is_product(factor) and (self.uses[factor] == 1 or _is_outer(factor))
 
     def _product(self, node: Einsum) -> OpenProduct:

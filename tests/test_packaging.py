@@ -62,7 +62,7 @@ def test_a_wheel_has_every_file(tmp_path):
     source.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("tcalc", "grammar"):
+    for name in ("tcalc", "grammar", "web"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
     build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -75,9 +75,9 @@ def test_a_wheel_has_every_file(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {
-        path.relative_to(source).as_posix().replace("grammar/", "tcalc/grammar/", 1)
-        for folder in ("tcalc", "grammar")
+        prefix + path.relative_to(source).as_posix()
+        for prefix, folder in (("", "tcalc"), ("tcalc/", "grammar"), ("tcalc/", "web"))
         for path in (source / folder).rglob("*")
-        if path.suffix in (".py", ".tc", ".lark", ".typed")
+        if path.suffix in (".py", ".tc", ".lark", ".typed", ".html", ".css", ".js", ".svg")
     }
     assert packed == expected

@@ -96,12 +96,6 @@ def test_completion_of_names(run, monkeypatch):
     assert run().out == "plain,ridge\n"
 
 
-def test_serve_says_where_it_stands(run):
-    outcome = run("serve")
-    assert outcome.status == 1
-    assert "web page" in outcome.err
-
-
 def test_help_is_there_for_every_command(run):
     out = run("--help").out
     for command in ("gradient", "evaluate", "compile", "check", "examples", "functions"):

@@ -1,0 +1,10 @@
+"""The web form: tcalc as a page in the browser, and as an API over HTTP.
+
+`app` is the web application, and only hands requests on: all that is computed is computed in
+worker processes.  `nursery` is a process that has tcalc loaded and forks workers, `worker` what
+runs in one, `operations` what a worker can do, `pool` who hands requests to workers and ends those
+that take too long.  `schemas` has the requests and responses, `guard` what every response and
+request must obey, `assets` the files of the page, and `serving` starts it all.
+
+This folder is installed as ``tcalc.web``, and uses nothing of tcalc but its public functions.
+"""

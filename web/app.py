@@ -1,0 +1,173 @@
+"""The web application: the page, its API, and the description of the API.
+
+It computes nothing itself: each request is checked against its schema, handed to a worker process
+as it came, and the worker's answer is handed back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from . import assets, schemas
+from .complaints import failure
+from .guard import Guard
+from .pool import Busy, Gone, Pool
+from .settings import Settings
+
+JSON = "application/json"
+CLIENT_GONE = 499
+"""The status, by custom, of a response that nobody will read."""
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    400: {"model": schemas.Failure, "description": "The body is no JSON."},
+    413: {"model": schemas.Failure, "description": "The body is too large."},
+    422: {"model": schemas.Failure, "description": "The program, or the request, is wrong."},
+    503: {"model": schemas.Failure, "description": "Too many requests; try again soon."},
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application, with the given limits; its workers live as long as its lifespan."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        pool = Pool(settings)
+        await pool.start()
+        app.state.pool = pool
+        try:
+            yield
+        finally:
+            pool.close()
+
+    app = FastAPI(
+        title="tcalc",
+        version="1",
+        summary="Derivatives of tensor expressions, as formulas and as code.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.add_middleware(Guard, settings=settings)
+    _add_errors(app)
+    _add_api(app)
+    _add_page(app)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"][1:])
+        message = f"{place}: {first['msg']}" if place else first["msg"]
+        too_long = first["type"] == "string_too_long"
+        kind = "limit" if too_long else "request error"
+        return _error(422, kind, message, "/openapi.json describes the requests")
+
+    @app.exception_handler(HTTPException)
+    async def failed(request: Request, error: HTTPException) -> Response:
+        kind = "not found" if error.status_code == 404 else "request error"
+        response = _error(error.status_code, kind, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Busy)
+    async def busy(request: Request, error: Busy) -> Response:
+        response = _error(503, "busy", "there are too many requests", "try again in a second")
+        response.headers["Retry-After"] = "1"
+        return response
+
+    @app.exception_handler(Gone)
+    async def gone(request: Request, error: Gone) -> Response:
+        return Response(status_code=CLIENT_GONE)
+
+
+def _error(status: int, kind: str, message: str, hint: str | None = None) -> Response:
+    return Response(failure(kind, message, hint), status, media_type=JSON)
+
+
+def _add_api(app: FastAPI) -> None:
+    """One route for each operation of a worker."""
+
+    async def compute(operation: str, body: schemas.Program, request: Request) -> Response:
+        pool: Pool = request.app.state.pool
+        content = body.model_dump_json().encode()
+        reply = await pool.run(operation, content, _disconnected(request))
+        return Response(reply.body, reply.status, media_type=JSON)
+
+    def add(
+        path: str, operation: str, summary: str, answer: type[BaseModel]
+    ) -> Callable[[Callable[..., Awaitable[Response]]], Callable[..., Awaitable[Response]]]:
+        return app.post(
+            f"/api/{path}",
+            operation_id=operation,
+            summary=summary,
+            response_model=answer,
+            responses=FAILURES,
+        )
+
+    @add("parse", "parse", "Read a program: its variables, its axes, its errors", schemas.Parsed)
+    async def parse(body: schemas.Program, request: Request) -> Response:
+        """An error in the program is an answer like any other, and is in `error`."""
+        return await compute("parse", body, request)
+
+    @add("derivative", "derivative", "Differentiate a program", schemas.Derivatives)
+    async def derivative(body: schemas.DerivativeRequest, request: Request) -> Response:
+        """The derivative of F[s] by X[t] has the axes [s,t]."""
+        return await compute("derivative", body, request)
+
+    @add("code", "code", "Write a module for value and derivatives", schemas.Code)
+    async def code(body: schemas.CodeRequest, request: Request) -> Response:
+        """The module stands alone: it needs NumPy and SciPy, or CuPy, and no tcalc."""
+        return await compute("code", body, request)
+
+    @add("check", "check", "Check derivatives numerically, on random data", schemas.Checks)
+    async def check(body: schemas.CheckRequest, request: Request) -> Response:
+        """Each derivative is compared with differences of the one below it."""
+        return await compute("check", body, request)
+
+    @add("explain", "explain", "Derive a gradient step by step", schemas.Explanation)
+    async def explain(body: schemas.ExplainRequest, request: Request) -> Response:
+        """The steps of the function, then the derivatives by them from the last one back."""
+        return await compute("explain", body, request)
+
+    catalogue: list[bytes] = []
+
+    @app.get(
+        "/api/examples",
+        operation_id="examples",
+        summary="List the model programs",
+        response_model=schemas.Examples,
+    )
+    async def examples() -> Response:
+        """Formulas that MatrixCalculus.org documents, and models."""
+        if not catalogue:
+            from .operations import examples
+
+            catalogue.append(examples().model_dump_json().encode())
+        headers = {"Cache-Control": "max-age=3600"}
+        return Response(catalogue[0], media_type=JSON, headers=headers)
+
+
+def _add_page(app: FastAPI) -> None:
+    """The files of the page, each under its path."""
+    for path, asset in assets.load().items():
+
+        async def serve(request: Request, asset: assets.Asset = asset) -> Response:
+            return asset.respond(request)
+
+        app.add_route(path, serve, methods=["GET"])
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client is gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,301 @@
+"""Who computes what, and for how long: the worker processes of a server.
+
+A request takes one of a few places for short ones and a warm worker.  If it is not done within
+the server's patience it becomes a long one: its process yields to the others, and its place is
+free again, so that long requests delay no short ones.  There are only so many places for long
+requests too, and a time after which every request is ended with its process.  Beyond all places
+requests wait in a queue, and beyond that they are refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from . import nursery
+from .complaints import failure
+from .settings import Settings
+from .worker import HEADER, REPLY
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The status and the body of a response."""
+
+    status: int
+    body: bytes
+
+
+class Busy(Exception):  # noqa: N818 -- a state of the server, not a fault
+    """There are more requests than the server can take."""
+
+
+class Gone(Exception):  # noqa: N818 -- the same of a client
+    """Nobody waits for the response any more."""
+
+
+class Worker:
+    """One worker process, as the server sees it."""
+
+    def __init__(
+        self, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.pid = pid
+        self.usable = True
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended while it was idle."""
+        return not self._reader.at_eof()
+
+    async def ask(self, operation: str, body: bytes) -> Reply:
+        """Have one request answered; `ConnectionError` or `EOFError` where the process dies."""
+        self.usable = False
+        frame = operation.encode() + b"\n" + body
+        self._writer.write(HEADER.pack(len(frame)) + frame)
+        await self._writer.drain()
+        header = await self._reader.readexactly(REPLY.size)
+        length, status, last = REPLY.unpack(header)
+        reply = Reply(status, await self._reader.readexactly(length))
+        self.usable = not last
+        return reply
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Nursery:
+    """The process that forks workers, started anew if it should die."""
+
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
+        self._lock = asyncio.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def birth(self) -> Worker:
+        """A new worker."""
+        async with self._lock:
+            for _ in range(2):
+                try:
+                    return await self._birth(self._control or await self._start())
+                except (OSError, EOFError):
+                    self.close()
+        raise Busy
+
+    async def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", nursery.__name__, str(theirs.fileno()), str(self._memory)]
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        ours.setblocking(False)
+        self._control = ours
+        if await self._receive(ours) != nursery.READY:
+            raise EOFError
+        return ours
+
+    async def _birth(self, control: socket.socket) -> Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(control, [nursery.COMMAND.pack(nursery.BIRTH, 0)], [theirs.fileno()])
+        (pid,) = nursery.PID.unpack(await self._receive(control))
+        return Worker(pid, *await asyncio.open_connection(sock=ours))
+
+    async def _receive(self, control: socket.socket) -> bytes:
+        answer = await asyncio.get_running_loop().sock_recv(control, nursery.PID.size)
+        if len(answer) < nursery.PID.size:
+            raise EOFError
+        return answer
+
+    def end(self, worker: Worker) -> None:
+        """End a worker at once, whatever it does."""
+        worker.close()
+        self._tell(nursery.END, worker)
+
+    def slow_down(self, worker: Worker) -> None:
+        """Let others go before it."""
+        self._tell(nursery.YIELD, worker)
+
+    def _tell(self, command: bytes, worker: Worker) -> None:
+        if self._control is not None:
+            with suppress(OSError):  # it is gone, and its workers with it
+                self._control.send(nursery.COMMAND.pack(command, worker.pid))
+
+    def close(self) -> None:
+        """End the nursery and all its workers."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=2)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+class Pool:
+    """The workers of a server, and the places for requests."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._nursery = Nursery(settings.memory)
+        self._idle: deque[Worker] = deque()
+        self._short = asyncio.Semaphore(settings.workers)
+        self._long = asyncio.Semaphore(settings.slow)
+        self._waiting = 0
+
+    async def start(self) -> None:
+        """Have one worker for every short request ready."""
+        for _ in range(self._settings.workers):
+            self._idle.append(await self._nursery.birth())
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._idle:
+            worker.close()
+        self._nursery.close()
+
+    async def run(self, operation: str, body: bytes, gone: Coroutine[None, None, None]) -> Reply:
+        """The answer to a request.
+
+        Raises `Busy` where there is no place for it, and `Gone` if `gone` comes first.
+        """
+        leaving = asyncio.ensure_future(gone)
+        try:
+            async with self._place():
+                reply = await self._compute(operation, body, leaving)
+            return reply if isinstance(reply, Reply) else await reply.finish()
+        finally:
+            leaving.cancel()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the short requests, waited for in turn."""
+        if self._waiting >= self._settings.queue:
+            raise Busy
+        self._waiting += 1
+        try:
+            await self._short.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._short.release()
+
+    async def _compute(
+        self, operation: str, body: bytes, leaving: asyncio.Future[None]
+    ) -> Reply | LongRequest:
+        """The answer, or the request as a long one if it is not to be had soon."""
+        if leaving.done():
+            raise Gone
+        worker = await self._worker()
+        answer = asyncio.ensure_future(worker.ask(operation, body))
+        end = asyncio.get_running_loop().time() + self._settings.time
+        request = LongRequest(self, worker, answer, leaving, end)
+        keep = False
+        try:
+            await _first(answer, leaving, timeout=self._settings.patience)
+            if not answer.done() and not leaving.done():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._long_place(request), self._settings.wait)
+                if request.placed:
+                    self._nursery.slow_down(worker)
+                    keep = True
+                    return request
+                if not answer.done() and not leaving.done():
+                    raise Busy
+            return request.outcome()
+        finally:
+            if not keep:
+                self.release(request)
+
+    async def _worker(self) -> Worker:
+        while self._idle:
+            worker = self._idle.popleft()
+            if worker.alive:
+                return worker
+            self._nursery.end(worker)
+        return await self._nursery.birth()
+
+    async def _long_place(self, request: LongRequest) -> None:
+        """Wait for a place among the long requests, or for the end of this one."""
+        place = asyncio.ensure_future(self._long.acquire())
+        try:
+            await _first(place, request.answer, request.leaving)
+        finally:
+            if place.done() and not place.cancelled():
+                request.placed = True
+            else:
+                place.cancel()
+
+    def release(self, request: LongRequest) -> None:
+        """Take back what a request holds."""
+        worker = request.worker
+        if request.placed:
+            self._long.release()
+        request.answer.cancel()
+        # A process that yields cannot be given its priority back.
+        if worker.usable and not request.placed and len(self._idle) < self._settings.workers:
+            self._idle.append(worker)
+        else:
+            self._nursery.end(worker)
+
+
+@dataclass(slots=True, eq=False)
+class LongRequest:
+    """A request under way: who computes it, its answer, and its client's leaving."""
+
+    pool: Pool
+    worker: Worker
+    answer: asyncio.Future[Reply]
+    leaving: asyncio.Future[None]
+    end: float
+    placed: bool = False
+
+    async def finish(self) -> Reply:
+        """The answer, or the end of the request's time."""
+        left = self.end - asyncio.get_running_loop().time()
+        try:
+            await _first(self.answer, self.leaving, timeout=left)
+            if not self.answer.done() and not self.leaving.done():
+                return _limit("it takes too long", "ask for less: a part of it, or a lower order")
+            return self.outcome()
+        finally:
+            self.pool.release(self)
+
+    def outcome(self) -> Reply:
+        """What came of it, now that something did."""
+        if not self.answer.done():
+            raise Gone
+        try:
+            return self.answer.result()
+        except (ConnectionError, EOFError):
+            return _limit("it needs more memory than there is for it", "ask for less")
+
+
+async def _first(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
+    """Wait until one of them is done, or for so many seconds."""
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _limit(reason: str, hint: str) -> Reply:
+    body = failure("limit", f"the computation was ended: {reason}", hint)
+    return Reply(HTTPStatus.UNPROCESSABLE_ENTITY, body)

@@ -1,0 +1,267 @@
+"""Requests and responses of the API, as its users see them at ``/openapi.json``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LONGEST_FORMULA = 20_000
+LONGEST_DECLARATIONS = 5_000
+
+Name: TypeAlias = Annotated[
+    str, Field(min_length=1, max_length=200, description="The name of a variable.")
+]
+Mode: TypeAlias = Literal["cross-country", "forward", "reverse"]
+Notation: TypeAlias = Literal["text", "einstein", "latex", "mathml", "einstein_mathml"]
+Size: TypeAlias = Annotated[int, Field(ge=1, le=10**9)]
+
+
+class Closed(BaseModel):
+    """A model that knows all its fields."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+# Requests ------------------------------------------------------------------------------------
+
+
+class Program(Closed):
+    """A program of the language, and declarations to add to it."""
+
+    formula: str = Field(
+        max_length=LONGEST_FORMULA,
+        description="The program: a formula, after declarations and definitions if any.",
+        examples=["norm2(X*w - y)^2 / 2 + c*norm2(w)^2"],
+    )
+    declarations: str = Field(
+        default="",
+        max_length=LONGEST_DECLARATIONS,
+        description="Dimensions and properties of variables; other names are guessed.",
+        examples=["X[m,n], w[n], y[m]"],
+    )
+
+
+class Differentiation(Program):
+    """A program, and by which of its variables it is to be differentiated."""
+
+    wrt: list[Name] = Field(
+        min_length=1, max_length=8, description="The variables.", examples=[["w"]]
+    )
+    order: int = Field(
+        default=1,
+        ge=1,
+        le=3,
+        description="1 for gradients and Jacobians, 2 for Hessians, 3 for third derivatives. "
+        "Several variables give the derivatives by every choice of them.",
+    )
+    mixed: bool = Field(
+        default=False, description="Leave out the derivatives by one variable several times."
+    )
+    mode: Mode = Field(
+        default="cross-country",
+        description="The order in which local Jacobians are multiplied; the tensor is the same.",
+    )
+
+
+class DerivativeRequest(Differentiation):
+    """Which derivatives, and in which notations."""
+
+    notations: list[Notation] = Field(default=["text", "einstein", "latex", "mathml"], max_length=5)
+    cse: bool | None = Field(
+        default=None,
+        description="Name common subexpressions, or never do; by default where it shortens.",
+    )
+
+
+class CodeRequest(Differentiation):
+    """Which derivatives, and in which language."""
+
+    backend: Literal["numpy", "cupy"] = Field(default="numpy")
+    sizes: dict[Name, Size] = Field(
+        default={}, max_length=50, description="Sizes to tune for.", examples=[{"m": 2000}]
+    )
+
+
+class CostRequest(Differentiation):
+    """Which derivatives, and at which sizes."""
+
+    sizes: dict[Name, Size] = Field(
+        default={}, max_length=50, description="Sizes of dimensions; 100 for those left out."
+    )
+
+
+class CheckRequest(Differentiation):
+    """Which derivatives to check on random data."""
+
+    seed: int = Field(default=0, ge=0, le=2**31)
+
+
+class ExplainRequest(Program):
+    """Which gradient to derive step by step."""
+
+    wrt: Name = Field(examples=["w"])
+
+
+class DrawRequest(Differentiation):
+    """Which graph to draw: that of the derivative, or of the function itself."""
+
+    what: Literal["function", "derivative"] = "derivative"
+
+
+# Responses -----------------------------------------------------------------------------------
+
+
+class Error(BaseModel):
+    """What is wrong, where in the text, and how to mend it."""
+
+    kind: str = Field(
+        description="A stable name: syntax error, name error, dimension error, index error, "
+        "orientation error, not built yet, domain error, argument error, limit, busy, "
+        "request error, not found, internal error."
+    )
+    message: str
+    hint: str | None = None
+    source: Literal["formula", "declarations"] | None = Field(
+        default=None, description="The text that the place is in."
+    )
+    line: int | None = Field(default=None, description="From 1; null where there is no place.")
+    column: int | None = Field(default=None, description="From 1, in Unicode characters.")
+    end: int | None = Field(default=None, description="The column after the last one concerned.")
+
+
+class Failure(BaseModel):
+    """The body of every response that is not a success."""
+
+    error: Error
+
+
+class Variable(BaseModel):
+    """An input of the program, as declared or as guessed."""
+
+    name: str
+    dims: list[str] = Field(description="One for each axis: a name, a number, or a polynomial.")
+    properties: list[str]
+    guessed: bool = Field(description="Whether nothing declares it.")
+
+
+class Parsed(BaseModel):
+    """What a program is; or, where it is none, why not."""
+
+    error: Error | None = None
+    dims: list[str] = Field(default=[], description="The axes of its value.")
+    variables: list[Variable] = []
+    mathml: str = Field(default="", description="The formula as a MathML element.")
+
+
+class Result(BaseModel):
+    """One derivative; notations that were not asked for, or do not exist for it, are null."""
+
+    wrt: list[str]
+    kind: Literal["gradient", "Jacobian", "Hessian", "derivative"]
+    dims: list[str] = Field(description="The axes of the function, then those of the variables.")
+    text: str | None = Field(default=None, description="Matrix notation where there is one.")
+    einstein_mathml: str | None = None
+    einstein: str | None = None
+    latex: str | None = None
+    mathml: str | None = None
+    operator: str | None = Field(
+        default=None, description="A derivative between matrices as an operator, 2 (V'*V ⊗ I)."
+    )
+
+
+class Derivatives(BaseModel):
+    """The derivatives that were asked for."""
+
+    results: list[Result]
+
+
+class Code(BaseModel):
+    """A module that computes value and derivatives, and needs no tcalc."""
+
+    source: str
+    filename: str
+    returns: list[str] = Field(description="What it computes, in order: value, gradient by w.")
+
+
+class CostEntry(BaseModel):
+    """What one derivative costs in one mode and one form."""
+
+    wrt: list[str]
+    kind: str
+    mode: Mode
+    form: Literal["dense", "factored"]
+    flops: int = Field(description="Multiplications and additions.")
+    memory: int = Field(description="Bytes.")
+
+
+class Costs(BaseModel):
+    """Operations and memory of the derivatives, in all modes and both forms."""
+
+    sizes: dict[str, int]
+    entries: list[CostEntry]
+
+
+class Check(BaseModel):
+    """The outcome of a numerical check of one derivative."""
+
+    wrt: list[str]
+    passed: bool | None = Field(description="Null where it could not be checked.")
+    error: float | None = Field(
+        default=None, description="The largest difference, relative to the largest entry."
+    )
+    tolerance: float | None = None
+    method: str | None = None
+    directions: int | None = None
+    sizes: dict[str, int] = {}
+    reason: str | None = Field(default=None, description="Why it could not be checked.")
+
+
+class Checks(BaseModel):
+    """The outcomes, in the order of the derivatives."""
+
+    checks: list[Check]
+
+
+class Step(BaseModel):
+    """A line of a derivation."""
+
+    name: str
+    formula: str
+    mathml: str = Field(description="The whole line, name and formula.")
+    reason: str
+
+
+class Explanation(BaseModel):
+    """The steps of a function, the derivatives by them in reverse order, and the result."""
+
+    values: list[Step]
+    cotangents: list[Step]
+    result: Step
+
+
+class Picture(BaseModel):
+    """The graph of an expression as SVG."""
+
+    svg: str
+    nodes: int
+
+
+class Example(BaseModel):
+    """A model program."""
+
+    name: str
+    title: str
+    about: str
+    source: str
+    group: Literal["MatrixCalculus.org", "Models"]
+    formula: str
+    declarations: str
+    wrt: list[str] = Field(description="Variables to differentiate by, the usual one first.")
+
+
+class Examples(BaseModel):
+    """The model programs, and the words of the language for forms."""
+
+    examples: list[Example]
+    properties: list[str] = Field(description="The properties that a variable can have.")

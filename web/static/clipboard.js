@@ -1,0 +1,61 @@
+// @ts-check
+/** Texts out of the page: copies and downloads. */
+
+import { make, say } from "./dom.js";
+
+/** @param {string} text */
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  // Pages that come over plain HTTP from another machine have no clipboard of their own.
+  const field = make("textarea", { class: "only-spoken" }, text);
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  if (!done) throw new Error("no clipboard");
+}
+
+/**
+ * A button that copies a text and says so.
+ * @param {string} title
+ * @param {() => string} text
+ */
+export function copyButton(title, text) {
+  const button = make("button", { type: "button", class: "small-button", onclick: () => copied(button, text()) }, title);
+  return button;
+}
+
+/**
+ * @param {HTMLElement} button
+ * @param {string} text
+ */
+export async function copied(button, text) {
+  const title = button.textContent ?? "";
+  if (button.dataset.busy) return;
+  button.dataset.busy = "yes";
+  try {
+    await copy(text);
+    button.textContent = "Copied";
+    say("Copied");
+  } catch {
+    button.textContent = "No clipboard";
+  }
+  setTimeout(() => {
+    button.textContent = title;
+    delete button.dataset.busy;
+  }, 1200);
+}
+
+/**
+ * @param {string} title
+ * @param {string} filename
+ * @param {string} text
+ */
+export function downloadButton(title, filename, text) {
+  const start = () => {
+    const address = URL.createObjectURL(new Blob([text], { type: "text/x-python" }));
+    make("a", { href: address, download: filename }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  };
+  return make("button", { type: "button", class: "small-button", onclick: start }, title);
+}

@@ -1,0 +1,55 @@
+// @ts-check
+/** Making and finding elements. */
+
+/**
+ * An element with attributes, listeners (`onclick`) and children.
+ * @param {string} tag
+ * @param {Record<string, any>} [attributes]
+ * @param {...(Node|string|null)} children
+ * @returns {any}
+ */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (["checked", "selected", "value", "open"].includes(name)) Reflect.set(element, name, value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/**
+ * The element of that id, which the page has.
+ * @param {string} id
+ * @returns {any}
+ */
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/**
+ * MathML from the server as a node; its text is escaped there.
+ * @param {string} text
+ * @returns {Node}
+ */
+export function mathml(text) {
+  const parsed = new DOMParser().parseFromString(text, "text/html");
+  return parsed.body.firstElementChild ?? document.createTextNode("");
+}
+
+/**
+ * A box that scrolls if what is in it is too wide, and that a keyboard can scroll.
+ * @param {string} label
+ * @param {string} kind
+ * @param {...Node} children
+ */
+export function scroller(label, kind, ...children) {
+  return make("div", { class: kind, tabindex: "0", role: "region", "aria-label": label }, ...children);
+}
+
+/** @param {string} message */
+export function say(message) {
+  byId("status").textContent = message;
+}

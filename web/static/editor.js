@@ -1,0 +1,118 @@
+// @ts-check
+/** The formula field: colours, matching brackets, and the error under the very character. */
+
+import { make } from "./dom.js";
+import { pair, tokens } from "./tokens.js";
+
+/** @typedef {import("./types.js").Complaint} Complaint */
+
+const LONGEST_COLOURED = 6000;
+
+export class Editor {
+  /**
+   * @param {HTMLElement} box
+   * @param {HTMLElement} complaint where errors are explained
+   * @param {() => void} changed called after every keystroke
+   */
+  constructor(box, complaint, changed) {
+    this.box = box;
+    this.layer = /** @type {HTMLElement} */ (box.querySelector("pre"));
+    this.field = /** @type {HTMLTextAreaElement} */ (box.querySelector("textarea"));
+    this.complaint = complaint;
+    /** @type {Complaint|null} */
+    this.error = null;
+    this.field.addEventListener("input", () => {
+      this.error = this.error && { ...this.error, line: null };
+      this.paint();
+      changed();
+    });
+    document.addEventListener("selectionchange", () => {
+      if (document.activeElement === this.field) this.paint();
+    });
+    this.field.addEventListener("blur", () => this.paint());
+  }
+
+  get text() {
+    return this.field.value;
+  }
+
+  set text(value) {
+    if (value !== this.field.value) this.field.value = value;
+    this.paint();
+  }
+
+  /** @param {Complaint|null} error */
+  show(error) {
+    this.error = error;
+    this.box.classList.toggle("is-wrong", error !== null);
+    this.field.setAttribute("aria-invalid", String(error !== null));
+    this.complaint.replaceChildren(...(error ? explained(error) : []));
+    this.paint();
+  }
+
+  paint() {
+    const text = this.field.value;
+    /** @type {Map<number, string[]>} */
+    const classes = new Map();
+    const [from, to] = this.error ? stretch(text, this.error) : [-1, -1];
+    const focused = document.activeElement === this.field;
+    const paired = focused ? pair(text, this.field.selectionStart) : [];
+    const coloured = text.length <= LONGEST_COLOURED ? tokens(text) : [];
+    const cuts = new Set([0, text.length, ...paired, ...paired.map((k) => k + 1)]);
+    for (const [start, end] of coloured) cuts.add(start).add(end);
+    if (from >= 0) cuts.add(from).add(Math.min(to, text.length));
+    const ordered = [...cuts].sort((a, b) => a - b);
+    const pieces = [];
+    let next = 0;
+    for (let k = 0; k < ordered.length; k++) {
+      const start = /** @type {number} */ (ordered[k]);
+      const end = ordered[k + 1] ?? start;
+      if (start === from) pieces.push(make("span", { class: "caret" }));
+      while (next < coloured.length && (coloured[next]?.[1] ?? 0) <= start) next++;
+      const token = coloured[next];
+      const names = [];
+      if (token && token[0] <= start && start < token[1]) names.push(token[2]);
+      if (paired.includes(start)) names.push("paired");
+      if (start >= from && start < to) names.push("wrong");
+      const piece = text.slice(start, end);
+      if (piece) pieces.push(names.length ? make("span", { class: names.join(" ") }, piece) : piece);
+      else if (start === from) pieces.push(make("span", { class: "wrong" }, "\u00a0"));
+    }
+    // A last line that is empty has a height too.
+    this.layer.replaceChildren(...pieces, "\u200b");
+  }
+}
+
+/**
+ * The offsets of the mistake in the text; columns count characters, not their halves.
+ * @param {string} text
+ * @param {Complaint} error
+ * @returns {[number, number]}
+ */
+export function stretch(text, error) {
+  if (error.line === null || error.column === null || error.source !== "formula") return [-1, -1];
+  const lines = text.split("\n");
+  const line = lines[error.line - 1] ?? "";
+  const before = lines.slice(0, error.line - 1).reduce((sum, other) => sum + other.length + 1, 0);
+  const characters = [...line];
+  const upTo = (/** @type {number} */ column) => characters.slice(0, column - 1).join("").length;
+  return [before + upTo(error.column), before + upTo(error.end ?? error.column + 1)];
+}
+
+/** @param {Complaint} error */
+function explained(error) {
+  const place = error.line && error.line > 1 ? ` (line ${error.line})` : "";
+  const where = error.source === "declarations" ? "in the table of variables: " : "";
+  return [
+    make("p", { class: "what" }, ...quoted(`${where}${error.message}${place}`)),
+    error.hint ? make("p", { class: "hint" }, ...quoted(error.hint)) : null,
+  ].filter((child) => child !== null);
+}
+
+/**
+ * A message with what it quotes in backquotes as code.
+ * @param {string} text
+ */
+export function quoted(text) {
+  return text.split("`").map((part, k) => (k % 2 ? make("code", {}, part) : part));
+}

@@ -1,0 +1,61 @@
+// @ts-check
+/** The examples, as a menu in a dialog. */
+
+import { ApiError, get } from "./api.js";
+import { byId, make, say } from "./dom.js";
+
+/** @typedef {import("./types.js").Example} Example */
+
+/**
+ * @param {(example: Example) => void} chosen
+ * @param {(properties: string[]) => void} known called with the words for properties
+ */
+export async function setUpGallery(chosen, known) {
+  const dialog = byId("gallery");
+  byId("open-gallery").addEventListener("click", () => dialog.showModal());
+  byId("close-gallery").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (/** @type {Event} */ event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  const choose = (/** @type {Example} */ example) => {
+    dialog.close();
+    chosen(example);
+    say(`Example: ${example.title}`);
+  };
+  try {
+    const { examples, properties } = await get("/api/examples");
+    known(properties);
+    byId("gallery-list").replaceChildren(...groups(examples, choose));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    byId("gallery-list").replaceChildren(make("p", { class: "failure" }, error.message));
+  }
+}
+
+/**
+ * @param {Example[]} examples
+ * @param {(example: Example) => void} choose
+ */
+function groups(examples, choose) {
+  const names = [...new Set(examples.map((example) => example.group))].sort();
+  return names.flatMap((name) => [
+    make("h3", {}, name),
+    make("div", { class: "gallery-items" },
+      ...examples
+        .filter((example) => example.group === name)
+        .map((example) => item(example, choose))),
+  ]);
+}
+
+/**
+ * @param {Example} example
+ * @param {(example: Example) => void} choose
+ */
+function item(example, choose) {
+  const lines = example.formula.split("\n");
+  const shown = lines.length > 1 ? `${lines.length} lines: … ${lines.at(-1)}` : example.formula;
+  return make("button", {
+    type: "button", class: "gallery-item", title: `${example.about} (${example.source})`,
+    "data-name": example.name, onclick: () => choose(example),
+  }, make("strong", {}, example.title), make("code", {}, shown));
+}

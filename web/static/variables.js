@@ -1,0 +1,135 @@
+// @ts-check
+/** The table of variables: kind, dimensions and properties of each, all to be changed. */
+
+import { possible, withOrder, withProperty } from "./declarations.js";
+import { make } from "./dom.js";
+
+/** @typedef {import("./types.js").Variable} Variable */
+
+const KINDS = ["scalar", "vector", "matrix"];
+const HIGHEST_ORDER = 6;
+
+export class VariableTable {
+  /**
+   * @param {HTMLTableElement} table
+   * @param {(variable: Variable) => void} declare called when the user changes a variable
+   * @param {(name: string) => void} forget called when the user wants it guessed again
+   */
+  constructor(table, declare, forget) {
+    this.body = /** @type {HTMLElement} */ (table.querySelector("tbody"));
+    this.declare = declare;
+    this.forget = forget;
+    /** @type {string[]} */
+    this.properties = [];
+    this.shown = "";
+    document.addEventListener("click", (event) => this.closeMenus(event.target));
+    this.body.addEventListener("keydown", (event) => {
+      const menu = /** @type {HTMLElement} */ (event.target).closest("details[open]");
+      if (event.key === "Escape" && menu) {
+        menu.removeAttribute("open");
+        menu.querySelector("summary")?.focus();
+      }
+    });
+  }
+
+  /**
+   * @param {Variable[]} variables
+   * @param {Record<string, string>} declared those that the user declared in this table
+   */
+  show(variables, declared) {
+    const now = JSON.stringify([variables, declared, this.properties]);
+    if (now === this.shown) return;
+    this.shown = now;
+    const focused = document.activeElement?.id;
+    const open = this.body.querySelector("details[open]")?.id;
+    this.body.replaceChildren(
+      ...variables.map((variable) => this.row(variable, variables, variable.name in declared)),
+    );
+    if (open) document.getElementById(open)?.setAttribute("open", "");
+    if (focused && !document.activeElement?.id) document.getElementById(focused)?.focus();
+  }
+
+  /**
+   * @param {Variable} variable
+   * @param {Variable[]} all
+   * @param {boolean} here whether it was declared in this table
+   */
+  row(variable, all, here) {
+    const { name } = variable;
+    const forget = () => this.forget(name);
+    const tag = variable.guessed
+      ? make("span", { class: "guess" }, "guessed")
+      : here
+        ? make("span", { class: "guess" },
+            make("button", { type: "button", class: "reset", id: `reset-${name}`, onclick: forget,
+              "aria-label": `guess ${name} again` }, "guess again"))
+        : null;
+    return make("tr", {},
+      make("th", { scope: "row" }, name, tag),
+      make("td", {}, this.kind(variable, all)),
+      make("td", {}, this.dims(variable)),
+      make("td", {}, this.menu(variable)),
+    );
+  }
+
+  /**
+   * @param {Variable} variable
+   * @param {Variable[]} all
+   */
+  kind(variable, all) {
+    const order = variable.dims.length;
+    const change = (/** @type {Event} */ event) =>
+      this.declare(withOrder(variable, Number(/** @type {any} */ (event.target).value), all));
+    const select = make("select", { id: `kind-${variable.name}`, "aria-label": `kind of ${variable.name}`, onchange: change });
+    for (let k = 0; k <= Math.max(HIGHEST_ORDER, order); k++) {
+      select.append(make("option", { value: k }, KINDS[k] ?? `tensor of order ${k}`));
+    }
+    select.value = String(order);
+    return select;
+  }
+
+  /** @param {Variable} variable */
+  dims(variable) {
+    const box = make("span", { class: "dims" });
+    variable.dims.forEach((dim, axis) => {
+      if (axis) box.append(make("span", { class: "times", "aria-hidden": "true" }, "×"));
+      const change = (/** @type {Event} */ event) => {
+        const dims = [...variable.dims];
+        dims[axis] = /** @type {any} */ (event.target).value.trim() || dim;
+        this.declare({ ...variable, dims });
+      };
+      box.append(make("input", {
+        id: `dim-${variable.name}-${axis}`, value: dim, onchange: change, size: 3, maxlength: 40,
+        spellcheck: "false", autocomplete: "off", autocapitalize: "off",
+        "aria-label": `dimension ${axis + 1} of ${variable.name}`,
+      }));
+    });
+    if (!variable.dims.length) box.append(make("span", { class: "times" }, "a number"));
+    return box;
+  }
+
+  /** @param {Variable} variable */
+  menu(variable) {
+    const { name, properties } = variable;
+    const boxes = possible(this.properties, variable.dims.length).map((word) =>
+      make("label", {},
+        make("input", {
+          type: "checkbox", id: `property-${name}-${word}`, checked: properties.includes(word),
+          onchange: (/** @type {Event} */ event) =>
+            this.declare(withProperty(variable, word, /** @type {any} */ (event.target).checked)),
+        }), word));
+    return make("details", { class: "properties", id: `properties-${name}` },
+      make("summary", { "aria-label": `properties of ${name}: ${properties.join(", ") || "none"}` },
+        properties.length ? properties.join(", ") : make("span", { class: "none" }, "none")),
+      make("div", { class: "choices", role: "group", "aria-label": `properties of ${name}` }, ...boxes));
+  }
+
+  /** @param {EventTarget|null} target */
+  closeMenus(target) {
+    for (const menu of this.body.querySelectorAll("details[open]")) {
+      if (!menu.contains(/** @type {Node} */ (target)) && document.contains(/** @type {Node} */ (target))) {
+        menu.removeAttribute("open");
+      }
+    }
+  }
+}

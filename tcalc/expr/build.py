@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from tcalc.expr.canonical import arrange
+from tcalc.expr.canonical import arrange, is_rigid
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -176,7 +176,47 @@ def open_product(
     dims: Mapping[Any, Dim] | None = None,
 ) -> OpenProduct:
     """A product with its views opened, its unit tensors eliminated and its numbers collected."""
-    return _Product().run(factors, subscripts, output, dims or {})
+    found = _open_already(factors, subscripts, output, dims or {})
+    return found or _Product().run(factors, subscripts, output, dims or {})
+
+
+def _open_already(
+    factors: Sequence[Node],
+    subscripts: Sequence[Subscript],
+    output: Subscript,
+    dims: Mapping[Any, Dim],
+) -> OpenProduct | None:
+    """The product of real factors alone, as most are: only its labels are numbered."""
+    number: dict[Hashable, int] = {}
+    found: list[Dim] = []
+    rows: list[Labels] = []
+    for factor, labels in zip(factors, subscripts, strict=True):
+        if isinstance(factor, Const | Delta) or (
+            factor.is_view if isinstance(factor, Einsum) else _is_multiple(factor)
+        ):
+            return None
+        if len(labels) != len(factor.dims):
+            raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
+        row: list[int] = []
+        for label, dim in zip(labels, factor.dims, strict=True):
+            place = number.setdefault(label, len(number))
+            if place == len(found):
+                found.append(dim)
+            elif found[place] is not dim and found[place] != dim:
+                raise ValueError(f"one label for the dimensions {found[place]} and {dim}")
+            row.append(place)
+        rows.append(tuple(row))
+    if not rows or any(label not in number for label in output):
+        return None
+    for label, dim in dims.items():
+        if label in number and found[number[label]] != dim:
+            raise ValueError(f"one label for the dimensions {found[number[label]]} and {dim}")
+    out = tuple(number[label] for label in output)
+    return OpenProduct(ONE, tuple(factors), tuple(rows), out, dict(enumerate(found)))
+
+
+def _is_multiple(node: Node) -> bool:
+    return isinstance(node, Add) and len(node.terms) == 1
 
 
 class _Product:
@@ -312,13 +352,16 @@ def _best_axes(core: Node, row: Labels, rank: Mapping[int, int]) -> Labels:
     factors tell: X X' in two axes, S[i,j] T[k] in the first two.
     """
     if len(set(row)) < len(row):
+        if symmetric_axes(core) and len(row) > 2:
+            turned = (*row[:-2], row[-1], row[-2])
+            return min(row, turned, key=lambda labels: [rank[x] for x in labels])
         return row
-    if isinstance(core, Einsum):
+    if isinstance(core, Einsum) and not is_rigid(core.factors):
         inner = dict(zip(core.output, row, strict=True))
         rows = [tuple(inner.get(x, -1 - x) for x in labels) for labels in core.subscripts]
         arranged = arrange(core.factors, rows, rank)
         if arranged.factors == core.factors and arranged.subscripts == core.subscripts:
-            return tuple(sorted(row, key=arranged.number.__getitem__))
+            row = tuple(sorted(row, key=arranged.number.__getitem__))
     if symmetric_axes(core):
         *lead, i, j = row
         return (*lead, j, i) if rank[i] > rank[j] else row

@@ -32,12 +32,11 @@ def arrange(
     factors: Sequence[Node], subscripts: Sequence[Labels], rank: Mapping[int, int]
 ) -> Arrangement:
     """Order factors and number labels; `rank` is the position of each output label."""
-    distinct = len({factor.digest for factor in factors}) == len(factors)
-    swappable = [symmetric_axes(factor) for factor in factors]
-    if distinct and not any(swappable):
+    if is_rigid(factors):
         order = sorted(range(len(factors)), key=lambda k: factors[k].digest)
         rows = list(subscripts)
     else:
+        swappable = [symmetric_axes(factor) for factor in factors]
         order, rows = _refined(factors, subscripts, swappable, rank)
     number: dict[int, int] = {}
     for k in order:
@@ -48,6 +47,11 @@ def arrange(
         tuple(tuple(number[label] for label in rows[k]) for k in order),
         number,
     )
+
+
+def is_rigid(factors: Sequence[Node]) -> bool:
+    """Whether no two factors are equal and none has axes that may be exchanged."""
+    return len(set(factors)) == len(factors) and not any(map(symmetric_axes, factors))
 
 
 def _refined(

@@ -15,6 +15,7 @@ import threading
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -139,22 +140,19 @@ class Einsum(_Base, metaclass=_Interned):
     subscripts: tuple[Labels, ...]
     output: Labels
     shape: Shape
+    #: Whether nothing is multiplied or summed: a permutation, broadcast or diagonal.
+    is_view: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        real = sum(type(factor) is not Delta for factor in self.factors)
+        kept = set(self.output).issuperset(chain.from_iterable(self.subscripts))
+        object.__setattr__(self, "is_view", real <= 1 and kept)
         layout = f"{self.subscripts}->{self.output}[{_text(self.shape)}]"
         self._settle(self.shape, layout, *(factor.digest for factor in self.factors))
 
     @property
     def operands(self) -> tuple[Node, ...]:
         return self.factors
-
-    @property
-    def is_view(self) -> bool:
-        """Whether nothing is multiplied or summed: a permutation, broadcast or diagonal."""
-        real = sum(not isinstance(factor, Delta) for factor in self.factors)
-        return real <= 1 and all(
-            label in self.output for labels in self.subscripts for label in labels
-        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Einsum, (self.factors, self.subscripts, self.output, self.shape))

@@ -44,6 +44,9 @@ Cse: TypeAlias = bool | Literal["auto"]
 LONGEST = 150
 """The most nodes that a formula may have, written out, before definitions are made for it."""
 
+HOPELESS = 4
+"""A formula so many times longer than the longest gets definitions without a further look."""
+
 READABLE = 20_000
 """The most nodes of a formula that is written out where no definitions are wanted."""
 
@@ -74,6 +77,11 @@ def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
     roots = expand_unnamed(roots)
     divide = wishes.cse is True or (wishes.cse == "auto" and len(postorder(roots)) > LONGEST)
+    divided: list[Node] | None = None
+    if wishes.cse == "auto" and not divide and written_size(roots) > HOPELESS * LONGEST:
+        # Opening all that is shared takes time, and like terms that then meet do not halve it.
+        divided = tidy_all(roots, inline="single")
+        divide = written_size(divided) > HOPELESS * LONGEST
     if not divide:
         tidied = tidy_all(roots)
         size = written_size(tidied)
@@ -84,7 +92,7 @@ def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
                 hint="ask for common subexpressions, which name what occurs more than once",
             )
     if divide:
-        tidied = tidy_all(roots, inline="single")
+        tidied = tidy_all(roots, inline="single") if divided is None else divided
     page = _Page(tidied, wishes)
     if divide:
         page.define_shared()

@@ -7,7 +7,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.piecewise import Where
-from tcalc.simplify.engine import of_functions, of_products
+from tcalc.simplify.engine import of_functions, of_products_having
 from tcalc.simplify.parts import parts_of
 
 
@@ -30,7 +30,7 @@ def equal_branches(node: Apply) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Where)
 def factor_into_branch(node: Einsum) -> Node | None:
     """``where(c, a, 0) .* f(where(c, x, s)) -> where(c, a .* f(x), 0)``."""
     parts = parts_of(node)

@@ -9,13 +9,16 @@ may contain new nodes, which are simplified in turn.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import with_operands
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.power import Power
 
 Rule: TypeAlias = Callable[[Node], Node | None]
 
@@ -30,12 +33,39 @@ class Kind(enum.Enum):
     LEAF = "leaf"
 
 
-_looks_at: dict[Rule, tuple[Kind, Callable[[Any], Node | None]]] = {}
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """A rule as the engine sees it: the nodes it looks at, and what a product must have in it."""
+
+    kind: Kind
+    asked: Callable[[Any], Node | None]
+    having: frozenset[object]
+
+    def concerns(self, present: Set[object]) -> bool:
+        return not self.having or not self.having.isdisjoint(present)
+
+
+_clauses: dict[Rule, _Clause] = {}
 
 
 def of_products(rule: Callable[[Einsum], Node | None]) -> Rule:
     """A rule that looks at products and sums over indices, views excepted."""
     return _made(Kind.PRODUCT, rule)
+
+
+def of_products_having(
+    *kinds: object,
+) -> Callable[[Callable[[Einsum], Node | None]], Rule]:
+    """A rule that looks at products with a factor of one of these kinds.
+
+    A kind is `Add`, a class of primitives or an element-wise function; a factor or, where the
+    factor is a power or a view, what it is of.
+    """
+
+    def made(rule: Callable[[Einsum], Node | None]) -> Rule:
+        return _made(Kind.PRODUCT, rule, frozenset(kinds))
+
+    return made
 
 
 def of_views(rule: Callable[[Einsum], Node | None]) -> Rule:
@@ -53,34 +83,70 @@ def of_functions(rule: Callable[[Apply], Node | None]) -> Rule:
     return _made(Kind.FUNCTION, rule)
 
 
-def _made(kind: Kind, rule: Callable[[Any], Node | None]) -> Rule:
+def _made(
+    kind: Kind, rule: Callable[[Any], Node | None], having: frozenset[object] = frozenset()
+) -> Rule:
     @wraps(rule)
     def asked(node: Node) -> Node | None:
         return rule(node) if _kind_of(node) is kind else None
 
-    _looks_at[asked] = kind, rule
+    _clauses[asked] = _Clause(kind, rule, having)
     return asked
 
 
 def _kind_of(node: Node) -> Kind:
-    match node:
-        case Einsum():
-            return Kind.VIEW if node.is_view else Kind.PRODUCT
-        case Add():
-            return Kind.SUM
-        case Apply():
-            return Kind.FUNCTION
-        case _:
-            return Kind.LEAF
+    if isinstance(node, Einsum):
+        return Kind.VIEW if node.is_view else Kind.PRODUCT
+    if isinstance(node, Add):
+        return Kind.SUM
+    return Kind.FUNCTION if isinstance(node, Apply) else Kind.LEAF
+
+
+class _Book:
+    """Rules by what they look at."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        clauses = [_clauses[rule] for rule in rules]
+        self.of_kind = {kind: [c.asked for c in clauses if c.kind is kind] for kind in Kind}
+        self.of_products = [c for c in clauses if c.kind is Kind.PRODUCT]
+        self.seen = {kind for clause in clauses for kind in clause.having}
+        self.of_presence: dict[frozenset[object], list[Callable[[Any], Node | None]]] = {}
+
+    def rules_for(self, node: Node) -> Sequence[Callable[[Any], Node | None]]:
+        """The rules that may apply, in their order."""
+        kind = _kind_of(node)
+        if kind is not Kind.PRODUCT:
+            return self.of_kind[kind]
+        present = frozenset(_kinds_in(node) & self.seen)
+        rules = self.of_presence.get(present)
+        if rules is None:
+            rules = [c.asked for c in self.of_products if c.concerns(present)]
+            self.of_presence[present] = rules
+        return rules
+
+
+def _kinds_in(node: Node) -> set[object]:
+    """What a product has in it that rules look for."""
+    found: set[object] = set()
+    for factor in node.operands:
+        if isinstance(factor, Apply):
+            found.add(type(factor.primitive))
+            if isinstance(factor.primitive, Elementwise):
+                found.add(factor.primitive)
+            if isinstance(factor.primitive, Power):
+                factor = factor.args[0]
+                if isinstance(factor, Apply):
+                    found.add(type(factor.primitive))
+                    if isinstance(factor.primitive, Elementwise):
+                        found.add(factor.primitive)
+        if isinstance(factor, Add):
+            found.add(Add)
+    return found
 
 
 @lru_cache
-def _by_kind(rules: tuple[Rule, ...]) -> dict[Kind, list[Callable[[Any], Node | None]]]:
-    found: dict[Kind, list[Callable[[Any], Node | None]]] = {kind: [] for kind in Kind}
-    for rule in rules:
-        kind, asked = _looks_at[rule]
-        found[kind].append(asked)
-    return found
+def _book(rules: tuple[Rule, ...]) -> _Book:
+    return _Book(rules)
 
 
 STEPS_PER_NODE = 40
@@ -95,7 +161,7 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
     became: dict[Node, Node] = {}
     active: set[Node] = set()
     fired = 0
-    of_kind = _by_kind(tuple(rules))
+    book = _book(tuple(rules))
     for root in roots:
         stack = [root]
         while stack:
@@ -118,7 +184,7 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
                 continue
             new = with_operands(node, [done[operand] for operand in node.operands])
             if new is node and fired < STEPS_PER_NODE * (len(done) + 100):
-                new = _step(node, of_kind)
+                new = _step(node, book)
                 fired += new is not node
             if new is node or (new in active and new not in done):
                 done[node] = new
@@ -127,8 +193,8 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
     return [done[root] for root in roots]
 
 
-def _step(node: Node, rules: Mapping[Kind, Sequence[Callable[[Any], Node | None]]]) -> Node:
-    for rule in rules[_kind_of(node)]:
+def _step(node: Node, book: _Book) -> Node:
+    for rule in book.rules_for(node):
         new = rule(node)
         if new is not None and new is not node:
             return new

@@ -12,7 +12,7 @@ from tcalc.expr.primitive import Fact
 from tcalc.primitives.exponential import exp, log, log1p, sigmoid, softplus
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsumexp, softmax
-from tcalc.simplify.engine import of_functions, of_products
+from tcalc.simplify.engine import of_functions, of_products_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
 
@@ -57,7 +57,7 @@ def power_of_exp(node: Apply) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(exp)
 def exponentials_combined(node: Einsum) -> Node | None:
     """``exp(x) .* exp(y) -> exp(x + y)`` at the same labels.
 
@@ -111,7 +111,7 @@ def reciprocal_of_one_plus_exp(node: Apply) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(sigmoid)
 def exp_times_sigmoid(node: Einsum) -> Node | None:
     """``exp(-k x) .* sigmoid(x)^q -> (1 - sigmoid(x))^k .* sigmoid(x)^(q-k)`` for 0 < k <= q.
 
@@ -147,7 +147,7 @@ def log_of_sum_of_exp(node: Apply) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(exp)
 def exp_over_sum_of_exp(node: Einsum) -> Node | None:
     """``exp(x) ./ Σ exp(x) -> softmax(x)`` along the last axes."""
     parts = parts_of(node)

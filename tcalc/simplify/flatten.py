@@ -11,13 +11,14 @@ both passes are linear in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Literal, TypeAlias, TypeGuard
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.traverse import postorder, with_operands
+from tcalc.simplify.coefficients import content, multiple, product_of
 
 Inline: TypeAlias = Literal["single", "all"]
 
@@ -29,9 +30,19 @@ TERMS = 48
 
 
 def flatten(
-    roots: Sequence[Node], *, inline: Inline, factors: int = FACTORS, terms: int = TERMS
+    roots: Sequence[Node],
+    *,
+    inline: Inline,
+    factors: int = FACTORS,
+    terms: int = TERMS,
+    numbers: bool = False,
+    leaves: Mapping[Node, Node] | None = None,
 ) -> list[Node]:
     """The roots with nested products and sums opened; values and shapes stay.
+
+    With `numbers`, what the coefficients of a factor share comes to the front of its product:
+    ``x (2 y - 4 z) -> 2 x (y - 2 z)``, as the rule `number_out_of_factor` has it.  `leaves` are
+    nodes without operands to be replaced on the way.
 
     >>> from tcalc.expr import shape
     >>> A, x = build.var("A", shape("n", "n")), build.var("x", shape("n"))
@@ -44,6 +55,7 @@ def flatten(
     uses = _count_uses(order, roots)
     above = _only_user(order, roots)
     done: dict[Node, Node] = {}
+    primitive: dict[Node, tuple[Fraction, Node]] = {}
     for node in order:
         if isinstance(node, Add) and isinstance(above.get(node), Add):
             continue  # its only user takes its terms
@@ -54,9 +66,35 @@ def flatten(
                 shared = inline == "all"
                 opened = [shared or uses[factor] == 1 for factor in node.factors]
                 done[node] = _open_product(node, done, opened, factors)
+                if numbers:
+                    done[node] = _numbers_out(done[node], primitive)
+            case _ if leaves and node in leaves:
+                done[node] = leaves[node]
             case _:
                 done[node] = with_operands(node, [done[operand] for operand in node.operands])
     return [done[root] for root in roots]
+
+
+def _numbers_out(node: Node, known: dict[Node, tuple[Fraction, Node]]) -> Node:
+    """A product with the contents of its factors in front; `known` has those found before."""
+    coefficient, product = product_of(node)
+    if not is_contraction(product):
+        return node
+    changed = False
+    factors: list[Node] = []
+    for factor in product.factors:
+        if isinstance(factor, Add):
+            if factor not in known:
+                c = content(factor)
+                known[factor] = (c, factor if c == 1 else multiple(1 / c, factor))
+            c, factor = known[factor]
+            changed |= c != 1
+            coefficient *= c
+        factors.append(factor)
+    if not changed:
+        return node
+    new = build.einsum(factors, product.subscripts, product.output)
+    return build.scale(coefficient, new)
 
 
 def open_product(node: Einsum) -> Node:
@@ -73,13 +111,6 @@ def open_sum(node: Add) -> Node:
 def is_contraction(node: Node) -> TypeGuard[Einsum]:
     """Whether a node multiplies or sums, and so may be opened inside a product."""
     return isinstance(node, Einsum) and not node.is_view
-
-
-def product_of(node: Node) -> tuple[Fraction, Node]:
-    """A node as a coefficient and the rest: ``2 x`` is ``(2, x)``."""
-    if isinstance(node, Add) and len(node.terms) == 1:
-        return node.terms[0]
-    return Fraction(1), node
 
 
 def _count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, int]:
@@ -107,11 +138,16 @@ def _open_sum(node: Add, done: dict[Node, Node], budget: int) -> Node:
     for coefficient, term in _terms_below(node, done):
         outer, inner = product_of(done[term])
         coefficient *= outer
-        if isinstance(inner, Add) and len(inner.terms) + len(found) <= budget:
+        if isinstance(inner, Add) and (len(inner.terms) + len(found) <= budget or _is_short(inner)):
             found += [(coefficient * c, x) for c, x in inner.terms]
         else:
             found.append((coefficient, inner))
     return build.add(found)
+
+
+def _is_short(node: Add) -> bool:
+    """Whether a sum is of two tensors that need no work: opened, it costs nothing."""
+    return len(node.terms) == 2 and not any(term.operands for term in node.operands)
 
 
 def _terms_below(node: Add, done: dict[Node, Node]) -> Iterator[tuple[Fraction, Node]]:

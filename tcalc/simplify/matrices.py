@@ -14,7 +14,7 @@ from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
-from tcalc.simplify.engine import of_functions, of_products
+from tcalc.simplify.engine import of_functions, of_products, of_products_having
 from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 
@@ -49,7 +49,7 @@ def inverse_of_transpose(node: Apply) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Inverse)
 def inverse_cancelled(node: Einsum) -> Node | None:
     """``inv(A)*A -> I`` and ``A*inv(A) -> I`` in a product, either one transposed.
 
@@ -83,7 +83,7 @@ def _cancelled(parts: Parts, k: int, j: int) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Inverse)
 def inverse_of_product_cancelled(node: Einsum) -> Node | None:
     """``inv(A*B)*A*B -> I`` in a product, for a contraction of matrices under the inverse.
 
@@ -167,7 +167,7 @@ def orthogonal_cancelled(node: Einsum) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Cofactors)
 def cofactors_over_determinant(node: Einsum) -> Node | None:
     """``cofactors(A) / det(A) -> inv(A)'``, where det(A) is not zero.
 

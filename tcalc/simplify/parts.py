@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import gcd, lcm
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.nodes import Add, Apply, Einsum, Node
+from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power
 from tcalc.simplify.flatten import contraction_in
-
-LARGEST_CONTENT = 2**64
-"""What the numerator and the denominator of a common number stay below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +77,3 @@ def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
     if isinstance(node, Apply) and isinstance(node.primitive, Power):
         return node.args[0], node.primitive.exponent
     return node, Fraction(1)
-
-
-def multiple(coefficient: Fraction, node: Add) -> Node:
-    """A multiple of a sum, term by term."""
-    return build.add((coefficient * c, x) for c, x in node.terms)
-
-
-def content(node: Add) -> Fraction:
-    """The number that all coefficients share, negative where most of them are.
-
-    ``4 x - 2 y`` has the content 2, ``-x - y`` the content -1.  A number of more than
-    `LARGEST_CONTENT` is left where it is: contents multiply, and those of a recurrence grow with
-    every step.
-    """
-    coefficients = [c for c, _ in node.terms]
-    above, below = (
-        gcd(*(c.numerator for c in coefficients)),
-        lcm(*(c.denominator for c in coefficients)),
-    )
-    size = Fraction(above, below) if max(above, below) < LARGEST_CONTENT else Fraction(1)
-    negative = sum(c < 0 for c in coefficients)
-    return -size if 2 * negative > len(coefficients) else size

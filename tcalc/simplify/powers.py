@@ -11,8 +11,9 @@ from tcalc.expr.primitive import Fact
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power, power, reciprocal0
-from tcalc.simplify.engine import of_functions, of_products
-from tcalc.simplify.parts import base_and_exponent, content, multiple, parts_of
+from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.engine import of_functions, of_products, of_products_having
+from tcalc.simplify.parts import base_and_exponent, parts_of
 
 HALF = Fraction(1, 2)
 
@@ -73,7 +74,7 @@ def powers_collected(node: Einsum) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Power)
 def power_of_product_opened(node: Einsum) -> Node | None:
     """``x (x y)^p -> x x^p y^p`` element by element, for a whole p: where powers then meet.
 
@@ -98,7 +99,7 @@ def power_of_product_opened(node: Einsum) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Power)
 def sum_of_squares(node: Einsum) -> Node | None:
     """``Σ x[i]^2 -> Σ x[i] x[i]``, which is written ``x'*x`` or ``norm2(x)^2``.
 

@@ -7,23 +7,33 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.selection import LowerMask
-from tcalc.simplify.engine import of_functions, of_products
+from tcalc.simplify.engine import length, of_functions, of_products_having
 from tcalc.simplify.parts import Parts, parts_of
 
 TERMS = 64
 """The most terms that multiplying out may make of one product."""
 
 
-@of_products
+@of_products_having(Add)
 def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
-    """``a (b - c 1') -> a b - a c 1'`` for a vector repeated as rows or columns in a factor.
+    """``d .* (b - 1*c') -> d .* b - d*c'`` for a vector repeated as rows or columns in a factor.
 
-    The number of repeated vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
+    Where the result is no longer, or where a vector runs along the repetition, as d does.  Not
+    where all terms repeat something, as the differences of all pairs do.  The number of repeated
+    vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and factor.order > 1 and any(map(_repeats, factor.operands)):
-            return multiplied_out(parts, k)
+        if not isinstance(factor, Add) or factor.order < 2:
+            continue
+        repeats = list(map(_repeated_axes, factor.operands))
+        if not any(repeats) or all(repeats):
+            continue
+        along = {parts.rows[k][axis] for axes in repeats for axis in axes}
+        weighted = any(len(row) == 1 and row[0] in along for row in parts.rows)
+        new = multiplied_out(parts, k)
+        if new is not None and (weighted or length(new) <= length(node)):
+            return new
     return None
 
 
@@ -38,7 +48,7 @@ def multiplied_out(parts: Parts, k: int) -> Node | None:
     return build.add(terms)
 
 
-@of_products
+@of_products_having(Add)
 def product_of_sums(node: Einsum) -> Node | None:
     """``a (b + c) -> a b + a c``, for every sum: not tidy in itself, but it lets terms cancel."""
     parts = parts_of(node)
@@ -62,7 +72,7 @@ def strict_triangle(node: Apply) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(LowerMask)
 def mask_of_triangle(node: Einsum) -> Node | None:
     """``tril(L) -> L`` for what is lower triangular anyway."""
     parts = parts_of(node)
@@ -75,7 +85,7 @@ def mask_of_triangle(node: Einsum) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(LowerMask)
 def mask_of_other_triangle(node: Einsum) -> Node | None:
     """``tril(U) -> diag(diag(U))`` for what is upper triangular."""
     parts = parts_of(node)
@@ -89,7 +99,7 @@ def mask_of_other_triangle(node: Einsum) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Add)
 def masks_multiplied_out(node: Einsum) -> Node | None:
     """``L .* (2 tril(1) - I)' -> 2 L .* tril(1)' - L .* I`` for a triangular L: masks then go.
 
@@ -128,11 +138,12 @@ def _is_triangular(factor: Node, row: Labels, lower: Labels) -> bool:
     return below or (row == lower[::-1] and holds(factor, Fact.UPPER) is True)
 
 
-def _repeats(node: Node) -> bool:
-    """Whether a tensor is one of lower order repeated, a number not counted."""
+def _repeated_axes(node: Node) -> list[int]:
+    """The axes along which a tensor is one of lower order repeated, a number not counted."""
     if not isinstance(node, Einsum) or not node.is_view or len(node.factors) != 1:
-        return False
-    return 0 < node.factors[0].order < node.order
+        return []
+    (row,) = node.subscripts
+    return [axis for axis, label in enumerate(node.output) if label not in row] if row else []
 
 
 RULES = (

@@ -8,9 +8,10 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.selection import Selection
-from tcalc.simplify.engine import length, of_products, of_sums, of_views
-from tcalc.simplify.flatten import open_product, open_sum, product_of
-from tcalc.simplify.parts import Parts, content, multiple, parts_of
+from tcalc.simplify.coefficients import content, multiple, product_of
+from tcalc.simplify.engine import length, of_products, of_products_having, of_sums, of_views
+from tcalc.simplify.flatten import open_product, open_sum
+from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.powers import powers_collected
 
 CANDIDATES = 6
@@ -32,7 +33,7 @@ def sum_in_sum(node: Add) -> Node | None:
     return open_sum(node)
 
 
-@of_products
+@of_products_having(Add)
 def number_out_of_factor(node: Einsum) -> Node | None:
     """``x (2 y - 4 z) -> 2 x (y - 2 z)``; a sign comes out where most terms have it.
 
@@ -64,7 +65,7 @@ def sign_into_factor(node: Add) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Add)
 def opposite_factors(node: Einsum) -> Node | None:
     """``(x - y)*(y - x)' -> -(x - y)*(x - y)'``: a factor and its negative become one.
 
@@ -110,7 +111,7 @@ def number_out_of_view(node: Einsum) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Add)
 def sum_of_sum(node: Einsum) -> Node | None:
     """``Σ (a + b) -> Σ a + Σ b`` where that is shorter.
 
@@ -232,7 +233,7 @@ def common_matrix(node: Add) -> Node | None:
     return _with_matrix_outside(node, (False, False))
 
 
-@of_products
+@of_products_having(Add)
 def matrix_out_of_factor(node: Einsum) -> Node | None:
     """``B*(A + x*y'*A) -> B*(I + x*y')*A`` where that is no longer, from either side.
 

@@ -57,13 +57,19 @@ def tidy(root: Node) -> Node:
 def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
     """Several tensors as one would write them; with ``inline="single"`` sharing is kept."""
     rules = [rule for rule in RULES if inline == "all" or rule not in OPENING]
-    flat = flatten(roots, inline=inline)
+    flat = flatten(roots, inline=inline, numbers=True, leaves=_leaves(roots))
     tidied = rewrite(flat, rules)
     if inline == "all":
         tidied = [_cancelled(root) for root in tidied]
     if inline == "single":
-        tidied = flatten(tidied, inline=inline)
+        tidied = flatten(tidied, inline=inline, numbers=True)
     return tidied
+
+
+def _leaves(roots: Sequence[Node]) -> dict[Node, Node]:
+    """What becomes of constants, so that nothing above them has to be made twice."""
+    constants = [x for x in postorder(roots) if isinstance(x, Apply) and not x.args]
+    return {x: new for x in constants if (new := products.strict_triangle(x)) is not None}
 
 
 def _cancelled(root: Node) -> Node:

@@ -13,7 +13,7 @@ from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import Softmax
-from tcalc.simplify.parts import content
+from tcalc.simplify.coefficients import content
 
 Measure = Callable[[Node], int]
 

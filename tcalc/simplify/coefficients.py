@@ -1,0 +1,41 @@
+"""The numbers in sums: coefficients, and what all of them share."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import gcd, lcm
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Node
+
+LARGEST_CONTENT = 2**64
+"""What the numerator and the denominator of a common number stay below."""
+
+
+def product_of(node: Node) -> tuple[Fraction, Node]:
+    """A node as a coefficient and the rest: ``2 x`` is ``(2, x)``."""
+    if isinstance(node, Add) and len(node.terms) == 1:
+        return node.terms[0]
+    return Fraction(1), node
+
+
+def multiple(coefficient: Fraction, node: Add) -> Node:
+    """A multiple of a sum, term by term."""
+    return build.add((coefficient * c, x) for c, x in node.terms)
+
+
+def content(node: Add) -> Fraction:
+    """The number that all coefficients share, negative where most of them are.
+
+    ``4 x - 2 y`` has the content 2, ``-x - y`` the content -1.  A number of more than
+    `LARGEST_CONTENT` is left where it is: contents multiply, and those of a recurrence grow with
+    every step.
+    """
+    coefficients = [c for c, _ in node.terms]
+    above, below = (
+        gcd(*(c.numerator for c in coefficients)),
+        lcm(*(c.denominator for c in coefficients)),
+    )
+    size = Fraction(above, below) if max(above, below) < LARGEST_CONTENT else Fraction(1)
+    negative = sum(c < 0 for c in coefficients)
+    return -size if 2 * negative > len(coefficients) else size

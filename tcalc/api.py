@@ -85,8 +85,8 @@ def gradient(
     """The gradient of a scalar, of the shape of the variable.
 
     `wrt` is a name, or a list of names: then the result is a dictionary by name.  `mode` is
-    ``"forward"``, ``"reverse"`` or
-    ``"cross-country"``: the same tensor by different routes.
+    ``"forward"``, ``"reverse"``, ``"cross-country"``, ``"least-degree"`` or ``"tensor-order"``: the
+    same tensor by different routes, whose costs `tcalc.cost` compares.
 
     >>> print(gradient(parse("x'*A*x", "A[n,n] symmetric, x[n]"), "x"))
     2*A*x
@@ -188,6 +188,7 @@ def compile(
     reuse: bool = False,
     check_finite: bool = False,
     memory_limit: float | None = None,
+    reorder: bool = True,
 ) -> CompiledFunction | FactoredFunction:
     """A function of arrays: one result for one expression, a tuple for a list.
 
@@ -196,6 +197,8 @@ def compile(
     `source`, `source_for`, `signature`, `bind`.  ``contiguous=True`` makes results C-contiguous,
     ``reuse=True`` allows a call to overwrite the results of the one before, ``check_finite=True``
     refuses NaN and infinities, and `memory_limit`, in bytes, bounds results and temporaries.
+    ``reorder=False`` multiplies products in the order in which the mode of the derivative leaves
+    them, where otherwise the cheapest order is planned: so plain forward and reverse mode run.
 
     With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
     matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
@@ -230,6 +233,7 @@ def compile(
         reuse=reuse,
         check_finite=check_finite,
         memory_limit=limit,
+        reorder=reorder,
         title="" if factored else _title(several),
     )
     if not factored:

@@ -87,6 +87,7 @@ class CompiledFunction:
         contiguous: bool,
         check_finite: bool,
         memory_limit: float | None,
+        reorder: bool = True,
     ) -> None:
         self.signature = signature
         self._roots = tuple(roots)
@@ -95,6 +96,7 @@ class CompiledFunction:
         self._hints = dict(hints)
         self._title = title
         self._contiguous = contiguous
+        self._reorder = reorder
         self._check_finite = check_finite
         self._limit = memory_limit
         self._verified = check_finite or any(x.properties for x in signature.arguments)
@@ -219,7 +221,9 @@ class CompiledFunction:
         with self._lock, collector_paused():
             if itemsize is not None:
                 self._refuse_large(sizes, itemsize)
-            program = self._fixed or lower(self._roots, sizes, self._hints, self._contiguous)
+            program = self._fixed or lower(
+                self._roots, sizes, self._hints, self._contiguous, self._reorder
+            )
             needed = peak(program, sizes)
             if itemsize is not None:
                 self._refuse_temporaries(needed * itemsize)
@@ -323,6 +327,7 @@ def compile(
     reuse: bool = False,
     check_finite: bool = False,
     memory_limit: float | None = MEMORY_LIMIT,
+    reorder: bool = True,
     hints: Mapping[Node, str] | None = None,
     title: str = "",
 ) -> CompiledFunction:
@@ -331,7 +336,8 @@ def compile(
     `variables` are the inputs known to the program: they fix the order of arguments, and those
     that the results do not depend on are accepted.  `reuse` allows the function to overwrite its
     results with the next call (it may, and does not yet).  `memory_limit` is in bytes, for all
-    results of a call; None is no limit.  `hints` are names for nodes, used in the source; `title`
+    results of a call; None is no limit.  Without `reorder` products are multiplied in the order in
+    which the graph has them.  `hints` are names for nodes, used in the source; `title`
     begins its docstring.  Raises `UnsupportedError` for a backend that is not there.
 
     >>> from tcalc.expr import build, shape
@@ -354,6 +360,7 @@ def compile(
         contiguous,
         check_finite,
         memory_limit,
+        reorder,
     )
 
 

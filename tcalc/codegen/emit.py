@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import inspect
 import re
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from tcalc.codegen import checks
+from tcalc.codegen.binding import bound_first, crossing
 from tcalc.codegen.memory import LARGE, counter, last_uses, overwritten, renamed, reuses_names
 from tcalc.codegen.program import (
     Argument,
@@ -32,9 +32,10 @@ from tcalc.codegen.program import (
     Statement,
     Value,
 )
-from tcalc.codegen.signature import Names, Signature, Source, describe
+from tcalc.codegen.signature import Names, Signature, Source, describe, sources_of
 from tcalc.codegen.targets import NumPy, Target
 from tcalc.codegen.targets.target import quoted
+from tcalc.codegen.texts import harmless, read, size_text, uses
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Var
@@ -42,8 +43,8 @@ from tcalc.primitives.routines import Supplied
 
 _CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper")
 _SIGNED = ("positive", "nonnegative", "integer")
-_RESERVED = ("np", "linalg", "special", "xp", "min", "dtype", "evaluate", "compute", "Array", "Any",
-             "supplied", "ValueError", "TypeError")  # fmt: skip
+_RESERVED = ("np", "linalg", "special", "xp", "min", "dtype", "evaluate", "compute", "prepare",
+             "prepared", "Array", "Any", "supplied", "ValueError", "TypeError")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,17 @@ def emit(
     target: Target | None = None,
     contiguous: bool = False,
     single: bool = False,
+    given: Collection[str] = (),
 ) -> Module:
     """The module that computes a program, with `title` as the first words of its docstring.
 
-    It returns a tuple of results, or with `single` the only one.
+    It returns a tuple of results, or with `single` the only one.  Where some arguments are
+    `given`, its function `prepare` computes what depends on these alone, and `compute` takes the
+    others, and what `prepare` returned.
     """
-    emitter = _Emitter(program, signature, sizes, target or NumPy(), contiguous, single)
+    if given:
+        program = bound_first(program, signature, given)
+    emitter = _Emitter(program, signature, sizes, target or NumPy(), contiguous, single, given)
     return emitter.run(title)
 
 
@@ -87,6 +93,7 @@ class _Emitter:
         target: Target,
         contiguous: bool,
         single: bool,
+        given: Collection[str],
     ) -> None:
         self.program = program
         self.signature = signature
@@ -94,6 +101,8 @@ class _Emitter:
         self.target = target
         self.contiguous = contiguous
         self.single = single
+        self.given = tuple(x for x in signature.arguments if x.name in given)
+        self.open = tuple(x for x in signature.arguments if x.name not in given)
         self.embedded: dict[str, Callable[..., Any]] = {}
         self.supplied: dict[str, Supplied] = {}
         self.texts: dict[Value, str] = {}
@@ -103,6 +112,11 @@ class _Emitter:
         self._reserve_functions()
         self.parameters = self.names.parameters(signature.arguments)
         self.sizes = {name: self.names.give(name) for name in signature.sizes}
+        self.made = {x: s.operation for s in program.statements for x in s.results}
+        self.last = last_uses(program)
+        self.taken = overwritten(program, sizes)
+        self.elements = counter(program, sizes)
+        self.reused = reuses_names(program)
         self.counter = 0
         self.free: list[str] = []
 
@@ -122,7 +136,7 @@ class _Emitter:
 
     def size(self, dim: Dim) -> str:
         self.used_sizes |= dim.names()
-        return _size_text(dim, self.sizes)
+        return size_text(dim, self.sizes)
 
     def embed(self, function: Callable[..., Any]) -> str:
         self.embedded[function.__name__] = function
@@ -141,15 +155,15 @@ class _Emitter:
         return "dtype"
 
     def run(self, title: str) -> Module:
-        body = self._body()
+        computing = self._functions()
         parts = ["supplied: dict[str, Any] = {}"] if self.supplied else []
-        parts += [self._evaluate(), self._compute(body)]
+        parts += [self._evaluate(), *computing]
         functions = [_source(f) for f in self.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         header = [self._docstring(title), "", "from __future__ import annotations", ""]
         if re.search(r"\bAny\b", code):
             header += ["from typing import Any", ""]
-        header += [line for name, line in self.target.imports.items() if _uses(code, name)]
+        header += [line for name, line in self.target.imports.items() if uses(code, name)]
         if re.search(r"\bArray\b", code):
             header += ["", "Array = np.ndarray"]
         supplied = {name: x.function for name, x in self.supplied.items()}
@@ -182,17 +196,46 @@ class _Emitter:
         if self.program.tuned and self.planned:
             tuned = ", ".join(f"{name} = {size}" for name, size in self.planned.items())
             lines += [f"Right for all sizes, and ordered for {tuned}."]
-        text = "\n".join(_harmless(line) for line in lines)
+        text = "\n".join(harmless(line) for line in lines)
         return f'"""{text}\n"""'
 
-    def _body(self) -> list[str]:
-        """The statements, one line or a few for each."""
-        last = last_uses(self.program)
-        reused = reuses_names(self.program)
-        elements = counter(self.program, self.planned)
-        taken = overwritten(self.program, self.planned)
+    def _functions(self) -> list[str]:
+        """The straight line as one function, or as two where arguments are given."""
+        count, end = self.program.prepared, len(self.program.statements)
+        if not self.given:
+            return [self._function("compute", self.open, [*self._lines(0, end), self._return()])]
+        before = self._lines(0, count)
+        sizes, typed = self.used_sizes, self.typed
+        self.used_sizes, self.typed = set(), False
+        after = [*self._lines(count, end), self._return()]
+        passed = list(dict.fromkeys(filter(None, map(self._passed, crossing(self.program)))))
+        carried = sorted(self.used_sizes - {s.name for s in sources_of(self.open)})
+        passed += [self.sizes[name] for name in carried]
+        if self.typed and not self.open:
+            passed, typed, self.typed = [*passed, "dtype"], True, False
+        self.used_sizes -= set(carried)
+        if passed:
+            after.insert(0, f"{', '.join(passed)}{',' if len(passed) == 1 else ''} = prepared")
+        rest = self._function("compute", self.open, after, "prepared")
+        self.used_sizes, self.typed = sizes | set(carried), typed
+        before.append(f"return ({', '.join(passed)}{',' if len(passed) == 1 else ''})")
+        return [self._function("prepare", self.given, before), rest]
+
+    def _passed(self, value: Value) -> str:
+        """The name by which the second part knows a value of the first; empty for numbers."""
+        operation = self.made[value]
+        while (source := renamed(operation)) is not None:
+            value, operation = source, self.made[source]
+        if isinstance(operation, Extent):
+            self.size(operation.dim)
+        return "" if isinstance(operation, Number | Extent) else self.texts[value]
+
+    def _lines(self, start: int, stop: int) -> list[str]:
+        """The lines of some statements, one or a few for each."""
         lines: list[str] = []
-        for place, statement in enumerate(self.program.statements):
+        for place in range(start, stop):
+            statement = self.program.statements[place]
+            over = self.taken.get(place)
             match statement.operation:
                 case Argument(name=name):
                     self.texts[statement.results[0]] = self.parameters[name]
@@ -203,17 +246,19 @@ class _Emitter:
                 case Factorise(matrix=view) if renamed(statement.operation):
                     self.texts[statement.results[0]] = self.target.operand(view, self)
                 case _:
-                    lines += self._written(statement, taken.get(place))
-            done = [value for value in last.get(place, ()) if value is not taken.get(place)]
-            gone = [self.texts[value] for value in done if elements(value) >= LARGE]
+                    lines += self._written(statement, over)
+            done = [value for value in self.last.get(place, ()) if value is not over]
+            gone = [self.texts[value] for value in done if self.elements(value) >= LARGE]
             if gone:
                 lines.append(f"del {', '.join(gone)}")
-            if reused:
+            if self.reused:
                 self.free += [self.texts[x] for x in done if x not in self.program.hints]
+        return lines
+
+    def _return(self) -> str:
         outputs = self._outputs()
         comma = "," if len(outputs) == 1 and not self.single else ""
-        lines.append(f"return {', '.join(outputs)}{comma}")
-        return lines
+        return f"return {', '.join(outputs)}{comma}"
 
     def _written(self, statement: Statement, over: Value | None) -> list[str]:
         """The lines of a statement, its result in the memory of `over` if there is one."""
@@ -249,25 +294,24 @@ class _Emitter:
             texts.append(text)
         return texts
 
-    def _compute(self, body: Sequence[str]) -> str:
-        names = list(self.parameters.values())
-        lines = [f"def compute({', '.join(names)}):"]
-        lines.append('    """The same for arrays that are known to fit."""')
-        used = [s for s in self.signature.sources if s.name in self.used_sizes]
-        lines += [f"    {line}" for line in self._reads(used)]
+    def _function(
+        self, title: str, arguments: Sequence[Var], body: Sequence[str], *further: str
+    ) -> str:
+        """A function of the straight line, its sizes and its type read off the arguments."""
+        names = [self.parameters[x.name] for x in arguments]
+        lines = [f"def {title}({', '.join((*names, *further))}):", f'    """{_ABOUT[title]}"""']
+        used = [s for s in sources_of(arguments) if s.name in self.used_sizes]
+        lines += [f"    {line}" for line in self._reads(arguments, used)]
         if self.typed:
-            lines.append(f"    dtype = {self._dtype_text()}")
+            kind = f"{names[0]}.dtype.type" if names else "np.float64"
+            lines.append(f"    dtype = {kind}")
         lines += [f"    {line}" for line in body]
         return "\n".join(lines)
 
-    def _dtype_text(self) -> str:
-        names = list(self.parameters.values())
-        return f"{names[0]}.dtype.type" if names else "np.float64"
-
-    def _reads(self, sources: Sequence[Source]) -> list[str]:
+    def _reads(self, arguments: Sequence[Var], sources: Sequence[Source]) -> list[str]:
         """The lines that read sizes off the shapes of the arguments."""
         lines: list[str] = []
-        for place, argument in enumerate(self.signature.arguments):
+        for place, argument in enumerate(arguments):
             mine = [s for s in sources if s.argument == place]
             if not mine:
                 continue
@@ -279,7 +323,7 @@ class _Emitter:
                 targets = ", ".join(self.sizes[s.name] for s in mine)
                 lines.append(f"{targets if len(mine) > 1 else f'({targets},)'} = {name}.shape")
                 continue
-            lines += [f"{self.sizes[s.name]} = {_read(name, s)}" for s in mine]
+            lines += [f"{self.sizes[s.name]} = {read(name, s)}" for s in mine]
         return lines
 
     def _evaluate(self) -> str:
@@ -298,14 +342,18 @@ class _Emitter:
             if place in measured:
                 call = f"{self.embed(checks.expect_axes)}({self._said(argument)}, {argument.order})"
                 lines.append(f"    {call}")
-        lines += [f"    {line}" for line in self._reads(self.signature.sources)]
+        lines += [f"    {line}" for line in self._reads(arguments, self.signature.sources)]
         for place, argument in enumerate(arguments):
             lines += [f"    {line}" for line in self._checks(place, argument)]
         for requirement in self.program.requirements:
-            low, high = (_size_text(d, self.sizes) for d in (requirement.low, requirement.high))
+            low, high = (size_text(d, self.sizes) for d in (requirement.low, requirement.high))
             text = f"the sizes do not fit: {requirement.low} is beyond {requirement.high}"
             lines += [f"    if {low} > {high}:", f"        raise ValueError({quoted(text)})"]
-        lines.append(f"    return compute({', '.join(names)})")
+        given = [self.parameters[x.name] for x in self.given]
+        rest = [self.parameters[x.name] for x in self.open]
+        if given:
+            rest.append(f"prepare({', '.join(given)})")
+        lines.append(f"    return compute({', '.join(rest)})")
         return "\n".join(lines)
 
     def _said(self, argument: Var) -> str:
@@ -318,7 +366,7 @@ class _Emitter:
         mine = [s for s in self.signature.sources if s.argument == place]
         exact = [s for s in mine if (s.offset, s.factor) == (0, 1)]
         if len(exact) < argument.order or not mine:
-            sizes = [_size_text(dim, self.sizes) for dim in argument.dims]
+            sizes = [size_text(dim, self.sizes) for dim in argument.dims]
             shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
             function = self.embed(checks.expect_shape)
             lines.append(f"{function}({self._said(argument)}, {shape})")
@@ -330,6 +378,10 @@ class _Emitter:
         return lines
 
 
+_ABOUT = {
+    "compute": "The same for arrays that are known to fit.",
+    "prepare": "What depends on these arguments alone, for `compute`.",
+}
 _CHECKS = (checks.as_arrays, checks.expect_axes, checks.expect_shape, checks.expect_property)
 
 
@@ -359,35 +411,3 @@ class _Scout:
 
     def dtype(self) -> str:
         return "_"
-
-
-def _size_text(dim: Dim, sizes: Mapping[str, str]) -> str:
-    """A dimension as an atom of an expression, with the identifiers of its names put in."""
-    if dim.value is not None:
-        return str(dim.value) if dim.value >= 0 else f"({dim.value})"
-    # With identifiers for names, the text of a polynomial is an expression of Python.
-    text = str(dim.substitute({name: Dim.of(sizes[name]) for name in dim.names()}))
-    return text if dim.is_name else f"({text})"
-
-
-def _read(name: str, source: Source) -> str:
-    text = f"{name}.shape[{source.axis}]"
-    if source.offset:
-        text += f" {'-' if source.offset > 0 else '+'} {abs(source.offset)}"
-    if source.factor == 1:
-        return text
-    return f"({text}) // {source.factor}" if source.offset else f"{text} // {source.factor}"
-
-
-def _uses(code: str, name: str) -> bool:
-    return re.search(rf"\b{name}\.", code) is not None
-
-
-def _harmless(line: str) -> str:
-    """A line that can stand in a docstring, whatever it holds."""
-    printable = "".join(c if c.isprintable() else "?" for c in line)
-    return (
-        textwrap.shorten(printable, 400, placeholder=" …")
-        if len(printable) > 400
-        else (printable.replace("\\", "\\\\").replace('"""', "'''"))
-    )

@@ -148,6 +148,7 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
     """For statements, by their places, the operand whose memory the result takes over."""
     elements = counter(program, sizes)
     own = {x for s in program.statements if _owns(s) for x in s.results}
+    kept = {x for s in program.statements[: program.prepared] for x in s.results}
     source: dict[Value, Value] = {}
     final: dict[Value, int] = {}
     for place, statement in enumerate(program.statements):
@@ -163,6 +164,8 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
         for view in _candidates(statement.operation):
             value = view.value
             if value not in own or final[value] > place or not view.plain:
+                continue
+            if place >= program.prepared and value in kept:
                 continue
             factor = isinstance(statement.operation, Factorise)
             fits = factor or value.dims == statement.results[0].dims

@@ -286,6 +286,17 @@ class Typed:
     source: Value
 
 
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """Element-wise statements as one, the last one's result being the only one seen outside.
+
+    `axes` are then summed over, if there are any.  The numbers among the `steps` are literals.
+    """
+
+    steps: tuple[Statement, ...]
+    axes: tuple[int, ...] | None = None
+
+
 Operation: TypeAlias = (
     Argument
     | Number
@@ -306,6 +317,7 @@ Operation: TypeAlias = (
     | Solve
     | FromFactor
     | Typed
+    | Fused
 )
 
 
@@ -339,7 +351,8 @@ class Program:
     """A straight line: its statements in order, its results, and what it needs to hold.
 
     `sizes` are those it was planned for; `tuned` tells whether they made a difference.
-    `hints` has names for values that the user's program named.
+    `hints` has names for values that the user's program named.  The first `prepared` statements
+    depend on bound arguments alone.
     """
 
     statements: tuple[Statement, ...]
@@ -347,6 +360,7 @@ class Program:
     requirements: tuple[Requirement, ...] = ()
     hints: dict[Value, str] = field(default_factory=dict)
     tuned: bool = False
+    prepared: int = 0
 
 
 def operands(operation: Operation) -> tuple[Value, ...]:
@@ -378,6 +392,10 @@ def operands(operation: Operation) -> tuple[Value, ...]:
             return (matrix.value,)
         case Solve(factor=factor, right=right_side):
             return (factor, right_side.value)
+        case Fused(steps=steps):
+            inside = {value for step in steps for value in step.results}
+            read = (value for step in steps for value in operands(step.operation))
+            return tuple(value for value in dict.fromkeys(read) if value not in inside)
 
 
 def without_unused(program: Program) -> Program:

@@ -104,6 +104,11 @@ def signature_of(roots: Sequence[Node], known: Sequence[Var] = ()) -> Signature:
     return Signature(tuple(ordered), unused, tuple(sources.values()))
 
 
+def sources_of(arguments: Sequence[Var]) -> tuple[Source, ...]:
+    """The sizes that some arguments tell, and from which axis; places count among them."""
+    return tuple(_sources(arguments).values())
+
+
 def _size_names(nodes: Iterable[Node]) -> set[str]:
     """The names of all sizes that the nodes and what is below them have."""
     names: set[str] = set()

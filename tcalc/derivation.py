@@ -8,7 +8,7 @@ one local Jacobian, and says which rule that is.  This is reverse mode on paper.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from tcalc import printing
@@ -32,8 +32,19 @@ class Line:
     """One line of a derivation: a name, the formula it stands for, and why."""
 
     name: str
-    formula: str
+    node: Node = field(repr=False)
+    order: Sequence[str] = field(repr=False)
     reason: str = ""
+
+    @property
+    def formula(self) -> str:
+        """The formula as text of the language."""
+        return printing.to_text(self.node, order=self.order, cse=False)
+
+    def mathml(self) -> str:
+        """The whole line as a MathML element; of the result its formula alone."""
+        called = self.name if self.name.isidentifier() else ""
+        return printing.to_mathml(self.node, order=self.order, cse=False, called=called)
 
     def __str__(self) -> str:
         text = f"{self.name} = {self.formula}"
@@ -97,9 +108,9 @@ class _Teacher:
             self.names[node] = self._fresh(name, node)
 
     def derivation(self) -> Derivation:
-        values = [Line(self.names[node].name, self._text(self._local(node))) for node in self.steps]
+        values = [self._line(self.names[node].name, self._local(node)) for node in self.steps]
         (gradient,) = derivatives(self.root, [self.variable], "reverse")
-        result = Line(f"d{self.names[self.root].name}/d{self.variable.name}", self._text(gradient))
+        result = self._line(f"d{self.names[self.root].name}/d{self.variable.name}", gradient)
         return Derivation(self.variable.name, tuple(values), tuple(self._cotangents()), result)
 
     def _cotangents(self) -> list[Line]:
@@ -117,7 +128,7 @@ class _Teacher:
             bar = build.add(terms[node])
             if node is self.variable:
                 bar = project(bar, self.variable)
-            lines.append(Line(bars[node].name, self._text(bar), "; ".join(reasons[node])))
+            lines.append(self._line(bars[node].name, bar, "; ".join(reasons[node])))
             # A number is passed on as it is; all else is named once.
             cotangent = bar if isinstance(bar, Const) else bars[node]
             for operand, jacobian in edges(node, self.live):
@@ -163,5 +174,5 @@ class _Teacher:
             case _:
                 assert_never(node)
 
-    def _text(self, node: Node) -> str:
-        return printing.to_text(node, order=tuple(self.order), cse=False)
+    def _line(self, name: str, node: Node, reason: str = "") -> Line:
+        return Line(name, node, self.order, reason)

@@ -57,3 +57,12 @@ def test_what_cannot_be_explained_says_why():
     long = "s{0} = x\nfor t = 1:80\ns{t} = sin(s{t-1})\nend\nsum(s{80})"
     with pytest.raises(tcalc.TcalcError, match="not readable"):
         tcalc.explain(tcalc.parse(long, "x[n]"), "x")
+
+
+def test_the_lines_as_mathematics():
+    derivation = tcalc.explain(tcalc.parse("sum(sin(A*x))"), "x")
+    last = derivation.cotangents[-1]
+    assert last.name == "x_bar"
+    assert '<mover accent="true"><mrow><mi>x</mi></mrow>' in last.mathml()
+    assert "<mo>=</mo>" in last.mathml()
+    assert "<mo>=</mo>" not in derivation.result.mathml()

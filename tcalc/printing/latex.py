@@ -94,6 +94,9 @@ class Latex(Medium):
     def both(self, base: str, below: str, above: str) -> str:
         return f"{base}_{{{below}}}^{{{above}}}"
 
+    def accented(self, base: str, accent: str) -> str:
+        return rf"\{accent}{{{base}}}"
+
     def cases(self, rows: Sequence[tuple[str, str]]) -> str:
         lines = [
             f"{value} & " + (rf"\text{{if }} {condition}" if condition else r"\text{otherwise}")

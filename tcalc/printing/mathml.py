@@ -10,6 +10,7 @@ from tcalc.printing.formula import Statement
 from tcalc.printing.typeset import GREEK, Medium, Typesetter
 
 _NAMES = {"⊙": "⊙", "⊘": "⊘", "-": "−"}
+_ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 
 
@@ -57,6 +58,11 @@ class MathML(Medium):
 
     def both(self, base: str, below: str, above: str) -> str:
         return f"<msubsup>{_one(base)}{_one(below)}{_one(above)}</msubsup>"
+
+    def accented(self, base: str, accent: str) -> str:
+        return (
+            f'<mover accent="true">{_one(base)}<mo stretchy="false">{_ACCENTS[accent]}</mo></mover>'
+        )
 
     def cases(self, rows: Sequence[tuple[str, str]]) -> str:
         cells = "".join(

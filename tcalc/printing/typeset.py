@@ -32,6 +32,8 @@ alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron
 upsilon phi chi psi omega
 """
 GREEK = _LETTERS.split()
+ACCENTS = ("bar", "hat", "tilde")
+"""Suffixes of names that are written over the letter: ``x_bar``, ``t1_hat``."""
 """The names of the letters; with a capital first letter, of capital letters."""
 
 RELATIONS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "="}
@@ -83,6 +85,10 @@ class Medium(ABC):
     @abstractmethod
     def both(self, base: str, below: str, above: str) -> str:
         """A subscript and a superscript."""
+
+    @abstractmethod
+    def accented(self, base: str, accent: str) -> str:
+        """A letter with one of the `ACCENTS` over it."""
 
     @abstractmethod
     def cases(self, rows: Sequence[tuple[str, str]]) -> str:
@@ -138,6 +144,10 @@ class Typesetter:
     def symbol(self, name: str) -> str:
         """A name: a letter, a Greek letter, a word, with digits or a suffix as a subscript."""
         stem, suffix = split_name(name)
+        if suffix in ACCENTS:
+            letter, digits = split_name(stem)
+            over = self.medium.accented(self._stem(letter), suffix)
+            return self.medium.below(over, self.medium.number(digits)) if digits else over
         base = self._stem(stem)
         if not suffix:
             return base

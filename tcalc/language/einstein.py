@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tcalc.errors import DimensionError, IndexNotationError, Span
-from tcalc.expr import Dim, Node, build
+from tcalc.expr import Dim
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, require_indices
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions
 from tcalc.language.names import Counters, Names
 from tcalc.language.syntax import Bound, Call, Expression, Index, Position, Range, children
-from tcalc.primitives.selection import UnitVector, Window
+from tcalc.primitives.selection import unit, window
 
 CLOSED = frozenset({"einsum", "gradient", "jacobian", "hessian", "derivative"})
 """Functions whose arguments are formulas of their own: no index of theirs is seen outside."""
@@ -198,21 +198,13 @@ class Indexer:
 
     def _element(self, value: Value, axis: int, index: Dim) -> Value:
         dim = value.dims[axis]
-
-        def unit_vector(index: Dim, dim: Dim) -> Node:
-            return build.apply(UnitVector(index, dim))
-
-        slot = self._algebra.tape.call(unit_vector, dims=(index, dim), span=value.span)
+        slot = self._algebra.tape.call(unit, dims=(index, dim), span=value.span)
         factor = (slot, (value.axes[axis],))
         return replace(value, factors=(*value.factors, factor))
 
     def _slice(self, value: Value, axis: int, start: Dim, stop: Dim) -> Value:
         dim = value.dims[axis]
         length = stop - start + 1
-
-        def window(start: Dim, stop: Dim, dim: Dim) -> Node:
-            return build.apply(Window(start, stop, dim))
-
         slot = self._algebra.tape.call(window, dims=(start, stop, dim), span=value.span)
         (label,) = self._algebra.fresh(1)
         factor = (slot, (label, value.axes[axis]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
@@ -163,7 +163,7 @@ def weight_of(factor: Node, formula: Formula, inverse: Formula | None) -> Weight
         plain = not (formula.elementwise or formula.scalars or formula.divisors)
         if plain and formula.coefficient == 1:
             *matrices, end = formula.body
-            return Weight(tuple(Link(matrix) for matrix in matrices), end)
+            return Weight(tuple(map(_link, matrices)), end)
     return Weight((), formula, inverse)
 
 
@@ -177,5 +177,12 @@ def link_of(factor: Node, formula: Formula, inverse: Formula | None) -> Link:
         if isinstance(primitive, LowerMask):
             return Link(formula, dims=factor.dims, mask=primitive.offset.value == 0)
     if isinstance(formula, Transpose):
-        return Link(formula.base, transposed=True, dims=factor.dims)
+        return replace(_link(formula), dims=factor.dims)
     return Link(formula, symmetric, dims=factor.dims, inverse=inverse)
+
+
+def _link(matrix: Formula) -> Link:
+    """A written matrix as a link, so that turning it over removes its transpose."""
+    if isinstance(matrix, Transpose):
+        return Link(matrix.base, transposed=True)
+    return Link(matrix)

@@ -43,6 +43,7 @@ from tcalc.printing.writer import (
     eye,
     indexed,
     is_pow,
+    ones,
     position,
     power_of,
     raised,
@@ -178,8 +179,10 @@ class EinsteinNotation:
             apart = len(set(over)) == len(over) and not set(over) & set(at[:lead])
             if apart and all(map(is_index, over)):
                 inner = yield self.element(argument, at[:lead] + over)
-                if self.occurrences(inner).keys() >= set(over):
-                    return call(node, [inner], over)
+                ranges = dict(zip(over, argument.dims[lead:], strict=True))
+                seen = self.occurrences(inner)
+                missing = {index: dim for index, dim in ranges.items() if index not in seen}
+                return call(node, [repeated(inner, missing) if missing else inner], over)
         if isinstance(primitive, UnitVector):
             (place,) = at
             index = position(primitive.index, primitive.dim)
@@ -219,6 +222,13 @@ class EinsteinNotation:
             return len(inner) > 1
         (content,) = inner
         return isinstance(content, Sum) and self._spread(index, content)
+
+
+def repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:
+    """A formula times a tensor of ones with further axes."""
+    if isinstance(value, Number) and value.value == 0:
+        return Indexed(Call("zeros", tuple(map(size_of, over.values()))), tuple(over))
+    return product(Fraction(1), (value, Indexed(ones(*over.values()), tuple(over))))
 
 
 def _times_once_more(formula: Formula) -> Formula:

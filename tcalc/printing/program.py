@@ -7,34 +7,29 @@ stands in a place that only takes a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, count
 from typing import Literal, TypeAlias
 
-from tcalc.errors import LimitError
+from tcalc.errors import LimitError, UnsupportedError
 from tcalc.expr import build
 from tcalc.expr.collector import collector_paused
-from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
-from tcalc.printing.einstein import EinsteinNotation, with_deltas
+from tcalc.printing.einstein import EinsteinNotation, repeated, with_deltas
 from tcalc.printing.formula import (
-    Call,
     Formula,
-    Indexed,
-    Number,
     Statement,
     Sum,
     indices,
-    product,
     renamed,
     scaled,
 )
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import OF_MATRIX, OUTPUT_NAMES, Names, index_names, meaning
-from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer, ones, size_of
+from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.simplify import tidy_all
 from tcalc.simplify.expand import expand_unnamed
 
@@ -159,6 +154,11 @@ class _Page:
             try:
                 return self._written()
             except NeedsNameError as missing:
+                if missing.node in self.defined:
+                    raise UnsupportedError(
+                        f"no notation has a form for {missing.node!r}",
+                        hint="it can be evaluated and compiled",
+                    ) from None
                 self._define(missing.node)
 
     def _written(self) -> list[Statement]:
@@ -212,7 +212,7 @@ class _Page:
         value = writer.sum([scaled(c, formula) for c, formula in written])
         if missing:
             # No tensor in the formula has these axes; and now it is one term, with other sums.
-            value = self._with_letters(_repeated(value, missing), left)
+            value = self._with_letters(repeated(value, missing), left)
         value = with_deltas(value)
         if not name and self._stands_alone(value, left, EinsteinNotation(writer, supply)):
             return Statement((), (), value)
@@ -242,13 +242,6 @@ class _Page:
             if [index for index in indices(term) if index in left] != list(left):
                 return False
         return True
-
-
-def _repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:
-    """A formula times a tensor of ones with further axes."""
-    if isinstance(value, Number) and value.value == 0:
-        return Indexed(Call("zeros", tuple(map(size_of, over.values()))), tuple(over))
-    return product(Fraction(1), (value, Indexed(ones(*over.values()), tuple(over))))
 
 
 def _is_output(node: Node) -> bool:

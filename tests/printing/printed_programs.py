@@ -149,8 +149,7 @@ def same_value(left: Node, right: Node, variables: Sequence[Var], seed: int = 0)
 def declarations(variables: Iterable[Var]) -> str:
     """The declarations of some variables."""
     return ", ".join(
-        f"{v.name}[{','.join(map(str, v.dims))}] {' '.join(v.properties)}" if v.dims else v.name
-        for v in variables
+        f"{v.name}[{','.join(map(str, v.dims))}] {' '.join(v.properties)}" for v in variables
     )
 
 

@@ -18,6 +18,7 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.codegen`, `tcalc.runtime`: NumPy modules, and the functions that run them;
 - `tcalc.checking`: numerical verification;
 - `tcalc.backslash`, `tcalc.linearization`: the linearised graph as a block-triangular system;
+- `tcalc.pictures`, `tcalc.drawing`: expression graphs as SVG;
 - `tcalc.custom`: functions of the user's;
 - `tcalc.api`: the functions below; `tcalc.cli`: the command line.
 """
@@ -35,7 +36,9 @@ from tcalc.api import (
     problem,
     symbols,
 )
+from tcalc.costing import cost
 from tcalc.custom import elementwise, function
+from tcalc.drawing import draw
 from tcalc.errors import TcalcError
 from tcalc.expression import Expression, combine
 from tcalc.linearization import linearize
@@ -47,7 +50,9 @@ __all__ = [
     "check",
     "combine",
     "compile",
+    "cost",
     "derivative",
+    "draw",
     "elementwise",
     "evaluate",
     "explain",

@@ -3,13 +3,17 @@
 `derivative(F, [X, Y])` has the axes of ``F``, then those of ``X``, then those of ``Y``.
 """
 
-from tcalc.calculus.derivative import MODES, derivative, derivatives, unit
+from tcalc.calculus.derivative import MODES, PLAIN, check_mode, derivative, derivatives, unit
 from tcalc.calculus.factored import compression, factored_terms
 from tcalc.calculus.prepare import prepare
 from tcalc.calculus.products import hvp, jvp, vjp
+from tcalc.calculus.terms import NOMINAL_SIZE
 
 __all__ = [
     "MODES",
+    "NOMINAL_SIZE",
+    "PLAIN",
+    "check_mode",
     "compression",
     "derivative",
     "derivatives",

@@ -55,7 +55,7 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
     >>> derivative(build.einsum([x, x], "i,i->"), [x, x]) is build.scale(2, build.delta(x.dims[0]))
     True
     """
-    _check_mode(mode)
+    check_mode(mode)
     if mode == "cross-country" and root.order == 0 and len(variables) > 1:
         (function,) = prepare([root])
         (root,) = derivatives(function, variables[:1], mode)
@@ -75,7 +75,7 @@ def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country
 
     Cross-country is reverse mode for a scalar: one sweep serves all variables.
     """
-    _check_mode(mode)
+    check_mode(mode)
     (root,) = prepare([root])
     if mode == "forward":
         found = [
@@ -138,7 +138,8 @@ def project(result: Node, variable: Var) -> Node:
     return result
 
 
-def _check_mode(mode: str) -> None:
+def check_mode(mode: str) -> None:
+    """Refuse what is no mode."""
     if mode not in MODES:
         raise ArgumentError(
             f"there is no mode {mode!r}", hint="the modes are " + ", ".join(map(repr, MODES))

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from tcalc.cli.catalogue import examples, functions
+from tcalc.cli.costs import cost
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
+from tcalc.cli.draw import draw
 from tcalc.cli.linearize import linearize
 from tcalc.cli.numeric import check, compile_module, evaluate
 from tcalc.cli.products import hvp, jvp, vjp
@@ -62,6 +64,8 @@ for command in (
     hvp,
     explain,
     linearize,
+    draw,
+    cost,
     evaluate,
     compile_module,
     check,

@@ -7,7 +7,7 @@ is saved.  What belongs to the caller is never written to: an argument, a part o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
 from tcalc.codegen.program import (
@@ -106,9 +106,8 @@ def last_uses(program: Program) -> dict[int, list[Value]]:
     return last
 
 
-def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int]:
-    """A function that counts the elements of a temporary; views and numbers take none."""
-    known: dict[Shape, int] = {}
+def owned(program: Program) -> Callable[[Value], Shape | None]:
+    """A function that tells the shape of a temporary; None for views and numbers."""
     shapes: dict[Value, Shape | None] = {}
     for statement in program.statements:
         operation = statement.operation
@@ -116,10 +115,17 @@ def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int
             shapes[statement.results[0]] = operation.matrix.dims
         elif shared(operation) is not None:
             shapes.update(dict.fromkeys(statement.results, None))
+    return lambda value: shapes.get(value, value.dims) if value.memory is Memory.FRESH else None
+
+
+def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int]:
+    """A function that counts the elements of a temporary; views and numbers take none."""
+    known: dict[Shape, int] = {}
+    shape = owned(program)
 
     def elements(value: Value) -> int:
-        dims = shapes.get(value, value.dims)
-        if value.memory is not Memory.FRESH or dims is None:
+        dims = shape(value)
+        if dims is None:
             return 0
         if dims not in known:
             known[dims] = count(dims, sizes)
@@ -220,18 +226,39 @@ def _saves_copy(operation: Operation) -> bool:
 
 def peak(program: Program, sizes: Mapping[str, int]) -> int:
     """The most elements that temporaries and results take at one time, arguments not counted."""
+    return sum(map(counter(program, sizes), held_at_peak(program, sizes)))
+
+
+def held_at_peak(program: Program, sizes: Mapping[str, int], least: int = LARGE) -> list[Value]:
+    """The temporaries and results that are there when together they take most.
+
+    Those with at least so many elements are dropped with their last use.
+    """
     last = last_uses(program)
     taken = overwritten(program, sizes)
     reused = reuses_names(program)
     elements = counter(program, sizes)
-    held = highest = 0
+    # For each place what is made there, and what is gone, by then and afterwards.
+    made: list[Sequence[Value]] = []
+    over: list[Sequence[Value]] = []
+    gone: list[Sequence[Value]] = []
     for place, statement in enumerate(program.statements):
-        if not isinstance(statement.operation, Argument):
-            held += sum(map(elements, statement.results))
-        if place in taken:
-            held -= elements(taken[place])
-        highest = max(highest, held)
-        for value in last.get(place, ()):
-            if value is not taken.get(place) and (reused or elements(value) >= LARGE):
-                held -= elements(value)
-    return highest
+        own = statement.results if not isinstance(statement.operation, Argument) else ()
+        made.append(own)
+        over.append([taken[place]] if place in taken else [])
+        done = [value for value in last.get(place, ()) if value is not taken.get(place)]
+        gone.append([value for value in done if reused or elements(value) >= least])
+    held = highest = where = 0
+    for place, parts in enumerate(zip(made, over, gone, strict=True)):
+        new, replaced, dropped = (sum(map(elements, values)) for values in parts)
+        held += new - replaced
+        if held > highest:
+            highest, where = held, place
+        held -= dropped
+    alive: dict[Value, None] = {}
+    for place in range(where + 1 if made else 0):
+        alive.update(dict.fromkeys(made[place]))
+        lost = [*over[place], *(gone[place] if place < where else ())]
+        for value in lost:
+            alive.pop(value, None)
+    return list(alive)

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import assert_never
 
-from tcalc.codegen.memory import last_uses
+from tcalc.codegen.memory import held_at_peak, owned
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -31,8 +31,8 @@ from tcalc.codegen.program import (
     Factorise,
     Fold,
     FromFactor,
+    Fused,
     MatMul,
-    Memory,
     Number,
     Pick,
     Placed,
@@ -50,7 +50,7 @@ from tcalc.codegen.program import (
     Value,
     View,
 )
-from tcalc.expr.dims import Dim, Shape, product
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.polynomial import Polynomial
 from tcalc.primitives.routines import elements, work_of
 
@@ -75,33 +75,9 @@ def peak_elements(program: Program, sizes: Mapping[str, int]) -> Polynomial:
     The place of the peak is the one for the given sizes.  A temporary is taken to be dropped with
     its last use, as a module does with those that are large (`tcalc.codegen.memory.LARGE`).
     """
-    last = last_uses(program)
-    known: dict[Shape, int] = {}
-
-    def size(value: Value) -> int:
-        if value.memory is not Memory.FRESH:
-            return 0
-        if value.dims not in known:
-            known[value.dims] = product(value.dims).evaluate(sizes)
-        return known[value.dims]
-
-    def place_of_peak() -> int:
-        held = highest = where = 0
-        for place, statement in enumerate(program.statements):
-            if not isinstance(statement.operation, Argument):
-                held += sum(map(size, statement.results))
-            if held > highest:
-                highest, where = held, place
-            held -= sum(map(size, last.get(place, ())))
-        return where
-
-    alive: dict[Value, None] = {}
-    for place, statement in enumerate(program.statements[: place_of_peak() + 1]):
-        for gone in last.get(place - 1, ()):
-            alive.pop(gone, None)
-        if not isinstance(statement.operation, Argument):
-            alive.update(dict.fromkeys(x for x in statement.results if x.memory is Memory.FRESH))
-    counts = Counter(value.dims for value in alive)
+    shape = owned(program)
+    held = held_at_peak(program, sizes, least=0)
+    counts = Counter(dims for value in held if (dims := shape(value)) is not None)
     return Polynomial.total((times, elements(dims)) for dims, times in counts.items())
 
 
@@ -152,6 +128,12 @@ class _Work:
                 return self._solve(operation, result)
             case FromFactor(kind=kind, factor=factor):
                 return self._derived(kind, factor)
+            case Fused(steps=steps, axes=axes):
+                last = steps[-1].results[0].dims
+                summed = NOTHING if axes is None else elements(last) - elements(result.dims)
+                return Polynomial.total(
+                    (1, work) for work in (*(_Work(x, self.made).count() for x in steps), summed)
+                )
             case _:
                 assert_never(operation)
 

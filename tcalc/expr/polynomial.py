@@ -123,13 +123,18 @@ class Polynomial:
     def __hash__(self) -> int:
         return hash((self._numerator, self._denominator))
 
-    def __str__(self) -> str:
+    def text(self, most: int | None = None) -> str:
+        """The polynomial, leading terms first; of more than `most` terms the rest as dots."""
         parts = [(c < 0, _text(monomial, abs(c))) for monomial, c in self.terms]
         if not parts:
             return "0"
-        (negative, first), *rest = parts
+        (negative, first), *rest = parts[:most]
         tail = "".join(f" {'-' if minus else '+'} {text}" for minus, text in rest)
-        return f"{'-' if negative else ''}{first}{tail}"
+        dots = " + ..." if most is not None and len(parts) > most else ""
+        return f"{'-' if negative else ''}{first}{tail}{dots}"
+
+    def __str__(self) -> str:
+        return self.text()
 
     def __repr__(self) -> str:
         return f"Polynomial({self})"

@@ -1,0 +1,100 @@
+"""The command that compares what derivatives cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+import tcalc
+from tcalc.calculus import MODES
+from tcalc.cli import options
+from tcalc.cli.options import FormulaCommand
+from tcalc.cli.results import dump, write
+from tcalc.cli.source import load, tell_guesses
+from tcalc.costing import Cost, CostTable
+
+
+@click.command(cls=FormulaCommand)
+@options.program
+@options.wrt
+@click.option(
+    "--wrt2", metavar="NAME", multiple=True, help="A second variable, for a mixed derivative."
+)
+@click.option(
+    "--order",
+    type=click.IntRange(1, 8),
+    help="How often to differentiate; by default twice for a scalar, once for a tensor.",
+)
+@options.sizes("for which products are ordered, and costs told as numbers")
+@click.option(
+    "--mode",
+    "modes",
+    type=click.Choice(MODES),
+    multiple=True,
+    help="A mode to show; repeat it for several.  All are shown by default.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+@options.as_json
+def cost(
+    expr: str,
+    declare: Sequence[str],
+    let: Mapping[str, float],
+    wrt: Sequence[str],
+    wrt2: Sequence[str],
+    order: int | None,
+    sizes: Mapping[str, int],
+    modes: Sequence[str],
+    form: str,
+    as_json: bool,
+) -> None:
+    """Compare what a derivative costs in each mode, dense and factored.
+
+    Told are the nodes of its graph, their highest order, floating-point operations, and the
+    numbers held in memory at one time, as polynomials in the sizes, and for given sizes as numbers
+    (bytes of float64).  A flop is one multiplication or one addition.  Several --wrt stand for the
+    derivative by each in turn.
+    """
+    program = load(expr, declare, let)
+    names = [*program.default_wrt(wrt), *wrt2]
+    table = tcalc.cost(
+        program.expression,
+        names[0] if len(names) == 1 else names,
+        order,
+        sizes=sizes,
+        modes=modes or MODES,
+    )
+    tell_guesses(program)
+    write(dump(document(table)) if as_json or form == "json" else str(table))
+
+
+def document(table: CostTable) -> dict[str, Any]:
+    """A table of costs for JSON, polynomials written in full."""
+    return {
+        "wrt": list(table.wrt),
+        "sizes": dict(table.sizes),
+        "nominal": not table.given,
+        "costs": [_entry(row) for row in table],
+    }
+
+
+def _entry(row: Cost) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "mode": row.mode,
+        "form": row.form,
+        "nodes": row.nodes,
+        "highest_order": row.order,
+        "flops": str(row.flops),
+        "memory": str(row.memory),
+    }
+    if row.operations is not None:
+        entry |= {"operations": row.operations, "bytes": row.bytes}
+    return entry

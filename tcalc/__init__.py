@@ -36,7 +36,6 @@ from tcalc.api import (
     problem,
     symbols,
 )
-from tcalc.costing import cost
 from tcalc.custom import elementwise, function
 from tcalc.drawing import draw
 from tcalc.errors import TcalcError
@@ -50,7 +49,6 @@ __all__ = [
     "check",
     "combine",
     "compile",
-    "cost",
     "derivative",
     "draw",
     "elementwise",

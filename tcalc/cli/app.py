@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from tcalc.cli.catalogue import examples, functions
-from tcalc.cli.costs import cost
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
 from tcalc.cli.draw import draw
 from tcalc.cli.linearize import linearize
@@ -65,7 +64,6 @@ for command in (
     explain,
     linearize,
     draw,
-    cost,
     evaluate,
     compile_module,
     check,

@@ -1,0 +1,60 @@
+"""The command that draws the graph of a program or of a derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from tcalc.cli import options
+from tcalc.cli.results import derive, write
+from tcalc.cli.source import load, tell_guesses
+from tcalc.drawing import MOST_NODES
+from tcalc.drawing import draw as drawn
+
+
+@click.command(cls=options.FormulaCommand)
+@options.program
+@options.wrt
+@click.option(
+    "--order",
+    type=click.IntRange(min=0),
+    help="The order of the derivative; by default 1 with --wrt, and else 0, the program itself.",
+)
+@options.mode
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=MOST_NODES,
+    show_default=True,
+    help="The most nodes that are drawn.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to this file instead of printing.")
+def draw(
+    expr: str,
+    declare: Sequence[str],
+    let: Mapping[str, float],
+    wrt: Sequence[str],
+    order: int | None,
+    mode: str,
+    limit: int,
+    output: str | None,
+) -> None:
+    """Draw the graph of a program, or of a derivative, as SVG.
+
+    Colours tell the order of each tensor.
+    """
+    program = load(expr, declare, let)
+    depth = order if order is not None else int(bool(wrt))
+    results = derive(program, program.default_wrt(wrt) if depth else (), depth, mode)
+    title = ", ".join(result.title for result in results) if depth else "Expression graph"
+    if depth:
+        title = f"Graph of the {title}, in {mode} mode"
+    text = drawn([result.expression for result in results], title=title, limit=limit)
+    tell_guesses(program)
+    if output is None:
+        write(text)
+        return
+    Path(output).write_text(text, encoding="utf-8")
+    click.echo(f"wrote {output}", err=True)

@@ -1,0 +1,53 @@
+"""Pictures of expressions and their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcalc.errors import ArgumentError, LimitError
+from tcalc.expr.traverse import postorder
+from tcalc.expression import Expression
+from tcalc.pictures import picture
+
+MOST_NODES = 150
+"""The most nodes of a picture, unless more are asked for."""
+
+
+def draw(F: Expression | Sequence[Expression], *, title: str = "", limit: int = MOST_NODES) -> str:
+    """The graph of an expression, or of several, as an SVG document.
+
+    Operands stand below what is computed from them; the colour of a node is the order of its
+    tensor, and its label an operator, a name, or the subscripts of a product.  A derivative is
+    drawn as it was derived, so that the modes can be compared: for the Hessian of a net, reverse
+    mode makes tensors of order four all along the way, cross-country mode only the result (Laue,
+    Mitterreiter, Giesen, *A Simple and Efficient Tensor Calculus*, 2020, figures 4 and 5).
+
+    `title` is what a reader of the picture hears first.  Raises `LimitError` for more than `limit`
+    nodes, which nobody can read.
+
+    >>> from tcalc import parse
+    >>> text = draw(parse("sum(exp(A*x))"))
+    >>> "exp" in text and "ij,j→i" in text
+    True
+    """
+    several = [F] if isinstance(F, Expression) else F
+    if isinstance(F, str) or not isinstance(several, Sequence):
+        raise ArgumentError(
+            f"an expression was expected, not an object of type {type(F).__name__}",
+            hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
+        )
+    if not several:
+        raise ArgumentError("there is nothing to draw", hint="give one expression or several")
+    for expression in several:
+        if not isinstance(expression, Expression):
+            raise ArgumentError(
+                f"an expression was expected, not an object of type {type(expression).__name__}"
+            )
+    roots = [expression.node for expression in several]
+    count = len(postorder(roots))
+    if count > limit:
+        raise LimitError(
+            f"the graph has {count} nodes, and more than {limit} are hard to read",
+            hint=f"draw a part of it, or allow more: limit={count}, --limit {count}",
+        )
+    return picture(roots, title or "Expression graph")

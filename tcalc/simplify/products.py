@@ -18,9 +18,9 @@ TERMS = 64
 def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
     """``d .* (b - 1*c') -> d .* b - d*c'`` for a vector repeated as rows or columns in a factor.
 
-    Where the result is no longer, or where a vector runs along the repetition, as d does.  Not
-    where all terms repeat something, as the differences of all pairs do.  The number of repeated
-    vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
+    Where there is but one short factor beside, or where a vector runs along the repetition, as d
+    does.  Not where all terms repeat something, as the differences of all pairs do.  The number
+    of repeated vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
@@ -31,9 +31,8 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
             continue
         along = {parts.rows[k][axis] for axes in repeats for axis in axes}
         weighted = any(len(row) == 1 and row[0] in along for row in parts.rows)
-        new = multiplied_out(parts, k)
-        if new is not None and (weighted or length(new) <= length(node)):
-            return new
+        if weighted or length(node) - length(factor) <= 1:
+            return multiplied_out(parts, k)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -138,10 +139,13 @@ def common_factor(node: Add) -> Node | None:
     if not 1 < len(node.terms) <= LONGEST:
         return None
     terms = [parts_of(term) for _, term in node.terms]
+    occurrences = Counter(factor for parts in terms for factor in set(parts.factors))
+    if all(count == 1 for count in occurrences.values()):
+        return None
     groups: dict[tuple[Node, tuple[object, ...]], dict[int, int]] = {}
     for t, parts in enumerate(terms):
         for k, factor in enumerate(parts.factors):
-            if isinstance(factor, Const | Delta):
+            if occurrences[factor] == 1 or isinstance(factor, Const | Delta):
                 continue
             groups.setdefault((factor, _ties(parts, k)), {}).setdefault(t, k)
     shared = [
@@ -258,7 +262,8 @@ def _with_matrix_outside(node: Add, inside: Sequence[bool]) -> Node | None:
     if node.order != 2 or not 1 < len(node.terms) <= CANDIDATES:
         return None
     terms = [parts_of(term) for _, term in node.terms]
-    for factor in dict.fromkeys(x for x in terms[0].factors if x.order == 2):
+    shared = set(terms[0].factors).intersection(*(parts.factors for parts in terms[1:]))
+    for factor in dict.fromkeys(x for x in terms[0].factors if x.order == 2 and x in shared):
         for far in (0, 1):
             new = _matrix_pulled_out(node, terms, factor, far, inside[1 - far])
             if new is not None and length(new) < length(node) + 1:  # transposes do not count

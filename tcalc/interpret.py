@@ -22,6 +22,7 @@ from tcalc.errors import ArgumentError, DomainError
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder, variables
+from tcalc.primitives.messages import described
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -55,7 +56,7 @@ def evaluate(
                 key = (primitive, args)
                 if key not in outputs:
                     if args:
-                        outputs[key] = primitive.evaluate(*(results[x] for x in args))
+                        outputs[key] = _applied(node, [results[x] for x in args])
                     else:
                         outputs[key] = primitive.constant(node.dims, known)
                 value = outputs[key]
@@ -63,6 +64,15 @@ def evaluate(
             case _:
                 assert_never(node)
     return [np.asarray(results[root]) for root in roots]
+
+
+def _applied(node: Apply, arrays: Sequence[Array]) -> Any:
+    """The value of a primitive; its complaint of a matrix names the argument too."""
+    try:
+        return node.primitive.evaluate(*arrays)
+    except np.linalg.LinAlgError as error:
+        _, _, fact = str(error).partition(": ")
+        raise np.linalg.LinAlgError(f"{described(node)}: {fact or error}") from error
 
 
 def evaluate_data(

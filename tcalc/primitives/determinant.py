@@ -103,7 +103,9 @@ def cofactors(A: Array, k: int) -> Array:
     i, j, p = "abcdefgh"[:k], "ijklmnop"[:k], "qrstuvwx"[:k]
     inputs = ",".join(f"...{x}{z},...{z}{y}" for x, y, z in zip(i, j, p, strict=True))
     pairs = "".join(x + y for x, y in zip(i, j, strict=True))
-    one = np.einsum(f"...{p},{inputs}->...{pairs}", E, *[U, Vh] * k, optimize="greedy")
+    one = np.einsum(
+        f"...{p},{inputs}->...{pairs}", E, *[U.conj(), Vh.conj()] * k, optimize="greedy"
+    )
     lead = A.ndim - 2
     total = np.zeros_like(one)
     orders: list[list[int]] = [[]]

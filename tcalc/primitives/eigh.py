@@ -27,6 +27,7 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.messages import described
 from tcalc.primitives.routines import Coded, Embedded, Routine, elements, of_square
 
 HALF = Fraction(1, 2)
@@ -57,10 +58,10 @@ class Eigh(Coded):
         )
 
     def evaluate(self, *arrays: Any) -> Any:
-        return symmetric_eigen(arrays[0])
+        return symmetric_eigen(arrays[0], where="eigh")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(symmetric_eigen, work=of_square(9, 4))
+        return Embedded(symmetric_eigen, named=True, work=of_square(9, 4))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 1:
@@ -86,10 +87,10 @@ class Eigvalsh(Coded):
         return linear_map(node, 0, "i", "kl", (1, "ki,li", (V, V)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return symmetric_eigenvalues(arrays[0])
+        return symmetric_eigenvalues(arrays[0], where="eigvalsh")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(symmetric_eigenvalues, work=of_square(Fraction(4, 3), 2))
+        return Embedded(symmetric_eigenvalues, named=True, work=of_square(Fraction(4, 3), 2))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return _signs_of_eigenvalues(node.args[0], fact, holds)
@@ -103,8 +104,10 @@ def _signs_of_eigenvalues(a: Node, fact: Fact, holds: Holds) -> bool | None:
     return True if positive else None
 
 
-def symmetric_eigen(A: Array) -> tuple[Array, Array]:
+def symmetric_eigen(A: Array, *, where: str) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of (A + A')/2, signs fixed; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     S = 0.5 * (A + A.swapaxes(-1, -2))
     finite = np.isfinite(S).all(axis=(-2, -1))
     w, V = np.linalg.eigh(np.where(finite[..., None, None], S, 0))
@@ -115,8 +118,10 @@ def symmetric_eigen(A: Array) -> tuple[Array, Array]:
     return np.where(finite[..., None], w, np.nan), np.where(finite[..., None, None], V, np.nan)
 
 
-def symmetric_eigenvalues(A: Array) -> Array:
+def symmetric_eigenvalues(A: Array, *, where: str) -> Array:
     """The eigenvalues of (A + A')/2, ascending; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     S = 0.5 * (A + A.swapaxes(-1, -2))
     finite = np.isfinite(S).all(axis=(-2, -1))
     w = np.linalg.eigvalsh(np.where(finite[..., None, None], S, 0))
@@ -154,18 +159,17 @@ class Gap(Coded):
         return (one, other)
 
     def evaluate(self, *arrays: Any) -> Any:
-        return reciprocal_gaps(arrays[0], self.p, where="gap")
+        return reciprocal_gaps(arrays[0], self.p, "gap")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(
-            reciprocal_gaps, (self.p,), named=True, work=lambda _, made: 4 * elements(made[0])
-        )
+        parameters = (self.p, described(node))
+        return Embedded(reciprocal_gaps, parameters, work=lambda _, made: 4 * elements(made[0]))
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=f"gap{self.p}" if self.p > 1 else "gap")
 
 
-def reciprocal_gaps(w: Array, p: int, *, where: str) -> Array:
+def reciprocal_gaps(w: Array, p: int, where: str) -> Array:
     """1/(w[i] - w[j])^p; 0, or an error, where the difference is rounding of the largest |w|."""
     difference = w[..., None, :] - w[..., :, None]
     top = np.abs(w).max(axis=-1, initial=0)[..., None, None]

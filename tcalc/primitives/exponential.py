@@ -10,7 +10,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np, special
 from tcalc.primitives.elementwise import Elementwise, plus
-from tcalc.primitives.power import power, reciprocal
+from tcalc.primitives.power import power, reciprocal, reciprocal0
 from tcalc.primitives.routines import Embedded, per_element
 
 
@@ -31,6 +31,11 @@ def logaddexp_stable(x: Array, y: Array) -> Array:
     top = np.maximum(x, y)
     gap = np.minimum(x, y) - np.where(np.isinf(top), 0, top)
     return top + np.log1p(np.exp(np.where(np.isposinf(gap.real), 0, gap)))
+
+
+def logarithm_or_zero(x: Array) -> Array:
+    """log(x), and 0 where x = 0."""
+    return np.where(x == 0, 0, np.log(np.where(x == 0, 1, x)))
 
 
 def _log_of(base: int, x: Node) -> Node:
@@ -129,20 +134,32 @@ logaddexp = Elementwise(
     derivative="sigmoid(x - y) and sigmoid(y - x)",
     total=True,
 )
+log0 = Elementwise(
+    "log0",
+    Embedded(logarithm_or_zero, work=per_element(1)),
+    # d log(x) = dx/x, and 0 at 0 like the function itself
+    lambda x, y: reciprocal0(x),
+    summary="log(x), and 0 at x = 0: what makes the derivatives of 0^y by y vanish",
+    derivative="reciprocal0(x)",
+    domain="x ≥ 0",
+    kink="0 at x = 0, at every order",
+    zero_at_zero=True,
+)
 pow_: Elementwise = Elementwise(
     "pow",
     "np.power",
     # d x^y = y x^(y-1) dx + x^y log(x) dy
     lambda x, y, z: build.hadamard(y, pow_(x, plus(-1, y))),
-    lambda x, y, z: build.hadamard(z, log(x)),
+    lambda x, y, z: build.hadamard(z, log0(x)),
     summary="x to the power y",
     domain="x > 0",
     derivative="y x^(y-1) and x^y log(x)",
-    kink="at x = 0 the derivative by y is NaN",
+    kink="at x = 0 the derivatives by y are 0: right for y > 0",
 )
 
 FUNCTIONS = tuple(
-    f.function for f in (exp, log, log1p, expm1, log2, log10, sigmoid, softplus, logaddexp, pow_)
+    f.function
+    for f in (exp, log, log0, log1p, expm1, log2, log10, sigmoid, softplus, logaddexp, pow_)
 )
 
 __all__ = [
@@ -150,6 +167,7 @@ __all__ = [
     "exp",
     "expm1",
     "log",
+    "log0",
     "log1p",
     "log2",
     "log10",

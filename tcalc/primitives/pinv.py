@@ -51,10 +51,10 @@ class PseudoInverse(Coded):
         )
 
     def evaluate(self, *arrays: Any) -> Any:
-        return pseudo_inverse(arrays[0])
+        return pseudo_inverse(arrays[0], where="pinv")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(pseudo_inverse, work=of_thin(16, 8))
+        return Embedded(pseudo_inverse, named=True, work=of_thin(16, 8))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _KEPT and holds(node.args[0], fact) else None
@@ -63,8 +63,10 @@ class PseudoInverse(Coded):
         return Notation(name="pinv")
 
 
-def pseudo_inverse(A: Array) -> Array:
+def pseudo_inverse(A: Array, *, where: str) -> Array:
     """The Moore-Penrose inverse; singular values that are rounding of the largest count as 0."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     finite = np.isfinite(A).all(axis=(-2, -1))[..., None, None]
     cut = max(A.shape[-2:]) * float(np.finfo(A.dtype).eps)
     return np.where(finite, np.linalg.pinv(np.where(finite, A, 0), rcond=cut), np.nan)

@@ -81,6 +81,8 @@ def _symmetrised(a: Node) -> Node:
 
 def polar_factor(A: Array, *, where: str) -> Array:
     """U V' from the singular value decomposition; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     finite = np.isfinite(A).all(axis=(-2, -1))[..., None, None]
     unit = np.eye(*A.shape[-2:], dtype=A.dtype)
     U, s, Vh = np.linalg.svd(np.where(finite, A, unit), full_matrices=False)
@@ -104,10 +106,10 @@ class NuclearNorm(Coded):
         return linear_map(node, 0, "", "ij", (1, "ij", (polar(node.args[0]),)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return nuclear_norm(*arrays)
+        return nuclear_norm(*arrays, where="normnuc")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(nuclear_norm, work=of_thin(4, Fraction(-4, 3)))
+        return Embedded(nuclear_norm, named=True, work=of_thin(4, Fraction(-4, 3)))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact is Fact.NONNEGATIVE else None
@@ -116,8 +118,10 @@ class NuclearNorm(Coded):
         return Notation(Style.NORM, "normnuc", mark="*")
 
 
-def nuclear_norm(A: Array) -> Array:
+def nuclear_norm(A: Array, *, where: str) -> Array:
     """The sum of the singular values; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     finite = np.isfinite(A).all(axis=(-2, -1))
     s = np.linalg.svd(np.where(finite[..., None, None], A, 0), compute_uv=False)
     return np.where(finite, s.sum(axis=-1), np.nan)

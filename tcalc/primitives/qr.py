@@ -156,6 +156,8 @@ def _strictly_lower(a: Node) -> Node:
 
 def thin_qr(A: Array, *, where: str) -> tuple[Array, Array]:
     """Q and R with A = Q R and a positive diagonal of R; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     m, n = A.shape[-2:]
     if m < n:
         raise np.linalg.LinAlgError(f"{where}: the matrix is wide, {m} by {n}: use lq")
@@ -172,6 +174,8 @@ def thin_qr(A: Array, *, where: str) -> tuple[Array, Array]:
 
 def thin_lq(A: Array, *, where: str) -> tuple[Array, Array]:
     """L and Q with A = L Q and a positive diagonal of L; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     m, n = A.shape[-2:]
     if m > n:
         raise np.linalg.LinAlgError(f"{where}: the matrix is tall, {m} by {n}: use qr")

@@ -38,10 +38,10 @@ class SignLogDet(Coded):
         return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return sign_and_logarithm(arrays[0])
+        return sign_and_logarithm(arrays[0], where="slogdet")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(sign_and_logarithm, work=of_square(Fraction(2, 3)))
+        return Embedded(sign_and_logarithm, named=True, work=of_square(Fraction(2, 3)))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 1:
@@ -67,11 +67,12 @@ class LogAbsDet(Coded):
         return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return sign_and_logarithm(arrays[0])[1]
+        return sign_and_logarithm(arrays[0], where="logabsdet")[1]
 
     def routine(self, node: Apply) -> Routine:
         return Embedded(
             log_absolute_determinant,
+            named=True,
             requires=(sign_and_logarithm,),
             work=of_square(Fraction(2, 3)),
         )
@@ -80,16 +81,18 @@ class LogAbsDet(Coded):
         return Notation(name="logabsdet")
 
 
-def sign_and_logarithm(A: Array) -> tuple[Array, Array]:
+def sign_and_logarithm(A: Array, *, where: str) -> tuple[Array, Array]:
     """The sign of the determinants, and log|det|; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     finite = np.isfinite(A).all(axis=(-2, -1))
     sign, value = np.linalg.slogdet(np.where(finite[..., None, None], A, 1))
     return np.where(finite, sign, np.nan), np.where(finite, value, np.nan)
 
 
-def log_absolute_determinant(A: Array) -> Array:
+def log_absolute_determinant(A: Array, *, where: str) -> Array:
     """log|det|; NaN gives NaN."""
-    return sign_and_logarithm(A)[1]
+    return sign_and_logarithm(A, where=where)[1]
 
 
 def slogdet(a: Node) -> tuple[Node, Node]:

@@ -41,6 +41,7 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import log
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.messages import described
 from tcalc.primitives.operators import (
     is_zero,
     operator,
@@ -113,9 +114,9 @@ class Spectral(Coded):
 
     def evaluate(self, *arrays: Any) -> Any:
         A, t, E = self._split(arrays)
-        w, V = symmetric_eigen(A)
+        w, V = symmetric_eigen(A, where=self.function)
         if self.definite:
-            w = positive_eigenvalues(w, where=self.function)
+            w = positive_eigenvalues(w, self.function)
         values: list[Any] = []
         for k, g in enumerate(self.derivatives()):
             x = simplex_points(w, k, points_per_axis(k)) if k else w
@@ -211,7 +212,7 @@ class PositiveEigenvalues(Coded):
 
     name = "positiveeig"
 
-    def __init__(self, function: str = name) -> None:
+    def __init__(self, function: str = "eigh") -> None:
         self.function = function
 
     @property
@@ -225,13 +226,13 @@ class PositiveEigenvalues(Coded):
         return linear_map(node, 0, "i", "i", (1, "", ()))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return positive_eigenvalues(*arrays, where=self.function)
+        return positive_eigenvalues(arrays[0], self.function)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(positive_eigenvalues, named=True)
+        return Embedded(positive_eigenvalues, (described(node),))
 
 
-def positive_eigenvalues(w: Array, *, where: str) -> Array:
+def positive_eigenvalues(w: Array, where: str) -> Array:
     """The eigenvalues as they are; an error where one is not positive."""
     if (w <= 0).any():
         raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")

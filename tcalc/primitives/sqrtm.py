@@ -48,18 +48,24 @@ class SquareRoot(Coded):
         X = np.full(A.shape, np.nan, A.dtype)
         for k in np.ndindex(A.shape[:-2]):
             if np.isfinite(A[k]).all():
-                root = linalg.sqrtm(A[k])
-                scale = 1 + np.abs(A[k]).max(initial=0)
-                if not np.allclose(root @ root, A[k], atol=1e-6 * scale) or np.iscomplexobj(root):
-                    message = "sqrtm: the matrix has an eigenvalue on the negative real axis"
+                if not np.iscomplexobj(A) and (A[k] == A[k].T).all():
+                    # Positive semidefinite ones have a root, but no derivative where singular.
+                    X[k] = square_root_symmetric(A[k], where="sqrtm")
+                    continue
+                w = np.linalg.eigvals(A[k])
+                rounding = len(w) * np.finfo(w.dtype).eps * np.abs(w).max(initial=0)
+                if ((w.real <= rounding) & (np.abs(w.imag) <= rounding)).any():
+                    message = "sqrtm: the matrix has an eigenvalue on the closed negative real axis"
                     raise np.linalg.LinAlgError(message)
-                X[k] = root
+                root = linalg.sqrtm(A[k])
+                X[k] = root if np.iscomplexobj(A) else root.real
         return X
 
     def routine(self, node: Apply) -> Routine:
         if symmetric_axes(node.args[0]):
             return Embedded(square_root_symmetric, named=True, work=of_square(11, 1))
-        return Embedded(square_root, named=True, work=of_square(44, 80))
+        general = (square_root_symmetric,)
+        return Embedded(square_root, named=True, requires=general, work=of_square(44, 80))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _KEPT and holds(node.args[0], fact) else None
@@ -73,6 +79,8 @@ def square_root(A: Array, *, where: str) -> Array:
 
     Higham, Functions of Matrices, (6.29): M -> I, X -> the square root; NaN gives NaN.
     """
+    if not np.iscomplexobj(A) and (A.swapaxes(-1, -2) == A).all():
+        return square_root_symmetric(A, where=where)
     n = A.shape[-1]
     message = f"{where}: the matrix has an eigenvalue on the closed negative real axis"
     finite = np.isfinite(A).all(axis=(-2, -1))[..., None, None]

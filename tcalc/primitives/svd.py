@@ -26,6 +26,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.messages import described
 from tcalc.primitives.operators import operator
 from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.power import reciprocal
@@ -81,10 +82,10 @@ class Svd(Coded):
         return operator(node, position, (U, V, F, P, Y), push, pull)
 
     def evaluate(self, *arrays: Any) -> Any:
-        return singular_decomposition(arrays[0])
+        return singular_decomposition(arrays[0], where="svd")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(singular_decomposition, work=of_thin(14, 8, 2))
+        return Embedded(singular_decomposition, named=True, work=of_thin(14, 8, 2))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if node.output == 1:
@@ -112,10 +113,10 @@ class SingularValues(Coded):
         return linear_map(node, 0, "i", "kl", (1, "ki,li", (U, V)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return singular_values(arrays[0])
+        return singular_values(arrays[0], where="svdvals")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(singular_values, work=of_thin(4, Fraction(-4, 3)))
+        return Embedded(singular_values, named=True, work=of_thin(4, Fraction(-4, 3)))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact is Fact.NONNEGATIVE else None
@@ -137,16 +138,16 @@ class SingularReciprocals(Coded):
         return linear_map(node, 0, "i", "i", (-1, "i,i", (node, node)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return singular_reciprocals(*arrays, where="svd")
+        return singular_reciprocals(arrays[0], "svd")
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(singular_reciprocals, named=True)
+        return Embedded(singular_reciprocals, (described(node),))
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="svdreciprocals")
 
 
-def singular_reciprocals(s: Array, *, where: str) -> Array:
+def singular_reciprocals(s: Array, where: str) -> Array:
     """1/s; an error where a singular value is rounding of the largest."""
     if (s <= np.finfo(s.dtype).eps * s.max(axis=-1, keepdims=True, initial=0)).any():
         message = f"{where}: the derivative of svd needs a matrix of full rank"
@@ -168,8 +169,10 @@ def _mirrored(m: Node, sign: int) -> Node:
     return build.add([(1, m), (sign, transpose(m))])
 
 
-def singular_decomposition(A: Array) -> tuple[Array, Array, Array]:
+def singular_decomposition(A: Array, *, where: str) -> tuple[Array, Array, Array]:
     """U, s, V with A = U diag(s) V', signs fixed; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     finite = np.isfinite(A).all(axis=(-2, -1))[..., None, None]
     U, s, Vh = np.linalg.svd(np.where(finite, A, 0), full_matrices=False)
     V = Vh.swapaxes(-1, -2)
@@ -182,8 +185,10 @@ def singular_decomposition(A: Array) -> tuple[Array, Array, Array]:
     return np.where(finite, U, np.nan), s, np.where(finite, V, np.nan)
 
 
-def singular_values(A: Array) -> Array:
+def singular_values(A: Array, *, where: str) -> Array:
     """The singular values, descending; NaN gives NaN."""
+    if np.iscomplexobj(A):
+        raise np.linalg.LinAlgError(f"{where}: the matrix is complex, and should be real")
     finite = np.isfinite(A).all(axis=(-2, -1))[..., None]
     return np.where(
         finite, np.linalg.svd(np.where(finite[..., None], A, 0), compute_uv=False), np.nan

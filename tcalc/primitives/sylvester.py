@@ -109,11 +109,13 @@ def sylvester_kronecker(A: Array, B: Array, C: Array, *, where: str) -> Array:
     K = np.einsum("...ik,jl->...ijkl", np.where(cell, A, I), J)
     K = K + np.einsum("...lj,ik->...ijkl", np.where(cell, B, J), I)
     K = K.reshape(*K.shape[:-4], m * n, m * n)
-    try:
-        X = np.linalg.solve(K, C.reshape(*C.shape[:-2], m * n, 1)).reshape(C.shape)
-    except np.linalg.LinAlgError:
-        message = f"{where}: A and -B have a common eigenvalue"
-        raise np.linalg.LinAlgError(message) from None
+    r = np.linalg.eigvals(np.where(cell, A, I))
+    s = np.linalg.eigvals(np.where(cell, B, J))
+    sums = np.abs(r[..., :, None] + s[..., None, :]).min(axis=(-2, -1), initial=np.inf)
+    size = np.abs(r).max(axis=-1, initial=0) + np.abs(s).max(axis=-1, initial=0)
+    if (sums <= (m + n) * np.finfo(C.dtype).eps * size).any():
+        raise np.linalg.LinAlgError(f"{where}: A and -B have a common eigenvalue")
+    X = np.linalg.solve(K, C.reshape(*C.shape[:-2], m * n, 1)).reshape(C.shape)
     return np.where(cell, X, np.nan)
 
 

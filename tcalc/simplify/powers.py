@@ -8,6 +8,7 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
+from tcalc.primitives.exponential import log, log0
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power, power, reciprocal0
@@ -161,12 +162,14 @@ def root_of_squares(node: Apply) -> Node | None:
 
 @of_functions
 def reciprocal_at_zero(node: Apply) -> Node | None:
-    """``reciprocal0(x) -> x^-1``: the convention at 0 is not part of the formula.
+    """``reciprocal0(x) -> x^-1, log0(x) -> log(x)``: the convention is not part of the formula.
 
     Example: ``x * reciprocal0(norm2(x)) -> x / norm2(x)``.
     """
     if node.primitive == reciprocal0:
         return power(node.args[0], -1)
+    if node.primitive == log0:
+        return log(node.args[0])
     return None
 
 

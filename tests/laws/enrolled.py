@@ -77,6 +77,7 @@ unit = uniform(-0.9, 0.9)
 
 DOMAIN: dict[str, Any] = {
     "log": positive,
+    "log0": positive,
     "log1p": positive,
     "log2": positive,
     "log10": positive,

@@ -1,0 +1,277 @@
+"""What users get where a function has no value, or no derivative: a table.
+
+For each function and each kind of argument the value, the gradient, and the product of the Hessian
+with a direction are either a message, which names the function, the argument and the fact that
+failed, or finite numbers; the interpreter and compiled code agree.  Finite gradients are compared
+with differences: no NaN, and nothing else that is wrong, where a function is smooth.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import tcalc
+
+RNG = np.random.default_rng(0)
+KINDS = {
+    "singular": np.array([[1.0, 2.0], [2.0, 4.0]]),
+    "zero": np.zeros((2, 2)),
+    "indefinite": np.array([[1.0, 2.0], [2.0, 1.0]]),
+    "negative": np.array([[-1.0, 0.5], [0.5, -2.0]]),
+    "defective": np.array([[1.0, 1.0], [0.0, 1.0]]),
+    "unit": np.eye(2),
+    "nearly singular": np.array([[1.0, 1.0], [1.0, 1.0 + 1e-4]]),
+    "wide": RNG.standard_normal((2, 3)),
+    "tall": RNG.standard_normal((3, 2)),
+    "complex": np.array([[2.0, 1j], [0.5j, 1.0]]),
+}
+B = np.array([[1.0, 2.0], [3.0, 5.0]])
+
+SINGULAR = r"inv\(A\): the matrix is singular"
+DEFINITE = r"\(A.*\): the matrix is not positive definite"
+RANK = r"\(A\): .*full rank"
+COMPLEX = r"\(A\): the matrix is complex, and should be real"
+COMMON = r"A and -B have a common eigenvalue"
+NEGATIVE = r"sqrtm\(A\): the matrix has (a negative eigenvalue|an .* negative real axis)"
+EQUAL = r"\(A\): eigenvalues or singular values that are equal, in a higher derivative"
+
+TABLE = {
+    # program: kind -> value, gradient, product with the Hessian; None is a number
+    "tr(inv(A)*B)": {
+        "singular": (SINGULAR,) * 3,
+        "zero": (SINGULAR,) * 3,
+        "nearly singular": (None, None, None),
+        "complex": (None,) * 3,
+    },
+    "sum(A\\B)": {"singular": (SINGULAR,) * 3, "zero": (SINGULAR,) * 3},
+    "sum(trisolve(A, B))": {
+        "singular": (None,) * 3,
+        "zero": (r"inv\(…\): the matrix is singular",) * 3,
+    },
+    "det(A)": {kind: (None,) * 3 for kind in KINDS if kind not in ("wide", "tall")},
+    "sum(adj(A))": {kind: (None,) * 3 for kind in KINDS if kind not in ("wide", "tall")},
+    "logdet(A)": {
+        "singular": (r"logdet\(A\): the (determinant is not positive|matrix is singular)",)
+        + (SINGULAR,) * 2,
+        "indefinite": (r"logdet\(A\): the determinant is not positive", "", ""),
+        "negative": (None,) * 3,
+        "nearly singular": (None,) * 3,
+    },
+    "logabsdet(A)": {
+        "singular": ("", SINGULAR, SINGULAR),
+        "indefinite": (None,) * 3,
+        "nearly singular": (None,) * 3,
+        "complex": (r"logabsdet" + COMPLEX, "", ""),
+    },
+    "s, l = slogdet(A); l": {
+        "singular": ("", SINGULAR, SINGULAR),
+        "indefinite": (None,) * 3,
+        "complex": (r"slogdet" + COMPLEX, "", ""),
+    },
+    "sum(chol(A))": {
+        "singular": ("chol" + DEFINITE,) * 3,
+        "indefinite": ("chol" + DEFINITE,) * 3,
+        "zero": ("chol" + DEFINITE,) * 3,
+        "defective": (None,) * 3,
+        "unit": (None,) * 3,
+        "nearly singular": (None,) * 3,
+    },
+    "Q, R = qr(A); sum(R) + Q[1,2]": {
+        "singular": ("qr" + RANK,) * 3,
+        "zero": ("qr" + RANK,) * 3,
+        "unit": (None,) * 3,
+        "tall": (None,) * 3,
+        "wide": (r"qr\(A\): the matrix is wide, 2 by 3: use lq",) * 3,
+        "complex": ("qr" + COMPLEX,) * 3,
+    },
+    "L, Q = lq(A); sum(L) + Q[2,1]": {
+        "singular": ("lq" + RANK,) * 3,
+        "wide": (None,) * 3,
+        "tall": (r"lq\(A\): the matrix is tall, 3 by 2: use qr",) * 3,
+        "complex": ("lq" + COMPLEX,) * 3,
+    },
+    "w, V = eigh(A); w[1]*V[1,1]^2": {
+        "singular": (None,) * 3,
+        "indefinite": (None,) * 3,
+        "defective": (None,) * 3,
+        "zero": ("", "", "eigh" + EQUAL),
+        "unit": ("", "", "eigh" + EQUAL),
+        "complex": ("eigh" + COMPLEX,) * 3,
+    },
+    "sum(eigvalsh(A).^3)": {
+        **dict.fromkeys(("singular", "zero", "unit", "negative", "defective"), (None,) * 3),
+        "complex": (r"(eig|powm).*\(A.*the matrix is complex, and should be real",) * 3,
+    },
+    "U, s, V = svd(A); U[1,1]^2*s[1]": {
+        "singular": (None, "svd" + RANK, "svd" + RANK),
+        "unit": ("", "", "svd" + EQUAL),
+        "wide": (None,) * 3,
+        "tall": (None,) * 3,
+        "complex": ("svd" + COMPLEX,) * 3,
+    },
+    "normspec(A)": {
+        "indefinite": ("", "", ""),
+        "defective": (None,) * 3,
+        "wide": (None,) * 3,
+        "complex": (r"svd(vals)?" + COMPLEX,) * 3,
+    },
+    "normnuc(A)": {
+        "singular": (None, "polar" + RANK, "polar" + RANK),
+        "zero": ("", "polar" + RANK, "polar" + RANK),
+        "unit": (None,) * 3,
+        "nearly singular": (None,) * 3,
+        "wide": (None,) * 3,
+        "tall": (None,) * 3,
+        "complex": (r"(normnuc|polar)" + COMPLEX,) * 3,
+    },
+    "sum(pinv(A))": {
+        "singular": ("", "", ""),
+        "wide": (None,) * 3,
+        "tall": (None,) * 3,
+        "complex": ("pinv" + COMPLEX,) * 3,
+    },
+    "sum(expm(A))": dict.fromkeys(("zero", "singular", "defective", "complex"), (None,) * 3),
+    "sum(sqrtm(A))": {
+        "singular": ("", COMMON, COMMON),
+        "indefinite": (NEGATIVE,) * 3,
+        "defective": (None,) * 3,
+        "unit": (None,) * 3,
+        "complex": (None,) * 3,
+    },
+    "sum(logm(A))": {
+        "singular": ("logm" + DEFINITE,) * 3,
+        "indefinite": ("logm" + DEFINITE,) * 3,
+        "unit": (None,) * 3,
+    },
+    "sum(powm(1/2, A))": {"indefinite": ("powm" + DEFINITE,) * 3, "unit": (None,) * 3},
+    "sum(powm(-2, A))": {"indefinite": (None,) * 3, "unit": (None,) * 3},
+    "sum(lyap(A, B))": {
+        "singular": (r"sylvester\(A, .*, B\): " + COMMON,) * 3,
+        "unit": (None,) * 3,
+        "complex": (None,) * 3,
+    },
+    "sum(A^-2)": {"singular": (SINGULAR,) * 3, "indefinite": (None,) * 3},
+}
+CASES = [(text, kind, *TABLE[text][kind]) for text in TABLE for kind in TABLE[text]]
+
+
+def outcomes(expression, given):
+    """What the interpreter and the compiled code give: a message, or an array."""
+    used = {name: given[name] for name in given if name in expression.variables}
+    found = []
+    for compute in (tcalc.evaluate, lambda e, **data: tcalc.compile(e)(**data)):
+        try:
+            with np.errstate(all="ignore"):
+                found.append(np.asarray(compute(expression, **used)))
+        except tcalc.TcalcError as error:
+            found.append(str(error))
+    return found
+
+
+def parse(text, kind):
+    declared = "A[n,n], B[n,n]" if "B" in text else "A[n,n]"
+    return tcalc.parse(text, declared if kind not in ("wide", "tall") else "A[m,n]")
+
+
+def slope(expression, given, move):
+    """The derivative along a direction of A, by five-point differences in small steps."""
+    used = {name: given[name] for name in given if name in expression.variables}
+    h = 2e-7 if given["A"] is KINDS["nearly singular"] else 1e-3
+
+    def at(step):
+        return tcalc.evaluate(expression, **{**used, "A": given["A"] + step * h * move})
+
+    return (at(-2) - 8 * at(-1) + 8 * at(1) - at(2)) / (12 * h)
+
+
+@pytest.mark.parametrize(("text", "kind"), [case[:2] for case in CASES])
+def test_every_function_has_a_value_or_a_message(text, kind):
+    f = parse(text, kind)
+    move = np.random.default_rng(1).standard_normal(KINDS[kind].shape)
+    given = {"A": KINDS[kind], "B": B, "E": move}
+    derivatives = [f, tcalc.gradient(f, "A"), tcalc.hvp(f, "A", "E")]
+    for order, (expression, expected) in enumerate(
+        zip(derivatives, TABLE[text][kind], strict=True)
+    ):
+        slow, fast = outcomes(expression, given)
+        if expected:
+            for message in (slow, fast):
+                assert isinstance(message, str), message
+                assert re.search(expected, message), message
+            continue
+        assert not isinstance(slow, str), slow
+        assert not isinstance(fast, str), fast
+        np.testing.assert_allclose(fast, slow, rtol=1e-7, atol=1e-9 * (1 + np.abs(slow).max()))
+        if expected is None:
+            assert np.isfinite(slow).all()
+            if order and kind != "complex":
+                found = np.sum(slow * move) if order == 1 else slow
+                wanted = slope(derivatives[order - 1], given, move)
+                scale = 1 + np.abs(wanted).max()
+                np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize("text", [text for text in TABLE if "qr" not in text and "lq" not in text])
+def test_a_matrix_that_is_not_square_is_refused_where_one_must_be(text):
+    if any(word in text for word in ("svd", "norm", "pinv")):
+        pytest.skip("takes matrices of any shape")
+    with pytest.raises(tcalc.TcalcError, match=r"square|2 against 3"):
+        tcalc.parse(text, "A[2,3], B[2,2]")
+
+
+@pytest.mark.parametrize("text", TABLE)
+def test_nan_gives_nan_or_a_message_never_numbers(text):
+    f = parse(text, "unit")
+    given = {"A": np.array([[1.0, np.nan], [np.nan, 2.0]]), "B": B, "E": np.eye(2)}
+    for expression in (f, tcalc.gradient(f, "A")):
+        for found in outcomes(expression, given):
+            assert np.isnan(found).any()
+    for compute in (tcalc.compile(f), tcalc.compile(tcalc.gradient(f, "A"))):
+        with pytest.raises(tcalc.TcalcError, match="A"):
+            compute(**{name: given[name] for name in f.variables}, check_finite=True)
+
+
+ELEMENTWISE = [
+    # program, point, first derivative, second derivative (on the diagonal)
+    ("sum(x.^2)", [0.0, -1.0], [0.0, -2.0], [2.0, 2.0]),
+    ("sum(x.^0)", [0.0, -1.0], [0.0, 0.0], [0.0, 0.0]),
+    ("sum(x.^1)", [0.0, -1.0], [1.0, 1.0], [0.0, 0.0]),
+    ("sum(x.^3)", [0.0, -2.0], [0.0, 12.0], [0.0, -12.0]),
+    ("sum(x.^(5/2))", [0.0, 1.0], [0.0, 2.5], [0.0, 3.75]),
+    ("sum(abs(x))", [0.0, -2.0], [0.0, -1.0], [0.0, 0.0]),
+    ("sum(abs(x).^3)", [0.0, -1.0], [0.0, -3.0], [0.0, 6.0]),
+    ("sum(sqrt(x))", [0.0, 1.0], [np.inf, 0.5], [-np.inf, -0.25]),
+    ("sum(xlogx(x))", [0.0, 1.0], [-np.inf, 1.0], [np.inf, 1.0]),
+    ("sum(2.^x)", [0.0, 1.0], np.log(2) * np.array([1, 2]), np.log(2) ** 2 * np.array([1, 2])),
+    ("sum(pow(0, x))", [1.0, 2.5], [0.0, 0.0], [0.0, 0.0]),
+    ("sum(tanh(x))", [0.0, 1000.0], [1.0, 0.0], [0.0, 0.0]),
+    ("sum(softplus(x))", [1000.0, -1000.0], [1.0, 0.0], [0.0, 0.0]),
+    ("sum(atan2(x, 0*x - 1))", [0.0, 1.0], [-1.0, -0.5], [0.0, 0.5]),
+    ("norm2(x)^2", [0.0, 0.0], [0.0, 0.0], [2.0, 2.0]),
+    ("norm2(x)^3", [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
+    ("norm2(x)", [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
+    ("norm2(x)", [3.0, 4.0], [0.6, 0.8], [0.128, 0.072]),
+    ("prod(x)", [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
+    ("logsumexp(x)", [-np.inf, 0.0], [0.0, 1.0], [0.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("text", "point", "first", "second"), ELEMENTWISE)
+def test_points_where_formulas_meet_zero_or_infinity(text, point, first, second):
+    f = tcalc.parse(text, "x[n]")
+    g, H = tcalc.gradient(f, "x"), tcalc.hessian(f, "x")
+    for gradient in outcomes(g, {"x": point}):
+        np.testing.assert_allclose(gradient, first, rtol=1e-14)
+    for hessian in outcomes(H, {"x": point}):
+        np.testing.assert_allclose(np.diag(hessian), second, rtol=1e-13)
+
+
+def test_whole_exponents_of_negative_numbers():
+    f = tcalc.parse("a^b", "a, b")
+    for found in outcomes(tcalc.gradient(f, "a"), {"a": -2.0, "b": 3.0}):
+        assert found == 12
+    for found in outcomes(tcalc.hessian(f, "a"), {"a": -2.0, "b": 3.0}):
+        assert found == -12

@@ -95,8 +95,8 @@ def _refined(
                 {x: (label_colour[x], tuple(sorted(seen))) for x, seen in joins.items()}
             )
             now = len(set(factor_colour.values())) + len(set(label_colour.values()))
-            if now == classes:
-                return
+            if now == classes or now == len(factor_colour) + len(label_colour):
+                return  # nothing is told apart any more, or all is
             classes = now
 
     while True:

@@ -243,10 +243,15 @@ def _of_sum(total: Sum) -> Polynomial:
             addends = []  # the buffer is filled with the number
         count += sum((_scaling(x) + whole for x in addends), NOTHING)
     else:
-        common = {abs(addend.coefficient) for addend in addends}
-        if len(addends) > 1 and len(common) == 1 and common != {1}:
+        sizes = {abs(addend.coefficient) for addend in addends}
+        if len(addends) > 1 and len(sizes) == 1 and sizes != {1}:
+            # The coefficient is applied to the sum, its sign with it where all have one.
             count += elements(total.dims)
-            addends = [Addend(x.coefficient / abs(x.coefficient), x.view) for x in addends]
+            alike = len({addend.coefficient for addend in addends}) == 1
+            addends = [
+                Addend(Fraction(1) if alike else x.coefficient / abs(x.coefficient), x.view)
+                for x in addends
+            ]
         count += sum(map(_scaling, addends), NOTHING)
         count += _pointwise([addend.view for addend in addends])
         if addends[0].coefficient == -1:

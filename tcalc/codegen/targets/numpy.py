@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import assert_never
+from fractions import Fraction
+from typing import Any, assert_never
 
 from tcalc.codegen import solvers
 from tcalc.codegen.contract import LETTERS
@@ -19,6 +20,7 @@ from tcalc.codegen.program import (
     Factorise,
     Fold,
     FromFactor,
+    Fused,
     MatMul,
     Number,
     Pick,
@@ -50,6 +52,7 @@ class NumPy(Target):
     """The target for NumPy arrays."""
 
     name = "numpy"
+    module = "np"
     imports = {  # noqa: RUF012 - never changed
         "np": "import numpy as np",
         "linalg": "from scipy import linalg",
@@ -78,7 +81,7 @@ class NumPy(Target):
     def _expression(self, statement: Statement, writer: Writer, over: Value | None) -> str:
         operation = statement.operation
         match operation:
-            case Argument() | Number() | Extent() | Sum():
+            case Argument() | Number() | Extent() | Sum() | Fused():
                 raise AssertionError("written in its place")
             case Pick(source=source, index=index):
                 return f"{writer.name(source)}{self.index(index, writer)}"
@@ -115,15 +118,15 @@ class NumPy(Target):
                 name = writer.name(factor)
                 match kind:
                     case Derived.INVERSE if solver in (Solver.LOWER, Solver.UPPER):
-                        function = writer.embed(solvers.inverse_triangle)
+                        function = self.embedded(solvers.inverse_triangle, solver, writer)
                         lower = solver is Solver.LOWER
                         return f"{function}({name}, lower={lower}, where={quoted(where)})"
                     case Derived.INVERSE:
-                        return f"{writer.embed(solvers.inverse_factored)}({name})"
+                        return f"{self.embedded(solvers.inverse_factored, solver, writer)}({name})"
                     case Derived.CHOLESKY:
-                        return f"{writer.embed(solvers.lower_factor)}({name})"
+                        return f"{self.embedded(solvers.lower_factor, solver, writer)}({name})"
                     case Derived.LOGDET:
-                        function = writer.embed(solvers.log_determinant_factored)
+                        function = self.embedded(solvers.log_determinant_factored, solver, writer)
                         return f"{function}({name}, where={quoted(where)})"
                     case _:
                         assert_never(kind)
@@ -152,22 +155,31 @@ class NumPy(Target):
             arguments.append(f"where={quoted(call.where)}")
         if routine.typed:
             arguments.append(f"dtype={writer.dtype()}")
-        for function in routine.requires:
-            writer.embed(function)
-        return f"{writer.embed(routine.function)}({', '.join(arguments)})"
+        for required in routine.requires:
+            self.embedded(required, None, writer)
+        function = self.embedded(routine.function, None, writer)
+        return f"{function}({', '.join(arguments)})"
+
+    def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
+        """The name of a function in the module, with all that it calls there beside it.
+
+        `solver` is what made the factorisation that it reads, if it reads one.
+        """
+        if function is solvers.factorise_spd:
+            writer.embed(cholesky)
+        return writer.embed(function)
 
     def _factorise(self, operation: Factorise, writer: Writer, over: Value | None) -> str:
         match operation.solver:
             case Solver.GENERAL:
-                function = writer.embed(solvers.factorise)
+                function = self.embedded(solvers.factorise, operation.solver, writer)
                 writer.embed(solvers.looks_symmetric)
             case Solver.SPD:
-                writer.embed(cholesky)
-                function = writer.embed(solvers.factorise_spd)
+                function = self.embedded(solvers.factorise_spd, operation.solver, writer)
             case Solver.LOWER | Solver.UPPER:
                 return self.operand(operation.matrix, writer)
             case Solver.DIAGONAL:
-                function = writer.embed(solvers.check_triangle)
+                function = self.embedded(solvers.check_triangle, operation.solver, writer)
             case _:
                 assert_never(operation.solver)
         matrix, where = self.operand(operation.matrix, writer), quoted(operation.where)
@@ -184,13 +196,13 @@ class NumPy(Target):
         }
         match operation.solver:
             case Solver.GENERAL | Solver.SPD:
-                function = writer.embed(solvers.solve_factored)
+                function = self.embedded(solvers.solve_factored, operation.solver, writer)
             case Solver.LOWER | Solver.UPPER:
-                function = writer.embed(solvers.solve_triangle)
+                function = self.embedded(solvers.solve_triangle, operation.solver, writer)
                 flags = {"lower": operation.solver is Solver.LOWER, **flags}
                 flags["where"] = quoted(operation.where)
             case Solver.DIAGONAL:
-                function = writer.embed(solvers.solve_diagonal)
+                function = self.embedded(solvers.solve_diagonal, operation.solver, writer)
                 del flags["transposed"]
             case _:
                 assert_never(operation.solver)
@@ -198,8 +210,9 @@ class NumPy(Target):
         return f"{function}({factor}, {right}, {options})"
 
     def _sum(self, total: Sum, name: str, writer: Writer) -> list[str]:
-        """A fresh buffer, and then one term a statement."""
-        terms = [self.term(addend, writer) for addend in total.addends]
+        """A fresh buffer, and then one term a statement; a common coefficient comes last."""
+        common, addends = _common(total)
+        terms = [self.term(addend, writer) for addend in addends]
         lines: list[str] = []
         if not total.spans:
             lines.append(self._blank(total, name, writer))
@@ -210,18 +223,16 @@ class NumPy(Target):
             if len(terms) <= TERMS and sum(map(len, terms)) < WIDTH:
                 begin = len(terms)
             text = _joined(terms[:begin])
-            common = {abs(addend.coefficient) for addend in total.addends}
-            if begin == len(terms) > 1 and len(common) == 1 and common != {1}:
-                signs = [
-                    replace(x, coefficient=x.coefficient / abs(x.coefficient))
-                    for x in total.addends
-                ]
-                inner = _joined([self.term(addend, writer) for addend in signs])
-                text = f"{number_text(common.pop())} * ({inner})"
-            if begin == 1 and total.addends[0].coefficient == 1:
+            scaled = begin < len(terms) and common != 1
+            if common != 1 and not scaled:
+                text = f"{_signed(common)} * ({text})"
+            if begin == 1 and addends[0].coefficient == 1:
                 text = f"{text}.copy()" if total.dims else text
             lines.append(f"{name} = {text}")
-            terms = terms[begin:]
+            lines += [add_to(name, term) for term in terms[begin:]]
+            terms = []
+            if scaled:
+                lines.append(f"{name} *= {_signed(common)}")
         lines += [add_to(name, term) for term in terms]
         fresh = not total.spans and not total.addends
         for part in total.placed:
@@ -264,6 +275,22 @@ def _axes(axes: tuple[int, ...], order: int) -> str:
     if len(axes) == order:
         return ""
     return f"axis={axes[0] if len(axes) == 1 else axes}"
+
+
+def _common(total: Sum) -> tuple[Fraction, Sequence[Addend]]:
+    """The coefficient that all addends share, up to sign, and what is left of them."""
+    sizes = {abs(addend.coefficient) for addend in total.addends}
+    if not total.spans or len(total.addends) < 2 or len(sizes) > 1 or sizes == {1}:
+        return Fraction(1), total.addends
+    (common,) = sizes
+    if all(addend.coefficient < 0 for addend in total.addends):
+        common = -common
+    rest = [replace(x, coefficient=x.coefficient / common) for x in total.addends]
+    return common, rest
+
+
+def _signed(number: Fraction) -> str:
+    return ("-" if number < 0 else "") + number_text(abs(number))
 
 
 def _joined(terms: Sequence[str]) -> str:

@@ -1,0 +1,49 @@
+"""The model of costs against operations that are really done, on arrays that count them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from counting import operations
+from problems import PROBLEMS, Problem
+
+import tcalc
+from tcalc.calculus import MODES, PLAIN
+
+each_problem = pytest.mark.parametrize("name", PROBLEMS)
+
+
+def counted(expression: tcalc.Expression, data: dict[str, Any], **options: Any) -> tuple[float, Any]:
+    """The operations of compiled code, and its result."""
+    function: Any = tcalc.compile(expression, **options)
+    sizes = {}
+    for name, variable in expression.variables.items():
+        for dim, size in zip(variable.dims, np.shape(data[name]), strict=True):
+            sizes[str(dim)] = size
+    known = function.signature.sizes
+    source = function.source_for(**{name: sizes[name] for name in known})
+    arguments = {argument.name: data[argument.name] for argument in function.signature.arguments}
+    return operations(source, arguments)
+
+
+def assert_within_a_percent(model: int | None, found: float) -> None:
+    assert model is not None
+    assert abs(model - found) <= 0.01 * found, (model, found)
+
+
+@each_problem
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("order", [1, 2])
+def test_compiled_code_does_the_operations_of_the_model(name: str, size: str, order: int) -> None:
+    problem: Problem = PROBLEMS[name]
+    sizes = getattr(problem, size)
+    data = problem.data(sizes)
+    derivative = tcalc.derivative(problem.function, *[problem.wrt] * order)
+    found, result = counted(derivative, data)
+    table = tcalc.cost(
+        problem.function, problem.wrt, order, sizes=sizes, modes=["cross-country"]
+    )
+    assert_within_a_percent(table.row().operations, found)
+    np.testing.assert_allclose(result, tcalc.compile(derivative)(**data), rtol=1e-9, atol=1e-12)

@@ -33,20 +33,39 @@ def arrange(
 ) -> Arrangement:
     """Order factors and number labels; `rank` is the position of each output label."""
     if is_rigid(factors):
+        copies = [1] * len(factors)
         order = sorted(range(len(factors)), key=lambda k: factors[k].digest)
         rows = list(subscripts)
     else:
-        swappable = [symmetric_axes(factor) for factor in factors]
-        order, rows = _refined(factors, subscripts, swappable, rank)
+        factors, subscripts, swappable, copies = _without_copies(factors, subscripts)
+        order, rows = _refined(factors, subscripts, swappable, copies, rank)
     number: dict[int, int] = {}
     for k in order:
         for label in rows[k]:
             number.setdefault(label, len(number))
+    places = [k for k in order for _ in range(copies[k])]
     return Arrangement(
-        tuple(factors[k] for k in order),
-        tuple(tuple(number[label] for label in rows[k]) for k in order),
+        tuple(factors[k] for k in places),
+        tuple(tuple(number[label] for label in rows[k]) for k in places),
         number,
     )
+
+
+def _without_copies(
+    factors: Sequence[Node], subscripts: Sequence[Labels]
+) -> tuple[list[Node], list[Labels], list[bool], list[int]]:
+    """The factors that differ or stand at other labels, and how often each is there."""
+    found: dict[tuple[Node, Labels], int] = {}
+    symmetric: dict[Node, bool] = {}
+    for factor, row in zip(factors, subscripts, strict=True):
+        if factor not in symmetric:
+            symmetric[factor] = symmetric_axes(factor)
+        turned = (*row[:-2], *row[-2:][::-1])
+        same = symmetric[factor] and (factor, turned) in found
+        key = factor, turned if same else row
+        found[key] = found.get(key, 0) + 1
+    kept = [factor for factor, _ in found]
+    return kept, [row for _, row in found], [symmetric[x] for x in kept], list(found.values())
 
 
 def is_rigid(factors: Sequence[Node]) -> bool:
@@ -58,6 +77,7 @@ def _refined(
     factors: Sequence[Node],
     subscripts: Sequence[Labels],
     swappable: Sequence[bool],
+    copies: Sequence[int],
     rank: Mapping[int, int],
 ) -> tuple[list[int], list[Labels]]:
     scalars = [k for k, labels in enumerate(subscripts) if not labels]
@@ -67,7 +87,9 @@ def _refined(
         for label, dim in zip(subscripts[k], factors[k].dims, strict=True):
             label_colour[label] = (str(dim), label in rank)
     label_colour = _ranked(label_colour)
-    factor_colour = _ranked({k: (factors[k].digest, _pattern(subscripts[k])) for k in tensors})
+    factor_colour = _ranked(
+        {k: (factors[k].digest, _pattern(subscripts[k]), copies[k]) for k in tensors}
+    )
     far = len(rank)
 
     def place(k: int) -> tuple[int, ...]:

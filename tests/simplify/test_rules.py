@@ -178,3 +178,11 @@ def test_a_deep_sum_of_products_is_tidied_in_linear_time() -> None:
     tidied = tidy(node)
     assert sum(isinstance(n, Apply) for n in postorder([tidied])) == 4_000
     assert sum(isinstance(n, Add) for n in postorder([tidied])) == 4_000
+
+
+def test_a_long_chain_of_products_becomes_a_power() -> None:
+    x = build.var("x", shape("n"))
+    node: Node = x
+    for _ in range(1_000):
+        node = build.hadamard(node, x)
+    assert tidy(node) is build.apply(Power(1_001), x)

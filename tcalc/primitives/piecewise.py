@@ -12,11 +12,11 @@ from fractions import Fraction
 from typing import Any
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Style
 from tcalc.primitives.arrays import np
 from tcalc.primitives.elementwise import Derivative, Elementwise, plus, same
-from tcalc.primitives.routines import Template
+from tcalc.primitives.routines import Routine, Template, no_work
 
 HALF = Fraction(1, 2)
 
@@ -158,6 +158,13 @@ class Where(Elementwise):
     @property
     def key(self) -> str:
         return f"where({self.comparison})"
+
+    def routine(self, node: Apply) -> Routine:
+        if all(isinstance(x, Const) for x in node.args[2:]):
+            # Numbers alone would give the array another type than that of the arguments.
+            chosen = f"np.where({{0}} {self.comparison} {{1}}, {{2}}, {{3}})"
+            return Template(f"{chosen}.astype(np.result_type({{0}}, {{1}}))", work=no_work)
+        return super().routine(node)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         # Each number comes from one branch or the other, so what both obey number by number stays.

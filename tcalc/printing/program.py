@@ -70,28 +70,34 @@ class Wishes:
 @collector_paused()
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
-    roots = expand_unnamed(roots)
-    divide = wishes.cse is True or (wishes.cse == "auto" and len(postorder(roots)) > LONGEST)
-    divided: list[Node] | None = None
-    if wishes.cse == "auto" and not divide and written_size(roots) > HOPELESS * LONGEST:
-        # Opening all that is shared takes time, and like terms that then meet do not halve it.
-        divided = tidy_all(roots, inline="single")
-        divide = written_size(divided) > HOPELESS * LONGEST
-    if not divide:
-        tidied = tidy_all(roots)
-        size = written_size(tidied)
-        divide = wishes.cse == "auto" and size > LONGEST
-        if size > READABLE and not divide:
-            raise LimitError(
-                f"written out, the formula would have about {size:,.0f} symbols",
-                hint="ask for common subexpressions, which name what occurs more than once",
-            )
-    if divide:
-        tidied = tidy_all(roots, inline="single") if divided is None else divided
+    tidied, divide = written(roots, wishes.cse)
     page = _Page(tidied, wishes)
     if divide:
         page.define_shared()
     return page.write()
+
+
+def written(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
+    """The tensors as they are written, and whether with definitions for their parts."""
+    roots = expand_unnamed(roots)
+    divide = cse is True or (cse == "auto" and len(postorder(roots)) > LONGEST)
+    if divide:
+        return tidy_all(roots, inline="single"), True
+    if cse == "auto" and written_size(roots) > HOPELESS * LONGEST:
+        # Opening all that is shared takes time, and like terms that then meet do not halve it.
+        divided = tidy_all(roots, inline="single")
+        if written_size(divided) > HOPELESS * LONGEST:
+            return divided, True
+    tidied = tidy_all(roots)
+    size = written_size(tidied)
+    if cse == "auto" and size > LONGEST:
+        return tidy_all(roots, inline="single"), True
+    if size > READABLE:
+        raise LimitError(
+            f"written out, the formula would have about {size:,.0f} symbols",
+            hint="ask for common subexpressions, which name what occurs more than once",
+        )
+    return tidied, False
 
 
 def written_size(roots: Sequence[Node]) -> float:

@@ -15,7 +15,8 @@ from tcalc import calculus, interpret
 from tcalc.checking import check_derivative
 from tcalc.expr.nodes import Node
 from tcalc.expr.traverse import variables
-from tcalc.simplify import tidy_all
+from tcalc.printing.program import written
+from tcalc.simplify import normal, tidy_all
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -102,3 +103,4 @@ def test_what_is_printed_reads_back_the_same(program, sizes, choice):
             text = f.with_node(root).text(notation)
             again = tcalc.parse(text, DECLARED)
             agree(interpret.evaluate([again.node], values, sizes)[0], due, 1e-8)
+            assert normal([again.node]) == normal(written([root], "auto")[0]), text

@@ -6,13 +6,13 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
+from tcalc.calculus.solves import inverse_by_parts
 from tcalc.errors import DimensionError, DomainError, LimitError, OrientationError, Span
-from tcalc.expr import Node, build
+from tcalc.expr import Node
 from tcalc.language.algebra import Algebra, Value
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import multiplied
 from tcalc.primitives import REGISTRY
-from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import power as power_node
 
 LARGEST_POWER = 2**20
@@ -114,7 +114,7 @@ def inverted(value: Value, algebra: Algebra, axes: int = 1) -> Value:
         algebra.dimensions.equate(left, right, "only a square matrix has an inverse", value.span)
 
     def inverse(node: Node) -> Node:
-        return build.apply(Inverse(axes), node)
+        return inverse_by_parts(node, axes)
 
     slot = algebra.tape.call(inverse, [algebra.slot(value)], span=value.span)
     return algebra.atom(slot, value.dims, value.span)

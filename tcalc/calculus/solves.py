@@ -1,0 +1,120 @@
+"""Inverses of structured tensors, part by part: ``hessian(f, U) \\ gradient(f, U)`` made cheap.
+
+A tensor of order 2k is seen as a square matrix over k axes each.  Where it is one factored term
+whose parts each map some axes of the columns to as many of the rows, its inverse is the product of
+the inverses of the parts:
+
+    H[i,j,k,l] = c δ[i,k] M[j,l]     ->  H^-1[k,l,i,j] = 1/c δ[k,i] inv(M)[l,j]
+    H[i,j,k,l] = δ[i,k] S[i,j,l]     ->  a stack of inverses, one for each i
+    H[i,j,k,l] = A[i,k] B[j,l]       ->  inv(A)[k,i] inv(B)[l,j]
+    H[i,j,k,l] = δ[i,k] δ[j,l] D[i,j] -> 1/D, element by element
+
+A sum of terms that are all diagonal in some axes is block-diagonal in these: one stack of inverses.
+All of this is exact: the whole is singular where one of its parts is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import permutations
+
+from tcalc.calculus.factored import factored_terms
+from tcalc.calculus.terms import components
+from tcalc.expr import build
+from tcalc.expr.build import OpenProduct
+from tcalc.expr.nodes import Node
+from tcalc.expr.primitive import Labels
+from tcalc.primitives.inverse import inv
+from tcalc.primitives.power import power
+
+
+def inverse_by_parts(h: Node, axes: int) -> Node:
+    """The inverse of a tensor over groups of `axes` axes, along its structure where it has one.
+
+    The result has the axes of the columns of `h`, then those of its rows.
+
+    >>> from tcalc.expr import shape
+    >>> V, (m,) = build.var("V", shape("n", "k")), shape("m")
+    >>> H = build.einsum([V, V, build.delta(m)], "aj,al,ik->ijkl")
+    >>> M = build.einsum([V, V], "aj,al->jl")
+    >>> inverse_by_parts(H, 2) is build.einsum([inv(M), build.delta(m)], "lj,ki->klij")
+    True
+    """
+    if h.order != 2 * axes or axes == 1:
+        return inv(h, axes)
+    terms = factored_terms(h)
+    found = _inverted(terms[0], axes) if len(terms) == 1 else None
+    if found is None:
+        found = _inverted_blocks(terms, axes)
+    return inv(h, axes) if found is None else found
+
+
+def _inverted(term: OpenProduct, axes: int) -> Node | None:
+    """The inverse of one term, or None where its factors couple what they should not."""
+    left, right = term.output[:axes], term.output[axes:]
+    if term.coefficient == 0 or len(set(left)) < axes or len(set(right)) < axes:
+        return None
+    inverses: list[Node] = []
+    rows: list[Labels] = []
+    owned: list[int] = []
+    for group in components(term):
+        found = {x for k in group for x in term.subscripts[k]} & set(term.output)
+        shared = tuple(x for x in left if x in found and x in right)
+        own_left = tuple(x for x in left if x in found and x not in right)
+        own_right = _matching(term, own_left, [x for x in right if x in found and x not in left])
+        if own_right is None:
+            return None
+        core = build.einsum(
+            [term.factors[k] for k in group],
+            [term.subscripts[k] for k in group],
+            (*shared, *own_left, *own_right),
+        )
+        inverses.append(inv(core, len(own_left)) if own_left else power(core, -1))
+        rows.append((*shared, *own_right, *own_left))
+        owned += [*own_left, *own_right]
+    if sorted(owned) != sorted(x for x in term.output if not (x in left and x in right)):
+        return None
+    product = build.einsum(inverses, rows, (*right, *left), dict(term.dims))
+    return build.scale(1 / term.coefficient, product)
+
+
+def _inverted_blocks(terms: Sequence[OpenProduct], axes: int) -> Node | None:
+    """The inverse of a sum of terms, all of them diagonal in some axes; else None."""
+    tied = [
+        (a, b)
+        for a in range(axes)
+        for b in range(axes)
+        if terms and all(t.output[a] == t.output[axes + b] for t in terms)
+    ]
+    left = [a for a in range(axes) if a not in {pair[0] for pair in tied}]
+    right = [axes + b for b in range(axes) if b not in {pair[1] for pair in tied}]
+    if not tied or len(tied) + len(left) > axes:
+        return None
+    blocks: list[tuple[Fraction, Node]] = []
+    for term in terms:
+        places = [*(a for a, _ in tied), *left, *right]
+        output = [term.output[place] for place in places]
+        blocks.append(
+            (term.coefficient, build.einsum(term.factors, term.subscripts, output, term.dims))
+        )
+    core = build.add(blocks)
+    whole = OpenProduct(
+        Fraction(1),
+        (core,),
+        ((*(a for a, _ in tied), *left, *right),),
+        tuple(next((a for a, b in tied if axes + b == k), k) for k in range(2 * axes)),
+        dict(zip((*(a for a, _ in tied), *left, *right), core.dims, strict=True)),
+    )
+    return _inverted(whole, axes)
+
+
+def _matching(term: OpenProduct, left: Sequence[int], right: Sequence[int]) -> Labels | None:
+    """The columns of a part in an order in which their dimensions are those of the rows."""
+    if len(left) != len(right):
+        return None
+    wanted = [term.dims[x] for x in left]
+    for order in permutations(right):
+        if [term.dims[x] for x in order] == wanted:
+            return order
+    return None

@@ -1,0 +1,86 @@
+"""Tensor solves along the structure of a Hessian, against dense ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc.expr.nodes import Apply
+from tcalc.expr.traverse import postorder
+from tcalc.primitives.inverse import Inverse
+
+SIZES = {"m": 4, "n": 5, "k": 2, "p": 6, "q": 7}
+MASKED = "U[m,k], V[n,k], T[m,n], O[m,n] nonnegative"
+FACTORS = "U[m,k], V[n,k], T[m,n], c"
+
+# What is solved with, and how large its matrices are: the dimensions of what is inverted.
+STEPS = [
+    ("norm2(U*V' - T)^2", FACTORS, "U", ["k,k"], "U - T*V*inv(V'*V)"),
+    ("norm2(U*V' - T)^2", FACTORS, "V", ["k,k"], "V - T'*U*inv(U'*U)"),
+    ("norm2(U*V' - T)^2 + c^2*norm2(U)^2", FACTORS, "U", ["k,k"], None),
+    ("sum(O.*(U*V' - T).^2)", MASKED, "U", ["m,k,k"], None),
+    ("sum(O.*(U*V' - T).^2) + norm2(U)^2", MASKED, "U", ["m,k,k"], None),
+    ("norm2(B*X*A')^2/2 + sum(X)", "B[p,m], X[m,n], A[q,n]", "X", ["m,m", "n,n"], None),
+    ("sum(exp(X).*Y)", "X[m,n], Y[m,n]", "X", [], "ones(m, n)"),
+    ("logdet(K)", "K[n,n]", "K", ["n,n"], None),
+    ("tr(X'*S*X) + sum(exp(X))", "X[m,n], S[m,m] spd", "X", ["n,m,m"], None),
+    ("sum(exp(X)) + sum(X)^2", "X[m,n]", "X", ["m,n,m,n"], None),
+]
+
+
+def data(f: tcalc.Expression) -> dict[str, Any]:
+    generator = np.random.default_rng(7)
+    found = {}
+    for name, variable in f.variables.items():
+        array = generator.uniform(0.2, 1.5, [dim.evaluate(SIZES) for dim in variable.dims])
+        found[name] = array @ array.T if "spd" in variable.properties else array
+    return found
+
+
+def inverted(f: tcalc.Expression) -> list[str]:
+    """The dimensions of what is solved with, apart from the inverses in the function itself."""
+    nodes = (x for x in postorder([f.node]) if isinstance(x, Apply))
+    found = [x.args[0] for x in nodes if isinstance(x.primitive, Inverse)]
+    return sorted({",".join(map(str, x.dims)) for x in found})
+
+
+@pytest.mark.parametrize(("text", "declared", "wrt", "matrices", "formula"), STEPS)
+def test_newton_steps(
+    text: str, declared: str, wrt: str, matrices: list[str], formula: str | None
+) -> None:
+    f = tcalc.parse(text, declared)
+    step = tcalc.parse(f"f = {text}; hessian(f, {wrt}) \\ gradient(f, {wrt})", declared)
+    assert inverted(step) == matrices
+    values = data(f)
+    g = tcalc.evaluate(tcalc.gradient(f, wrt), **values)
+    H = tcalc.evaluate(tcalc.hessian(f, wrt), **values).reshape(g.size, g.size)
+    expected = np.linalg.solve(H, g.reshape(-1)).reshape(g.shape)
+    np.testing.assert_allclose(tcalc.evaluate(step, **values), expected, rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(tcalc.compile(step)(**values), expected, rtol=1e-8, atol=1e-9)
+    if formula is not None:
+        assert step.text() == formula
+
+
+def test_the_code_of_a_factorisation_solves_with_a_small_matrix() -> None:
+    text = "f = norm2(U*V' - T)^2; hessian(f, U) \\ gradient(f, U)"
+    step = tcalc.compile(tcalc.parse(text, FACTORS))
+    source = step.source_for(m=1000, n=1000, k=10)
+    assert "t1 = V.T @ V" in source and "np.zeros" not in source
+    assert step.peak_memory(m=1000, n=1000, k=10) < 40e6  # m·n numbers a few times, not (m·k)²
+
+
+def test_a_singular_part_is_told() -> None:
+    text = "f = norm2(U*V' - T)^2; hessian(f, U) \\ gradient(f, U)"
+    step = tcalc.compile(tcalc.parse(text, FACTORS))
+    values = {"U": np.ones((3, 2)), "V": np.ones((4, 2)), "T": np.ones((3, 4))}
+    with pytest.raises(tcalc.TcalcError, match="singular"):
+        step(**values)
+
+
+def test_a_solve_can_be_differentiated_again() -> None:
+    text = "f = norm2(U*V' - T)^2; sum(hessian(f, U) \\ gradient(f, U))"
+    f = tcalc.parse(text, FACTORS)
+    assert tcalc.check(f, "V", data=data(f))

@@ -10,11 +10,9 @@ first call, and its docstring lists them.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from tcalc.codegen import checks
@@ -43,8 +41,9 @@ from tcalc.primitives.routines import Supplied
 
 _CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper")
 _SIGNED = ("positive", "nonnegative", "integer")
-_RESERVED = ("np", "linalg", "special", "xp", "min", "dtype", "evaluate", "compute", "prepare",
-             "prepared", "Array", "Any", "supplied", "ValueError", "TypeError")  # fmt: skip
+_RESERVED = ("np", "cp", "linalg", "special", "lapack", "host", "xp", "min", "dtype", "evaluate",
+             "compute", "prepare", "prepared", "Array", "Any", "supplied", "ValueError",
+             "TypeError")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,7 @@ def emit(
     contiguous: bool = False,
     single: bool = False,
     given: Collection[str] = (),
+    reuse: bool = False,
 ) -> Module:
     """The module that computes a program, with `title` as the first words of its docstring.
 
@@ -78,7 +78,9 @@ def emit(
     """
     if given:
         program = bound_first(program, signature, given)
-    emitter = _Emitter(program, signature, sizes, target or NumPy(), contiguous, single, given)
+    target = target or NumPy()
+    program = target.prepared(program)
+    emitter = _Emitter(program, signature, sizes, target, contiguous, single, given)
     return emitter.run(title)
 
 
@@ -105,6 +107,7 @@ class _Emitter:
         self.open = tuple(x for x in signature.arguments if x.name not in given)
         self.embedded: dict[str, Callable[..., Any]] = {}
         self.supplied: dict[str, Supplied] = {}
+        self.globals: dict[str, str] = {}
         self.texts: dict[Value, str] = {}
         self.typed = False
         self.used_sizes: set[str] = set()
@@ -154,18 +157,28 @@ class _Emitter:
         self.typed = True
         return "dtype"
 
+    def define(self, stem: str, text: str) -> str:
+        name = self.names.give(f"{stem}{len(self.globals) + 1}")
+        self.globals[name] = f"{name} = {text.format(name=name)}"
+        return name
+
+    def is_sparse(self, value: Value) -> bool:
+        return value in self.program.sparse
+
     def run(self, title: str) -> Module:
         computing = self._functions()
         parts = ["supplied: dict[str, Any] = {}"] if self.supplied else []
+        parts += ["\n".join(self.globals.values())] if self.globals else []
         parts += [self._evaluate(), *computing]
-        functions = [_source(f) for f in self.embedded.values()]
+        functions = [self.target.source(f) for f in self.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
+        code = self.target.spelled(code)
         header = [self._docstring(title), "", "from __future__ import annotations", ""]
         if re.search(r"\bAny\b", code):
             header += ["from typing import Any", ""]
         header += [line for name, line in self.target.imports.items() if uses(code, name)]
         if re.search(r"\bArray\b", code):
-            header += ["", "Array = np.ndarray"]
+            header += ["", f"Array = {self.target.module}.ndarray"]
         supplied = {name: x.function for name, x in self.supplied.items()}
         return Module("\n".join((*header, "", "", code, "")), self.parameters, supplied)
 
@@ -289,7 +302,9 @@ class _Emitter:
         for output in self.program.outputs:
             text = self.target.operand(output.view, self)
             scalar = not output.view.dims
-            if output.copied and not scalar:
+            if self.is_sparse(output.view.value):
+                text += ".toarray()"
+            elif output.copied and not scalar:
                 text = self.target.copied(text, self.contiguous)
             texts.append(text)
         return texts
@@ -336,7 +351,8 @@ class _Emitter:
         if names:
             pairs = ", ".join(f"{name}={name}" for name in names)
             comma = "," if len(names) == 1 else ""
-            lines.append(f"    {', '.join(names)}{comma} = {self.embed(checks.as_arrays)}({pairs})")
+            function = self.target.embedded(checks.as_arrays, None, self)
+            lines.append(f"    {', '.join(names)}{comma} = {function}({pairs})")
         measured = {s.argument for s in self.signature.sources}
         for place, argument in enumerate(arguments):
             if place in measured:
@@ -385,11 +401,6 @@ _ABOUT = {
 _CHECKS = (checks.as_arrays, checks.expect_axes, checks.expect_shape, checks.expect_property)
 
 
-@lru_cache(maxsize=512)
-def _source(function: Callable[..., Any]) -> str:
-    return inspect.getsource(function)
-
-
 class _Scout:
     """A writer that only notes which functions are called."""
 
@@ -410,4 +421,10 @@ class _Scout:
         return "_"
 
     def dtype(self) -> str:
+        return "_"
+
+    def is_sparse(self, value: Value) -> bool:
+        return False
+
+    def define(self, stem: str, text: str) -> str:
         return "_"

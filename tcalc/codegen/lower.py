@@ -8,7 +8,7 @@ beyond, and where its elements are needed, it is formed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -42,12 +42,24 @@ def lower(
     hints: Mapping[Node, str] | None = None,
     contiguous: bool = False,
     reorder: bool = True,
+    given: Collection[str] = (),
 ) -> Program:
     """The program that computes the roots, planned for the given sizes of all dimension names.
 
-    Without `reorder` products are multiplied in the order in which the graph has them.
+    Without `reorder` products are multiplied in the order in which the graph has them.  What
+    depends on the `given` inputs alone is taken to cost nothing, since it is computed once.
     """
-    return Lowering(roots, sizes, contiguous, reorder).run(hints or {})
+    return Lowering(roots, sizes, contiguous, reorder, given).run(hints or {})
+
+
+def _fixed(order: Sequence[Node], given: Collection[str]) -> set[Node]:
+    """The nodes that depend on given inputs alone."""
+    found: set[Node] = set()
+    for node in order if given else ():
+        ready = node.name in given if isinstance(node, Var) else found.issuperset(node.operands)
+        if ready:
+            found.add(node)
+    return found
 
 
 class _Tensors(dict[Node, Tensor]):
@@ -71,6 +83,7 @@ class Lowering:
         sizes: Mapping[str, int],
         contiguous: bool,
         reorder: bool = True,
+        given: Collection[str] = (),
     ) -> None:
         self.roots = expand(roots)
         self.sizes = sizes
@@ -80,7 +93,7 @@ class Lowering:
         self.views: dict[Node, View] = {}
         self.order = postorder(self.roots)
         self.opened = Opened(self.order, self.roots, reorder)
-        self.products = Products(self, self.opened, sizes)
+        self.products = Products(self, self.opened, sizes, _fixed(self.order, given))
 
     def run(self, hints: Mapping[Node, str]) -> Program:
         self.products.prepare(self.order)

@@ -152,6 +152,8 @@ def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
 
 def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
     """For statements, by their places, the operand whose memory the result takes over."""
+    if not program.in_place:
+        return {}
     elements = counter(program, sizes)
     own = {x for s in program.statements if _owns(s) for x in s.results}
     kept = {x for s in program.statements[: program.prepared] for x in s.results}

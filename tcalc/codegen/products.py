@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from math import prod
 
 from tcalc.codegen.contract import Pairs
@@ -27,11 +27,18 @@ _ROOT = Template("np.sqrt({0})")
 class Products:
     """The contractions of one program."""
 
-    def __init__(self, lowering: Surroundings, opened: Opened, sizes: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        lowering: Surroundings,
+        opened: Opened,
+        sizes: Mapping[str, int],
+        fixed: Collection[Node] = (),
+    ) -> None:
         self.lowering = lowering
         self.opened = opened
         self.builder = lowering.builder
         self.sizes = sizes
+        self.fixed = fixed
         self.pairs = Pairs(self.builder)
         self.factors = Factors(lowering)
         self.applied: set[Node] = set()
@@ -71,7 +78,9 @@ class Products:
         first = len(rows) - len(selection.inverses)
         rows += self._alone(rows, range(first, len(rows)), kept)
         special = {first + k: axes_of(inverse) for k, (inverse, _) in enumerate(selection.inverses)}
-        solved = self._plan(rows, kept, selection.dims, special).solved
+        parts = (*selection.dense, *selection.masks, *selection.inverses)
+        names = [factor for factor, _ in parts]
+        solved = self._plan(rows, kept, selection.dims, special, names).solved
         columns: Counter[Node] = Counter()
         for k, count in solved.items():
             columns[selection.inverses[k - first][0]] += count
@@ -93,12 +102,17 @@ class Products:
         kept: Labels,
         dims: Mapping[int, Dim],
         inverses: Mapping[int, int],
+        names: Sequence[Hashable],
     ) -> Plan:
+        """The order of a product; rows of factors with one name are of the same array."""
+        number: dict[Hashable, int] = {}
+        alike = [number.setdefault(name, len(number)) for name in names]
+        alike += range(len(number), len(number) + len(rows) - len(alike))
         labels = {label for row in rows for label in row}
         sizes = {label: dims[label].evaluate(self.sizes) for label in labels}
         if len(rows) > 2 or inverses:
             self.builder.tuned = True
-        return plan(rows, kept, sizes, inverses)
+        return plan(rows, kept, sizes, inverses, alike)
 
     def lower(self, node: Einsum) -> Tensor:
         """A contraction: selections put into effect, the rest pair by pair."""
@@ -158,7 +172,8 @@ class Products:
         count = Counter(label for row in rows for label in row)
         # Only inverses are in `inverses`, and those are operands with a node.
         special = {k: axes_of(operands[k].node) for k in inverses}  # type: ignore[union-attr]
-        found = self._plan(rows, kept, selected.dims, special)
+        names = [x.node if isinstance(x, Inverted) else (x.value, x.divides) for x in operands]
+        found = self._plan(rows, kept, selected.dims, special, names)
         items: list[Operand | Inverted] = []
         for k, operand in enumerate(operands):
             if isinstance(operand, Inverted):

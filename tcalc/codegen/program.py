@@ -352,7 +352,8 @@ class Program:
 
     `sizes` are those it was planned for; `tuned` tells whether they made a difference.
     `hints` has names for values that the user's program named.  The first `prepared` statements
-    depend on bound arguments alone.
+    depend on bound arguments alone.  The values that are `sparse` matrices are known; results are
+    written over what is no longer needed where `in_place`.
     """
 
     statements: tuple[Statement, ...]
@@ -361,6 +362,8 @@ class Program:
     hints: dict[Value, str] = field(default_factory=dict)
     tuned: bool = False
     prepared: int = 0
+    sparse: frozenset[Value] = frozenset()
+    in_place: bool = True
 
 
 def operands(operation: Operation) -> tuple[Value, ...]:

@@ -41,6 +41,11 @@ class Signature:
     unused: tuple[Var, ...]
     sources: tuple[Source, ...]
 
+    @staticmethod
+    def of(arguments: Sequence[Var], unused: Sequence[Var]) -> Signature:
+        """The signature with these arguments, their sizes told by their axes."""
+        return Signature(tuple(arguments), tuple(unused), sources_of(arguments))
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the arguments that are needed."""

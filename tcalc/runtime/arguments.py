@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import partial
 from typing import Any
@@ -58,10 +58,20 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
     first = getattr(values[0], "dtype", None) if values else None
     if first in _NATIVE and all(type(x) is np.ndarray and x.dtype == first for x in values):
         return [x if x.ndim else x[()] for x in values]
+    # A sparse matrix stands for its type only, until the common one is known.
+    plain = [np.empty(0, x.dtype) if is_sparse(x) else x for x in values]
     try:
-        return as_arrays(**{f"_{name}": x for name, x in zip(signature.names, values, strict=True)})
+        arrays: list[Any] = as_arrays(
+            **{f"_{name}": x for name, x in zip(signature.names, plain, strict=True)}
+        )
     except TypeError as error:
         raise ArgumentError(str(error).removeprefix("_")) from None
+    for place, value in enumerate(values):
+        if is_sparse(value):
+            from scipy import sparse
+
+            arrays[place] = sparse.csr_array(value).astype(arrays[place].dtype)
+    return arrays
 
 
 def conversions(
@@ -69,6 +79,8 @@ def conversions(
 ) -> Iterator[tuple[int, Callable[[Any], Any]]]:
     """For the arguments that had to be converted, by their places, how that is done again."""
     for place, (argument, array) in enumerate(zip(given, arrays, strict=True)):
+        if is_sparse(array):
+            continue
         if type(array) is not np.ndarray:
             if type(argument) is not type(array):
                 yield place, array.dtype.type
@@ -76,15 +88,42 @@ def conversions(
             yield place, partial(np.asarray, dtype=array.dtype)
 
 
-def measured(signature: Signature, arrays: Sequence[Any]) -> dict[str, int]:
-    """The sizes that the arrays say; raises `ArgumentError` where they do not agree."""
+def is_sparse(array: Any) -> bool:
+    """Whether an argument is one of SciPy's sparse matrices."""
+    return hasattr(array, "toarray")
+
+
+def consistent(signature: Signature, given: Mapping[str, Any]) -> None:
+    """Refuse arguments, not necessarily all, whose shapes do not fit or contradict each other."""
+    some = [x for x in signature.arguments if x.name in given]
+    part = Signature.of(some, ())
+    arrays = converted(part, [given[x.name] for x in some])
+    for argument, array in zip(some, arrays, strict=True):
+        if array.ndim != argument.order:
+            raise ArgumentError(
+                f"{argument.name} has the shape {array.shape}, and should be {_wanted(argument)}"
+            )
+    known = set(part.sizes)
+    whole = [k for k, x in enumerate(some) if {n for d in x.dims for n in d.names()} <= known]
+    measured(Signature(part.arguments, (), part.sources), arrays, whole)
+
+
+def measured(
+    signature: Signature, arrays: Sequence[Any], places: Collection[int] | None = None
+) -> dict[str, int]:
+    """The sizes that the arrays say; raises `ArgumentError` where they do not agree.
+
+    Only the arrays at some places are compared, if these are given.
+    """
     for argument, array in zip(signature.arguments, arrays, strict=True):
         if array.ndim != argument.order:
             raise ArgumentError(
                 f"{argument.name} has the shape {array.shape}, and should be {_wanted(argument)}"
             )
     sizes = signature.measure([array.shape for array in arrays])
-    for argument, array in zip(signature.arguments, arrays, strict=True):
+    for place, (argument, array) in enumerate(zip(signature.arguments, arrays, strict=True)):
+        if places is not None and place not in places:
+            continue
         try:
             shape = tuple(dim.evaluate(sizes) for dim in argument.dims)
         except KeyError as error:
@@ -96,15 +135,17 @@ def measured(signature: Signature, arrays: Sequence[Any]) -> dict[str, int]:
     return sizes
 
 
-def verify(signature: Signature, arrays: Sequence[Any], check_finite: bool) -> None:
+def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) -> None:
     """Refuse data that are not what they were declared, or not finite where that is asked."""
-    for argument, array in zip(signature.arguments, arrays, strict=True):
-        if check_finite and not np.isfinite(array).all():
+    for argument, array in zip(arguments, arrays, strict=True):
+        values = array.data if is_sparse(array) else array
+        if check_finite and not np.isfinite(values).all():
             raise ArgumentError(f"{argument.name} has values that are infinite or not a number")
         for kind in argument.properties:
             if kind in _CHECKED:
+                whole = is_sparse(array) and kind not in ("nonnegative", "integer")
                 try:
-                    expect_property(argument.name, array, kind)
+                    expect_property(argument.name, array.toarray() if whole else values, kind)
                 except ValueError as error:
                     raise ArgumentError(
                         str(error), hint=f"declare it without {kind!r}, or correct the data"

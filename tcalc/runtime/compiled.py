@@ -1,13 +1,8 @@
-"""The compiled function: one plan for each combination of sizes, made when it is first met."""
+"""The compiled function: arrays by keyword, one plan for each combination of sizes."""
 
 from __future__ import annotations
 
-import builtins
-import itertools
-import linecache
 import threading
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,53 +10,42 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from tcalc.codegen.emit import emit
-from tcalc.codegen.lower import lower
-from tcalc.codegen.memory import count, dropped, peak
-from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature, signature_of
-from tcalc.codegen.targets import Target, target_named
+from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
-from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
 from tcalc.runtime.arguments import (
     NUMBERS,
+    consistent,
     conversions,
     converted,
+    is_sparse,
     measured,
     ordered,
     refuse_unknown,
     verify,
 )
+from tcalc.runtime.plans import Kind, Plan, Planner, Recipe
 
 MEMORY_LIMIT = 8 * 2**30
 """The most bytes that the results of one call may take, unless another limit is given."""
 NOMINAL = 100
 """The size of every dimension before the first call."""
-PLANS = 128
-"""How many plans a function keeps."""
 ENTRIES = 1024
 """How many combinations of types and shapes of arguments a function knows at sight."""
 
-_serial = itertools.count(1)
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A module for certain sizes: its source, its straight line, and what it needs."""
-
-    source: str
-    compute: Callable[..., Any]
-    peak: int
-    requirements: tuple[Requirement, ...]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """What calls with arguments of certain types and shapes do: convert some of them, compute."""
+    """What calls with arguments of certain types and shapes do.
+
+    `conversions` are of some arguments, by their places; `further` are the last arguments of the
+    plan's function: what it keeps between calls.
+    """
 
     plan: Plan
     conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
+    further: tuple[Any, ...]
 
 
 class CompiledFunction:
@@ -70,43 +54,49 @@ class CompiledFunction:
     One expression gives one array, a list of them a tuple; a result of order 0 is a NumPy number.
     Results have the floating-point type of the arguments (promoted to a common one; integers and
     lists become float64), share no memory with them, and may be transposed views unless
-    `contiguous` was asked for.  Calls may run in several threads at once.
+    `contiguous` was asked for.  Calls may run in several threads at once, unless `reuse` was: then
+    a call overwrites the results of the one before it.
+
+    SciPy's sparse matrices are accepted for arguments that occur in products alone; results are
+    dense.  A function can be copied and pickled; its plans are made anew.
 
     Raises `ArgumentError` for arguments that do not fit, `DomainError` where a function has no
     value (a singular matrix), `LimitError` where the results would be larger than the memory limit.
     """
 
-    def __init__(
-        self,
-        roots: Sequence[Node],
-        single: bool,
-        signature: Signature,
-        target: Target,
-        hints: Mapping[Node, str],
-        title: str,
-        contiguous: bool,
-        check_finite: bool,
-        memory_limit: float | None,
-        reorder: bool = True,
-    ) -> None:
-        self.signature = signature
-        self._roots = tuple(roots)
-        self._single = single
-        self._target = target
-        self._hints = dict(hints)
-        self._title = title
-        self._contiguous = contiguous
-        self._reorder = reorder
-        self._check_finite = check_finite
-        self._limit = memory_limit
-        self._verified = check_finite or any(x.properties for x in signature.arguments)
-        self._names = signature.names
+    def __init__(self, recipe: Recipe, given: Mapping[str, Any] | None = None) -> None:
+        self._recipe = recipe
+        self._given = dict(given or {})
+        self._start()
+
+    def _start(self) -> None:
+        signature = self._recipe.signature
+        self._names = tuple(name for name in signature.names if name not in self._given)
+        self._open = tuple(x for x in signature.arguments if x.name not in self._given)
+        strict = self._recipe.check_finite
+        self._verified = strict or any(x.properties for x in self._open)
+        self._planner = Planner(self._recipe, self._given.keys() & set(signature.names))
         self._entries: dict[tuple[Any, ...], Entry] = {}
-        self._plans: OrderedDict[tuple[int, ...], Plan] = OrderedDict()
-        self._fixed: Program | None = None
-        self._modules: dict[tuple[int, ...], tuple[str, Callable[..., Any]]] = {}
+        self._kept: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._last: Plan | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> tuple[Recipe, dict[str, Any]]:
+        return self._recipe, self._given
+
+    def __setstate__(self, state: tuple[Recipe, dict[str, Any]]) -> None:
+        self._recipe, self._given = state
+        self._start()
+
+    @property
+    def signature(self) -> Signature:
+        """The names and dimensions of the arguments, of those that are bound too."""
+        return self._recipe.signature
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The names of the arguments that are given."""
+        return tuple(self._given)
 
     def __call__(self, /, **arguments: Any) -> Any:
         try:
@@ -119,49 +109,94 @@ class CompiledFunction:
         else:
             if len(arguments) > len(arrays):
                 refuse_unknown(self.signature, arguments)
+                self._refuse_twice(arguments)
             for place, convert in entry.conversions:
                 arrays[place] = convert(arrays[place])
         if self._verified:
-            verify(self.signature, arrays, self._check_finite)
+            verify(self._open, arrays, self._recipe.check_finite)
         plan = self._last = entry.plan
         try:
-            result = plan.compute(*arrays)
-        except np.linalg.LinAlgError as error:
-            raise DomainError(str(error)) from error
-        except IndexError as error:
-            raise ArgumentError(str(error), hint="give larger arrays") from error
-        except ValueError as error:
-            sizes = measured(self.signature, arrays)
-            if all(sizes.values()):
-                raise
-            empty = ", ".join(name for name, size in sizes.items() if not size)
-            raise ArgumentError(f"the size {empty} is 0: {error}") from error
-        except MemoryError as error:
-            raise LimitError(f"out of memory: {error}") from error
-        results = (result,) if self._single else result
-        if self._check_finite:
-            self._require_finite(results)
+            result = plan.compute(*arrays, *entry.further)
+        except Exception as error:
+            raise self._understood(error, arrays) from error
+        if self._recipe.check_finite:
+            self._require_finite((result,) if self._recipe.single else result)
         return result
 
     def _enter(self, arguments: Mapping[str, Any]) -> tuple[Entry, list[Any]]:
         """The arguments of a call whose types and shapes are new, checked; and its plan."""
-        given = ordered(self.signature, arguments)
-        arrays = converted(self.signature, given)
-        sizes = measured(self.signature, arrays)
-        itemsize = arrays[0].dtype.itemsize if arrays else 8
-        plan = self._plan(sizes, itemsize)
-        entry = Entry(plan, tuple(conversions(given, arrays)))
-        if all(type(x) is ndarray or type(x) in NUMBERS for x in given):
-            key = tuple((x.shape, x.dtype) if type(x) is ndarray else type(x) for x in given)
+        signature = self.signature
+        self._refuse_twice(arguments)
+        given = ordered(signature, {**self._given, **arguments})
+        arrays = converted(signature, given)
+        sizes = measured(signature, arrays)
+        wide = arrays[0].dtype if arrays else np.dtype(float)
+        sparse = (x for x, array in zip(signature.names, arrays, strict=True) if is_sparse(array))
+        kind = Kind(frozenset(sparse), wide.kind == "c")
+        plan = self._planner.plan(sizes, wide.itemsize, kind)
+        free = [k for k, name in enumerate(signature.names) if name not in self._given]
+        mine, taken = [given[k] for k in free], [arrays[k] for k in free]
+        key = (*sizes.values(), wide, kind)
+        entry = Entry(plan, tuple(conversions(mine, taken)), self._further(plan, arrays, key))
+        if all(type(x) is ndarray or type(x) in NUMBERS for x in mine):
+            seen = tuple((x.shape, x.dtype) if type(x) is ndarray else type(x) for x in mine)
             if len(self._entries) >= ENTRIES:
                 self._entries.clear()
-            self._entries[key] = entry
-        return entry, arrays
+            self._entries[seen] = entry
+        return entry, taken
+
+    def _further(self, plan: Plan, arrays: Sequence[Any], key: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What is computed once for the bound arguments, and the memory that is kept."""
+        with self._lock:
+            if key not in self._kept:
+                names = self.signature.names
+                bound = [x for name, x in zip(names, arrays, strict=True) if name in self._given]
+                kept: list[Any] = []
+                if plan.prepare is not None:
+                    variables = [x for x in self.signature.arguments if x.name in self._given]
+                    verify(variables, bound, self._recipe.check_finite)
+                    try:
+                        kept.append(plan.prepare(*bound))
+                    except Exception as error:
+                        raise self._understood(error, arrays) from error
+                if plan.workspace is not None:
+                    kept.append(plan.workspace(*arrays))
+                # One combination of sizes is what a function is bound for; others are made anew.
+                self._kept.clear()
+                self._entries.clear()
+                self._kept[key] = tuple(kept)
+            return self._kept[key]
+
+    def _refuse_twice(self, arguments: Mapping[str, Any]) -> None:
+        """Refuse arguments that are given already."""
+        twice = sorted(self._given.keys() & arguments.keys())
+        if twice:
+            raise ArgumentError(f"the argument {twice[0]} is bound already")
+
+    def _understood(self, error: Exception, arrays: Sequence[Any]) -> Exception:
+        """What an error in generated code means for the caller; the error itself if unknown."""
+        match error:
+            case np.linalg.LinAlgError():
+                return DomainError(str(error))
+            case IndexError():
+                return ArgumentError(str(error), hint="give larger arrays")
+            case MemoryError():
+                return LimitError(f"out of memory: {error}")
+            case ValueError():
+                axes = {
+                    str(dim): size
+                    for variable, array in zip(self._open, arrays, strict=False)
+                    for dim, size in zip(variable.dims, array.shape, strict=False)
+                }
+                empty = ", ".join(name for name, size in axes.items() if not size)
+                return ArgumentError(f"the size {empty} is 0: {error}") if empty else error
+            case _:
+                return error
 
     def _require_finite(self, results: Sequence[Any]) -> None:
         for place, result in enumerate(results, 1):
             if not np.isfinite(result).all():
-                which = "the result" if self._single else f"result {place}"
+                which = "the result" if self._recipe.single else f"result {place}"
                 raise DomainError(f"{which} has values that are infinite or not a number")
 
     @property
@@ -175,6 +210,13 @@ class CompiledFunction:
 
         Raises `ArgumentError` for a size that the function does not have.
         """
+        return self._planner.make(self._full(sizes), None, Kind()).source
+
+    def peak_memory(self, **sizes: int) -> int:
+        """The bytes that results and temporaries of float64 take at most, predicted for sizes."""
+        return self._planner.make(self._full(sizes), None, Kind()).peak * 8
+
+    def _full(self, sizes: Mapping[str, int]) -> dict[str, int]:
         known = self.signature.sizes
         for name, size in sizes.items():
             if name not in known:
@@ -183,139 +225,35 @@ class CompiledFunction:
                 )
             if not isinstance(size, int) or size < 0:
                 raise ArgumentError(f"the size {name} is {size!r}, and should be a whole number")
-        full = {name: sizes.get(name, NOMINAL) for name in known}
-        return self._make(full, None).source
+        return {name: sizes.get(name, NOMINAL) for name in known}
 
-    def peak_memory(self, **sizes: int) -> int:
-        """The bytes that results and temporaries of float64 take at most, predicted for sizes."""
-        full = {name: sizes.get(name, NOMINAL) for name in self.signature.sizes}
-        return self._make(full, None).peak * 8
+    def bind(self, /, **arguments: Any) -> CompiledFunction:
+        """A function of the remaining arguments, these being given.
 
-    def bind(self, /, **arguments: Any) -> BoundFunction:
-        """A function of the remaining arguments, these being given."""
+        What depends on the given arguments alone is computed with the first call, and kept: a
+        factorisation, a product ``X'*X``.  The arrays are not copied, and must not be changed
+        afterwards.  Types and shapes are checked here where they can be, else in the first call.
+
+        >>> from tcalc.expr import build, shape
+        >>> K, y = build.var("K", shape("n", "n"), ("spd",)), build.var("y", shape("n"))
+        >>> from tcalc.primitives.inverse import inv
+        >>> solve = compile(build.einsum([inv(K), y], "ij,j->i")).bind(K=[[2.0, 0.0], [0.0, 4.0]])
+        >>> solve(y=[1.0, 1.0]).tolist()
+        [0.5, 0.25]
+        """
         refuse_unknown(self.signature, arguments)
-        return BoundFunction(self, arguments)
-
-    def _plan(self, sizes: Mapping[str, int], itemsize: int) -> Plan:
-        """The plan for given sizes; a look-up but for the first time."""
-        key = tuple(sizes.values())
-        plan = self._plans.get(key)
-        if plan is None:
-            with self._lock:
-                plan = self._plans.get(key) or self._make(sizes, itemsize)
-                for bound in plan.requirements:
-                    if bound.low.evaluate(sizes) > bound.high.evaluate(sizes):
-                        raise ArgumentError(
-                            f"a position is beyond its axis: {bound.low} is not at most "
-                            f"{bound.high}",
-                            hint=", ".join(f"{name} = {size}" for name, size in sizes.items()),
-                        )
-                self._plans[key] = plan
-                while len(self._plans) > PLANS:
-                    self._plans.popitem(last=False)
-        self._last = plan
-        return plan
-
-    def _make(self, sizes: Mapping[str, int], itemsize: int | None) -> Plan:
-        """Plan, write and run a module; the memory limit holds where there are arrays."""
-        with self._lock, collector_paused():
-            if itemsize is not None:
-                self._refuse_large(sizes, itemsize)
-            program = self._fixed or lower(
-                self._roots, sizes, self._hints, self._contiguous, self._reorder
-            )
-            needed = peak(program, sizes)
-            if itemsize is not None:
-                self._refuse_temporaries(needed * itemsize)
-            if program.tuned:
-                module = self._compiled(program, sizes)
-            else:
-                # Only what is dropped early depends on the sizes then.
-                self._fixed = program
-                large = dropped(program, sizes)
-                if large not in self._modules:
-                    self._modules[large] = self._compiled(program, sizes)
-                module = self._modules[large]
-            return Plan(*module, needed, program.requirements)
-
-    def _compiled(
-        self, program: Program, sizes: Mapping[str, int]
-    ) -> tuple[str, Callable[..., Any]]:
-        """The source of a program and its straight line."""
-        module = emit(
-            program,
-            self.signature,
-            sizes,
-            title=self._title,
-            target=self._target,
-            contiguous=self._contiguous,
-            single=self._single,
-        )
-        filename = f"<tcalc {next(_serial)}>"
-        namespace: dict[str, Any] = {"__name__": "tcalc.generated"}
-        # The source is ours alone: names are chosen or checked by `Names`, texts are literals.
-        exec(builtins.compile(module.source, filename, "exec"), namespace)
-        if module.supplied:
-            namespace["supplied"].update(module.supplied)
-        compute = namespace["compute"]
-        lines = module.source.splitlines(keepends=True)
-        linecache.cache[filename] = (len(module.source), None, lines, filename)
-        weakref.finalize(compute, linecache.cache.pop, filename, None)
-        return module.source, compute
-
-    def _refuse_temporaries(self, needed: int) -> None:
-        if self._limit is not None and needed > self._limit:
-            raise LimitError(
-                f"results and temporaries take {_bytes(needed)}, above the limit of "
-                f"{_bytes(self._limit)}",
-                hint="give memory_limit= to compile",
-            )
-
-    def _refuse_large(self, sizes: Mapping[str, int], itemsize: int) -> None:
-        if self._limit is None:
-            return
-        total = 0
-        for root in self._roots:
-            size = count(root.dims, sizes) * itemsize
-            total += size
-            if size > self._limit or total > self._limit:
-                shape = " × ".join(str(dim.evaluate(sizes)) for dim in root.dims)
-                raise LimitError(
-                    f"the result [{', '.join(map(str, root.dims))}] is {shape}: "
-                    f"{_bytes(size)}, {_bytes(total)} in all, above the limit of "
-                    f"{_bytes(self._limit)}",
-                    hint="give memory_limit= to compile, or ask for products with the tensor",
-                )
+        self._refuse_twice(arguments)
+        given = {**self._given, **arguments}
+        consistent(self.signature, given)
+        return CompiledFunction(self._recipe, given)
 
     def __repr__(self) -> str:
-        return f"<CompiledFunction({self.signature})>"
+        bound = f", {', '.join(sorted(self._given))} bound" if self._given else ""
+        return f"<CompiledFunction({self.signature}{bound})>"
 
 
-class BoundFunction:
-    """A compiled function with some of its arguments given."""
-
-    def __init__(self, function: CompiledFunction, given: Mapping[str, Any]) -> None:
-        self.function = function
-        self._given = dict(given)
-
-    def __call__(self, /, **arguments: Any) -> Any:
-        twice = sorted(self._given.keys() & arguments.keys())
-        if twice:
-            raise ArgumentError(f"the argument {twice[0]} is bound already")
-        return self.function(**self._given, **arguments)
-
-    def bind(self, /, **arguments: Any) -> BoundFunction:
-        """A function of still fewer arguments."""
-        refuse_unknown(self.function.signature, arguments)
-        return BoundFunction(self.function, {**self._given, **arguments})
-
-    @property
-    def source(self) -> str:
-        """The module of the last call."""
-        return self.function.source
-
-    def __repr__(self) -> str:
-        return f"<{', '.join(sorted(self._given))} bound in {self.function!r}>"
+BoundFunction = CompiledFunction
+"""A compiled function some of whose arguments are given is one of the others."""
 
 
 def compile(
@@ -334,11 +272,12 @@ def compile(
     """A function that computes nodes: one result for one node, a tuple for several.
 
     `variables` are the inputs known to the program: they fix the order of arguments, and those
-    that the results do not depend on are accepted.  `reuse` allows the function to overwrite its
-    results with the next call (it may, and does not yet).  `memory_limit` is in bytes, for all
-    results of a call; None is no limit.  Without `reorder` products are multiplied in the order in
-    which the graph has them.  `hints` are names for nodes, used in the source; `title`
-    begins its docstring.  Raises `UnsupportedError` for a backend that is not there.
+    that the results do not depend on are accepted.  With `reuse` the function keeps the memory of
+    large temporaries and results between calls: a call overwrites the results of the one before,
+    and calls must not run at the same time.  `memory_limit` is in bytes, for all results of a
+    call; None is no limit.  Without `reorder` products are multiplied in the order in which the
+    graph has them.  `hints` are names for nodes, used in the source; `title` begins its docstring.
+    Raises `UnsupportedError` for a backend that is not there.
 
     >>> from tcalc.expr import build, shape
     >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))
@@ -350,23 +289,18 @@ def compile(
     roots = [nodes] if not isinstance(nodes, Sequence) else list(nodes)
     if not roots:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
-    return CompiledFunction(
-        roots,
+    target_named(backend)
+    recipe = Recipe(
+        tuple(roots),
         single,
         signature_of(roots, variables),
-        target_named(backend),
+        backend,
         hints or {},
         title,
         contiguous,
         check_finite,
         memory_limit,
         reorder,
+        reuse,
     )
-
-
-def _bytes(size: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.4g} {unit}"
-        size /= 1000
-    return f"{size:.4g} GB"
+    return CompiledFunction(recipe)

@@ -67,11 +67,12 @@ class FactoredFunction:
         self._layouts = tuple(layouts)
         self._single = single
         self._limit = limit
+        self.given: dict[str, Any] = {}
         self._place = {node: k for k, node in enumerate(needed(layouts))}
 
     def __call__(self, /, **arguments: Any) -> Any:
         computed = self.function(**arguments)
-        sizes = self._sizes(arguments)
+        sizes = self._sizes({**self.given, **arguments})
         results = tuple(self._result(layout, computed, sizes) for layout in self._layouts)
         return results[0] if self._single else results
 
@@ -127,21 +128,17 @@ class FactoredFunction:
         """The module for given sizes."""
         return self.function.source_for(**sizes)
 
-    def bind(self, /, **arguments: Any) -> BoundFactored:
+    def bind(self, /, **arguments: Any) -> FactoredFunction:
         """A function of the remaining arguments, these being given."""
-        self.function.bind(**arguments)
-        return BoundFactored(self, arguments)
+        bound = FactoredFunction(
+            self.function.bind(**arguments),
+            self._layouts,
+            self._variables,
+            self._single,
+            self._limit,
+        )
+        bound.given = {**self.given, **arguments}
+        return bound
 
     def __repr__(self) -> str:
         return f"<FactoredFunction({self.signature})>"
-
-
-@dataclass(frozen=True, slots=True)
-class BoundFactored:
-    """A function with factored results and some of its arguments given."""
-
-    function: FactoredFunction
-    given: dict[str, Any]
-
-    def __call__(self, /, **arguments: Any) -> Any:
-        return self.function(**self.given, **arguments)

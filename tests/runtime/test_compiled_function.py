@@ -119,14 +119,6 @@ def test_what_is_not_an_array_of_numbers_is_refused(wrong: Any) -> None:
     assert message(lambda: runtime.compile(exp(w))(w=wrong)).startswith("w ")
 
 
-def test_sparse_matrices_are_refused_by_name() -> None:
-    from scipy import sparse
-
-    fun = runtime.compile(GRADIENT)
-    given = {**DATA, "X": sparse.csr_array(DATA["X"])}
-    assert "X is a sparse matrix" in message(lambda: fun(**given))
-
-
 def test_data_must_be_what_they_were_declared() -> None:
     fun = runtime.compile(build.einsum([K, w], "ij,j->i"))
     assert "K was declared symmetric, and is not" in message(

@@ -23,6 +23,7 @@ from tcalc.codegen.program import (
     Fused,
     MatMul,
     Number,
+    Operation,
     Pick,
     Placed,
     Product,
@@ -36,6 +37,7 @@ from tcalc.codegen.program import (
     Triangle,
     Typed,
     Value,
+    operands,
 )
 from tcalc.codegen.targets.overwriting import add_to, overwriting
 from tcalc.codegen.targets.target import Target, Writer, number_text, quoted
@@ -70,6 +72,8 @@ class NumPy(Target):
         over: Value | None,
     ) -> list[str]:
         operation = statement.operation
+        if any(map(writer.is_sparse, operands(operation))):
+            return [f"{names[0]} = {self._sparse(operation, writer)}"]
         if over is not None:
             lines = overwriting(self, operation, names[0], writer, over)
             if lines:
@@ -135,6 +139,31 @@ class NumPy(Target):
             case _:
                 assert_never(operation)
 
+    def _sparse(self, operation: Operation, writer: Writer) -> str:
+        """What is done with sparse matrices: see `tcalc.codegen.sparse`."""
+        match operation:
+            case MatMul(left=left, right=right):
+                text = f"{self.operand(left, writer)} @ {self.operand(right, writer)}"
+                both = writer.is_sparse(left.value) and writer.is_sparse(right.value)
+                return f"({text}).toarray()" if both else text
+            case Product(factors=factors, divisors=divisors):
+                (mine,) = (view for view in factors if writer.is_sparse(view.value))
+                scales = [self.operand(view, writer) for view in factors if view is not mine]
+                text = " * ".join(scales or ["1"])
+                text += "".join(f" / {self.operand(view, writer)}" for view in divisors)
+                return f"{self.operand(mine, writer)}.multiply({text}).tocsr()"
+            case Sum(addends=(addend,)):
+                return self.term(addend, writer)
+            case Total(source=source, axes=axes):
+                text = f"{writer.name(source)}.sum({_axes(axes, len(source.dims))})"
+                return text if len(axes) == 2 else f"np.ravel({text})"
+            case EinSum(operands=values, subscripts=rows):
+                first, second = values if writer.is_sparse(values[0]) else values[::-1]
+                turned = ".T" if rows[0] != rows[1] else ""
+                return f"{writer.name(first)}.multiply({writer.name(second)}{turned}).sum()"
+            case _:
+                raise AssertionError("refused before")
+
     def _einsum(
         self, rows: Sequence[tuple[int, ...]], output: tuple[int, ...], names: list[str]
     ) -> str:
@@ -161,10 +190,6 @@ class NumPy(Target):
         return f"{function}({', '.join(arguments)})"
 
     def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
-        """The name of a function in the module, with all that it calls there beside it.
-
-        `solver` is what made the factorisation that it reads, if it reads one.
-        """
         if function is solvers.factorise_spd:
             writer.embed(cholesky)
         return writer.embed(function)

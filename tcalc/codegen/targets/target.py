@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Protocol
 
-from tcalc.codegen.program import Index, Slice, Statement, Value, View
+from tcalc.codegen.program import Index, Program, Slice, Solver, Statement, Value, View
 from tcalc.errors import LimitError
 from tcalc.expr.dims import Dim, Shape
 from tcalc.primitives.routines import Supplied
@@ -33,13 +35,33 @@ class Writer(Protocol):
     def dtype(self) -> str:
         """The name of the type of all arrays."""
 
+    def is_sparse(self, value: Value) -> bool:
+        """Whether a value is a sparse matrix."""
+
+    def define(self, stem: str, text: str) -> str:
+        """The name of a new global of the module; ``{name}`` in the text is its name."""
+
 
 class Target(ABC):
     """An array library: the names under which it is imported, and its way to say a statement."""
 
     name: str
+    module: str
+    """The name by which code knows the array library."""
     imports: dict[str, str]
     """For each name that code may use, the line that imports it."""
+
+    def prepared(self, program: Program) -> Program:
+        """The program as this target is to write it."""
+        return program
+
+    def source(self, function: Callable[..., Any]) -> str:
+        """The source of a function that a module embeds."""
+        return _source(function)
+
+    def spelled(self, code: str) -> str:
+        """A whole module, written for NumPy, with the library's names in it."""
+        return code
 
     @abstractmethod
     def write(
@@ -54,6 +76,13 @@ class Target(ABC):
         `over` is an operand that nobody reads afterwards, whose memory the result may take; a
         target that makes no use of it writes the statement as without.
         """
+
+    def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
+        """The name of a function in the module, with all that it calls there beside it.
+
+        `solver` is what made the factorisation that it reads, if it reads one.
+        """
+        return writer.embed(function)
 
     @abstractmethod
     def copied(self, text: str, contiguous: bool) -> str:
@@ -94,6 +123,11 @@ class Target(ABC):
         if isinstance(part, Slice):
             return f"{writer.size(part.start)}:{writer.size(part.start + part.length)}"
         return writer.size(part)
+
+
+@lru_cache(maxsize=512)
+def _source(function: Callable[..., Any]) -> str:
+    return inspect.getsource(function)
 
 
 def number_text(number: Fraction) -> str:

@@ -1,0 +1,79 @@
+"""Sparse arguments: where they may stand, and what becomes of them.
+
+A sparse matrix is scaled, transposed, summed up, and multiplied; a product with a dense array is
+dense, and so is every result.  Anything else is refused, by the name of the argument: a copy
+without zeros left out would be made behind the user's back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from tcalc.codegen.program import (
+    Argument,
+    EinSum,
+    MatMul,
+    Memory,
+    Operation,
+    Product,
+    Program,
+    Sum,
+    Total,
+    Value,
+    View,
+    operands,
+)
+from tcalc.errors import ArgumentError
+
+
+def sparse_program(program: Program, names: Collection[str]) -> Program:
+    """The program for sparse arguments of some names; raises `ArgumentError` where it has none."""
+    origin: dict[Value, str] = {}
+    for statement in program.statements:
+        operation = statement.operation
+        if isinstance(operation, Argument):
+            if operation.name in names:
+                origin[statement.results[0]] = operation.name
+            continue
+        read = [value for value in operands(operation) if value in origin]
+        if not read:
+            continue
+        if not _takes_sparse(operation, origin):
+            raise ArgumentError(
+                f"{origin[read[0]]} is a sparse matrix, and is used in other ways than products",
+                hint="give a dense array: X.toarray()",
+            )
+        if isinstance(operation, Product | Sum):
+            origin[statement.results[0]] = origin[read[0]]
+    for output in program.outputs:
+        if output.view.value in origin and not _plane(output.view):
+            raise ArgumentError(f"{origin[output.view.value]} is a sparse matrix of another order")
+    return replace(program, sparse=frozenset(origin), in_place=False)
+
+
+def _takes_sparse(operation: Operation, sparse: Collection[Value]) -> bool:
+    match operation:
+        case MatMul(left=left, right=right):
+            views = [view for view in (left, right) if view.value in sparse]
+            others = [view for view in (left, right) if view.value not in sparse]
+            return all(map(_plane, views)) and all(len(view.axes) <= 2 for view in others)
+        case Product(factors=factors, divisors=divisors):
+            # One sparse factor, which the others scale: the zeros stay where they are.
+            mine = [view for view in factors if view.value in sparse]
+            whole = [view for view in (*factors, *divisors) if view.value not in sparse]
+            lower = all(len([x for x in view.axes if x is not None]) < 2 for view in whole)
+            good = len(mine) == 1 and mine[0].plain and _plane(mine[0]) and lower
+            return good and not any(view.value in sparse for view in divisors)
+        case Sum(addends=(addend,), placed=(), spans=True):
+            return addend.view.plain and _plane(addend.view)
+        case Total(source=source):
+            return len(source.dims) == 2
+        case EinSum(operands=(left, right), subscripts=(first, second), output=()):
+            return len(left.dims) == len(right.dims) == 2 and set(first) == set(second)
+        case _:
+            return False
+
+
+def _plane(view: View) -> bool:
+    return len(view.axes) == 2 and None not in view.axes and view.value.memory is not Memory.NONE

@@ -1,0 +1,224 @@
+"""How a function is computed for certain sizes: a plan, made when these are first met."""
+
+from __future__ import annotations
+
+import builtins
+import itertools
+import linecache
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from tcalc.codegen.emit import emit
+from tcalc.codegen.lower import lower
+from tcalc.codegen.memory import count, dropped, overwritten, peak
+from tcalc.codegen.program import Program, Requirement
+from tcalc.codegen.signature import Signature
+from tcalc.codegen.sparse import sparse_program
+from tcalc.codegen.targets import target_named
+from tcalc.errors import ArgumentError, LimitError
+from tcalc.expr.collector import collector_paused
+from tcalc.expr.nodes import Node
+from tcalc.runtime.packing import pack, unpack
+
+PLANS = 128
+"""How many plans a function keeps."""
+
+_serial = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a compiled function is made from; see `tcalc.runtime.compile`."""
+
+    roots: tuple[Node, ...]
+    single: bool
+    signature: Signature
+    backend: str = "numpy"
+    hints: Mapping[Node, str] = field(default_factory=dict)
+    title: str = ""
+    contiguous: bool = False
+    check_finite: bool = False
+    memory_limit: float | None = None
+    reorder: bool = True
+    reuse: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {x.name: getattr(self, x.name) for x in fields(self)}
+        nodes = pack([*self.roots, *self.signature.arguments, *self.signature.unused, *self.hints])
+        del state["roots"], state["signature"]
+        return {**state, "hints": list(self.hints.values()), "nodes": nodes, "counts": self._counts}
+
+    @property
+    def _counts(self) -> tuple[int, ...]:
+        signature = self.signature
+        return len(self.roots), len(signature.arguments), len(signature.unused)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        nodes = iter(unpack(state.pop("nodes")))
+        roots, arguments, unused = (
+            tuple(itertools.islice(nodes, length)) for length in state.pop("counts")
+        )
+        state["hints"] = dict(zip(nodes, state["hints"], strict=True))
+        # Only variables were packed as arguments.
+        state["signature"] = Signature.of(arguments, unused)  # type: ignore[arg-type]
+        state["roots"] = roots
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A module for certain sizes: its source, its functions, and what it needs.
+
+    Where arguments are bound, `prepare` takes them, and `compute` the others and its result.
+    `peak` counts elements.
+    """
+
+    source: str
+    compute: Callable[..., Any]
+    prepare: Callable[..., Any] | None
+    workspace: Callable[..., Any] | None
+    peak: int
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a plan depends on beside the sizes: which arguments are sparse, and their type."""
+
+    sparse: frozenset[str] = frozenset()
+    complex: bool = False
+
+
+class Planner:
+    """The plans of one function, some of whose arguments are given."""
+
+    def __init__(self, recipe: Recipe, given: Collection[str]) -> None:
+        self.recipe = recipe
+        self.given = frozenset(given)
+        self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+        self._fixed: Program | None = None
+        self._modules: dict[Any, tuple[Any, ...]] = {}
+        self._lock = threading.RLock()
+
+    def plan(self, sizes: Mapping[str, int], itemsize: int, kind: Kind) -> Plan:
+        """The plan for given sizes; a look-up but for the first time."""
+        key = (*sizes.values(), kind)
+        plan = self._plans.get(key)
+        if plan is None:
+            with self._lock:
+                plan = self._plans.get(key) or self.make(sizes, itemsize, kind)
+                for bound in plan.requirements:
+                    if bound.low.evaluate(sizes) > bound.high.evaluate(sizes):
+                        raise ArgumentError(
+                            f"a position is beyond its axis: {bound.low} is not at most "
+                            f"{bound.high}",
+                            hint=", ".join(f"{name} = {size}" for name, size in sizes.items()),
+                        )
+                self._plans[key] = plan
+                while len(self._plans) > PLANS:
+                    self._plans.popitem(last=False)
+        return plan
+
+    def make(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
+        """Plan, write and run a module; the memory limit holds where there are arrays."""
+        recipe = self.recipe
+        with self._lock, collector_paused():
+            if itemsize is not None:
+                self._refuse_large(sizes, itemsize)
+            program = self._fixed or lower(
+                recipe.roots,
+                sizes,
+                recipe.hints,
+                recipe.contiguous,
+                recipe.reorder,
+                self.given,
+            )
+            if not program.tuned:
+                self._fixed = program
+            if kind.sparse:
+                program = sparse_program(program, kind.sparse)
+            if kind.complex:
+                # A part may be real, and could not be written over with complex numbers.
+                program = replace(program, in_place=False)
+            needed = peak(program, sizes)
+            if itemsize is not None:
+                self._refuse_temporaries(needed * itemsize)
+            key: Any = (tuple(sizes.values()), kind)
+            if not program.tuned:
+                # Only what is dropped early and written over depends on the sizes then.
+                taken = overwritten(program, sizes)
+                over = tuple((place, value.number) for place, value in taken.items())
+                key = (dropped(program, sizes), over, kind)
+            if program.tuned:
+                module = self._module(program, sizes)
+            elif (found := self._modules.get(key)) is not None:
+                module = found
+            else:
+                module = self._modules[key] = self._module(program, sizes)
+            source, compute, prepare, workspace = module
+            return Plan(source, compute, prepare, workspace, needed, program.requirements)
+
+    def _module(self, program: Program, sizes: Mapping[str, int]) -> tuple[Any, ...]:
+        """The source of a program and its functions."""
+        recipe = self.recipe
+        module = emit(
+            program,
+            recipe.signature,
+            sizes,
+            title=recipe.title,
+            target=target_named(recipe.backend),
+            contiguous=recipe.contiguous,
+            single=recipe.single,
+            given=self.given,
+            reuse=recipe.reuse,
+        )
+        filename = f"<tcalc {next(_serial)}>"
+        namespace: dict[str, Any] = {"__name__": "tcalc.generated"}
+        # The source is ours alone: names are chosen or checked by `Names`, texts are literals.
+        exec(builtins.compile(module.source, filename, "exec"), namespace)
+        if module.supplied:
+            namespace["supplied"].update(module.supplied)
+        compute = namespace["compute"]
+        lines = module.source.splitlines(keepends=True)
+        linecache.cache[filename] = (len(module.source), None, lines, filename)
+        weakref.finalize(compute, linecache.cache.pop, filename, None)
+        return module.source, compute, namespace.get("prepare"), namespace.get("workspace")
+
+    def _refuse_temporaries(self, needed: int) -> None:
+        limit = self.recipe.memory_limit
+        if limit is not None and needed > limit:
+            raise LimitError(
+                f"results and temporaries take {_bytes(needed)}, above the limit of "
+                f"{_bytes(limit)}",
+                hint="give memory_limit= to compile",
+            )
+
+    def _refuse_large(self, sizes: Mapping[str, int], itemsize: int) -> None:
+        limit = self.recipe.memory_limit
+        if limit is None:
+            return
+        total = 0
+        for root in self.recipe.roots:
+            size = count(root.dims, sizes) * itemsize
+            total += size
+            if size > limit or total > limit:
+                shape = " × ".join(str(dim.evaluate(sizes)) for dim in root.dims)
+                raise LimitError(
+                    f"the result [{', '.join(map(str, root.dims))}] is {shape}: "
+                    f"{_bytes(size)}, {_bytes(total)} in all, above the limit of "
+                    f"{_bytes(limit)}",
+                    hint="give memory_limit= to compile, or ask for products with the tensor",
+                )
+
+
+def _bytes(size: float) -> str:
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.4g} {unit}"
+        size /= 1000
+    return f"{size:.4g} GB"

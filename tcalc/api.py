@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
-    from tcalc.optimisation import Problem
+    from tcalc.optimisation import Given, Problem
     from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
 
 
@@ -362,25 +362,42 @@ def _applied(derivative: Expression) -> Callable[[Mapping[str, Any], Any], Any]:
     return product
 
 
-def problem(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> Problem:
-    """A scalar function for SciPy's optimisers, with `fun`, `jac`, `hess`, `hessp` of one vector.
+def problem(
+    f: Expression,
+    wrt: str | Names,
+    data: Mapping[str, Any],
+    *,
+    bounds: Mapping[str, Any] | None = None,
+    constraints: Sequence[Given] = (),
+) -> Problem:
+    """A function of one vector for SciPy's optimisers, with derivatives, bounds and constraints.
 
-    `data` are the other arguments, and first values of the variables where their sizes are not
-    known otherwise.
+    A scalar is to be minimised, and has `fun`, `jac`, `hess`, `hessp` and `minimize`; the entries
+    of any other tensor are residuals, with `fun`, `jac`, `least_squares` and `root`.  `data` are
+    the other arguments, and first values of the variables.  `bounds` has a pair for some of the
+    variables, ``{"w": (0, None)}``; `constraints` are texts over the names of the program, as
+    ``"sum(w) == 1"``, or expressions, as ``(g, "<=", 0)``.  Their Jacobians, and the Hessian of the
+    Lagrangian, are handed on.
+
+    >>> data = {"X": [[1.0, 1.0], [1.0, 2.0]], "y": [3.0, 5.0]}
+    >>> p = problem(parse("norm2(X*w - y)^2"), "w", data, constraints=["sum(w) == 2"])
+    >>> p.minimize().variables["w"].round(6).tolist()
+    [-1.0, 3.0]
+
+    All of it goes into SciPy by hand too:
 
     >>> from scipy.optimize import minimize
-    >>> data = {"X": [[1.0, 1.0], [1.0, 2.0]], "y": [3.0, 5.0]}
     >>> p = problem(parse("norm2(X*w - y)^2"), "w", data)
     >>> found = minimize(p.fun, p.x0, jac=p.jac, hess=p.hess, method="trust-exact")
     >>> p.unpack(found.x)["w"].round(6).tolist()
     [1.0, 2.0]
     """
-    from tcalc.optimisation import Problem
+    from tcalc.optimisation import Problem, constraint
 
-    require_scalar(f, "problem")
     names = [wrt] if isinstance(wrt, str) else list(wrt)
     variables = [_input(f, name) for name in names]
-    return Problem(f.node, variables, tuple(f.variables.values()), data)
+    required = [constraint(given, f) for given in constraints]
+    return Problem(f.node, variables, tuple(f.variables.values()), data, bounds, required)
 
 
 def _input(F: Expression, name: str) -> Var:

@@ -1,0 +1,120 @@
+"""Constraints as expressions: ``g(x) <= 0`` and ``h(x) == 0``, with all their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from tcalc.errors import ArgumentError
+from tcalc.expr.nodes import Node, Var
+from tcalc.expression import Expression, Operand, combine
+from tcalc.optimisation.derivatives import Derivatives
+from tcalc.optimisation.packing import Array, Packing
+
+if TYPE_CHECKING:
+    from scipy.optimize import NonlinearConstraint
+
+Relation: TypeAlias = Literal["<=", ">=", "=="]
+RELATIONS: tuple[Relation, ...] = ("<=", ">=", "==")
+Given: TypeAlias = "str | tuple[Operand, Relation, Operand]"
+
+
+class Constraint:
+    """One constraint, entry by entry: ``node <= 0`` or ``node == 0``."""
+
+    def __init__(self, node: Node, equal: bool, text: str) -> None:
+        self.node, self.equal, self.text = node, equal, text
+        self._derivatives: Derivatives
+        self._packing: Packing
+
+    def attach(
+        self, wrt: Sequence[Var], inputs: Sequence[Var], data: Mapping[str, Any], packing: Packing
+    ) -> None:
+        """Tell it the variables and data of its problem."""
+        self._derivatives = Derivatives(self.node, wrt, inputs, data)
+        self._packing = packing
+
+    def fun(self, x: Any) -> Array:
+        """The entries that are to be zero, or at most zero."""
+        return np.reshape(self._derivatives.value(**self._packing.unpack(x)), -1)
+
+    def jac(self, x: Any) -> Array:
+        """Their Jacobian, a row for each."""
+        value, *blocks = self._derivatives.both(**self._packing.unpack(x))
+        return self._packing.jacobian(blocks, np.size(value))
+
+    def hess(self, x: Any, v: Any) -> Array:
+        """The Hessian of ``<v, fun>``, for multipliers v: their part of the Lagrangian's."""
+        values = self._packing.unpack(x)
+        if not self.node.order:
+            blocks = self._derivatives.curvature(**values)
+            return float(np.reshape(v, ())) * self._packing.hessian(blocks)
+        shape = np.shape(self._derivatives.value(**values))
+        weight = {self._derivatives.weight.name: np.reshape(v, shape)}
+        return self._packing.hessian(self._derivatives.curvature(**values, **weight))
+
+    def for_scipy(self) -> NonlinearConstraint:
+        """The constraint as SciPy's methods take it."""
+        from scipy.optimize import NonlinearConstraint
+
+        low = 0.0 if self.equal else -np.inf
+        # SciPy calls it with the multipliers too, whatever its annotations say.
+        hess: Any = self.hess
+        return NonlinearConstraint(self.fun, low, 0.0, jac=self.jac, hess=hess)
+
+    def as_dictionary(self) -> dict[str, Any]:
+        """The constraint in the older form, which takes no Hessian: SLSQP and COBYLA use it."""
+        if self.equal:
+            return {"type": "eq", "fun": self.fun, "jac": self.jac}
+        return {"type": "ineq", "fun": lambda x: -self.fun(x), "jac": lambda x: -self.jac(x)}
+
+    def violation(self, x: Any) -> float:
+        """How far the worst entry is off at a point; 0 where all hold."""
+        value = self.fun(x)
+        beyond = np.abs(value) if self.equal else np.maximum(value, 0)
+        return float(np.max(beyond, initial=0.0))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def constraint(given: Given, function: Expression) -> Constraint:
+    """A constraint from its text, or from two sides and the relation between them.
+
+    A text may name all that the function of its problem does: ``"sum(w) == 1"``.
+    """
+    if isinstance(given, str):
+        left, relation, right = _split(given)
+        operands: dict[str, Operand] = {
+            name: function.with_node(node) for name, node in function.variables.items()
+        }
+        formula = f"({left}) - ({right})" if right.strip() not in ("0", "0.0") else left
+        difference = combine(formula, **operands)
+        text = given.strip()
+    elif isinstance(given, tuple) and len(given) == 3 and given[1] in RELATIONS:
+        one, relation, other = given
+        difference = combine("one - other", one=one, other=other)
+        text = f"{difference.text(cse=False)} {relation} 0"
+    else:
+        raise ArgumentError(
+            f"{given!r} is not a constraint",
+            hint='a constraint is as "sum(w) == 1", or (expression, "<=", 0)',
+        )
+    node = combine("-x", x=difference).node if relation == ">=" else difference.node
+    return Constraint(node, relation == "==", text)
+
+
+def _split(text: str) -> tuple[str, Relation, str]:
+    """A text at its only comparison."""
+    found: list[tuple[str, Relation, str]] = []
+    for relation in RELATIONS:
+        if text.count(relation) == 1:
+            left, _, right = text.partition(relation)
+            found.append((left, relation, right))
+    if len(found) != 1 or not found[0][0].strip() or not found[0][2].strip():
+        raise ArgumentError(
+            f"{text!r} is not a constraint", hint="it has one of <=, >= and ==, and two sides"
+        )
+    return found[0]

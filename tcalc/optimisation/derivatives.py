@@ -1,0 +1,98 @@
+"""The derivatives of a function by several variables, each compiled when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from tcalc import calculus, runtime
+from tcalc.expr import build
+from tcalc.expr.nodes import Node, Var
+
+
+class Derivatives:
+    """A tensor and its derivatives by some of its inputs, the other inputs being given.
+
+    `curvature` is the Hessian of a scalar; of any other tensor that of its product with an input
+    named by `weight`, which has its shape: the Hessian of a Lagrangian.
+    """
+
+    def __init__(
+        self, function: Node, wrt: Sequence[Var], inputs: Sequence[Var], data: Mapping[str, Any]
+    ) -> None:
+        self.function = function
+        self.wrt = tuple(wrt)
+        self.inputs = tuple(inputs)
+        self.data = dict(data)
+        taken = {node.name for node in inputs}
+        self.directions: dict[str, Var] = {}
+        for variable in wrt:
+            self.directions[variable.name] = build.var(
+                _fresh(f"d{variable.name}", taken), variable.dims
+            )
+        self.weight = build.var(_fresh("multiplier", taken), function.dims)
+
+    def _bound(self, nodes: Node | Sequence[Node], *extra: Var) -> Callable[..., Any]:
+        compiled = runtime.compile(nodes, variables=(*self.inputs, *extra))
+        known = {node.name for node in self.inputs}
+        return compiled.bind(**{name: x for name, x in self.data.items() if name in known})
+
+    @cached_property
+    def _prepared(self) -> Node:
+        return calculus.prepare([self.function])[0]
+
+    @cached_property
+    def _first(self) -> list[Node]:
+        return calculus.derivatives(self.function, self.wrt)
+
+    @cached_property
+    def value(self) -> Callable[..., Any]:
+        """The value alone."""
+        return self._bound(self._prepared)
+
+    @cached_property
+    def first(self) -> Callable[..., Any]:
+        """The derivatives by the variables, in their order."""
+        return self._bound(self._first)
+
+    @cached_property
+    def both(self) -> Callable[..., Any]:
+        """The value, then the derivatives, sharing their work."""
+        return self._bound([self._prepared, *self._first])
+
+    @cached_property
+    def curvature(self) -> Callable[..., Any]:
+        """The second derivatives by all pairs of variables, row by row."""
+        scalar = self.function
+        extra: tuple[Var, ...] = ()
+        if scalar.order:
+            scalar, extra = build.sum_all(build.hadamard(self.weight, scalar)), (self.weight,)
+        pairs = [(a, b) for a in self.wrt for b in self.wrt]
+        blocks = [calculus.derivative(scalar, pair) for pair in pairs]
+        return self._bound(blocks, *extra)
+
+    @cached_property
+    def factored(self) -> runtime.FactoredFunction:
+        """The Hessian by the only variable, in the form that keeps its structure."""
+        (variable,) = self.wrt
+        (node,) = calculus.prepare([calculus.derivative(self.function, [variable] * 2)])
+        terms = tuple(calculus.factored_terms(node))
+        layout = runtime.Layout(node.dims, terms, variable.order)
+        compiled = runtime.compile(runtime.needed([layout]), variables=self.inputs)
+        limit = runtime.MEMORY_LIMIT
+        return runtime.FactoredFunction(compiled, [layout], self.inputs, True, limit)
+
+    @cached_property
+    def product(self) -> Callable[..., Any]:
+        """The Hessian times the `directions`, part by part."""
+        moves: dict[Var, Node] = {x: self.directions[x.name] for x in self.wrt}
+        nodes = [calculus.jvp(gradient, moves) for gradient in self._first]
+        return self._bound(nodes, *self.directions.values())
+
+
+def _fresh(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name

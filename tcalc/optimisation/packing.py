@@ -1,0 +1,202 @@
+"""Several tensors as one vector, and back: what SciPy's optimisers act on.
+
+A variable of a declared structure has as many coordinates as it has free entries: a symmetric
+matrix its lower triangle, a diagonal one its diagonal.  The map ``x = P z`` from coordinates to
+entries is linear, so that gradients pull back by ``P'`` and Hessians by ``P' H P``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
+
+from tcalc.errors import ArgumentError
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Var
+from tcalc.expr.primitive import Fact
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+
+
+class Coordinates:
+    """The free entries of one variable: `places` has the coordinate of each entry, -1 for none."""
+
+    def __init__(self, variable: Var, shape: tuple[int, ...]) -> None:
+        self.variable, self.shape = variable, shape
+        self.places = _places(variable, shape)
+        self.plain = self.places is None
+        self.size = prod(shape) if self.places is None else int(self.places.max(initial=-1)) + 1
+
+    def entries(self, z: Array) -> Array:
+        """The tensor of given coordinates; they may have further axes."""
+        more = z.shape[1:]
+        if self.places is None:
+            return z.reshape(self.shape + more)
+        padded = np.concatenate([z, np.zeros((1, *more), z.dtype)])
+        return np.asarray(padded[self.places])
+
+    def coordinates(self, x: Array) -> Array:
+        """The coordinates of a tensor that has the structure."""
+        if self.places is None:
+            return x.reshape(-1)
+        z = np.zeros(self.size, x.dtype)
+        free = self.places >= 0
+        z[self.places[free]] = x[free]
+        return z
+
+    def pulled(self, gradient: Array) -> Array:
+        """``P' g``: a derivative by the entries, its first axes, as one by the coordinates."""
+        more = gradient.shape[len(self.shape) :]
+        if self.places is None:
+            return gradient.reshape((self.size, *more))
+        total = np.zeros((self.size + 1, *more), gradient.dtype)
+        np.add.at(total, self.places, gradient)
+        return total[:-1]
+
+
+class Packing:
+    """Variables one after the other in a vector; `shapes` has those of the tensors, by name."""
+
+    def __init__(self, variables: Sequence[Var], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self.parts = {x.name: Coordinates(x, shapes[x.name]) for x in variables}
+        self.shapes = {name: part.shape for name, part in self.parts.items()}
+        self.size = sum(part.size for part in self.parts.values())
+        ends = np.cumsum([part.size for part in self.parts.values()]).tolist()
+        starts = [0, *ends]
+        self.slices = {name: slice(starts[k], starts[k + 1]) for k, name in enumerate(self.parts)}
+
+    def pack(self, values: Mapping[str, Any]) -> Array:
+        """The variables as one vector; raises `ArgumentError` for wrong shapes or structure."""
+        pieces: list[Array] = []
+        for name, part in self.parts.items():
+            try:
+                array = np.asarray(values[name], dtype=float) if name in values else None
+            except (TypeError, ValueError):
+                raise ArgumentError(f"{name} is not an array of numbers") from None
+            if array is None or array.shape != part.shape:
+                found = "missing" if array is None else f"of shape {array.shape}"
+                raise ArgumentError(f"{name} is {found}, and should have the shape {part.shape}")
+            z = part.coordinates(array)
+            if not part.plain and not np.allclose(part.entries(z), array):
+                kind = " ".join(part.variable.properties)
+                raise ArgumentError(f"{name} was declared {kind}, and is not")
+            pieces.append(z)
+        return np.concatenate(pieces)
+
+    def unpack(self, x: Any) -> dict[str, Array]:
+        """The vector as the variables; further axes of it are kept, as last ones."""
+        vector = np.asarray(x)
+        if vector.shape[:1] != (self.size,):
+            raise ArgumentError(
+                f"the vector has the shape {vector.shape}, and should have ({self.size},)"
+            )
+        return {name: part.entries(vector[self.slices[name]]) for name, part in self.parts.items()}
+
+    def gradient(self, blocks: Sequence[Any]) -> Array:
+        """The derivative by the vector, from those by the variables."""
+        parts = zip(self.parts.values(), blocks, strict=True)
+        return np.concatenate([part.pulled(np.asarray(block)) for part, block in parts])
+
+    def jacobian(self, blocks: Sequence[Any], rows: int) -> Array:
+        """A matrix of `rows` rows, from the derivatives of a tensor by the variables."""
+        columns = []
+        for part, block in zip(self.parts.values(), blocks, strict=True):
+            flat = np.reshape(block, (rows, *part.shape))
+            columns.append(part.pulled(np.moveaxis(flat, 0, -1)).T)
+        return np.concatenate(columns, axis=1)
+
+    def hessian(self, blocks: Sequence[Any]) -> Array:
+        """The Hessian by the vector, from those by all pairs of variables, row by row."""
+        found = np.zeros((self.size, self.size))
+        pending = iter(blocks)
+        for row, left in self.parts.items():
+            for column, right in self.parts.items():
+                block = np.reshape(next(pending), left.shape + right.shape)
+                half = left.pulled(block)
+                whole = right.pulled(np.moveaxis(half, 0, -1)).T
+                found[self.slices[row], self.slices[column]] = whole
+        return found
+
+    def bounds(self, given: Mapping[str, Any]) -> tuple[Array, Array]:
+        """Lower and upper bounds of the coordinates.
+
+        `given` has a pair for some of the variables, each a number, an array, or None for no
+        bound.  Without one a variable that was declared positive or nonnegative has its own.
+        """
+        low, high = np.full(self.size, -np.inf), np.full(self.size, np.inf)
+        for name in given:
+            if name not in self.parts:
+                raise ArgumentError(
+                    f"{name!r} has bounds, and is not a variable of the problem",
+                    hint="its variables: " + ", ".join(self.parts),
+                )
+        for name, part in self.parts.items():
+            pair = given.get(name, _own_bounds(part.variable))
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise ArgumentError(f"the bounds of {name} are a pair, as (0, None)")
+            for side, bound, nothing in ((low, pair[0], -np.inf), (high, pair[1], np.inf)):
+                value = np.asarray(nothing if bound is None else bound, dtype=float)
+                try:
+                    full = np.broadcast_to(value, part.shape)
+                except ValueError:
+                    raise ArgumentError(
+                        f"the bounds of {name} have the shape {value.shape}, and should have "
+                        f"{part.shape}"
+                    ) from None
+                side[self.slices[name]] = part.coordinates(np.array(full))
+        crossed = np.flatnonzero(low > high)
+        if crossed.size:
+            raise ArgumentError(f"the bounds of {self.name(crossed[0])} leave nothing between them")
+        return low, high
+
+    def name(self, place: SupportsIndex) -> str:
+        """What an entry of the vector is, in the language: ``w[3]``."""
+        for name, part in self.parts.items():
+            inside = int(place) - self.slices[name].start
+            if 0 <= inside < part.size:
+                if not part.shape:
+                    return name
+                places = np.arange(part.size) if part.places is None else part.places
+                index = np.argwhere(np.reshape(places, part.shape) == inside)[0]
+                return f"{name}[{','.join(str(k + 1) for k in index)}]"
+        raise IndexError(place)
+
+
+SMALLEST = float(np.sqrt(np.finfo(float).eps))
+"""The lower bound of what was declared positive: a number of no importance beside 1."""
+
+
+def _own_bounds(variable: Var) -> tuple[float | None, float | None]:
+    if holds(variable, Fact.POSITIVE):
+        return SMALLEST, None
+    if holds(variable, Fact.NONNEGATIVE):
+        return 0.0, None
+    return None, None
+
+
+def _places(variable: Var, shape: tuple[int, ...]) -> Array | None:
+    """The coordinate of each entry of a structured matrix, or of a stack; None for any tensor."""
+    if len(shape) < 2:
+        return None
+    *lead, m, n = shape
+    row, column = np.indices((m, n))
+    if holds(variable, Fact.DIAGONAL):
+        free, same = row == column, row
+    elif holds(variable, Fact.SYMMETRIC):
+        free, same = row >= column, np.maximum(row, column)
+    elif holds(variable, Fact.LOWER):
+        free, same = row >= column, row
+    elif holds(variable, Fact.UPPER):
+        free, same = row <= column, row
+    else:
+        return None
+    count = int(free.sum())
+    one = np.full((m, n), -1)
+    one[free] = np.arange(count)
+    if holds(variable, Fact.SYMMETRIC) and not holds(variable, Fact.DIAGONAL):
+        one = one[same, np.minimum(row, column)]
+    stack = np.arange(prod(lead)).reshape(*lead, 1, 1) * count
+    return np.asarray(np.where(one >= 0, one + stack, -1))

@@ -1,0 +1,351 @@
+"""A function as SciPy's optimisers want it: of one vector, with derivatives and constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+
+from tcalc import interpret
+from tcalc.checking.blame import text_of
+from tcalc.errors import ArgumentError, DomainError
+from tcalc.expr.nodes import Node, Var
+from tcalc.expr.traverse import postorder, variables
+from tcalc.optimisation.constraints import Constraint
+from tcalc.optimisation.derivatives import Derivatives
+from tcalc.optimisation.packing import Array, Packing
+from tcalc.optimisation.runs import Progress, run
+
+if TYPE_CHECKING:
+    from scipy.optimize import Bounds, NonlinearConstraint, OptimizeResult
+    from scipy.sparse.linalg import LinearOperator
+
+
+class Problem:
+    """A tensor function of some of its variables, the others being given.
+
+    All take and give vectors: the variables, flattened and put one after the other in the order of
+    `wrt`; `pack` and `unpack` go between the two, and `x0` packs the values given for the
+    variables, zeros where there are none (ones where it must be positive, unit matrices where it
+    must be positive definite).  Of a variable that was declared symmetric, diagonal or triangular
+    only the free entries count.
+
+    For a scalar: `fun`, `jac`, `hess`, `hessp`, `fun_and_jac`, `newton_step`, `minimize`.  For a
+    tensor, all of whose entries are residuals: `fun`, `jac`, `least_squares`, `root`.  `bounds`
+    and `constraints` are what SciPy takes under these names.
+    """
+
+    def __init__(
+        self,
+        function: Node,
+        wrt: Sequence[Var],
+        inputs: Sequence[Var],
+        data: Mapping[str, Any],
+        bounds: Mapping[str, Any] | None = None,
+        constraints: Sequence[Constraint] = (),
+    ) -> None:
+        names = {variable.name for variable in wrt}
+        needed = [
+            x for node in (function, *(c.node for c in constraints)) for x in variables([node])
+        ]
+        known = list(dict.fromkeys([*inputs, *needed]))
+        missing = sorted({x.name for x in needed} - names - set(data))
+        if missing:
+            raise ArgumentError(f"no value for {', '.join(missing)}", hint="give it among the data")
+        given = {name: _finite(name, data[name]) for name in data}
+        shapes = _shapes(wrt, known, given)
+        self._packing = Packing(wrt, shapes)
+        self._data = {name: given[name] for name in given if name not in names}
+        self._derivatives = Derivatives(function, wrt, known, self._data)
+        self._bounds = self._packing.bounds(bounds or {})
+        self._constraints = tuple(constraints)
+        for constraint in constraints:
+            constraint.attach(wrt, known, self._data, self._packing)
+        start = {x.name: given.get(x.name, _start(x, shapes[x.name])) for x in wrt}
+        self.x0 = self.pack(start)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the variables, by name."""
+        return self._packing.shapes
+
+    @property
+    def size(self) -> int:
+        """The number of entries of the vector."""
+        return self._packing.size
+
+    @property
+    def scalar(self) -> bool:
+        """Whether the function is a number, to be minimised; else its entries are residuals."""
+        return self._derivatives.function.order == 0
+
+    def pack(self, values: Mapping[str, Any]) -> Array:
+        """The variables as one vector; raises `ArgumentError` for wrong shapes."""
+        return self._packing.pack(values)
+
+    def unpack(self, x: Any) -> dict[str, Array]:
+        """The vector as the variables."""
+        return self._packing.unpack(x)
+
+    def name(self, place: SupportsIndex) -> str:
+        """What an entry of the vector is: ``w[3]``, counted from 1 as in the language."""
+        return self._packing.name(place)
+
+    def fun(self, x: Any) -> Any:
+        """The value; of a tensor its entries, as a vector."""
+        value = self._derivatives.value(**self.unpack(x))
+        return float(value) if self.scalar else np.reshape(value, -1)
+
+    def jac(self, x: Any) -> Array:
+        """The gradient, as a vector; of a tensor the Jacobian, a row for each entry."""
+        blocks = self._derivatives.first(**self.unpack(x))
+        if self.scalar:
+            return self._packing.gradient(blocks)
+        rows = np.size(blocks[0]) // max(1, prod(next(iter(self.shapes.values()))))
+        return self._packing.jacobian(blocks, rows)
+
+    def fun_and_jac(self, x: Any) -> tuple[float, Array]:
+        """Value and gradient of a scalar, which share their work (``jac=True`` for SciPy)."""
+        self._require_scalar("fun_and_jac")
+        value, *blocks = self._derivatives.both(**self.unpack(x))
+        return float(value), self._packing.gradient(blocks)
+
+    def hess(self, x: Any) -> Array:
+        """The Hessian, as a matrix."""
+        self._require_scalar("hess")
+        return self._packing.hessian(self._derivatives.curvature(**self.unpack(x)))
+
+    def hessp(self, x: Any, p: Any) -> Array:
+        """The Hessian times a vector, without forming the Hessian."""
+        self._require_scalar("hessp")
+        names = {name: move.name for name, move in self._derivatives.directions.items()}
+        moves = {names[name]: d for name, d in self.unpack(p).items()}
+        return self._packing.gradient(self._derivatives.product(**self.unpack(x), **moves))
+
+    def hessian_operator(self, x: Any) -> LinearOperator:
+        """The Hessian at a point as a SciPy `LinearOperator`, by products."""
+        from scipy.sparse.linalg import LinearOperator
+
+        self._require_scalar("hessian_operator")
+        at = np.array(x, dtype=float)
+
+        def apply(p: Array) -> Array:
+            return self.hessp(at, p.reshape(-1))
+
+        shape = (self.size, self.size)
+        return LinearOperator(shape, matvec=apply, rmatvec=apply, dtype=np.dtype(float))
+
+    def newton_step(self, x: Any) -> Array:
+        """The step ``-H⁻¹ g`` of Newton's method.
+
+        With one variable the structure of the Hessian is used (`newton_route` tells which was
+        found): a diagonal one is divided by, one of k × k blocks solved block by block.  Raises
+        `DomainError` where the Hessian is singular.
+        """
+        return self._newton(x)[0]
+
+    def newton_route(self, x: Any) -> str:
+        """How `newton_step` solves at a point."""
+        return self._newton(x)[1]
+
+    def _newton(self, x: Any) -> tuple[Array, str]:
+        self._require_scalar("newton_step")
+        gradient = self.jac(x)
+        (part, *others) = self._packing.parts.values()
+        if not others and part.plain and part.shape:
+            tensor = self._derivatives.factored(**self._data, **self.unpack(x))
+            return -tensor.solve(gradient.reshape(part.shape)).reshape(-1), tensor.route
+        try:
+            return -np.linalg.solve(self.hess(x), gradient), "dense"
+        except np.linalg.LinAlgError as error:
+            raise DomainError(f"the Hessian is singular: {error}") from error
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """The bounds of the vector, for SciPy; None where there are none."""
+        from scipy.optimize import Bounds
+
+        low, high = self._bounds
+        return Bounds(low, high) if np.isfinite(low).any() or np.isfinite(high).any() else None
+
+    @property
+    def constraints(self) -> list[NonlinearConstraint]:
+        """The constraints for SciPy, with their Jacobians and Hessians."""
+        return [constraint.for_scipy() for constraint in self._constraints]
+
+    def constraints_for(self, method: str) -> list[Any]:
+        """The constraints in the form that a method takes."""
+        if method.lower() in ("slsqp", "cobyla"):
+            return [constraint.as_dictionary() for constraint in self._constraints]
+        return list(self.constraints)
+
+    def violations(self, x: Any) -> dict[str, float]:
+        """By how much each constraint and bound is violated at a point, those that are."""
+        found = {str(c): c.violation(x) for c in self._constraints}
+        low, high = self._bounds
+        beyond = np.maximum(low - np.asarray(x), np.asarray(x) - high)
+        for place in np.flatnonzero(beyond > 0):
+            found[f"{low[place]:g} <= {self.name(place)} <= {high[place]:g}"] = float(beyond[place])
+        return {name: float(amount) for name, amount in found.items() if amount > 0}
+
+    def minimize(
+        self,
+        method: str | None = None,
+        *,
+        x0: Any = None,
+        callback: Callable[[Progress], object] | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> OptimizeResult:
+        """Minimise by `scipy.optimize.minimize`, or by Newton's method with ``method="newton"``.
+
+        Newton's method solves with the Hessian by its structure, and is for convex functions.
+        Without a method: SLSQP under constraints, else L-BFGS-B.  `callback` is called after each
+        step with a `Progress`, and ends the run by returning True; ``progress=True`` writes each to
+        standard error.  However a run ends, by Ctrl-C, by the callback, or because the function
+        has no value further on, the best point so far is returned, with `message` saying so.
+        `options` are SciPy's (``tol=``, ``options=``).  The result has `variables`, their values by
+        name, and `violations`.
+
+        Raises `ArgumentError` for a start that is out of bounds, or where the function or its
+        gradient has no finite value, naming the culprit.
+        """
+        self._require_scalar("minimize")
+        start = self._started(x0)
+        return run(self, method, start, callback, progress, options)
+
+    def least_squares(self, *, x0: Any = None, **options: Any) -> OptimizeResult:
+        """Minimise the sum of squares of all entries, by `scipy.optimize.least_squares`."""
+        from scipy.optimize import least_squares
+
+        self._require_residuals("least_squares")
+        if self._constraints:
+            raise ArgumentError("least squares take bounds, and no other constraints")
+        start = self._started(x0)
+        bounds = {} if self.bounds is None else {"bounds": self.bounds}
+        found = least_squares(self.fun, start, jac=self.jac, **{**bounds, **options})
+        return _named(self, found)
+
+    def root(self, *, x0: Any = None, **options: Any) -> OptimizeResult:
+        """Find where all entries are zero, by `scipy.optimize.root`."""
+        from scipy.optimize import root
+
+        self._require_residuals("root")
+        start = self._started(x0)
+        rows = np.size(self.fun(start))
+        if rows != self.size:
+            raise ArgumentError(
+                f"there are {rows} equations for {self.size} unknowns",
+                hint="least_squares takes as many as there are",
+            )
+        found = root(self.fun, start, jac=self.jac, **options)
+        return _named(self, found)
+
+    def _started(self, x0: Any) -> Array:
+        """The start, in the domain and within the bounds."""
+        if isinstance(x0, Mapping):
+            x0 = self.pack({**self.unpack(self.x0), **x0})
+        x = np.array(self.x0 if x0 is None else x0, dtype=float)
+        self.unpack(x)  # refuses another size
+        for place in np.flatnonzero(~np.isfinite(x)):
+            raise ArgumentError(f"the start has {self.name(place)} = {x[place]}")
+        low, high = self._bounds
+        for place in np.flatnonzero((x < low) | (x > high)):
+            raise ArgumentError(
+                f"the start is out of bounds: {self.name(place)} = {x[place]:g} is not between "
+                f"{low[place]:g} and {high[place]:g}",
+                hint="give first values among the data, or x0=",
+            )
+        try:
+            with np.errstate(all="ignore"):
+                parts = self.fun_and_jac(x) if self.scalar else (self.fun(x), self.jac(x))
+        except DomainError as error:
+            raise ArgumentError(
+                f"the function has no value at the start: {error.message}",
+                hint="give first values among the data, or x0=",
+            ) from error
+        for what, part in zip(("value", "derivative"), parts, strict=True):
+            if not np.all(np.isfinite(part)):
+                raise ArgumentError(
+                    f"the {what} is not finite at the start{self._culprit(x)}",
+                    hint="give first values among the data, or x0=",
+                )
+        return x
+
+    def _culprit(self, x: Array) -> str:
+        """The first function on the way whose value is not finite, as text."""
+        nodes = postorder([self._derivatives.function])
+        values = {**self._data, **self.unpack(x)}
+        with np.errstate(all="ignore"):
+            found = interpret.evaluate(nodes, values)
+        for node, value in zip(nodes, found, strict=True):
+            if not np.all(np.isfinite(value)):
+                return f": {text_of(node)} is not"
+        return ""
+
+    def _require_scalar(self, what: str) -> None:
+        if not self.scalar:
+            raise ArgumentError(
+                f"{what} needs a scalar function, and this one has the axes "
+                f"[{', '.join(map(str, self._derivatives.function.dims))}]",
+                hint="sum it up, or use least_squares or root",
+            )
+
+    def _require_residuals(self, what: str) -> None:
+        if self.scalar:
+            raise ArgumentError(
+                f"{what} needs a tensor of residuals, and this function is a scalar",
+                hint="use minimize, or leave out the sum of squares",
+            )
+
+
+def _named(problem: Problem, found: Any) -> OptimizeResult:
+    """A result of SciPy's with the variables by name."""
+    found.variables = problem.unpack(found.x)
+    result: OptimizeResult = found
+    return result
+
+
+def _finite(name: str, value: Any) -> Array:
+    """The data under a name as numbers; refuses what is not finite."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{name} is not an array of numbers") from None
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        index = f"[{','.join(str(k + 1) for k in bad[0])}]" if array.ndim else ""
+        raise ArgumentError(
+            f"{name}{index} is {array[tuple(bad[0])]}"
+            + (f", and {len(bad) - 1} more entries are not finite" if len(bad) > 1 else ""),
+            hint="optimisers need finite data",
+        )
+    return array
+
+
+def _shapes(
+    wrt: Sequence[Var], inputs: Sequence[Var], data: Mapping[str, Array]
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of the variables, from the data."""
+    present = [node for node in inputs if node.name in data]
+    sizes = interpret.measure(present, data)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for variable in wrt:
+        unknown = {n for dim in variable.dims for n in dim.names()} - set(sizes)
+        if unknown:
+            raise ArgumentError(
+                f"the size {min(unknown)} of {variable.name} is not known from the data",
+                hint=f"give a first value of {variable.name} among the data",
+            )
+        shapes[variable.name] = tuple(dim.evaluate(sizes) for dim in variable.dims)
+    return shapes
+
+
+def _start(variable: Var, shape: tuple[int, ...]) -> Array:
+    """Where a variable starts that has no first value: 0, or what its properties ask for."""
+    properties = set(variable.properties)
+    if properties & {"spd", "psd", "orthogonal", "lower", "upper", "diagonal"} and len(shape) > 1:
+        return np.broadcast_to(np.eye(shape[-1]), shape).copy()
+    return np.ones(shape) if "positive" in properties else np.zeros(shape)

@@ -1,0 +1,255 @@
+"""Runs of an optimiser that are watched, can be ended early, and never lose what they found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tcalc.errors import ArgumentError, DomainError
+from tcalc.optimisation.packing import Array
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+    from tcalc.optimisation.problem import Problem
+
+PRODUCTS = ("newton-cg", "trust-krylov", "trust-ncg")
+MATRICES = ("dogleg", "trust-exact")
+FREE = ("nelder-mead", "powell", "cobyla", "cobyqa")
+"""Methods that use the Hessian by products, as a matrix, and those that use no derivatives."""
+
+LARGEST_MATRIX = 500
+"""The most variables for which trust-constr has the Hessian as a matrix."""
+
+OUTSIDE = 1e10
+"""What a function is taken to be outside of its domain, in units of the largest value so far:
+infinity itself would spoil the interpolation of line searches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is after a step: `values` are the variables by name."""
+
+    iteration: int
+    fun: float
+    gradient: float
+    values: Mapping[str, Array]
+
+    def __str__(self) -> str:
+        return f"{self.iteration:5d}  {self.fun:.12g}  gradient {self.gradient:.1e}"
+
+
+class _EndedError(Exception):
+    """The run was ended, and this is why."""
+
+
+class _Watched:
+    """A problem under way: what was evaluated, the best of it, and when to end."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        start: Array,
+        callback: Callable[[Progress], object] | None,
+        progress: bool,
+    ) -> None:
+        self.problem, self.callback, self.progress = problem, callback, progress
+        self.best, self.best_value, self.best_gradient = start, np.inf, np.zeros_like(start)
+        self.largest = 0.0
+        self.steps = 0
+        self.evaluations = 0
+        self.outside = ""
+        self._last: tuple[bytes, float, Array] | None = None
+
+    def fun(self, x: Array) -> float:
+        """The value, or a large number outside of the domain."""
+        return self._both(x)[0]
+
+    def jac(self, x: Array) -> Array:
+        """The gradient."""
+        return self._both(x)[1]
+
+    def _both(self, x: Array) -> tuple[float, Array]:
+        key = np.asarray(x, dtype=float).tobytes()
+        if self._last is not None and self._last[0] == key:
+            return self._last[1], self._last[2]
+        self.evaluations += 1
+        try:
+            with np.errstate(all="ignore"):
+                value, gradient = self.problem.fun_and_jac(x)
+        except DomainError as error:
+            self.outside = error.message
+            value, gradient = np.nan, np.zeros_like(x)
+        if not np.isfinite(value) or not np.all(np.isfinite(gradient)):
+            value, gradient = OUTSIDE * (1 + self.largest), np.nan_to_num(gradient, False, 0, 0, 0)
+        else:
+            self.largest = max(self.largest, abs(value))
+            if not self.problem.constraints and value < self.best_value:
+                self._keep(x, value, gradient)
+        self._last = key, value, gradient
+        return value, gradient
+
+    def _keep(self, x: Array, value: float, gradient: Array) -> None:
+        self.best, self.best_value, self.best_gradient = np.array(x), value, np.array(gradient)
+
+    def step(self, x: Array, *_: Any) -> None:
+        """What SciPy calls after each iteration."""
+        self.steps += 1
+        if self.problem.constraints:
+            # Of infeasible points the latest is the best: a lower value means nothing there.
+            self._keep(x, *self._both(np.asarray(x)))
+        if self.callback is None and not self.progress:
+            return
+        value, gradient = self._both(np.asarray(x))
+        size = float(np.max(np.abs(gradient), initial=0.0))
+        now = Progress(self.steps, value, size, self.problem.unpack(np.array(x)))
+        if self.progress:
+            print(now, file=sys.stderr)
+        if self.callback is not None and self.callback(now) is True:
+            raise _EndedError("ended by the callback")
+
+
+def run(
+    problem: Problem,
+    method: str | None,
+    start: Array,
+    callback: Callable[[Progress], object] | None,
+    progress: bool,
+    options: Mapping[str, Any],
+) -> OptimizeResult:
+    """`scipy.optimize.minimize` on a problem, from a start in its domain."""
+    from scipy import optimize
+
+    minimize: Any = optimize.minimize
+    constrained = bool(problem.constraints)
+    chosen = method or ("SLSQP" if constrained else "L-BFGS-B")
+    name = chosen.lower()
+    watched = _Watched(problem, start, callback, progress)
+    given: dict[str, Any] = {} if name in FREE else {"jac": watched.jac}
+    if name in PRODUCTS or (name == "trust-constr" and problem.size > LARGEST_MATRIX):
+        given["hessp"] = problem.hessp
+    elif name in MATRICES or name == "trust-constr":
+        given["hess"] = problem.hess
+    if problem.bounds is not None:
+        if name in ("bfgs", "cg", "newton", *PRODUCTS, *MATRICES):
+            raise ArgumentError(
+                f"{chosen} takes no bounds", hint="L-BFGS-B, TNC, SLSQP and trust-constr do"
+            )
+        given["bounds"] = problem.bounds
+    if constrained:
+        if name not in ("slsqp", "trust-constr", "cobyla", "cobyqa"):
+            raise ArgumentError(f"{chosen} takes no constraints", hint="SLSQP and trust-constr do")
+        given["constraints"] = problem.constraints_for(name)
+    solver: Any = _newton(problem) if name == "newton" else chosen
+    found: Any
+    try:
+        with np.errstate(all="ignore"):
+            found = minimize(
+                watched.fun, start, method=solver, callback=watched.step, **{**given, **options}
+            )
+    except KeyboardInterrupt:
+        found = _so_far(watched, "interrupted")
+    except _EndedError as ended:
+        found = _so_far(watched, str(ended))
+    except (DomainError, np.linalg.LinAlgError, FloatingPointError) as error:
+        found = _so_far(watched, f"the run broke off: {error}")
+    except ValueError as error:
+        if not watched.steps:
+            raise  # SciPy's complaint of an option
+        found = _so_far(watched, f"the run broke off: {error}")
+    if not found.success and watched.outside:
+        found.message = f"{found.message} (the function has no value further on: {watched.outside})"
+    found.variables = problem.unpack(found.x)
+    found.violations = problem.violations(found.x)
+    result: OptimizeResult = found
+    return result
+
+
+def _so_far(watched: _Watched, why: str) -> OptimizeResult:
+    message = f"{why} after {watched.steps} steps: the best point so far"
+    return _result(
+        x=watched.best,
+        fun=watched.best_value,
+        jac=watched.best_gradient,
+        success=False,
+        status=-1,
+        message=message,
+        nit=watched.steps,
+        nfev=watched.evaluations,
+    )
+
+
+def _result(**fields: Any) -> OptimizeResult:
+    from scipy.optimize import OptimizeResult
+
+    made: Any = OptimizeResult
+    found: OptimizeResult = made(**fields)
+    return found
+
+
+def _newton(problem: Problem) -> Callable[..., OptimizeResult]:
+    """Newton's method with SciPy's line search, as a method for `scipy.optimize.minimize`.
+
+    The step solves with the Hessian by its structure.  Where that is no direction of descent, the
+    gradient is followed.
+    """
+
+    def solve(
+        fun: Any,
+        x0: Array,
+        args: Any = (),
+        jac: Any = None,
+        callback: Any = None,
+        gtol: float = 1e-8,
+        maxiter: int = 100,
+        **unused: Any,
+    ) -> OptimizeResult:
+        from scipy.optimize import line_search
+
+        x, message, success, k = np.array(x0, dtype=float), "too many iterations", False, 0
+        gtol = unused.get("tol") or gtol
+        for k in range(maxiter + 1):
+            gradient = jac(x)
+            if np.max(np.abs(gradient), initial=0.0) <= gtol:
+                message, success = "the gradient is small", True
+                break
+            try:
+                step = problem.newton_step(x)
+            except DomainError:
+                step = -gradient
+            slope = float(gradient @ step)
+            # Not a sum of squares of much size: no minimum lies that way.
+            if not slope < -1e-12 * float(np.linalg.norm(gradient) * np.linalg.norm(step)):
+                step = -gradient
+            if k == maxiter:
+                break
+            length = line_search(fun, jac, x, step, gfk=gradient, c2=0.9)[0]
+            if length is None:
+                length = _halved(fun, x, step, float(gradient @ step))
+            if length == 0:
+                message = "no step along the direction of descent is shorter"
+                break
+            x = x + length * step
+            if callback is not None:
+                callback(x)
+        return _result(
+            x=x, fun=fun(x), jac=jac(x), success=success, status=0 if success else 1,
+            message=message, nit=k,
+        )  # fmt: skip
+
+    return solve
+
+
+def _halved(fun: Callable[[Array], float], x: Array, step: Array, slope: float) -> float:
+    """The longest of the lengths 1, 1/2, 1/4, … that lowers the function enough; 0 if none."""
+    start = fun(x)
+    length = 1.0
+    while length > 1e-12:
+        if fun(x + length * step) <= start + 1e-4 * length * slope:
+            return length
+        length /= 2
+    return 0.0

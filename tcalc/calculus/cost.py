@@ -93,4 +93,6 @@ def _of_product(node: Einsum, size: Callable[[Dim], int]) -> int:
         match factor:
             case Apply(primitive=Inverse(axes=axes)):
                 inverses[k] = axes
-    return product_cost(node.subscripts, node.output, sizes, inverses)
+    number: dict[Node, int] = {}
+    alike = [number.setdefault(factor, len(number)) for factor in node.factors]
+    return product_cost(node.subscripts, node.output, sizes, inverses, alike)

@@ -23,6 +23,7 @@ from tcalc.planning.cost import (
 )
 from tcalc.planning.exact import Mask, Tree, cheapest
 from tcalc.planning.greedy import greedy_steps
+from tcalc.planning.symmetric import halves
 
 EXACT = 9
 """The most factors that dynamic programming orders as a whole."""
@@ -55,8 +56,12 @@ def plan(
     output: Labels,
     sizes: Mapping[Label, int],
     inverses: Mapping[int, int] | None = None,
+    alike: Sequence[int] | None = None,
 ) -> Plan:
     """A path for ``C[output] = Σ Π factors``; `inverses` as in `Network`.
+
+    `alike` has equal numbers for factors that are the same tensor: then steps that only repeat
+    others under other labels are taken to cost nothing (`tcalc.planning.symmetric`).
 
     >>> i, j, k = 0, 1, 2
     >>> n = 100
@@ -70,7 +75,12 @@ def plan(
     rows = tuple(tuple(number[label] for label in row) for row in factors)
     special = tuple(sorted((inverses or {}).items()))
     out = tuple(sorted(number[label] for label in set(output) if label in number))
-    return _plan(rows, out, tuple(sizes[label] for label in number), special)
+    extents = tuple(sizes[label] for label in number)
+    found = _plan(rows, out, extents, special)
+    if alike is None or len(rows) < 4 or len(set(alike)) == len(rows):
+        return found
+    folded = _folded_plan(rows, out, extents, special, tuple(alike))
+    return folded if folded is not None and folded.flops < found.flops else found
 
 
 def cost(
@@ -78,9 +88,57 @@ def cost(
     output: Labels,
     sizes: Mapping[Label, int],
     inverses: Mapping[int, int] | None = None,
+    alike: Sequence[int] | None = None,
 ) -> int:
     """The flops of a product in the best order that is known."""
-    return plan(factors, output, sizes, inverses).flops
+    return plan(factors, output, sizes, inverses, alike).flops
+
+
+@lru_cache(maxsize=4096)
+def _folded_plan(
+    rows: tuple[Labels, ...],
+    out: Labels,
+    sizes: tuple[int, ...],
+    inverses: tuple[tuple[int, int], ...],
+    alike: tuple[int, ...],
+) -> Plan | None:
+    """The plan by halves of a symmetric product: the steps of one, the same again, and the rest."""
+    parts = halves(rows, out, alike)
+    if parts is None:
+        return None
+    axes = dict(inverses)
+    extents = dict(enumerate(sizes))
+    outside = [label for k, row in enumerate(rows) if k not in parts.first for label in row]
+    inner = [rows[k] for k in parts.first]
+    kept = tuple(dict.fromkeys(x for row in inner for x in row if x in out or x in outside))
+    special = {place: axes[k] for place, k in enumerate(parts.first) if k in axes}
+    half = plan(inner, kept, extents, special)
+    image = {
+        x: y
+        for a, b in zip(parts.first, parts.second, strict=True)
+        for x, y in zip(rows[a], rows[b], strict=True)
+    }
+    centre = [k for k in range(len(rows)) if k not in parts.first + parts.second]
+    mirrored = tuple(image[x] for x in kept)
+    special = {2 + place: axes[k] for place, k in enumerate(centre) if k in axes}
+    rest = plan([kept, mirrored, *(rows[k] for k in centre)], out, extents, special)
+    path: list[Step] = []
+    solved: dict[int, int] = {}
+
+    def walk(part: Plan, numbers: Sequence[int]) -> int:
+        known = list(numbers)
+        for a, b in part.path:
+            path.append((known[a], known[b]))
+            known.append(len(rows) + len(path) - 1)
+        return known[-1]
+
+    ends = [walk(half, parts.first), walk(half, parts.second)]
+    for place, columns in half.solved.items():
+        # The second half repeats the first, and solves for no further columns.
+        solved[parts.first[place]], solved[parts.second[place]] = columns, 0
+    walk(rest, [*ends, *centre])
+    solved.update({centre[place - 2]: columns for place, columns in rest.solved.items()})
+    return Plan(tuple(path), half.flops + rest.flops, solved)
 
 
 @lru_cache(maxsize=4096)

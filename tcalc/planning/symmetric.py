@@ -1,0 +1,110 @@
+"""Products that are symmetric: one half is computed once and met with itself.
+
+    W6' D W7' E W7 D W6  ->  J' E J  with  J = W7 D W6
+
+A product of equal factors may go over into itself when its labels are exchanged.  The factors then
+fall into two halves that are one product up to the names of labels, and a centre that stays as it
+is.  Whoever contracts the halves in the same order need compute one of them only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from tcalc.planning.cost import Labels
+
+SEEDS = 12
+"""How many pairs of equal factors are tried as counterparts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The places of the factors of both halves, counterparts at the same position."""
+
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+
+
+def halves(rows: Sequence[Labels], output: Labels, alike: Sequence[int]) -> Halves | None:
+    """The largest halves of a product; `alike` has equal numbers for equal factors.
+
+    >>> W, V, i, j, a, b, c = 0, 1, 0, 1, 2, 3, 4
+    >>> halves([(c, a), (a, i), (c, b), (b, j)], (i, j), [W, V, W, V])
+    Halves(first=(0, 1), second=(2, 3))
+    """
+    count = Counter(alike)
+    tried = sorted(
+        (count[alike[k]], k, m)
+        for k, m in combinations(range(len(rows)), 2)
+        if alike[k] == alike[m] and rows[k] != rows[m]
+    )
+    best: Halves | None = None
+    for _, k, m in tried[:SEEDS]:
+        found = _Exchange(rows, output, alike).run(k, m)
+        if found is not None and (best is None or len(found.first) > len(best.first)):
+            best = found
+    return best if best is not None and len(best.first) > 1 else None
+
+
+class _Exchange:
+    """An exchange of labels that maps the product to itself, as it is found out."""
+
+    def __init__(self, rows: Sequence[Labels], output: Labels, alike: Sequence[int]) -> None:
+        self.rows = rows
+        self.output = set(output)
+        self.alike = alike
+        self.image: dict[int, int] = {}
+        self.near: set[int] = set()
+        self.pairs: list[tuple[int, int]] = []
+        self.holders: dict[int, list[int]] = {}
+        for k, row in enumerate(rows):
+            for label in dict.fromkeys(row):
+                self.holders.setdefault(label, []).append(k)
+
+    def run(self, k: int, m: int) -> Halves | None:
+        """The halves in which two given factors are counterparts, if there are any."""
+        if not self._pair(k, m):
+            return None
+        taken = {k, m}
+        for first, _ in self.pairs:
+            for label in self.rows[first]:
+                if self.image[label] == label:
+                    continue
+                for other in self.holders[label]:
+                    if other in taken:
+                        continue
+                    match = self._counterpart(other, taken)
+                    if match is None:
+                        return None
+                    taken |= {other, match}
+        rest = (label for k, row in enumerate(self.rows) if k not in taken for label in row)
+        if any(self.image.get(label, label) != label for label in rest):
+            return None
+        if {self.image.get(label, label) for label in self.output} != self.output:
+            return None
+        return Halves(tuple(a for a, _ in self.pairs), tuple(b for _, b in self.pairs))
+
+    def _counterpart(self, factor: int, taken: set[int]) -> int | None:
+        for other, kind in enumerate(self.alike):
+            fresh = other != factor and other not in taken and kind == self.alike[factor]
+            if fresh and self._pair(factor, other):
+                return other
+        return None
+
+    def _pair(self, first: int, second: int) -> bool:
+        """Take two factors for counterparts, where that agrees with what is known."""
+        image = dict(self.image)
+        near = set(self.near)
+        for x, y in zip(self.rows[first], self.rows[second], strict=True):
+            if image.setdefault(x, y) != y or image.setdefault(y, x) != x:
+                return False
+            if x != y:
+                near.add(x)
+                if y in near:
+                    return False  # the halves would not be apart
+        self.image, self.near = image, near
+        self.pairs.append((first, second))
+        return True

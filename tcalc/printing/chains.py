@@ -93,7 +93,7 @@ def cuts_of(factors: Sequence[tuple[Node, Labels]], output: Sequence[int]) -> di
     held = {
         label
         for factor, row in factors
-        if factor.order <= 2 and not (isinstance(factor, Const) or _is_selection(factor))
+        if not (isinstance(factor, Const) or _is_selection(factor))
         for label in row
     }
     found: dict[int, Cut] = {}

@@ -90,7 +90,7 @@ class MatrixNotation:
             case Add():
                 return (yield self._sum(node))
             case Einsum():
-                return (yield Network(self.writer, self.form).write(node))
+                return (yield Network(self.writer, self.form, self.whole).write(node))
             case Apply():
                 return (yield self._apply(node))
             case _:

@@ -66,9 +66,15 @@ ONE = Fraction(1)
 class Network:
     """One product on its way to a formula."""
 
-    def __init__(self, writer: Writer, form: Callable[[Node], Writing]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        form: Callable[[Node], Writing],
+        whole: Callable[[Node], Writing],
+    ) -> None:
         self.writer = writer
         self.form = form
+        self.whole = whole
         self.scalars: list[Formula] = []
         self.divisors: list[Formula] = []
         self.weights: dict[int, list[Weight]] = {}
@@ -121,15 +127,18 @@ class Network:
             elif cut.label is not None:
                 self._see(cut.label, cut.dim)
                 labels.append(cut.label)
-        formula = indexed((yield self.form(factor)), at)
+        if len(labels) > 2:
+            raise NoMatrixFormError
+        whole_factor = self.whole(factor) if factor.order > 2 else self.form(factor)
+        formula = indexed((yield whole_factor), at)
         match labels:
-            case []:
-                self.scalars.append(formula)
             case [label]:
                 self.weights[label].append(Weight((), formula))
             case [start, stop]:
                 dims = (self.dims[start], self.dims[stop])
                 self.edges.append(Edge(start, stop, (Link(formula, dims=dims),)))
+            case _:
+                self.scalars.append(formula)
         return formula
 
     def _take(self, factor: Node, row: tuple[int, ...]) -> Writing:
@@ -165,10 +174,12 @@ class Network:
         return [edge for edge in self.edges if label in (edge.start, edge.stop)]
 
     def _next(self, inner: set[int]) -> int:
-        """The summed label that is easiest to eliminate: few edges, then one with weights."""
+        """The summed label that is easiest to eliminate: few neighbours, few edges, weights."""
 
-        def ease(label: int) -> tuple[int, bool, int]:
-            return len(self._at(label)), not self.weights[label], label
+        def ease(label: int) -> tuple[int, int, bool, int]:
+            edges = self._at(label)
+            neighbours = {edge.other(label) for edge in edges}
+            return len(neighbours), len(edges), not self.weights[label], label
 
         return min(inner, key=ease)
 

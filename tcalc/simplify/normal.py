@@ -318,16 +318,31 @@ def _of_digest(node: Node) -> tuple[bool, bytes]:
 
 
 @lru_cache(maxsize=4096)
-def _symmetries(node: Node) -> tuple[tuple[int, ...], ...]:
-    """The orders of the axes of a sum or function in which it is the same."""
-    if not (1 < node.order <= FEW_AXES and _is_elementwise(node)):
+def _symmetries(node: Node) -> tuple[Labels, ...]:
+    """Orders of the axes of a sum, function or product in which it is the same.
+
+    Asked bottom-up, so that those of the factors of a product are known.
+    """
+    if not 1 < node.order <= FEW_AXES:
         return ()
     axes = tuple(range(node.order))
-    return tuple(
-        order
-        for order in permutations(axes)
-        if order != axes and with_operands(node, [_only(x, order) for x in node.operands]) is node
-    )
+    if _is_elementwise(node):
+        orders = [order for order in permutations(axes) if order != axes]
+        return tuple(
+            order
+            for order in orders
+            if with_operands(node, [_only(x, order) for x in node.operands]) is node
+        )
+    found: dict[Labels, None] = {}
+    if isinstance(node, Einsum) and not node.is_view:
+        for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
+            for order in _symmetries(factor):
+                match _replaced(node, (k,), [factor], [[row[axis] for axis in order]]):
+                    case Einsum(factors=(same,), subscripts=(inner,), output=output) if (
+                        same is node and sorted(inner) == sorted(output)
+                    ):
+                        found[tuple(map(output.index, inner))] = None
+    return tuple(found)
 
 
 def _orders(

@@ -1,4 +1,7 @@
-"""Where a long formula is broken into lines: before the signs of a sum, between factors."""
+"""Where a long formula is broken into lines: before the signs of a sum, between factors.
+
+A sum in parentheses is broken too where it stands last in a product and the rest is short.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,31 @@ def lines(statement: Statement, setter: Typesetter) -> list[str]:
     """A statement as one line, or, if it is long, as several that begin with an operator."""
     if len(text_of(statement.value)) <= LONGEST_LINE:
         return [setter.statement(statement)]
-    (_, first), *rest = _pieces(statement.value)
     medium = setter.medium
-    rows = [setter.statement(replace(statement, value=first))]
+    outside, value = _multiplied_sum(statement.value) or (None, statement.value)
+    (_, first), *rest = _pieces(value)
+    rows = [setter.statement(replace(statement, value=outside or first))]
+    if outside is not None:
+        rows = [medium.row([*rows, medium.parenthesis("("), setter.formula(first)])]
     for mark, piece in rest:
         rows.append(medium.row([medium.gap(), medium.operator(mark), setter.formula(piece)]))
+    if outside is not None:
+        rows[-1] = medium.row([rows[-1], medium.parenthesis(")")])
     return rows
+
+
+def _multiplied_sum(value: Formula) -> tuple[Product, Sum] | None:
+    """A short product times a sum in parentheses, which takes nearly all the room; or None."""
+    if not isinstance(value, Product) or value.elementwise or value.over or value.divisors:
+        return None
+    factors = _factors_of(value)
+    if not factors or value.coefficient.denominator != 1:
+        return None
+    *others, last = factors
+    if not isinstance(last, Sum) or len(last.terms) < 2 or len(text_of(last)) <= LONGEST_LINE:
+        return None
+    outside = _of_factors(value, others, value)
+    return (outside, last) if len(text_of(outside)) <= LONGEST_LINE // 2 else None
 
 
 def _pieces(value: Formula) -> Iterator[tuple[str, Formula]]:

@@ -111,6 +111,9 @@ class Latex(Medium):
     def bold_one(self) -> str:
         return r"\mathbf{1}"
 
+    def parenthesis(self, sign: str) -> str:
+        return sign
+
     def gap(self) -> str:
         return r"\quad"
 

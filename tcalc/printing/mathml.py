@@ -78,6 +78,10 @@ class MathML(Medium):
     def bold_one(self) -> str:
         return "<mn>𝟏</mn>"
 
+    def parenthesis(self, sign: str) -> str:
+        form = "prefix" if sign == "(" else "postfix"
+        return f'<mo form="{form}" stretchy="false">{sign}</mo>'
+
     def gap(self) -> str:
         return '<mspace width="1em"/>'
 

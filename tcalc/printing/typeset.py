@@ -104,6 +104,10 @@ class Medium(ABC):
         """The vector of ones."""
 
     @abstractmethod
+    def parenthesis(self, sign: str) -> str:
+        """One of a pair of parentheses that stand on different lines."""
+
+    @abstractmethod
     def gap(self) -> str:
         """The space before a line that goes on with a formula."""
 

@@ -88,3 +88,16 @@ def test_a_name_with_a_subscript_gets_indices_in_braces() -> None:
     assert to_latex(parse("x_1.*x_2", "x_1[n], x_2[n]").value, notation="einstein") == (
         "T_i = {x_1}_i {x_2}_i"
     )
+
+
+def test_a_long_sum_times_a_number_is_broken_inside_its_parentheses() -> None:
+    terms = " + ".join(f"c_{k}*norm2(A_{k}*x - y)^2" for k in range(1, 31))
+    node = parse(f"2*({terms})").value
+    latex = to_latex(node)
+    assert latex.count("\\\\") == 29
+    assert _balanced(latex)
+    mathml = ET.fromstring(to_mathml(node))
+    _check(mathml)
+    rows = mathml.findall(".//{http://www.w3.org/1998/Math/MathML}mtr")
+    assert len(rows) == 30
+    assert rows[-1][0][0][-1].text == ")"

@@ -4,7 +4,11 @@
 
     Σ_i g(w[i])               -> tr(g(A))
     Σ_i g(w[i]) V[k,i] V[l,i] -> g(A)[k,l]
-    Σ_i s[i], s = svdvals(A)  -> normnuc(A)
+
+and of singular values, for ``s = svdvals(A)`` and ``U, s, V = svd(A)``:
+
+    Σ_i g(s[i])               -> one function of A (Σ s[i] is normnuc(A))
+    Σ_i g(s[i]) U[k,i] V[l,i] -> its gradient, or that of another function
 
 The right-hand sides are smooth where eigenvalues meet; the left-hand sides are too, but their
 derivatives would subtract large terms there.  `g` is whatever element-wise functions, products and
@@ -14,7 +18,7 @@ sums make of w, numbers, and scalars that do not run with i, which become parame
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -23,7 +27,7 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp
-from tcalc.primitives.polar import normnuc
+from tcalc.primitives.singular import Singular, singular, singular_sum, written_out
 from tcalc.primitives.softmax import Softmax, logsumexp
 from tcalc.primitives.spectral import ARGUMENT, parameter, spectral
 from tcalc.primitives.svd import SingularValues, Svd
@@ -32,55 +36,50 @@ from tcalc.simplify.flatten import is_contraction, open_product
 
 @dataclass(frozen=True, slots=True)
 class OfEigenvalues:
-    """``g(w)`` for the eigenvalues of a matrix; the parameters of g stand under their own names."""
+    """``g(w)`` for the eigenvalues of a matrix, or for its singular values.
+
+    The parameters of g stand under their own names.
+    """
 
     matrix: Node
+    singular: bool
     function: Node
     parameters: dict[Var, Node]
 
 
 def spectral_sums(roots: Sequence[Node]) -> list[Node]:
     """The roots with sums over eigenvalues as functions of the matrix; see the module."""
-    kinds = (Eigh, Eigvalsh, Svd, SingularValues)
+    kinds = (Eigh, Eigvalsh, Svd, SingularValues, Singular)
     order = postorder(roots)
     if not any(isinstance(x, Apply) and isinstance(x.primitive, kinds) for x in order):
         return list(roots)
     known: dict[Node, OfEigenvalues | None] = {}
 
     def rule(node: Node) -> Node:
+        if isinstance(node, Apply) and isinstance(node.primitive, Singular):
+            return written_out(node) if node.primitive.k else node
         _learn(node, known)
-        if not is_contraction(node):
-            return node
-        if node.factors == node.factors[:1] and _is_singular_values(node.factors[0]):
-            (s,), last = node.factors, node.subscripts[0][-1]
-            if last not in node.output and isinstance(s, Apply):
-                return build.einsum([normnuc(s.args[0])], [node.subscripts[0][:-1]], node.output)
-        return _gathered(node, known)
+        return _gathered(node, known) if is_contraction(node) else node
 
     return rebuild(roots, rule)
-
-
-def _is_singular_values(node: Node) -> bool:
-    match node:
-        case Apply(primitive=SingularValues()) | Apply(primitive=Svd(), output=1):
-            return True
-        case _:
-            return False
 
 
 def _learn(node: Node, known: dict[Node, OfEigenvalues | None]) -> None:
     """Note whether a node is a function of eigenvalues; its operands were noted before."""
     match node:
         case Apply(primitive=Eigvalsh() | Eigh(), args=(matrix,), output=0):
-            known[node] = OfEigenvalues(matrix, ARGUMENT, {})
+            known[node] = OfEigenvalues(matrix, False, ARGUMENT, {})
+        case (
+            Apply(primitive=SingularValues(), args=(matrix,))
+            | Apply(primitive=Svd(), args=(matrix,), output=1)
+        ):
+            known[node] = OfEigenvalues(matrix, True, ARGUMENT, {})
         case Apply(primitive=Elementwise() as function, args=args):
             known[node] = _combined(node, args, known, lambda *g: build.apply(function, *g))
         case Apply(primitive=Softmax(axes=1), args=(x,)) if known.get(x):
             total = logsumexp(x, 1)
             shifted = _combined(node, (x, total), known, build.subtract)
-            known[node] = shifted and OfEigenvalues(
-                shifted.matrix, exp(shifted.function), shifted.parameters
-            )
+            known[node] = shifted and replace(shifted, function=exp(shifted.function))
         case Add(terms=terms):
             numbers = [coefficient for coefficient, _ in terms]
             known[node] = _combined(
@@ -112,7 +111,7 @@ def _combined(
 ) -> OfEigenvalues | None:
     """The function that `combine` makes of functions of one matrix, numbers, and parameters."""
     parts = [known.get(operand) for operand in operands]
-    matrices = {part.matrix for part in parts if part is not None}
+    matrices = {(part.matrix, part.singular) for part in parts if part is not None}
     if len(matrices) != 1:
         return None
     functions: list[Node] = []
@@ -129,7 +128,8 @@ def _combined(
             parameters[variable] = scalar
         else:
             return None
-    return OfEigenvalues(matrices.pop(), combine(*functions), parameters)
+    matrix, singular = matrices.pop()
+    return OfEigenvalues(matrix, singular, combine(*functions), parameters)
 
 
 def _without_last_axis(x: Node, order: int) -> Node | None:
@@ -159,7 +159,7 @@ def _holds_vectors(node: Node) -> bool:
 
 def _is_vectors(node: Node) -> bool:
     match node:
-        case Apply(primitive=Eigh(), output=1):
+        case Apply(primitive=Eigh(), output=1) | Apply(primitive=Svd(), output=0 | 2):
             return True
         case _:
             return False
@@ -187,10 +187,14 @@ def _as_spectral(
     if len(vectors) not in (0, 2) or any(row.index(label) < len(row) - 1 for _, row in inside):
         return None
     batches = {row[:-1] for _, row in functions} | {row[:-2] for _, row in vectors}
-    matrices = {f.matrix for f, _ in functions if f} | {v.operands[0] for v, _ in vectors}
-    if len(matrices) != 1 or len(batches) != 1 or not all(f for f, _ in functions):
+    kinds = {(f.matrix, f.singular) for f, _ in functions if f}
+    kinds |= {(v.args[0], isinstance(v.primitive, Svd)) for v, _ in vectors if isinstance(v, Apply)}
+    if len(kinds) != 1 or len(batches) != 1 or not all(f for f, _ in functions):
         return None
-    (matrix,), (batch,) = matrices, batches
+    ((matrix, is_singular),), (batch,) = kinds, batches
+    vectors.sort(key=lambda place: place[0].output if isinstance(place[0], Apply) else 0)
+    if is_singular and vectors and vectors[0][0] is vectors[1][0]:
+        return None
     given: dict[Var, Node] = {}
     g: Node = build.const(1)
     for f, _ in functions:
@@ -199,7 +203,10 @@ def _as_spectral(
             given |= f.parameters
     renamed: dict[Node, Node] = {v: parameter(k) for k, v in enumerate(given)}
     (g,) = rebuild([g], replacements=renamed)
-    value = spectral(g, matrix, list(given.values()))
+    if is_singular and not vectors:
+        return singular_sum(g, matrix, list(given.values())), batch
+    function = singular if is_singular else spectral
+    value = function(g, matrix, list(given.values()))
     if vectors:
         return value, (*batch, vectors[0][1][-2], vectors[1][1][-2])
     # The trace: a label of its own, the one that was summed.

@@ -16,6 +16,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.operators import repeats
+from tcalc.primitives.singular import Singular, SingularSum
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
 
@@ -41,6 +42,8 @@ def _is_unnamed(node: Node) -> bool:
     match node:
         case Apply(primitive=Spectral() as spectral, args=(a, *_)):
             return spectral.function == spectral.name or repeats(a) > 0
+        case Apply(primitive=Singular() | SingularSum()):
+            return True
         case _:
             return False
 

@@ -7,6 +7,8 @@ import pytest
 import scipy.linalg
 
 from tcalc.calculus import derivative
+from tcalc.calculus.accumulate import pushforward
+from tcalc.calculus.derivative import unit
 from tcalc.expr import Fact, build, shape
 from tcalc.expr.facts import holds
 from tcalc.interpret import evaluate
@@ -132,8 +134,11 @@ def test_gap_is_zero_at_ties():
 @pytest.mark.parametrize("numbers", [(4, 2), (2, 4)])
 def test_a_product_of_singular_factors_is_its_argument(numbers):
     U, s, V = svd(X)
-    D = derivative(product("ir,r,jr->ij", U, s, V), [X])
-    H = derivative(D, [X])
+    F = product("ir,r,jr->ij", U, s, V)
+    assert derivative(F, [X]) is unit(X.dims)
+    # The same by the derivatives of the factors, which do not know that they belong together.
+    D = pushforward(F, {X: unit(X.dims)}, X.dims)
+    H = pushforward(D, {X: unit(X.dims)}, X.dims)
     first, second = evaluate([D, H], {"X": random(*numbers)})
     size = numbers[0] * numbers[1]
     np.testing.assert_allclose(first.reshape(size, size), np.eye(size), atol=1e-12)

@@ -30,11 +30,12 @@ from tcalc.primitives.matrices import product, trace
 from tcalc.primitives.norms import norm2
 from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.polar import normnuc
+from tcalc.primitives.power import power
 from tcalc.primitives.reductions import total
 from tcalc.primitives.softmax import logsumexp
 from tcalc.primitives.spectral import ARGUMENT, Spectral, logm, powm, spectral
 from tcalc.primitives.sqrtm import sqrtm
-from tcalc.primitives.svd import svdvals
+from tcalc.primitives.svd import svd, svdvals
 from tcalc.runtime.compiled import compile as compile_nodes
 from tcalc.simplify.expand import expand
 
@@ -90,6 +91,26 @@ FUNCTIONS = {
     "sum(svdvals(A))": (
         lambda a: total(svdvals(a)),
         lambda M: sum(mpmath.svd_r(M, compute_uv=False)),
+    ),
+    **{
+        f"sum({name}(svdvals(A)))": (
+            lambda a, g=g: total(g(svdvals(a))),
+            lambda M, exact=exact: sum(map(exact, mpmath.svd_r(M, compute_uv=False))),
+        )
+        for name, g, exact in (
+            ("log", log, mpmath.log),
+            ("exp", exp, mpmath.exp),
+            ("x^3 of ", lambda s: power(s, 3), lambda s: s**3),
+            ("x^(1/2) of ", lambda s: power(s, Fraction(1, 2)), mpmath.sqrt),
+        )
+    },
+    "norm of order 3 of svdvals(A)": (
+        lambda a: power(total(power(svdvals(a), 3)), Fraction(1, 3)),
+        lambda M: mpmath.cbrt(sum(s**3 for s in mpmath.svd_r(M, compute_uv=False))),
+    ),
+    "logsumexp(svdvals(A))": (
+        lambda a: logsumexp(svdvals(a)),
+        lambda M: mpmath.log(sum(map(mpmath.exp, mpmath.svd_r(M, compute_uv=False)))),
     ),
 }
 
@@ -160,6 +181,66 @@ def test_sums_over_eigenvalues_need_no_eigenvectors_differentiated():
         assert not any(node.primitive.name == "gap" for node in applied)
 
 
+@pytest.mark.parametrize("numbers", [(5, 3), (3, 5), (2, 4, 3)])
+@pytest.mark.parametrize("separation", [0.0, 1e-13, 1e-6])
+def test_functions_of_singular_values_of_rectangular_matrices(numbers, separation):
+    *batch, m, n = numbers
+    X = build.var("X", shape(*"b"[: len(batch)], "m", "n"))
+    D = build.var("D", X.dims)
+    rng = np.random.default_rng(4)
+    U, V = (np.linalg.qr(rng.standard_normal((*batch, size, 3)))[0] for size in (m, n))
+    M = U * (1 + separation * np.arange(3)) @ V.swapaxes(-1, -2)
+    first, second = rng.standard_normal((2, *numbers))
+    F = total(log(svdvals(X)), 1)
+    G = total(F) if batch else F
+    H = derivative(G, [X, X])
+    products = [hvp(G, X, D), *expand([hvp(G, X, D)])]
+
+    def exact(x):
+        return sum(map(mpmath.log, mpmath.svd_r(x, compute_uv=False)))
+
+    cells = list(np.ndindex(*batch)) if batch else [()]
+    one, two = np.sum([truth(exact, M[c], first[c], second[c]) for c in cells], axis=0)
+    values = {"X": M, "D": second}
+    for found in evaluate(products, values):
+        np.testing.assert_allclose(np.sum(found * first), two, rtol=1e-12)
+    for root in (derivative(G, [X]), *expand([derivative(G, [X])])):
+        (gradient,) = evaluate([root], values)
+        np.testing.assert_allclose(np.sum(gradient * first), one, rtol=1e-12)
+    (hessian,) = evaluate(expand([H]), values)
+    found = np.tensordot(np.tensordot(first, hessian, len(numbers)), second, len(numbers))
+    np.testing.assert_allclose(found, two, rtol=1e-12)
+
+
+def test_third_derivatives_by_singular_values_apart():
+    F = total(exp(svdvals(A)))
+    G, H = derivative(F, [A]), derivative(F, [A, A])
+    T = derivative(H, [A])
+    M, d, e, f = np.random.default_rng(5).standard_normal((4, 3, 3))
+    h = 1e-3
+    wanted = sum(
+        c * np.einsum("ijkl,ij,kl", evaluate([H], {"A": M + k * h * f})[0], d, e)
+        for k, c in ((-2, 1), (-1, -8), (1, 8), (2, -1))
+    ) / (12 * h)
+    (third,) = evaluate([T], {"A": M})
+    np.testing.assert_allclose(np.einsum("ijklmn,ij,kl,mn", third, d, e, f), wanted, rtol=1e-8)
+    with pytest.raises(np.linalg.LinAlgError, match=r"svd\(A\): .* equal, in a higher derivative"):
+        evaluate([T], {"A": np.eye(3)})
+    assert derivative(G, [A]) is H
+
+
+def test_a_function_of_singular_values_with_their_vectors():
+    """``U diag(s^3) V' = A A' A``, a polynomial; and ``U diag(s) V' = A``."""
+    U, s, V = svd(A)
+    F = product("ir,r,jr->ij", U, power(s, 3), V)
+    P = product("ij,kj,kl->il", A, A, A)
+    M = matrix_with(1.0, 1.0, 1 + 1e-13, 2.0)
+    for root in (F, derivative(F, [A])):
+        other = P if root is F else derivative(P, [A])
+        left, right = evaluate([root, other], {"A": M})
+        np.testing.assert_allclose(left, right, rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize(
     ("function", "gradient"),
     [
@@ -168,6 +249,8 @@ def test_sums_over_eigenvalues_need_no_eigenvectors_differentiated():
         ("sum(eigvalsh(A).^3 .* exp(eigvalsh(A)))", None),
         ("sum(sqrt(eigvalsh(A)))", "powm(-1/2, A)/2"),
         ("sum(log2(eigvalsh(A)))", None),
+        ("sum(svdvals(A).^3)", "3*U*diag(s.^2)*V'"),
+        ("log(sum(exp(svdvals(A))))", None),
     ],
 )
 def test_derivatives_read_back(function, gradient):
@@ -178,6 +261,7 @@ def test_derivatives_read_back(function, gradient):
     values = {"A": matrix_with(1.0, 1.0, 2.5), "E": np.arange(9.0).reshape(3, 3)}
     for D in (G, P, H):
         assert "spectral" not in str(D)
+        assert "singular" not in str(D)
         read = tcalc.parse(str(D), "A[n,n], E[n,n]")
         used = {name: values[name] for name in D.variables}
         np.testing.assert_allclose(

@@ -1,0 +1,273 @@
+"""Functions of singular values, all treated alike, and their derivatives, exact at ties.
+
+For ``A = U diag(s) V'`` of full rank and a function g of one number, ``Σ g(s)`` has the gradient
+``U diag(f(s)) V'`` with ``f = g'`` (Lewis & Sendov, "Nonsmooth analysis of singular values", 2005),
+and this generalised matrix function (Hawkins & Ben-Israel 1973) the derivative in a direction E
+
+    U (D .* (M + M') + P .* (M - M'))/2 V' + (E V - U M) Q V' + U Q (U' E - M V'),   M = U' E V,
+
+    D[i,j] = f[s[i], s[j]],   P[i,j] = (f(s[i]) + f(s[j]))/(s[i] + s[j]),   Q = diag(f(s)/s),
+
+(Noferini, "A formula for the Fréchet derivative of a generalized matrix function", 2017), with a
+divided difference D, so that nothing is lost where singular values meet.  As the second derivative
+of a scalar it is its own adjoint.  For the third derivative D is `written_out` by
+``1/(s[i] - s[j])``, which has no value at ties.
+
+The function may have parameters, as `tcalc.primitives.spectral` describes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from tcalc.expr import build
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.nodes import Add, Apply, Node
+from tcalc.expr.primitive import LinearMap, Notation, Operator, linear_map
+from tcalc.expr.traverse import rebuild, variables
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.divided_differences import (
+    divided_difference,
+    divided_differences,
+    points_per_axis,
+    simplex_points,
+    simplex_points_of,
+)
+from tcalc.primitives.eigh import gap
+from tcalc.primitives.matrices import diagonal_matrix, product, transpose
+from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
+from tcalc.primitives.polar import check_matrix, normnuc, polar
+from tcalc.primitives.power import power, reciprocal, square
+from tcalc.primitives.reductions import total
+from tcalc.primitives.routines import Coded, Routine
+from tcalc.primitives.scalar import scalar_applied, scalar_derivative, scalar_value
+from tcalc.primitives.spectral import ARGUMENT, parameter
+from tcalc.primitives.svd import (
+    singular_decomposition,
+    singular_reciprocals,
+    singular_value_reciprocals,
+    svd,
+    svdvals,
+)
+
+HALF = Fraction(1, 2)
+
+
+class SingularSum(Coded):
+    """``Σ g(s)`` over the singular values of a matrix; the arguments are A and the parameters."""
+
+    name = "singularsum"
+
+    def __init__(self, g: Node, parameters: int) -> None:
+        self.g, self.parameters = g, parameters
+
+    @property
+    def key(self) -> str:
+        return f"singularsum({self.g.digest.hex()}, {self.parameters})"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        a, *t = arguments
+        check_matrix(self.name, a)
+        if len(t) != self.parameters or set(t) > {a[:-2]}:
+            raise ValueError("singularsum: the parameters do not fit the matrix")
+        return (a[:-2],)
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        A, *t = node.args
+        if position:
+            slope = scalar_derivative(self.g, parameter(position - 1))
+            return linear_map(node, position, "", "", (1, "", (singular_sum(slope, A, t),)))
+        # dΣ g(s) = U[i,r] g'(s[r]) V[j,r] dA[i,j]
+        gradient = singular(scalar_derivative(self.g, ARGUMENT), A, t)
+        return linear_map(node, 0, "", "ij", (1, "ij", (gradient,)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        A, *t = arrays
+        _, s, _ = singular_decomposition(A, where="svdvals")
+        return _values(self.g, s, t).sum(axis=-1)
+
+    def expansion(self, node: Apply) -> Node:
+        A, *t = node.args
+        return total(_applied(self.g, svdvals(A), t), 1)
+
+    def routine(self, node: Apply) -> Routine:
+        raise NotImplementedError("singularsum is expanded before code is made")
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name=self.name)
+
+
+class Singular(Coded):
+    """``U diag(f(s)) V'``, or its derivative in a direction, the last argument."""
+
+    name = "singular"
+
+    def __init__(self, f: Node, parameters: int, k: int) -> None:
+        self.f, self.parameters, self.k = f, parameters, k
+
+    @property
+    def key(self) -> str:
+        return f"singular({self.f.digest.hex()}, {self.parameters}, {self.k})"
+
+    def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
+        a, t, e = arguments[0], arguments[1 : 1 + self.parameters], arguments[1 + self.parameters :]
+        check_matrix(self.name, a)
+        if len(e) != self.k or set(t) > {a[:-2]} or set(e) > {a}:
+            raise ValueError("singular: parameters and direction do not fit the matrix")
+        return (a,)
+
+    def _split(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+        cut = 1 + self.parameters
+        return args[0], tuple(args[1:cut]), tuple(args[cut:])
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
+        A, t, E = self._split(node.args)
+        if 0 < position <= self.parameters:
+            slope = scalar_derivative(self.f, parameter(position - 1))
+            return linear_map(node, position, "ij", "", (1, "ij", (singular(slope, A, t, *E),)))
+        if position == 0 and self.k:
+            raise NotImplementedError("singular is written out before it is differentiated twice")
+
+        def rule(d: Node, A: Node, *t: Node) -> Node:
+            return singular(self.f, A, t, d)
+
+        return operator(node, position, (A, *t), rule, rule)
+
+    def evaluate(self, *arrays: Any) -> Any:
+        A, t, E = self._split(arrays)
+        U, s, V = singular_decomposition(A, where="svd")
+        f = _values(self.f, s, t)
+        if not E:
+            return np.einsum("...ir,...r,...jr->...ij", U, f, V)
+        points = simplex_points(-s, 1, points_per_axis(1))
+        slope = scalar_derivative(self.f, ARGUMENT)
+        D = -divided_differences(-s, f, -_values(slope, -points, t))
+        P = (f[..., :, None] + f[..., None, :]) / (s[..., :, None] + s[..., None, :])
+        Q = f * singular_reciprocals(s, "svd")
+        U_t, V_t = U.swapaxes(-1, -2), V.swapaxes(-1, -2)
+        M = U_t @ E[0] @ V
+        M_t = M.swapaxes(-1, -2)
+        inner = (D * (M + M_t) + P * (M - M_t)) / 2
+        left = (E[0] @ V - U @ M) * Q[..., None, :]
+        right = Q[..., :, None] * (U_t @ E[0] - M @ V_t)
+        return U @ inner @ V_t + left @ V_t + U @ right
+
+    def expansion(self, node: Apply) -> Node:
+        return self._written(node, apart=False)
+
+    def _written(self, node: Apply, apart: bool) -> Node:
+        A, t, E = self._split(node.args)
+        # One matrix for many directions, as in a whole Hessian, is decomposed once.
+        count = min(map(repeats, (A, *t)))
+        lead = A.dims[:count]
+        A, t = unrepeated(A, count), tuple(unrepeated(x, count) for x in t)
+        U, s, V = svd(A)
+        f = _applied(self.f, s, t)
+        if not E:
+            found = product("ir,r,jr->ij", U, f, V)
+            return build.broadcast(found, lead + found.dims)
+        slope = scalar_derivative(self.f, ARGUMENT)
+        if apart:
+            # gap(s)[i,j] = 1/(s[j] - s[i])
+            rows, columns = _spread(f)
+            quotients = product("ij,ij->ij", gap(s), build.subtract(columns, rows))
+            D = build.sum_of(quotients, diagonal_matrix(_applied(slope, s, t)))
+        else:
+            w = build.scale(-1, s)
+            points = build.scale(-1, simplex_points_of(w, 1))
+            D = divided_difference(w, f, build.scale(-1, _applied(slope, points, t)))
+            D = build.scale(-1, D)
+        P = build.hadamard(build.sum_of(*_spread(f)), reciprocal(build.sum_of(*_spread(s))))
+        Q = build.hadamard(f, singular_value_reciprocals(s))
+        U, V, D, P, Q = (build.broadcast(x, lead + x.dims) for x in (U, V, D, P, Q))
+        T = product("ij,jr->ir", E[0], V)
+        M = product("ir,ij->rj", U, T)
+        DM = product("ij,ij->ij", D, build.sum_of(M, transpose(M)))
+        PM = product("ij,ij->ij", P, build.subtract(M, transpose(M)))
+        inner = build.add([(HALF, DM), (HALF, PM)])
+        left = product("ir,r->ir", build.subtract(T, product("ir,rj->ij", U, M)), Q)
+        right = build.subtract(product("ir,ij->rj", U, E[0]), product("ri,ji->rj", M, V))
+        return build.sum_of(
+            product("ir,rq,jq->ij", U, inner, V),
+            product("ir,jr->ij", left, V),
+            product("ir,r,rj->ij", U, Q, right),
+        )
+
+    def routine(self, node: Apply) -> Routine:
+        raise NotImplementedError("singular is expanded before code is made")
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name=self.name)
+
+
+def written_out(node: Apply) -> Node:
+    """The derivative of a function of singular values by factors that can be differentiated."""
+    assert isinstance(node.primitive, Singular)
+    return node.primitive._written(node, apart=True)
+
+
+def _given(x: Node, t: Sequence[Node]) -> dict[Node, Node]:
+    axes = tuple(range(x.order))
+    dims = dict(enumerate(x.dims))
+    return {
+        parameter(j): build.einsum([tj], [axes[: tj.order]], axes, dims) for j, tj in enumerate(t)
+    }
+
+
+def _applied(g: Node, x: Node, t: Sequence[Node]) -> Node:
+    return scalar_applied(g, {ARGUMENT: x, **_given(x, t)})
+
+
+def _values(g: Node, x: Array, t: Sequence[Array]) -> Array:
+    given: dict[Node, Any] = {
+        parameter(j): tj.reshape(*tj.shape, *[1] * (x.ndim - tj.ndim)) for j, tj in enumerate(t)
+    }
+    return scalar_value(g, {ARGUMENT: x, **given}) + np.zeros_like(x)
+
+
+def _spread(s: Node) -> tuple[Node, Node]:
+    """``s[i]`` and ``s[j]`` as matrices over i and j."""
+    lead, n = tuple(range(s.order - 1)), s.dims[-1]
+    dims: dict[Any, Dim] = {**dict(enumerate(s.dims[:-1])), "i": n, "j": n}
+    rows, columns = (build.einsum([s], [(*lead, x)], (*lead, "i", "j"), dims) for x in "ij")
+    return rows, columns
+
+
+def _reduced(g: Node, parameters: Sequence[Node]) -> tuple[Node, list[Node]]:
+    """The function without the parameters that it does not use."""
+    used = variables([g])
+    kept = [k for k in range(len(parameters)) if parameter(k) in used]
+    renamed: dict[Node, Node] = {parameter(k): parameter(j) for j, k in enumerate(kept)}
+    (g,) = rebuild([g], replacements=renamed)
+    return g, [parameters[k] for k in kept]
+
+
+def singular_sum(g: Node, a: Node, parameters: Sequence[Node] = ()) -> Node:
+    """``Σ g(s)`` over the singular values; sums of s and of s² are known by other names."""
+    if isinstance(g, Add) and len(g.terms) == 1:
+        ((coefficient, g),) = g.terms
+        return build.scale(coefficient, singular_sum(g, a, parameters))
+    if g is ARGUMENT:
+        return normnuc(a)
+    if g is power(ARGUMENT, 2):
+        return total(square(a), 2)
+    g, kept = _reduced(g, parameters)
+    return build.apply(SingularSum(g, len(kept)), a, *kept)
+
+
+def singular(f: Node, a: Node, parameters: Sequence[Node] = (), *direction: Node) -> Node:
+    """``U diag(f(s)) V'``, or its derivative in a direction."""
+    if isinstance(f, Add) and len(f.terms) == 1:
+        ((coefficient, f),) = f.terms
+        return build.scale(coefficient, singular(f, a, parameters, *direction))
+    if direction and is_zero(direction[0]):
+        return direction[0]
+    if f is ARGUMENT:
+        return direction[0] if direction else a
+    f, kept = _reduced(f, parameters)
+    if ARGUMENT not in variables([f]) and not direction:
+        factor = scalar_applied(f, {parameter(j): t for j, t in enumerate(kept)}) if kept else f
+        return product("ij,->ij", polar(a), build.broadcast(factor, a.dims[:-2]))
+    return build.apply(Singular(f, len(kept), len(direction)), a, *kept, *direction)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from tcalc.codegen.distances import with_distances
 from tcalc.codegen.factors import describe
 from tcalc.codegen.opening import Opened
 from tcalc.codegen.products import Products
@@ -85,7 +86,7 @@ class Lowering:
         reorder: bool = True,
         given: Collection[str] = (),
     ) -> None:
-        self.roots = expand(roots)
+        self.roots = with_distances(expand(roots))
         self.sizes = sizes
         self.contiguous = contiguous
         self.builder = Builder()

@@ -8,7 +8,7 @@ that runs over a part.  `Tensor` says so, and only what needs it has zeros and c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tcalc.codegen.program import (
@@ -19,6 +19,7 @@ from tcalc.codegen.program import (
     Number,
     Operation,
     Placed,
+    Product,
     Program,
     Requirement,
     Slice,
@@ -125,6 +126,7 @@ class Builder:
     def __init__(self) -> None:
         self.statements: list[Statement] = []
         self.made: dict[Operation, tuple[Value, ...]] = {}
+        self.sources: dict[Value, Operation] = {}
         self.numbers: dict[Value, Fraction] = {}
         self.requirements: dict[Requirement, None] = {}
         self.tuned = False
@@ -152,6 +154,7 @@ class Builder:
             start = len(self.made)
             found = tuple(Value(start, dims, memory) for dims in shapes)
             self.made[operation] = found
+            self.sources.update(dict.fromkeys(found, operation))
             text = remark if isinstance(remark, str) else remark()
             self.statements.append(Statement(found, operation, text))
         return found
@@ -184,9 +187,27 @@ class Builder:
             return self.number(coefficient * self.numbers[value])
         if coefficient == 1:
             return value
+        if (product := self._scaled_product(coefficient, value)) is not None:
+            return product
         terms = (Addend(coefficient, View.of(value)),)
         memory = Memory.NONE if value.weak else Memory.FRESH
         return self.make(Sum(value.dims, terms), value.dims, memory)
+
+    def _scaled_product(self, coefficient: Fraction, value: Value) -> Value | None:
+        """A product with a number among its factors, times another: the numbers are multiplied."""
+        operation = self.sources.get(value)
+        if not isinstance(operation, Product) or not value.dims:
+            return None
+        for views in (operation.factors, operation.divisors):
+            for place, view in enumerate(views):
+                if view.value.dims:
+                    continue
+                above = views is operation.factors
+                number = self.scaled(coefficient if above else 1 / coefficient, view.value)
+                new = (*views[:place], View(number, ()), *views[place + 1 :])
+                made = replace(operation, **{"factors" if above else "divisors": new})
+                return self.make(made, value.dims)
+        return None
 
     def filled(self, number: Fraction, dims: Shape) -> Value:
         """An array with one number in all places."""

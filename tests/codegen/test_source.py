@@ -322,3 +322,36 @@ def test_a_sum_of_many_terms_is_added_up_in_place() -> None:
     statements = line(build.sum_of(*terms))
     assert statements[0].startswith("t1 = ")
     assert [s.split()[1] for s in statements[1:-1]] == ["+="] * 3
+
+
+def test_squared_distances_make_no_array_of_all_differences() -> None:
+    k = Dim.of("k")
+    Z, V = build.var("Z", shape("n", "k")), build.var("V", shape("m", "k"))
+    dims = {"i": M, "j": N, "k": k}
+    rows = build.einsum([V], ["ik"], "ikj", dims)
+    gap = build.subtract(rows, build.einsum([Z], ["jk"], "ikj", dims))
+    squares = build.einsum([square(build.scale(3, gap))], ["ikj"], "ij")
+    assert line(build.scale(Fraction(1, 9), squares)) == [
+        "t1 = squared_distances(V, Z)",
+        "return t1",
+    ]
+    rng = np.random.default_rng(0)
+    data: dict[str, Any] = {"V": rng.normal(size=(4, 2)), "Z": rng.normal(size=(3, 2))}
+    fun = runtime.compile([squares, build.einsum([squares, y], "ij,i->j")])
+    due = 9 * ((data["V"][:, None] - data["Z"]) ** 2).sum(axis=2)
+    given = {**data, "y": np.arange(4.0)}
+    np.testing.assert_allclose(fun(**given)[0], due)
+    np.testing.assert_allclose(fun(**given)[1], np.arange(4.0) @ due)
+    single = {name: array.astype(np.float32) for name, array in given.items()}
+    assert fun(**single)[0].dtype == np.float32
+    step = fun(**{**given, "V": data["V"] + 1e-20j})[0].imag / 1e-20
+    np.testing.assert_allclose(step, 18 * (data["V"][:, None] - data["Z"]).sum(axis=2))
+
+
+def test_numbers_are_multiplied_before_arrays_are() -> None:
+    node = build.scale(-3, build.einsum([s, exp(X)], ",ij->ij"))
+    assert line(node) == ["t1 = np.exp(X)", "t2 = -3 * s", "t1 *= t2", "return t1"]
+    assert line(build.scale(4, divide(exp(x), build.broadcast(exp(s), (N,)))))[-3:-1] == [
+        "t3 = 0.25 * t2",
+        "t4 = t1 / t3",
+    ]

@@ -70,6 +70,6 @@ def expect_property(name: str, array: Array, kind: str) -> None:
         other = np.where(values <= 0 if kind == "positive" else values < 0, np.inf, values)
     else:
         other = np.round(values)
-    largest = np.abs(values).max(initial=0, where=np.isfinite(values))
+    largest = np.abs(np.where(np.isfinite(values), values, 0)).max()
     if (np.abs(values - other) > np.sqrt(np.finfo(values.dtype).eps) * largest).any():
         raise ValueError(f"{name} was declared {kind}, and is not")

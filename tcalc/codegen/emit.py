@@ -158,9 +158,9 @@ class _Emitter:
         return "dtype"
 
     def define(self, stem: str, text: str) -> str:
-        name = self.names.give(f"{stem}{len(self.globals) + 1}")
-        self.globals[name] = f"{name} = {text.format(name=name)}"
-        return name
+        if text not in self.globals:
+            self.globals[text] = self.names.give(f"{stem}{len(self.globals) + 1}")
+        return self.globals[text]
 
     def is_sparse(self, value: Value) -> bool:
         return value in self.program.sparse
@@ -168,7 +168,8 @@ class _Emitter:
     def run(self, title: str) -> Module:
         computing = self._functions()
         parts = ["supplied: dict[str, Any] = {}"] if self.supplied else []
-        parts += ["\n".join(self.globals.values())] if self.globals else []
+        defined = [f"{name} = {text.format(name=name)}" for text, name in self.globals.items()]
+        parts += ["\n".join(defined)] if defined else []
         parts += [self._evaluate(), *computing]
         functions = [self.target.source(f) for f in self.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
@@ -195,7 +196,7 @@ class _Emitter:
             lines.append(f"    {name}{describe(argument)[len(argument.name) :]}{alias}")
         if not self.signature.arguments:
             lines.append("    none")
-        lines += ["", "Arrays of float32, float64 or complex numbers; the results have their type."]
+        lines += ["", f"{self.target.arrays}; the results have their type."]
         shapes = [f"[{', '.join(map(str, o.view.dims))}]" for o in self.program.outputs]
         lines += [f"Results: {', '.join(x if x != '[]' else 'a number' for x in shapes)}."]
         if self.supplied:

@@ -96,6 +96,8 @@ class _Exchange:
 
     def _pair(self, first: int, second: int) -> bool:
         """Take two factors for counterparts, where that agrees with what is known."""
+        if len(self.rows[first]) != len(self.rows[second]):
+            return False  # a diagonal of the array, and all of it
         image = dict(self.image)
         near = set(self.near)
         for x, y in zip(self.rows[first], self.rows[second], strict=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from tcalc.codegen.targets.cupy import CuPy
 from tcalc.codegen.targets.numpy import NumPy
 from tcalc.codegen.targets.target import Target, Writer
 from tcalc.errors import UnsupportedError
 
-__all__ = ["NumPy", "Target", "Writer", "target_named"]
+__all__ = ["CuPy", "NumPy", "Target", "Writer", "target_named"]
 
-_TARGETS = {"numpy": NumPy}
+_TARGETS = {"numpy": NumPy, "cupy": CuPy}
 
 
 def target_named(name: str) -> Target:

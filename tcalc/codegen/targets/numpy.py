@@ -55,6 +55,7 @@ class NumPy(Target):
 
     name = "numpy"
     module = "np"
+    arrays = "Arrays of float32, float64 or complex numbers"
     imports = {  # noqa: RUF012 - never changed
         "np": "import numpy as np",
         "linalg": "from scipy import linalg",
@@ -110,6 +111,11 @@ class NumPy(Target):
             case TensorDot(left=first, right=second, axes=(a, b)):
                 pair = f"{a[0]}, {b[0]}" if len(a) == 1 else f"{list(a)}, {list(b)}"
                 return f"np.tensordot({writer.name(first)}, {writer.name(second)}, axes=({pair}))"
+            case EinSum(operands=(left, right), subscripts=(first, second), output=()) if (
+                first == second and len(first) > 1
+            ):
+                # A scalar product of all elements, which einsum does not hand to BLAS.
+                return f"{writer.name(left)}.ravel() @ {writer.name(right)}.ravel()"
             case EinSum(operands=values, subscripts=rows, output=output):
                 return self._einsum(rows, output, [writer.name(value) for value in values])
             case Call():
@@ -192,13 +198,14 @@ class NumPy(Target):
     def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
         if function is solvers.factorise_spd:
             writer.embed(cholesky)
+        if function is solvers.factorise:
+            writer.embed(solvers.looks_symmetric)
         return writer.embed(function)
 
     def _factorise(self, operation: Factorise, writer: Writer, over: Value | None) -> str:
         match operation.solver:
             case Solver.GENERAL:
                 function = self.embedded(solvers.factorise, operation.solver, writer)
-                writer.embed(solvers.looks_symmetric)
             case Solver.SPD:
                 function = self.embedded(solvers.factorise_spd, operation.solver, writer)
             case Solver.LOWER | Solver.UPPER:

@@ -48,6 +48,8 @@ class Target(ABC):
     name: str
     module: str
     """The name by which code knows the array library."""
+    arrays: str
+    """What arguments are, for the docstring of a module."""
     imports: dict[str, str]
     """For each name that code may use, the line that imports it."""
 

@@ -1,0 +1,180 @@
+"""Element-wise statements gathered into one: on a device each statement is a launch.
+
+A statement joins the group of its users where *all* of them are in one group, read it as it is
+(neither transposed nor broadcast), and the shapes agree; so a group has one result, its last
+statement's, and nothing outside can stand between its members.  A sum over axes whose argument is
+a group's only result ends it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from tcalc.codegen.binding import crossing
+from tcalc.codegen.program import (
+    Call,
+    Fused,
+    Number,
+    Operation,
+    Product,
+    Program,
+    Statement,
+    Sum,
+    Total,
+    Value,
+    View,
+    operands,
+)
+from tcalc.primitives.routines import Template
+
+MOST = 30
+"""The most statements in one kernel: registers are few, and compilation takes time."""
+
+
+def fused(program: Program, writable: Callable[[Call], bool]) -> Program:
+    """The program with groups of element-wise statements as one statement each.
+
+    `writable` tells which calls of routines the target can write into a group.
+    """
+    groups = _groups(program, writable)
+    numbers = {
+        statement.results[0]: statement
+        for statement in program.statements
+        if isinstance(statement.operation, Number)
+    }
+    members = {
+        place: last
+        for last, group in groups.items()
+        for place in group
+        if len(group) > 1 or _launches(program.statements[last].operation) > 1
+    }
+    statements: list[Statement] = []
+    prepared = 0
+    for place, statement in enumerate(program.statements):
+        last = members.get(place)
+        if last is None:
+            statements.append(statement)
+        elif last == place:
+            steps = [program.statements[k] for k in sorted(groups[last])]
+            statements.append(_joined(steps, numbers))
+        if place + 1 == program.prepared:
+            prepared = len(statements)
+    return replace(program, statements=tuple(statements), prepared=prepared)
+
+
+def elementwise(operation: Operation, writable: Callable[[Call], bool]) -> bool:
+    """Whether each element of the result depends on one element of each operand."""
+    match operation:
+        case Product():
+            return True
+        case Sum(placed=placed, spans=spans, addends=addends):
+            return not placed and spans and bool(addends)
+        case Call():
+            return writable(operation)
+        case _:
+            return False
+
+
+def _launches(operation: Operation) -> int:
+    """How many launches a statement takes by itself."""
+    match operation:
+        case Product(factors=factors, divisors=divisors):
+            return len(factors) + len(divisors) - 1
+        case Sum(addends=addends):
+            return sum(1 + (abs(addend.coefficient) != 1) for addend in addends) - 1
+        case Call(routine=Template(text=text)):
+            return len(re.findall(r"np\.|special\.| [-+*/] |\*\*", text))
+        case Call():
+            return 2  # a function of several statements
+        case _:
+            return 1
+
+
+def views(operation: Operation) -> Iterator[View]:
+    """The operands of an element-wise operation, as it reads them."""
+    match operation:
+        case Product(factors=factors, divisors=divisors):
+            yield from factors
+            yield from divisors
+        case Sum(addends=addends):
+            yield from (addend.view for addend in addends)
+        case Call(arguments=arguments):
+            yield from arguments
+
+
+def _groups(program: Program, writable: Callable[[Call], bool]) -> dict[int, list[int]]:
+    """The members of each group by its last statement, all as places in the program."""
+    kept = {output.view.value for output in program.outputs}
+    # What is prepared beforehand is handed over as it is.
+    kept.update(crossing(program))
+    users: dict[Value, list[int]] = {}
+    plain: dict[Value, bool] = {}
+    for place, statement in enumerate(program.statements):
+        for value in dict.fromkeys(operands(statement.operation)):
+            users.setdefault(value, []).append(place)
+        for view in views(statement.operation):
+            plain[view.value] = plain.get(view.value, True) and view.plain
+    groups: dict[int, list[int]] = {}
+    group: dict[int, int] = {}
+    for place in range(len(program.statements) - 1, -1, -1):
+        statement = program.statements[place]
+        operation = statement.operation
+        if isinstance(operation, Total):
+            group[place] = place
+            groups[place] = [place]
+            continue
+        if len(statement.results) != 1 or not elementwise(operation, writable):
+            continue
+        (value,) = statement.results
+        last = _common(users.get(value, []), group)
+        if last is not None and value not in kept and len(groups[last]) < MOST:
+            end = program.statements[last].operation
+            shape = (
+                end.source.dims
+                if isinstance(end, Total)
+                else program.statements[last].results[0].dims
+            )
+            if value.dims == shape and plain.get(value, True):
+                group[place] = last
+                groups[last].append(place)
+                continue
+        group[place] = place
+        groups[place] = [place]
+    return groups
+
+
+def _common(places: list[int], group: dict[int, int]) -> int | None:
+    """The one group that all these statements belong to."""
+    found = {group.get(place) for place in places}
+    return found.pop() if len(found) == 1 else None
+
+
+def _joined(steps: list[Statement], numbers: dict[Value, Statement]) -> Statement:
+    """One statement for many; the numbers that they use come along, to be written as literals."""
+    used = dict.fromkeys(
+        value for step in steps for value in operands(step.operation) if value in numbers
+    )
+    end = steps[-1]
+    axes = None
+    if isinstance(end.operation, Total):
+        axes = end.operation.axes
+        steps = steps[:-1]
+    remark = next((step.remark for step in reversed(steps) if step.remark), "")
+    return Statement(
+        end.results, Fused((*(numbers[value] for value in used), *steps), axes), remark
+    )
+
+
+def inputs(operation: Fused) -> tuple[View, ...]:
+    """The views that a group reads from outside, each once, in the order of first use."""
+    inside = {value for step in operation.steps for value in step.results}
+    return tuple(
+        dict.fromkeys(
+            view
+            for step in operation.steps
+            for view in views(step.operation)
+            if view.value not in inside
+        )
+    )

@@ -1,0 +1,188 @@
+"""Programs as CuPy: the arrays stay on the device, and element-wise steps become one kernel.
+
+The straight line is NumPy's, with three differences:
+
+- Groups of element-wise statements are `ElementwiseKernel` objects of the module, with the sum over
+  axes that ends a group in a `ReductionKernel`; a launch takes longer than most of their work.
+- Functions that the module embeds are those of NumPy, respelled (`porting`), unless a primitive's
+  file gives one for devices.  Where CuPy has no routine at all (a Schur form), the function goes
+  through the host, and says so.
+- Nothing is written into the memory of an operand: kernels make that needless.
+
+With checks (the default) a matrix that cannot be factorised raises, as on the host, for which each
+factorisation waits for the device.  Without, nothing waits, and such a matrix gives NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tcalc.codegen import checks, device, device_checks
+from tcalc.codegen.fusion import fused, inputs
+from tcalc.codegen.program import (
+    Addend,
+    Call,
+    Fused,
+    Number,
+    Product,
+    Program,
+    Solver,
+    Statement,
+    Sum,
+    Value,
+    View,
+)
+from tcalc.codegen.targets.kernels import Body, bare, literal, translatable
+from tcalc.codegen.targets.numpy import NumPy
+from tcalc.codegen.targets.porting import ported
+from tcalc.codegen.targets.target import Writer
+
+
+class CuPy(NumPy):
+    """The target for CuPy arrays."""
+
+    name = "cupy"
+    module = "cp"
+    arrays = "CuPy arrays of float32 or float64"
+    imports = {  # noqa: RUF012 - never changed
+        "np": "import numpy as np",
+        "cp": "import cupy as cp",
+        "linalg": "from cupyx.scipy import linalg",
+        "special": "from cupyx.scipy import special",
+        "host": "from scipy import linalg as host",
+    }
+
+    def __init__(self, checked: bool = True) -> None:
+        self.checked = checked
+
+    def prepared(self, program: Program) -> Program:
+        return fused(program, lambda call: translatable(call.routine, len(call.arguments)))
+
+    def spelled(self, code: str) -> str:
+        return ported(code, checked=True)
+
+    def source(self, function: Callable[..., Any]) -> str:
+        text = super().source(function)
+        of_arguments = function.__module__ in (checks.__name__, device_checks.__name__)
+        return text if self.checked or of_arguments else ported(text, checked=False)
+
+    def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
+        if solver is Solver.SPD and function in device.OF_CHOLESKY:
+            return writer.embed(device.OF_CHOLESKY[function])
+        if solver is Solver.GENERAL and function in device.OF_LU:
+            return writer.embed(device.OF_LU[function])
+        if function is checks.as_arrays:
+            return writer.embed(device_checks.device_arrays)
+        first, *required = device.VARIANTS.get(function, (function,))
+        for other in required:
+            writer.embed(other)
+        return writer.embed(first)
+
+    def write(
+        self,
+        statement: Statement,
+        names: tuple[str, ...],
+        writer: Writer,
+        over: Value | None,
+    ) -> list[str]:
+        if isinstance(statement.operation, Fused):
+            return [f"{names[0]} = {self._launched(statement.operation, statement, writer)}"]
+        return super().write(statement, names, writer, None)
+
+    def _launched(self, operation: Fused, statement: Statement, writer: Writer) -> str:
+        """The definition of a kernel for a group, and the call of it."""
+        views = inputs(operation)
+        body, result = written(operation, views)
+        given = [self.operand(view, writer) for view in views]
+        if operation.axes is None:
+            kernel = writer.define("kernel", elementwise_kernel(len(views), body, result))
+            return f"{kernel}({', '.join(given)})"
+        kernel = writer.define("kernel", reduction_kernel(len(views), body, result))
+        count = len(operation.steps[-1].results[0].dims)
+        if len(operation.axes) < count:
+            given.append(f"axis={operation.axes}")
+        return f"{kernel}({', '.join(given)})"
+
+
+def written(operation: Fused, views: Sequence[View]) -> tuple[list[str], str]:
+    """The lines of a kernel over ``x0``, ``x1``, …, and the expression of its result."""
+    outside = {view: f"x{k}" for k, view in enumerate(views)}
+    inside: dict[Value, str] = {}
+    body = Body()
+
+    def read(view: View) -> str:
+        return inside.get(view.value) or outside[view]
+
+    text = ""
+    for step in operation.steps:
+        match step.operation:
+            case Number(value=number):
+                inside[step.results[0]] = literal(number)
+                continue
+            case Product(factors=factors, divisors=divisors):
+                text = " * ".join(map(read, factors)) + "".join(f" / {read(x)}" for x in divisors)
+            case Sum(addends=addends):
+                text = _sum(addends, read)
+            case Call(routine=routine, arguments=arguments):
+                text = body.routine(routine, [read(view) for view in arguments])
+            case _:
+                raise AssertionError("not element-wise")
+        if step is not operation.steps[-1]:
+            inside[step.results[0]] = body.define(text)
+    return body.lines, text
+
+
+def _sum(addends: Sequence[Addend], read: Callable[[View], str]) -> str:
+    text = ""
+    for addend in addends:
+        c, name = addend.coefficient, read(addend.view)
+        term = name if abs(c) == 1 else f"{literal(abs(c))} * {name}"
+        sign = "-" if c < 0 else "+"
+        text = f"{text} {sign} {term}" if text else (f"-{term}" if c < 0 else term)
+    return text
+
+
+def elementwise_kernel(count: int, lines: Sequence[str], result: str) -> str:
+    """The definition of a kernel that writes one element of its result."""
+    code = [*lines, f"y = {bare(result)};"]
+    return "\n".join(
+        (
+            "cp.ElementwiseKernel(",
+            f'    "{_parameters(count)}",',
+            '    "T y",',
+            '    """',
+            *(f"    {line}" for line in code),
+            '    """,',
+            '    "{name}",',
+            ")",
+        )
+    )
+
+
+def reduction_kernel(count: int, lines: Sequence[str], result: str) -> str:
+    """The definition of a kernel that adds up what a function of its operands gives."""
+    arguments = ", ".join(f"x{k}" for k in range(count))
+    definition = ['    preamble="""', "    template <typename T>"]
+    signature = ", ".join(f"T x{k}" for k in range(count))
+    definition.append(f"    __device__ T {{name}}_term({signature}) {{{{")
+    definition += [f"        {line}" for line in (*lines, f"return {bare(result)};")]
+    definition += ["    }}", '    """,']
+    return "\n".join(
+        (
+            "cp.ReductionKernel(",
+            f'    "{_parameters(count)}",',
+            '    "T y",',
+            f'    "{{name}}_term<T>({arguments})",',
+            '    "a + b",',
+            '    "y = a",',
+            '    "0",',
+            '    "{name}",',
+            *definition,
+            ")",
+        )
+    )
+
+
+def _parameters(count: int) -> str:
+    return ", ".join(f"T x{k}" for k in range(count))

@@ -1,0 +1,238 @@
+"""Element-wise code as CUDA C, derived from the Python that stands in the primitives' files.
+
+A routine is translated by its syntax tree: a `Template`, or an `Embedded` function that is a few
+assignments and a ``return``.  What a tree holds beyond arithmetic, comparisons and the functions of
+`FUNCTIONS` has no translation, and such a routine is not fused: that is how element-wise routines
+are told from others, and no primitive has a second text to be kept in step.
+
+All quantities have the kernel's one type, ``T``.  Kernels see real numbers only.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+
+from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
+
+FUNCTIONS = {
+    "np.abs": "fabs({0})",
+    "np.arccos": "acos({0})",
+    "np.arccosh": "acosh({0})",
+    "np.arcsin": "asin({0})",
+    "np.arcsinh": "asinh({0})",
+    "np.arctan": "atan({0})",
+    "np.arctan2": "atan2({0}, {1})",
+    "np.arctanh": "atanh({0})",
+    "np.ceil": "ceil({0})",
+    "np.cos": "cos({0})",
+    "np.cosh": "cosh({0})",
+    "np.exp": "exp({0})",
+    "np.expm1": "expm1({0})",
+    "np.floor": "floor({0})",
+    # NaN stays NaN, which a comparison alone would turn into 1
+    "np.heaviside": "({0} != {0} ? {0} : {0} < 0 ? T(0) : {0} > 0 ? T(1) : {1})",
+    "np.isfinite": "isfinite({0})",
+    "np.isinf": "isinf({0})",
+    "np.isnan": "isnan({0})",
+    "np.isposinf": "(isinf({0}) && {0} > 0)",
+    "np.log": "log({0})",
+    "np.log10": "log10({0})",
+    "np.log1p": "log1p({0})",
+    "np.log2": "log2({0})",
+    # C's fmax and fmin drop a NaN, NumPy's keep it
+    "np.maximum": "({0} > {1} || {0} != {0} ? {0} : {1})",
+    "np.minimum": "({0} < {1} || {0} != {0} ? {0} : {1})",
+    "np.power": "pow({0}, {1})",
+    "np.real": "{0}",
+    "np.sign": "({0} != {0} ? {0} : T(({0} > 0) - ({0} < 0)))",
+    "np.sin": "sin({0})",
+    "np.sinh": "sinh({0})",
+    "np.sqrt": "sqrt({0})",
+    "np.square": "({0} * {0})",
+    "np.tan": "tan({0})",
+    "np.tanh": "tanh({0})",
+    "np.where": "({0} ? {1} : {2})",
+    "special.erf": "erf({0})",
+    "special.erfc": "erfc({0})",
+    "special.gamma": "tgamma({0})",
+    "special.gammaln": "lgamma({0})",
+    "special.ndtr": "(T(0.5) * erfc(-{0} * T(0.70710678118654752440)))",
+    "special.xlogy": "({0} == 0 ? T(0) : {0} * log({1}))",
+    "math.sqrt": "sqrt({0})",
+}
+"""What NumPy and SciPy call a function, and how C says it."""
+
+REPEATED = frozenset(name for name, text in FUNCTIONS.items() if text.count("{0}") > 1)
+"""The functions whose C text names an argument more than once: it must be a name there."""
+
+CONSTANTS = {"np.pi": math.pi, "math.pi": math.pi, "np.e": math.e}
+_BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+
+
+_ATOM = re.compile(r"\w+|-?T\([^()]*\)")
+
+
+class UntranslatableError(Exception):
+    """Python that has no element-wise counterpart in C."""
+
+
+@dataclass(slots=True)
+class Body:
+    """The lines of a kernel as they are written; each defines one more temporary."""
+
+    lines: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def define(self, text: str, kind: str = "T") -> str:
+        """A new temporary that holds an expression."""
+        self.count += 1
+        name = f"t{self.count}"
+        self.lines.append(f"{kind} {name} = {bare(text)};")
+        return name
+
+    def routine(self, routine: Routine, arguments: Sequence[str]) -> str:
+        """The value of an element-wise routine on names, as an expression.
+
+        Raises `UntranslatableError` where it is not element-wise, or beyond this translation.
+        """
+        match routine:
+            case Template(text=text):
+                names = [f"_{k}" for k in range(len(arguments))]
+                tree = ast.parse(text.format(*names), mode="eval").body
+                return _Translation(self, dict(zip(names, arguments, strict=True))).value(tree)
+            case Embedded(named=True) | Embedded(typed=True) | Supplied():
+                raise UntranslatableError(type(routine).__name__)
+            case Embedded(function=function, parameters=parameters, sizes=sizes):
+                if sizes:
+                    raise UntranslatableError("a function of sizes")
+                given = [*arguments, *(literal(Fraction(p)) for p in parameters if _number(p))]
+                definition = _definition(function)
+                names = [argument.arg for argument in definition.args.args]
+                if len(names) != len(given):
+                    raise UntranslatableError(function.__name__)
+                known = dict(zip(names, given, strict=True))
+                return _Translation(self, known).function(definition)
+
+
+def translatable(routine: Routine, arity: int) -> bool:
+    """Whether a routine is element-wise in a way that C can say."""
+    try:
+        Body().routine(routine, [f"x{k}" for k in range(arity)])
+    except UntranslatableError:
+        return False
+    return True
+
+
+def literal(number: Fraction) -> str:
+    """A number of the kernel's type."""
+    if number.denominator == 1:
+        return f"T({number.numerator})" if abs(number) < 2**31 else f"T({float(number)!r})"
+    return f"T({float(number)!r})"
+
+
+def bare(text: str) -> str:
+    """An expression without parentheses around all of it."""
+    if not text.startswith("("):
+        return text
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return text[1:-1] if place == len(text) - 1 else text
+    return text
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float, Fraction)) and not isinstance(value, bool)
+
+
+@cache
+def _definition(function: Callable[..., object]) -> ast.FunctionDef:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    return tree
+
+
+@dataclass(slots=True)
+class _Translation:
+    """One routine as it is translated: what its names are called in the kernel."""
+
+    body: Body
+    names: dict[str, str]
+
+    def function(self, definition: ast.FunctionDef) -> str:
+        for statement in definition.body:
+            match statement:
+                case ast.Expr(value=ast.Constant()):
+                    continue  # the docstring
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    self.names[name] = self.body.define(self.value(value))
+                case ast.Return(value=ast.expr() as value):
+                    return self.value(value)
+                case _:
+                    raise UntranslatableError(definition.name)
+        raise UntranslatableError(definition.name)
+
+    def value(self, tree: ast.expr) -> str:
+        match tree:
+            case ast.Name(id=name) if name in self.names:
+                return self.names[name]
+            case ast.Constant(value=bool()):
+                raise UntranslatableError("a truth value")
+            case ast.Constant(value=int() | float() as number):
+                return literal(Fraction(repr(number)))
+            case ast.Attribute(value=inner, attr="real"):
+                return self.value(inner)
+            case ast.Attribute() if _dotted(tree) in CONSTANTS:
+                return f"T({CONSTANTS[_dotted(tree)]!r})"
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return f"(-{self.value(operand)})"
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                return f"pow({self.value(left)}, {self.value(right)})"
+            case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _BINARY:
+                sign = _BINARY[type(operator)]
+                return f"({self.value(left)} {sign} {self.value(right)})"
+            case ast.Compare(left=left, ops=[operator], comparators=[right]) if (
+                type(operator) in _COMPARED
+            ):
+                sign = _COMPARED[type(operator)]
+                return f"({self.value(left)} {sign} {self.value(right)})"
+            case ast.IfExp(test=test, body=then, orelse=other):
+                if isinstance(test, ast.Call) and _dotted(test.func) == "np.iscomplexobj":
+                    return self.value(other)  # kernels see real numbers only
+                return f"({self.value(test)} ? {self.value(then)} : {self.value(other)})"
+            case ast.Call(func=function, args=arguments, keywords=[]):
+                return self._call(_dotted(function), arguments)
+            case _:
+                raise UntranslatableError(ast.unparse(tree))
+
+    def _call(self, name: str, arguments: Sequence[ast.expr]) -> str:
+        text = FUNCTIONS.get(name)
+        if text is None or f"{{{len(arguments)}}}" in text:
+            raise UntranslatableError(name)
+        values = [self.value(argument) for argument in arguments]
+        if name in REPEATED:
+            values = [x if _ATOM.fullmatch(x) else self.body.define(x) for x in values]
+        if name == "np.where":
+            values[0] = bare(values[0])
+        return text.format(*values)
+
+
+def _dotted(tree: ast.expr) -> str:
+    """A dotted name; empty for any other expression."""
+    parts: list[str] = []
+    while isinstance(tree, ast.Attribute):
+        parts.append(tree.attr)
+        tree = tree.value
+    if not isinstance(tree, ast.Name):
+        return ""
+    return ".".join((tree.id, *reversed(parts)))

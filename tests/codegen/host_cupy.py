@@ -1,0 +1,158 @@
+"""CuPy's names on a machine without a device: NumPy's arrays, and kernels compiled by g++.
+
+Kernels are the real texts that CuPy would compile, as C++ loops over contiguous doubles. Only
+names that the tests of signatures hold against CuPy itself may be used through it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.special
+
+COMPILER = shutil.which("g++")
+PROLOGUE = """
+#include <cmath>
+using namespace std;
+#define __device__
+typedef double T;
+"""
+
+
+class Workshop:
+    """Kernels defined and not yet compiled; one run of the compiler makes all of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.waiting: list[tuple[str, _Kernel]] = []
+
+    def add(self, kernel: _Kernel, template: str) -> None:
+        self.count += 1
+        name = f"loop{self.count}"
+        self.waiting.append((template.replace("LOOP", name), kernel))
+        kernel.symbol = name
+
+    def compile(self) -> None:
+        assert COMPILER is not None
+        with tempfile.TemporaryDirectory() as folder:
+            source, library = Path(folder) / "kernels.cpp", Path(folder) / "kernels.so"
+            source.write_text(PROLOGUE + "\n".join(text for text, _ in self.waiting))
+            command = [COMPILER, "-shared", "-fPIC", "-O0", "-w", str(source), "-o", str(library)]
+            subprocess.run(command, check=True, timeout=120)
+            loaded = ctypes.CDLL(str(library))
+        for _, kernel in self.waiting:
+            kernel.loop = loaded[kernel.symbol]
+        self.waiting.clear()
+
+
+class _Kernel:
+    def __init__(self, inputs: str, workshop: Workshop) -> None:
+        self.names = [part.split()[1] for part in inputs.split(", ")]
+        self.workshop = workshop
+        self.symbol = ""
+        self.loop: Any = None
+
+    def elements(self, arguments: tuple[Any, ...]) -> np.ndarray:
+        if self.loop is None:
+            self.workshop.compile()
+        full = [np.ascontiguousarray(x) for x in np.broadcast_arrays(*arguments)]
+        full = [x.astype(float) for x in full]
+        result = np.empty(np.broadcast_shapes(*map(np.shape, arguments)))
+        pointers = [x.ctypes.data_as(ctypes.c_void_p) for x in (*full, result)]
+        self.loop(ctypes.c_long(result.size), *pointers)
+        return result
+
+    def parameters(self) -> str:
+        return "".join(f", const double* p{name}" for name in self.names)
+
+    def loads(self) -> str:
+        return " ".join(f"T {name} = p{name}[k];" for name in self.names)
+
+
+class ElementwiseKernel(_Kernel):
+    def __init__(
+        self, in_params: str, out_params: str, operation: str, name: str, workshop: Workshop
+    ) -> None:
+        super().__init__(in_params, workshop)
+        assert out_params == "T y"
+        workshop.add(
+            self,
+            f'extern "C" void LOOP(long n{self.parameters()}, double* out) {{'
+            f"for (long k = 0; k < n; k++) {{ {self.loads()} T y; {operation} out[k] = y; }} }}",
+        )
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.elements(arguments)[()]
+
+
+class ReductionKernel(_Kernel):
+    def __init__(
+        self,
+        in_params: str,
+        out_params: str,
+        map_expr: str,
+        reduce_expr: str,
+        post_map_expr: str,
+        identity: str,
+        name: str,
+        preamble: str,
+        workshop: Workshop,
+    ) -> None:
+        super().__init__(in_params, workshop)
+        assert (reduce_expr, post_map_expr, identity) == ("a + b", "y = a", "0")
+        # Names of functions are unique within a module only.
+        space = f"space{workshop.count}"
+        workshop.add(
+            self,
+            f"namespace {space} {{ {preamble} }}\n"
+            f'extern "C" void LOOP(long n{self.parameters()}, double* out) {{'
+            f" using namespace {space}; "
+            f"for (long k = 0; k < n; k++) {{ {self.loads()} out[k] = {map_expr}; }} }}",
+        )
+
+    def __call__(self, *arguments: Any, axis: tuple[int, ...] | None = None) -> Any:
+        return self.elements(arguments).sum(axis=axis)
+
+
+def modules(workshop: Workshop) -> dict[str, Any]:
+    """What ``import cupy`` and its like are to give."""
+
+    class CuPy(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            return getattr(np, name)
+
+    cupy = CuPy("cupy")
+    cupy.asnumpy = np.asarray  # type: ignore[attr-defined]
+    cupy.ElementwiseKernel = lambda *a: ElementwiseKernel(*a, workshop)  # type: ignore[attr-defined]
+    cupy.ReductionKernel = lambda *a, preamble: ReductionKernel(*a, preamble, workshop)  # type: ignore[attr-defined]
+    scipy_like = SimpleNamespace(linalg=scipy.linalg, special=scipy.special)
+    return {
+        "cupy": cupy,
+        "cupyx": SimpleNamespace(scipy=scipy_like),
+        "cupyx.scipy": scipy_like,
+    }
+
+
+def load(source: str, workshop: Workshop) -> dict[str, Any]:
+    """The globals of a module that imports CuPy."""
+    before = {name: sys.modules.get(name) for name in ("cupy", "cupyx", "cupyx.scipy")}
+    sys.modules.update(modules(workshop))
+    try:
+        namespace: dict[str, Any] = {"__name__": "device_module"}
+        exec(compile(source, "<device module>", "exec"), namespace)
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+    return namespace

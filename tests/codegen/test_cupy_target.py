@@ -1,0 +1,332 @@
+"""Programs for CuPy, as far as they can be tested without a device.
+
+The modules run with NumPy behind CuPy's names, their kernels compiled by g++; where CuPy is
+installed, every call that a module makes is held against CuPy's own names and signatures.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from host_cupy import COMPILER, Workshop, load
+from hypothesis import HealthCheck, given, settings
+from random_graphs import INPUTS, data, graphs
+
+import tcalc
+from tcalc import gallery, interpret
+from tcalc.codegen.emit import emit
+from tcalc.codegen.lower import lower
+from tcalc.codegen.program import Call, Fused
+from tcalc.codegen.signature import signature_of
+from tcalc.codegen.targets import CuPy
+from tcalc.codegen.targets.kernels import translatable
+from tcalc.codegen.targets.porting import ported
+from tcalc.expr import build
+from tcalc.expr.nodes import Node, Var
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.elementwise import named as elementwise_named
+from tcalc.primitives.routines import routine_of
+
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler for the kernels")
+NAMES = gallery.names()
+
+
+def module(roots: list[Node], variables: tuple[Var, ...], sizes: Any, checked: bool = True) -> str:
+    signature = signature_of(roots, variables)
+    program = lower(roots, {name: sizes[name] for name in signature.sizes}, {}, False)
+    return emit(program, signature, sizes, target=CuPy(checked)).source
+
+
+@cache
+def derived(name: str) -> tuple[list[Node], tuple[Var, ...], dict[str, Any]]:
+    """A model's value and first derivatives, its variables and its data."""
+    model = gallery.load(name)
+    f = tcalc.parse(model.program)
+    roots = [f.node, *(tcalc.derivative(f, wrt).node for wrt in model.wrt)]
+    return roots, tuple(f.variables.values()), gallery.make_data(name)
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Every gallery model as a module for CuPy."""
+    texts = {}
+    for name in NAMES:
+        roots, variables, arrays = derived(name)
+        texts[name] = module(roots, variables, gallery_sizes(variables, arrays))
+    return texts
+
+
+def gallery_sizes(variables: tuple[Var, ...], arrays: dict[str, Any]) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for variable in variables:
+        for dim, size in zip(variable.dims, np.shape(arrays[variable.name]), strict=True):
+            if dim.is_name:
+                sizes[str(dim)] = size
+    return sizes
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Workshop:
+    return Workshop()
+
+
+@pytest.fixture(scope="module")
+def loaded(workshop: Workshop) -> dict[str, dict[str, Any]]:
+    """All modules, so that one run of the compiler makes all kernels."""
+    return {name: load(source, workshop) for name, source in sources().items()}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", NAMES)
+def test_gallery(name: str, loaded: dict[str, dict[str, Any]]) -> None:
+    roots, variables, arrays = derived(name)
+    names = signature_of(roots, variables).names
+    found = loaded[name]["evaluate"](**{key: np.asarray(arrays[key]) for key in names})
+    due = interpret.evaluate(roots, arrays, gallery_sizes(variables, arrays))
+    for mine, other in zip(found, due, strict=True):
+        scale = float(np.abs(other).max(initial=1e-3))
+        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9 * scale)
+
+
+@needs_compiler
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_any_graph(roots: list[Node]) -> None:
+    sizes = {"m": 2, "n": 3, "k": 4}
+    names = signature_of(roots, INPUTS).names
+    arrays = data(sizes)
+    for checked in (True, False):
+        namespace = load(module(roots, INPUTS, sizes, checked), Workshop())
+        found = namespace["evaluate"](**{name: np.asarray(arrays[name]) for name in names})
+        for mine, other in zip(found, interpret.evaluate(roots, arrays, sizes), strict=True):
+            scale = max(1.0, float(np.abs(other).max(initial=0)))
+            np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9 * scale)
+
+
+ELEMENTWISE = ("exp", "log", "log1p", "expm1", "sigmoid", "softplus", "logaddexp", "tanh", "asinh",
+               "relu", "step", "sign", "abs", "max", "min", "pow", "normcdf", "normpdf", "xlogx",
+               "erf", "erfc", "gamma", "atan2", "reciprocal0")  # fmt: skip
+
+
+@needs_compiler
+def test_kernels_of_elementwise_functions() -> None:
+    """Value for value what NumPy gives, at zero, at both infinities and at NaN too."""
+    x = np.array([-np.inf, -800.0, -3.5, -0.5, -0.0, 0.0, 0.5, 2.0, 800.0, np.inf, np.nan])
+    y = x[::-1].copy()
+    workshop = Workshop()
+    pending = []
+    for name in ELEMENTWISE:
+        primitive = elementwise_named(name)
+        variables = tuple(build.var(v, INPUTS[1].dims) for v in "xy"[: primitive.arity])
+        # Two steps, so that there is a kernel whatever the function is.
+        root = build.scale(2, build.apply(primitive, *variables))
+        text = module([root], variables, {"m": len(x)})
+        assert "cp.ElementwiseKernel" in text
+        pending.append((name, primitive, load(text, workshop)))
+    for name, primitive, namespace in pending:
+        arguments = {"x": x, "y": y} if primitive.arity == 2 else {"x": x}
+        with np.errstate(all="ignore"):
+            due = 2 * primitive.evaluate(*arguments.values())
+            found = namespace["evaluate"](**arguments)[0]
+        np.testing.assert_allclose(found, due, rtol=1e-12, err_msg=name)
+
+
+def test_which_functions_have_no_kernel() -> None:
+    from tcalc.primitives.elementwise import _by_name
+
+    missing = set()
+    for name, primitive in _by_name.items():
+        if type(primitive) is Elementwise:
+            arguments = [build.var(v, ()) for v in "xyz"[: primitive.arity]]
+            node = build.apply(primitive, *arguments)
+            if not translatable(routine_of(node), primitive.arity):  # type: ignore[arg-type]
+                missing.add(name)
+    assert missing == {"digamma", "lgamma"}
+
+
+def test_only_elementwise_routines_are_taken_for_such() -> None:
+    """No routine of a whole matrix passes for element-wise."""
+    for name in NAMES:
+        roots, variables, arrays = derived(name)
+        sizes = gallery_sizes(variables, arrays)
+        program = lower(roots, sizes, {}, False)
+        for statement in program.statements:
+            operation = statement.operation
+            if isinstance(operation, Call) and translatable(
+                operation.routine, len(operation.arguments)
+            ):
+                shapes = {view.dims for view in operation.arguments}
+                assert shapes <= {statement.results[0].dims}
+
+
+def test_a_chain_is_one_launch() -> None:
+    f = tcalc.parse("sum(log(1 + exp(-y.*(X*w))))")
+    roots = [f.node]
+    sizes = {"m": 4, "n": 3}
+    program = CuPy().prepared(lower(roots, sizes, {}, False))
+    groups = [s.operation for s in program.statements if isinstance(s.operation, Fused)]
+    assert len(groups) == 1
+    assert groups[0].axes == (0,)
+    kernel = module(roots, tuple(f.variables.values()), sizes)
+    assert kernel.count("cp.ReductionKernel(") == 1
+
+
+def test_golden_kernel() -> None:
+    f = tcalc.parse("exp(-x.^2/2) .* sigmoid(x)", "x[n]")
+    text = module([f.node], tuple(f.variables.values()), {"n": 5})
+    start = text.index("kernel1 = ")
+    assert text[start : text.index(")\n", start) + 2] == GOLDEN
+
+
+GOLDEN = '''kernel1 = cp.ElementwiseKernel(
+    "T x0",
+    "T y",
+    """
+    T t1 = x0 * x0;
+    T t2 = -T(0.5) * t1;
+    T t3 = exp(t2);
+    T t4 = exp((x0 < T(0) ? x0 : (-x0)));
+    T t5 = (x0 < T(0) ? t4 : T(1)) / (T(1) + t4);
+    y = t3 * t5;
+    """,
+    "kernel1",
+)
+'''
+
+
+def test_porting_keeps_comments_and_drops_checks() -> None:
+    source = '''def f(A: Array, *, where: str) -> Array:
+    """Text with np.linalg in it."""
+    if (A < 0).any():
+        raise np.linalg.LinAlgError(f"{where}: é")
+    try:
+        x = np.abs(A).max(axis=-1, initial=0)  # größer
+        return x
+    except np.linalg.LinAlgError:
+        return np.full_like(A, np.nan)
+'''
+    assert (
+        ported(source, checked=False)
+        == '''def f(A: Array, *, where: str) -> Array:
+    """Text with np.linalg in it."""
+    x = cp.abs(A).max(axis=-1)  # größer
+    return x
+'''
+    )
+    kept = ported(source)
+    assert 'raise cp.linalg.LinAlgError(f"{where}: é")' in kept
+    assert "except cp.linalg.LinAlgError" in kept
+
+
+def test_arguments_must_be_on_the_device() -> None:
+    f = tcalc.parse("sum(x.^2)", "x[n]")
+    text = module([f.node], tuple(f.variables.values()), {"n": 5})
+    assert "device_arrays(x=x)" in text
+    assert "should be on the device: cupy.asarray(" in text
+
+
+# Where CuPy is installed: it imports without a device.
+
+cupy_installed = pytest.mark.skipif(
+    importlib.util.find_spec("cupy") is None, reason="CuPy is not installed"
+)
+
+
+MODULES = ("cp", "linalg", "special")
+
+
+def calls(source: str) -> list[tuple[str, ast.Call]]:
+    """The calls of a module's functions (``cp.linalg.solve``) and of methods (``.sum``)."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            base: ast.expr = node.func
+            while isinstance(base, ast.Attribute):
+                base = base.value
+            if isinstance(base, ast.Name) and base.id in MODULES:
+                found.append((ast.unparse(node.func), node))
+            elif hasattr(np.ndarray, node.func.attr):
+                found.append((f".{node.func.attr}", node))
+    return found
+
+
+@cupy_installed
+@pytest.mark.parametrize("name", NAMES)
+def test_calls_fit_the_signatures_of_cupy(name: str) -> None:
+    import cupy
+
+    for dotted, call in calls(sources()[name]):
+        keywords = {k.arg for k in call.keywords if k.arg}
+        if dotted.startswith("."):
+            method = getattr(cupy.ndarray, dotted[1:])
+            # Compiled methods tell their arguments in the first line of their documentation.
+            told = (method.__doc__ or "").split("\n", 1)[0]
+            assert all(f"{keyword}=" in told for keyword in keywords), (dotted, told)
+            continue
+        function = resolved(dotted)
+        if isinstance(function, ast.FunctionDef):
+            known = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+            assert keywords <= known, dotted
+            continue
+        if isinstance(function, cupy.ufunc):
+            assert keywords <= {"out", "dtype"}, dotted
+            continue
+        try:
+            signature = inspect.signature(function)
+        except ValueError:
+            continue  # compiled code that does not tell
+        if not any(isinstance(a, ast.Starred) for a in call.args):
+            signature.bind(*call.args, **{k.arg: k.value for k in call.keywords if k.arg})
+
+
+def resolved(dotted: str) -> Any:
+    """What CuPy has under a name; for ``cupyx.scipy.linalg``, which needs a device to be
+    imported, the definition in its source."""
+    import cupy
+
+    first, *rest = dotted.split(".")
+    if first == "linalg":
+        folder = Path(cupy.__file__).parents[1] / "cupyx" / "scipy" / "linalg"
+        for path in sorted(folder.glob("*.py")):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.FunctionDef) and node.name == rest[0]:
+                    return node
+        raise AssertionError(f"CuPy has no {dotted}")
+    found: Any = cupy if first == "cp" else importlib.import_module("cupyx.scipy.special")
+    for part in rest:
+        found = getattr(found, part)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("nvcc") is None, reason="nvcc is not installed")
+def test_kernels_compile_for_devices(tmp_path: Path) -> None:
+    texts = []
+    for name, source in sources().items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "cp.ElementwiseKernel":
+                inputs, _, body, kernel = (ast.literal_eval(x) for x in node.args)
+                title = f"{name}_{kernel}"
+                kinds = ", ".join(["double"] * (inputs.count(",") + 1) + ["double*"])
+                texts.append(
+                    f"template <typename T> __global__ void {title}({inputs}, T* out)"
+                    f"{{ T y; {body} *out = y; }}"
+                )
+                texts.append(f"template __global__ void {title}({kinds});")
+    assert len(texts) > 50
+    path = tmp_path / "kernels.cu"
+    path.write_text("\n".join(texts))
+    command = ["nvcc", "--ptx", str(path), "-o", str(tmp_path / "kernels.ptx")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -11,10 +11,12 @@ from typing import Any
 import click
 
 from tcalc.cli.catalogue import examples, functions
+from tcalc.cli.costs import cost
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
 from tcalc.cli.draw import draw
 from tcalc.cli.linearize import linearize
 from tcalc.cli.numeric import check, compile_module, evaluate
+from tcalc.cli.optimise import solve
 from tcalc.cli.products import hvp, jvp, vjp
 from tcalc.cli.serve import serve
 from tcalc.cli.shell import completion
@@ -64,6 +66,7 @@ for command in (
     explain,
     linearize,
     draw,
+    cost,
     evaluate,
     compile_module,
     check,
@@ -73,6 +76,8 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+
+examples.add_command(solve)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

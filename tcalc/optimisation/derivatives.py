@@ -9,6 +9,7 @@ from typing import Any
 from tcalc import calculus, runtime
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
+from tcalc.optimisation.packing import pairs
 
 
 class Derivatives:
@@ -63,13 +64,13 @@ class Derivatives:
 
     @cached_property
     def curvature(self) -> Callable[..., Any]:
-        """The second derivatives by all pairs of variables, row by row."""
+        """The second derivatives by the `pairs` of variables."""
         scalar = self.function
         extra: tuple[Var, ...] = ()
         if scalar.order:
             scalar, extra = build.sum_all(build.hadamard(self.weight, scalar)), (self.weight,)
-        pairs = [(a, b) for a in self.wrt for b in self.wrt]
-        blocks = [calculus.derivative(scalar, pair) for pair in pairs]
+        wrt = self.wrt
+        blocks = [calculus.derivative(scalar, (wrt[i], wrt[j])) for i, j in pairs(len(wrt))]
         return self._bound(blocks, *extra)
 
     @cached_property

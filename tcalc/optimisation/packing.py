@@ -109,15 +109,15 @@ class Packing:
         return np.concatenate(columns, axis=1)
 
     def hessian(self, blocks: Sequence[Any]) -> Array:
-        """The Hessian by the vector, from those by all pairs of variables, row by row."""
+        """The Hessian by the vector, from those by the pairs of variables that `pairs` lists."""
         found = np.zeros((self.size, self.size))
-        pending = iter(blocks)
-        for row, left in self.parts.items():
-            for column, right in self.parts.items():
-                block = np.reshape(next(pending), left.shape + right.shape)
-                half = left.pulled(block)
-                whole = right.pulled(np.moveaxis(half, 0, -1)).T
-                found[self.slices[row], self.slices[column]] = whole
+        names = list(self.parts)
+        for (i, j), block in zip(pairs(len(names)), blocks, strict=True):
+            left, right = self.parts[names[i]], self.parts[names[j]]
+            half = left.pulled(np.reshape(block, left.shape + right.shape))
+            whole = right.pulled(np.moveaxis(half, 0, -1)).T
+            found[self.slices[names[i]], self.slices[names[j]]] = whole
+            found[self.slices[names[j]], self.slices[names[i]]] = whole.T
         return found
 
     def bounds(self, given: Mapping[str, Any]) -> tuple[Array, Array]:
@@ -163,6 +163,11 @@ class Packing:
                 index = np.argwhere(np.reshape(places, part.shape) == inside)[0]
                 return f"{name}[{','.join(str(k + 1) for k in index)}]"
         raise IndexError(place)
+
+
+def pairs(count: int) -> list[tuple[int, int]]:
+    """The blocks of a symmetric matrix that are not those below the diagonal, row by row."""
+    return [(i, j) for i in range(count) for j in range(i, count)]
 
 
 SMALLEST = float(np.sqrt(np.finfo(float).eps))

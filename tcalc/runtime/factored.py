@@ -16,17 +16,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError, LimitError
-from tcalc.runtime.structure import Array, Solver, scattered, solver_for
+from tcalc.runtime.parts import Array
+from tcalc.runtime.structure import Dense, Solver, product_of, scattered, solver_for
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
 DENSE_LIMIT = 8 * 2**30
+
+Method: TypeAlias = Literal["auto", "dense", "iterative"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,7 +90,7 @@ class FactoredTensor:
         total = np.zeros(self.shape, self.dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             distinct = tuple(dict.fromkeys(term.output))
-            value = _einsum(term.cores, term.subscripts, distinct, known, self.dtype)
+            value = product_of(term.cores, term.subscripts, distinct, known, self.dtype)
             scattered(total, term.output, distinct, term.coefficient * value)
         return total
 
@@ -106,7 +109,7 @@ class FactoredTensor:
             distinct = tuple(dict.fromkeys(left)) + extra
             sizes = {**known, **dict(zip(extra, x.shape[len(self.columns) :], strict=True))}
             cores, rows = (*term.cores, x), (*term.subscripts, right + extra)
-            value = _einsum(cores, rows, distinct, sizes, result.dtype)
+            value = product_of(cores, rows, distinct, sizes, result.dtype)
             scattered(result, left + extra, distinct, term.coefficient * value)
         return result
 
@@ -131,7 +134,7 @@ class FactoredTensor:
             out = tuple(same.get(x, x) for x in left)
             sizes = {same.get(x, x): n for x, n in known.items()}
             distinct = tuple(dict.fromkeys(out))
-            value = _einsum(term.cores, subscripts, distinct, sizes, self.dtype)
+            value = product_of(term.cores, subscripts, distinct, sizes, self.dtype)
             scattered(total, out, distinct, term.coefficient * value)
         return total
 
@@ -149,13 +152,38 @@ class FactoredTensor:
         """How systems with this map are solved: the structure that was found, or that none was."""
         return self._solver.route
 
-    def solve(self, b: Any) -> Array:
-        """The `x` with ``self @ x = b``, for one right-hand side or several along further axes."""
+    def explain_solve(self) -> str:
+        """How systems with this map are solved, and what each part of it is like.
+
+        The first line is the `route`; the others tell sizes, definiteness and condition.
+        """
+        return "\n".join([self.route, *(f"  {line}" for line in self._solver.details())])
+
+    def solve(self, b: Any, method: Method = "auto") -> Array:
+        """The `x` with ``self @ x = b``, for one right-hand side or several along further axes.
+
+        By default the structure decides, and `route` tells how; ``"dense"`` is one factorisation
+        of the dense matrix, ``"iterative"`` needs products only.  Raises `DomainError` for a
+        singular map, naming the part that is, and `LimitError` where the dense matrix is needed
+        and is above the memory limit.
+        """
         b = self._checked(b, self.rows)
+        solver = self._solver if method == "auto" else self._solver_by(method)
         try:
-            return self._solver.solve(b)
+            return solver.solve(b)
         except np.linalg.LinAlgError as error:
-            raise DomainError(f"solve: {error} ({self.route})") from error
+            raise DomainError(f"solve: {error} ({solver.route})") from error
+
+    def _solver_by(self, method: str) -> Solver:
+        from tcalc.runtime.iterative import Iterative
+
+        self._require_square("solve")
+        kinds: dict[str, type[Dense] | type[Iterative]] = {"dense": Dense, "iterative": Iterative}
+        if method not in kinds:
+            raise ArgumentError(
+                f"there is no method {method!r}", hint="'auto', 'dense' or 'iterative'"
+            )
+        return kinds[method](self)
 
     def logdet(self) -> tuple[float, float]:
         """The sign of the determinant and the logarithm of its absolute value."""
@@ -165,7 +193,11 @@ class FactoredTensor:
             raise DomainError(f"logdet: {error} ({self.route})") from error
 
     def eigvalsh(self) -> Array:
-        """The eigenvalues of a symmetric map, ascending."""
+        """The eigenvalues of a symmetric map, ascending; of its symmetric part in any case.
+
+        They are those of the parts where the structure is a Kronecker product or sum, or
+        block-diagonal, else those of the dense matrix.
+        """
         return np.sort(self._solver.eigenvalues())
 
     def to_linear_operator(self) -> LinearOperator:
@@ -239,23 +271,3 @@ def _joined(pairs: Any) -> dict[int, int]:
     for a, b in pairs:
         parent[max(find(a), find(b))] = min(find(a), find(b))
     return {x: find(x) for x in parent}
-
-
-def _einsum(
-    arrays: Sequence[Array],
-    subscripts: Sequence[tuple[int, ...]],
-    output: tuple[int, ...],
-    sizes: dict[int, int],
-    dtype: Any,
-) -> Array:
-    """A product over labels; output labels that no array has are repeated."""
-    number: dict[int, int] = {}
-    operands: list[Any] = []
-    for array, row in zip(arrays, subscripts, strict=True):
-        operands += [array, [number.setdefault(x, len(number)) for x in row]]
-    missing = [x for x in output if x not in number]
-    for x in missing:
-        operands += [np.ones(sizes[x], dtype), [number.setdefault(x, len(number))]]
-    if not operands:
-        return np.ones((), dtype)
-    return np.asarray(np.einsum(*operands, [number[x] for x in output], optimize=True))

@@ -4,47 +4,81 @@ What is looked for, in this order:
 
 - one term whose cores each map some axes of the columns to as many of the rows: a Kronecker
   product, block-diagonal in the labels that both ends share, diagonal where nothing else is left,
-  with any permutation of axes (`Parts`);
-- a diagonal plus terms of low rank: the identity of Woodbury and the determinant lemma
-  (`LowRank`);
+  with any permutation of axes; several terms that are all diagonal in some axes are added up to
+  one (`Parts`);
 - ``A ⊗ I + I ⊗ B``: a Sylvester equation (`KroneckerSum`);
-- else the dense matrix (`Dense`).
+- one of these plus terms of low rank: the identity of Woodbury and the determinant lemma
+  (`LowRank`);
+- else the dense matrix (`Dense`), or where that is beyond the memory limit, an iteration with
+  products only (`tcalc.runtime.iterative`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import linalg
 
+from tcalc.runtime.parts import Array, Factored, Labels, Part
+
 if TYPE_CHECKING:
     from tcalc.runtime.factored import FactoredTensor, FactoredTerm
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-Labels: TypeAlias = tuple[int, ...]
-
 
 class Solver(Protocol):
-    """Solves with one map, having found its structure; `route` names it for the user."""
+    """Solves with one map, having found its structure.
+
+    `route` names the structure for the user, `details` says more, a line for each part.
+    """
 
     route: str
 
+    def details(self) -> list[str]: ...
     def solve(self, b: Array) -> Array: ...
     def slogdet(self) -> tuple[float, float]: ...
     def eigenvalues(self) -> Array: ...
 
 
 def solver_for(tensor: FactoredTensor) -> Solver:
-    """The solver for the structure of a square map; a dense one where there is none."""
-    for kind in (Parts, LowRank, KroneckerSum):
-        found = kind.find(tensor)
-        if found is not None:
-            return found
+    """The solver for the structure of a square map; a general one where there is none."""
+    found = structured(tensor)
+    if found is not None:
+        return found
+    size = prod(tensor.rows)
+    if size * size * tensor.dtype.itemsize > tensor.memory_limit:
+        from tcalc.runtime.iterative import Iterative
+
+        return Iterative(tensor)
     return Dense(tensor)
+
+
+def structured(tensor: FactoredTensor) -> Solver | None:
+    """The solver for the structure of a square map, where it has one."""
+    return Parts.find(tensor) or KroneckerSum.find(tensor) or LowRank.find(tensor)
+
+
+def product_of(
+    arrays: Sequence[Array],
+    subscripts: Sequence[Labels],
+    output: Labels,
+    sizes: Mapping[int, int],
+    dtype: Any,
+) -> Array:
+    """A product over labels; output labels that no array has are repeated."""
+    number: dict[int, int] = {}
+    operands: list[Any] = []
+    for array, row in zip(arrays, subscripts, strict=True):
+        operands += [array, [number.setdefault(x, len(number)) for x in row]]
+    missing = [x for x in output if x not in number]
+    for x in missing:
+        operands += [np.ones(sizes[x], dtype), [number.setdefault(x, len(number))]]
+    if not operands:
+        return np.ones((), dtype)
+    return np.asarray(np.einsum(*operands, [number[x] for x in output], optimize=True))
 
 
 def scattered(total: Array, labels: Labels, distinct: Labels, value: Array) -> None:
@@ -62,26 +96,29 @@ class Dense:
     def __init__(self, tensor: FactoredTensor) -> None:
         self.tensor = tensor
         size = prod(tensor.rows)
-        self.matrix = tensor.dense().reshape(size, size)
+        self.matrix = Factored(tensor.dense().reshape(size, size), "the dense matrix")
+
+    def details(self) -> list[str]:
+        return [self.matrix.describe()]
 
     def solve(self, b: Array) -> Array:
         count = len(self.tensor.rows)
-        flat = b.reshape((len(self.matrix), *b.shape[count:]))
-        x = np.linalg.solve(self.matrix, flat.reshape(len(self.matrix), -1))
+        size = len(self.matrix.matrix)
+        x = self.matrix.solve(b.reshape(size, -1))
         return np.asarray(x.reshape(self.tensor.columns + b.shape[count:]))
 
     def slogdet(self) -> tuple[float, float]:
-        sign, logarithm = np.linalg.slogdet(self.matrix)
+        sign, logarithm = np.linalg.slogdet(self.matrix.matrix)
         return float(sign), float(logarithm)
 
     def eigenvalues(self) -> Array:
-        return np.asarray(np.linalg.eigvalsh(self.matrix))
+        return np.asarray(np.linalg.eigvalsh(self.matrix.matrix))
 
 
 class Parts:
     """One term, whose cores act on axes of their own: each part is solved by itself."""
 
-    def __init__(self, tensor: FactoredTensor, term: FactoredTerm, parts: list[_Part]) -> None:
+    def __init__(self, tensor: FactoredTensor, term: FactoredTerm, parts: list[Part]) -> None:
         self.tensor, self.term, self.parts = tensor, term, parts
         count = len(tensor.rows)
         self.left, self.right = term.output[:count], term.output[count:]
@@ -90,14 +127,14 @@ class Parts:
 
     @staticmethod
     def find(tensor: FactoredTensor) -> Parts | None:
-        if len(tensor.terms) != 1:
-            return None
         count = len(tensor.rows)
-        term = _contracted(tensor.terms[0])
+        term = _contracted(tensor.terms[0]) if len(tensor.terms) == 1 else _added_up(tensor)
+        if term is None:
+            return None
         left, right = term.output[:count], term.output[count:]
         if len(set(left)) < count or len(set(right)) < count:
             return None
-        parts: list[_Part] = []
+        parts: list[Part] = []
         owned: list[int] = []
         for core, row in zip(term.cores, term.subscripts, strict=True):
             if not set(row) <= set(term.output) or len(set(row)) < len(row):
@@ -105,7 +142,7 @@ class Parts:
             shared = tuple(x for x in row if x in left and x in right)
             rows = tuple(x for x in left if x in row and x not in shared)
             columns = tuple(x for x in right if x in row and x not in shared)
-            matrix = np.einsum(core, list(row), [*shared, *rows, *columns])
+            matrix = product_of((core,), (row,), (*shared, *rows, *columns), {}, core.dtype)
             batch = matrix.shape[: len(shared)]
             size = prod(matrix.shape[len(shared) : len(shared) + len(rows)])
             if size * size * prod(batch) != matrix.size:
@@ -113,9 +150,12 @@ class Parts:
             owned += [*rows, *columns]
             wide = matrix.shape[len(shared) + len(rows) :]
             blocks = matrix.reshape(*batch, size, size)
-            parts.append(_Part(shared, rows, columns, wide, blocks))
+            parts.append(Part(shared, rows, columns, wide, blocks))
         unlinked = [x for x in term.output if not (x in left and x in right)]
         return Parts(tensor, term, parts) if sorted(owned) == sorted(unlinked) else None
+
+    def details(self) -> list[str]:
+        return [part.describe() for part in self.parts]
 
     def solve(self, b: Array) -> Array:
         count = len(self.left)
@@ -166,91 +206,57 @@ class Parts:
         values = np.einsum(*operands, output) if operands else np.ones(())
         return np.asarray(self.term.coefficient * values.reshape(-1))
 
-    def _in_place(self, part: _Part) -> bool:
+    def _in_place(self, part: Part) -> bool:
         return [self.left.index(x) for x in part.rows] == [
             self.right.index(x) for x in part.columns
         ]
 
 
-class _Part:
-    """A core as a stack of square matrices: one for each place of its shared labels."""
-
-    def __init__(
-        self,
-        shared: Labels,
-        rows: Labels,
-        columns: Labels,
-        column_shape: tuple[int, ...],
-        matrix: Array,
-    ) -> None:
-        self.shared, self.rows, self.columns, self.matrix = shared, rows, columns, matrix
-        self.column_shape = column_shape
-        size = matrix.shape[-1]
-        if not rows:
-            self.name = f"a diagonal of {matrix.size}"
-        elif shared:
-            self.name = f"{matrix.size // size**2} blocks of {size} × {size}"
-        else:
-            self.name = f"{size} × {size}"
-
-    def solve(self, labels: Labels, value: Array) -> tuple[Labels, Array]:
-        """The tensor over `labels` with this part undone, and its new labels."""
-        rest = tuple(x for x in labels if x not in self.shared and x not in self.rows)
-        sizes = dict(zip(labels, value.shape, strict=True))
-        order = [labels.index(x) for x in (*self.shared, *self.rows, *rest)]
-        turned = value.transpose(order)
-        batch = turned.shape[: len(self.shared)]
-        size = self.matrix.shape[-1]
-        flat = turned.reshape(*batch, size, -1)
-        if size == 1:
-            if not np.all(self.matrix):
-                raise np.linalg.LinAlgError(f"{self.name} has a zero")
-            solved = flat / self.matrix
-        else:
-            try:
-                solved = np.linalg.solve(self.matrix, flat)
-            except np.linalg.LinAlgError:
-                raise np.linalg.LinAlgError(f"the part {self.name} is singular") from None
-        shape = (*batch, *self.column_shape, *(sizes[x] for x in rest))
-        return (*self.shared, *self.columns, *rest), solved.reshape(shape)
-
-
 class LowRank:
-    """A diagonal plus products of low rank: ``D + U V``."""
+    """A map whose structure is known plus products of low rank: ``B + U V``."""
 
-    def __init__(self, tensor: FactoredTensor, diagonal: Array, U: Array, V: Array) -> None:
-        self.tensor, self.diagonal, self.U, self.V = tensor, diagonal.reshape(-1), U, V
-        self.route = f"a diagonal and rank {U.shape[1]}, by the identity of Woodbury"
-        self.core = np.eye(U.shape[1]) + V @ (U / self.diagonal[:, None])
+    def __init__(self, tensor: FactoredTensor, base: Solver, U: Array, V: Array) -> None:
+        self.tensor, self.base, self.U, self.V = tensor, base, U, V
+        rank = U.shape[1]
+        self.route = f"rank {rank}, by the identity of Woodbury, and {base.route}"
+        self.solved = base.solve(U.reshape(*tensor.rows, rank)).reshape(-1, rank)
+        self.core = Factored(np.eye(rank) + V @ self.solved, f"the core of rank {rank}")
 
     @staticmethod
     def find(tensor: FactoredTensor) -> LowRank | None:
         count = len(tensor.rows)
-        plain = [t for t in tensor.terms if t.output[:count] == t.output[count:]]
-        others = [t for t in tensor.terms if t not in plain]
-        if not plain or not others:
+        split = [_outer(term, count, tensor.shape) for term in tensor.terms]
+        plain = [term for term, pair in zip(tensor.terms, split, strict=True) if pair is None]
+        pairs = [pair for pair in split if pair is not None]
+        if not plain or not pairs:
+            return None
+        U = np.concatenate([pair[0] for pair in pairs], axis=1)
+        V = np.concatenate([pair[1] for pair in pairs], axis=0)
+        if 2 * U.shape[1] > U.shape[0]:
             return None
         from tcalc.runtime.factored import FactoredTensor
 
-        part = FactoredTensor(plain, tensor.rows, tensor.columns, tensor.dtype)
-        diagonal = part.diagonal()
-        split = [_outer(term, count, tensor.shape) for term in others]
-        if not np.all(diagonal) or any(pair is None for pair in split):
+        rest = FactoredTensor(plain, tensor.rows, tensor.columns, tensor.dtype)
+        base = Parts.find(rest) or KroneckerSum.find(rest)
+        if base is None:
             return None
-        U = np.concatenate([pair[0] for pair in split if pair is not None], axis=1)
-        V = np.concatenate([pair[1] for pair in split if pair is not None], axis=0)
-        return LowRank(tensor, diagonal, U, V) if 2 * U.shape[1] <= U.shape[0] else None
+        try:
+            return LowRank(tensor, base, U, V)
+        except np.linalg.LinAlgError:
+            return None  # the whole may be regular though the base is not
+
+    def details(self) -> list[str]:
+        return [*self.base.details(), self.core.describe()]
 
     def solve(self, b: Array) -> Array:
-        flat = b.reshape(len(self.diagonal), -1) / self.diagonal[:, None]
-        inner = np.linalg.solve(self.core, self.V @ flat)
-        x = flat - (self.U / self.diagonal[:, None]) @ inner
+        flat = self.base.solve(b).reshape(len(self.U), -1)
+        x = flat - self.solved @ self.core.solve(self.V @ flat)
         return np.asarray(x.reshape(b.shape))
 
     def slogdet(self) -> tuple[float, float]:
-        sign, logarithm = np.linalg.slogdet(self.core)
-        signs = float(np.prod(np.sign(self.diagonal)))
-        return signs * float(sign), float(np.sum(np.log(np.abs(self.diagonal))) + logarithm)
+        sign, logarithm = np.linalg.slogdet(self.core.matrix)
+        other, rest = self.base.slogdet()
+        return float(sign) * other, float(logarithm) + rest
 
     def eigenvalues(self) -> Array:
         return Dense(self.tensor).eigenvalues()
@@ -282,10 +288,21 @@ class KroneckerSum:
             sides[axis] = term.coefficient * (core if row == ends else core.T)
         return KroneckerSum(tensor, sides[0], sides[1]) if len(sides) == 2 else None
 
+    def details(self) -> list[str]:
+        return [f"A is {self.A.shape[0]} × {self.A.shape[0]}, B {self.B.shape[0]} × {len(self.B)}"]
+
     def solve(self, b: Array) -> Array:
+        self._require_regular()
         flat = b.reshape(*b.shape[:2], -1)
         solved = [linalg.solve_sylvester(self.A, self.B.T, c) for c in np.moveaxis(flat, -1, 0)]
         return np.asarray(np.stack(solved, axis=-1).reshape(b.shape))
+
+    def _require_regular(self) -> None:
+        sums = np.abs(np.linalg.eigvals(self.A)[:, None] + np.linalg.eigvals(self.B))
+        if not sums.min(initial=1.0) > np.finfo(self.A.dtype).eps * sums.max(initial=0.0):
+            raise np.linalg.LinAlgError(
+                "an eigenvalue of A and one of B add up to zero, so that A ⊗ I + I ⊗ B is singular"
+            )
 
     def slogdet(self) -> tuple[float, float]:
         sums = np.linalg.eigvals(self.A)[:, None] + np.linalg.eigvals(self.B)
@@ -297,6 +314,39 @@ class KroneckerSum:
         return np.asarray(sums.reshape(-1))
 
 
+def _added_up(tensor: FactoredTensor) -> FactoredTerm | None:
+    """Several terms as one, if all of them are diagonal in some axes; else None."""
+    count = len(tensor.rows)
+    terms = tensor.terms
+    tied = [
+        (a, count + b)
+        for a in range(count)
+        for b in range(count)
+        if terms and all(t.output[a] == t.output[count + b] for t in terms)
+    ]
+    first, second = {a for a, _ in tied}, {b for _, b in tied}
+    if not tied or not len(first) == len(second) == len(tied):
+        return None
+    places = [place for place in range(2 * count) if place not in second]
+    core = np.zeros([tensor.shape[place] for place in places], tensor.dtype)
+    if core.nbytes > tensor.memory_limit:
+        return None
+    for term in terms:
+        output = tuple(term.output[place] for place in places)
+        distinct = tuple(dict.fromkeys(output))
+        sizes = dict(zip(term.output, tensor.shape, strict=True))
+        value = product_of(term.cores, term.subscripts, distinct, sizes, tensor.dtype)
+        scattered(core, output, distinct, term.coefficient * value)
+    same = {b: a for a, b in tied}
+    return replace(
+        terms[0],
+        coefficient=1.0,
+        cores=(core,),
+        subscripts=(tuple(places),),
+        output=tuple(same.get(place, place) for place in range(2 * count)),
+    )
+
+
 def _contracted(term: FactoredTerm) -> FactoredTerm:
     """The term with the cores that summed labels join contracted into one."""
     free = set(term.output)
@@ -306,8 +356,8 @@ def _contracted(term: FactoredTerm) -> FactoredTerm:
         rest = [(core, row) for core, row in cores if label not in row]
         outside = free.union(*(row for _, row in rest))
         kept = tuple(sorted({x for _, row in joined for x in row if x in outside}))
-        operands = [item for core, row in joined for item in (core, list(row))]
-        merged = np.asarray(np.einsum(*operands, list(kept), optimize=True))
+        inside, rows = zip(*joined, strict=True)
+        merged = product_of(inside, rows, kept, {}, float)
         cores = [*rest, (merged, kept)]
     return replace(
         term,
@@ -318,26 +368,27 @@ def _contracted(term: FactoredTerm) -> FactoredTerm:
 
 def _outer(term: FactoredTerm, count: int, shape: Sequence[int]) -> tuple[Array, Array] | None:
     """A term as ``U V`` with U of the rows and V of the columns, joined by its summed labels."""
-    left, right = set(term.output[:count]), set(term.output[count:])
-    if left & right or len(left) < count or len(right) < count:
+    left, right = term.output[:count], term.output[count:]
+    ends = {*left, *right}
+    if len(ends) < len(term.output):
         return None
-    U: list[Any] = []
-    V: list[Any] = []
-    joined = sorted({x for row in term.subscripts for x in row} - left - right)
-    for core, row in zip(term.cores, term.subscripts, strict=True):
-        if left & set(row) and right & set(row):
+    sides: tuple[list[int], list[int]] = ([], [])
+    for k, row in enumerate(term.subscripts):
+        if set(left) & set(row) and set(right) & set(row):
             return None
-        (V if right & set(row) else U).extend([core, list(row)])
-    if not U or not V:
-        return None
+        sides[bool(set(right) & set(row))].append(k)
+    labels = [{x for k in side for x in term.subscripts[k]} for side in sides]
+    joined = tuple(sorted((labels[0] & labels[1]) - ends))
+    sizes = dict(zip(term.output, shape, strict=True))
+    outputs = (*left, *joined), (*joined, *right)
+    made = [
+        product_of(
+            [term.cores[k] for k in side], [term.subscripts[k] for k in side], output, sizes, float
+        )
+        for side, output in zip(sides, outputs, strict=True)
+    ]
     rows, columns = prod(shape[:count]), prod(shape[count:])
-    first = {x for row in U[1::2] for x in row}
-    second = {x for row in V[1::2] for x in row}
-    if not left | set(joined) <= first or not right | set(joined) <= second:
-        return None
-    up = np.einsum(*U, [*term.output[:count], *joined], optimize=True).reshape(rows, -1)
-    down = np.einsum(*V, [*joined, *term.output[count:]], optimize=True).reshape(-1, columns)
-    return term.coefficient * up, down
+    return term.coefficient * made[0].reshape(rows, -1), made[1].reshape(-1, columns)
 
 
 def _parity(permutation: Array) -> float:

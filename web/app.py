@@ -134,6 +134,16 @@ def _add_api(app: FastAPI) -> None:
         """Each derivative is compared with differences of the one below it."""
         return await compute("check", body, request)
 
+    @add("cost", "cost", "Count operations and memory of derivatives", schemas.Costs)
+    async def cost(body: schemas.CostRequest, request: Request) -> Response:
+        """In all modes, dense and factored: as formulas in the sizes, and as numbers."""
+        return await compute("cost", body, request)
+
+    @add("draw", "draw", "Draw the graph of derivatives", schemas.Picture)
+    async def draw(body: schemas.DrawRequest, request: Request) -> Response:
+        """As it was derived in the mode asked for, coloured by the orders of the tensors."""
+        return await compute("draw", body, request)
+
     @add("explain", "explain", "Derive a gradient step by step", schemas.Explanation)
     async def explain(body: schemas.ExplainRequest, request: Request) -> Response:
         """The steps of the function, then the derivatives by them from the last one back."""

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
 from math import isfinite
-from typing import Any, Literal
+from typing import Literal
 
 import tcalc
 from tcalc import gallery
 from tcalc.checking import check_derivative
-from tcalc.errors import ArgumentError, LimitError
+from tcalc.derivation import Line
+from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expression import Expression
 from tcalc.language.names import PROPERTIES
 
@@ -26,7 +27,12 @@ from .complaints import of_tcalc
 MOST_RESULTS = 24
 """Derivatives by all choices of several variables soon become very many."""
 
-Kind = Literal["gradient", "Jacobian", "Hessian", "derivative"]
+NOMINAL = 100
+"""The size of a dimension, for costs, unless another is given."""
+ITEM = 8
+"""The bytes of a float64."""
+MOST_TERMS = 4
+"""Terms of a polynomial that are shown of a cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +40,13 @@ class Derivative:
     """A derivative, the variables it is by, and what it is the last derivative of."""
 
     wrt: tuple[str, ...]
+    kind: schemas.Kind
     expression: Expression
     below: Expression
 
     @property
-    def kind(self) -> Kind:
-        lead = self.expression.lead or 0
-        inner = sum(self.below.variables[name].order for name in self.wrt[:-1])
-        scalar = lead == inner
-        if len(self.wrt) == 1:
-            return "gradient" if scalar else "Jacobian"
-        return "Hessian" if scalar and len(self.wrt) == 2 else "derivative"
-
-    @property
     def title(self) -> str:
+        """What it is called: gradient by w."""
         return f"{self.kind} by {', '.join(self.wrt)}"
 
 
@@ -64,28 +63,39 @@ def derivative(formula: str, declarations: str, wrt: tuple[str, ...], mode: str)
     return tcalc.derivative(program(formula, declarations), *wrt, mode=mode)
 
 
-def derivatives(request: schemas.Differentiation) -> Iterator[Derivative]:
-    """The derivatives that a request asks for, one after the other."""
+def choices(request: schemas.Differentiation) -> list[tuple[str, ...]]:
+    """The variables of each derivative that a request asks for."""
     by = list(dict.fromkeys(request.wrt))
     choose = combinations if request.mixed and request.order > 1 else combinations_with_replacement
-    choices = list(choose(by, request.order))
-    if not choices:
+    found = list(choose(by, request.order))
+    if not found:
         raise ArgumentError(
             "a mixed derivative is by different variables", hint="choose two variables or more"
         )
-    if len(choices) > MOST_RESULTS:
+    if len(found) > MOST_RESULTS:
         raise LimitError(
-            f"these are {len(choices)} derivatives; the limit is {MOST_RESULTS}",
+            f"these are {len(found)} derivatives; the limit is {MOST_RESULTS}",
             hint="choose fewer variables",
         )
-    for wrt in choices:
-        expression = derivative(request.formula, request.declarations, wrt, request.mode)
-        below = (
-            derivative(request.formula, request.declarations, wrt[:-1], request.mode)
-            if wrt[1:]
-            else program(request.formula, request.declarations)
-        )
-        yield Derivative(wrt, expression, below)
+    return found
+
+
+def kind_of(value: Expression, order: int) -> schemas.Kind:
+    """What the derivative of a value is called."""
+    if order == 1:
+        return "Jacobian" if value.shape else "gradient"
+    return "Hessian" if order == 2 and not value.shape else "derivative"
+
+
+def derivatives(request: schemas.ModedRequest) -> Iterator[Derivative]:
+    """The derivatives that a request asks for, one after the other."""
+    text = (request.formula, request.declarations)
+    value = program(*text)
+    kind = kind_of(value, request.order)
+    for wrt in choices(request):
+        expression = derivative(*text, wrt, request.mode)
+        below = derivative(*text, wrt[:-1], request.mode) if wrt[1:] else value
+        yield Derivative(wrt, kind, expression, below)
 
 
 def parse(request: schemas.Program) -> schemas.Parsed:
@@ -134,14 +144,51 @@ def write_code(request: schemas.CodeRequest) -> schemas.Code:
     """A module for the value and the derivatives."""
     found = list(derivatives(request))
     value = program(request.formula, request.declarations)
-    function = tcalc.compile([value, *(x.expression for x in found)], backend=request.backend)
-    known = function.signature.sizes
-    sizes = {name: size for name, size in request.sizes.items() if name in known}
+    expressions = [value, *(x.expression for x in found)]
+    try:
+        function = tcalc.compile(expressions, backend=request.backend)
+        known = function.signature.sizes
+        sizes = {name: size for name, size in request.sizes.items() if name in known}
+        source = function.source_for(**sizes)
+    except ModuleNotFoundError as error:
+        raise UnsupportedError(f"{error.name} is not installed where this page is served") from None
     return schemas.Code(
-        source=function.source_for(**sizes),
+        source=source,
         filename=f"{found[0].kind.lower()}.py",
         returns=["value", *(x.title for x in found)],
     )
+
+
+def cost(request: schemas.CostRequest) -> schemas.Costs:
+    """Operations and memory of each derivative in all modes, dense and factored."""
+    value = program(request.formula, request.declarations)
+    dims = [dim for variable in value.variables.values() for dim in variable.dims]
+    names = sorted({name for dim in dims for name in dim.names()})
+    sizes = {name: request.sizes.get(name, NOMINAL) for name in names}
+    kind = kind_of(value, request.order)
+    return schemas.Costs(
+        sizes=sizes,
+        tables=[
+            schemas.CostTable(wrt=list(wrt), kind=kind, costs=_costs(value, wrt, sizes))
+            for wrt in choices(request)
+        ],
+    )
+
+
+def _costs(value: Expression, wrt: tuple[str, ...], sizes: dict[str, int]) -> list[schemas.Cost]:
+    return [
+        schemas.Cost(
+            mode=row.mode,
+            form=row.form,
+            nodes=row.nodes,
+            order=row.order,
+            flops=row.flops.text(MOST_TERMS),
+            memory=row.memory.text(MOST_TERMS),
+            operations=int(row.flops.evaluate(sizes)),
+            bytes=int(ITEM * row.memory.evaluate(sizes)),
+        )
+        for row in tcalc.cost(value, list(wrt), sizes=sizes)
+    ]
 
 
 def check(request: schemas.CheckRequest) -> schemas.Checks:
@@ -176,7 +223,7 @@ def explain(request: schemas.ExplainRequest) -> schemas.Explanation:
     """A gradient derived step by step."""
     found = tcalc.explain(program(request.formula, request.declarations), request.wrt)
 
-    def step(line: Any) -> schemas.Step:
+    def step(line: Line) -> schemas.Step:
         return schemas.Step(
             name=line.name, formula=line.formula, mathml=line.mathml(), reason=line.reason
         )
@@ -186,6 +233,13 @@ def explain(request: schemas.ExplainRequest) -> schemas.Explanation:
         cotangents=list(map(step, found.cotangents)),
         result=step(found.result),
     )
+
+
+def draw(request: schemas.DrawRequest) -> schemas.Picture:
+    """The graph of the derivatives, as they were derived."""
+    found = list(derivatives(request))
+    title = "; ".join(x.title for x in found)
+    return schemas.Picture(svg=tcalc.draw([x.expression for x in found], title=title))
 
 
 @lru_cache(maxsize=1)

@@ -12,8 +12,9 @@ LONGEST_DECLARATIONS = 5_000
 Name: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=200, description="The name of a variable.")
 ]
-Mode: TypeAlias = Literal["cross-country", "forward", "reverse"]
+Mode: TypeAlias = Literal["cross-country", "forward", "reverse", "least-degree", "tensor-order"]
 Notation: TypeAlias = Literal["text", "einstein", "latex", "mathml", "einstein_mathml"]
+Kind: TypeAlias = Literal["gradient", "Jacobian", "Hessian", "derivative"]
 Size: TypeAlias = Annotated[int, Field(ge=1, le=10**9)]
 
 
@@ -58,13 +59,18 @@ class Differentiation(Program):
     mixed: bool = Field(
         default=False, description="Leave out the derivatives by one variable several times."
     )
+
+
+class ModedRequest(Differentiation):
+    """The same, and how to get there."""
+
     mode: Mode = Field(
         default="cross-country",
         description="The order in which local Jacobians are multiplied; the tensor is the same.",
     )
 
 
-class DerivativeRequest(Differentiation):
+class DerivativeRequest(ModedRequest):
     """Which derivatives, and in which notations."""
 
     notations: list[Notation] = Field(default=["text", "einstein", "latex", "mathml"], max_length=5)
@@ -74,7 +80,7 @@ class DerivativeRequest(Differentiation):
     )
 
 
-class CodeRequest(Differentiation):
+class CodeRequest(ModedRequest):
     """Which derivatives, and in which language."""
 
     backend: Literal["numpy", "cupy"] = Field(default="numpy")
@@ -91,7 +97,7 @@ class CostRequest(Differentiation):
     )
 
 
-class CheckRequest(Differentiation):
+class CheckRequest(ModedRequest):
     """Which derivatives to check on random data."""
 
     seed: int = Field(default=0, ge=0, le=2**31)
@@ -103,10 +109,8 @@ class ExplainRequest(Program):
     wrt: Name = Field(examples=["w"])
 
 
-class DrawRequest(Differentiation):
-    """Which graph to draw: that of the derivative, or of the function itself."""
-
-    what: Literal["function", "derivative"] = "derivative"
+class DrawRequest(ModedRequest):
+    """Which derivatives to draw, in one picture."""
 
 
 # Responses -----------------------------------------------------------------------------------
@@ -158,7 +162,7 @@ class Result(BaseModel):
     """One derivative; notations that were not asked for, or do not exist for it, are null."""
 
     wrt: list[str]
-    kind: Literal["gradient", "Jacobian", "Hessian", "derivative"]
+    kind: Kind
     dims: list[str] = Field(description="The axes of the function, then those of the variables.")
     text: str | None = Field(default=None, description="Matrix notation where there is one.")
     einstein_mathml: str | None = None
@@ -184,22 +188,32 @@ class Code(BaseModel):
     returns: list[str] = Field(description="What it computes, in order: value, gradient by w.")
 
 
-class CostEntry(BaseModel):
-    """What one derivative costs in one mode and one form."""
+class Cost(BaseModel):
+    """What a derivative costs in one mode and one form."""
+
+    mode: str
+    form: Literal["dense", "factored"]
+    nodes: int = Field(description="Nodes of the graph.")
+    order: int = Field(description="The highest order of a tensor on the way.")
+    flops: str = Field(description="Operations as a polynomial in the dimensions, leading terms.")
+    memory: str = Field(description="Numbers held at one time, likewise.")
+    operations: int = Field(description="Multiplications and additions, at the sizes.")
+    bytes: int = Field(description="Bytes of float64 held at one time, at the sizes.")
+
+
+class CostTable(BaseModel):
+    """What one derivative costs, in all modes and forms."""
 
     wrt: list[str]
-    kind: str
-    mode: Mode
-    form: Literal["dense", "factored"]
-    flops: int = Field(description="Multiplications and additions.")
-    memory: int = Field(description="Bytes.")
+    kind: Kind
+    costs: list[Cost]
 
 
 class Costs(BaseModel):
-    """Operations and memory of the derivatives, in all modes and both forms."""
+    """Operations and memory of the derivatives."""
 
-    sizes: dict[str, int]
-    entries: list[CostEntry]
+    sizes: dict[str, int] = Field(description="Those that the costs are told for.")
+    tables: list[CostTable]
 
 
 class Check(BaseModel):
@@ -241,10 +255,9 @@ class Explanation(BaseModel):
 
 
 class Picture(BaseModel):
-    """The graph of an expression as SVG."""
+    """The graph of the derivatives, coloured by the orders of the tensors."""
 
-    svg: str
-    nodes: int
+    svg: str = Field(description="An SVG document.")
 
 
 class Example(BaseModel):

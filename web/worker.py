@@ -49,6 +49,8 @@ OPERATIONS = {
     "derivative": Operation(schemas.DerivativeRequest, operations.differentiate),
     "code": Operation(schemas.CodeRequest, operations.write_code),
     "check": Operation(schemas.CheckRequest, operations.check),
+    "cost": Operation(schemas.CostRequest, operations.cost),
+    "draw": Operation(schemas.DrawRequest, operations.draw),
     "explain": Operation(schemas.ExplainRequest, operations.explain),
 }
 

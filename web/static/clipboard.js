@@ -50,10 +50,11 @@ export async function copied(button, text) {
  * @param {string} title
  * @param {string} filename
  * @param {string} text
+ * @param {string} [type]
  */
-export function downloadButton(title, filename, text) {
+export function downloadButton(title, filename, text, type = "text/x-python") {
   const start = () => {
-    const address = URL.createObjectURL(new Blob([text], { type: "text/x-python" }));
+    const address = URL.createObjectURL(new Blob([text], { type }));
     make("a", { href: address, download: filename }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   };

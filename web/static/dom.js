@@ -49,6 +49,19 @@ export function scroller(label, kind, ...children) {
   return make("div", { class: kind, tabindex: "0", role: "region", "aria-label": label }, ...children);
 }
 
+/**
+ * Let the keyboard scroll the lines that turned out too long for their boxes.
+ * @param {HTMLElement} root
+ */
+export function reachScrollers(root) {
+  for (const box of root.querySelectorAll(".scroller")) {
+    if (box.scrollWidth <= box.clientWidth) continue;
+    box.setAttribute("tabindex", "0");
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", "A long formula");
+  }
+}
+
 /** @param {string} message */
 export function say(message) {
   byId("status").textContent = message;

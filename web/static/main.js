@@ -4,7 +4,7 @@
 import { ApiError, post } from "./api.js";
 import { copied } from "./clipboard.js";
 import { needed, declaredIn, split, write } from "./declarations.js";
-import { byId, make, mathml, say } from "./dom.js";
+import { byId, make, mathml, reachScrollers, say } from "./dom.js";
 import { Editor, quoted } from "./editor.js";
 import { setUpGallery } from "./gallery.js";
 import { Options, chosen, ordering } from "./options.js";
@@ -178,21 +178,25 @@ class Page {
       this.settle(true, false);
       return;
     }
-    const differentiation = { ...this.program, wrt, order, mixed, mode: this.state.mode };
+    const differentiation = { ...this.program, wrt, order, mixed };
     const { view } = this;
-    const question = { program: this.program, differentiation, wrt, cse: this.state.cse, signal };
+    const { mode, cse, sizes, tab } = this.state;
+    const question = { program: this.program, differentiation, mode, wrt, cse, sizes, signal };
     const slow = setTimeout(() => this.panel.classList.add("is-stale"), 250);
-    const key = { tab: this.state.tab, differentiation, cse: view.common && this.state.cse };
+    const key = { tab, differentiation, mode, cse: view.common && cse, sizes: view.sized && sizes };
     try {
       const answer = await this.ask("view", key, () => view.ask(question));
       signal.throwIfAborted();
-      this.panel.replaceChildren(...view.show(answer));
+      const focused = document.activeElement?.id;
+      this.panel.replaceChildren(...view.show(answer, (changed) => this.change({ sizes: changed })));
+      if (focused?.startsWith("size-")) byId(focused)?.focus();
+      reachScrollers(this.panel);
       this.settle(false);
       this.later("speech", BEFORE_SPEECH, () => this.speak(answer));
     } finally {
       clearTimeout(slow);
     }
-    this.later("check", BEFORE_CHECK, () => this.check(differentiation, signal));
+    this.later("check", BEFORE_CHECK, () => this.check({ ...differentiation, mode }, signal));
   }
 
   /**

@@ -29,7 +29,7 @@ function article(result, content, buttons) {
 
 /**
  * ∂²f / ∂x ∂y as MathML.
- * @param {Result} result
+ * @param {{wrt: string[]}} result
  */
 export function quotient(result) {
   const script = (/** @type {string} */ base, /** @type {number} */ power) =>
@@ -81,7 +81,7 @@ export function latex(result) {
 function formula(markup, text) {
   const shown = mathml(markup);
   if (shown instanceof Element) shown.setAttribute("aria-label", text.slice(0, 1000));
-  return scroller("Formula", "formula-box", shown);
+  return scroller("The derivative as mathematics", "formula-box", shown);
 }
 
 /**

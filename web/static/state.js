@@ -18,7 +18,7 @@ const INITIAL = {
 export const FIRST_FORMULA = "norm2(X*w - y)^2 / 2 + c*norm2(w)^2";
 
 const ORDERS = ["1", "2", "mixed", "3"];
-const MODES = ["cross-country", "reverse", "forward"];
+const MODES = ["cross-country", "reverse", "forward", "least-degree", "tensor-order"];
 
 /** @returns {State} */
 export function initial() {

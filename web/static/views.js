@@ -3,16 +3,19 @@
 
 import { post } from "./api.js";
 import { copyButton, downloadButton } from "./clipboard.js";
+import { cost } from "./costs.js";
 import { make, mathml, scroller } from "./dom.js";
-import { einstein, latex, mathematics } from "./results.js";
+import { einstein, latex, mathematics, quotient } from "./results.js";
 
 /** @typedef {import("./types.js").Result} Result */
 /** @typedef {import("./types.js").Step} Step */
 /**
  * The request that the page is about, and the wishes beside it.
- * @typedef {{program: object, differentiation: object, wrt: string[], cse: boolean, signal: AbortSignal}} Question
+ * @typedef {{program: object, differentiation: object, mode: string, wrt: string[], cse: boolean,
+ *   sizes: Record<string, number>, signal: AbortSignal}} Question
+ * @typedef {(sizes: Record<string, number>) => void} Resize
  * @typedef {{title: string, ask: (question: Question) => Promise<any>,
- *   show: (answer: any) => Node[], common: boolean}} View
+ *   show: (answer: any, resize: Resize) => Node[], common?: boolean, sized?: boolean}} View
  */
 
 /**
@@ -25,8 +28,8 @@ function notation(title, notations, show) {
   return {
     title,
     common: true,
-    ask: ({ differentiation, cse, signal }) =>
-      post("derivative", { ...differentiation, notations, cse: cse ? null : false }, signal),
+    ask: ({ differentiation, mode, cse, signal }) =>
+      post("derivative", { ...differentiation, mode, notations, cse: cse ? null : false }, signal),
     show: ({ results }) => results.map(show),
   };
 }
@@ -39,8 +42,9 @@ function notation(title, notations, show) {
 function code(title, backend) {
   return {
     title,
-    common: false,
-    ask: ({ differentiation, signal }) => post("code", { ...differentiation, backend }, signal),
+    sized: true,
+    ask: ({ differentiation, mode, sizes, signal }) =>
+      post("code", { ...differentiation, mode, backend, sizes }, signal),
     show: ({ source, filename, returns }) => [
       make("div", { class: "result-head" },
         make("p", { class: "note" }, `evaluate(…) gives ${returns.join(", ")}`),
@@ -53,20 +57,47 @@ function code(title, backend) {
 }
 
 /** @type {View} */
+const graph = {
+  title: "Graph",
+  ask: ({ differentiation, mode, signal }) => post("draw", { ...differentiation, mode }, signal),
+  show: ({ svg }) => {
+    const picture = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
+    return [
+      make("div", { class: "result-head" },
+        make("p", { class: "note" }, "Operands stand below what is computed from them; colours are orders of tensors."),
+        make("div", { class: "buttons" },
+          copyButton("Copy SVG", () => svg),
+          downloadButton("Download SVG", "graph.svg", svg, "image/svg+xml"))),
+      scroller("Expression graph", "picture", picture),
+    ];
+  },
+};
+
+/** @type {View} */
 const steps = {
   title: "Steps",
-  common: false,
-  ask: ({ program, wrt, signal }) =>
-    Promise.all(wrt.map((name) => post("explain", { ...program, wrt: name }, signal))),
-  show: (answers) => answers.flatMap(({ values, cotangents, result }, /** @type {number} */ k) => [
+  ask: async ({ program, wrt, signal }) => ({
+    wrt,
+    answers: await Promise.all(wrt.map((name) => post("explain", { ...program, wrt: name }, signal))),
+  }),
+  show: ({ wrt, answers }) => answers.flatMap((/** @type {any} */ { values, cotangents, result }, /** @type {number} */ k) => [
     make("h3", { class: "steps-heading" }, "The function, one operation at a time"),
     lines(values),
     make("h3", { class: "steps-heading" }, `The derivatives of f by each step, from the last one back`),
     lines(cotangents),
     make("h3", { class: "steps-heading" }, "Put together and simplified"),
-    lines([result]),
+    lines([{ ...result, mathml: equation(/** @type {string} */ (wrt[k]), result.mathml) }]),
   ]),
 };
+
+/**
+ * @param {string} name
+ * @param {string} markup
+ */
+function equation(name, markup) {
+  const fraction = quotient({ wrt: [name] }).replace(/<\/?math[^>]*>/g, "");
+  return markup.replace(/^(<math[^>]*>)/, `$1${fraction}<mo>=</mo>`);
+}
 
 /** @param {Step[]} list */
 function lines(list) {
@@ -84,5 +115,7 @@ export const VIEWS = {
   latex: notation("LaTeX", ["latex"], latex),
   numpy: code("NumPy", "numpy"),
   cupy: code("CuPy", "cupy"),
+  graph,
+  cost,
   steps,
 };

@@ -1,0 +1,63 @@
+"""A server and a browser, each started once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from serving import served
+
+REQUIRED = bool(os.environ.get("TCALC_REQUIRE_BROWSER"))
+"""In continuous integration nothing of the web form is skipped."""
+
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def needed(module: str, extra: str) -> Any:
+    """A module of an extra; without it the test is skipped, or fails where it is required."""
+    if REQUIRED:
+        return importlib.import_module(module)
+    reason = f"{module} is not installed; pip install -e '.[{extra}]' adds it"
+    return pytest.importorskip(module, reason=reason)
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """The address of a server."""
+    for module in ("fastapi", "uvicorn", "ziamath"):
+        needed(module, "web")
+    with served() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def client(address: str) -> Iterator[Any]:
+    """An HTTP client of the server."""
+    httpx = needed("httpx", "browser")
+    with httpx.Client(base_url=address, timeout=30) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A Chromium that Playwright drives."""
+    playwright = needed("playwright.sync_api", "browser")
+    path = os.environ.get("TCALC_CHROMIUM") or shutil.which("chromium")
+    if path is None and not REQUIRED:
+        pytest.skip("there is no Chromium; apt-get install chromium adds it")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()

@@ -1,0 +1,34 @@
+"""A server as users start it, for the tests: the command, on a free port."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+@contextmanager
+def served(arguments: Sequence[str] = ()) -> Iterator[str]:
+    """The address of a running ``tcalc serve``; it must end at Ctrl-C, with no complaint."""
+    command = [sys.executable, "-m", "tcalc.cli", "serve", "--port", "0", *arguments]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        found = re.fullmatch(r"tcalc is at (http://\S+)/ \(Ctrl-C ends it\)\n", line)
+        if found is None:
+            process.kill()
+            raise AssertionError(line + process.communicate()[1])
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert not errors.strip(), errors

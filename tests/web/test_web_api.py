@@ -1,0 +1,234 @@
+"""The API over HTTP, against a server with real workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+RIDGE = {"formula": "norm2(X*w - y)^2 + c*norm2(w)^2", "declarations": "X[m,n], w[n], y[m], c"}
+
+
+def post(client, operation, **body):
+    return client.post(f"/api/{operation}", json=body)
+
+
+def good(client, operation, **body):
+    response = post(client, operation, **body)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_parse_tells_what_was_found(client):
+    found = good(client, "parse", formula="x'*A*x + b", declarations="A[n,n] spd")
+    assert found["error"] is None
+    assert found["dims"] == []
+    assert found["variables"] == [
+        {"name": "A", "dims": ["n", "n"], "properties": ["spd"], "guessed": False},
+        {"name": "x", "dims": ["n"], "properties": [], "guessed": True},
+        {"name": "b", "dims": [], "properties": [], "guessed": True},
+    ]
+    assert found["mathml"].startswith("<math")
+
+
+@pytest.mark.parametrize(
+    ("program", "kind", "source", "place"),
+    [
+        ({"formula": "x*y"}, "orientation error", "formula", (1, 1, 4)),
+        ({"formula": "(x'*y +\n 3*)"}, "syntax error", "formula", (2, 4, 5)),
+        ({"formula": "x'*A*"}, "syntax error", "formula", (1, 6, 7)),
+        (
+            {"formula": "A*x", "declarations": "A[m,n] spdd"},
+            "syntax error",
+            "declarations",
+            (1, 8, 12),
+        ),
+        ({"formula": "9^9^9^9"}, "limit", "formula", (1, 3, 8)),
+        ({"formula": "𝐱 + é*"}, "syntax error", "formula", (1, 1, 2)),
+    ],
+)
+def test_errors_have_their_place(client, program, kind, source, place):
+    error = good(client, "parse", **program)["error"]
+    assert error["kind"] == kind
+    assert error["source"] == source
+    assert (error["line"], error["column"], error["end"]) == place
+    assert error["message"]
+
+
+def test_derivatives_in_all_notations(client):
+    (found,) = good(client, "derivative", **RIDGE, wrt=["w"])["results"]
+    assert found["kind"] == "gradient"
+    assert found["dims"] == ["n"]
+    assert found["text"] == "2*(c*w + X'*(X*w - y))"
+    assert "X[" in found["einstein"]
+    assert r"X^\top" in found["latex"]
+    assert found["mathml"].startswith("<math")
+    assert found["einstein_mathml"] is None
+
+
+def test_orders_and_mixed_derivatives(client):
+    both = good(client, "derivative", **RIDGE, wrt=["w", "X"], order=2)["results"]
+    assert [x["wrt"] for x in both] == [["w", "w"], ["w", "X"], ["X", "X"]]
+    assert {x["kind"] for x in both} == {"Hessian"}
+    mixed = good(client, "derivative", **RIDGE, wrt=["w", "X"], order=2, mixed=True)["results"]
+    assert [x["wrt"] for x in mixed] == [["w", "X"]]
+    (third,) = good(client, "derivative", formula="a^5", wrt=["a"], order=3)["results"]
+    assert third["kind"] == "derivative"
+    assert third["text"] == "60*a^2"
+    (jacobian,) = good(client, "derivative", formula="A*sin(x)", wrt=["x"])["results"]
+    assert jacobian["kind"] == "Jacobian"
+
+
+def test_common_subexpressions_can_be_left_unnamed(client):
+    program = {"formula": "y'*inv(K + S)*y*logdet(K + S)", "declarations": "K[n,n] spd, S[n,n] spd"}
+    named, plain = (
+        good(client, "derivative", **program, wrt=["K"], notations=["text"], cse=cse)["results"]
+        for cse in (True, False)
+    )
+    assert "\n" in named[0]["text"]
+    assert "\n" not in plain[0]["text"]
+
+
+def test_the_module_runs(client):
+    found = good(client, "code", **RIDGE, wrt=["w"], order=2, sizes={"m": 20, "unknown": 3})
+    assert found["returns"] == ["value", "Hessian by w, w"]
+    space: dict[str, object] = {"__name__": "generated"}
+    exec(compile(found["source"], found["filename"], "exec"), space)
+    random = np.random.default_rng(0)
+    data = {"X": random.random((5, 3)), "w": random.random(3), "y": random.random(5), "c": 0.5}
+    value, hessian = space["evaluate"](**data)  # type: ignore[operator]
+    np.testing.assert_allclose(
+        value, np.sum((data["X"] @ data["w"] - data["y"]) ** 2) + 0.5 * data["w"] @ data["w"]
+    )
+    np.testing.assert_allclose(hessian, 2 * data["X"].T @ data["X"] + np.eye(3))
+
+
+def test_checks_tell_the_largest_error(client):
+    checks = good(client, "check", **RIDGE, wrt=["w", "X"], order=2)["checks"]
+    assert [x["wrt"] for x in checks] == [["w", "w"], ["w", "X"], ["X", "X"]]
+    assert all(x["passed"] and x["error"] < 1e-12 for x in checks)
+
+
+def test_a_check_that_finds_no_data_says_so(client):
+    (found,) = good(client, "check", formula="log(-norm2(x)^2 - 1)", wrt=["x"])["checks"]
+    assert found["passed"] is None
+    assert "no random data" in found["reason"]
+
+
+def test_a_derivation_is_told_in_steps(client):
+    found = good(client, "explain", formula="sum(exp(A*x))", wrt="x")
+    assert [x["name"] for x in found["values"]] == ["t1", "t2", "f"]
+    assert found["cotangents"][-1]["name"] == "x_bar"
+    assert found["result"]["formula"] == "A'*exp(A*x)"
+
+
+def test_the_graph_is_a_picture(client):
+    found = good(client, "draw", formula="sum(exp(A*x))", wrt=["x"])
+    assert found["svg"].startswith("<svg")
+
+
+def test_examples_are_what_the_gallery_has(client):
+    import tcalc
+    from tcalc import gallery
+
+    found = client.get("/api/examples").json()
+    assert "spd" in found["properties"]
+    by_name = {x["name"]: x for x in found["examples"]}
+    assert set(by_name) == set(gallery.names())
+    for name, example in by_name.items():
+        assert "tensor" not in example["formula"]
+        apart = tcalc.parse(example["formula"], example["declarations"])
+        assert apart.node is tcalc.parse(gallery.load(name).program).node
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "kind"),
+    [
+        ("derivative", {"formula": "x'*x", "wrt": ["z"]}, "name error"),
+        ("derivative", {"formula": "x'*x", "wrt": []}, "request error"),
+        ("derivative", {"formula": "x'*x", "wrt": ["x"], "order": 4}, "request error"),
+        ("derivative", {"formula": "x'*x", "wrt": ["x"], "surprise": 1}, "request error"),
+        (
+            "derivative",
+            {"formula": "x'*x", "wrt": ["x"], "order": 2, "mixed": True},
+            "argument error",
+        ),
+        ("parse", {"formula": "x+" * 20_000}, "limit"),
+        ("explain", {"formula": "A*x", "wrt": "x"}, "dimension error"),
+    ],
+)
+def test_wrong_requests_are_told_so(client, operation, body, kind):
+    response = post(client, operation, **body)
+    assert response.status_code == 422
+    assert response.json()["error"]["kind"] == kind
+
+
+def test_a_body_over_the_limit_is_refused_however_it_comes(client):
+    def chunks() -> Iterator[bytes]:
+        for _ in range(200):
+            yield b" " * 10_000
+
+    json = {"Content-Type": "application/json"}
+    whole = client.post("/api/parse", content=b" " * 2_000_000, headers=json)
+    chunked = client.post("/api/parse", content=chunks(), headers=json)
+    for response in (whole, chunked):
+        assert response.status_code == 413
+        assert response.json()["error"]["kind"] == "limit"
+
+
+def test_other_names_and_other_sites_are_refused(client):
+    assert client.get("/", headers={"Host": "example.org"}).status_code == 421
+    assert client.get("/", headers={"Host": "localhost"}).status_code == 200
+    assert client.get("/", headers={"Host": "[::1]:8000"}).status_code == 200
+    foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+    assert client.get("/api/examples", headers=foreign).status_code == 403
+    plain = client.post(
+        "/api/parse", content=b'{"formula": "x"}', headers={"Content-Type": "text/plain"}
+    )
+    assert plain.status_code == 422
+
+
+def test_every_response_is_guarded(client):
+    for path in ("/", "/api", "/static/main.js", "/openapi.json", "/api/examples", "/none"):
+        headers = client.get(path).headers
+        assert "default-src 'none'" in headers["content-security-policy"], path
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "server" not in headers
+    missing = client.get("/none")
+    assert missing.status_code == 404
+    assert missing.json()["error"]["kind"] == "not found"
+
+
+def test_the_font_is_kept_and_the_rest_revalidated(client):
+    font = client.get("/font/stix-two-math.ttf")
+    assert "immutable" in font.headers["cache-control"]
+    assert font.headers["content-type"] == "font/ttf"
+    script = client.get("/static/main.js")
+    again = client.get("/static/main.js", headers={"If-None-Match": script.headers["etag"]})
+    assert again.status_code == 304
+    assert not again.content
+
+
+def test_the_page_is_small(client):
+    page = ("index.html", "icon.svg")
+    total = 0
+    from importlib.resources import files
+
+    for entry in files("tcalc.web").joinpath("static").iterdir():
+        path = "/" if entry.name == "index.html" else f"/static/{entry.name}"
+        if entry.name != "api.html":
+            total += len(client.get(path).content)
+    assert page and total < 200_000
+
+
+def test_an_endless_computation_is_ended_and_harms_nobody(client):
+    endless = "*".join(["exp(sin(x'*x))*logdet(A)"] * 400)
+    start = time.monotonic()
+    response = post(client, "derivative", formula=endless, wrt=["A"], order=3)
+    assert 4 < time.monotonic() - start < 8
+    assert response.status_code == 422
+    assert response.json()["error"]["kind"] == "limit"
+    assert good(client, "parse", formula="x'*x")["error"] is None

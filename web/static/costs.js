@@ -1,0 +1,85 @@
+// @ts-check
+/** What a derivative costs, by mode and form, for sizes that the user gives. */
+
+import { post } from "./api.js";
+import { make } from "./dom.js";
+
+/**
+ * @typedef {{mode: string, form: string, nodes: number, order: number, flops: string, memory: string,
+ *   operations: number, bytes: number}} Cost
+ * @typedef {{wrt: string[], kind: string, costs: Cost[]}} Table
+ */
+
+/** @type {import("./views.js").View} */
+export const cost = {
+  title: "Cost",
+  sized: true,
+  ask: ({ differentiation, sizes, signal }) => post("cost", { ...differentiation, sizes }, signal),
+  show: ({ sizes, tables }, resize) => [inputs(sizes, resize), ...tables.map(table)],
+};
+
+/**
+ * @param {Record<string, number>} sizes
+ * @param {import("./views.js").Resize} resize
+ */
+function inputs(sizes, resize) {
+  const names = Object.keys(sizes);
+  if (!names.length) return make("p", { class: "note" }, "All sizes are fixed.");
+  const change = (/** @type {Event} */ event) => {
+    const field = /** @type {HTMLInputElement} */ (event.target);
+    if (field.checkValidity()) resize({ ...sizes, [field.name]: Number(field.value) });
+  };
+  return make("div", { class: "sizes", role: "group", "aria-label": "Sizes" },
+    ...names.map((name) => make("label", {}, `${name} =`,
+      make("input", { type: "number", name, id: `size-${name}`, value: sizes[name], min: 1, max: 1e9, step: 1,
+        required: true, onchange: change }))));
+}
+
+/** @param {Table} table */
+function table({ wrt, kind, costs }) {
+  const least = Math.min(...costs.map((row) => row.operations));
+  const most = Math.max(...costs.map((row) => row.operations), 1);
+  const heads = ["Mode", "Form", "Operations", "", "Memory", "Highest order"];
+  return make("div", { class: "table-scroller", tabindex: "0", role: "region", "aria-label": `Costs of the ${kind} by ${wrt.join(", ")}` },
+    make("table", { class: "costs" },
+      make("caption", {}, `${kind} by ${wrt.join(", ")}`),
+      make("thead", {}, make("tr", {}, ...heads.map((head) => (head ? make("th", { scope: "col" }, head) : make("td", {}))))),
+      make("tbody", {}, ...costs.map((row) => line(row, row.operations === least, row.operations / most)))));
+}
+
+/**
+ * @param {Cost} row
+ * @param {boolean} best
+ * @param {number} share of the dearest row
+ */
+function line(row, best, share) {
+  const bar = make("meter", { min: 0, max: 1, "aria-label": "share of the most", value: share });
+  return make("tr", { class: best ? "is-best" : null },
+    make("th", { scope: "row" }, row.mode),
+    make("td", {}, row.form),
+    make("td", {}, short(row.operations), make("span", { class: "polynomial" }, ...polynomial(row.flops))),
+    make("td", {}, bar),
+    make("td", {}, size(row.bytes), make("span", { class: "polynomial" }, ...polynomial(row.memory))),
+    make("td", {}, String(row.order)));
+}
+
+/**
+ * `2*m*n^2` as 2 m n².
+ * @param {string} text
+ */
+function polynomial(text) {
+  return text.split(/(\^\d+)/).map((part) =>
+    part.startsWith("^") ? make("sup", {}, part.slice(1)) : part.replaceAll("*", "\u2009").replaceAll("-", "−"));
+}
+
+/** @param {number} number */
+function short(number) {
+  return new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(number);
+}
+
+/** @param {number} bytes */
+function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  const k = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
+  return `${Number((bytes / 1000 ** k).toPrecision(3))} ${units[k]}`;
+}

@@ -107,7 +107,7 @@ def _count_function(function: Any, arguments: tuple[Any, ...], options: Any, res
         subscripts, *operands = arguments
         _count_einsum(subscripts, operands, result)
     elif name == "tensordot":
-        a, b = arguments[:2]
+        a = arguments[0]
         axes = options["axes"] if "axes" in options else arguments[2]
         summed = np.atleast_1d(axes[0])
         points = np.size(result) * prod(a.shape[k] for k in summed)
@@ -122,9 +122,9 @@ def _count_function(function: Any, arguments: tuple[Any, ...], options: Any, res
 
 
 _FREE = {
-    "zeros_like", "full_like", "empty_like", "where", "triu", "tril", "broadcast_to", "iscomplexobj",
-    "diagonal", "copy", "take_along_axis", "count_nonzero", "ascontiguousarray", "shape",
-    "argmax", "swapaxes", "reshape", "transpose", "real", "isfinite", "all", "any", "sign",
+    "zeros_like", "full_like", "empty_like", "where", "triu", "tril", "broadcast_to", "copy",
+    "iscomplexobj", "diagonal", "take_along_axis", "count_nonzero", "ascontiguousarray", "shape",
+    "argmax", "swapaxes", "reshape", "transpose", "real", "isfinite", "all", "any",
 }  # fmt: skip
 _REDUCTIONS = {"sum", "max", "min", "prod", "amax", "amin"}
 
@@ -149,7 +149,9 @@ def _solve(m: int, n: int, right: np.ndarray) -> Fraction:
 
 def _svd(m: int, n: int, full_matrices: bool = True, compute_uv: bool = True) -> Fraction:
     p, q = min(m, n), max(m, n)
-    return Fraction(14 * q * p**2 + 8 * p**3) if compute_uv else 4 * q * p**2 - Fraction(4, 3) * p**3
+    return (
+        Fraction(14 * q * p**2 + 8 * p**3) if compute_uv else 4 * q * p**2 - Fraction(4, 3) * p**3
+    )
 
 
 # Golub and Van Loan, Matrix Computations, 3rd edition, sections 3.2, 4.2, 5.2, 5.4 and 8.3.

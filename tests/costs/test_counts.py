@@ -10,12 +10,14 @@ from counting import operations
 from problems import PROBLEMS, Problem
 
 import tcalc
-from tcalc.calculus import MODES, PLAIN
+from tcalc.calculus import PLAIN
 
 each_problem = pytest.mark.parametrize("name", PROBLEMS)
 
 
-def counted(expression: tcalc.Expression, data: dict[str, Any], **options: Any) -> tuple[float, Any]:
+def counted(
+    expression: tcalc.Expression, data: dict[str, Any], **options: Any
+) -> tuple[float, Any]:
     """The operations of compiled code, and its result."""
     function: Any = tcalc.compile(expression, **options)
     sizes = {}
@@ -42,8 +44,28 @@ def test_compiled_code_does_the_operations_of_the_model(name: str, size: str, or
     data = problem.data(sizes)
     derivative = tcalc.derivative(problem.function, *[problem.wrt] * order)
     found, result = counted(derivative, data)
-    table = tcalc.cost(
-        problem.function, problem.wrt, order, sizes=sizes, modes=["cross-country"]
-    )
+    table = tcalc.cost(problem.function, problem.wrt, order, sizes=sizes, modes=["cross-country"])
     assert_within_a_percent(table.row().operations, found)
     np.testing.assert_allclose(result, tcalc.compile(derivative)(**data), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", PLAIN)
+def test_plain_modes_run_as_they_are_counted(mode: str) -> None:
+    problem = PROBLEMS["logistic regression"]
+    data = problem.data(problem.small)
+    derivative = tcalc.hessian(problem.function, problem.wrt, mode=mode)
+    found, _ = counted(derivative, data, reorder=False)
+    planned, _ = counted(derivative, data)
+    table = tcalc.cost(problem.function, problem.wrt, sizes=problem.small, modes=[mode])
+    assert_within_a_percent(table.row(mode).operations, found)
+    assert planned < found
+
+
+@pytest.mark.parametrize("name", ["matrix factorisation", "two-sided product"])
+def test_factored_forms_do_the_operations_of_the_model(name: str) -> None:
+    problem = PROBLEMS[name]
+    data = problem.data(problem.large)
+    table = tcalc.cost(problem.function, problem.wrt, sizes=problem.large, modes=["cross-country"])
+    hessian = tcalc.hessian(problem.function, problem.wrt)
+    found, _ = counted(hessian, data, form="factored")
+    assert_within_a_percent(table.row(form="factored").operations, found)

@@ -7,13 +7,15 @@ from itertools import product
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
-from tcalc.expr.nodes import Add, Apply, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
+from tcalc.primitives.qr import Lq, Qr
+from tcalc.primitives.svd import Svd
 from tcalc.simplify.engine import of_functions, of_products, of_products_having
 from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
@@ -149,13 +151,14 @@ def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...])
 
 @of_products
 def orthogonal_cancelled(node: Einsum) -> Node | None:
-    """``Q'*Q -> I`` for a matrix declared orthogonal."""
+    """``Q'*Q -> I`` for a matrix declared orthogonal, or with columns that are by construction.
+
+    Example: ``Q'*Q -> I`` for the thin Q of qr(A), ``U'*U -> I`` for that of svd(A).
+    """
     parts = parts_of(node)
     seen: dict[tuple[Node, int, int], int] = {}
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
-        if factor.order != 2 or holds(factor, Fact.ORTHOGONAL) is not True:
-            continue
-        for axis in (0, 1):
+        for axis in _orthonormal_axes(factor):
             joint = row[axis]
             if joint in parts.output or parts.uses(joint) != 2 or row[0] == row[1]:
                 continue
@@ -164,6 +167,33 @@ def orthogonal_cancelled(node: Einsum) -> Node | None:
                 unit = build.delta(factor.dims[1 - axis])
                 ends = (parts.rows[first][1 - axis], row[1 - axis])
                 return parts.replaced((first, k), (unit,), (ends,)).build()
+    return None
+
+
+def _orthonormal_axes(node: Node) -> tuple[int, ...]:
+    """The axes of a matrix over which its product with itself sums to the unit matrix."""
+    match node:
+        case _ if node.order != 2:
+            return ()
+        case Apply(primitive=Qr(), output=0) | Apply(primitive=Svd(), output=0 | 2):
+            thin: tuple[int, ...] = (0,)
+        case Apply(primitive=Lq(), output=1):
+            thin = (1,)
+        case _:
+            thin = ()
+    return (0, 1) if holds(node, Fact.ORTHOGONAL) is True else thin
+
+
+@of_functions
+def inverse_of_diagonal(node: Apply) -> Node | None:
+    """``inv(diag(x)) -> diag(1./x)``."""
+    match node:
+        case Apply(primitive=Inverse(axes=1), args=(Einsum(factors=(x, Delta())) as view,)):
+            row, pair = view.subscripts
+            *lead, i, j = view.output
+            if view.is_view and row == (*lead, i) and set(pair) == {i, j}:
+                diagonal = power(x, -1)
+                return build.einsum([diagonal], [row], (*lead, i, i))
     return None
 
 
@@ -240,6 +270,7 @@ RULES = (
     inverse_of_inverse,
     inverse_of_scaled,
     inverse_of_transpose,
+    inverse_of_diagonal,
     inverse_cancelled,
     inverse_of_product_cancelled,
     orthogonal_cancelled,

@@ -55,10 +55,33 @@ def parts_of(node: Node) -> Parts:
         coefficient, core, output = opened
         return _parts(coefficient, core.factors, core.subscripts, output)
     if isinstance(node, Einsum) and node.is_view:
-        dims = dict(zip(node.output, node.dims, strict=True))
-        return Parts(Fraction(1), node.factors, node.subscripts, node.output, dims)
+        return _view_opened(node)
     axes = tuple(range(node.order))
     return _parts(Fraction(1), (node,), (axes,), axes)
+
+
+def _view_opened(node: Einsum) -> Parts:
+    """A diagonal or a repetition, of a product as that product with unit tensors beside it."""
+    dims = dict(zip(node.output, node.dims, strict=True))
+    factors: list[Node] = []
+    rows: list[Labels] = []
+    coefficient = Fraction(1)
+    for factor, row in zip(node.factors, node.subscripts, strict=True):
+        opened = contraction_in(factor)
+        if opened is None:
+            factors.append(factor)
+            rows.append(row)
+            continue
+        number, core, output = opened
+        coefficient *= number
+        named = dict(zip(output, row, strict=True))
+        for inner, labels in zip(core.factors, core.subscripts, strict=True):
+            for label, dim in zip(labels, inner.dims, strict=True):
+                at = named.setdefault(label, max([*named.values(), *node.output], default=-1) + 1)
+                dims[at] = dim
+            factors.append(inner)
+            rows.append(tuple(named[label] for label in labels))
+    return Parts(coefficient, tuple(factors), tuple(rows), node.output, dims)
 
 
 def _parts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import combinations
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds
@@ -57,22 +58,38 @@ def power_of_scaled(node: Apply) -> Node | None:
 def powers_collected(node: Einsum) -> Node | None:
     """``x^p .* x^q -> x^(p+q)`` at the same labels, scalar products ``x'*x`` excepted.
 
-    Example: ``x .* x.^2 -> x.^3``, ``a * a^-1 -> 1``.
+    Example: ``x .* x.^2 -> x.^3``, ``a * a^-1 -> 1``, ``diag(A) ./ diag(A) -> ones``.
     """
     parts = parts_of(node)
     seen: dict[tuple[Node, tuple[int, ...]], int] = {}
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
         base, exponent = base_and_exponent(factor)
-        first = seen.setdefault((base, row), k)
+        core, inner = _diagonal_opened(base, row)
+        first = seen.setdefault((core, inner), k)
         if first == k:
             continue
         other = base_and_exponent(parts.factors[first])[1]
         free = [parts.uses(label) == 2 for label in row if label not in node.output]
         if free and all(free) and exponent == other == 1:
             continue
-        new = power(base, exponent + other)
+        labels = tuple(dict.fromkeys(inner))
+        if len(labels) == len(inner):
+            new = power(base, exponent + other)
+        else:
+            new = power(build.einsum([core], [inner], labels), exponent + other)
+            row = labels
         return parts.replaced((first, k), (new,), (row,)).build()
     return None
+
+
+def _diagonal_opened(base: Node, row: tuple[int, ...]) -> tuple[Node, tuple[int, ...]]:
+    """A diagonal ``diag(A)[i]`` as ``A[i,i]``, anything else as it is."""
+    if isinstance(base, Einsum) and base.is_view and len(base.factors) == 1:
+        (core,), (inner,) = base.factors, base.subscripts
+        if len(set(inner)) < len(inner) and set(inner) == set(base.output):
+            named = dict(zip(base.output, row, strict=True))
+            return core, tuple(named[label] for label in inner)
+    return base, row
 
 
 @of_products_having(Power)
@@ -102,15 +119,37 @@ def power_of_product_opened(node: Einsum) -> Node | None:
 
 @of_products_having(Power)
 def sum_of_squares(node: Einsum) -> Node | None:
-    """``Σ x[i]^2 -> Σ x[i] x[i]``, which is written ``x'*x`` or ``norm2(x)^2``.
+    """``Σ x[i]^2 -> Σ x[i] x[i]``, which is written ``x'*x`` or ``norm2(x)^2``, in any product.
 
-    Example: ``sum(x.^2) -> x'*x``.
+    Example: ``sum(x.^2)/c -> x'*x/c``.
     """
-    match node:
-        case Einsum(factors=(Apply(primitive=Power() as p, args=(x,)),), output=()):
-            if p.exponent == 2:
-                (row,) = node.subscripts
-                return build.einsum([x, x], [row, row], ()) if len(set(row)) == len(row) else None
+    parts = parts_of(node)
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        base, exponent = base_and_exponent(factor)
+        alone = row and all(parts.uses(x) == 1 and x not in parts.output for x in row)
+        if exponent == 2 and alone and len(set(row)) == len(row):
+            return parts.replaced((k,), (base, base), (row, row)).build()
+    return None
+
+
+@of_products_having(Norm2)
+def squares_over_norm(node: Einsum) -> Node | None:
+    """``x'*x norm2(x)^p -> norm2(x)^(p+2)``.
+
+    Example: ``x'*x/norm2(x)^3 -> 1/norm2(x)``.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        norm, exponent = base_and_exponent(factor)
+        if norm.order or not (isinstance(norm, Apply) and isinstance(norm.primitive, Norm2)):
+            continue
+        (x,) = norm.args
+        places = [j for j, other in enumerate(parts.factors) if other is x]
+        for a, b in combinations(places, 2):
+            row = parts.rows[a]
+            alone = all(parts.uses(label) == 2 and label not in parts.output for label in row)
+            if row == parts.rows[b] and alone and len(set(row)) == len(row):
+                return parts.replaced((k, a, b), (power(norm, exponent + 2),), ((),)).build()
     return None
 
 
@@ -181,6 +220,7 @@ RULES = (
     powers_collected,
     power_of_product_opened,
     sum_of_squares,
+    squares_over_norm,
     square_of_norm,
     root_of_squares,
 )

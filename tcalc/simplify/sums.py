@@ -147,7 +147,9 @@ def common_factor(node: Add) -> Node | None:
         for k, factor in enumerate(parts.factors):
             if occurrences[factor] == 1 or isinstance(factor, Const | Delta):
                 continue
-            groups.setdefault((factor, _ties(parts, k)), {}).setdefault(t, k)
+            places = groups.setdefault((factor, _ties(parts, k)), {})
+            if t not in places or not _reaches_output(parts, places[t]):
+                places[t] = k
     shared = [
         (-(len(places) - 1) * length(factor), factor.digest, factor, places)
         for (factor, _), places in groups.items()
@@ -175,6 +177,17 @@ def _ties(parts: Parts, k: int) -> tuple[object, ...]:
     return tuple(ties)
 
 
+def _reaches_output(parts: Parts, k: int) -> bool:
+    """Whether a factor is tied to the output: the last x of ``x'*A*x*B*x`` is, the first not."""
+    reached, before = set(parts.rows[k]), 0
+    while len(reached) > before:
+        before = len(reached)
+        for row in parts.rows:
+            if not reached.isdisjoint(row):
+                reached.update(row)
+    return not reached.isdisjoint(parts.output)
+
+
 def _is_selected(parts: Parts, k: int) -> bool:
     """Whether an index of a factor is fixed by a unit vector or a window: ``x[3]`` is no ``x``."""
     return any(
@@ -194,6 +207,10 @@ def _pulled_out(
     if any(_is_selected(terms[t], k) for t, k in places.items()):
         return None
     linked = [axis for axis, tie in enumerate(_ties(terms[some], places[some])) if tie is True]
+    if linked and node.order and not all(_reaches_output(terms[t], k) for t, k in places.items()):
+        return None  # a number, as x'*A*x, would become an outer product
+    if linked and any(terms[t].factors.count(factor) > 2 for t in places):
+        return None  # of two numbers x'*x one would become a vector
     carried = sorted(
         {
             terms[t].output.index(label)

@@ -8,7 +8,16 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
-from tcalc.simplify import branches, exponentials, matrices, powers, products, sums, views
+from tcalc.simplify import (
+    branches,
+    exponentials,
+    factorisations,
+    matrices,
+    powers,
+    products,
+    sums,
+    views,
+)
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import Inline, flatten
 
@@ -16,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     *powers.RULES,
     *exponentials.RULES,
     *matrices.RULES,
+    *factorisations.RULES,
     *branches.RULES,
     *products.RULES,
     *views.RULES,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.traverse import postorder
+from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import exp
 from tcalc.primitives.inverse import Inverse
@@ -95,6 +96,8 @@ numbers_in_products = _inside(_is_product, _has_number)
 numbers_in_powers = _inside(_is_power, _has_number)
 numbers_in_inverses = _inside(_is_inverse, _has_number)
 inverses_of_views = _inside(_is_inverse, _is_view)
+factorisations = _count(lambda node: _function(node, Cholesky))
+inverses = _count(_is_inverse)
 repeated_vectors = _inside(_is_product, lambda x: _is_sum(x) and any(map(_repeats, x.operands)))
 powers = _count(_is_power)
 powers_of_products = _inside(_is_power, _is_product)

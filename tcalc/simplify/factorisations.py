@@ -1,0 +1,159 @@
+"""Rules that put factorisations together again: L*L' is the matrix that L is the factor of.
+
+They hold wherever the factorisation exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.facts import holds, symmetric_axes
+from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.primitive import Fact
+from tcalc.primitives.cholesky import Cholesky
+from tcalc.primitives.eigh import Eigh
+from tcalc.primitives.exponential import log
+from tcalc.primitives.inverse import Inverse, inv
+from tcalc.primitives.logdet import LogDet, logdet
+from tcalc.primitives.qr import Lq, Qr
+from tcalc.primitives.svd import Svd
+from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.parts import Parts, parts_of
+
+HALF = Fraction(1, 2)
+
+
+@of_products_having(Cholesky, Qr, Lq)
+def factor_times_factor(node: Einsum) -> Node | None:
+    """``chol(K)*chol(K)' -> K``; ``Q*R -> A``, ``L*Q -> A`` for the factors of qr(A), lq(A).
+
+    K symmetric: of another matrix chol takes the symmetric part.
+    """
+    parts = parts_of(node)
+    for k, j in _pairs(parts):
+        left, right = parts.factors[k], parts.factors[j]
+        if _is_cholesky(left) and right is left:
+            ends = 1, 1
+        elif _are_outputs(left, right, Qr) or _are_outputs(left, right, Lq):
+            ends = 1, 0
+        else:
+            continue
+        new = _joined(parts, k, j, ends, left.operands[0])
+        if new is not None:
+            return new
+    return None
+
+
+@of_products_having(Inverse)
+def inverse_of_factor(node: Einsum) -> Node | None:
+    """``inv(L)'*inv(L) -> inv(K)`` for L = chol(K), K symmetric."""
+    parts = parts_of(node)
+    for k, j in _pairs(parts):
+        match parts.factors[k]:
+            case Apply(primitive=Inverse(axes=1), args=(factor,)) as left:
+                if left is parts.factors[j] and _is_cholesky(factor):
+                    new = _joined(parts, k, j, (0, 0), inv(factor.operands[0]))
+                    if new is not None:
+                        return new
+    return None
+
+
+@of_products_having(Eigh, Svd)
+def decomposition_put_together(node: Einsum) -> Node | None:
+    """``V*diag(w)*V' -> A`` for w, V = eigh(A), A symmetric; ``U*diag(s)*V' -> A`` for svd(A)."""
+    parts = parts_of(node)
+    for k, j in _pairs(parts):
+        left, right = parts.factors[k], parts.factors[j]
+        match left, right:
+            case Apply(primitive=Eigh(), output=1, args=(a,)), _:
+                middle = build.apply(left.primitive, a, output=0)
+                fits = left is right and symmetric_axes(a)
+            case Apply(primitive=Svd(), output=0, args=(a,)), Apply(primitive=Svd(), output=2):
+                middle = build.apply(left.primitive, a, output=1)
+                fits = left.operands == right.operands
+            case _:
+                continue
+        label = parts.rows[k][-1]
+        if not fits or left.order != 2 or label != parts.rows[j][-1] or parts.uses(label) != 3:
+            continue
+        for i, value in enumerate(parts.factors):
+            if value is middle and parts.rows[i] == (label,) and label not in parts.output:
+                row = parts.rows[k][0], parts.rows[j][0]
+                return parts.replaced((k, j, i), (a,), (row,)).build()
+    return None
+
+
+@of_products_having(log)
+def logarithms_of_factor(node: Einsum) -> Node | None:
+    """``sum(log(diag(chol(K)))) -> logdet(K)/2`` for a K known to be positive definite."""
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        row = parts.rows[k]
+        if not isinstance(factor, Apply) or factor.primitive != log or len(row) != 1:
+            continue
+        if parts.uses(row[0]) > 1 or row[0] in parts.output:
+            continue
+        match factor.args[0]:
+            case Einsum(factors=(core,), subscripts=((a, b),)) if a == b and _is_cholesky(core):
+                matrix = core.operands[0]
+                if holds(matrix, Fact.SPD) is True:
+                    new = parts.replaced((k,), (logdet(matrix),), ((),)).build()
+                    return build.scale(HALF, new)
+    return None
+
+
+@of_functions
+def log_determinant_of_factor(node: Apply) -> Node | None:
+    """``logdet(chol(K)) -> logdet(K)/2`` for a K known to be positive definite."""
+    match node:
+        case Apply(primitive=LogDet(), args=(factor,)) if _is_cholesky(factor):
+            matrix = factor.operands[0]
+            return build.scale(HALF, logdet(matrix)) if holds(matrix, Fact.SPD) is True else None
+    return None
+
+
+def _is_cholesky(node: Node) -> bool:
+    return (
+        isinstance(node, Apply)
+        and isinstance(node.primitive, Cholesky)
+        and symmetric_axes(node.args[0])
+    )
+
+
+def _are_outputs(left: Node, right: Node, kind: type) -> bool:
+    """Whether two nodes are the first and the second output of one decomposition."""
+    return (
+        isinstance(left, Apply)
+        and isinstance(right, Apply)
+        and isinstance(left.primitive, kind)
+        and isinstance(right.primitive, kind)
+        and (left.output, right.output) == (0, 1)
+        and left.args == right.args
+    )
+
+
+def _pairs(parts: Parts) -> Iterator[tuple[int, int]]:
+    """The positions of two matrices that are functions, in either order."""
+    matrices = [k for k, x in enumerate(parts.factors) if isinstance(x, Apply) and x.order == 2]
+    return ((k, j) for k in matrices for j in matrices if k != j)
+
+
+def _joined(parts: Parts, k: int, j: int, ends: tuple[int, int], value: Node) -> Node | None:
+    """Two factors that nothing but these axes joins, summed over, replaced by one matrix."""
+    left, right = parts.rows[k], parts.rows[j]
+    label = left[ends[0]]
+    if label != right[ends[1]] or label in parts.output or parts.uses(label) != 2:
+        return None
+    row = left[1 - ends[0]], right[1 - ends[1]]
+    return None if label in row else parts.replaced((k, j), (value,), (row,)).build()
+
+
+RULES = (
+    factor_times_factor,
+    inverse_of_factor,
+    decomposition_put_together,
+    logarithms_of_factor,
+    log_determinant_of_factor,
+)

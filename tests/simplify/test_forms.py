@@ -1,0 +1,113 @@
+"""Formulas as an expert would have written them: what derivatives and identities come to."""
+
+from __future__ import annotations
+
+import pytest
+
+import tcalc
+
+IDENTITIES = {
+    ("Q, R = qr(C)\nQ*R", "C[m,n]"): "C",
+    ("Q, R = qr(C)\nQ'*Q", "C[m,n]"): "eye(n)",
+    ("L, Q = lq(C)\nL*Q", "C[m,n]"): "C",
+    ("L, Q = lq(C)\nQ*Q'", "C[m,n]"): "eye(m)",
+    ("U, s, V = svd(C)\nU*diag(s)*V'", "C[m,n]"): "C",
+    ("w, V = eigh(S)\nV*diag(w)*V'", "S[n,n] symmetric"): "S",
+    ("w, V = eigh(S)\nV'*V", "S[n,n] symmetric"): "eye(n)",
+    ("L = chol(K)\nL*L'", "K[n,n] spd"): "K",
+    ("L = chol(K)\ninv(L)'*inv(L)*y", "K[n,n] spd, y[n]"): "inv(K)*y",
+    ("2*sum(log(diag(chol(K))))", "K[n,n] spd"): "logdet(K)",
+    ("log(det(A))", "A[n,n]"): "logdet(A)",
+    ("inv(diag(x))*y", "x[n], y[n]"): "y./x",
+    ("tr(A*B) - tr(B*A)", "A[n,n], B[n,n]"): "0",
+    ("diag(A)./diag(A)", "A[n,n]"): "ones(n)",
+    ("x'*x/norm2(x)", "x[n]"): "norm2(x)",
+}
+
+GRADIENTS = {
+    ("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, w[n], r[n], a", "w"): (
+        "r/sqrt(w'*S*w) + (a - w'*r)*S*w/(w'*S*w)^(3/2)"
+    ),
+    ("tr(A'*inv(X))", "A[n,n] symmetric, X[n,n] symmetric", "X"): "-inv(X)*A*inv(X)",
+    ("norm2(y - X*inv(X'*X)*X'*y)^2", "X[m,n], y[m]", "X"): (
+        "2*(X*inv(X'*X)*X'*y - y)*y'*X*inv(X'*X)"
+    ),
+    ("log(det(inv(X)))", "X[n,n]", "X"): "-inv(X)'",
+    ("sum(log(diag(chol(K))))", "K[n,n] spd", "K"): "inv(K)/2",
+    ("y'*inv(K)*y + 2*sum(log(diag(chol(K))))", "K[n,n] spd, y[n]", "K"): (
+        "inv(K) - inv(K)*y*y'*inv(K)"
+    ),
+    ("norm2(X*w - y)^2 + c*norm2(w)^2", "X[m,n], y[m], w[n], c", "w"): ("2*(c*w + X'*(X*w - y))"),
+    ("norm2(A*x - b)", "A[m,n], b[m], x[n]", "x"): "A'*(A*x - b)/norm2(A*x - b)",
+    ("(x - m)'*inv(S)*(x - m)", "S[n,n] spd, x[n], m[n]", "x"): "2*inv(S)*(x - m)",
+    ("(x - m)'*inv(S)*(x - m)", "S[n,n] spd, x[n], m[n]", "S"): ("-inv(S)*(x - m)*(x - m)'*inv(S)"),
+    ("log(sum(exp(A*x)))", "A[m,n], x[n]", "x"): "A'*softmax(A*x)",
+    ("-sum(y.*logsoftmax(W*x))", "W[k,n], x[n], y[k]", "W"): "(sum(y)*softmax(W*x) - y)*x'",
+    ("tr(X'*A*X)", "A[m,m], X[m,n]", "X"): "(A + A')*X",
+    ("tr(A*X*B*X'*C)", "A[n,n], X[n,n], B[n,n], C[n,n]", "X"): "C*A*X*B + A'*C'*X*B'",
+    ("a'*inv(X)*b", "a[n], X[n,n], b[n]", "X"): "-inv(X)'*a*b'*inv(X)'",
+    ("a'*X'*X*b", "a[n], X[m,n], b[n]", "X"): "X*(a*b' + b*a')",
+    ("det(X)^2", "X[n,n]", "X"): "2*det(X)*adj(X)'",
+    ("log(det(X'*X))", "X[m,n]", "X"): "2*X*inv(X'*X)",
+    ("logdet(A + X*X')", "A[m,m] spd, X[m,n]", "X"): "2*inv(A + X*X')*X",
+    ("norm2(A - U*V')^2", "A[m,n], U[m,k], V[n,k]", "V"): "2*(U*V' - A)'*U",
+    ("sum(M.*(A - U*V').^2)", "A[m,n], U[m,k], V[n,k], M[m,n]", "U"): "2*(M.*(U*V' - A))*V",
+    ("(x'*A*x)/(x'*B*x)", "A[n,n] symmetric, B[n,n] symmetric, x[n]", "x"): (
+        "2*(A*x/(x'*B*x) - x'*A*x*B*x/(x'*B*x)^2)"
+    ),
+    ("exp(-norm2(x - y)^2/(2*s^2))", "x[n], y[n], s", "x"): (
+        "exp(-norm2(x - y)^2/(2*s^2))*(y - x)/s^2"
+    ),
+    ("norm2(x/norm2(x) - y)^2", "x[n], y[n]", "x"): "2*(x'*y*x/norm2(x)^3 - y/norm2(x))",
+    ("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]", "x"): (
+        "y/(norm2(x)*norm2(y)) - x'*y*x/(norm2(x)^3*norm2(y))"
+    ),
+    ("sum(tanh(W*x + b))", "W[m,n], x[n], b[m]", "W"): "(1 - tanh(W*x + b).^2)*x'",
+    ("v'*relu(W*x)", "W[m,n], x[n], v[m]", "x"): "W'*(v.*step(W*x))",
+    ("sum(x.*log(x))", "x[n]", "x"): "1 + log(x)",
+    ("x'*log(x./y)", "x[n], y[n]", "y"): "-x./y",
+    ("sum(log(1 + exp(X*w))) - y'*(X*w)", "X[m,n], y[m], w[n]", "w"): "X'*(sigmoid(X*w) - y)",
+    ("1/(1 + exp(-w'*x))", "w[n], x[n]", "w"): "sigmoid(w'*x)*(1 - sigmoid(w'*x))*x",
+    ("(a'*x + b)*exp(x'*x)", "a[n], b, x[n]", "x"): "exp(x'*x)*(a + 2*(b + a'*x)*x)",
+}
+
+HESSIANS = {
+    ("x'*A*x", "A[n,n], x[n]", "x"): "A + A'",
+    ("x'*A*x", "A[n,n] symmetric, x[n]", "x"): "2*A",
+    ("norm2(X*w - y)^2 + c*norm2(w)^2", "X[m,n], y[m], w[n], c", "w"): "2*(X'*X + c*eye(n))",
+    ("log(sum(exp(A*x)))", "A[m,n], x[n]", "x"): (
+        "A'*(diag(softmax(A*x)) - softmax(A*x)*softmax(A*x)')*A"
+    ),
+    ("sum(log(1 + exp(X*w))) - y'*(X*w)", "X[m,n], y[m], w[n]", "w"): (
+        "X'*diag(sigmoid(X*w).*(1 - sigmoid(X*w)))*X"
+    ),
+    ("norm2(x)", "x[n]", "x"): "eye(n)/norm2(x) - x*x'/norm2(x)^3",
+    ("norm2(A*x - b)", "A[m,n], b[m], x[n]", "x"): (
+        "A'*(eye(m) - (A*x - b)*(A*x - b)'/norm2(A*x - b)^2)*A/norm2(A*x - b)"
+    ),
+    ("exp(-norm2(x - y)^2/(2*s^2))", "x[n], y[n], s", "x"): (
+        "exp(-norm2(x - y)^2/(2*s^2))*((x - y)*(x - y)'/s^4 - eye(n)/s^2)"
+    ),
+    ("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, w[n], r[n], a", "w"): (
+        "3*(w'*r - a)*S*w*w'*S/(w'*S*w)^(5/2) - (S*w*r' + (w'*r - a)*S + r*w'*S)/(w'*S*w)^(3/2)"
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "declarations"), IDENTITIES, ids=lambda x: x.replace("\n", "; "))
+def test_identities(text: str, declarations: str) -> None:
+    assert str(tcalc.parse(text, declarations)).splitlines()[-1] == IDENTITIES[text, declarations]
+
+
+@pytest.mark.parametrize("case", GRADIENTS, ids=lambda case: f"{case[0]} by {case[2]}")
+def test_gradients(case: tuple[str, str, str]) -> None:
+    text, declarations, variable = case
+    f = tcalc.parse(text, declarations)
+    assert str(tcalc.gradient(f, variable)) == GRADIENTS[case]
+
+
+@pytest.mark.parametrize("case", HESSIANS, ids=lambda case: f"{case[0]} by {case[2]}")
+def test_hessians(case: tuple[str, str, str]) -> None:
+    text, declarations, variable = case
+    f = tcalc.parse(text, declarations)
+    assert str(tcalc.hessian(f, variable)) == HESSIANS[case]

@@ -110,7 +110,7 @@ _HINTS = {
     "END": "`end` closes a `for`, or stands for the last index inside brackets",
     "TENSOR": "`tensor` begins a declaration on a line of its own: `tensor X[m,n]`",
     "EQUAL": "a definition is `name = formula`; a comparison, inside where(), is `==`",
-    "COLON": "a whole axis is `1:end`; a range is `2:5`, inside brackets",
+    "COLON": "a whole axis is `:`; a range is `2:5`, inside brackets",
     "TEXT": 'a text is the first argument of einsum("ij,jk->ik", A, B)',
     "LBRACE": "braces number a name: `x{t}`",
     "QUOTE": "the transpose stands behind a value: `X'`",
@@ -124,6 +124,8 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None
     if lexeme.type in {"NAME", "NUMBER"} and {"COLON", "RSQB"} <= accepted:
         return "positions are separated by commas"
     ends_value = last is not None and last.type in {"NAME", "NUMBER", "RPAR", "RSQB", "QUOTE"}
+    if last is not None and last.type == "COLON":
+        return "a range has both its ends: `1:2`, `2:end`; a whole axis is `:`"
     if lexeme.type == "COMPARE":
         return "a comparison compares two values, inside where()"
     if lexeme.type in _OPERANDS and ends_value and accepted & _OPERATORS:

@@ -145,7 +145,7 @@ class Indexer:
                 f"{counted(len(positions), 'index', 'indices')} for {value.kind}, "
                 f"which needs {value.order}",
                 span=span,
-                hint="each axis has its index, and a scalar none; a whole axis is `1:end`",
+                hint="each axis has its index, and a scalar none; a whole axis is `:`",
             )
         labels: list[str] = []
         for axis, position in enumerate(positions):

@@ -181,6 +181,11 @@ class TreeBuilder:
         assert start is not None
         return start if stop is None else Range(start, stop, start.span.to(stop.span))
 
+    def everything(self, children: list[Lexeme]) -> Range:
+        """``:`` is ``1:end``."""
+        span = children[0].span
+        return Range(Bound(((1, ()),), span), Bound(((1, ("end",)),), span), span)
+
     def bounds(self, children: list[Bound]) -> list[Bound]:
         return children
 

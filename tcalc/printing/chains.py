@@ -13,7 +13,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.printing.formula import Call, Formula, Indexed, Power, Product, Transpose
-from tcalc.printing.writer import position, span, whole
+from tcalc.printing.writer import WHOLE, position, span
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +133,7 @@ def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
         if rows is None and columns is None:
             body.append(link.written)
         else:
-            at = [whole(dim) for dim in link.dims] or [""]
+            at = [WHOLE] * len(link.dims) or [""]
             at[0] = at[0] if rows is None else rows.window
             at[-1] = at[-1] if columns is None else columns.window
             body.append(Indexed(link.written, tuple(at)))

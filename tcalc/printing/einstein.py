@@ -15,10 +15,12 @@ from typing import assert_never
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Labels
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import UnitVector
+from tcalc.printing.chains import Cut, cuts_of
 from tcalc.printing.formula import (
     Call,
     Formula,
@@ -37,6 +39,7 @@ from tcalc.printing.formula import (
 )
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.writer import (
+    WHOLE,
     Writer,
     Writing,
     call,
@@ -89,7 +92,9 @@ class EinsteinNotation:
         names: dict[int, str] = dict(zip(node.output, at, strict=True))
         summed: dict[str, Dim] = {}
         carried: dict[int, int] = {}
+        sizes: dict[int, Dim] = {}
         for factor, row in zip(node.factors, node.subscripts, strict=True):
+            sizes.update(zip(row, factor.dims, strict=True))
             for label in row:
                 carried[label] = carried.get(label, 0) + (not isinstance(factor, Const))
             if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
@@ -99,7 +104,7 @@ class EinsteinNotation:
         above: list[Formula] = []
         below: list[Formula] = []
         written: dict[tuple[Node, tuple[int, ...]], int] = {}
-        for factor, row in zip(node.factors, node.subscripts, strict=True):
+        for factor, row, ranges in self._sliced(node):
             if isinstance(factor, Const):
                 # A ones tensor stands here for the size of a summed dimension.
                 above += [
@@ -112,12 +117,15 @@ class EinsteinNotation:
                 (label,) = row
                 if label not in node.output:
                     continue
-            for label, dim in zip(row, factor.dims, strict=True):
+            for label in row:
                 if label not in names:
                     names[label] = next(self.indices)
-                    summed[names[label]] = dim
+                    summed[names[label]] = sizes[label]
             base, exponent = power_of(factor)
             place = tuple(names[label] for label in row)
+            if ranges:
+                above.append(Indexed(Indexed(Symbol(self._name(factor)), ranges), place))
+                continue
             if symmetric_axes(factor) and place[-1] in self.left and place[-2] not in self.left:
                 place = (*place[:-2], place[-1], place[-2])
             if exponent < 0 and factor not in self.writer.defined:
@@ -134,6 +142,27 @@ class EinsteinNotation:
                 above.append(size_of(dim))  # the factor is the same at all indices
                 del summed[index]
         return self._sum_over(tuple(summed), above, below)
+
+    def _name(self, node: Node) -> str:
+        """The name of an input or of a definition; empty for anything else."""
+        return node.name if isinstance(node, Var) else self.writer.defined.get(node, "")
+
+    def _sliced(self, node: Einsum) -> Iterator[tuple[Node, Labels, tuple[str, ...]]]:
+        """The factors of a product with their labels, and the ranges of those that are sliced."""
+        factors = list(zip(node.factors, node.subscripts, strict=True))
+        cuts = {
+            label: cut
+            for label, cut in cuts_of(factors, node.output).items()
+            if cut.label is not None
+            and any(label in row and self._name(factor) for factor, row in factors)
+        }
+        gone = {cut.place for cut in cuts.values()}
+        for k, (factor, row) in enumerate(factors):
+            if k not in gone and not cuts.keys() & set(row):
+                yield factor, row, ()
+            elif k not in gone:
+                ranges = tuple(cuts[x].at if x in cuts else WHOLE for x in row)
+                yield factor, tuple(_left_of(cuts, x) for x in row), ranges
 
     def _sum_over(
         self, summed: tuple[str, ...], above: list[Formula], below: list[Formula]
@@ -229,6 +258,12 @@ def repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:
     if isinstance(value, Number) and value.value == 0:
         return Indexed(Call("zeros", tuple(map(size_of, over.values()))), tuple(over))
     return product(Fraction(1), (value, Indexed(ones(*over.values()), tuple(over))))
+
+
+def _left_of(cuts: Mapping[int, Cut], label: int) -> int:
+    """The label of an axis after it was cut."""
+    left = cuts[label].label if label in cuts else label
+    return label if left is None else left
 
 
 def _times_once_more(formula: Formula) -> Formula:

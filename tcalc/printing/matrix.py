@@ -29,6 +29,7 @@ from tcalc.printing.formula import (
 )
 from tcalc.printing.network import Network
 from tcalc.printing.writer import (
+    WHOLE,
     NeedsNameError,
     NoMatrixFormError,
     Writer,
@@ -41,7 +42,6 @@ from tcalc.printing.writer import (
     raised,
     size_of,
     span,
-    whole,
 )
 
 
@@ -174,11 +174,11 @@ def _scalar_of(node: Node) -> Node | None:
 def _selection(node: Apply, primitive: Selection) -> Formula:
     match primitive:
         case UnitVector():
-            at = (whole(primitive.dim), position(primitive.index, primitive.dim))
+            at = (WHOLE, position(primitive.index, primitive.dim))
             return Indexed(eye(primitive.dim), at)
         case Window():
             rows = span(primitive.start, primitive.stop, primitive.dim)
-            return Indexed(eye(primitive.dim), (rows, whole(primitive.dim)))
+            return Indexed(eye(primitive.dim), (rows, WHOLE))
         case LowerMask(offset=offset) if offset.value == 0:
             return Call("tril", (ones(*node.dims),))
         case LowerMask(offset=offset) if offset.value == -1 and node.dims[0] == node.dims[1]:

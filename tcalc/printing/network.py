@@ -48,6 +48,7 @@ from tcalc.printing.formula import (
     signed,
 )
 from tcalc.printing.writer import (
+    WHOLE,
     NoMatrixFormError,
     Writer,
     Writing,
@@ -57,7 +58,6 @@ from tcalc.printing.writer import (
     power_of,
     raised,
     size_of,
-    whole,
 )
 
 ONE = Fraction(1)
@@ -117,7 +117,7 @@ class Network:
 
     def _take_slice(self, factor: Node, row: tuple[int, ...], cuts: Mapping[int, Cut]) -> Writing:
         """Enter elements, a row or a range of a factor."""
-        at = [cuts[x].at if x in cuts else whole(d) for x, d in zip(row, factor.dims, strict=True)]
+        at = [cuts[x].at if x in cuts else WHOLE for x in row]
         labels: list[int] = []
         for label, dim in zip(row, factor.dims, strict=True):
             cut = cuts.get(label)
@@ -226,10 +226,9 @@ class Network:
 
     def _line(self, chain: Chain, label: int, at: str) -> Formula:
         """The column of a matrix at a position; a row of what stands transposed."""
-        everything = whole(self.dims[label])
         if len(chain) == 1 and chain[0].transposed:
-            return Indexed(chain[0].formula, (at, everything))
-        return Indexed(product(ONE, (), linear(chain)), (everything, at))
+            return Indexed(chain[0].formula, (at, WHOLE))
+        return Indexed(product(ONE, (), linear(chain)), (WHOLE, at))
 
     def _loops(self, inner: set[int]) -> None:
         """Edges from a label to itself: traces, or diagonals."""

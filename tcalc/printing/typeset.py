@@ -221,7 +221,7 @@ class Typesetter:
 
     def _positions(self, positions: Sequence[str]) -> str:
         medium = self.medium
-        plain = all(len(at) == 1 for at in positions)
+        plain = all(len(at) == 1 and at != ":" for at in positions)
         pieces: list[str] = []
         for at in positions:
             if pieces and not plain:
@@ -241,7 +241,7 @@ class Typesetter:
         if isinstance(formula.base, Call) and formula.base.name == "eye":
             unit = not any(":" in at for at in formula.positions)
             rows, column = formula.positions
-            if rows == "1:end" and ":" not in column:
+            if rows == ":" and ":" not in column:
                 return medium.below(medium.letter("e"), self._positions((column,)))
         if unit:
             return medium.below(medium.letter("delta"), positions)

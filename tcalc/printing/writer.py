@@ -39,6 +39,9 @@ from tcalc.printing.text import Set, text_of
 
 Writing: TypeAlias = "Generator[Writing, Formula, Formula]"
 
+WHOLE = ":"
+"""All positions of an axis."""
+
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
@@ -264,11 +267,6 @@ def position(index: Dim, dim: Dim) -> str:
 def span(start: Dim, stop: Dim, dim: Dim) -> str:
     """A range of positions, both ends included."""
     return f"{position(start, dim)}:{position(stop, dim)}"
-
-
-def whole(dim: Dim) -> str:
-    """All positions of an axis."""
-    return span(Dim.of(1), dim, dim)
 
 
 def ones(*dims: Dim) -> Formula:

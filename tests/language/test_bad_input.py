@@ -35,7 +35,7 @@ from tcalc.language import parse, parse_declarations
         ("a = b = c", 1, 7, "where"),
         ("1 = 2", 1, 1, "where"),
         ("a, b", 1, 5, ""),
-        ("A[:,1]", 1, 3, "1:end"),
+        ("A[:2,1]", 1, 4, "1:2"),
         ("A[i j]", 1, 5, "commas"),
         ("x[]y", 1, 4, "write `*`"),
         ("__import__('os')", 1, 1, "begins with a letter"),

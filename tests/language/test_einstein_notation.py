@@ -144,6 +144,7 @@ def test_integers_end_and_ranges():
     check("x[end-1]", lambda x: x[-2])
     check("A[2:3, 1:2]", lambda A: A[1:3, :2])
     check("A[2, 1:end]", lambda A: A[1])
+    check("A[:, 2]", lambda A: A[:, 1])
     check("x[2:end] - x[1:end-1]", lambda x: np.diff(x))
     check("z[i] = A[i,2]", lambda A: A[:, 1])
     check("z[i] = A[2,i]*x[1]", lambda A, x: A[1] * x[0])

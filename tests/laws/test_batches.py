@@ -59,8 +59,9 @@ def test_a_batch_takes_as_many_calls_as_a_few_matrices(case: Case) -> None:
     for data in (few, many):
         function(**data)
         counts.append(calls_in(lambda data=data: function(**data)))
-    # The choice of an order of contraction may take some calls more or less.
-    assert abs(counts[1] - counts[0]) <= 5 < TIMES
+    # A loop makes a call at least for each of the further matrices; the choice of an order of
+    # contraction some more or less.
+    assert abs(counts[1] - counts[0]) < TIMES
     for one, other in zip(function(**few), function(**many), strict=True):
         np.testing.assert_allclose(other[-len(one) :], one, rtol=1e-9, atol=1e-9)
 

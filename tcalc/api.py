@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from tcalc import calculus, language
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr.nodes import Var
 from tcalc.expr.traverse import postorder
 from tcalc.expression import Context, Expression
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
+    from tcalc.estimation import HessianOperator, LaplaceApproximation
     from tcalc.optimisation import Given, Problem
     from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
 
@@ -189,6 +190,7 @@ def compile(
     check_finite: bool = False,
     memory_limit: float | None = None,
     reorder: bool = True,
+    checked: bool = True,
 ) -> CompiledFunction | FactoredFunction:
     """A function of arrays: one result for one expression, a tuple for a list.
 
@@ -199,6 +201,11 @@ def compile(
     refuses NaN and infinities, and `memory_limit`, in bytes, bounds results and temporaries.
     ``reorder=False`` multiplies products in the order in which the mode of the derivative leaves
     them, where otherwise the cheapest order is planned: so plain forward and reverse mode run.
+
+    With ``backend="cupy"`` the arrays are CuPy's and stay on the device, and element-wise steps run
+    as one kernel; ``checked=False`` lets a call return before its work is done, at the price that a
+    matrix that cannot be factorised gives NaN where it raised an error.  CuPy is imported by the
+    first call; the source can be read without it.
 
     With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
     matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
@@ -218,6 +225,11 @@ def compile(
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     if form not in ("dense", "factored", "auto"):
         raise ArgumentError(f"there is no form {form!r}", hint="'dense', 'factored' or 'auto'")
+    if backend != "numpy" and form != "dense":
+        raise UnsupportedError(
+            f"the form {form!r} is made of NumPy arrays, and the backend is {backend!r}",
+            hint='leave out form=, or compile for backend="numpy"',
+        )
     context = several[0].context
     for expression in several[1:]:
         context = context.merged(expression.context)
@@ -234,7 +246,8 @@ def compile(
         check_finite=check_finite,
         memory_limit=limit,
         reorder=reorder,
-        title="" if factored else _title(several),
+        checked=checked,
+        title=runtime.described(layouts) if factored else _title(several),
     )
     if not factored:
         return function
@@ -263,7 +276,7 @@ def _layout(expression: Expression, form: str) -> Layout:
     plain = all(len(t.factors) == 1 and len(set(t.output)) == node.order for t in terms)
     if form == "auto" and plain:
         return Layout(node.dims, node)
-    return Layout(node.dims, terms, expression.lead, expression.text())
+    return Layout(node.dims, terms, expression.lead, expression.factored())
 
 
 def evaluate(expressions: Expression | Sequence[Expression], /, **arrays: Any) -> Any:
@@ -398,6 +411,54 @@ def problem(
     variables = [_input(f, name) for name in names]
     required = [constraint(given, f) for given in constraints]
     return Problem(f.node, variables, tuple(f.variables.values()), data, bounds, required)
+
+
+def hessian_operator(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> HessianOperator:
+    """The Hessian of a scalar at given data, as a SciPy `LinearOperator` that is never formed.
+
+    It estimates its trace, diagonal and log-determinant from products, finds its extreme
+    eigenvalues, and solves; see `tcalc.estimation.HessianOperator`.
+
+    >>> f = parse("sum(log(1 + exp(-y .* (X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]")
+    >>> data = {"X": [[1.0, 2.0], [3.0, 4.0]], "y": [1.0, -1.0], "w": [0.0, 0.0]}
+    >>> H = hessian_operator(f, "w", data)
+    >>> value, error = H.trace(method="exact")
+    >>> value, error, H.shape
+    (9.5, 0.0, (2, 2))
+    """
+    from tcalc.estimation import HessianOperator
+
+    require_scalar(f, "hessian")
+    return HessianOperator(problem(f, wrt, data))
+
+
+def laplace(
+    f: Expression,
+    wrt: str | Names,
+    data: Mapping[str, Any],
+    *,
+    minimise: bool = True,
+    method: str | None = None,
+    samples: int = 30,
+    seed: int | Generator = 0,
+) -> LaplaceApproximation:
+    """Laplace's approximation of ``log ∫ exp(-f)``: the evidence, f being ``-log p(data, wrt)``.
+
+    f is minimised from the values among the data, by a `method` of `problem`'s, or they are the
+    mode with ``minimise=False``.  The log-determinant of the Hessian is exact where its structure
+    gives it or where it is small, else estimated from so many samples, and `error` tells.
+
+    >>> f = parse("norm2(X*w - y)^2/2 + norm2(w)^2/2", "X[m,n], y[m], w[n]")
+    >>> found = laplace(f, "w", {"X": [[1.0], [1.0]], "y": [1.0, 3.0]})
+    >>> round(found.log_evidence, 6), found.mode["w"].round(6).tolist()
+    (-1.963701, [1.333333])
+    """
+    from tcalc import estimation
+
+    require_scalar(f, "evidence")
+    return estimation.laplace(
+        problem(f, wrt, data), minimise=minimise, method=method, samples=samples, seed=seed
+    )
 
 
 def _input(F: Expression, name: str) -> Var:

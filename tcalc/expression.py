@@ -9,7 +9,7 @@ from fractions import Fraction
 from numbers import Real
 from typing import TypeAlias
 
-from tcalc import language, printing
+from tcalc import calculus, language, printing
 from tcalc.errors import ArgumentError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
@@ -123,6 +123,21 @@ class Expression:
         return printing.operator_form(
             self.node, lambda node: printing.to_text(node, order=order, cse=False)
         )
+
+    def factored(self) -> str:
+        """A derivative as the factored tensor that it is: ``2 δ[i,k] (V'*V)[j,l]``.
+
+        Where it is an operator between matrices too, that is a second line.
+        """
+        order = tuple(self.context.variables)
+        terms = calculus.factored_terms(self.node)
+        if not terms:
+            return "0"
+        form = printing.factored_form(
+            terms, lambda node: printing.to_text(node, order=order, cse=False)
+        )
+        operator = self.operator()
+        return form if operator is None else f"{form}\noperator: {operator}"
 
     def latex(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in LaTeX, for math mode."""

@@ -27,6 +27,7 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact, LinearTerm, Operator
 from tcalc.primitives.inverse import Inverse
+from tcalc.printing.operator import fenced
 
 Text: TypeAlias = Callable[[Node], str]
 """Writes a scalar, a vector or a matrix, in the language."""
@@ -374,16 +375,6 @@ def total(parts: Sequence[Block]) -> Block:
 def turned(term: LinearTerm) -> LinearTerm:
     """The adjoint of a term."""
     return LinearTerm(term.coefficient, term.factors, term.subscripts, term.into, term.out)
-
-
-def fenced(text: str) -> str:
-    """A text in brackets, where it is a sum, or a product with signs between its parts."""
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character in "([⟨") - (character in ")]⟩")
-        if depth == 0 and (character in "+*/ " or (character == "-" and place > 0)):
-            return f"({text})"
-    return f"({text})" if text.startswith("-") else text
 
 
 def number(coefficient: Fraction) -> str:

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from tcalc.expr.nodes import Node
 from tcalc.printing.latex import program_latex
 from tcalc.printing.mathml import program_mathml
-from tcalc.printing.operator import operator_form
+from tcalc.printing.operator import factored_form, operator_form
 from tcalc.printing.program import Cse, Notation, Wishes, statements
 from tcalc.printing.text import statement_text
 
-__all__ = ["Cse", "Notation", "operator_form", "to_latex", "to_mathml", "to_text"]
+__all__ = ["Cse", "Notation", "factored_form", "operator_form", "to_latex", "to_mathml", "to_text"]
 
 
 def to_text(

@@ -1,4 +1,7 @@
-"""The operator form of a derivative between matrices: ``2 (V'*V ⊗ I)``.
+"""Factored derivatives, and those between matrices as operators, for display.
+
+A factored tensor is written with unit tensors and its cores, ``2 δ[i,k] (V'*V)[j,l]``, and where
+it maps matrices to matrices also as an operator, ``2 (V'*V ⊗ I)``.
 
 A tensor ``H[i,j,k,l]`` maps a matrix ``X[k,l]`` to a matrix.  Where each of its terms is a product
 of a factor over the rows and one over the columns, it is a sum of operators
@@ -17,10 +20,13 @@ from tcalc.calculus.factored import factored_terms
 from tcalc.calculus.terms import components
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
-from tcalc.expr.nodes import Node
+from tcalc.expr.nodes import Node, Var
 from tcalc.simplify import tidy
 
 Text = Callable[[Node], str]
+
+LONGEST = 40
+"""The most characters of a core that is written inside a term."""
 
 
 def operator_form(node: Node, text: Text) -> str | None:
@@ -42,7 +48,70 @@ def operator_form(node: Node, text: Text) -> str | None:
         if operator is None:
             return None
         written.append((term.coefficient, operator))
-    return _sum(written) if written else None
+    return _sum_of(written) if written else None
+
+
+def factored_form(terms: Sequence[OpenProduct], text: Text) -> str:
+    """The terms of a factored tensor: ``2 δ[i,k] (V'*V)[j,l]``.
+
+    `text` writes a core; one that takes more than a short formula gets a name, and a line below.
+
+    >>> from tcalc.expr import shape
+    >>> V = build.var("V", shape("n", "k"))
+    >>> H = build.einsum([V, V, build.delta(V.dims[0])], "aj,al,ik->ijkl")
+    >>> factored_form(factored_terms(build.scale(2, H)), lambda x: "V'*V")
+    "2 δ[i,k] (V'*V)[j,l]"
+    """
+    asides: dict[Node, str] = {}
+
+    def name(core: Node) -> str:
+        written = text(core)
+        short = len(written) <= LONGEST and not set(written) & set("=\n[")
+        if short or isinstance(core, Var):
+            return fenced(written)
+        return asides.setdefault(core, f"C{len(asides) + 1}")
+
+    lines = [term_text(term, [name(core) for core in term.factors]) for term in terms]
+    shown = _sum_of([(term.coefficient, line) for term, line in zip(terms, lines, strict=True)])
+    where = [f"{called}: {_aside(text(core), core)}" for core, called in asides.items()]
+    return "\n".join([shown, *where])
+
+
+def term_text(term: OpenProduct, names: Sequence[str]) -> str:
+    """One term over index names, without its coefficient; `names` are those of its cores."""
+    letters = "ijklmnopqrstuvwxyzabcdefgh"
+    places = [letters[k % 26] + "'" * (k // 26) for k in range(len(term.output))]
+    letter: dict[int, str] = {}
+    parts = [called for called, row in zip(names, term.subscripts, strict=True) if not row]
+    for label, place in zip(term.output, places, strict=True):
+        if label in letter:
+            parts.append(f"δ[{letter[label]},{place}]")
+        letter.setdefault(label, place)
+    for row in term.subscripts:
+        for label in row:
+            if label not in letter:
+                fresh = len(places) + len(letter)
+                letter[label] = letters[fresh % 26] + "'" * (fresh // 26)
+    for called, row in zip(names, term.subscripts, strict=True):
+        if row:
+            parts.append(f"{called}[{','.join(letter[x] for x in row)}]")
+    return " ".join(parts) or "1"
+
+
+def fenced(text: str) -> str:
+    """A text in brackets, where it has signs between its parts."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character in "([⟨") - (character in ")]⟩")
+        if depth == 0 and (character in "+*/ " or (character == "-" and place > 0)):
+            return f"({text})"
+    return f"({text})" if text.startswith("-") else text
+
+
+def _aside(written: str, core: Node) -> str:
+    shape = f"[{','.join(map(str, core.dims))}]"
+    single = " ".join(written.split())
+    return f"{shape}, {single}" if len(single) <= 2 * LONGEST else f"{shape}, a long formula"
 
 
 def _operator(term: OpenProduct, text: Text) -> str | None:
@@ -86,7 +155,7 @@ def _sides(
     return nodes[0], nodes[1], nodes[2]
 
 
-def _sum(terms: Sequence[tuple[Fraction, str]]) -> str:
+def _sum_of(terms: Sequence[tuple[Fraction, str]]) -> str:
     parts: list[str] = []
     for coefficient, operator in terms:
         size = abs(coefficient)

@@ -6,7 +6,7 @@ of sizes that it meets, since the best order of contraction depends on them, and
 
 from tcalc.runtime.compiled import MEMORY_LIMIT, BoundFunction, CompiledFunction, compile
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
-from tcalc.runtime.layout import FactoredFunction, Layout, needed
+from tcalc.runtime.layout import FactoredFunction, Layout, described, needed
 
 __all__ = [
     "MEMORY_LIMIT",
@@ -17,5 +17,6 @@ __all__ = [
     "FactoredTerm",
     "Layout",
     "compile",
+    "described",
     "needed",
 ]

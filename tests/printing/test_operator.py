@@ -36,3 +36,35 @@ def test_jacobians_of_matrices():
     assert tcalc.jacobian(A, "X").operator() == "(B' ⊗ A)"
     assert tcalc.jacobian(tcalc.parse("inv(X)"), "X").operator() == "-(inv(X)' ⊗ inv(X))"
     assert A.operator() is None
+
+
+FACTORED = [
+    (
+        "norm2(U*V'-T)^2",
+        "U[m,k], V[n,k], T[m,n]",
+        "U",
+        "2 δ[i,k] (V'*V)[j,l]\noperator: 2 (V'*V ⊗ I)",
+    ),
+    ("sum(O.*(U*V'-T).^2)", "U[m,k], V[n,k], T[m,n], O[m,n]", "U", "2 δ[i,k] O[i,p] V[p,j] V[p,l]"),
+    (
+        "logdet(K)",
+        "K[n,n]",
+        "K",
+        "-inv(K)[j,k] inv(K)[l,i]\noperator: -(inv(K) ⊗ inv(K)') T",
+    ),
+    ("norm2(x)^4/4 + norm2(x)^2", "x[n]", "x", "2 (1 + x'*x/2) δ[i,j] + 2 x[i] x[j]"),
+    ("sum(exp(X))", "X[m,n]", "X", "δ[i,k] δ[j,l] exp(X)[i,j]"),
+    ("sum(X)", "X[m,n]", "X", "0"),
+]
+
+
+@pytest.mark.parametrize(("text", "declared", "wrt", "form"), FACTORED)
+def test_factored_form(text, declared, wrt, form):
+    assert tcalc.hessian(tcalc.parse(text, declared), wrt).factored() == form
+
+
+def test_long_cores_stand_below():
+    f = tcalc.parse("sum(log(1 + exp(-y.*(X*w)))) + norm2(w)^2", "X[m,n], y[m], w[n]")
+    first, second = tcalc.hessian(f, "w").factored().splitlines()
+    assert first == "C1[i,j]"
+    assert second.startswith("C1: [n,n], 2*eye(n) + X'*diag(")

@@ -77,6 +77,13 @@ def evaluate(
 @upto
 @options.mode
 @options.sizes("as hints for the order of computation")
+@click.option(
+    "--backend",
+    type=click.Choice(["numpy", "cupy"]),
+    default="numpy",
+    show_default=True,
+    help="The library of its arrays: NumPy, or CuPy on a CUDA device.",
+)
 @click.option("-o", "--output", metavar="FILE.py", help="Where to write the module.")
 def compile_module(
     expr: str,
@@ -86,14 +93,15 @@ def compile_module(
     order: int,
     mode: str,
     sizes: Mapping[str, int],
+    backend: str,
     output: str | None,
 ) -> None:
-    """Write a NumPy module that computes the value, and with --wrt the derivatives.
+    """Write a NumPy or CuPy module that computes the value, and with --wrt the derivatives.
 
-    The module stands alone: it needs NumPy and SciPy, and no tcalc.
+    The module stands alone: it needs NumPy and SciPy (or CuPy), and no tcalc.
     """
     program = load(expr, declare, let)
-    text = source(upto_order(program, wrt, order, mode), sizes)
+    text = source(upto_order(program, wrt, order, mode), sizes, backend)
     tell_guesses(program)
     if output is None:
         write(text)

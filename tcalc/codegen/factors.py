@@ -25,8 +25,9 @@ from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
+from tcalc.planning import Inversion
 from tcalc.primitives.cholesky import Cholesky
-from tcalc.primitives.inverse import Inverse, structure
+from tcalc.primitives.inverse import Inverse, is_triangle, structure
 from tcalc.primitives.logdet import LogDet
 
 _SOLVERS = {
@@ -156,6 +157,12 @@ class Factors:
 
 def _place(name: str, matrix: Node) -> str:
     return f"{name}({matrix.name if isinstance(matrix, Var) else '…'})"
+
+
+def inversion_of(node: Node) -> Inversion:
+    """An inverse as planning sees it."""
+    assert isinstance(node, Apply)
+    return Inversion(axes_of(node), is_triangle(node.args[0]))
 
 
 def axes_of(node: Node) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from math import prod
 
 from tcalc.codegen.contract import Pairs
-from tcalc.codegen.factors import Factors, Surroundings, axes_of, group_of
+from tcalc.codegen.factors import Factors, Surroundings, axes_of, group_of, inversion_of
 from tcalc.codegen.gram import Gram, gram
 from tcalc.codegen.opening import Opened, OpenProduct
 from tcalc.codegen.program import Call, Product, Value, View
@@ -15,7 +15,7 @@ from tcalc.codegen.selection import Inverted, Labels, Operand, Selected, Selecti
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Apply, Einsum, Node
-from tcalc.planning import Plan, plan
+from tcalc.planning import Inversion, Plan, plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import Template
@@ -67,7 +67,8 @@ class Products:
             shape = [dim.evaluate(self.sizes) for dim in node.dims]
             axes = axes_of(node)
             n, batch = prod(shape[len(shape) - axes :]), prod(shape[: len(shape) - 2 * axes])
-            if count <= batch * max(1, n // 2):
+            # Solving with a triangle takes half of a product with its inverse, however often.
+            if count <= batch * max(1, n // 2) or inversion_of(node).triangular:
                 self.applied.add(node)
         self.factors.prepare(order)
 
@@ -77,7 +78,9 @@ class Products:
         rows, kept = selection.rows()
         first = len(rows) - len(selection.inverses)
         rows += self._alone(rows, range(first, len(rows)), kept)
-        special = {first + k: axes_of(inverse) for k, (inverse, _) in enumerate(selection.inverses)}
+        special = {
+            first + k: inversion_of(inverse) for k, (inverse, _) in enumerate(selection.inverses)
+        }
         parts = (*selection.dense, *selection.masks, *selection.inverses)
         names = [factor for factor, _ in parts]
         solved = self._plan(rows, kept, selection.dims, special, names).solved
@@ -101,7 +104,7 @@ class Products:
         rows: Sequence[Labels],
         kept: Labels,
         dims: Mapping[int, Dim],
-        inverses: Mapping[int, int],
+        inverses: Mapping[int, Inversion],
         names: Sequence[Hashable],
     ) -> Plan:
         """The order of a product; rows of factors with one name are of the same array."""
@@ -171,7 +174,7 @@ class Products:
             return Operand(self.builder.number(ONE), ())
         count = Counter(label for row in rows for label in row)
         # Only inverses are in `inverses`, and those are operands with a node.
-        special = {k: axes_of(operands[k].node) for k in inverses}  # type: ignore[union-attr]
+        special = {k: inversion_of(operands[k].node) for k in inverses}  # type: ignore[union-attr]
         names = [x.node if isinstance(x, Inverted) else (x.value, x.divides) for x in operands]
         found = self._plan(rows, kept, selected.dims, special, names)
         items: list[Operand | Inverted] = []

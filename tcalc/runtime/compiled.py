@@ -266,6 +266,7 @@ def compile(
     check_finite: bool = False,
     memory_limit: float | None = MEMORY_LIMIT,
     reorder: bool = True,
+    checked: bool = True,
     hints: Mapping[Node, str] | None = None,
     title: str = "",
 ) -> CompiledFunction:
@@ -276,7 +277,8 @@ def compile(
     large temporaries and results between calls: a call overwrites the results of the one before,
     and calls must not run at the same time.  `memory_limit` is in bytes, for all results of a
     call; None is no limit.  Without `reorder` products are multiplied in the order in which the
-    graph has them.  `hints` are names for nodes, used in the source; `title` begins its docstring.
+    graph has them.  Without `checked` code for devices does not look whether factorisations
+    succeeded.  `hints` are names for nodes, used in the source; `title` begins its docstring.
     Raises `UnsupportedError` for a backend that is not there.
 
     >>> from tcalc.expr import build, shape
@@ -301,6 +303,11 @@ def compile(
         check_finite,
         memory_limit,
         reorder,
-        reuse,
+        reuse and backend == "numpy",  # CuPy's pool keeps memory of itself
+        checked,
     )
+    if backend == "cupy":
+        from tcalc.runtime.device import DeviceFunction
+
+        return DeviceFunction(recipe)
     return CompiledFunction(recipe)

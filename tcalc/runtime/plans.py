@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from tcalc.codegen.emit import emit
+from tcalc.codegen.emit import Module, emit
 from tcalc.codegen.lower import lower
 from tcalc.codegen.memory import count, dropped, overwritten, peak
 from tcalc.codegen.program import Program, Requirement
@@ -45,6 +45,7 @@ class Recipe:
     memory_limit: float | None = None
     reorder: bool = True
     reuse: bool = False
+    checked: bool = True
 
     def __getstate__(self) -> dict[str, Any]:
         state = {x.name: getattr(self, x.name) for x in fields(self)}
@@ -72,7 +73,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A module for certain sizes: its source, its functions, and what it needs.
+    """A module for certain sizes: its source, its functions (once they may run), and its needs.
 
     Where arguments are bound, `prepare` takes them, and `compute` the others and its result.
     `peak` counts elements.
@@ -154,6 +155,10 @@ class Planner:
                 taken = overwritten(program, sizes)
                 over = tuple((place, value.number) for place, value in taken.items())
                 key = (dropped(program, sizes), over, kind)
+            if itemsize is None and recipe.backend != "numpy":
+                # To see the source takes no device.
+                source = self._written(program, sizes).source
+                return Plan(source, _not_loaded, None, None, needed, program.requirements)
             if program.tuned:
                 module = self._module(program, sizes)
             elif (found := self._modules.get(key)) is not None:
@@ -163,20 +168,23 @@ class Planner:
             source, compute, prepare, workspace = module
             return Plan(source, compute, prepare, workspace, needed, program.requirements)
 
-    def _module(self, program: Program, sizes: Mapping[str, int]) -> tuple[Any, ...]:
-        """The source of a program and its functions."""
+    def _written(self, program: Program, sizes: Mapping[str, int]) -> Module:
         recipe = self.recipe
-        module = emit(
+        return emit(
             program,
             recipe.signature,
             sizes,
             title=recipe.title,
-            target=target_named(recipe.backend),
+            target=target_named(recipe.backend, recipe.checked),
             contiguous=recipe.contiguous,
             single=recipe.single,
             given=self.given,
             reuse=recipe.reuse,
         )
+
+    def _module(self, program: Program, sizes: Mapping[str, int]) -> tuple[Any, ...]:
+        """The source of a program and its functions."""
+        module = self._written(program, sizes)
         filename = f"<tcalc {next(_serial)}>"
         namespace: dict[str, Any] = {"__name__": "tcalc.generated"}
         # The source is ours alone: names are chosen or checked by `Names`, texts are literals.
@@ -214,6 +222,10 @@ class Planner:
                     f"{_bytes(limit)}",
                     hint="give memory_limit= to compile, or ask for products with the tensor",
                 )
+
+
+def _not_loaded(*arguments: Any) -> Any:
+    raise AssertionError("a plan that was made for its source alone")
 
 
 def _bytes(size: float) -> str:

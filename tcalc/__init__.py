@@ -31,11 +31,14 @@ from tcalc.api import (
     explain,
     gradient,
     hessian,
+    hessian_operator,
     jacobian,
+    laplace,
     parse,
     problem,
     symbols,
 )
+from tcalc.costing import cost
 from tcalc.custom import elementwise, function
 from tcalc.drawing import draw
 from tcalc.errors import TcalcError
@@ -49,6 +52,7 @@ __all__ = [
     "check",
     "combine",
     "compile",
+    "cost",
     "derivative",
     "draw",
     "elementwise",
@@ -57,9 +61,11 @@ __all__ = [
     "function",
     "gradient",
     "hessian",
+    "hessian_operator",
     "hvp",
     "jacobian",
     "jvp",
+    "laplace",
     "linearize",
     "parse",
     "problem",

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from scipy.optimize import Bounds, NonlinearConstraint, OptimizeResult
     from scipy.sparse.linalg import LinearOperator
 
+    from tcalc.runtime import FactoredTensor
+
 
 class Problem:
     """A tensor function of some of its variables, the others being given.
@@ -58,7 +60,7 @@ class Problem:
         shapes = _shapes(wrt, known, given)
         self._packing = Packing(wrt, shapes)
         self._data = {name: given[name] for name in given if name not in names}
-        self._derivatives = Derivatives(function, wrt, known, self._data)
+        self.derivatives = Derivatives(function, wrt, known, self._data)
         self._bounds = self._packing.bounds(bounds or {})
         self._constraints = tuple(constraints)
         for constraint in constraints:
@@ -79,7 +81,7 @@ class Problem:
     @property
     def scalar(self) -> bool:
         """Whether the function is a number, to be minimised; else its entries are residuals."""
-        return self._derivatives.function.order == 0
+        return self.derivatives.function.order == 0
 
     def pack(self, values: Mapping[str, Any]) -> Array:
         """The variables as one vector; raises `ArgumentError` for wrong shapes."""
@@ -95,12 +97,12 @@ class Problem:
 
     def fun(self, x: Any) -> Any:
         """The value; of a tensor its entries, as a vector."""
-        value = self._derivatives.value(**self.unpack(x))
+        value = self.derivatives.value(**self.unpack(x))
         return float(value) if self.scalar else np.reshape(value, -1)
 
     def jac(self, x: Any) -> Array:
         """The gradient, as a vector; of a tensor the Jacobian, a row for each entry."""
-        blocks = self._derivatives.first(**self.unpack(x))
+        blocks = self.derivatives.first(**self.unpack(x))
         if self.scalar:
             return self._packing.gradient(blocks)
         rows = np.size(blocks[0]) // max(1, prod(next(iter(self.shapes.values()))))
@@ -108,27 +110,27 @@ class Problem:
 
     def fun_and_jac(self, x: Any) -> tuple[float, Array]:
         """Value and gradient of a scalar, which share their work (``jac=True`` for SciPy)."""
-        self._require_scalar("fun_and_jac")
-        value, *blocks = self._derivatives.both(**self.unpack(x))
+        self.require_scalar("fun_and_jac")
+        value, *blocks = self.derivatives.both(**self.unpack(x))
         return float(value), self._packing.gradient(blocks)
 
     def hess(self, x: Any) -> Array:
         """The Hessian, as a matrix."""
-        self._require_scalar("hess")
-        return self._packing.hessian(self._derivatives.curvature(**self.unpack(x)))
+        self.require_scalar("hess")
+        return self._packing.hessian(self.derivatives.curvature(**self.unpack(x)))
 
     def hessp(self, x: Any, p: Any) -> Array:
         """The Hessian times a vector, without forming the Hessian."""
-        self._require_scalar("hessp")
-        names = {name: move.name for name, move in self._derivatives.directions.items()}
+        self.require_scalar("hessp")
+        names = {name: move.name for name, move in self.derivatives.directions.items()}
         moves = {names[name]: d for name, d in self.unpack(p).items()}
-        return self._packing.gradient(self._derivatives.product(**self.unpack(x), **moves))
+        return self._packing.gradient(self.derivatives.product(**self.unpack(x), **moves))
 
     def hessian_operator(self, x: Any) -> LinearOperator:
         """The Hessian at a point as a SciPy `LinearOperator`, by products."""
         from scipy.sparse.linalg import LinearOperator
 
-        self._require_scalar("hessian_operator")
+        self.require_scalar("hessian_operator")
         at = np.array(x, dtype=float)
 
         def apply(p: Array) -> Array:
@@ -136,6 +138,19 @@ class Problem:
 
         shape = (self.size, self.size)
         return LinearOperator(shape, matvec=apply, rmatvec=apply, dtype=np.dtype(float))
+
+    def factored(self, x: Any) -> FactoredTensor | None:
+        """The Hessian in factored form; None for several variables, or a structured one."""
+        self.require_scalar("the factored Hessian")
+        (part, *others) = self._packing.parts.values()
+        if others or not part.plain or not part.shape:
+            return None
+        tensor: FactoredTensor = self.derivatives.factored(**self._data, **self.unpack(x))
+        return tensor
+
+    def pulled(self, blocks: Sequence[Any]) -> Array:
+        """A derivative by the vector, from those by the variables; further axes are kept."""
+        return self._packing.gradient(blocks)
 
     def newton_step(self, x: Any) -> Array:
         """The step ``-H⁻¹ g`` of Newton's method.
@@ -151,11 +166,11 @@ class Problem:
         return self._newton(x)[1]
 
     def _newton(self, x: Any) -> tuple[Array, str]:
-        self._require_scalar("newton_step")
+        self.require_scalar("newton_step")
         gradient = self.jac(x)
-        (part, *others) = self._packing.parts.values()
-        if not others and part.plain and part.shape:
-            tensor = self._derivatives.factored(**self._data, **self.unpack(x))
+        tensor = self.factored(x)
+        if tensor is not None:
+            (part,) = self._packing.parts.values()
             return -tensor.solve(gradient.reshape(part.shape)).reshape(-1), tensor.route
         try:
             return -np.linalg.solve(self.hess(x), gradient), "dense"
@@ -212,7 +227,7 @@ class Problem:
         Raises `ArgumentError` for a start that is out of bounds, or where the function or its
         gradient has no finite value, naming the culprit.
         """
-        self._require_scalar("minimize")
+        self.require_scalar("minimize")
         start = self._started(x0)
         return run(self, method, start, callback, progress, options)
 
@@ -276,7 +291,7 @@ class Problem:
 
     def _culprit(self, x: Array) -> str:
         """The first function on the way whose value is not finite, as text."""
-        nodes = postorder([self._derivatives.function])
+        nodes = postorder([self.derivatives.function])
         values = {**self._data, **self.unpack(x)}
         with np.errstate(all="ignore"):
             found = interpret.evaluate(nodes, values)
@@ -285,11 +300,11 @@ class Problem:
                 return f": {text_of(node)} is not"
         return ""
 
-    def _require_scalar(self, what: str) -> None:
+    def require_scalar(self, what: str) -> None:
         if not self.scalar:
             raise ArgumentError(
                 f"{what} needs a scalar function, and this one has the axes "
-                f"[{', '.join(map(str, self._derivatives.function.dims))}]",
+                f"[{', '.join(map(str, self.derivatives.function.dims))}]",
                 hint="sum it up, or use least_squares or root",
             )
 

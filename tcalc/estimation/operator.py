@@ -1,0 +1,329 @@
+"""The Hessian of a scalar at a point, as a linear operator that is applied and never formed.
+
+Sources: Hutchinson 1990 (trace); Meyer, Musco, Musco, Woodruff, *Hutch++: Optimal Stochastic Trace
+Estimation*, 2021; Bekas, Kokiopoulou, Saad, *An estimator for the diagonal of a matrix*, 2007;
+Ubaru, Chen, Saad, *Fast Estimation of tr(f(A)) via Stochastic Lanczos Quadrature*, 2017.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from scipy import linalg
+from scipy.sparse.linalg import LinearOperator, cg, eigsh, minres
+
+from tcalc import calculus, runtime
+from tcalc.errors import ArgumentError, DomainError
+from tcalc.estimation.estimate import Array, Callback, Estimate, sampled
+from tcalc.expr import build
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Node, Var
+from tcalc.optimisation import Problem
+from tcalc.runtime.structure import KroneckerSum, LowRank, Parts
+
+Seed: TypeAlias = "int | np.random.Generator"
+
+BATCH = 8
+"""Directions that are multiplied at a time."""
+DENSE = 1000
+"""The most variables for which an exact answer by the dense Hessian is taken over an estimate."""
+
+
+class HessianOperator(LinearOperator):
+    """The Hessian at a point, a symmetric SciPy `LinearOperator` on packed vectors.
+
+    ``H @ v`` is one product, ``H @ V`` several at once; SciPy's iterative solvers take it as it
+    is.  Data and point are fixed, so that what depends on them alone is computed once.  The
+    estimates take a `seed`, a number or a NumPy generator, and a `callback` that sees the estimate
+    so far and ends the sampling by returning True.
+
+    >>> import tcalc
+    >>> f = tcalc.parse("sum(exp(x)) + (sum(x))^2/2", "x[n]")
+    >>> H = tcalc.hessian_operator(f, "x", {"x": [0.0, 0.0, 0.0]})
+    >>> (H @ [1.0, 0.0, 0.0]).tolist()
+    [2.0, 1.0, 1.0]
+    >>> low, high = H.extreme_eigenvalues()
+    >>> H.trace(method="exact").value, round(low, 6), round(high, 6)
+    (6.0, 1.0, 4.0)
+    """
+
+    def __init__(self, problem: Problem, at: Any = None) -> None:
+        problem.require_scalar("the Hessian")
+        self.problem = problem
+        self.at = np.array(problem.x0 if at is None else at, dtype=float)
+        self.products = 0
+        base: Any = super()  # its annotations know of __new__ only
+        base.__init__(np.dtype(float), (problem.size, problem.size))
+
+    @cached_property
+    def _apply(self) -> Any:
+        """The product with several directions at once, everything else being bound."""
+        parts = self.problem.derivatives
+        taken = {str(name) for x in parts.inputs for dim in x.dims for name in dim.names()}
+        axis = "k"
+        while axis in taken:
+            axis += "_"
+        moves: dict[Var, Node] = {}
+        for x in parts.wrt:
+            direction = parts.directions[x.name]
+            moves[x] = build.var(direction.name, (*x.dims, Dim.of(axis)))
+        gradients = calculus.derivatives(parts.function, parts.wrt)
+        nodes = [calculus.jvp(gradient, moves) for gradient in gradients]
+        directions = [x for x in moves.values() if isinstance(x, Var)]
+        compiled = runtime.compile(nodes, variables=(*parts.inputs, *directions))
+        known = {x.name for x in parts.inputs}
+        given = {**parts.data, **self.problem.unpack(self.at)}
+        return compiled.bind(**{name: x for name, x in given.items() if name in known})
+
+    def _matmat(self, X: Array) -> Array:  # noqa: N803 -- SciPy's name
+        parts = self.problem.derivatives
+        names = {name: direction.name for name, direction in parts.directions.items()}
+        moves = {names[name]: x for name, x in self.problem.unpack(np.asarray(X, float)).items()}
+        self.products += X.shape[1]
+        return self.problem.pulled(self._apply(**moves))
+
+    def _matvec(self, x: Array) -> Array:
+        return self._matmat(np.reshape(x, (-1, 1)))[:, 0]
+
+    def _adjoint(self) -> HessianOperator:
+        return self
+
+    _transpose = _adjoint
+
+    def dense(self) -> Array:
+        """The Hessian as a matrix."""
+        return self.problem.hess(self.at)
+
+    @cached_property
+    def factored(self) -> runtime.FactoredTensor | None:
+        """The Hessian in the form that keeps its structure, where one was found to solve with."""
+        tensor = self.problem.factored(self.at)
+        if tensor is None:
+            return None
+        kinds = (Parts, LowRank, KroneckerSum)
+        return tensor if any(kind.find(tensor) is not None for kind in kinds) else None
+
+    def trace(
+        self,
+        samples: int = 60,
+        method: Literal["hutch++", "hutchinson", "exact"] = "hutch++",
+        *,
+        seed: Seed = 0,
+        callback: Callback | None = None,
+    ) -> Estimate:
+        """The trace, from about so many products.
+
+        Hutchinson's estimator averages ``z' H z`` over random signs z.  Hutch++ spends a third of
+        the products on the range where most of the trace is, takes that part exactly, and averages
+        the rest.
+        """
+        n = self.shape[0]
+        if method == "exact" or (method == "hutch++" and samples >= n):
+            return self._exact_trace()
+        generator = np.random.default_rng(seed)
+        if method == "hutchinson":
+
+            def draw(count: int) -> Array:
+                z = _signs(generator, n, count)
+                return np.asarray(np.einsum("ik,ik->k", z, self @ z))
+
+            return sampled(
+                draw,
+                _positive(samples),
+                BATCH,
+                lambda mean, error, count, ended: Estimate(
+                    float(mean), float(error), count, "Hutchinson", ended
+                ),
+                callback,
+            )
+        if method != "hutch++":
+            raise ArgumentError(
+                f"there is no method {method!r}", hint="'hutch++', 'hutchinson' or 'exact'"
+            )
+        rank = max(1, _positive(samples) // 3)
+        # An orthonormal basis of the range where most of the trace is.
+        basis = np.linalg.qr(self @ _signs(generator, n, rank))[0]
+        large = float(np.einsum("ik,ik->", basis, self @ basis))
+
+        def rest(count: int) -> Array:
+            z = _signs(generator, n, count)
+            z = z - basis @ (basis.T @ z)
+            return np.asarray(np.einsum("ik,ik->k", z, self @ z))
+
+        def finish(mean: Any, error: Any, count: int, ended: str) -> Estimate:
+            return Estimate(large + float(mean), float(error), 2 * rank + count, "Hutch++", ended)
+
+        return sampled(rest, max(2, samples - 2 * rank), BATCH, finish, callback)
+
+    def _exact_trace(self) -> Estimate:
+        tensor = self.problem.factored(self.at)
+        if tensor is not None:
+            return Estimate(tensor.trace(), 0.0, 0, "exact, by structure")
+        return Estimate(float(np.trace(self.dense())), 0.0, 0, "exact")
+
+    def diagonal(
+        self, samples: int = 100, *, seed: Seed = 0, callback: Callback | None = None
+    ) -> Estimate:
+        """The diagonal, as the mean of ``z .* (H z)`` over random signs z."""
+        generator = np.random.default_rng(seed)
+
+        def draw(count: int) -> Array:
+            z = _signs(generator, self.shape[0], count)
+            return np.asarray(z * (self @ z))
+
+        def finish(mean: Any, error: Any, count: int, ended: str) -> Estimate:
+            return Estimate(mean, error, count, "Bekas, Kokiopoulou, Saad", ended)
+
+        return sampled(draw, _positive(samples), BATCH, finish, callback)
+
+    def extreme_eigenvalues(self, *, tol: float = 1e-8, seed: Seed = 0) -> tuple[float, float]:
+        """The smallest and the largest eigenvalue, by Lanczos' method (`eigsh`)."""
+        n = self.shape[0]
+        if n <= 2 * BATCH:
+            w = np.linalg.eigvalsh(self.dense())
+            return float(w[0]), float(w[-1])
+        start = np.random.default_rng(seed).standard_normal(n)
+        low, high = (
+            float(eigsh(self, 1, which=end, v0=start, tol=tol, return_eigenvectors=False)[0])
+            for end in ("SA", "LA")
+        )
+        return low, high
+
+    def solve(
+        self,
+        b: Any,
+        *,
+        method: Literal["auto", "structure", "cg", "minres"] = "auto",
+        rtol: float = 1e-10,
+        maxiter: int | None = None,
+    ) -> Array:
+        """The x with ``H x = b``.
+
+        By structure where the Hessian has one, else by conjugate gradients; ``"minres"`` is for an
+        indefinite Hessian.  Raises `DomainError` where it does not converge.
+        """
+        right = np.asarray(b, dtype=float)
+        if right.shape != (self.shape[0],):
+            raise ArgumentError(
+                f"the right-hand side has the shape {right.shape}, and should have "
+                f"({self.shape[0]},)"
+            )
+        if not np.all(np.isfinite(right)):
+            place = int(np.flatnonzero(~np.isfinite(right))[0])
+            name = self.problem.name(place)
+            raise ArgumentError(f"the right-hand side is not finite at {name}")
+        if method in ("auto", "structure") and (tensor := self.factored) is not None:
+            (shape,) = self.problem.shapes.values()
+            return np.asarray(tensor.solve(right.reshape(shape)).reshape(-1))
+        if method == "structure":
+            raise ArgumentError("the Hessian has no structure to solve with", hint="method='cg'")
+        if method == "minres":
+            # It compares with the norm of H too: what is asked for is a residual beside b.
+            x, code = minres(self, right, rtol=rtol / 10, maxiter=maxiter)
+        elif method in ("auto", "cg"):
+            x, code = cg(self, right, rtol=rtol, maxiter=maxiter)
+        else:
+            raise ArgumentError(
+                f"there is no method {method!r}", hint="'auto', 'structure', 'cg' or 'minres'"
+            )
+        missed = float(np.linalg.norm(self @ x - right))
+        if code or missed > 1e3 * rtol * float(np.linalg.norm(right)):
+            raise DomainError(
+                f"no solution was found: the residual is {missed:.1e} after {self.products} "
+                "products",
+                hint="is the Hessian positive definite? method='minres' needs it only invertible",
+            )
+        return np.asarray(x)
+
+    def logdet(
+        self,
+        samples: int = 30,
+        steps: int = 40,
+        method: Literal["auto", "exact", "lanczos"] = "auto",
+        *,
+        seed: Seed = 0,
+        callback: Callback | None = None,
+    ) -> Estimate:
+        """The logarithm of the determinant of a positive definite Hessian.
+
+        Exact by structure where there is one, or where the dense Hessian is small; else by
+        stochastic Lanczos quadrature: for random signs z, ``z' log(H) z`` from the eigenvalues of
+        the tridiagonal matrix of so many steps of Lanczos' method.  Raises `DomainError` where the
+        Hessian is not positive definite.
+        """
+        if method not in ("auto", "exact", "lanczos"):
+            raise ArgumentError(
+                f"there is no method {method!r}", hint="'auto', 'exact' or 'lanczos'"
+            )
+        if method != "lanczos" and (tensor := self.factored) is not None:
+            sign, value = tensor.logdet()
+            if sign <= 0:
+                raise _indefinite("its determinant is not positive")
+            return Estimate(value, 0.0, 0, "exact, by structure")
+        if method == "exact" or (method == "auto" and self.shape[0] <= DENSE):
+            try:
+                factor = np.linalg.cholesky(self.dense())
+            except np.linalg.LinAlgError:
+                raise _indefinite("it has no Cholesky factor") from None
+            return Estimate(2 * float(np.sum(np.log(np.diag(factor)))), 0.0, 0, "exact")
+        n = self.shape[0]
+        generator = np.random.default_rng(seed)
+        before = self.products
+
+        def draw(count: int) -> Array:
+            return np.array([n * self._log_quadrature(generator, steps) for _ in range(count)])
+
+        def finish(mean: Any, error: Any, count: int, ended: str) -> Estimate:
+            products = self.products - before
+            return Estimate(float(mean), float(error), products, "Lanczos quadrature", ended)
+
+        return sampled(draw, _positive(samples), 1, finish, callback)
+
+    def _log_quadrature(self, generator: np.random.Generator, steps: int) -> float:
+        """``v' log(H) v`` for a random unit vector of signs."""
+        v = _signs(generator, self.shape[0], 1)[:, 0] / np.sqrt(self.shape[0])
+        diagonal, beside = self.lanczos(v, steps)
+        theta, vectors = linalg.eigh_tridiagonal(diagonal, beside)
+        if theta[0] <= 0:
+            raise _indefinite(f"it has an eigenvalue of at most {theta[0]:.1e}")
+        return float(vectors[0] ** 2 @ np.log(theta))
+
+    def lanczos(self, start: Array, steps: int) -> tuple[Array, Array]:
+        """The tridiagonal matrix of Lanczos' method: its diagonal, and the entries beside it.
+
+        Every vector is made orthogonal to all before it, twice: without that eigenvalues recur.
+        """
+        basis = [start / np.linalg.norm(start)]
+        diagonal: list[float] = []
+        beside: list[float] = []
+        for _ in range(min(_positive(steps), self.shape[0])):
+            w = self @ basis[-1]
+            diagonal.append(float(basis[-1] @ w))
+            known = np.stack(basis, axis=1)
+            for _ in range(2):
+                w = w - known @ (known.T @ w)
+            size = float(np.linalg.norm(w))
+            if size <= 1e-12 * max(map(abs, diagonal)):
+                break  # an invariant subspace: the quadrature is exact
+            beside.append(size)
+            basis.append(w / size)
+        return np.array(diagonal), np.array(beside[: len(diagonal) - 1])
+
+
+def _indefinite(why: str) -> DomainError:
+    return DomainError(
+        f"the Hessian is not positive definite here: {why}",
+        hint="at a minimum it is; minimise first",
+    )
+
+
+def _signs(generator: np.random.Generator, n: int, count: int) -> Array:
+    return np.asarray(generator.choice([-1.0, 1.0], (n, count)))
+
+
+def _positive(count: int) -> int:
+    if count < 1:
+        raise ArgumentError(f"{count} is no number of samples or steps")
+    return count

@@ -16,7 +16,7 @@ from tcalc.language.algebra import Value
 from tcalc.language.einstein import Scope
 from tcalc.language.syntax import Call
 from tcalc.language.tasks import run
-from tcalc.primitives import REGISTRY, Function, Kind
+from tcalc.primitives import REGISTRY, Function, Kind, lookup
 
 if TYPE_CHECKING:
     from tcalc.language.elaborate import Elaborator
@@ -82,7 +82,7 @@ def _entry(elaborator: Elaborator, call: Call) -> Function:
     """The registered function that is called; refuses unknown ones."""
     name = call.function
     brought = elaborator.names.functions
-    known = brought.get(name) or REGISTRY.get(name)
+    known = brought.get(name) or lookup(name)
     if known is not None:
         return known
     if elaborator.names.is_known(name) or len(name) == 1:

@@ -190,6 +190,8 @@ class _Compilation:
                             self._names.used_with_brackets(name, len(positions), span)
                     case Call(function=function, arguments=arguments) if function in _SIZED:
                         self._survey_sizes(arguments)
+                    case Call(function="split", arguments=(_, *sizes)):
+                        self._survey_sizes(sizes)
             self._names.used |= _mentioned(expression)
         self._names.check_spaces()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from tcalc.language.syntax import (
     unwrap,
 )
 from tcalc.primitives import REGISTRY
+from tcalc.primitives.kron import merge, split
 from tcalc.primitives.piecewise import Where
 
 if TYPE_CHECKING:
@@ -125,6 +126,72 @@ def _eye(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
         elaborator.algebra.dimensions.equate(sides[0], other, square, call.span)
     return elaborator.indexer.unit_matrix(call.span, sizes[0] if sizes else None)
     yield
+
+
+def _split(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    """``split(x, m, n)``: the last axis split in two, the first running slowly; more in pairs."""
+    algebra = elaborator.algebra
+    if len(call.arguments) < 3 or len(call.arguments) % 2 == 0:
+        raise ParseError(
+            "`split` takes a tensor, and two sizes for each axis that is split",
+            span=call.span,
+            hint="split(x, m, n) makes an m by n matrix of a vector of m*n elements",
+        )
+    value = yield from _whole_tensor(elaborator, call, scope)
+    sizes = tuple(_size(elaborator, part, scope.counters) for part in call.arguments[1:])
+    pairs = len(sizes) // 2
+    _require_axes(value, pairs, call)
+    kept = value.order - pairs
+    for k in range(pairs):
+        axis = Side(value.dims[kept + k], value.span)
+        merged = Side(sizes[2 * k] * sizes[2 * k + 1], call.span)
+        message = "`split`: the sizes multiply to that of the axis"
+        algebra.dimensions.equate(axis, merged, message, call.span)
+
+    def split_axes(node: Node, *dims: Dim) -> Node:
+        return split(node, dims)
+
+    slot = algebra.tape.call(split_axes, [algebra.slot(value)], dims=sizes, span=call.span)
+    return algebra.atom(slot, (*value.dims[:kept], *sizes), call.span)
+
+
+def _merge(elaborator: Elaborator, call: Call, scope: Scope, *, pairs: int) -> Task:
+    """``merge(A)``: the last two axes made one, the first running slowly; undoes `split`."""
+    algebra = elaborator.algebra
+    require_arguments(call, 1)
+    value = yield from _whole_tensor(elaborator, call, scope)
+    _require_axes(value, 2 * pairs, call)
+    cut = value.order - 2 * pairs
+    dims = [value.dims[k] * value.dims[k + 1] for k in range(cut, value.order, 2)]
+
+    def merge_axes(node: Node) -> Node:
+        return merge(node, pairs)
+
+    slot = algebra.tape.call(merge_axes, [algebra.slot(value)], span=call.span)
+    return algebra.atom(slot, (*value.dims[:cut], *dims), call.span)
+
+
+def _whole_tensor(
+    elaborator: Elaborator, call: Call, scope: Scope
+) -> Generator[Task, Value, Value]:
+    """The first argument, which has no indices."""
+    value = yield elaborator.content(call.arguments[0], scope)
+    if value.names:
+        raise IndexNotationError(
+            f"`{call.function}` takes whole tensors",
+            span=call.span,
+            hint=f"index the call instead: {call.function}(...)[i,j]",
+        )
+    return elaborator.algebra.concrete(value)
+
+
+def _require_axes(value: Value, least: int, call: Call) -> None:
+    if value.order < least:
+        raise DimensionError(
+            f"`{call.function}` of {value.kind}, which has too few axes",
+            span=call.span,
+            hint="split(x, m, n) of a vector, merge(A) of a matrix",
+        )
 
 
 def _size(elaborator: Elaborator, expression: Expression, counters: Counters) -> Dim:
@@ -263,4 +330,7 @@ FORMS: Mapping[str, Handler] = {
     "eye": _eye,
     "where": _where,
     "einsum": _einsum,
+    "split": _split,
+    "merge": partial(_merge, pairs=1),
+    "merge2": partial(_merge, pairs=2),
 }

@@ -8,6 +8,8 @@ tests of laws find it there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tcalc.primitives import (
     cholesky,
     determinant,
@@ -74,8 +76,32 @@ REGISTRY: dict[str, Function] = {
 }
 """From a name in the language, aliases included, to the function."""
 
+FAMILIES: dict[str, Callable[[int], Function]] = {
+    **determinant.FAMILIES,
+    **eigh.FAMILIES,
+    **inverse.FAMILIES,
+}
+"""From a stem to the functions named by it and a number: derivatives bring in ever higher ones."""
+
+LARGEST_MEMBER = 12
+
+
+def lookup(name: str) -> Function | None:
+    """The function of that name, listed or a further member of a family; None if there is none.
+
+    >>> lookup("exp").name, lookup("cofactors5").name, lookup("cofactors99")
+    ('exp', 'cofactors5', None)
+    """
+    stem = name.rstrip("0123456789")
+    number = name[len(stem) :]
+    if name in REGISTRY or stem not in FAMILIES or not number or number[0] == "0":
+        return REGISTRY.get(name)
+    return FAMILIES[stem](int(number)) if 2 < int(number[:4]) <= LARGEST_MEMBER else None
+
+
 __all__ = [
     "CONSTANTS",
+    "FAMILIES",
     "FUNCTIONS",
     "REGISTRY",
     "Form",
@@ -83,4 +109,5 @@ __all__ = [
     "Kind",
     "Pattern",
     "Signature",
+    "lookup",
 ]

@@ -141,6 +141,16 @@ def adj(a: Node) -> Node:
     return build.transpose(c, (*axes[:-2], axes[-1], axes[-2]))
 
 
+def derivative_function(k: int) -> Function:
+    """``cofactors2`` and so on as functions of the language."""
+    return Function(
+        f"cofactors{k}",
+        (tensor_form("...nn->..." + "n" * 2 * k, partial(derivative_of_det, k)),),
+        f"the derivative of det of order {k}, exact at singular matrices too",
+        derivative=f"cofactors{k + 1}(A)",
+    )
+
+
 FUNCTIONS = (
     Function(
         "det",
@@ -160,13 +170,8 @@ FUNCTIONS = (
         "the matrix of cofactors, adj(A)', which is the gradient of det",
         derivative="cofactors2(A)",
     ),
-    *(
-        Function(
-            f"cofactors{k}",
-            (tensor_form("...nn->..." + "n" * 2 * k, partial(derivative_of_det, k)),),
-            f"the derivative of det of order {k}, exact at singular matrices too",
-            derivative=f"cofactors{k + 1}(A)",
-        )
-        for k in (2, 3)
-    ),
+    *map(derivative_function, (2, 3)),
 )
+
+FAMILIES = {"cofactors": derivative_function}
+"""Names that go on: ``cofactors4`` is in the third derivative of `cofactors`."""

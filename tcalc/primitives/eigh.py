@@ -197,6 +197,17 @@ def gap(w: Node, p: int = 1) -> Node:
     return build.apply(Gap(p), w)
 
 
+def power_of_gap(p: int) -> Function:
+    """``gap2`` and so on as functions of the language."""
+    return Function(
+        f"gap{p}",
+        (tensor_form("...n->...nn", partial(gap, p=p)),),
+        f"1/(w[i] - w[j])^{p}, and 0 for j = i; it stands in derivatives of gap",
+        "no two elements of w equal",
+        f"{p} gap{p + 1}[j,i] (dw[j] - dw[i])",
+    )
+
+
 FUNCTIONS = (
     Function(
         "eigh",
@@ -220,14 +231,8 @@ FUNCTIONS = (
         derivative="F[j,i]^2 (dw[j] - dw[i])",
         kink="0 where elements agree to rounding; its derivatives are an error there",
     ),
-    *(
-        Function(
-            f"gap{p}",
-            (tensor_form("...n->...nn", partial(gap, p=p)),),
-            f"1/(w[i] - w[j])^{p}, and 0 for j = i; it stands in derivatives of gap",
-            "no two elements of w equal",
-            f"{p} gap{p + 1}[j,i] (dw[j] - dw[i])",
-        )
-        for p in (2, 3)
-    ),
+    *map(power_of_gap, (2, 3)),
 )
+
+FAMILIES = {"gap": power_of_gap}
+"""Names that go on: ``gap4`` is in the third derivative of `gap`."""

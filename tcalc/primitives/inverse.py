@@ -84,7 +84,8 @@ class Inverse(Coded):
         return True if fact in _KEPT and holds(a, fact) else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(Style.INVERSE, "inv" if self.axes == 1 else "tensorinv")
+        names = {1: "inv", 2: "tensorinv"}
+        return Notation(Style.INVERSE, names.get(self.axes, f"tensorinv{self.axes}"))
 
 
 def _of_diagonal(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
@@ -100,6 +101,11 @@ def structure(a: Node) -> Fact | None:
         if known(a, fact) is True:
             return fact
     return None
+
+
+def is_triangle(a: Node) -> bool:
+    """Whether a node is one triangular matrix, which is solved with as it is."""
+    return a.order == 2 and structure(a) in (Fact.LOWER, Fact.UPPER)
 
 
 def inverse(A: Array, axes: int, *, where: str) -> Array:
@@ -162,8 +168,8 @@ def inv(a: Node, axes: int = 1) -> Node:
 
 
 def tensor_inverse(h: Node) -> Node:
-    """The inverse of a tensor of order 2k, a square matrix over k axes each."""
-    return inv(h, h.order // 2)
+    """The inverse of tensors of order four, each a square matrix over pairs of axes."""
+    return inv(h, 2)
 
 
 def left_divide(a: Node, b: Node) -> Node:
@@ -188,6 +194,18 @@ def tensor_solve(h: Node, g: Node) -> Node:
     return build.einsum([inv(h, k), g], [rows + columns, columns + rest], rows + rest)
 
 
+def tensor_inverse_over(axes: int) -> Function:
+    """``tensorinv3`` and so on: the inverse of a tensor that maps those of so many axes."""
+    letters = "klmnpqrstuvw"[:axes] * 2
+    return Function(
+        f"tensorinv{axes}",
+        (tensor_form(f"...{letters}->...{letters}", lambda h: inv(h, axes)),),
+        f"inverse of a tensor of order {2 * axes} that maps tensors of order {axes}",
+        "not singular",
+        "dY = -Y dH Y",
+    )
+
+
 FUNCTIONS = (
     Function(
         "inv",
@@ -198,7 +216,7 @@ FUNCTIONS = (
     ),
     Function(
         "tensorinv",
-        (tensor_form("mnmn->mnmn", tensor_inverse),),
+        (tensor_form("...mnmn->...mnmn", tensor_inverse),),
         "inverse of a tensor of order four that maps matrices, as a Hessian by a matrix does",
         "not singular",
         "dY = -Y dH Y",
@@ -214,3 +232,6 @@ FUNCTIONS = (
         "dX = inv(A) (dB - dA X)",
     ),
 )
+
+FAMILIES = {"tensorinv": tensor_inverse_over}
+"""Names that go on: ``tensorinv3`` inverts the Hessian by a tensor of order three."""

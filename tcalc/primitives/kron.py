@@ -63,7 +63,7 @@ class Merge(Coded):
         return True if fact in kept and holds(node.args[0], fact) else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(name="merge", parameters=(str(self.pairs),))
+        return Notation(name="merge" if self.pairs == 1 else f"merge{self.pairs}")
 
 
 def merge_axes(X: Array, pairs: int) -> Array:
@@ -217,7 +217,7 @@ class Kron(Coded):
         return True if fact in kept and all(holds(x, fact) for x in node.args) else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(name="kron")
+        return Notation(name="facesplit" if self.core == 1 < node.order else "kron")
 
 
 _ENTRYWISE = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
@@ -251,6 +251,11 @@ def kron(a: Node, b: Node) -> Node:
     return build.apply(Kron(min(a.order, 2)), a, b)
 
 
+def facesplit(a: Node, b: Node) -> Node:
+    """The Kronecker product of each row with the row beside it; of two vectors `kron`."""
+    return build.apply(Kron(1), a, b)
+
+
 FUNCTIONS = (
     Function(
         "vec",
@@ -266,5 +271,11 @@ FUNCTIONS = (
         ),
         "Kronecker product of two matrices, or of two vectors",
         derivative="kron(dA, B) + kron(A, dB)",
+    ),
+    Function(
+        "facesplit",
+        (tensor_form("...m,...n->...(mn)", facesplit),),
+        "face-splitting product: the Kronecker product of row with row",
+        derivative="facesplit(dA, B) + facesplit(A, dB)",
     ),
 )

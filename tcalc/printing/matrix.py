@@ -13,6 +13,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.kron import Split
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import LowerMask, Selection, UnitVector, Window
@@ -133,6 +134,9 @@ class MatrixNotation:
         """A function of whole tensors."""
         primitive = node.primitive
         args: list[Formula] = []
+        if isinstance(primitive, Split):
+            x, like = node.args
+            return Call("split", ((yield self.whole(x)), *map(size_of, like.dims)))
         for argument in node.args:
             args += [(yield self.whole(argument))]
         if isinstance(primitive, Cofactors) and primitive.k == 1 and node.order == 2:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fractions import Fraction
 from numbers import Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tcalc import calculus, language, printing
 from tcalc.errors import ArgumentError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
+from tcalc.expr.packing import Packed, pack, unpack
 from tcalc.expr.traverse import variables as inputs_of
 from tcalc.language.names import exact
 from tcalc.primitives.function import Function
@@ -206,6 +207,45 @@ class Expression:
         several = positions if isinstance(positions, tuple) else (positions,)
         return combine(f"operand[{', '.join(map(_position, several))}]", operand=self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        context = self.context
+        named = [*context.variables.values(), *context.definitions.values()]
+        state = (
+            pack([self.node, *named]),
+            list(context.variables),
+            list(context.definitions),
+            dict(context.guesses),
+            self.row,
+            self.lead,
+        )
+        return _unpickled, state
+
+    def __copy__(self) -> Expression:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Expression:
+        return self
+
+    def _repr_latex_(self) -> str:
+        """LaTeX for notebooks: in display style."""
+        return rf"$\displaystyle {self.latex()}$"
+
+    def _repr_html_(self) -> str:
+        """MathML for notebooks, which browsers set themselves, with the formula as text in it."""
+        return self.mathml()
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> dict[str, str]:
+        """The formula in every form that a notebook may show, each made only where asked for."""
+        forms: dict[str, Callable[[], str]] = {
+            "text/plain": self.text,
+            "text/latex": self._repr_latex_,
+            "text/html": self._repr_html_,
+        }
+        wanted = set(forms) if include is None else set(include)
+        return {kind: make() for kind, make in forms.items() if kind in wanted - set(exclude or ())}
+
     # NumPy must leave `array * expression` to us, which then says what is wrong.
     __array_ufunc__ = None
 
@@ -214,6 +254,20 @@ class Expression:
 
     def __repr__(self) -> str:
         return f"Expression[{', '.join(self.shape)}]({self.text()})"
+
+
+def _unpickled(
+    packed: Packed,
+    variables: list[str],
+    definitions: list[str],
+    guesses: dict[str, str],
+    row: bool,
+    lead: int | None,
+) -> Expression:
+    node, *named = unpack(packed)
+    inputs = {name: x for name, x in zip(variables, named, strict=False) if isinstance(x, Var)}
+    known = dict(zip(definitions, named[len(variables) :], strict=True))
+    return Expression(node, Context(inputs, guesses, known), row, lead)
 
 
 def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Operand) -> Expression:

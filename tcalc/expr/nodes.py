@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import blake2b
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 from weakref import WeakValueDictionary
 
 from tcalc.expr.dims import Shape
@@ -52,6 +52,18 @@ class _Base:
         """The number of axes."""
         return len(self.dims)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A flat list, since a graph can be deeper than the stack; unpickled nodes are interned.
+        from tcalc.expr.packing import pack, unpack_one
+
+        return unpack_one, (pack([self]),)  # type: ignore[list-item]  # one of the six kinds
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __repr__(self) -> str:
         # Never recursive: a graph can be deeper than the stack.
         return f"<{type(self).__name__} [{_text(self.dims)}] {self.digest.hex()[:8]}>"
@@ -85,9 +97,6 @@ class Var(_Base, metaclass=_Interned):
     def __repr__(self) -> str:
         return f"{self.name}[{_text(self.dims)}]"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Var, (self.name, self.shape, self.properties))
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Const(_Base, metaclass=_Interned):
@@ -106,9 +115,6 @@ class Const(_Base, metaclass=_Interned):
     def __repr__(self) -> str:
         return f"Const({self.value}, [{_text(self.dims)}])"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Const, (self.value, self.shape))
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Delta(_Base, metaclass=_Interned):
@@ -122,9 +128,6 @@ class Delta(_Base, metaclass=_Interned):
     @property
     def operands(self) -> tuple[Node, ...]:
         return ()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Delta, (self.shape,))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -154,9 +157,6 @@ class Einsum(_Base, metaclass=_Interned):
     def operands(self) -> tuple[Node, ...]:
         return self.factors
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Einsum, (self.factors, self.subscripts, self.output, self.shape))
-
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Add(_Base, metaclass=_Interned):
@@ -173,9 +173,6 @@ class Add(_Base, metaclass=_Interned):
     @property
     def operands(self) -> tuple[Node, ...]:
         return tuple(node for _, node in self.terms)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Add, (self.terms,))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -194,9 +191,6 @@ class Apply(_Base, metaclass=_Interned):
     @property
     def operands(self) -> tuple[Node, ...]:
         return self.args
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Apply, (self.primitive, self.args, self.output))
 
 
 Node: TypeAlias = Var | Const | Delta | Einsum | Add | Apply

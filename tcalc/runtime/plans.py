@@ -22,7 +22,7 @@ from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, LimitError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
-from tcalc.runtime.packing import pack, unpack
+from tcalc.expr.packing import pack, unpack
 
 PLANS = 128
 """How many plans a function keeps."""

@@ -60,3 +60,9 @@ def unpack(packed: Packed) -> list[Node]:
         else:
             made.append(kind(*fields))
     return [made[place] for place in places]
+
+
+def unpack_one(packed: Packed) -> Node:
+    """The only node that was packed."""
+    (node,) = unpack(packed)
+    return node

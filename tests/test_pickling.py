@@ -1,0 +1,99 @@
+"""Expressions pickle, copy and show themselves, however deep they are."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc import gallery
+from tcalc.expr import build, shape
+
+DEPTH = 50_000
+
+
+@pytest.mark.parametrize("name", gallery.names())
+def test_expressions_come_back_interned(name):
+    f = tcalc.parse(gallery.load(name).text)
+    for e in (f, tcalc.jacobian(f, gallery.load(name).wrt[0])):
+        again = pickle.loads(pickle.dumps(e))
+        assert again.node is e.node
+        assert again.variables == e.variables
+        assert list(again.variables) == list(e.variables)
+        assert again.context.definitions == e.context.definitions
+        assert (again.row, again.lead, again.guesses) == (e.row, e.lead, e.guesses)
+        assert str(again) == str(e)
+        assert copy.copy(e) is e
+        assert copy.deepcopy({"e": e})["e"] is e
+
+
+def test_nodes_come_back_interned_and_copies_are_themselves():
+    x = build.var("x", shape("n"), ["positive"])
+    node = build.einsum([x, x], "i,j->ij")
+    assert pickle.loads(pickle.dumps(node)) is node
+    assert copy.deepcopy([node])[0] is node
+
+
+def test_fifty_thousand_nodes():
+    x = build.var("x", ())
+    node = x
+    for k in range(DEPTH):
+        node = build.add([(2, node), (1, build.const(k + 1))])
+    e = tcalc.symbols("x[]").with_node(node)
+    assert pickle.loads(pickle.dumps(e)).node is node
+    assert pickle.loads(pickle.dumps(node)) is node
+    assert copy.deepcopy(e) is e
+
+
+def test_another_process_understands_it(tmp_path):
+    f = tcalc.parse("logdet(K) + y'*inv(K)*y", "K[n,n] spd, y[n]")
+    g = tcalc.gradient(f, "K")
+    (tmp_path / "g.pickle").write_bytes(pickle.dumps(g))
+    code = (
+        "import pickle, sys, pathlib\n"
+        "g = pickle.loads(pathlib.Path('g.pickle').read_bytes())\n"
+        "import tcalc\n"
+        "f = tcalc.parse(\"logdet(K) + y'*inv(K)*y\", 'K[n,n] spd, y[n]')\n"
+        "assert tcalc.gradient(f, 'K').node is g.node\n"
+        "print(g)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(g)
+
+
+def test_user_functions_of_sympy_pickle():
+    import sympy
+
+    t = sympy.Symbol("t")
+    huber = tcalc.elementwise("huber", sympy.sqrt(1 + t**2) - 1, t)
+    f = tcalc.parse("sum(huber(x))", functions=[huber])
+    assert pickle.loads(pickle.dumps(f)).node is f.node
+
+
+def test_compiled_functions_pickle_and_copy():
+    f = tcalc.parse("sum(exp(A*x))")
+    fun = tcalc.compile([f, tcalc.gradient(f, "x")])
+    data = {"A": np.eye(2), "x": np.array([1.0, 2.0])}
+    expected = fun(**data)
+    for other in (pickle.loads(pickle.dumps(fun)), copy.deepcopy(fun), copy.copy(fun)):
+        for a, b in zip(other(**data), expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_notebooks_show_formulas():
+    e = tcalc.gradient(tcalc.parse("norm2(X*w - y)^2"), "w")
+    latex, html = e._repr_latex_(), e._repr_html_()
+    assert latex == rf"$\displaystyle {e.latex()}$"
+    assert html.startswith("<math")
+    assert html == e.mathml()
+    bundle = e._repr_mimebundle_()
+    assert bundle == {"text/plain": str(e), "text/latex": latex, "text/html": html}
+    assert set(e._repr_mimebundle_(include=["text/html", "image/png"])) == {"text/html"}
+    assert set(e._repr_mimebundle_(exclude=["text/html"])) == {"text/plain", "text/latex"}

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from tcalc.codegen.distances import with_distances
 from tcalc.codegen.factors import describe
+from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.opening import Opened
 from tcalc.codegen.products import Products
 from tcalc.codegen.program import (
@@ -50,7 +51,10 @@ def lower(
     Without `reorder` products are multiplied in the order in which the graph has them.  What
     depends on the `given` inputs alone is taken to cost nothing, since it is computed once.
     """
-    return Lowering(roots, sizes, contiguous, reorder, given).run(hints or {})
+    roots, asked = low_rank_solves(roots, sizes) if reorder else (roots, False)
+    lowering = Lowering(roots, sizes, contiguous, reorder, given)
+    lowering.builder.tuned |= asked
+    return lowering.run(hints or {})
 
 
 def _fixed(order: Sequence[Node], given: Collection[str]) -> set[Node]:

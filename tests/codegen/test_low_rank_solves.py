@@ -1,0 +1,74 @@
+"""Newton steps with a diagonal plus low rank: small systems where the sizes make it pay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tcalc
+
+SUMS = [
+    ("sum(exp(x)) + norm2(A*x)^2", "A[k,n], x[n]"),
+    ("sum(exp(x)) + (a'*x)^4", "a[n], x[n]"),
+    ("norm2(x)^2 + sum(log(1 + exp(A*x)))", "A[k,n], x[n]"),
+    ("c*norm2(x)^2 + sum(log(1 + exp(A*x)))", "A[k,n], x[n], c positive"),
+]
+SIZES = {"n": 60, "k": 3}
+
+
+def data(f: tcalc.Expression, sizes: dict[str, int]) -> dict[str, Any]:
+    generator = np.random.default_rng(11)
+    return {
+        name: generator.uniform(-1, 1, [dim.evaluate(sizes) for dim in variable.dims])
+        if name != "c"
+        else np.asarray(0.7)
+        for name, variable in f.variables.items()
+    }
+
+
+@pytest.mark.parametrize(("text", "declared"), SUMS)
+@pytest.mark.parametrize("sizes", [SIZES, {"n": 6, "k": 5}], ids=["small rank", "large rank"])
+def test_the_step_is_that_of_the_dense_hessian(
+    text: str, declared: str, sizes: dict[str, int]
+) -> None:
+    f = tcalc.parse(text, declared)
+    step = tcalc.parse(f"f = {text}; hessian(f, x) \\ gradient(f, x)", declared)
+    values = data(f, sizes)
+    g = tcalc.evaluate(tcalc.gradient(f, "x"), **values)
+    H = tcalc.evaluate(tcalc.hessian(f, "x"), **values)
+    np.testing.assert_allclose(
+        tcalc.compile(step)(**values), np.linalg.solve(H, g), rtol=1e-8, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize(("text", "declared"), SUMS)
+def test_no_large_matrix_is_made_for_a_small_rank(text: str, declared: str) -> None:
+    step = tcalc.parse(f"f = {text}; hessian(f, x) \\ gradient(f, x)", declared)
+    fun = tcalc.compile(step)
+    wide = {"n": 10_000} if "k" not in declared else {"n": 10_000, "k": 3}
+    assert fun.peak_memory(**wide) < 8 * 10_000 * 30
+    if "k" in wide:
+        assert fun.peak_memory(n=1000, k=900) > 8 * 1000 * 1000
+
+
+def test_a_diagonal_of_unknown_sign_is_not_divided_by() -> None:
+    """c may be 0, and the matrix regular all the same."""
+    text = "f = c*norm2(x)^2 + norm2(A*x)^2; hessian(f, x) \\ gradient(f, x)"
+    step = tcalc.parse(text, "A[k,n], x[n], c")
+    A = np.vstack([np.eye(4), np.ones((1, 4))])
+    x = np.arange(4.0)
+    np.testing.assert_allclose(tcalc.compile(step)(A=A, x=x, c=0.0), x, atol=1e-12)
+    assert tcalc.compile(step).peak_memory(n=1000, k=3) > 8 * 1000 * 1000
+
+
+def test_solves_with_many_columns() -> None:
+    f = tcalc.parse("(diag(exp(x)) + U*V') \\ B", "x[n], U[n,k], V[n,k], B[n,p]")
+    values = data(f, {**SIZES, "p": 4})
+    matrix = np.diag(np.exp(values["x"])) + values["U"] @ values["V"].T
+    found = tcalc.compile(f)(**values)
+    np.testing.assert_allclose(found, np.linalg.solve(matrix, values["B"]), rtol=1e-9)
+    left = tcalc.parse("C / (diag(exp(x)) + U*V')", "x[n], U[n,k], V[n,k], C[p,n]")
+    found = tcalc.compile(left)(**{k: v for k, v in values.items() if k != "B"}, C=values["B"].T)
+    np.testing.assert_allclose(found, values["B"].T @ np.linalg.inv(matrix), rtol=1e-9)

@@ -41,8 +41,8 @@ from tcalc.primitives.routines import Supplied
 
 _CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper")
 _SIGNED = ("positive", "nonnegative", "integer")
-_RESERVED = ("np", "cp", "linalg", "special", "lapack", "host", "xp", "min", "dtype", "evaluate",
-             "compute", "prepare", "prepared", "Array", "Any", "supplied", "ValueError",
+_RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
+             "evaluate", "compute", "prepare", "prepared", "Array", "Any", "supplied", "ValueError",
              "TypeError")  # fmt: skip
 
 

@@ -136,8 +136,8 @@ def share_of_extremum(x: Array, axes: tuple[int, ...], largest: bool) -> Array:
     """Ones at the largest (or smallest) elements, divided by their number; NaN where x has NaN."""
     top = np.max(x, axis=axes, keepdims=True) if largest else np.min(x, axis=axes, keepdims=True)
     at = (x == top).astype(x.dtype)
-    with np.errstate(invalid="ignore"):
-        return at / at.sum(axis=axes, keepdims=True)
+    count = at.sum(axis=axes, keepdims=True)
+    return np.where(count > 0, at, np.nan) / np.where(count > 0, count, 1)
 
 
 def span(x: Node, axes: int | None) -> int:

@@ -46,7 +46,7 @@ class CuPy(NumPy):
     module = "cp"
     arrays = "CuPy arrays of float32 or float64"
     imports = {  # noqa: RUF012 - never changed
-        "np": "import numpy as np",
+        "numpy": "import numpy",
         "cp": "import cupy as cp",
         "linalg": "from cupyx.scipy import linalg",
         "special": "from cupyx.scipy import special",

@@ -38,8 +38,12 @@ def overwriting(
     elif isinstance(operation, Call) and isinstance(operation.routine, Template):
         arguments = [target.operand(view, writer) for view in operation.arguments]
         text = operation.routine.text.format(*arguments)
-        if operation.routine.ufunc and text.endswith(")"):
-            lines = [f"{text[:-1]}, out={array})"]
+        inner = text.removeprefix("1.0 / ")
+        called = inner.endswith(")") and inner.startswith("np.")
+        if called:
+            lines = [f"{inner[:-1]}, out={array})"]
+        if inner != text and (called or inner == array):
+            lines.append(f"np.divide(1.0, {array}, out={array})")
     if lines and name != array:
         lines.append(f"{name} = {array}")
     return lines

@@ -3,6 +3,8 @@
 The edits are made at the places that the syntax tree gives, so that comments and layout stay.
 
 - ``np`` becomes ``cp``.
+- What CuPy has not, and whose arguments are plain numbers (`HOST_ONLY`), is computed by NumPy, and
+  its results are moved.
 - Reductions of CuPy's have no ``initial=``; on a device there are no empty matrices to need it.
 - Without checks, ``if …: raise …`` goes, and ``try: … except …: …`` keeps its first block: CuPy
   raises nothing then, and what cannot be factorised gives NaN or numbers without meaning.
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 HOST, DEVICE = "np", "cp"
+HOST_ONLY = ("np.polynomial.legendre.leggauss",)
 
 
 def ported(source: str, checked: bool = True) -> str:
@@ -64,8 +67,16 @@ class _Places:
 
 def _spelled(source: str) -> list[_Edit]:
     places, edits = _Places(source), []
+    kept: set[ast.AST] = set()
     for node in ast.walk(ast.parse(source)):
         match node:
+            case ast.Call(func=function) if ast.unparse(function) in HOST_ONLY:
+                start, end = places.span(node)
+                edits += [_Edit(start, start, f"map({DEVICE}.asarray, "), _Edit(end, end, ")")]
+                kept.update(ast.walk(function))
+                edits.append(_Edit(*places.span(_root(function)), "numpy"))
+            case ast.Name() if node in kept:
+                continue
             case ast.Name(id=name) if name == HOST:
                 edits.append(_Edit(*places.span(node), DEVICE))
             case ast.Call(keywords=keywords):
@@ -75,6 +86,13 @@ def _spelled(source: str) -> list[_Edit]:
                     if keyword.arg == "initial"
                 ]
     return edits
+
+
+def _root(name: ast.expr) -> ast.expr:
+    """The first name of a dotted one."""
+    while isinstance(name, ast.Attribute):
+        name = name.value
+    return name
 
 
 def _with_comma(source: str, start: int, end: int) -> tuple[int, int]:

@@ -1,12 +1,17 @@
 """CuPy's names on a machine without a device: NumPy's arrays, and kernels compiled by g++.
 
-Kernels are the real texts that CuPy would compile, as C++ loops over contiguous doubles. Only
-names that the tests of signatures hold against CuPy itself may be used through it.
+Kernels are the real texts that CuPy would compile, as C++ loops over contiguous doubles. Where
+CuPy is installed, `require_cupy_has` holds every call of a module against CuPy itself, which can be
+imported without a device.
 """
 
 from __future__ import annotations
 
+import ast
 import ctypes
+import importlib
+import importlib.util
+import inspect
 import shutil
 import subprocess
 import sys
@@ -16,6 +21,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import scipy.linalg
 import scipy.special
 
@@ -156,3 +162,72 @@ def load(source: str, workshop: Workshop) -> dict[str, Any]:
             else:
                 sys.modules[name] = module
     return namespace
+
+
+cupy_installed = pytest.mark.skipif(
+    importlib.util.find_spec("cupy") is None, reason="CuPy is not installed"
+)
+
+MODULES = ("cp", "linalg", "special")
+
+
+def calls(source: str) -> list[tuple[str, ast.Call]]:
+    """The calls of a module's functions (``cp.linalg.solve``) and of methods (``.sum``)."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            base: ast.expr = node.func
+            while isinstance(base, ast.Attribute):
+                base = base.value
+            if isinstance(base, ast.Name) and base.id in MODULES:
+                found.append((ast.unparse(node.func), node))
+            elif hasattr(np.ndarray, node.func.attr):
+                found.append((f".{node.func.attr}", node))
+    return found
+
+
+def require_cupy_has(source: str) -> None:
+    """Fail where a module calls what CuPy has not, or with arguments that it does not take."""
+    import cupy
+
+    for dotted, call in calls(source):
+        keywords = {k.arg for k in call.keywords if k.arg}
+        if dotted.startswith("."):
+            method = getattr(cupy.ndarray, dotted[1:])
+            # Compiled methods tell their arguments in the first line of their documentation.
+            told = (method.__doc__ or "").split("\n", 1)[0]
+            assert all(f"{keyword}=" in told for keyword in keywords), (dotted, told)
+            continue
+        function = resolved(dotted)
+        if isinstance(function, ast.FunctionDef):
+            known = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
+            assert keywords <= known, dotted
+            continue
+        if isinstance(function, cupy.ufunc):
+            assert keywords <= {"out", "dtype"}, dotted
+            continue
+        try:
+            signature = inspect.signature(function)
+        except ValueError:
+            continue  # compiled code that does not tell
+        if not any(isinstance(a, ast.Starred) for a in call.args):
+            signature.bind(*call.args, **{k.arg: k.value for k in call.keywords if k.arg})
+
+
+def resolved(dotted: str) -> Any:
+    """What CuPy has under a name; for ``cupyx.scipy.linalg``, which needs a device to be
+    imported, the definition in its source."""
+    import cupy
+
+    first, *rest = dotted.split(".")
+    if first == "linalg":
+        folder = Path(cupy.__file__).parents[1] / "cupyx" / "scipy" / "linalg"
+        for path in sorted(folder.glob("*.py")):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.FunctionDef) and node.name == rest[0]:
+                    return node
+        raise AssertionError(f"CuPy has no {dotted}")
+    found: Any = cupy if first == "cp" else importlib.import_module("cupyx.scipy.special")
+    for part in rest:
+        found = getattr(found, part)
+    return found

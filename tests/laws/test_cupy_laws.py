@@ -1,0 +1,65 @@
+"""Every primitive, with its first and second derivatives, as a program for CuPy."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from enrolled import Case, cases
+from host_cupy import COMPILER, Workshop, cupy_installed, load, require_cupy_has
+
+from tcalc import interpret
+from tcalc.codegen.emit import emit
+from tcalc.codegen.lower import lower
+from tcalc.codegen.signature import signature_of
+from tcalc.codegen.targets import CuPy
+
+CASES = cases()
+SIZES = {"b": 2, "n": 3, "m": 2, "k": 2, "t": 3}
+
+
+def roots(case: Case) -> list[Any]:
+    return [case.result, *case.first, *(D for row in case.second[:1] for D in row[:1])]
+
+
+@cache
+def source(place: int, checked: bool) -> str:
+    case = CASES[place]
+    signature = signature_of(roots(case), case.arguments)
+    sizes = {name: SIZES[name] for name in signature.sizes}
+    program = lower(roots(case), sizes, {}, False)
+    return emit(program, signature, sizes, target=CuPy(checked)).source
+
+
+@pytest.fixture(scope="module")
+def modules() -> dict[tuple[int, bool], dict[str, Any]]:
+    """All modules, so that one run of the compiler makes all kernels."""
+    workshop = Workshop()
+    wanted = [(k, checked) for k in range(len(CASES)) for checked in (True, False)]
+    return {key: load(source(*key), workshop) for key in wanted}
+
+
+@pytest.mark.skipif(COMPILER is None, reason="no C++ compiler for the kernels")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("place", range(len(CASES)), ids=[case.id for case in CASES])
+def test_the_module_gives_what_the_interpreter_gives(
+    place: int, modules: dict[tuple[int, bool], dict[str, Any]]
+) -> None:
+    case = CASES[place]
+    arrays = case.data(SIZES)
+    due = interpret.evaluate(roots(case), arrays, SIZES)
+    names = signature_of(roots(case), case.arguments).names
+    for checked in (True, False):
+        evaluate = modules[place, checked]["evaluate"]
+        found = evaluate(**{name: np.asarray(arrays[name], float) for name in names})
+        for mine, other in zip(found, due, strict=True):
+            scale = max(1.0, float(np.abs(other).max(initial=0)))
+            np.testing.assert_allclose(mine, other, rtol=1e-8, atol=1e-8 * scale)
+
+
+@cupy_installed
+@pytest.mark.parametrize("place", range(len(CASES)), ids=[case.id for case in CASES])
+def test_calls_fit_the_signatures_of_cupy(place: int) -> None:
+    require_cupy_has(source(place, True))

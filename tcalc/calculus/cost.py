@@ -17,9 +17,10 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import postorder
+from tcalc.planning import Inversion
 from tcalc.planning import cost as product_cost
 from tcalc.primitives.elementwise import Elementwise
-from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.inverse import Inverse, is_triangle
 from tcalc.primitives.routines import routine_of, work_of
 from tcalc.simplify import flatten
 
@@ -62,8 +63,9 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
                 total += volume(node) * (len(terms) - 1) + scaled
             case Apply(primitive=Elementwise()):
                 total += volume(node)
+            case Apply(primitive=Inverse(), args=(matrix,)) if is_triangle(matrix):
+                continue  # it is its own factorisation; products count their own solves
             case Apply(primitive=Inverse()):
-                # The factorisation; products with the inverse count their own solves.
                 total += 2 * volume(node) * size(node.dims[-1]) // 3
             case Apply(primitive=primitive, args=args):
                 if (primitive, args) not in calls:
@@ -87,12 +89,12 @@ def _of_primitive(node: Apply, size: Callable[[Dim], int]) -> int:
 
 def _of_product(node: Einsum, size: Callable[[Dim], int]) -> int:
     sizes: dict[int, int] = {}
-    inverses: dict[int, int] = {}
+    inverses: dict[int, Inversion] = {}
     for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
         sizes.update((label, size(dim)) for label, dim in zip(row, factor.dims, strict=True))
         match factor:
-            case Apply(primitive=Inverse(axes=axes)):
-                inverses[k] = axes
+            case Apply(primitive=Inverse(axes=axes), args=(matrix,)):
+                inverses[k] = Inversion(axes, is_triangle(matrix))
     number: dict[Node, int] = {}
     alike = [number.setdefault(factor, len(number)) for factor in node.factors]
     return product_cost(node.subscripts, node.output, sizes, inverses, alike)

@@ -4,7 +4,7 @@ Pure functions, without arrays and without NumPy, so that calculus may ask what 
 A flop is one multiplication or one addition.
 """
 
-from tcalc.planning.cost import Network, Pair, pair_flops
+from tcalc.planning.cost import Inversion, Network, Pair, pair_flops
 from tcalc.planning.plan import Plan, cost, plan
 
-__all__ = ["Network", "Pair", "Plan", "cost", "pair_flops", "plan"]
+__all__ = ["Inversion", "Network", "Pair", "Plan", "cost", "pair_flops", "plan"]

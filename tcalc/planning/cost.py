@@ -5,7 +5,7 @@ for every point of the joint index space and an addition for every one that is s
 inverse is *applied* by solving with a factorisation that is there: two triangular solves, so
 2·n² flops a column, against the same 2·n² for the product with a *formed* inverse, which costs
 4/3·n³ before.  A triangular solve runs slower than a matrix product, so that forming pays from
-about n/2 columns on.
+about n/2 columns on.  A triangular matrix takes one solve, n² a column, and 1/3·n³ to invert.
 """
 
 from __future__ import annotations
@@ -13,24 +13,35 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Label: TypeAlias = int
 Labels: TypeAlias = tuple[Label, ...]
+
+
+class Inversion(NamedTuple):
+    """An inverse among the factors of a product.
+
+    `axes` says over how many axes each of the matrix's two sides goes (mostly one), `triangular`
+    whether it is one triangular matrix, which solves cost half for.
+    """
+
+    axes: int = 1
+    triangular: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """A product to be contracted: labels of the factors and of the output, sizes of the labels.
 
-    `inverses` has the factors that are inverses of matrices, and may be applied instead of formed:
-    their positions, and over how many axes each of a matrix's two sides goes (mostly one).
+    `inverses` has the factors that are inverses of matrices, and may be applied instead of formed,
+    by their positions.
     """
 
     factors: tuple[Labels, ...]
     output: Labels
     sizes: Mapping[Label, int]
-    inverses: Mapping[int, int] = field(default_factory=dict)
+    inverses: Mapping[int, Inversion] = field(default_factory=dict)
 
     def volume(self, labels: Collection[Label]) -> int:
         """The number of points of an index space."""
@@ -94,11 +105,18 @@ def split_inverse(
     return frozenset(parts[0]), frozenset(parts[1]), frozenset(parts[2])
 
 
-def form_flops(inverse: Labels, axes: int, sizes: Mapping[Label, int]) -> int:
+def form_flops(inverse: Labels, kind: Inversion, sizes: Mapping[Label, int]) -> int:
     """The cost of forming an inverse from a factorisation that is there."""
-    lead = len(inverse) - 2 * axes
-    n = prod(sizes[label] for label in inverse[lead : lead + axes])
-    return prod(sizes[label] for label in inverse[:lead]) * (4 * n**3 // 3)
+    lead = len(inverse) - 2 * kind.axes
+    n = prod(sizes[label] for label in inverse[lead : lead + kind.axes])
+    return prod(sizes[label] for label in inverse[:lead]) * (
+        (1 if kind.triangular else 4) * n**3 // 3
+    )
+
+
+def solve_flops(columns: int, order: int, kind: Inversion) -> int:
+    """The cost of applying the inverse of a matrix of that order to so many columns."""
+    return (1 if kind.triangular else 2) * columns * order**2
 
 
 def reduction_flops(factors: Sequence[Labels], output: Labels, sizes: Mapping[Label, int]) -> int:

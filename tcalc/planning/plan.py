@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import count
 
 from tcalc.planning.cost import (
+    Inversion,
     Label,
     Labels,
     Network,
@@ -20,6 +21,7 @@ from tcalc.planning.cost import (
     pair_flops,
     reduction_flops,
     solve_columns,
+    solve_flops,
 )
 from tcalc.planning.exact import Mask, Tree, cheapest
 from tcalc.planning.greedy import greedy_steps
@@ -55,7 +57,7 @@ def plan(
     factors: Sequence[Labels],
     output: Labels,
     sizes: Mapping[Label, int],
-    inverses: Mapping[int, int] | None = None,
+    inverses: Mapping[int, Inversion] | None = None,
     alike: Sequence[int] | None = None,
 ) -> Plan:
     """A path for ``C[output] = Σ Π factors``; `inverses` as in `Network`.
@@ -87,7 +89,7 @@ def cost(
     factors: Sequence[Labels],
     output: Labels,
     sizes: Mapping[Label, int],
-    inverses: Mapping[int, int] | None = None,
+    inverses: Mapping[int, Inversion] | None = None,
     alike: Sequence[int] | None = None,
 ) -> int:
     """The flops of a product in the best order that is known."""
@@ -99,19 +101,19 @@ def _folded_plan(
     rows: tuple[Labels, ...],
     out: Labels,
     sizes: tuple[int, ...],
-    inverses: tuple[tuple[int, int], ...],
+    inverses: tuple[tuple[int, Inversion], ...],
     alike: tuple[int, ...],
 ) -> Plan | None:
     """The plan by halves of a symmetric product: the steps of one, the same again, and the rest."""
     parts = halves(rows, out, alike)
     if parts is None:
         return None
-    axes = dict(inverses)
+    kinds = dict(inverses)
     extents = dict(enumerate(sizes))
     outside = [label for k, row in enumerate(rows) if k not in parts.first for label in row]
     inner = [rows[k] for k in parts.first]
     kept = tuple(dict.fromkeys(x for row in inner for x in row if x in out or x in outside))
-    special = {place: axes[k] for place, k in enumerate(parts.first) if k in axes}
+    special = {place: kinds[k] for place, k in enumerate(parts.first) if k in kinds}
     half = plan(inner, kept, extents, special)
     image = {
         x: y
@@ -120,7 +122,7 @@ def _folded_plan(
     }
     centre = [k for k in range(len(rows)) if k not in parts.first + parts.second]
     mirrored = tuple(image[x] for x in kept)
-    special = {2 + place: axes[k] for place, k in enumerate(centre) if k in axes}
+    special = {2 + place: kinds[k] for place, k in enumerate(centre) if k in kinds}
     rest = plan([kept, mirrored, *(rows[k] for k in centre)], out, extents, special)
     path: list[Step] = []
     solved: dict[int, int] = {}
@@ -146,7 +148,7 @@ def _plan(
     rows: tuple[Labels, ...],
     out: Labels,
     sizes: tuple[int, ...],
-    inverses: tuple[tuple[int, int], ...],
+    inverses: tuple[tuple[int, Inversion], ...],
 ) -> Plan:
     network = Network(rows, out, dict(enumerate(sizes)), dict(inverses))
     return _Planner(network).run()
@@ -228,7 +230,7 @@ class _Planner:
                 flops += formed
                 continue
             n = self._order_of(inverse)
-            applied = 2 * columns * n**2
+            applied = solve_flops(columns, n, self.network.inverses[inverse])
             if partner in self.network.inverses:
                 applied += self._form_flops(partner)
             if best is None or applied < best.flops:
@@ -238,16 +240,16 @@ class _Planner:
     def _columns(
         self, inverse: int, other: frozenset[Label], result: frozenset[Label]
     ) -> int | None:
-        row, axes = self.network.factors[inverse], self.network.inverses[inverse]
-        return solve_columns(row, axes, other, result, self.sizes)
+        row, kind = self.network.factors[inverse], self.network.inverses[inverse]
+        return solve_columns(row, kind.axes, other, result, self.sizes)
 
     def _form_flops(self, inverse: int) -> int:
-        row, axes = self.network.factors[inverse], self.network.inverses[inverse]
-        return form_flops(row, axes, self.sizes)
+        row, kind = self.network.factors[inverse], self.network.inverses[inverse]
+        return form_flops(row, kind, self.sizes)
 
     def _order_of(self, inverse: int) -> int:
-        row, axes = self.network.factors[inverse], self.network.inverses[inverse]
-        return self.network.volume(row[len(row) - axes :])
+        row, kind = self.network.factors[inverse], self.network.inverses[inverse]
+        return self.network.volume(row[len(row) - kind.axes :])
 
     def _component(self, group: list[int]) -> int:
         if len(group) == 1:

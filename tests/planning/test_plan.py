@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcalc.planning import Plan, cost, pair_flops, plan
+from tcalc.planning import Inversion, Plan, cost, pair_flops, plan
 from tcalc.planning.cost import reduction_flops
 
 Labels = tuple[int, ...]
@@ -151,21 +151,40 @@ def test_scalars_meet_the_smallest_operand() -> None:
 
 def test_an_inverse_is_applied_to_few_columns_and_formed_in_a_trace() -> None:
     sizes = dict.fromkeys(range(4), 100)
-    applied = plan([(0, 1), (1,)], (0,), sizes, {0: 1})
+    applied = plan([(0, 1), (1,)], (0,), sizes, {0: Inversion()})
     assert (applied.flops, dict(applied.solved)) == (2 * 100**2, {0: 1})
-    quadratic = plan([(0, 1), (0,), (1,)], (), sizes, {0: 1})
+    quadratic = plan([(0, 1), (0,), (1,)], (), sizes, {0: Inversion()})
     assert quadratic.solved == {0: 1}
-    trace = plan([(0, 1), (1, 0)], (), sizes, {0: 1})
+    trace = plan([(0, 1), (1, 0)], (), sizes, {0: Inversion()})
     assert trace.solved == {}
     assert trace.flops > 100**3
     # inv(A) B c: the vector goes first, and one column is solved
-    assert plan([(0, 1), (1, 2), (2,)], (0,), sizes, {0: 1}).solved == {0: 1}
+    assert plan([(0, 1), (1, 2), (2,)], (0,), sizes, {0: Inversion()}).solved == {0: 1}
 
 
 def test_an_inverse_over_two_axes() -> None:
     sizes = {0: 4, 1: 5, 2: 4, 3: 5}
-    found = plan([(0, 1, 2, 3), (2, 3)], (0, 1), sizes, {0: 2})
+    found = plan([(0, 1, 2, 3), (2, 3)], (0, 1), sizes, {0: Inversion(axes=2)})
     assert (found.flops, dict(found.solved)) == (2 * 20**2, {0: 1})
+
+
+def test_a_triangle_is_solved_with_whatever_the_columns() -> None:
+    sizes = dict.fromkeys(range(4), 100)
+    triangle = Inversion(triangular=True)
+    both_sides = plan([(0, 1), (1, 2), (3, 2)], (0, 3), sizes, {0: triangle, 2: triangle})
+    assert (both_sides.flops, dict(both_sides.solved)) == (2 * 100**3, {0: 100, 2: 100})
+    trace = plan([(0, 1), (1, 0)], (), sizes, {0: triangle})
+    assert (trace.flops, trace.solved) == (100**3 // 3 + 2 * 100**2 - 1, {})
+
+
+def test_the_inverses_of_both_halves_are_solved_with_alike() -> None:
+    # inv(L)' S inv(L)' … between two equal thin matrices: the columns are counted once
+    rows = [(2, 0), (2, 4), (4, 5), (3, 1), (3, 6), (6, 5)]
+    sizes = {0: 3, 1: 3, 2: 50, 3: 50, 4: 50, 6: 50, 5: 50}
+    triangle = Inversion(triangular=True)
+    found = plan(rows, (0, 1), sizes, {1: triangle, 4: triangle}, alike=[0, 1, 2, 0, 1, 2])
+    assert dict(found.solved) == {1: 3, 4: 0}
+    assert found.flops < plan(rows, (0, 1), sizes, {1: triangle, 4: triangle}).flops
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def main(control: socket.socket, memory: int) -> None:
     """Load tcalc, then follow commands until there are no more."""
     from .worker import warm_up
 
-    warm_up()
+    warm_up(("parse", "derivative", "code", "check"))
     gc.collect()
     gc.freeze()  # the collector of a worker need not touch, and so copy, what it shares
     control.sendall(READY)

@@ -18,7 +18,7 @@ class Settings:
         workers: how many short requests are computed at once.
         slow: how many long ones are computed beside them, at low priority.
         queue: how many requests wait for a worker before more are refused.
-        patience: seconds after which a request counts as a long one.
+        patience: seconds of computing after which a request counts as a long one.
         wait: seconds that a long request may stay among the short ones for want of a place.
         time: seconds after which a request is ended.
         memory: bytes of address space of a worker.
@@ -29,7 +29,7 @@ class Settings:
     workers: int = field(default_factory=lambda: max(2, os.cpu_count() or 2))
     slow: int = 4
     queue: int = 64
-    patience: float = 0.1
+    patience: float = 0.06
     wait: float = 0.4
     time: float = 5.0
     memory: int = 1024 * MEBIBYTE

@@ -13,7 +13,7 @@ import socket
 import struct
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -55,11 +55,11 @@ OPERATIONS = {
 }
 
 
-def warm_up() -> None:
-    """Import and run once whatever ordinary requests need."""
+def warm_up(names: Sequence[str]) -> None:
+    """Import and run once what ordinary requests need for these operations."""
     warnings.simplefilter("ignore")
     example = {"formula": "norm2(A*x - y)^2 + logdet(A) + sum(exp(x))", "wrt": ["x"], "order": 2}
-    for name in ("parse", "derivative", "code", "check"):
+    for name in names:
         operation = OPERATIONS[name]
         fields = operation.request.model_fields
         operation.compute(
@@ -70,6 +70,7 @@ def warm_up() -> None:
 def serve(channel: socket.socket, memory: int) -> None:
     """Answer requests until the other end closes; never returns an error."""
     _limit(memory)
+    warm_up(("parse", "derivative"))  # so that it has its own copy of the memory that is written to
     served = 0
     while (frame := _read(channel)) is not None:
         served += 1

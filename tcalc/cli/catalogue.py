@@ -150,6 +150,7 @@ def _entry(function: Function) -> dict[str, str | list[str]]:
         "domain": function.domain,
         "derivative": function.derivative,
         "kinks": function.kink,
+        "source": function.source,
     }
 
 

@@ -106,9 +106,10 @@ FUNCTIONS = (
     Function(
         "chol",
         (tensor_form("...nn->...nn", chol),),
-        "lower Cholesky factor of (A + A')/2",
-        "(A + A')/2 positive definite",
+        "lower Cholesky factor of (A + A')/2, with a positive diagonal",
+        "(A + A')/2 positive definite, else an error",
         "dL = L Φ(inv(L) dS inv(L)'), S = (A + A')/2, Φ the lower triangle with halved diagonal",
+        source="Murray, Differentiation of the Cholesky decomposition, 2016, eq. 8",
     ),
     Function(
         "trisolve",
@@ -117,7 +118,8 @@ FUNCTIONS = (
             tensor_form("...nn,...n->...n", trisolve),
         ),
         "trisolve(L, B) = inv(tril(L)) B",
-        "no zero on the diagonal of L",
+        "no zero on the diagonal of L, else an error",
         "dX = inv(tril(L)) (dB - tril(dL) X)",
+        source="Magnus & Neudecker, Matrix Differential Calculus, 8.4",
     ),
 )

@@ -208,21 +208,30 @@ def power_of_gap(p: int) -> Function:
     )
 
 
+_SOURCE = "Magnus & Neudecker, Matrix Differential Calculus, 8.9; Daleckii & Krein 1965"
+
 FUNCTIONS = (
     Function(
         "eigh",
         (tensor_form("...nn->...n,...nn", eigh),),
-        "w, V = eigh(A): eigenvalues, ascending, and eigenvectors of (A + A')/2",
-        derivative="dw = diag(V' dA V), dV = V (gap(w) .* (V' dA V)) for symmetric dA",
-        kink="at a repeated eigenvalue dV leaves out rotations inside the eigenspace; higher "
-        "derivatives of V are an error",
+        "w, V = eigh(A): eigenvalues, ascending, and eigenvectors of (A + A')/2; an eigenvector's "
+        "first component of at least 0.7 times the largest is positive",
+        "A square",
+        "dw = diag(V' dA V), dV = V (gap(w) .* (V' dA V)) for symmetric dA",
+        "at a repeated eigenvalue dV leaves out rotations inside the eigenspace, right for "
+        "functions that do not depend on its basis; higher derivatives of V are an error there, "
+        "those of sum(g(w)) and V*diag(g(w))*V' are exact",
+        source=_SOURCE,
     ),
     Function(
         "eigvalsh",
         (tensor_form("...nn->...n", eigvalsh),),
         "eigenvalues of (A + A')/2, ascending",
-        derivative="dw = diag(V' dA V) for symmetric dA",
-        kink="at repeated eigenvalues only functions of all of them alike are smooth",
+        "A square",
+        "dw = diag(V' dA V) for symmetric dA",
+        "at repeated eigenvalues only functions of all of them alike are smooth, as sum(g(w)), "
+        "whose derivatives are exact there",
+        source=_SOURCE,
     ),
     Function(
         "gap",

@@ -194,8 +194,10 @@ def expm(a: Node, *directions: Node) -> Node:
 FUNCTIONS = (
     Function(
         "expm",
-        tuple(tensor_form(",".join(["...nn"] * (k + 1)) + "->...nn", expm) for k in range(4)),
+        tuple(tensor_form(",".join(["...nn"] * (k + 1)) + "->...nn", expm) for k in range(7)),
         "matrix exponential; expm(A, E) is its derivative at A in the direction E, and so on",
+        domain="A square",
         derivative="expm(A, dA), exact where eigenvalues coincide",
+        source="Higham & Relton, Higher order Fréchet derivatives of matrix functions, 2014",
     ),
 )

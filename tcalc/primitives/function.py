@@ -117,6 +117,7 @@ class Function:
     derivative: str = ""
     kink: str = ""
     aliases: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def arities(self) -> tuple[int, ...]:

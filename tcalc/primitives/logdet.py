@@ -77,5 +77,7 @@ FUNCTIONS = (
         "log(det(A)); an error where det(A) <= 0",
         "det(A) > 0",
         "inv(A)'",
+        "its derivatives, those of log|det(A)|, have values where det(A) < 0 too",
+        source="Magnus & Neudecker, Matrix Differential Calculus, 8.3",
     ),
 )

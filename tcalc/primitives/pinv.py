@@ -84,5 +84,6 @@ FUNCTIONS = (
         "Moore-Penrose inverse",
         derivative="-P dA P + P P' dA' (I - A P) + (I - P A) dA' P' P",
         kink="not continuous where the rank changes; the derivative is along matrices of one rank",
+        source="Golub & Pereyra, 1973, eq. 4.12",
     ),
 )

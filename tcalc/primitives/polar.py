@@ -142,14 +142,16 @@ FUNCTIONS = (
         "normnuc",
         (tensor_form("...mn->...", normnuc),),
         "nuclear norm, the sum of the singular values",
-        derivative="polar(A), exact where singular values coincide",
+        derivative="polar(A), exact where singular values coincide, at every order",
         kink="no derivative where A does not have full rank: an error",
+        source="Watson, Characterization of the subdifferential of some matrix norms, 1992",
     ),
     Function(
         "polar",
         (tensor_form("...mn->...mn", polar),),
         "polar factor U*V' of A = U*diag(s)*V'; the gradient of normnuc",
-        "A of full rank",
+        "A of full rank, else an error",
         "K dW + dW H = dA - W dA' W,  K = A W',  H = W' A",
+        source="Higham, Functions of Matrices, chapter 8",
     ),
 )

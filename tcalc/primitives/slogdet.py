@@ -112,6 +112,8 @@ FUNCTIONS = (
         "s, l = slogdet(A): the sign of det(A), and log|det(A)|",
         "A not singular",
         "0 and inv(A)'",
+        "sign 0 and -infinity where A is singular, and an error for the derivative",
+        source="Magnus & Neudecker, Matrix Differential Calculus, 8.3",
     ),
     Function(
         "logabsdet",
@@ -119,5 +121,7 @@ FUNCTIONS = (
         "log|det(A)|",
         "A not singular",
         "inv(A)'",
+        "-infinity where A is singular, and an error for the derivative",
+        source="Magnus & Neudecker, Matrix Differential Calculus, 8.3",
     ),
 )

@@ -320,6 +320,7 @@ def powm(exponent: Fraction, a: Node, *directions: Node) -> Node:
 
 _FORMS = [",".join(["...nn"] * (k + 1)) + "->...nn" for k in range(4)]
 _DEFINITE = "(A + A')/2 positive definite"
+_SOURCE = "Daleckii & Krein 1965; Higham & Relton 2014"
 
 FUNCTIONS = (
     Function(
@@ -328,6 +329,7 @@ FUNCTIONS = (
         "logarithm of (A + A')/2; logm(A, E) is its derivative in the direction E, and so on",
         _DEFINITE,
         "logm(A, dA), exact where eigenvalues coincide",
+        source=_SOURCE,
     ),
     Function(
         "powm",
@@ -335,6 +337,7 @@ FUNCTIONS = (
         "powm(p, A): the power p of (A + A')/2; powm(p, A, E) is its derivative, and so on",
         _DEFINITE + " unless p is a whole number",
         "powm(p, A, dA), exact where eigenvalues coincide",
+        source=_SOURCE,
     ),
     Function(
         "positiveeig",

@@ -124,7 +124,10 @@ FUNCTIONS = (
         "sqrtm",
         (tensor_form("...nn->...nn", sqrtm),),
         "principal square root of a matrix",
-        "no eigenvalue on the closed negative real axis",
+        "no eigenvalue on the closed negative real axis, else an error; symmetric positive "
+        "semidefinite matrices have a value too",
         "X dX + dX X = dA, exact where eigenvalues coincide",
+        "no derivative where A is singular: an error",
+        source="Higham, Functions of Matrices, 6.1",
     ),
 )

@@ -223,11 +223,15 @@ FUNCTIONS = (
     Function(
         "svd",
         (tensor_form("...mn->...mr,...r,...nr", svd),),
-        "U, s, V = svd(A): thin decomposition A = U*diag(s)*V', s descending",
+        "U, s, V = svd(A): thin decomposition A = U*diag(s)*V', s descending; a column of U has a "
+        "positive first component of at least 0.7 times the largest",
         _RANK,
         "ds = diag(U' dA V); dU and dV by 1/(s[i] - s[j]) and 1/(s[i] + s[j])",
         "at a repeated singular value dU and dV leave out rotations inside its space; higher "
-        "derivatives are an error",
+        "derivatives are an error there, those of sum(g(s)) and U*diag(g(s))*V' up to the second "
+        "are exact; without full rank the derivatives of U and V are an error",
+        source="Townsend, Differentiating the singular value decomposition, 2016; "
+        "Noferini 2017 at ties",
     ),
     Function(
         "svdreciprocals",
@@ -241,13 +245,17 @@ FUNCTIONS = (
         (tensor_form("...mn->...r", svdvals),),
         "singular values, descending",
         derivative="diag(U' dA V)",
-        kink="at repeated singular values only functions of all of them alike are smooth",
+        kink="at repeated singular values only functions of all of them alike are smooth, as "
+        "sum(g(s)), whose first and second derivatives are exact there; second derivatives need "
+        "full rank",
+        source="Lewis & Sendov 2005; Noferini 2017",
     ),
     Function(
         "normspec",
         (tensor_form("...mn->...", normspec),),
         "spectral norm, the largest singular value",
         derivative="u*v' of the largest singular value",
-        kink="equal shares for equal largest singular values",
+        kink="equal shares for equal largest singular values; no second derivatives: an error",
+        source="Watson, Characterization of the subdifferential of some matrix norms, 1992",
     ),
 )

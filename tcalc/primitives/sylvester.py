@@ -196,7 +196,7 @@ def lyap(a: Node, q: Node) -> Node:
     return sylvester(a, transpose(a), q)
 
 
-_DOMAIN = "A and -B without a common eigenvalue"
+_DOMAIN = "A and -B without a common eigenvalue, else an error"
 
 FUNCTIONS = (
     Function(
@@ -205,12 +205,14 @@ FUNCTIONS = (
         "sylvester(A, B, C): the solution X of A X + X B = C",
         _DOMAIN,
         "A dX + dX B = dC - dA X - X dB",
+        source="Kao & Hennequin, arXiv 2011.11430",
     ),
     Function(
         "lyap",
         (tensor_form("...nn,...nn->...nn", lyap),),
         "lyap(A, Q): the solution X of A X + X A' = Q",
-        "no two eigenvalues of A with sum 0",
+        "no two eigenvalues of A with sum 0, else an error",
         "A dX + dX A' = dQ - dA X - X dA'",
+        source="Kao & Hennequin, arXiv 2011.11430",
     ),
 )

@@ -34,6 +34,17 @@ def test_every_function_is_documented(function):
     assert function.forms
 
 
+SOURCED = """
+chol qr lq eigh eigvalsh svd svdvals expm sqrtm logm powm pinv polar normnuc normspec lyap sylvester
+logdet logabsdet slogdet trisolve
+"""
+
+
+@pytest.mark.parametrize("name", SOURCED.split())
+def test_functions_of_matrices_tell_where_their_formulas_come_from(name):
+    assert REGISTRY[name].source
+
+
 def test_names_are_unique():
     names = [name for function in FUNCTIONS for name in (function.name, *function.aliases)]
     assert len(names) == len(set(names))

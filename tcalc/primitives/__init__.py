@@ -78,12 +78,13 @@ REGISTRY: dict[str, Function] = {
 
 FAMILIES: dict[str, Callable[[int], Function]] = {
     **determinant.FAMILIES,
+    **divided_differences.FAMILIES,
     **eigh.FAMILIES,
     **inverse.FAMILIES,
 }
 """From a stem to the functions named by it and a number: derivatives bring in ever higher ones."""
 
-LARGEST_MEMBER = 12
+LARGEST_MEMBER = 8
 
 
 def lookup(name: str) -> Function | None:

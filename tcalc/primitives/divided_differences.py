@@ -169,28 +169,36 @@ def _points(k: int, w: Node) -> Node:
 
 
 _FINAL_DERIVATIVE = "none: it stands in derivatives that are ready to be evaluated"
-_VALUES = ["...n", "...n", "...nnp", "...nnnq", "...nnnnr"]
+
+
+def _values(k: int) -> str:
+    """The signature of the samples of the k-th derivative: k + 1 axes of elements, one of points."""
+    return "...n" if k == 0 else "..." + "n" * (k + 1) + "pqrstuvw"[k - 1]
+
+
+def _points_function(k: int) -> Function:
+    return Function(
+        f"simplexpoints{k}",
+        (tensor_form(f"...n->{_values(k)}", partial(_points, k)),),
+        f"points between any {k + 1} elements of a vector, where divdiff{k} wants g^({k})",
+        derivative=_FINAL_DERIVATIVE,
+    )
+
+
+def _differences_function(k: int) -> Function:
+    inputs = ",".join(["...n", *map(_values, range(k + 1))])
+    return Function(
+        f"divdiff{k}",
+        (tensor_form(f"{inputs}->..." + "n" * (k + 1), divided_difference),),
+        f"divided differences of order {k} at ascending w, from g(w) and derivatives of g at "
+        "simplexpoints",
+        derivative=_FINAL_DERIVATIVE,
+    )
+
 
 FUNCTIONS = tuple(
-    function
-    for k in (1, 2, 3)
-    for function in (
-        Function(
-            f"simplexpoints{k}",
-            (tensor_form(f"...n->{_VALUES[k + 1]}", partial(_points, k)),),
-            f"points between any {k + 1} elements of a vector, where divdiff{k} wants g^({k})",
-            derivative=_FINAL_DERIVATIVE,
-        ),
-        Function(
-            f"divdiff{k}",
-            (
-                tensor_form(
-                    ",".join(_VALUES[: k + 2]) + "->..." + "n" * (k + 1), divided_difference
-                ),
-            ),
-            f"divided differences of order {k} at ascending w, from g(w) and derivatives of g at "
-            "simplexpoints",
-            derivative=_FINAL_DERIVATIVE,
-        ),
-    )
+    function for k in (1, 2, 3) for function in (_points_function(k), _differences_function(k))
 )
+
+FAMILIES = {"simplexpoints": _points_function, "divdiff": _differences_function}
+"""Names that go on, one with each further derivative of a function of a matrix."""

@@ -172,7 +172,7 @@ _FINAL_DERIVATIVE = "none: it stands in derivatives that are ready to be evaluat
 
 
 def _values(k: int) -> str:
-    """The signature of the samples of the k-th derivative: k + 1 axes of elements, one of points."""
+    """The signature of samples of the k-th derivative: k + 1 axes of elements, one of points."""
     return "...n" if k == 0 else "..." + "n" * (k + 1) + "pqrstuvw"[k - 1]
 
 

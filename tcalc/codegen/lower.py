@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from tcalc.codegen.distances import with_distances
+from tcalc.codegen.distribute import Distribution
 from tcalc.codegen.factors import describe
 from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.opening import Opened
@@ -91,14 +92,19 @@ class Lowering:
         given: Collection[str] = (),
     ) -> None:
         self.roots = with_distances(expand(roots))
+        distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
+        if reorder:
+            self.roots = distribution.run(self.roots)
         self.sizes = sizes
         self.contiguous = contiguous
         self.builder = Builder()
+        self.builder.tuned = distribution.sized
         self.tensors = _Tensors(self)
         self.views: dict[Node, View] = {}
         self.order = postorder(self.roots)
-        self.opened = Opened(self.order, self.roots, reorder)
-        self.products = Products(self, self.opened, sizes, _fixed(self.order, given))
+        fixed = _fixed(self.order, given)
+        self.opened = Opened(self.order, self.roots, reorder, fixed)
+        self.products = Products(self, self.opened, sizes)
 
     def run(self, hints: Mapping[Node, str]) -> Program:
         self.products.prepare(self.order)
@@ -194,6 +200,12 @@ class Lowering:
     # Element-wise functions run on values as they lie: f of a transpose is the transpose of f.
 
     def _elementwise(self, node: Apply) -> Tensor:
+        if isinstance(node.primitive, Power) and node.primitive.exponent < 0:
+            # 1/√x beside √x is its reciprocal.
+            exponent = -node.primitive.exponent
+            positive = Apply(Power(exponent), node.args, 0)
+            if positive in self.tensors and exponent != 1:
+                node = Apply(Power(-1), (positive,), 0)
         parts: list[tuple[Value, tuple[int, ...]]] = []
         for argument in node.args:
             tensor = self.tensors[argument]

@@ -207,8 +207,9 @@ def _candidates(operation: Operation) -> list[View]:
             views = [x.view for x in addends]
             placed_too = {x.view.value for x in placed}
             views = [view for view in views if view.value not in placed_too]
-        case Call(routine=Template(ufunc=True), arguments=arguments):
-            views = list(arguments)
+        case Call(routine=Template(text=text, ufunc=ufunc), arguments=arguments):
+            # A reciprocal is a division of 1.0, and may end in the same memory.
+            views = list(arguments) if ufunc or text.startswith("1.0 / ") else []
         case Factorise(matrix=matrix):
             return [matrix] if _is_copied(operation) else []
         case _:

@@ -11,7 +11,7 @@ chain of 50,000 products is opened in linear time.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeGuard
@@ -41,8 +41,15 @@ class Opened:
     `reorder` products stay as they are, and only sums are opened.
     """
 
-    def __init__(self, order: Sequence[Node], roots: Sequence[Node], reorder: bool = True) -> None:
+    def __init__(
+        self,
+        order: Sequence[Node],
+        roots: Sequence[Node],
+        reorder: bool = True,
+        fixed: Collection[Node] = (),
+    ) -> None:
         self.reorder = reorder
+        self.fixed = fixed
         self.uses: Counter[Node] = Counter(roots)
         for node in order:
             self.uses.update(node.operands)
@@ -73,13 +80,14 @@ class Opened:
                 stack.pop()
         return terms
 
-    def _opens(self, factor: Node) -> TypeGuard[Einsum]:
+    def _opens(self, factor: Node, fixed: bool) -> TypeGuard[Einsum]:
         """Whether a factor is a product to be opened: used once, or nothing but an outer product.
 
         An outer product is larger than its factors, and what it is multiplied with may shrink it:
         ``Y (y y') Y`` is an outer product again.
         """
-        if not self.reorder:
+        # What is fixed is computed once, and is not to be taken apart by what is not.
+        if not self.reorder or (factor in self.fixed and not fixed):
             return False
         return _is_product(factor) and (self.uses[factor] == 1 or _is_outer(factor))
 
@@ -94,7 +102,10 @@ class Opened:
             product, number = pending.popleft()
             for factor, row in zip(product.factors, product.subscripts, strict=True):
                 labels = tuple(number[label] for label in row)
-                if not self._opens(factor) or count + len(factor.factors) - 1 > FACTORS:
+                if (
+                    not self._opens(factor, node in self.fixed)
+                    or count + len(factor.factors) - 1 > FACTORS
+                ):
                     factors.append(factor)
                     rows.append(labels)
                     continue

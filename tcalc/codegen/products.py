@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from math import prod
 
 from tcalc.codegen.contract import Pairs
@@ -32,13 +32,11 @@ class Products:
         lowering: Surroundings,
         opened: Opened,
         sizes: Mapping[str, int],
-        fixed: Collection[Node] = (),
     ) -> None:
         self.lowering = lowering
         self.opened = opened
         self.builder = lowering.builder
         self.sizes = sizes
-        self.fixed = fixed
         self.pairs = Pairs(self.builder)
         self.factors = Factors(lowering)
         self.applied: set[Node] = set()

@@ -301,13 +301,15 @@ class Builder:
         order: tuple[int, ...],
     ) -> list[Addend]:
         """Positive terms before negative ones, terms with many axes before those with few."""
-        made: list[Addend] = []
+        views: dict[View, Fraction] = {}
         constant = Fraction(0)
         for c, value, labels in addends:
             if value in self.numbers:
                 constant += c * self.numbers[value]
             else:
-                made.append(Addend(c, arranged(value, labels, order)))
+                view = arranged(value, labels, order)
+                views[view] = views.get(view, Fraction(0)) + c
+        made = [Addend(c, view) for view, c in views.items() if c or len(views) == 1]
         made.sort(key=lambda x: (x.coefficient < 0, -len(x.view.axes), not x.view.plain))
         if constant != 0:
             first = constant > 0 and bool(made) and made[0].coefficient < 0

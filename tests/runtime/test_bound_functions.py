@@ -188,3 +188,17 @@ def test_deep_graphs_are_pickled() -> None:
     fun = runtime.compile(node)
     again = pickle.loads(pickle.dumps(fun))
     np.testing.assert_array_equal(again(x=[1.0]), fun(x=[1.0]))
+
+
+def test_factors_that_are_bound_are_multiplied_once() -> None:
+    f = tcalc.parse("norm2(X*w - y)^2 / 2", "X[m,n], y[m], w[n]")
+    fun = tcalc.compile(tcalc.gradient(f, "w"))
+    rng = np.random.default_rng(0)
+    data = {"X": rng.normal(size=(40, 5)), "y": rng.normal(size=40), "w": rng.normal(size=5)}
+    bound = fun.bind(X=data["X"], y=data["y"])
+    np.testing.assert_allclose(bound(w=data["w"]), fun(**data))
+    assert "X.T @ X" in body(bound, "prepare")
+    assert "X" not in body(bound, "compute").partition('"""')[2]
+    wide = fun.bind(X=data["X"].T.copy(), y=np.ones(5))
+    wide(w=np.ones(40))
+    assert "X.T @ X" not in wide.source

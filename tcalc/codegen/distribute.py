@@ -1,0 +1,212 @@
+"""Products with a large sum among their factors, term by term where that is much cheaper.
+
+    (T - U V') V       -> T V - U (V' V)
+    (I - Q' Q) A       -> A - Q' (Q A)
+    Σ_j (x_i - x_j) w_ij -> x_i Σ_j w_ij - Σ_j w_ij x_j
+
+The sum then is never formed.  Rounding errors stay of the order of those that the terms have by
+themselves, which is that of their sum unless the inputs cancel.  With inputs that are bound,
+factors of these alone are multiplied first where the product is not larger, since that is done
+once: ``X' (X w)`` becomes ``(X' X) w``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import TypeGuard
+
+from tcalc.expr import build
+from tcalc.expr.dims import Shape
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
+from tcalc.expr.traverse import postorder, rebuild
+from tcalc.planning import cost
+
+LARGE = 1 << 12
+"""The elements from which on a sum is worth looking at."""
+SHRINKS = 4
+"""How many times larger than the product the sum has to be."""
+GAIN = 2
+"""How many times cheaper the terms have to be."""
+MOVED = 8
+"""What reading or writing an element costs, in operations of a matrix product."""
+FACTORS = 16
+"""The most factors of a product that is looked at."""
+
+Labels = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Factors under labels, inner products without sums opened."""
+
+    factors: tuple[Node, ...]
+    rows: tuple[Labels, ...]
+    output: Labels
+
+
+class Distribution:
+    """The pass over one graph, at the sizes it is compiled for.
+
+    `sized` tells afterwards whether the sizes made a difference.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], fixed: Collection[Node] = ()) -> None:
+        self.sizes = sizes
+        self.fixed = set(fixed)
+        self.sized = False
+        self.uses: Counter[Node] = Counter()
+        self.elements: dict[Shape, int] = {}
+
+    def run(self, roots: Sequence[Node]) -> list[Node]:
+        """The roots with products distributed where that pays."""
+        order = postorder(list(roots))
+        for node in order:
+            self.uses.update(node.operands)
+        return rebuild(roots, self._changed)
+
+    def _changed(self, node: Node) -> Node:
+        if self.fixed and node.operands and self.fixed.issuperset(node.operands):
+            self.fixed.add(node)
+        if not isinstance(node, Einsum) or node.is_view or node in self.fixed:
+            return node
+        flat = self._flat(node)
+        if len(flat.factors) > FACTORS:
+            return node
+        size = self._size(node.dims)
+        best: tuple[int, int] | None = None
+        for place, factor in enumerate(flat.factors):
+            if not isinstance(factor, Add) or len(factor.terms) < 2 or factor.order < 1:
+                continue
+            bound = any(x in self.fixed and x.order for x in flat.factors)
+            if self._size(factor.dims) < max(LARGE, SHRINKS * size) and not bound:
+                continue
+            self.sized = True
+            before = self._price(flat)
+            if self.uses[factor] <= 1:
+                before += self._forming(factor)
+            terms = (self._grouped(term) for _, term in self._terms(flat, place, node))
+            after = sum(self._price(self._flat(term)) for term in terms)
+            if GAIN * after <= before and (best is None or after < best[0]):
+                best = after, place
+        if best is not None:
+            found = self._terms(flat, best[1], node)
+            return build.add([(c, self._grouped(term)) for c, term in found])
+        return self._grouped(node)
+
+    def _flat(self, node: Node) -> Flat:
+        """A product with those of its factors opened that are products themselves."""
+        if isinstance(node, Add) and len(node.terms) == 1:
+            node = node.terms[0][1]
+        if not isinstance(node, Einsum) or node.is_view:
+            return Flat((node,), (tuple(range(node.order)),), tuple(range(node.order)))
+        fresh = 1 + max((x for row in node.subscripts for x in row), default=0)
+        factors: list[Node] = []
+        rows: list[Labels] = []
+        for factor, row in zip(node.factors, node.subscripts, strict=True):
+            if not self._opens(factor):
+                factors.append(factor)
+                rows.append(row)
+                continue
+            number = dict(zip(factor.output, row, strict=True))
+            for inner, labels in zip(factor.factors, factor.subscripts, strict=True):
+                for label in labels:
+                    if label not in number:
+                        number[label] = fresh
+                        fresh += 1
+                factors.append(inner)
+                rows.append(tuple(number[label] for label in labels))
+        return Flat(tuple(factors), tuple(rows), node.output)
+
+    def _opens(self, factor: Node) -> TypeGuard[Einsum]:
+        """Whether a factor is a product used here alone, or one that sums nothing."""
+        if not isinstance(factor, Einsum) or factor.is_view or factor in self.fixed:
+            return False
+        summed = {label for row in factor.subscripts for label in row} - set(factor.output)
+        return self.uses[factor] <= 1 or not summed
+
+    def _terms(self, flat: Flat, place: int, node: Einsum) -> list[tuple[Fraction, Node]]:
+        """The terms of the product, with their coefficients."""
+        factor = flat.factors[place]
+        assert isinstance(factor, Add)
+        dims = dict(zip(flat.output, node.dims, strict=True))
+        found: list[tuple[Fraction, Node]] = []
+        for coefficient, term in factor.terms:
+            factors = [*flat.factors[:place], term, *flat.factors[place + 1 :]]
+            found.append((coefficient, build.einsum(factors, flat.rows, flat.output, dims)))
+        return found
+
+    def _forming(self, total: Add) -> int:
+        """What it costs to form a sum: its terms, and a pass over the result for each."""
+        inner = sum(self._price(self._flat(term)) for term in total.operands)
+        return inner + MOVED * self._size(total.dims) * len(total.terms)
+
+    def _price(self, flat: Flat) -> int:
+        """Operations, and elements read and written, of a product in its best order."""
+        if self.fixed.issuperset(flat.factors):
+            return 0
+        dims: dict[int, int] = {}
+        total = 0
+        rows: list[Labels] = []
+        for factor, row in zip(flat.factors, flat.rows, strict=True):
+            sizes = [dim.evaluate(self.sizes) for dim in factor.dims]
+            dims.update(zip(row, sizes, strict=True))
+            if not isinstance(factor, Const | Delta):
+                total += MOVED * self._stored(factor)
+                rows.append(row)
+        known = {label for row in rows for label in row}
+        out = tuple(label for label in dict.fromkeys(flat.output) if label in known)
+        total += MOVED * prod(dims.get(label, 1) for label in set(flat.output))
+        return total + (cost(rows, out, dims) if rows else 0)
+
+    def _stored(self, node: Node) -> int:
+        """The elements that are read for a factor: those of what it is a view of."""
+        if isinstance(node, Einsum) and node.is_view:
+            return max(
+                (self._size(x.dims) for x in node.factors if type(x) is not Delta), default=0
+            )
+        return self._size(node.dims)
+
+    def _size(self, dims: Shape) -> int:
+        if dims not in self.elements:
+            self.elements[dims] = prod(dim.evaluate(self.sizes) for dim in dims)
+        return self.elements[dims]
+
+    def _grouped(self, node: Node) -> Node:
+        """Factors that are fixed multiplied first, where their product is not larger than they."""
+        if not self.fixed or not isinstance(node, Einsum) or node.is_view:
+            return node
+        flat = self._flat(node)
+        members = [
+            k
+            for k, x in enumerate(flat.factors)
+            if x in self.fixed and x.order and not (isinstance(x, Apply) and not x.args)
+        ]
+        outside = {x for k, row in enumerate(flat.rows) if k not in members for x in row} | set(
+            flat.output
+        )
+        inner = {x for k in members for x in flat.rows[k]}
+        kept = tuple(sorted(inner & outside))
+        if len(members) < 2 or not inner - outside or len(members) == len(flat.factors):
+            return node
+        dims = {
+            x: d for k in members for x, d in zip(flat.rows[k], flat.factors[k].dims, strict=True)
+        }
+        largest = max(self._size(flat.factors[k].dims) for k in members)
+        self.sized = True
+        if self._size(tuple(dims[x] for x in kept)) > largest:
+            return node
+        group = build.einsum(
+            [flat.factors[k] for k in members], [flat.rows[k] for k in members], kept
+        )
+        self.fixed.update(x for x in (group, *group.operands))
+        rest = [k for k in range(len(flat.factors)) if k not in members]
+        return build.einsum(
+            [group, *(flat.factors[k] for k in rest)],
+            [kept, *(flat.rows[k] for k in rest)],
+            flat.output,
+            dict(zip(flat.output, node.dims, strict=True)),
+        )

@@ -14,7 +14,9 @@ from dataclasses import replace
 
 from tcalc.codegen.binding import crossing
 from tcalc.codegen.program import (
+    Argument,
     Call,
+    Extent,
     Fused,
     Number,
     Operation,
@@ -23,11 +25,12 @@ from tcalc.codegen.program import (
     Statement,
     Sum,
     Total,
+    Typed,
     Value,
     View,
     operands,
 )
-from tcalc.primitives.routines import Template
+from tcalc.primitives.routines import Embedded, Template
 
 MOST = 30
 """The most statements in one kernel: registers are few, and compilation takes time."""
@@ -50,6 +53,7 @@ def fused(program: Program, writable: Callable[[Call], bool]) -> Program:
         for place in group
         if len(group) > 1 or _launches(program.statements[last].operation) > 1
     }
+    arrays = _arrays(program)
     statements: list[Statement] = []
     prepared = 0
     for place, statement in enumerate(program.statements):
@@ -58,7 +62,10 @@ def fused(program: Program, writable: Callable[[Call], bool]) -> Program:
             statements.append(statement)
         elif last == place:
             steps = [program.statements[k] for k in sorted(groups[last])]
-            statements.append(_joined(steps, numbers))
+            joined = _joined(steps, numbers)
+            # A kernel takes its type from an array among its operands.
+            typed = any(value in arrays for value in operands(joined.operation))
+            statements += [joined] if typed else steps
         if place + 1 == program.prepared:
             prepared = len(statements)
     return replace(program, statements=tuple(statements), prepared=prepared)
@@ -75,6 +82,24 @@ def elementwise(operation: Operation, writable: Callable[[Call], bool]) -> bool:
             return writable(operation)
         case _:
             return False
+
+
+def _arrays(program: Program) -> set[Value]:
+    """The values that are arrays of the device: what plain numbers alone make is a number."""
+    found: set[Value] = set()
+    for statement in program.statements:
+        match statement.operation:
+            case Number() | Extent() | Typed():
+                made = False
+            case Argument() | Sum(spans=False):
+                made = True
+            case Call(routine=Embedded(), arguments=()):
+                made = True
+            case operation:
+                made = any(value in found for value in operands(operation))
+        if made:
+            found.update(statement.results)
+    return found
 
 
 def _launches(operation: Operation) -> int:

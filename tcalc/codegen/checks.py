@@ -59,7 +59,11 @@ def expect_property(name: str, array: Array, kind: str) -> None:
             return
     elif kind in ("symmetric", "psd", "spd") and (values == values.swapaxes(-1, -2)).all():
         return
-    if kind in ("symmetric", "psd", "spd"):
+    if kind == "orthogonal":
+        # One vector tells: all of Q'Q would cost more than most uses of Q.
+        other = np.cos(np.arange(values.shape[-1])).astype(values.dtype)[:, None]
+        values = values.swapaxes(-1, -2) @ (values @ other)
+    elif kind in ("symmetric", "psd", "spd"):
         other, kind = values.swapaxes(-1, -2), "symmetric"
     elif kind in ("lower", "upper"):
         other = np.tril(values) if kind == "lower" else np.triu(values)

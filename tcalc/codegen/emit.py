@@ -39,7 +39,7 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Var
 from tcalc.primitives.routines import Supplied
 
-_CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper")
+_CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper", "orthogonal")
 _SIGNED = ("positive", "nonnegative", "integer")
 _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
              "evaluate", "compute", "prepare", "prepared", "Array", "Any", "supplied", "ValueError",

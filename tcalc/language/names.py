@@ -127,6 +127,15 @@ class Names:
             if word in _SQUARE:
                 left, right = Side(dims[-2], item.span), Side(dims[-1], item.span)
                 self.dimensions.equate(left, right, f"a {word} matrix is square", item.span)
+        words = {word for word, _ in item.properties}
+        triangles = words & {"lower", "upper"}
+        if triangles and (len(triangles) > 1 or words & {"symmetric", "spd", "psd"}):
+            both = " and ".join(word for word, _ in item.properties if word in _MATRIX)
+            raise DimensionError(
+                f"a matrix that is {both} is diagonal",
+                span=item.span,
+                hint=f"declare {item.name} diagonal, or with one of the properties",
+            )
 
     def check_spaces(self) -> None:
         """Refuse a name that is both a variable or definition and a dimension."""

@@ -19,7 +19,10 @@ NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128)
 
 _NATIVE = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.complex128))
 _CHECKED = frozenset(
-    ("symmetric", "psd", "spd", "diagonal", "lower", "upper", "positive", "nonnegative", "integer")
+    (
+        *("symmetric", "psd", "spd", "diagonal", "lower", "upper", "orthogonal"),
+        *("positive", "nonnegative", "integer"),
+    )
 )
 
 

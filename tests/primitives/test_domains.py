@@ -275,3 +275,21 @@ def test_whole_exponents_of_negative_numbers():
         assert found == 12
     for found in outcomes(tcalc.hessian(f, "a"), {"a": -2.0, "b": 3.0}):
         assert found == -12
+
+
+def test_data_declared_orthogonal_are_looked_at():
+    f = tcalc.parse("sum(inv(Q))", "Q[n,n] orthogonal")
+    Q = np.linalg.qr(RNG.standard_normal((5, 5)))[0]
+    run = tcalc.compile([f, tcalc.gradient(f, "Q")])
+    for dtype in (np.float64, np.float32):
+        run(Q=Q.astype(dtype))
+        for wrong in (Q + 1e-2, 2 * Q, np.diag([1.0, 1, 1, 1, 2])):
+            with pytest.raises(tcalc.TcalcError, match="Q was declared orthogonal, and is not"):
+                run(Q=wrong.astype(dtype))
+    assert np.isnan(run(Q=np.full((5, 5), np.nan))[0])
+
+
+@pytest.mark.parametrize("properties", ["symmetric lower", "spd upper", "lower upper"])
+def test_properties_that_make_a_matrix_diagonal_are_refused(properties):
+    with pytest.raises(tcalc.TcalcError, match="is diagonal"):
+        tcalc.parse("tr(A)", f"A[n,n] {properties}")

@@ -15,6 +15,7 @@ from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
 from tcalc.primitives.qr import Lq, Qr
+from tcalc.primitives.selection import Window
 from tcalc.primitives.svd import Svd
 from tcalc.simplify.engine import of_functions, of_products, of_products_having
 from tcalc.simplify.flatten import is_contraction
@@ -153,7 +154,7 @@ def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...])
 def orthogonal_cancelled(node: Einsum) -> Node | None:
     """``Q'*Q -> I`` for a matrix declared orthogonal, or with columns that are by construction.
 
-    Example: ``Q'*Q -> I`` for the thin Q of qr(A), ``U'*U -> I`` for that of svd(A).
+    Example: ``Q'*Q -> I`` for the thin Q of qr(A), ``E*E' -> I`` for rows E of a unit matrix.
     """
     parts = parts_of(node)
     seen: dict[tuple[Node, int, int], int] = {}
@@ -177,7 +178,7 @@ def _orthonormal_axes(node: Node) -> tuple[int, ...]:
             return ()
         case Apply(primitive=Qr(), output=0) | Apply(primitive=Svd(), output=0 | 2):
             thin: tuple[int, ...] = (0,)
-        case Apply(primitive=Lq(), output=1):
+        case Apply(primitive=Lq(), output=1) | Apply(primitive=Window()):
             thin = (1,)
         case _:
             thin = ()

@@ -11,8 +11,8 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple, product_of
 from tcalc.simplify.engine import length, of_products, of_products_having, of_sums, of_views
-from tcalc.simplify.flatten import open_product, open_sum
-from tcalc.simplify.parts import Parts, parts_of
+from tcalc.simplify.flatten import is_contraction, open_product, open_sum
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected
 
 CANDIDATES = 6
@@ -114,20 +114,46 @@ def number_out_of_view(node: Einsum) -> Node | None:
 
 @of_products_having(Add)
 def sum_of_sum(node: Einsum) -> Node | None:
-    """``Σ (a + b) -> Σ a + Σ b`` where that is shorter.
+    """``Σ (a + b) -> Σ a + Σ b`` where that is shorter, for a factor that is summed by itself.
 
     Example: ``sum(x - mean(x)) -> 0``.
     """
     parts = parts_of(node)
-    if len(parts.factors) != 1 or not isinstance(parts.factors[0], Add):
+    for k, factor in enumerate(parts.factors):
+        if not isinstance(factor, Add):
+            continue
+        row = parts.rows[k]
+        kept = tuple(x for x in dict.fromkeys(row) if x in parts.output or parts.uses(x) > 1)
+        if len(kept) == len(row):
+            continue
+        found: list[tuple[Fraction, Node]] = []
+        for c, term in factor.terms:
+            summed = build.einsum([term], [row], kept)
+            coefficient, rest = product_of(product_in_product(summed) or summed)
+            found.append((c * coefficient, powers_collected(rest) or rest))
+        new = build.add(found)
+        if length(new) < length(factor):
+            return parts.replaced((k,), (new,), (kept,)).build()
+    return None
+
+
+@of_products
+def quotient_in_product(node: Einsum) -> Node | None:
+    """``x^-1 .* Σ x .* y -> Σ y`` with the x in a product inside, opened where that is shorter.
+
+    Or where the diagonal of a product inside is one of quotients.
+    Example: ``diag(1./x)*(diag(x)*A) -> A``, also where ``diag(x)*A`` has other uses.
+    """
+    bases = {base for x in node.factors for base, p in [base_and_exponent(x)] if p < 0}
+    cores = bases.union(*(base.operands for base in bases))
+    if not any(
+        is_contraction(x) and (len(set(row)) < len(row) or cores.intersection(x.factors))
+        for x, row in zip(node.factors, node.subscripts, strict=True)
+    ):
         return None
-    found: list[tuple[Fraction, Node]] = []
-    for c, term in parts.factors[0].terms:
-        summed = parts.replaced((0,), (term,), parts.rows).build()
-        coefficient, rest = product_of(product_in_product(summed) or summed)
-        found.append((c * coefficient, powers_collected(rest) or rest))
-    new = build.add(found)
-    return new if length(new) < length(node) else None
+    coefficient, opened = product_of(open_product(node))
+    new = powers_collected(opened)
+    return build.scale(coefficient, new) if new and length(new) < length(node) else None
 
 
 @of_sums
@@ -325,6 +351,7 @@ RULES = (
     sign_into_factor,
     opposite_factors,
     sum_of_sum,
+    quotient_in_product,
     common_factor,
     common_matrix,
     matrix_out_of_factor,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
-from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.traverse import postorder
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Node
+from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.simplify import (
@@ -36,6 +38,16 @@ RULES: tuple[Rule, ...] = (
 OPENING: tuple[Rule, ...] = (sums.product_in_product, sums.sum_in_sum)
 """The rules that open what is shared: not where common subexpressions are to be named."""
 
+
+MEETING: tuple[Rule, ...] = (
+    powers.powers_collected,
+    exponentials.exponentials_combined,
+    matrices.inverse_cancelled,
+    matrices.orthogonal_cancelled,
+    factorisations.factor_times_factor,
+    factorisations.inverse_of_factor,
+)
+"""The rules for factors that meet when a product with a single use is opened."""
 
 EXPANDING: tuple[Rule, ...] = (
     *powers.RULES,
@@ -72,7 +84,9 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
     if inline == "all":
         tidied = [_cancelled(root) for root in tidied]
     if inline == "single":
-        tidied = flatten(tidied, inline=inline, numbers=True)
+        tidied = _opposites_joined(tidied)
+        opened = flatten(tidied, inline=inline, numbers=True)
+        tidied = opened if opened == tidied else rewrite(opened, MEETING)
     return tidied
 
 
@@ -80,6 +94,19 @@ def _leaves(roots: Sequence[Node]) -> dict[Node, Node]:
     """What becomes of constants, so that nothing above them has to be made twice."""
     constants = [x for x in postorder(roots) if isinstance(x, Apply) and not x.args]
     return {x: new for x in constants if (new := products.strict_triangle(x)) is not None}
+
+
+def _opposites_joined(roots: Sequence[Node]) -> list[Node]:
+    """Of a sum and its negative, ``x - y`` and ``y - x``, the second as minus the first."""
+    found: dict[tuple[tuple[Fraction, Node], ...], Node] = {}
+    joined: dict[Node, Node] = {}
+    for node in postorder(roots):
+        if isinstance(node, Add) and len(node.terms) > 1:
+            first = found.get(tuple((-c, x) for c, x in node.terms))
+            found[node.terms] = node
+            if first is not None:
+                joined[node] = build.scale(-1, first)
+    return rebuild(roots, replacements=joined) if joined else list(roots)
 
 
 def _cancelled(root: Node) -> Node:

@@ -81,7 +81,7 @@ class Linearization:
         return {
             (name(vertex), name(node)): block
             for vertex in self.system.vertices
-            for node, block in self.system.row(vertex)
+            for node, block in self.system.rows[vertex]
         }
 
     @property

@@ -18,7 +18,7 @@ from tcalc.backslash.system import System, linearised
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.nodes import Const, Delta, Node, Var
+from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
 
 if TYPE_CHECKING:
@@ -210,19 +210,15 @@ class _Sweep:
 def _fixed(results: Sequence[Node], moving: set[Node]) -> list[Node]:
     """The nodes next to those that depend on the directions, which do not depend on them."""
     live = dependents(results, moving)
+    order = postorder(results)
+    with_data = dependents(results, [node for node in order if isinstance(node, Var)])
     found: dict[Node, None] = {}
-    for node in postorder(results):
+    for node in order:
         if node in live:
             for operand in node.operands:
-                is_number = isinstance(operand, Const | Delta)
-                if operand not in live and not is_number and _has_data(operand):
+                if operand not in live and operand in with_data:
                     found[operand] = None
     return list(found)
-
-
-def _has_data(node: Node) -> bool:
-    """Whether a node depends on data at all."""
-    return any(isinstance(x, Var) for x in postorder([node]))
 
 
 def _fresh(name: str, taken: set[str]) -> str:

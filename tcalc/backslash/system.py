@@ -34,22 +34,20 @@ MOST_FACTORS = 6
 class System:
     """``dx = L dx + D dp``: vertices and inputs in order, and the blocks that are not zero.
 
-    `blocks` maps pairs (vertex, vertex or input) to operators: L has those between vertices, and
-    is strictly lower block-triangular; D has those from the inputs.  The outputs are vertices, or
-    inputs themselves.
+    `rows` has for each vertex the inputs and then the vertices that its differential depends on,
+    with their operators: those of the inputs are the blocks of D, the others of L, which is
+    strictly lower block-triangular.  The outputs are vertices, or inputs themselves.
     """
 
     outputs: tuple[Node, ...]
     inputs: tuple[Var, ...]
     vertices: tuple[Node, ...]
-    blocks: Mapping[tuple[Node, Node], Block]
+    rows: Mapping[Node, tuple[tuple[Node, Block], ...]]
 
-    def row(self, vertex: Node) -> Iterator[tuple[Node, Block]]:
-        """What the differential of a vertex depends on: D's blocks first, then L's."""
-        for node in (*self.inputs, *self.vertices):
-            block = self.blocks.get((vertex, node))
-            if block is not None:
-                yield node, block
+    @property
+    def blocks(self) -> dict[tuple[Node, Node], Block]:
+        """The operators by row and column."""
+        return {(v, u): block for v in self.vertices for u, block in self.rows[v]}
 
     def forward(self, tangents: Mapping[Node, Node], direction: Shape = ()) -> dict[Node, Node]:
         """The tangents of all vertices, given those of inputs: forward substitution.
@@ -57,9 +55,8 @@ class System:
         All tangents share the last axes `direction`; those that are not given are zero.
         """
         found = dict(tangents)
-        rows = self._rows()
         for vertex in self.vertices:
-            terms = [(1, block.apply(found[x])) for x, block in rows[vertex] if x in found]
+            terms = [(1, block.apply(found[x])) for x, block in self.rows[vertex] if x in found]
             found[vertex] = build.add(terms) if terms else build.zeros(vertex.dims + direction)
         return found
 
@@ -72,22 +69,15 @@ class System:
             node: [(1, bar)] for node, bar in cotangents.items()
         }
         found: dict[Node, Node] = {}
-        rows = self._rows()
         for vertex in (*reversed(self.vertices), *self.inputs):
             terms = pending.pop(vertex, None)
             if not terms:
                 found[vertex] = build.zeros(vertex.dims + direction)
                 continue
             found[vertex] = build.add(terms)
-            for node, block in rows.get(vertex, ()):
+            for node, block in self.rows.get(vertex, ()):
                 pending.setdefault(node, []).append((1, block.adjoint.apply(found[vertex])))
         return found
-
-    def _rows(self) -> dict[Node, list[tuple[Node, Block]]]:
-        rows: dict[Node, list[tuple[Node, Block]]] = {vertex: [] for vertex in self.vertices}
-        for (vertex, node), block in self.blocks.items():
-            rows[vertex].append((node, block))
-        return rows
 
 
 def linearised(
@@ -107,7 +97,7 @@ def linearised(
     >>> W, x = build.var("W", shape("m", "n")), build.var("x", shape("n"))
     >>> y = tanh(build.einsum([W, x], "ij,j->i"))
     >>> system = linearised([y], [W, x])
-    >>> [block.notation(lambda node: "...") for _, block in system.row(y)]
+    >>> [block.notation(lambda node: "...") for _, block in system.rows[y]]
     ["diag(...) (...' ⊗ I)", 'diag(...) ...']
     """
     live = dependents(roots, inputs)
@@ -116,7 +106,13 @@ def linearised(
     chosen = sources.union(roots, _marked(order, sources, set(named), steps))
     chosen |= _knots(order, live, sources)
     grown = _Growth(order, live, chosen)
-    return System(tuple(roots), tuple(inputs), tuple(grown.vertices(sources)), grown.blocks)
+    vertices = grown.vertices(sources)
+    place = {node: k for k, node in enumerate((*inputs, *vertices))}
+    rows = {
+        vertex: tuple(sorted(grown.rows[vertex], key=lambda entry: place[entry[0]]))
+        for vertex in vertices
+    }
+    return System(tuple(roots), tuple(inputs), tuple(vertices), rows)
 
 
 def _marked(
@@ -165,7 +161,7 @@ class _Growth:
 
     def __init__(self, order: Sequence[Node], live: Collection[Node], chosen: set[Node]) -> None:
         self.order, self.live, self.chosen = order, live, chosen
-        self.blocks: dict[tuple[Node, Node], Block] = {}
+        self.rows: dict[Node, list[tuple[Node, Block]]] = {}
         self.inner = {node for node in order if node not in chosen}
         for node in reversed(order):
             if node not in self.inner:
@@ -193,6 +189,7 @@ class _Growth:
                     else:
                         self.inner.discard(operand)
                         _collect(terms.setdefault(operand, {}), longer, ends)
+        row = self.rows[vertex] = []
         for operand in dict.fromkeys([*applied, *terms]):
             parts = applied.get(operand, [])
             for term in terms.get(operand, {}).values():
@@ -200,7 +197,7 @@ class _Growth:
             whole = total(parts)
             if isinstance(operand, Var) and is_structured(operand):
                 whole = chain([whole, Projection(operand, operand.dims, operand.dims)])
-            self.blocks[vertex, operand] = whole
+            row.append((operand, whole))
 
     def _edges(self, node: Node) -> Iterator[tuple[Node, LinearMap, Block | None]]:
         """The live operands of a node with a linear map, or with a block that is no such map."""

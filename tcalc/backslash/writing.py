@@ -12,10 +12,13 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.primitive import Fact
-from tcalc.expr.traverse import rebuild
+from tcalc.expr.traverse import rebuild, variables
 
 LONGEST = 48
 """The most characters of a tensor that is written inside a block; longer ones get a name."""
+
+MOST_AVOIDED = 200
+"""The most names that a formula is told to avoid."""
 
 WIDEST = 116
 """The most characters of a line of a block matrix."""
@@ -56,6 +59,7 @@ class Writing:
             facts = ["symmetric"] if holds(vertex, Fact.SYMMETRIC) else []
             self._variables[vertex] = build.var(self._name(vertex, names), vertex.dims, facts)
             self._order.append(self._variables[vertex].name)
+        self._rank = {name: k for k, name in enumerate(self._order)}
         self.values = [self._value(vertex) for vertex in system.vertices]
         self.entries = [
             Entry(
@@ -66,13 +70,18 @@ class Writing:
                 block.adjoint.notation(self._text),
             )
             for vertex in system.vertices
-            for node, block in system.row(vertex)
+            for node, block in system.rows[vertex]
         ]
         self._sums = {
             (self.name(vertex), self.name(node))
             for (vertex, node), block in system.blocks.items()
             if isinstance(block, Sum)
         }
+        self._by_row: dict[str, list[Entry]] = {}
+        self._by_column: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            self._by_row.setdefault(entry.row, []).append(entry)
+            self._by_column.setdefault(entry.column, []).append(entry)
 
     def name(self, node: Node) -> str:
         """The name of a vertex or an input."""
@@ -93,8 +102,7 @@ class Writing:
         for vertex in map(self.name, self.system.vertices):
             terms = [
                 _applied(self._operand(entry, entry.notation), f"d{entry.column}")
-                for entry in self.entries
-                if entry.row == vertex
+                for entry in self._by_row.get(vertex, ())
             ]
             lines.append(f"d{vertex} = {_summed(terms)}")
         return lines
@@ -107,8 +115,7 @@ class Writing:
         for column in map(self.name, nodes):
             terms = [
                 _applied(self._operand(entry, entry.adjoint), f"{entry.row}_bar")
-                for entry in self.entries
-                if entry.column == column
+                for entry in self._by_column.get(column, ())
             ]
             if terms:
                 lines.append(f"{column}_bar = {_summed(terms)}")
@@ -157,15 +164,16 @@ class Writing:
         return name
 
     def _value(self, vertex: Node) -> str:
-        others: dict[Node, Node] = {x: v for x, v in self._variables.items() if x is not vertex}
-        (local,) = rebuild([vertex], replacements=others)
+        (local,) = rebuild([vertex], replacements=self._below(vertex))
         name = self.name(vertex)
         text = self._written(local, name)
         return text if _is_definition(text, name) else f"{name} = {text}"
 
     def _text(self, node: Node) -> str:
         """A tensor in a block: as a formula, or by a name where it has no short one."""
-        (local,) = rebuild([node], replacements=dict(self._variables))
+        if node in self._variables:
+            return self.name(node)
+        (local,) = rebuild([node], replacements=self._below(node))
         if isinstance(local, Var):
             return local.name
         if local in self._aside:
@@ -179,11 +187,26 @@ class Writing:
         self._lines.append(again if _is_definition(again, name) else f"{name} = {again}")
         return name
 
+    def _below(self, node: Node) -> dict[Node, Node]:
+        """The vertices and inputs that a node is made of, with what stands for them."""
+        found: dict[Node, Node] = {}
+        seen = {node}
+        pending = [node]
+        while pending:
+            for operand in pending.pop().operands:
+                if operand in self._variables:
+                    found[operand] = self._variables[operand]
+                elif operand not in seen:
+                    seen.add(operand)
+                    pending.append(operand)
+        return found
+
     def _written(self, node: Node, called: str) -> str:
-        names = tuple(self._taken)
-        return printing.to_text(
-            node, order=tuple(self._order), names=sorted(names), called=called, cse=False
-        )
+        inside = [x.name for x in variables([node])]
+        order = sorted(inside, key=lambda name: self._rank.get(name, len(self._rank)))
+        # Names are only made for parts of long formulas, so that a few to avoid will do.
+        avoided = sorted(self._taken) if len(self._taken) <= MOST_AVOIDED else ()
+        return printing.to_text(node, order=order, names=avoided, called=called)
 
 
 def _is_definition(text: str, name: str) -> bool:

@@ -18,7 +18,7 @@ def run(*arguments: str, text: str | None = None) -> str:
 
 def test_the_system_of_a_gallery_program() -> None:
     text = run("-", "--wrt", "W", text=gallery.load("perceptron").text)
-    assert "(I ⊗ W[2,i,j]) dX{1}" in text
+    assert "(I ⊗ W[2,:,:]) dX{1}" in text
     assert "[1,:,:]' (X ⊗ I) diag(1 - X{1}.^2) X{1}_bar" in text
 
 

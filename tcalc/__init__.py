@@ -38,6 +38,7 @@ from tcalc.api import (
     problem,
     symbols,
 )
+from tcalc.conversion import from_sympy, to_sympy
 from tcalc.costing import cost
 from tcalc.custom import elementwise, function
 from tcalc.drawing import draw
@@ -58,6 +59,7 @@ __all__ = [
     "elementwise",
     "evaluate",
     "explain",
+    "from_sympy",
     "function",
     "gradient",
     "hessian",
@@ -70,5 +72,6 @@ __all__ = [
     "parse",
     "problem",
     "symbols",
+    "to_sympy",
     "vjp",
 ]

@@ -137,8 +137,9 @@ def cost(
     for mode in modes:
         calculus.check_mode(mode)
     full = _sizes(F, sizes or {})
-    rows = tuple(row for mode in modes for row in _rows(F.node, inputs, mode, full, bool(sizes)))
-    return CostTable(tuple(names), full, bool(sizes), rows)
+    given = bool(sizes) or not full
+    rows = tuple(row for mode in modes for row in _rows(F.node, inputs, mode, full, given))
+    return CostTable(tuple(names), full, given, rows)
 
 
 def _times(F: Expression, order: int | None) -> int:

@@ -11,6 +11,8 @@ from tcalc.printing.typeset import GREEK, Medium, Typesetter
 
 _NAMES = {"⊙": "⊙", "⊘": "⊘", "-": "−"}
 _ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
+_BARS = "|‖"
+_TALL = ("<mfrac", "<mtable", "<msqrt", "<mo>∑")
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 
 
@@ -40,8 +42,11 @@ class MathML(Medium):
         return items[0] if len(items) == 1 else f"<mrow>{''.join(items)}</mrow>"
 
     def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
-        opening = f'<mo fence="true" form="prefix">{left}</mo>'
-        closing = f'<mo fence="true" form="postfix">{right}</mo>'
+        # Bars that stretch come in few sizes, of which the least is twice the height of a letter.
+        bars = left in _BARS and not any(tag in inner for tag in _TALL)
+        manner = 'fence="true" stretchy="false"' if bars else 'fence="true"'
+        opening = f'<mo {manner} form="prefix">{left}</mo>'
+        closing = f'<mo {manner} form="postfix">{right}</mo>'
         return f"<mrow>{opening}{inner}{closing}</mrow>"
 
     def fraction(self, above: str, below: str) -> str:

@@ -29,6 +29,7 @@ from tcalc.printing.formula import (
 )
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import OF_MATRIX, OUTPUT_NAMES, Names, index_names, meaning
+from tcalc.printing.opening import as_matrices
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.simplify import tidy_all
 from tcalc.simplify.expand import expand_unnamed
@@ -70,15 +71,22 @@ class Wishes:
 @collector_paused()
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
-    tidied, divide = written(roots, wishes.cse)
+    tidied, divide = written(roots, wishes.cse, wishes.notation)
     page = _Page(tidied, wishes)
     if divide:
         page.define_shared()
     return page.write()
 
 
-def written(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
+def written(roots: Sequence[Node], cse: Cse, notation: Notation) -> tuple[list[Node], bool]:
     """The tensors as they are written, and whether with definitions for their parts."""
+    tidied, divide = _tidied(roots, cse)
+    if notation != "einstein" and all(root.order <= 2 for root in tidied):
+        return as_matrices(tidied), divide
+    return tidied, divide
+
+
+def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     roots = expand_unnamed(roots)
     divide = cse is True or (cse == "auto" and len(postorder(roots)) > LONGEST)
     if divide:

@@ -103,4 +103,4 @@ def test_what_is_printed_reads_back_the_same(program, sizes, choice):
             text = f.with_node(root).text(notation)
             again = tcalc.parse(text, DECLARED)
             agree(interpret.evaluate([again.node], values, sizes)[0], due, 1e-8)
-            assert normal([again.node]) == normal(written([root], "auto")[0]), text
+            assert normal([again.node]) == normal(written([root], "auto", notation)[0]), text

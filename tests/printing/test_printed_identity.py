@@ -32,7 +32,7 @@ meet as like terms on one side only; they come back by value."""
 def comes_back(node: Node, declared: str, order: Sequence[str], notation: Any, cse: Any) -> bool:
     text = to_text(node, notation=notation, order=order, cse=cse)
     (read,) = normal([parse(text, declared).value])
-    (due,) = normal(written([node], cse)[0])
+    (due,) = normal(written([node], cse, notation)[0])
     return read is due
 
 

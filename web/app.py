@@ -116,7 +116,7 @@ def _add_api(app: FastAPI) -> None:
 
     @add("parse", "parse", "Read a program: its variables, its axes, its errors", schemas.Parsed)
     async def parse(body: schemas.Program, request: Request) -> Response:
-        """An error in the program is an answer like any other, and is in `error`."""
+        """An error in the program is an answer like any other, with status 200."""
         return await compute("parse", body, request)
 
     @add("derivative", "derivative", "Differentiate a program", schemas.Derivatives)

@@ -39,11 +39,11 @@ function inputs(sizes, resize) {
 function table({ wrt, kind, costs }) {
   const least = Math.min(...costs.map((row) => row.operations));
   const most = Math.max(...costs.map((row) => row.operations), 1);
-  const heads = ["Mode", "Form", "Operations", "", "Memory", "Highest order"];
+  const heads = ["Mode", "Form", "Operations", "Memory", "Highest order"];
   return make("div", { class: "table-scroller", tabindex: "0", role: "region", "aria-label": `Costs of the ${kind} by ${wrt.join(", ")}` },
     make("table", { class: "costs" },
       make("caption", {}, `${kind} by ${wrt.join(", ")}`),
-      make("thead", {}, make("tr", {}, ...heads.map((head) => (head ? make("th", { scope: "col" }, head) : make("td", {}))))),
+      make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
       make("tbody", {}, ...costs.map((row) => line(row, row.operations === least, row.operations / most)))));
 }
 
@@ -53,13 +53,14 @@ function table({ wrt, kind, costs }) {
  * @param {number} share of the dearest row
  */
 function line(row, best, share) {
-  const bar = make("meter", { min: 0, max: 1, "aria-label": "share of the most", value: share });
+  const bar = make("span", { class: "bar", "aria-hidden": "true" });
+  bar.style.width = `${Math.max(1, 100 * share)}%`;
   return make("tr", { class: best ? "is-best" : null },
     make("th", { scope: "row" }, row.mode),
     make("td", {}, row.form),
-    make("td", {}, short(row.operations), make("span", { class: "polynomial" }, ...polynomial(row.flops))),
-    make("td", {}, bar),
-    make("td", {}, size(row.bytes), make("span", { class: "polynomial" }, ...polynomial(row.memory))),
+    make("td", {}, bar, make("span", { class: "amount" }, short(row.operations)),
+      make("span", { class: "polynomial" }, ...polynomial(row.flops))),
+    make("td", {}, make("span", { class: "amount" }, size(row.bytes)), make("span", { class: "polynomial" }, ...polynomial(row.memory))),
     make("td", {}, String(row.order)));
 }
 

@@ -56,7 +56,7 @@ function schemaSection([name, schema]) {
     make("p", {}, schema.description ?? ""),
     make("div", { class: "table-scroller", tabindex: "0", role: "region", "aria-label": `Fields of ${name}` },
       make("table", { class: "fields" },
-        make("thead", { class: "only-spoken" }, make("tr", {}, ...["Field", "Type", "Meaning"].map((title) => make("th", { scope: "col" }, title)))),
+        make("thead", {}, make("tr", {}, ...["Field", "Type", "Meaning"].map((title) => make("th", { scope: "col" }, title)))),
         make("tbody", {}, ...rows))));
 }
 
@@ -67,20 +67,19 @@ function schemaSection([name, schema]) {
  */
 function operationSection(path, method, operation) {
   const body = operation.requestBody?.content["application/json"].schema;
-  const answers = Object.entries(operation.responses).map(([status, response]) => {
-    const schema = response.content?.["application/json"]?.schema;
-    return make("tr", {},
-      make("th", { scope: "row" }, status),
-      make("td", {}, ...(schema ? type(schema) : [])),
-      make("td", {}, status === "200" ? "" : response.description));
-  });
+  const answer = operation.responses["200"].content["application/json"].schema;
   return make("section", { class: "operation" },
     make("h2", {}, make("span", { class: "method" }, method.toUpperCase()), make("code", {}, path)),
     make("p", {}, `${operation.summary}. ${operation.description ?? ""}`),
-    body ? make("p", {}, "Request: ", ...type(body)) : null,
-    make("table", { class: "fields" },
-      make("thead", { class: "only-spoken" }, make("tr", {}, ...["Status", "Body", "Meaning"].map((title) => make("th", { scope: "col" }, title)))),
-      make("tbody", {}, ...answers)));
+    make("p", { class: "types" }, ...(body ? ["takes ", ...type(body), ", "] : []), "gives ", ...type(answer)));
+}
+
+/** @param {any} paths */
+function failures(paths) {
+  const { responses } = paths["/api/derivative"].post;
+  const rows = Object.entries(responses).filter(([status]) => status !== "200");
+  return make("ul", { class: "failures" }, ...rows.map(([status, { description }]) =>
+    make("li", {}, make("code", {}, status), ` ${description}`)));
 }
 
 setUpTheme();
@@ -90,6 +89,7 @@ byId("example").textContent = [
   `  -d '${JSON.stringify(EXAMPLE)}'`,
 ].join("\n");
 const { paths, components } = await get("/openapi.json");
+byId("failures").append(failures(paths));
 byId("operations").append(
   ...Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => operationSection(path, method, operation))));

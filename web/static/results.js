@@ -100,7 +100,7 @@ export function showChecks(checks, overall, panel) {
   }
   for (const badge of badges) {
     const check = checks.find((other) => other.wrt.join(",") === badge.dataset.wrt);
-    if (check && several) paint(badge, ...verdict([check]));
+    if (check && several) paint(badge, ...verdict([check], "checked"));
     else badge.hidden = true;
   }
   paint(overall, ...verdict(checks));
@@ -121,9 +121,10 @@ function paint(badge, kind, text, more) {
 
 /**
  * @param {Check[]} checks
+ * @param {string} [checked] how to call it
  * @returns {[string, string, string]} the class, the text, and what more there is to say
  */
-function verdict(checks) {
+function verdict(checks, checked = "checked numerically") {
   const unknown = checks.find((check) => check.passed === null);
   const wrong = checks.find((check) => check.passed === false);
   const first = checks[0];
@@ -133,7 +134,7 @@ function verdict(checks) {
   if (unknown || !first) return ["", "not checked numerically", unknown?.reason ?? ""];
   const worst = Math.max(...checks.map((check) => check.error ?? 0));
   const more = `on random data, against ${first.method}, in ${first.directions} random directions`;
-  return ["is-good", `✓ checked numerically, largest error ${scientific(worst)}`, more];
+  return ["is-good", `✓ ${checked}, largest error ${scientific(worst)}`, more];
 }
 
 /** @param {number|null} number */

@@ -8,6 +8,7 @@ import { make } from "./dom.js";
 
 const KINDS = ["scalar", "vector", "matrix"];
 const HIGHEST_ORDER = 6;
+const MOST_ROWS = 9;
 
 export class VariableTable {
   /**
@@ -22,6 +23,7 @@ export class VariableTable {
     /** @type {string[]} */
     this.properties = [];
     this.shown = "";
+    this.all = false;
     document.addEventListener("click", (event) => this.closeMenus(event.target));
     this.body.addEventListener("keydown", (event) => {
       const menu = /** @type {HTMLElement} */ (event.target).closest("details[open]");
@@ -42,11 +44,28 @@ export class VariableTable {
     this.shown = now;
     const focused = document.activeElement?.id;
     const open = this.body.querySelector("details[open]")?.id;
-    this.body.replaceChildren(
-      ...variables.map((variable) => this.row(variable, variables, variable.name in declared)),
-    );
+    const rows = variables.map((variable) => this.row(variable, variables, variable.name in declared));
+    if (!this.all && rows.length > MOST_ROWS + 1) {
+      for (const row of rows.slice(MOST_ROWS)) row.hidden = true;
+      rows.push(this.opener(rows));
+    }
+    this.body.replaceChildren(...rows);
     if (open) document.getElementById(open)?.setAttribute("open", "");
     if (focused && !document.activeElement?.id) document.getElementById(focused)?.focus();
+  }
+
+  /**
+   * The row that shows those which are hidden.
+   * @param {HTMLElement[]} rows
+   */
+  opener(rows) {
+    const open = () => {
+      this.all = true;
+      for (const row of rows) row.hidden = row.contains(button);
+      rows[MOST_ROWS]?.querySelector("select")?.focus();
+    };
+    const button = make("button", { type: "button", class: "reset", onclick: open }, `show all ${rows.length} variables`);
+    return make("tr", {}, make("td", { colspan: 4 }, button));
   }
 
   /**

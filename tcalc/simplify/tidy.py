@@ -118,12 +118,14 @@ def _cancelled(root: Node) -> Node:
     return again if length(again) < length(root) else root
 
 
-def _is_inverse(node: Node) -> bool:
-    return isinstance(node, Apply) and isinstance(node.primitive, Inverse)
-
-
 def _may_gain(root: Node) -> bool:
     """Whether multiplying out can let anything cancel: inverses, or quotients in sums."""
     nodes = postorder([root])
-    divided = any(isinstance(n, Apply) and isinstance(n.primitive, Power) for n in nodes)
-    return divided or any(map(_is_inverse, nodes))
+    return any(
+        isinstance(x, Apply)
+        and (
+            isinstance(x.primitive, Inverse)
+            or (isinstance(x.primitive, Power) and x.primitive.exponent < 0)
+        )
+        for x in nodes
+    )

@@ -146,6 +146,7 @@ def _symmetric_sum(node: Add) -> bool | None:
     """Whether every term that is not symmetric stands beside its transpose, as in ``G + G'``."""
     if node.order < 2 or node.dims[-1] != node.dims[-2]:
         return None
+    swapped = [*range(node.order - 2), node.order - 1, node.order - 2]
     turned: dict[tuple[Node, tuple[int, ...]], Fraction] = {}
     terms: dict[tuple[Node, tuple[int, ...]], Fraction] = {}
     for coefficient, term in node.terms:
@@ -153,11 +154,12 @@ def _symmetric_sum(node: Add) -> bool | None:
             continue
         core, axes = term, tuple(range(term.order))
         if isinstance(term, Einsum) and term.is_view:
-            if len(term.factors) != 1 or term.subscripts[0] != axes:
+            if len(term.factors) != 1:
                 return None
-            core, axes = term.factors[0], term.output
+            # Where in the term each axis of the tensor stands; along the others it is repeated.
+            core, axes = term.factors[0], tuple(map(term.output.index, term.subscripts[0]))
         terms[core, axes] = coefficient
-        turned[core, (*axes[:-2], axes[-1], axes[-2])] = coefficient
+        turned[core, tuple(map(swapped.__getitem__, axes))] = coefficient
     return True if terms == turned else None
 
 

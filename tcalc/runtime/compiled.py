@@ -76,6 +76,7 @@ class CompiledFunction:
         strict = self._recipe.check_finite
         self._verified = strict or any(x.properties for x in self._open)
         self._planner = Planner(self._recipe, self._given.keys() & set(signature.names))
+        self._planners: dict[frozenset[str], Planner] = {}
         self._entries: dict[tuple[Any, ...], Entry] = {}
         self._kept: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         self._last: Plan | None = None
@@ -245,7 +246,11 @@ class CompiledFunction:
         self._refuse_twice(arguments)
         given = {**self._given, **arguments}
         consistent(self.signature, given)
-        return CompiledFunction(self._recipe, given)
+        bound = CompiledFunction(self._recipe, given)
+        # Plans do not depend on what is bound: binding anew, as at each step of an optimiser, is
+        # quick.
+        bound._planner = self._planners.setdefault(frozenset(given), bound._planner)
+        return bound
 
     def __repr__(self) -> str:
         bound = f", {', '.join(sorted(self._given))} bound" if self._given else ""

@@ -9,6 +9,8 @@ the inverses of the parts:
     H[i,j,k,l] = A[i,k] B[j,l]       ->  inv(A)[k,i] inv(B)[l,j]
     H[i,j,k,l] = δ[i,k] δ[j,l] D[i,j] -> 1/D, element by element
 
+    H[i,j,k,l] = A[i,k] δ[j,l] + δ[i,k] B[j,l] -> the solution of A X + X B' = G
+
 A sum of terms that are all diagonal in some axes is block-diagonal in these: one stack of inverses.
 All of this is exact: the whole is singular where one of its parts is.
 """
@@ -27,6 +29,7 @@ from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.power import power
+from tcalc.primitives.sylvester import sylvester
 
 
 def inverse_by_parts(h: Node, axes: int) -> Node:
@@ -48,6 +51,47 @@ def inverse_by_parts(h: Node, axes: int) -> Node:
     if found is None:
         found = _inverted_blocks(terms, axes)
     return inv(h, axes) if found is None else found
+
+
+def solve_by_parts(h: Node, g: Node, axes: int) -> Node:
+    """``H \\ G`` over the first `axes` axes of `g`, along the structure of `h` where it has one.
+
+    >>> from tcalc.expr import shape
+    >>> m, n = shape("m", "n")
+    >>> S, R, G = build.var("S", (m, m)), build.var("R", (n, n)), build.var("G", (m, n))
+    >>> left = build.einsum([S, build.delta(n)], "ik,jl->ijkl")
+    >>> right = build.einsum([R, build.delta(m)], "jl,ik->ijkl")
+    >>> solve_by_parts(build.sum_of(left, right), G, 2) is sylvester(S, build.transpose(R), G)
+    True
+    """
+    sides = _kronecker_sum(h) if h.order == 4 and axes == g.order == 2 else None
+    if sides is not None:
+        return sylvester(sides[0], build.transpose(sides[1]), g)
+    rows = [("r", k) for k in range(axes)]
+    columns = [("c", k) for k in range(axes)]
+    rest = [("g", k) for k in range(g.order - axes)]
+    inverse = inverse_by_parts(h, axes)
+    return build.einsum([inverse, g], [[*columns, *rows], [*rows, *rest]], [*columns, *rest])
+
+
+def _kronecker_sum(h: Node) -> tuple[Node, Node] | None:
+    """The matrices A and B of ``A[i,k] δ[j,l] + δ[i,k] B[j,l]``; None where there is another term.
+
+    A single Kronecker product, or blocks, are no such sum: they have better ways.
+    """
+    sides: tuple[list[tuple[Fraction, Node]], list[tuple[Fraction, Node]]] = ([], [])
+    for term in factored_terms(h):
+        i, j, k, m = term.output
+        touched = {x for row in term.subscripts for x in row}
+        if j == m and i != k and j not in touched:
+            side, ends = 0, (i, k)
+        elif i == k and j != m and i not in touched:
+            side, ends = 1, (j, m)
+        else:
+            return None
+        matrix = build.einsum(term.factors, term.subscripts, ends, term.dims)
+        sides[side].append((term.coefficient, matrix))
+    return (build.add(sides[0]), build.add(sides[1])) if all(sides) else None
 
 
 def _inverted(term: OpenProduct, axes: int) -> Node | None:

@@ -6,13 +6,14 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 
-from tcalc.calculus.solves import inverse_by_parts
+from tcalc.calculus.solves import solve_by_parts
 from tcalc.errors import DimensionError, DomainError, LimitError, OrientationError, Span
 from tcalc.expr import Node
 from tcalc.language.algebra import Algebra, Value
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import multiplied
 from tcalc.primitives import REGISTRY
+from tcalc.primitives.inverse import inv
 from tcalc.primitives.power import power as power_node
 
 LARGEST_POWER = 2**20
@@ -107,16 +108,11 @@ def divided(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
     return times(left, inverted(right, algebra), span, algebra)
 
 
-def inverted(value: Value, algebra: Algebra, axes: int = 1) -> Value:
-    """The inverse over the last 2·axes axes, which must be square."""
-    for i in range(value.order - 2 * axes, value.order - axes):
-        left, right = Side(value.dims[i], value.span), Side(value.dims[i + axes], value.span)
-        algebra.dimensions.equate(left, right, "only a square matrix has an inverse", value.span)
-
-    def inverse(node: Node) -> Node:
-        return inverse_by_parts(node, axes)
-
-    slot = algebra.tape.call(inverse, [algebra.slot(value)], span=value.span)
+def inverted(value: Value, algebra: Algebra) -> Value:
+    """The inverse over the last two axes, which must be square."""
+    left, right = Side(value.dims[-2], value.span), Side(value.dims[-1], value.span)
+    algebra.dimensions.equate(left, right, "only a square matrix has an inverse", value.span)
+    slot = algebra.tape.call(inv, [algebra.slot(value)], span=value.span)
     return algebra.atom(slot, value.dims, value.span)
 
 
@@ -156,11 +152,17 @@ def _solved_over_axes(left: Value, right: Value, span: Span, algebra: Algebra) -
             span=span,
             hint="for example hessian(f, X) \\ gradient(f, X)",
         )
-    inverse = inverted(left, algebra, axes)
-    pairs = [(axes + k, k) for k in range(axes)]
     message = "a solve over the axes of the variable"
-    product = algebra.fuse(replace(inverse, span=left.span), right, pairs, message, span)
-    return algebra.without(product, range(axes, 2 * axes))
+    for k in range(axes):
+        row, column = Side(left.dims[k], left.span), Side(left.dims[axes + k], left.span)
+        algebra.dimensions.equate(row, column, "only a square tensor can be solved with", span)
+        algebra.dimensions.equate(row, Side(right.dims[k], right.span), message, span)
+
+    def solution(h: Node, g: Node) -> Node:
+        return solve_by_parts(h, g, axes)
+
+    slot = algebra.tape.call(solution, [algebra.slot(left), algebra.slot(right)], span=span)
+    return algebra.atom(slot, (*left.dims[axes:], *right.dims[axes:]), span)
 
 
 def _solved_in_batch(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:

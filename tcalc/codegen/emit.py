@@ -34,6 +34,7 @@ from tcalc.codegen.signature import Names, Signature, Source, describe, sources_
 from tcalc.codegen.targets import NumPy, Target
 from tcalc.codegen.targets.target import quoted
 from tcalc.codegen.texts import harmless, read, size_text, uses
+from tcalc.codegen.workspace import Workspace, workspace
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Var
@@ -42,8 +43,8 @@ from tcalc.primitives.routines import Supplied
 _CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper", "orthogonal")
 _SIGNED = ("positive", "nonnegative", "integer")
 _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
-             "evaluate", "compute", "prepare", "prepared", "Array", "Any", "supplied", "ValueError",
-             "TypeError")  # fmt: skip
+             "evaluate", "compute", "prepare", "prepared", "workspace", "work", "Array", "Any",
+             "supplied", "ValueError", "TypeError")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def emit(
         program = bound_first(program, signature, given)
     target = target or NumPy()
     program = target.prepared(program)
-    emitter = _Emitter(program, signature, sizes, target, contiguous, single, given)
+    emitter = _Emitter(program, signature, sizes, target, contiguous, single, given, reuse)
     return emitter.run(title)
 
 
@@ -96,6 +97,7 @@ class _Emitter:
         contiguous: bool,
         single: bool,
         given: Collection[str],
+        reuse: bool,
     ) -> None:
         self.program = program
         self.signature = signature
@@ -120,6 +122,8 @@ class _Emitter:
         self.taken = overwritten(program, sizes)
         self.elements = counter(program, sizes)
         self.reused = reuses_names(program)
+        self.space = workspace(program, sizes) if reuse else Workspace()
+        self.buffers = [self.names.give(f"b{k + 1}") for k in range(len(self.space.shapes))]
         self.counter = 0
         self.free: list[str] = []
 
@@ -164,6 +168,10 @@ class _Emitter:
 
     def is_sparse(self, value: Value) -> bool:
         return value in self.program.sparse
+
+    def buffer(self, value: Value) -> tuple[str, bool] | None:
+        place = self.space.place.get(value)
+        return None if place is None else (self.buffers[place], place in self.space.zeroed)
 
     def run(self, title: str) -> Module:
         computing = self._functions()
@@ -216,8 +224,13 @@ class _Emitter:
     def _functions(self) -> list[str]:
         """The straight line as one function, or as two where arguments are given."""
         count, end = self.program.prepared, len(self.program.statements)
+        further = ["work"] if self.buffers else []
+        comma = "," if len(self.buffers) == 1 else ""
+        unpacked = [f"{', '.join(self.buffers)}{comma} = work"] if self.buffers else []
         if not self.given:
-            return [self._function("compute", self.open, [*self._lines(0, end), self._return()])]
+            lines = [*unpacked, *self._lines(0, end), self._return()]
+            computing = self._function("compute", self.open, lines, *further)
+            return [computing, *self._workspace()]
         before = self._lines(0, count)
         sizes, typed = self.used_sizes, self.typed
         self.used_sizes, self.typed = set(), False
@@ -230,10 +243,24 @@ class _Emitter:
         self.used_sizes -= set(carried)
         if passed:
             after.insert(0, f"{', '.join(passed)}{',' if len(passed) == 1 else ''} = prepared")
-        rest = self._function("compute", self.open, after, "prepared")
+        after = [*unpacked, *after]
+        rest = self._function("compute", self.open, after, "prepared", *further)
         self.used_sizes, self.typed = sizes | set(carried), typed
         before.append(f"return ({', '.join(passed)}{',' if len(passed) == 1 else ''})")
-        return [self._function("prepare", self.given, before), rest]
+        return [self._function("prepare", self.given, before), rest, *self._workspace()]
+
+    def _workspace(self) -> list[str]:
+        """The function that makes the memory which is kept between calls."""
+        if not self.buffers:
+            return []
+        self.used_sizes, self.typed = set(), False
+        made = [
+            f"np.{'zeros' if k in self.space.zeroed else 'empty'}("
+            f"{self.target.shape(dims, self)}, {self.dtype()}),"
+            for k, dims in enumerate(self.space.shapes)
+        ]
+        lines = ["return (", *(f"    {line}" for line in made), ")"]
+        return [self._function("workspace", self.signature.arguments, lines)]
 
     def _passed(self, value: Value) -> str:
         """The name by which the second part knows a value of the first; empty for numbers."""
@@ -262,11 +289,16 @@ class _Emitter:
                 case _:
                     lines += self._written(statement, over)
             done = [value for value in self.last.get(place, ()) if value is not over]
-            gone = [self.texts[value] for value in done if self.elements(value) >= LARGE]
+            gone = [
+                self.texts[value]
+                for value in done
+                if self.elements(value) >= LARGE and value not in self.space.place
+            ]
             if gone:
                 lines.append(f"del {', '.join(gone)}")
             if self.reused:
-                self.free += [self.texts[x] for x in done if x not in self.program.hints]
+                kept = (self.program.hints, self.space.place)
+                self.free += [self.texts[x] for x in done if not any(x in y for y in kept)]
         return lines
 
     def _return(self) -> str:
@@ -279,6 +311,8 @@ class _Emitter:
         factor = isinstance(statement.operation, Factorise)
         if over is not None and not factor and statement.results[0] not in self.program.hints:
             names: tuple[str, ...] = (self.texts[over],)
+        elif (buffer := self.buffer(statement.results[0])) is not None:
+            names = (buffer[0],)
         else:
             names = tuple(self._fresh(value) for value in statement.results)
         written = self.target.write(statement, names, self, over)
@@ -370,6 +404,8 @@ class _Emitter:
         rest = [self.parameters[x.name] for x in self.open]
         if given:
             rest.append(f"prepare({', '.join(given)})")
+        if self.buffers:
+            rest.append(f"workspace({', '.join(names)})")
         lines.append(f"    return compute({', '.join(rest)})")
         return "\n".join(lines)
 
@@ -397,6 +433,7 @@ class _Emitter:
 
 _ABOUT = {
     "compute": "The same for arrays that are known to fit.",
+    "workspace": "The memory that `compute` writes into, and whose contents it returns.",
     "prepare": "What depends on these arguments alone, for `compute`.",
 }
 _CHECKS = (checks.as_arrays, checks.expect_axes, checks.expect_shape, checks.expect_property)
@@ -426,6 +463,9 @@ class _Scout:
 
     def is_sparse(self, value: Value) -> bool:
         return False
+
+    def buffer(self, value: Value) -> tuple[str, bool] | None:
+        return None
 
     def define(self, stem: str, text: str) -> str:
         return "_"

@@ -150,13 +150,11 @@ def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
-def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
-    """For statements, by their places, the operand whose memory the result takes over."""
-    if not program.in_place:
-        return {}
-    elements = counter(program, sizes)
-    own = {x for s in program.statements if _owns(s) for x in s.results}
-    kept = {x for s in program.statements[: program.prepared] for x in s.results}
+def lifetimes(program: Program) -> dict[Value, int]:
+    """For each value the last statement that reads it or what shares its memory, by its place.
+
+    Results live on after the last statement.
+    """
     source: dict[Value, Value] = {}
     final: dict[Value, int] = {}
     for place, statement in enumerate(program.statements):
@@ -167,6 +165,17 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
     for output in program.outputs:
         value = output.view.value
         final[value] = final[source.get(value, value)] = len(program.statements)
+    return final
+
+
+def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
+    """For statements, by their places, the operand whose memory the result takes over."""
+    if not program.in_place:
+        return {}
+    elements = counter(program, sizes)
+    own = {x for s in program.statements if _owns(s) for x in s.results}
+    kept = {x for s in program.statements[: program.prepared] for x in s.results}
+    final = lifetimes(program)
     found: dict[int, Value] = {}
     for place, statement in enumerate(program.statements):
         for view in _candidates(statement.operation):

@@ -31,6 +31,8 @@ MEMORY_LIMIT = 8 * 2**30
 """The most bytes that the results of one call may take, unless another limit is given."""
 NOMINAL = 100
 """The size of every dimension before the first call."""
+KEPT = 8
+"""For how many combinations of sizes and types a function keeps memory, or what is bound."""
 ENTRIES = 1024
 """How many combinations of types and shapes of arguments a function knows at sight."""
 
@@ -55,7 +57,7 @@ class CompiledFunction:
     Results have the floating-point type of the arguments (promoted to a common one; integers and
     lists become float64), share no memory with them, and may be transposed views unless
     `contiguous` was asked for.  Calls may run in several threads at once, unless `reuse` was: then
-    a call overwrites the results of the one before it.
+    a call overwrites the results of the one before it, which must not be arguments of the next.
 
     SciPy's sparse matrices are accepted for arguments that occur in products alone; results are
     dense.  A function can be copied and pickled; its plans are made anew.
@@ -148,6 +150,8 @@ class CompiledFunction:
 
     def _further(self, plan: Plan, arrays: Sequence[Any], key: tuple[Any, ...]) -> tuple[Any, ...]:
         """What is computed once for the bound arguments, and the memory that is kept."""
+        if plan.prepare is None and plan.workspace is None:
+            return ()
         with self._lock:
             if key not in self._kept:
                 names = self.signature.names
@@ -162,9 +166,10 @@ class CompiledFunction:
                         raise self._understood(error, arrays) from error
                 if plan.workspace is not None:
                     kept.append(plan.workspace(*arrays))
-                # One combination of sizes is what a function is bound for; others are made anew.
-                self._kept.clear()
-                self._entries.clear()
+                # A few combinations of sizes and types are what a function is kept ready for.
+                if len(self._kept) >= KEPT:
+                    self._kept.clear()
+                    self._entries.clear()
                 self._kept[key] = tuple(kept)
             return self._kept[key]
 

@@ -150,7 +150,7 @@ class Planner:
             if itemsize is not None:
                 self._refuse_temporaries(needed * itemsize)
             key: Any = (tuple(sizes.values()), kind)
-            if not program.tuned:
+            if not program.tuned and not recipe.reuse:
                 # Only what is dropped early and written over depends on the sizes then.
                 taken = overwritten(program, sizes)
                 over = tuple((place, value.number) for place, value in taken.items())

@@ -82,3 +82,32 @@ def test_complex_numbers_near_the_real_axis(roots: list[Node]) -> None:
         if name in ("S", "P"):
             arrays[name] = (arrays[name] + arrays[name].T) / 2
     agree(roots, arrays, sizes, 1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(graphs())
+def test_large_arrays_written_over_and_kept_between_calls(roots: list[Node]) -> None:
+    """At sizes where memory is reused: in any layout of the inputs, which are left alone."""
+    sizes = {"m": 33, "n": 34, "k": 2}
+    plain, kept = (runtime.compile(roots, variables=INPUTS, reuse=x) for x in (False, True))
+    bound = plain.bind(**{name: x for name, x in data(sizes).items() if name in "APs"})
+    for seed in (0, 1):
+        arrays = data(sizes, seed)
+        due = interpret.evaluate(roots, arrays, sizes)
+        other = {name: np.array(x, order="F") for name, x in arrays.items()}
+        for name, x in arrays.items():
+            if x.ndim:
+                spaced = np.empty((*x.shape[:-1], 2 * x.shape[-1]))
+                spaced[..., ::2] = x
+                arrays[name] = spaced[..., ::2]
+        before = {name: x.copy() for name, x in arrays.items()}
+        results = [plain(**arrays), plain(**other), kept(**arrays)]
+        if seed == 0:
+            results.append(bound(**{n: x for n, x in arrays.items() if n not in "APs"}))
+        for found in results:
+            for mine, exact in zip(found, due, strict=True):
+                scale = max(1.0, float(np.abs(exact).max(initial=0)))
+                np.testing.assert_allclose(mine, exact, rtol=1e-8, atol=1e-8 * scale)
+        for name, x in arrays.items():
+            np.testing.assert_array_equal(x, before[name])

@@ -56,3 +56,48 @@ def test_a_long_chain_does_not_hold_all_its_steps() -> None:
     measured = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert measured < 10 * 8000
+
+
+def test_a_function_may_keep_its_memory_between_calls() -> None:
+    n = 100_000
+    fun = runtime.compile([chain(3), build.add([(1, chain(2)), (1, x)])], reuse=True)
+    ones, zeros = np.ones(n), np.zeros(n)
+    first = fun(x=ones)
+    value = first[0][0]
+    tracemalloc.start()
+    second = fun(x=zeros)
+    measured = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert measured < 0.1 * n * 8
+    assert all(a is b for a, b in zip(first, second, strict=True))
+    assert value == np.sin(np.sin(np.sin(1.0)))
+    assert not first[0].any()
+    other = fun(x=np.zeros(n + 1))
+    assert not np.shares_memory(first[0], other[0])
+
+
+def test_kept_zeros_are_written_once() -> None:
+    fun = runtime.compile(build.einsum([sin(x)], ["i"], "ii"), reuse=True)
+    for shift in (0.0, 1.0):
+        values = np.arange(100.0) + shift
+        np.testing.assert_array_equal(fun(x=values), np.diag(np.sin(values)))
+    assert "np.zeros((n, n), dtype)" in fun.source.partition("def workspace")[2]
+    assert "zeros" not in fun.source.partition("def compute")[2].partition("def workspace")[0]
+
+
+def test_predictions_hold_for_larger_programs() -> None:
+    from tcalc import compile as compile_expressions
+    from tcalc import gradient, hessian, parse
+
+    rng = np.random.default_rng(0)
+    m, n = 3000, 400
+    f = parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
+    fun = compile_expressions([f, gradient(f, "w"), hessian(f, "w")])
+    given = {"X": rng.normal(size=(m, n)), "y": np.ones(m), "w": np.zeros(n)}
+    fun(**given)
+    tracemalloc.start()
+    results = fun(**given)
+    measured = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(results) == 3
+    assert abs(measured - fun.peak_memory(m=m, n=n)) < 0.1 * measured

@@ -39,6 +39,7 @@ from tcalc.codegen.program import (
     Value,
     operands,
 )
+from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.overwriting import add_to, overwriting
 from tcalc.codegen.targets.target import Target, Writer, number_text, quoted
 from tcalc.primitives.cholesky import cholesky
@@ -79,6 +80,8 @@ class NumPy(Target):
             lines = overwriting(self, operation, names[0], writer, over)
             if lines:
                 return lines
+        if (buffer := writer.buffer(statement.results[0])) is not None:
+            return filling(self, operation, buffer[0], writer, buffer[1])
         if isinstance(operation, Sum):
             return self._sum(operation, names[0], writer)
         return [f"{', '.join(names)} = {self._expression(statement, writer, over)}"]

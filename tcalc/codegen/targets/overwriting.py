@@ -76,9 +76,9 @@ def _sum(target: Terms, total: Sum, array: str, writer: Writer, over: Value) -> 
         others.remove(first)
         lines.append(f"np.subtract({target.term(first, writer)}, {array}, out={array})")
     elif mine.coefficient != 1:
-        lines += _scaled(array, mine.coefficient)
+        lines += scaled_by(array, mine.coefficient)
     lines += [add_to(array, target.term(x, writer)) for x in others]
-    lines += _scaled(array, factor)
+    lines += scaled_by(array, factor)
     lines += [target.place(part, array, writer, False) for part in total.placed]
     return lines
 
@@ -88,7 +88,8 @@ def _first(addends: Sequence[Addend]) -> Addend:
     return next((x for x in addends if x.coefficient == 1), addends[0])
 
 
-def _scaled(array: str, coefficient: Fraction) -> list[str]:
+def scaled_by(array: str, coefficient: Fraction) -> list[str]:
+    """The statement that multiplies an array by a number, if it is not one."""
     if coefficient == 1:
         return []
     if coefficient == -1:

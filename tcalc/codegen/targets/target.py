@@ -38,6 +38,9 @@ class Writer(Protocol):
     def is_sparse(self, value: Value) -> bool:
         """Whether a value is a sparse matrix."""
 
+    def buffer(self, value: Value) -> tuple[str, bool] | None:
+        """The array that a value is to be written into, if any, and whether it is zeroed."""
+
     def define(self, stem: str, text: str) -> str:
         """The name of a new global of the module; ``{name}`` in the text is its name."""
 

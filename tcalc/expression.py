@@ -106,7 +106,7 @@ class Expression:
         )
 
     def matrix(self) -> str:
-        """The formula in matrix notation; raises `TcalcError` where there is none."""
+        """The formula in matrix notation; where it has none, a comment says why."""
         return self.text("matrix")
 
     def einstein(self) -> str:

@@ -96,11 +96,12 @@ Formula: TypeAlias = Number | Symbol | Call | Power | Product | Sum | Transpose 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A definition, or, without names, a value."""
+    """A definition, or, without names, a value; `note` is what a reader should know of it."""
 
     names: tuple[str, ...]
     positions: tuple[str, ...]
     value: Formula
+    note: str = ""
 
 
 def parts(formula: Formula) -> tuple[Formula, ...]:

@@ -75,7 +75,7 @@ class MatrixNotation:
         """A tensor of order at most two."""
         name = self.writer.defined.get(node)
         if node.order > 2:
-            raise NoMatrixFormError
+            raise NoMatrixFormError(f"a tensor of order {node.order}")
         if name is not None:
             return Symbol(name)
         match node:
@@ -158,7 +158,7 @@ class MatrixNotation:
         (argument,) = node.args
         plain = argument.order if not primitive.keeps or primitive.name.endswith("share") else 1
         if primitive.axes != plain:
-            raise NoMatrixFormError
+            raise NoMatrixFormError(f"`{primitive.name}` over some of the axes")
         inner = yield self.whole(argument)
         return call(node, [inner])
 
@@ -188,4 +188,4 @@ def _selection(node: Apply, primitive: Selection) -> Formula:
         case LowerMask(offset=offset) if offset.value == -1 and node.dims[0] == node.dims[1]:
             square = Call("tril", (ones(*node.dims),))
             return Sum(((False, square), (True, eye(node.dims[0]))))
-    raise NoMatrixFormError
+    raise NoMatrixFormError("a triangle beside the diagonal")

@@ -128,7 +128,7 @@ class Network:
                 self._see(cut.label, cut.dim)
                 labels.append(cut.label)
         if len(labels) > 2:
-            raise NoMatrixFormError
+            raise NoMatrixFormError(f"a factor of order {len(labels)}")
         whole_factor = self.whole(factor) if factor.order > 2 else self.form(factor)
         formula = indexed((yield whole_factor), at)
         match labels:
@@ -165,7 +165,7 @@ class Network:
             case (start, stop):
                 self.edges.append(Edge(start, stop, (link_of(factor, formula, inverse),)))
             case _:
-                raise NoMatrixFormError
+                raise NoMatrixFormError(f"a factor of order {len(row)}")
         return formula
 
     # Elimination of summed labels.
@@ -190,7 +190,7 @@ class Network:
             self._merge_parallel(label)
             edges = self._at(label)
             if len(edges) > 2:
-                raise NoMatrixFormError
+                raise NoMatrixFormError("a sum over an index of three factors")
         inner.discard(label)
         self.edges = [edge for edge in self.edges if edge not in edges]
         del self.weights[label]

@@ -8,7 +8,7 @@ stands in a place that only takes a name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain, count
 from typing import Literal, TypeAlias
@@ -205,8 +205,11 @@ class _Page:
             try:
                 value = writer.run(MatrixNotation(writer).form(node))
                 return Statement((name,) if name else (), (), value)
-            except NoMatrixFormError:
-                pass
+            except NoMatrixFormError as reason:
+                indexed = self._with_indices(node, writer, name)
+                if self.wishes.notation == "matrix":
+                    return replace(indexed, note=f"no matrix notation: {reason}")
+                return indexed
         return self._with_indices(node, writer, name)
 
     def _with_indices(self, node: Node, writer: Writer, name: str) -> Statement:

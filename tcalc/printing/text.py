@@ -52,12 +52,13 @@ def text_of(formula: Formula, known: dict[int, Set] | None = None) -> str:
 
 
 def statement_text(statement: Statement) -> str:
-    """One line of a program."""
+    """A line of a program, after its note if it has one."""
+    note = f"# {statement.note}\n" if statement.note else ""
     value = text_of(statement.value)
     if not statement.names:
-        return value
+        return note + value
     positions = f"[{','.join(statement.positions)}]" if statement.positions else ""
-    return f"{', '.join(name + positions for name in statement.names)} = {value}"
+    return f"{note}{', '.join(name + positions for name in statement.names)} = {value}"
 
 
 def decimal(value: Fraction) -> str | None:

@@ -46,7 +46,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 
 class NoMatrixFormError(Exception):
-    """Matrix notation cannot say this; Einstein notation can."""
+    """Matrix notation cannot say this; Einstein notation can.  The message is what it is."""
 
 
 class NeedsNameError(Exception):

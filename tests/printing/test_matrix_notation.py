@@ -1,0 +1,94 @@
+"""Results of order two and less in matrix notation, and why some have none."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from printed_programs import EXAMPLES, Example
+
+import tcalc
+from tcalc import gallery
+from tcalc.printing import to_text
+
+THIRD_ORDER = {
+    "gaussian_mixture": {1, 2},  # one triangular matrix for each component
+    "kalman_filter": {2},  # the derivative of a Cholesky factor by a vector, of order three
+    "rts_smoother": {2},
+}
+"""Models, and the orders of derivatives, that go through true tensors of order three."""
+
+LONG = {"kalman_filter", "rts_smoother"}
+
+
+def notes(text: str) -> list[str]:
+    return re.findall(r"(?m)^# no matrix notation: (.*)$", text)
+
+
+def found_notes(model: gallery.Model, order: int) -> list[str]:
+    program = tcalc.parse(model.text)
+    found: list[str] = []
+    for name in model.wrt:
+        result = tcalc.derivative(program, *[name] * order)
+        if len(result.shape) <= 2:
+            found += notes(result.matrix())
+    return found
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(model, marks=pytest.mark.slow if model.name in LONG else ())
+        for model in gallery.models()
+    ],
+    ids=lambda model: model.name,
+)
+def test_models_are_written_in_matrix_notation(model: gallery.Model, order: int) -> None:
+    found = found_notes(model, order)
+    if order in THIRD_ORDER.get(model.name, ()):
+        assert set(found) <= {
+            "a tensor of order 3",
+            "a factor of order 3",
+            "a sum over an index of three factors",
+        }
+    else:
+        assert not found
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.text)
+def test_examples_are_written_in_matrix_notation(example: Example) -> None:
+    for node in example.derivatives():
+        text = to_text(node, notation="matrix", order=example.order)
+        # An input of order three, and a product over the rows of a matrix, have none.
+        apart = "T[" in example.text or (example.text == "prod(x)" and node.order > 0)
+        assert bool(notes(text)) == (node.order > 2 or apart), text
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "reason"),
+    [
+        ("R[i,j,k] = x[i]*x[j]*x[k]", "x[n]", "a tensor of order 3"),
+        ("r[i] = T[i,j,k]*x[j]*x[k]", "T[n,n,n], x[n]", "a tensor of order 3"),
+        ("r[i] = max[j](A[i,j])", "A[m,n]", "`max` over some of the axes"),
+        (
+            "s = A[i,p]*B[j,p]*C[k,p]*A[i,j]*B[j,k]*C[k,i]",
+            "A[n,n], B[n,n], C[n,n]",
+            "a sum over an index of three factors",
+        ),
+    ],
+)
+def test_the_reason_is_printed(text: str, declared: str, reason: str) -> None:
+    program = tcalc.parse(text, declared)
+    printed = program.matrix()
+    assert notes(printed) == [reason]
+    assert tcalc.parse(printed, declared).shape == program.shape
+    assert "#" not in str(program)
+
+
+def test_differences_of_all_pairs_are_matrices() -> None:
+    kernel = tcalc.parse("s = exp(-(X[i,k] - X[j,k])^2/2)*A[i,j]", "X[n,d], A[n,n]")
+    assert str(kernel) == ("sum(A.*exp(X*X' - diag(X*X')*ones(n)'/2 - ones(n)*diag(X*X')'/2))")
+    distances = tcalc.parse("s = (X[i,k] - X[j,k])^2*A[i,j]", "X[n,d], A[n,n]")
+    gradient = "2*(diag(A*ones(n))*X + diag(A'*ones(n))*X - A*X - A'*X)"
+    assert str(tcalc.gradient(distances, "X")) == gradient

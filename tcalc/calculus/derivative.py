@@ -62,8 +62,8 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
         variables = variables[1:]
         # Sums over eigenvalues must be taken before the gradient is differentiated.
         if spectral_sums([root]) == [root]:
-            second = _cheapest_jacobian(root, variables[0], function)
-            root, variables = project(second, variables[0]), variables[1:]
+            root = _cheapest_jacobian(root, variables[0], function)
+            variables = variables[1:]
     for variable in variables:
         (root,) = derivatives(root, [variable], mode)
     return root
@@ -89,21 +89,21 @@ def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country
     elif mode == "least-degree":
         found = [least_degree_jacobian(root, variable) for variable in variables]
     else:
-        found = [_cheapest_jacobian(root, variable) for variable in variables]
+        return [_cheapest_jacobian(root, variable) for variable in variables]
     return [project(result, variable) for result, variable in zip(found, variables, strict=True)]
 
 
 def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) -> Node:
     """The derivative of a tensor by the cheapest of the routes that are known.
 
-    `root` may be a gradient of a scalar `function`.
+    `root` may be a gradient of a scalar `function`.  The structure of the variable is applied.
     """
     candidates = [factored_jacobian(root, variable)]
     if len(postorder([root])) <= LARGEST_COMPARISON:
         if function is not None:
             candidates.append(hessian_by_cut(root, function, variable))
         candidates += pullback(root, [variable], unit(root.dims), root.dims)
-    distinct = list(dict.fromkeys(candidates))
+    distinct = list(dict.fromkeys(project(result, variable) for result in candidates))
     return distinct[0] if len(distinct) == 1 else min(distinct, key=lambda node: flops([node]))
 
 

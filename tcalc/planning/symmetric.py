@@ -18,6 +18,8 @@ from tcalc.planning.cost import Labels
 
 SEEDS = 12
 """How many pairs of equal factors are tried as counterparts."""
+LONGEST = 48
+"""The most factors of a product that is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ def halves(rows: Sequence[Labels], output: Labels, alike: Sequence[int]) -> Halv
     >>> halves([(c, a), (a, i), (c, b), (b, j)], (i, j), [W, V, W, V])
     Halves(first=(0, 1), second=(2, 3))
     """
+    if len(rows) > LONGEST:
+        return None
     count = Counter(alike)
     tried = sorted(
         (count[alike[k]], k, m)

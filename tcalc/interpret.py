@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, assert_never
 import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError
-from tcalc.expr.dims import Shape
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.messages import described
@@ -133,9 +133,30 @@ def measure(inputs: Sequence[Var], arrays: Mapping[str, Array]) -> dict[str, int
             if dim.is_name:
                 sizes.setdefault(str(dim), number)
     for node in inputs:
+        for dim, number in zip(node.dims, arrays[node.name].shape, strict=True):
+            _solve(dim, number, sizes)
+    for node in inputs:
+        unknown = sorted({name for dim in node.dims for name in dim.names()} - set(sizes))
+        if unknown:
+            raise ArgumentError(
+                f"the size {unknown[0]} cannot be told from the shape of {node.name}",
+                hint="declare an input that has it as an axis",
+            )
         if numbers(node.dims, sizes) != arrays[node.name].shape:
             raise _misfit(node, arrays[node.name])
     return sizes
+
+
+def _solve(dim: Dim, number: int, sizes: dict[str, int]) -> None:
+    """The one unknown size in a dimension that is linear in it, as in ``2*n + 1``."""
+    unknown = sorted(dim.names() - set(sizes))
+    if len(unknown) != 1:
+        return
+    (name,) = unknown
+    low, middle, high = (dim.evaluate({**sizes, name: size}) for size in (0, 1, 2))
+    slope = middle - low
+    if high - middle == slope > 0 and (number - low) % slope == 0:
+        sizes[name] = (number - low) // slope
 
 
 def _misfit(node: Var, array: Array) -> ArgumentError:

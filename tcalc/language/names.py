@@ -88,24 +88,38 @@ class Names:
                 span=item.span,
                 hint="rename one of the two",
             )
-        dims = tuple(self._declared_dim(size, span) for size, span in item.dims)
+        dims = tuple(map(self._declared_dim, item.dims))
         self._check_properties(item, dims)
         names = tuple(dict.fromkeys(word for word, _ in item.properties))
         self.variables[item.name] = Variable(item.name, dims, names, item.span)
 
-    def _declared_dim(self, size: str | int, span: Span) -> Dim:
-        if isinstance(size, int):
-            return Dim.of(size)
-        if size in self.parameters:
-            value = self.parameters[size]
-            if value.denominator != 1 or value < 1:
-                raise DimensionError(
-                    f"the dimension {size} is given as {value}",
-                    span=span,
-                    hint="a dimension is a positive integer",
-                )
-            return Dim.of(int(value))
-        return self.dimensions.rigid(size, span)
+    def _declared_dim(self, size: Bound) -> Dim:
+        """A sum of products of names and integers, as in ``x[n*q]`` and ``x[2*n+1]``."""
+        total = Dim.of(0)
+        for coefficient, names in size.terms:
+            product = Dim.of(coefficient)
+            for name in names:
+                product = product * self._named_dim(name, size.span)
+            total = total + product
+        if total.value is not None and total.value < 1:
+            raise DimensionError(
+                f"a dimension of size {total}",
+                span=size.span,
+                hint="a dimension is at least 1",
+            )
+        return total
+
+    def _named_dim(self, name: str, span: Span) -> Dim:
+        if name not in self.parameters:
+            return self.dimensions.rigid(name, span)
+        value = self.parameters[name]
+        if value.denominator != 1 or value < 1:
+            raise DimensionError(
+                f"the dimension {name} is given as {value}",
+                span=span,
+                hint="a dimension is a positive integer",
+            )
+        return Dim.of(int(value))
 
     def _check_properties(self, item: Declared, dims: tuple[Dim, ...]) -> None:
         for word, span in item.properties:

@@ -156,10 +156,10 @@ Expression: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Declared:
-    """One declared variable; its dimensions are names or positive integers."""
+    """One declared variable; its dimensions are made of names and integers."""
 
     name: str
-    dims: tuple[tuple[str | int, Span], ...]
+    dims: tuple[Bound, ...]
     properties: tuple[tuple[str, Span], ...]
     span: Span
 

@@ -64,25 +64,13 @@ class TreeBuilder:
         last = close or name
         return Declared(
             name.text,
-            tuple((self._size(size), size.span) for size in sizes or ()),
+            tuple(map(_size, sizes or ())),
             tuple((word.text, word.span) for word in properties),
             name.span.to(last.span),
         )
 
-    def sizes(self, children: list[Lexeme]) -> list[Lexeme]:
+    def sizes(self, children: list[Bound]) -> list[Bound]:
         return children
-
-    def _size(self, lexeme: Lexeme) -> str | int:
-        if lexeme.type == "NAME":
-            return lexeme.text
-        value = _integer(lexeme, "a dimension is a name or a positive integer")
-        if value < 1:
-            raise ParseError(
-                "a dimension is at least 1",
-                span=lexeme.span,
-                hint="a dimension is a name or a positive integer",
-            )
-        return value
 
     # Statements
 
@@ -204,7 +192,7 @@ class TreeBuilder:
         names: list[str] = []
         for lexeme in children[::2]:
             if lexeme.type == "NUMBER":
-                coefficient *= _integer(lexeme, "an index is an integer, counted from 1")
+                coefficient *= _integer(lexeme, "positions and dimensions are integers")
                 if coefficient > LARGEST_BOUND:
                     raise LimitError(
                         f"the limit is {LARGEST_BOUND:,} here",
@@ -214,6 +202,19 @@ class TreeBuilder:
             else:
                 names.append(lexeme.text)
         return coefficient, tuple(names), children[0], children[-1]
+
+
+def _size(bound: Bound) -> Bound:
+    """A declared dimension: names and positive integers, and sums of products of these."""
+    hint = "a dimension is a name or a positive integer, or made of these: x[n*q], x[2*n+1]"
+    if any("end" in names for _, names in bound.terms):
+        raise ParseError("`end` is no dimension", span=bound.span, hint=hint)
+    if (
+        not any(names and c > 0 for c, names in bound.terms)
+        and sum(c for c, names in bound.terms if not names) < 1
+    ):
+        raise ParseError("a dimension is at least 1", span=bound.span, hint=hint)
+    return bound
 
 
 def _sign(lexeme: Lexeme) -> int:

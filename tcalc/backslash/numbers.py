@@ -188,7 +188,7 @@ class _Sweep:
         walk = system.forward if way == "forward" else system.reverse
         swept = walk(given, (several,))
         results = [swept[node] for node in targets]
-        fixed = _fixed(results, set(given.values()))
+        fixed = _fixed(results, set(given.values()), several)
         arrays = runtime.compile(fixed, variables=variables)(**data) if fixed else ()
         known: dict[Node, Node] = {
             node: build.var(_fresh(f"fixed{k}", taken), node.dims) for k, node in enumerate(fixed)
@@ -207,12 +207,15 @@ class _Sweep:
         return found
 
 
-def _fixed(results: Sequence[Node], moving: set[Node]) -> list[Node]:
-    """The nodes next to those that depend on the directions, which do not depend on them."""
-    live = dependents(results, moving)
+def _fixed(results: Sequence[Node], moving: set[Node], several: Dim) -> list[Node]:
+    """The data-dependent nodes next to those that depend on directions or on their number."""
     order = postorder(results)
     with_data = dependents(results, [node for node in order if isinstance(node, Var)])
+    live = set(moving)
     found: dict[Node, None] = {}
+    for node in order:
+        if several in node.dims or any(operand in live for operand in node.operands):
+            live.add(node)
     for node in order:
         if node in live:
             for operand in node.operands:

@@ -63,10 +63,12 @@ def test_structured_inputs_move_in_their_subspace() -> None:
     np.testing.assert_allclose(point.reverse({"f": 1.0})["K"], np.linalg.inv(K))
 
 
-@pytest.mark.parametrize("name", ["perceptron", "gaussian_process", "kalman_filter", "pca"])
+@pytest.mark.parametrize("name", gallery.names())
 def test_gallery(name: str) -> None:
     model = gallery.load(name)
     function = tcalc.parse(model.text)
+    if function.shape:
+        function = tcalc.combine("sum(F)", F=function)
     data = gallery.make_data(name)
     point = tcalc.linearize(function, list(model.wrt), at=data)
     gradients = tcalc.compile(list(tcalc.gradient(function, list(model.wrt)).values()))(**data)
@@ -74,6 +76,7 @@ def test_gallery(name: str) -> None:
     found = point.reverse({output: 1.0})
     for gradient, wrt in zip(gradients, model.wrt, strict=True):
         np.testing.assert_allclose(found[wrt], gradient, rtol=1e-9, atol=1e-10)
+    assert tcalc.linearize(function, list(model.wrt)).text(limit=None)
 
 
 def test_sizes_that_only_the_result_has() -> None:

@@ -11,7 +11,7 @@ both passes are linear in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Literal, TypeAlias, TypeGuard
 
@@ -37,12 +37,15 @@ def flatten(
     terms: int = TERMS,
     numbers: bool = False,
     leaves: Mapping[Node, Node] | None = None,
+    meeting: Sequence[Callable[[Node], Node | None]] = (),
 ) -> list[Node]:
     """The roots with nested products and sums opened; values and shapes stay.
 
     With `numbers`, what the coefficients of a factor share comes to the front of its product:
-    ``x (2 y - 4 z) -> 2 x (y - 2 z)``, as the rule `number_out_of_factor` has it.  `leaves` are
-    nodes without operands to be replaced on the way.
+    ``x (2 y - 4 z) -> 2 x (y - 2 z)``, as the rule `number_out_of_factor` has it; and where sharing
+    is kept, ``y - x`` is minus ``x - y`` where that has been met.  `leaves` are
+    nodes without operands to be replaced on the way, `meeting` rules for products in which
+    factors meet that did not before.
 
     >>> from tcalc.expr import shape
     >>> A, x = build.var("A", shape("n", "n")), build.var("x", shape("n"))
@@ -56,18 +59,23 @@ def flatten(
     above = _only_user(order, roots)
     done: dict[Node, Node] = {}
     primitive: dict[Node, tuple[Fraction, Node]] = {}
+    sums: dict[tuple[tuple[Fraction, Node], ...], Node] = {}
     for node in order:
         if isinstance(node, Add) and isinstance(above.get(node), Add):
             continue  # its only user takes its terms
         match node:
             case Add():
                 done[node] = _open_sum(node, done, terms if inline == "all" else 0)
+                if numbers and inline == "single":
+                    done[node] = _as_negative(done[node], sums)
             case Einsum() if not node.is_view:
                 shared = inline == "all"
                 opened = [shared or uses[factor] == 1 for factor in node.factors]
                 done[node] = _open_product(node, done, opened, factors)
                 if numbers:
                     done[node] = _numbers_out(done[node], primitive)
+                if done[node] is not node:
+                    done[node] = _met(done[node], meeting)
             case _ if leaves and node in leaves:
                 done[node] = leaves[node]
             case _:
@@ -75,11 +83,32 @@ def flatten(
     return [done[root] for root in roots]
 
 
+def _as_negative(node: Node, known: dict[tuple[tuple[Fraction, Node], ...], Node]) -> Node:
+    """A sum as minus its negative, where that is known."""
+    if not isinstance(node, Add) or len(node.terms) < 2:
+        return node
+    first = known.get(tuple((-c, x) for c, x in node.terms))
+    known[node.terms] = node
+    return node if first is None else build.scale(-1, first)
+
+
+def _met(node: Node, rules: Sequence[Callable[[Node], Node | None]]) -> Node:
+    """The product, perhaps with a coefficient, with the rules applied while one does."""
+    coefficient, product = product_of(node)
+    while True:
+        new = next((new for rule in rules if (new := rule(product)) is not None), product)
+        if new is product:
+            return build.scale(coefficient, product)
+        number, product = product_of(new)
+        coefficient *= number
+
+
 def _numbers_out(node: Node, known: dict[Node, tuple[Fraction, Node]]) -> Node:
     """A product with the contents of its factors in front; `known` has those found before."""
-    coefficient, product = product_of(node)
-    if not is_contraction(product):
+    opened = contraction_in(node)
+    if opened is None:
         return node
+    coefficient, product, output = opened
     changed = False
     factors: list[Node] = []
     for factor in product.factors:
@@ -93,7 +122,7 @@ def _numbers_out(node: Node, known: dict[Node, tuple[Fraction, Node]]) -> Node:
         factors.append(factor)
     if not changed:
         return node
-    new = build.einsum(factors, product.subscripts, product.output)
+    new = build.einsum(factors, product.subscripts, output)
     return build.scale(coefficient, new)
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
-from tcalc.expr import build
-from tcalc.expr.nodes import Add, Apply, Node
-from tcalc.expr.traverse import postorder, rebuild
+from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.simplify import (
@@ -84,9 +82,7 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
     if inline == "all":
         tidied = [_cancelled(root) for root in tidied]
     if inline == "single":
-        tidied = _opposites_joined(tidied)
-        opened = flatten(tidied, inline=inline, numbers=True)
-        tidied = opened if opened == tidied else rewrite(opened, MEETING)
+        tidied = flatten(tidied, inline=inline, numbers=True, meeting=MEETING)
     return tidied
 
 
@@ -94,19 +90,6 @@ def _leaves(roots: Sequence[Node]) -> dict[Node, Node]:
     """What becomes of constants, so that nothing above them has to be made twice."""
     constants = [x for x in postorder(roots) if isinstance(x, Apply) and not x.args]
     return {x: new for x in constants if (new := products.strict_triangle(x)) is not None}
-
-
-def _opposites_joined(roots: Sequence[Node]) -> list[Node]:
-    """Of a sum and its negative, ``x - y`` and ``y - x``, the second as minus the first."""
-    found: dict[tuple[tuple[Fraction, Node], ...], Node] = {}
-    joined: dict[Node, Node] = {}
-    for node in postorder(roots):
-        if isinstance(node, Add) and len(node.terms) > 1:
-            first = found.get(tuple((-c, x) for c, x in node.terms))
-            found[node.terms] = node
-            if first is not None:
-                joined[node] = build.scale(-1, first)
-    return rebuild(roots, replacements=joined) if joined else list(roots)
 
 
 def _cancelled(root: Node) -> Node:

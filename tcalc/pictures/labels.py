@@ -74,12 +74,20 @@ def _product(node: Einsum) -> str:
         and (node.order == 2)
     ):
         return "transpose"
+    if not any(node.subscripts):
+        return "product" if len(node.factors) > 1 else "number"
+    if (
+        len(node.factors) == 1
+        and not node.output
+        and len(set(node.subscripts[0])) == (node.factors[0].order)
+    ):
+        return "sum"
     names: dict[int, str] = {}
     rows = []
     for row in (*node.subscripts, node.output):
         for x in row:
             names.setdefault(x, _letter(len(names)))
-        rows.append("".join(names[x] for x in row))
+        rows.append("".join(names[x] for x in row) or "()")
     shown = [
         f"δ{row}" if isinstance(factor, Delta) else row
         for factor, row in zip(node.factors, rows, strict=False)

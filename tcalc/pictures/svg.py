@@ -30,7 +30,7 @@ LEGEND = 30.0
 
 
 def picture(roots: Sequence[Node], title: str) -> str:
-    """The graph below some nodes as an SVG document; these are drawn with a heavy border.
+    """The graph below some nodes as an SVG document; these have a heavy border.
 
     >>> from tcalc.expr import build, shape
     >>> x = build.var("x", shape("n"))
@@ -118,8 +118,8 @@ def _node(
         "<g>",
         f"<title>{_safe(full_label(node))} [{_safe(dims)}]</title>",
         f'<rect x="{x - width / 2:.1f}" y="{y - HEIGHT / 2:.1f}" rx="{corner:.0f}"',
-        f'width="{width:.1f}" height="{HEIGHT:.0f}" fill="{colour}" stroke="#222222"',
-        f'stroke-width="{2.5 if marked else 0.8}"/>',
+        f'width="{width:.1f}" height="{HEIGHT:.0f}" fill="{colour}"',
+        f'stroke="{LINE if marked else "#222222"}" stroke-width="{3.5 if marked else 0.8}"/>',
         f'<text x="{x:.1f}" y="{y + up:.1f}" text-anchor="middle" fill="#000000">',
         f"{_safe(text)}</text>",
     ]

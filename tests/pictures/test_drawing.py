@@ -87,6 +87,31 @@ def test_labels_cannot_leave_their_place() -> None:
     assert ET.fromstring(text) is not None
 
 
+LABELS = [
+    ("sum(x)", "x[n]", "sum"),
+    ("x'*x", "x[n]", "i,i→()"),
+    ("c*d", "c, d", "product"),
+    ("c*x", "c, x[n]", "i,()→i"),
+    ("A'", "A[m,n]", "transpose"),
+    ("tr(A)", "A[n,n]", "ii→()"),
+    ("diag(x)", "x[n]", "i,δij→ij"),
+    ("-x", "x[n]", "−"),
+    ("x/3", "x[n]", "× 1/3"),
+    ("2*x - y", "x[n], y[n]", "+ with 2, −1"),
+    ("1 ./ x", "x[n]", "power −1"),
+    ("x[2]", "x[n]", "unit vector 2"),
+    ("where(x < y, x, y)", "x[n], y[n]", "where &lt;"),
+    ("norm2(x)", "x[n]", "norm2"),
+    ("Q, R = qr(A); R", "A[m,n]", "qr, result 2"),
+    ("norm2(x)^2/m", "x[m]", "size m"),
+]
+
+
+@pytest.mark.parametrize(("text", "declared", "label"), LABELS)
+def test_labels(text: str, declared: str, label: str) -> None:
+    assert f"\n{label}</text>" in tcalc.draw(tcalc.parse(text, declared))
+
+
 def test_the_same_graph_gives_the_same_picture() -> None:
     H = tcalc.hessian(net("tanh"), "W1")
     assert tcalc.draw(H) == tcalc.draw(H)
@@ -95,7 +120,7 @@ def test_the_same_graph_gives_the_same_picture() -> None:
 def test_several_expressions_in_one_picture() -> None:
     f = tcalc.parse("sum(exp(x))", "x[n]")
     text = tcalc.draw([f, tcalc.gradient(f, "x")])
-    assert text.count('stroke-width="2.5"') == 2
+    assert text.count('stroke-width="3.5"') == 2
     assert len(list(ET.fromstring(text).iter(f"{SVG}g"))) == 3
 
 

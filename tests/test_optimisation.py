@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -10,6 +12,29 @@ import tcalc
 from tcalc.errors import ArgumentError
 
 RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.slow
+def test_newton_cg_beats_bfgs_on_a_logistic_regression_of_20000_by_200():
+    rng = np.random.default_rng(0)
+    m, n = 20_000, 200
+    X = rng.standard_normal((m, n)) * np.logspace(0, -1.5, n)
+    y = np.where(rng.random(m) < 1 / (1 + np.exp(-X @ rng.standard_normal(n))), 1.0, -1.0)
+    f = tcalc.parse("sum(log(1 + exp(-y .* (X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]")
+    p = tcalc.problem(f, "w", {"X": X, "y": y})
+    # Vectors of m entries, and no matrix: the factored Hessian, λ I + X' D X, needs no more.
+    product = p.derivatives.product
+    assert product.peak_memory(m=m, n=n) <= 4 * m * 8 + 4 * n * 8
+    p.fun_and_jac(p.x0), p.hessp(p.x0, p.x0)  # compiles
+    times, values = {}, {}
+    for method, options in (("Newton-CG", {}), ("BFGS", {"gtol": 1e-3})):
+        start = time.process_time()
+        found = p.minimize(method, options=options)
+        times[method] = time.process_time() - start
+        values[method] = found.fun
+        assert np.abs(p.jac(found.x)).max() < 2e-3
+    assert values["Newton-CG"] <= values["BFGS"] + 1e-6
+    assert times["Newton-CG"] < times["BFGS"], times
 
 
 def differences(f, x, step=1e-6):

@@ -34,7 +34,7 @@ class Derivatives:
             )
         self.weight = build.var(_fresh("multiplier", taken), function.dims)
 
-    def _bound(self, nodes: Node | Sequence[Node], *extra: Var) -> Callable[..., Any]:
+    def _bound(self, nodes: Node | Sequence[Node], *extra: Var) -> runtime.CompiledFunction:
         compiled = runtime.compile(nodes, variables=(*self.inputs, *extra))
         known = {node.name for node in self.inputs}
         return compiled.bind(**{name: x for name, x in self.data.items() if name in known})
@@ -85,7 +85,7 @@ class Derivatives:
         return runtime.FactoredFunction(compiled, [layout], self.inputs, True, limit)
 
     @cached_property
-    def product(self) -> Callable[..., Any]:
+    def product(self) -> runtime.CompiledFunction:
         """The Hessian times the `directions`, part by part."""
         moves: dict[Var, Node] = {x: self.directions[x.name] for x in self.wrt}
         nodes = [calculus.jvp(gradient, moves) for gradient in self._first]

@@ -67,6 +67,7 @@ class Problem:
             constraint.attach(wrt, known, self._data, self._packing)
         start = {x.name: given.get(x.name, _start(x, shapes[x.name])) for x in wrt}
         self.x0 = self.pack(start)
+        self._at: tuple[bytes, Callable[..., Any]] | None = None
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -124,7 +125,16 @@ class Problem:
         self.require_scalar("hessp")
         names = {name: move.name for name, move in self.derivatives.directions.items()}
         moves = {names[name]: d for name, d in self.unpack(p).items()}
-        return self._packing.gradient(self.derivatives.product(**self.unpack(x), **moves))
+        return self._packing.gradient(self._product_at(x)(**moves))
+
+    def _product_at(self, x: Any) -> Callable[..., Any]:
+        """The product with the Hessian at a point, which many directions share."""
+        key = np.asarray(x, dtype=float).tobytes()
+        if self._at is None or self._at[0] != key:
+            # A copy: optimisers move their point in place.
+            here = self.unpack(np.array(x, dtype=float))
+            self._at = key, self.derivatives.product.bind(**here)
+        return self._at[1]
 
     def hessian_operator(self, x: Any) -> LinearOperator:
         """The Hessian at a point as a SciPy `LinearOperator`, by products."""

@@ -163,6 +163,7 @@ def run(
         found = _so_far(watched, f"the run broke off: {error}")
     if not found.success and watched.outside:
         found.message = f"{found.message} (the function has no value further on: {watched.outside})"
+    found.setdefault("nfev", watched.evaluations)
     found.variables = problem.unpack(found.x)
     found.violations = problem.violations(found.x)
     result: OptimizeResult = found

@@ -61,3 +61,10 @@ def test_value_and_gradient_share_one_factorisation():
         source.index("def compute") : source.index("\n\n\n", source.index("def compute"))
     ]
     assert compute.count("factorise") + compute.count("cholesky(") == 1
+
+
+def test_written_with_an_inverse_it_takes_one_inversion():
+    # Equation 5.9: K⁻¹ - αα', from one factorisation.
+    f = tcalc.parse("tensor K[n,n] spd, y[n]; y'*(K\\y)/2 + logdet(K)/2")
+    row = tcalc.cost(f, "K", order=1, modes=["cross-country"]).row()
+    assert str(row.flops.leading) == "n^3"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -127,6 +128,20 @@ def test_pairwise_distances_fit_into_memory():
     # Each entry of the four blocks of a pair takes a few operations.
     assert row.operations <= 8 * (500 * 10) ** 2
     assert costs(text, "X", mode="forward", **sizes).bytes > 5e14
+
+
+def test_pairwise_distances_take_the_memory_that_is_told():
+    problem, sizes = PROBLEMS["pairwise distances"], {"n": 200, "d": 5}
+    f, data = problem.function, problem.data(sizes)
+    hessian = tcalc.compile(tcalc.hessian(f, "X"))
+    hessian(**data)
+    tracemalloc.start()
+    result = hessian(**data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    told = costs(problem.text, "X", **sizes).bytes
+    assert result.nbytes <= told <= 3 * result.nbytes
+    assert peak == pytest.approx(told, rel=0.25)
 
 
 @pytest.mark.parametrize("steps", [2, 6])

@@ -23,9 +23,13 @@ def described(node: Apply) -> str:
     ('eigh(A)', 'eigh(A)')
     """
     primitive, arguments = node.primitive, node.args
-    name = getattr(primitive, "function", primitive.name)
+    # What stands for a function of the language, or its derivative, is blamed on its matrix.
+    name = getattr(primitive, "function", None)
     if primitive.name in _OF_VALUES and isinstance(inner := node.args[0], Apply):
-        name, arguments = getattr(primitive, "function", inner.primitive.name), inner.args
+        name, arguments = name or inner.primitive.name, inner.args
+    elif name:
+        arguments = arguments[:1]
+    name = name or primitive.name
     return _call("eigh" if name == "spectral" else name, arguments, depth=1)
 
 

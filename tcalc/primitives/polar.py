@@ -1,5 +1,8 @@
 """The polar factor ``W = U V'`` of a matrix ``A = U diag(s) V'`` of full rank, and `normnuc`.
 
+W is a function of all singular values alike, the constant 1 (`tcalc.primitives.singular`): that is
+how its derivative is computed, by factors as thin as A.  It has an equation too.
+
 With ``K = A W' = U diag(s) U'`` and ``H = W' A = V diag(s) V'``,
 
     K dW + dW H = dA - W dA' W
@@ -45,19 +48,13 @@ class Polar(Coded):
         return (arguments[0],)
 
     def jacobian(self, node: Apply, position: int) -> Operator:
-        K = _symmetrised(product("ij,kj->ik", node.args[0], node))
-        H = _symmetrised(product("ji,jk->ik", node, node.args[0]))
+        # `singular` is built on this file.
+        from tcalc.primitives.singular import derivative_of_polar
 
-        def push(d: Node, W: Node, K: Node, H: Node) -> Node:
-            # K dW + dW H = dA - W dA' W
-            return sylvester(K, H, build.subtract(d, product("ij,kj,kl->il", W, d, W)))
+        def rule(d: Node, A: Node) -> Node:
+            return derivative_of_polar(A, d)
 
-        def pull(bar: Node, W: Node, K: Node, H: Node) -> Node:
-            # Ā = G - W G' W,  K G + G H = W̄
-            G = sylvester(K, H, bar)
-            return build.subtract(G, product("ij,kj,kl->il", W, G, W))
-
-        return operator(node, position, (node, K, H), push, pull)
+        return operator(node, position, node.args, rule, rule)
 
     def evaluate(self, *arrays: Any) -> Any:
         return polar_factor(*arrays, where="polar")
@@ -75,8 +72,14 @@ class Polar(Coded):
         return Notation(name="polar")
 
 
-def _symmetrised(a: Node) -> Node:
-    return build.add([(HALF, a), (HALF, transpose(a))])
+def polar_equation(a: Node, d: Node) -> Node:
+    """The derivative of the polar factor in a direction, by its equation."""
+    W = polar(a)
+    K, H = (
+        build.add([(HALF, x), (HALF, transpose(x))])
+        for x in (product("ij,kj->ik", a, W), product("ji,jk->ik", W, a))
+    )
+    return sylvester(K, H, build.subtract(d, product("ij,kj,kl->il", W, d, W)))
 
 
 def polar_factor(A: Array, *, where: str) -> Array:

@@ -11,7 +11,8 @@ and this generalised matrix function (Hawkins & Ben-Israel 1973) the derivative 
 (Noferini, "A formula for the Fréchet derivative of a generalized matrix function", 2017), with a
 divided difference D, so that nothing is lost where singular values meet.  As the second derivative
 of a scalar it is its own adjoint.  For the third derivative D is `written_out` by
-``1/(s[i] - s[j])``, which has no value at ties.
+``1/(s[i] - s[j])``, which has no value at ties; for the polar factor, where f is 1, there is an
+equation that has.
 
 The function may have parameters, as `tcalc.primitives.spectral` describes.
 """
@@ -38,7 +39,7 @@ from tcalc.primitives.divided_differences import (
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.matrices import diagonal_matrix, product, transpose
 from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
-from tcalc.primitives.polar import check_matrix, normnuc, polar
+from tcalc.primitives.polar import check_matrix, normnuc, polar, polar_equation
 from tcalc.primitives.power import power, reciprocal, square
 from tcalc.primitives.reductions import total
 from tcalc.primitives.routines import Coded, Routine
@@ -53,6 +54,7 @@ from tcalc.primitives.svd import (
 )
 
 HALF = Fraction(1, 2)
+ONE = build.const(1)
 
 
 class SingularSum(Coded):
@@ -137,7 +139,7 @@ class Singular(Coded):
 
     def evaluate(self, *arrays: Any) -> Any:
         A, t, E = self._split(arrays)
-        U, s, V = singular_decomposition(A, where="svd")
+        U, s, V = singular_decomposition(A, where=self.function)
         f = _values(self.f, s, t)
         if not E:
             return np.einsum("...ir,...r,...jr->...ij", U, f, V)
@@ -145,7 +147,7 @@ class Singular(Coded):
         slope = scalar_derivative(self.f, ARGUMENT)
         D = -divided_differences(-s, f, -_values(slope, -points, t))
         P = (f[..., :, None] + f[..., None, :]) / (s[..., :, None] + s[..., None, :])
-        Q = f * singular_reciprocals(s, "svd")
+        Q = f * singular_reciprocals(s, self.function)
         U_t, V_t = U.swapaxes(-1, -2), V.swapaxes(-1, -2)
         M = U_t @ E[0] @ V
         M_t = M.swapaxes(-1, -2)
@@ -157,8 +159,20 @@ class Singular(Coded):
     def expansion(self, node: Apply) -> Node:
         return self._written(node, apart=False)
 
+    @property
+    def function(self) -> str:
+        """What messages call it."""
+        return "polar" if self.is_polar else "svd"
+
+    @property
+    def is_polar(self) -> bool:
+        """Whether it is the derivative of the polar factor."""
+        return self.f is ONE
+
     def _written(self, node: Apply, apart: bool) -> Node:
         A, t, E = self._split(node.args)
+        if apart and self.is_polar:
+            return polar_equation(A, E[0])
         # One matrix for many directions, as in a whole Hessian, is decomposed once.
         count = min(map(repeats, (A, *t)))
         lead = A.dims[:count]
@@ -180,7 +194,7 @@ class Singular(Coded):
             D = divided_difference(w, f, build.scale(-1, _applied(slope, points, t)))
             D = build.scale(-1, D)
         P = build.hadamard(build.sum_of(*_spread(f)), reciprocal(build.sum_of(*_spread(s))))
-        Q = build.hadamard(f, singular_value_reciprocals(s))
+        Q = build.hadamard(f, singular_value_reciprocals(s, self.function))
         U, V, D, P, Q = (build.broadcast(x, lead + x.dims) for x in (U, V, D, P, Q))
         T = product("ij,jr->ir", E[0], V)
         M = product("ir,ij->rj", U, T)
@@ -206,6 +220,13 @@ def written_out(node: Apply) -> Node:
     """The derivative of a function of singular values by factors that can be differentiated."""
     assert isinstance(node.primitive, Singular)
     return node.primitive._written(node, apart=True)
+
+
+def derivative_of_polar(a: Node, direction: Node) -> Node:
+    """The derivative of the polar factor in a direction."""
+    if is_zero(direction):
+        return direction
+    return build.apply(Singular(ONE, 0, 1), a, direction)
 
 
 def _given(x: Node, t: Sequence[Node]) -> dict[Node, Node]:

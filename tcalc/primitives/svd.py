@@ -130,6 +130,13 @@ class SingularReciprocals(Coded):
 
     name = "svdreciprocals"
 
+    def __init__(self, function: str = "svd") -> None:
+        self.function = function
+
+    @property
+    def key(self) -> str:
+        return f"svdreciprocals({self.function})"
+
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         return arguments
 
@@ -138,7 +145,7 @@ class SingularReciprocals(Coded):
         return linear_map(node, 0, "i", "i", (-1, "i,i", (node, node)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return singular_reciprocals(arrays[0], "svd")
+        return singular_reciprocals(arrays[0], self.function)
 
     def routine(self, node: Apply) -> Routine:
         return Embedded(singular_reciprocals, (described(node),))
@@ -150,7 +157,7 @@ class SingularReciprocals(Coded):
 def singular_reciprocals(s: Array, where: str) -> Array:
     """1/s; an error where a singular value is rounding of the largest."""
     if (s <= np.finfo(s.dtype).eps * s.max(axis=-1, keepdims=True, initial=0)).any():
-        message = f"{where}: the derivative of svd needs a matrix of full rank"
+        message = f"{where}: the derivative needs a matrix of full rank"
         raise np.linalg.LinAlgError(message)
     return 1 / s
 
@@ -207,9 +214,9 @@ def svdvals(a: Node) -> Node:
     return build.apply(SingularValues(), a)
 
 
-def singular_value_reciprocals(s: Node) -> Node:
-    """1/s for the singular values of matrices of full rank."""
-    return build.apply(SingularReciprocals(), s)
+def singular_value_reciprocals(s: Node, function: str = "svd") -> Node:
+    """1/s for the singular values of matrices of full rank, for derivatives of a function."""
+    return build.apply(SingularReciprocals(function), s)
 
 
 def normspec(a: Node) -> Node:

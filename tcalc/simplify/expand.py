@@ -16,7 +16,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.operators import repeats
-from tcalc.primitives.singular import Singular, SingularSum
+from tcalc.primitives.singular import Singular, SingularSum, written_out
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
 
@@ -33,9 +33,17 @@ def expand_unnamed(roots: Sequence[Node]) -> list[Node]:
     in many directions at once.
     """
     if any(map(_is_unnamed, postorder(roots))):
-        written = rebuild(roots, lambda node: _expanded(node) if _is_unnamed(node) else node)
+        written = rebuild(roots, lambda node: _for_print(node) if _is_unnamed(node) else node)
         return _one_decomposition(written)
     return list(roots)
+
+
+def _for_print(node: Node) -> Node:
+    match node:
+        case Apply(primitive=Singular(is_polar=True)):
+            return written_out(node)
+        case _:
+            return _expanded(node)
 
 
 def _is_unnamed(node: Node) -> bool:

@@ -300,7 +300,7 @@ def test_facts_of_spectral_functions():
 def test_an_indefinite_matrix_is_refused(function):
     for root in (function(A), *expand([function(A)]), derivative(function(A), [A])):
         with pytest.raises(
-            np.linalg.LinAlgError, match=r"m\(A.*\): the matrix is not positive definite"
+            np.linalg.LinAlgError, match=r"m\(A\): the matrix is not positive definite"
         ):
             evaluate([root], {"A": np.diag([1.0, -1.0])})
 

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "svd tall": ("U, s, V = svd(A); sum(sin(U.*U)) + sum(sin(V.*V))", (LONG, SHORT)),
     "svd wide": ("U, s, V = svd(A); sum(sin(U.*U)) + sum(sin(V.*V))", (SHORT, LONG)),
     "svdvals": ("sum(log(svdvals(A)))", (LONG, SHORT)),
+    "normnuc": ("normnuc(A)", (LONG, SHORT)),
 }
 
 

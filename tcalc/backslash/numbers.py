@@ -31,7 +31,16 @@ Way: TypeAlias = Literal["forward", "reverse"]
 class Point:
     """The linear map that a function is near one point, applied from both sides.
 
-    `outputs` names what the function gives, `inputs` what it is differentiated by.
+    `outputs` names what the function gives, `inputs` what it is differentiated by, and `values`
+    has the values of the outputs.
+
+    >>> from tcalc import linearize, parse
+    >>> f = parse("sum(exp(A*x))", "A[m,n], x[n]")
+    >>> point = linearize(f, "x", at={"A": [[1.0, 2.0]], "x": [0.0, 0.0]})
+    >>> point.reverse({"f": 1.0})["x"].tolist()
+    [1.0, 2.0]
+    >>> (point.hessian() @ [1.0, 0.0]).tolist()
+    [1.0, 2.0]
     """
 
     def __init__(

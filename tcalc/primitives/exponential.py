@@ -15,9 +15,11 @@ from tcalc.primitives.routines import Embedded, per_element
 
 
 def sigmoid_stable(x: Array) -> Array:
-    """1/(1 + exp(-x)) from exp(-|x|), which cannot overflow."""
-    e = np.exp(np.where(x.real < 0, x, -x))
-    return np.where(x.real < 0, e, 1) / (1 + e)
+    """1/(1 + exp(-x)), the exponent cut off where it would overflow."""
+    if np.iscomplexobj(x):
+        e = np.exp(np.where(x.real < 0, x, -x))
+        return np.where(x.real < 0, e, 1) / (1 + e)
+    return 1.0 / (1.0 + np.exp(np.minimum(-x, 709.0 if x.dtype.itemsize > 4 else 88.0)))
 
 
 def softplus_stable(x: Array) -> Array:
@@ -101,7 +103,7 @@ log10 = Elementwise(
 )
 sigmoid = Elementwise(
     "sigmoid",
-    Embedded(sigmoid_stable, work=per_element(4)),
+    Embedded(sigmoid_stable, work=per_element(5)),
     # σ' = σ (1 - σ)
     lambda x, y: build.hadamard(y, plus(1, build.scale(-1, y))),
     value=lambda x: sigmoid_stable(x) if np.iscomplexobj(x) else special.expit(x),

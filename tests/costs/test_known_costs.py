@@ -94,11 +94,14 @@ def net_by_hand(activation: str, layer: int, n: int, b: int) -> int:
 @pytest.mark.parametrize("layer", [1, 5, 10])
 def test_net_of_ten_layers(activation, layer):
     f = tcalc.parse(net(activation))
-    for n in (10, 20, 50):
-        for b in (1, 8, 32):
-            table = tcalc.cost(f, f"W{layer}", sizes={"n": n, "b": b}, modes=["cross-country"])
-            by_hand = net_by_hand(activation, layer, n, b)
-            assert math.isclose(table.row().operations, by_hand, rel_tol=0.05), (n, b)
+    sizes = [{"n": n, "b": b} for n in (10, 20, 50) for b in (1, 8, 32)]
+    for planned in (sizes[0], sizes[4], sizes[-1]):
+        row = tcalc.cost(f, f"W{layer}", sizes=planned, modes=["cross-country"]).row()
+        assert math.isclose(row.operations, net_by_hand(activation, layer, **planned), rel_tol=0.05)
+    # The last plan is the one for all sizes.
+    for size in sizes:
+        by_hand = net_by_hand(activation, layer, **size)
+        assert math.isclose(row.flops.evaluate(size), by_hand, rel_tol=0.05), size
 
 
 def test_net_of_ten_layers_in_numbers():
@@ -161,7 +164,8 @@ class TestDefaultNeverCostsMoreThanReverse:
         model = gallery.load(name)
         f = tcalc.parse(model.text)
         sizes = {x: 100 for v in f.variables.values() for d in v.dims for x in d.names()}
-        for wrt in model.wrt:
+        long = name in ("kalman_filter", "rts_smoother")
+        for wrt in model.wrt[:1] if long else model.wrt:
             variable = f.variable(wrt)
             for order in (1, 2):
                 found, plain = (

@@ -49,13 +49,13 @@ class FactoredTensor:
     axes; `solve`, `logdet` and `eigvalsh` use the structure, and `route` says which was found.
     `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.
 
-    >>> core = np.array([[2.0, 0.0], [0.0, 4.0]])
+    >>> core = np.array([[4.0, 0.0], [0.0, 16.0]])
     >>> term = FactoredTerm(1.0, (core,), ((1, 2),), (0, 1, 0, 2))
     >>> H = FactoredTensor([term], (3, 2), (3, 2), float)
     >>> H.shape, H.nbytes, H.route
     ((3, 2, 3, 2), 32, 'part by part: 2 × 2')
     >>> H.solve(np.ones((3, 2)))[0].tolist(), H.trace()
-    ([0.5, 0.25], 18.0)
+    ([0.25, 0.0625], 60.0)
     """
 
     __array_priority__ = 1000

@@ -243,9 +243,9 @@ class CompiledFunction:
         >>> from tcalc.expr import build, shape
         >>> K, y = build.var("K", shape("n", "n"), ("spd",)), build.var("y", shape("n"))
         >>> from tcalc.primitives.inverse import inv
-        >>> solve = compile(build.einsum([inv(K), y], "ij,j->i")).bind(K=[[2.0, 0.0], [0.0, 4.0]])
+        >>> solve = compile(build.einsum([inv(K), y], "ij,j->i")).bind(K=[[4.0, 0.0], [0.0, 16.0]])
         >>> solve(y=[1.0, 1.0]).tolist()
-        [0.5, 0.25]
+        [0.25, 0.0625]
         """
         refuse_unknown(self.signature, arguments)
         self._refuse_twice(arguments)

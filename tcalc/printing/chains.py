@@ -98,12 +98,12 @@ def cuts_of(factors: Sequence[tuple[Node, Labels]], output: Sequence[int]) -> di
     }
     found: dict[int, Cut] = {}
     for place, (factor, row) in enumerate(factors):
-        if not row or row[-1] in output or uses[row[-1]] != 2 or row[-1] not in held:
+        if not row or row[-1] in output or row[-1] not in held:
             continue
         match factor:
             case Apply(primitive=UnitVector(index=index, dim=dim)):
                 found[row[-1]] = Cut(place, position(index, dim), None, dim)
-            case Apply(primitive=Window(start=start, stop=stop, dim=dim)):
+            case Apply(primitive=Window(start=start, stop=stop, dim=dim)) if uses[row[-1]] == 2:
                 found[row[-1]] = Cut(place, span(start, stop, dim), row[0], factor.dims[0])
     return found
 

@@ -15,8 +15,10 @@ sequences of matrices, so that they can be read from either end.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from itertools import chain
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Const, Delta, Einsum, Node
@@ -61,6 +63,9 @@ from tcalc.printing.writer import (
 )
 
 ONE = Fraction(1)
+
+LONGEST = 24
+"""Products of more factors do not open those among their factors."""
 
 
 class Network:
@@ -415,20 +420,51 @@ class Network:
 def _opened(
     node: Einsum, writer: Writer
 ) -> tuple[list[tuple[Node, tuple[int, ...]]], tuple[int, ...]]:
-    """The factors of a product; a view of a product is opened."""
-    factors = list(zip(node.factors, node.subscripts, strict=True))
-    if not node.is_view:
-        return factors, node.output
+    """The factors of a product; a view of a product is opened, and so are chains among factors.
+
+    A product in a product is one that has other uses, but no name: ``(V*C)'*(V*C)`` says no more
+    than ``C'*V'*V*C``.
+    """
+    top = 1 + max(chain.from_iterable((*node.subscripts, node.output)), default=0)
     found: list[tuple[Node, tuple[int, ...]]] = []
-    for factor, row in factors:
-        if isinstance(factor, Einsum) and not factor.is_view and factor not in writer.defined:
-            top = 1 + max((*node.output, *row), default=0)
+    waiting = [*zip(node.factors, node.subscripts, strict=True)][::-1]
+    free = node.is_view
+    while waiting:
+        factor, row = waiting.pop()
+        if (
+            isinstance(factor, Einsum)
+            and not factor.is_view
+            and factor not in writer.defined
+            and len(found) + len(waiting) < LONGEST
+            and (free or _is_chain(factor))
+        ):
             named = dict(zip(factor.output, row, strict=True))
-            for inner, labels in zip(factor.factors, factor.subscripts, strict=True):
-                found.append((inner, tuple(named.get(x, top + x) for x in labels)))
+            inside = [
+                (inner, tuple(named.get(x, top + x) for x in labels))
+                for inner, labels in zip(factor.factors, factor.subscripts, strict=True)
+            ]
+            waiting += inside[::-1]
+            top += 1 + max(chain.from_iterable(factor.subscripts), default=0)
+            free = False
         else:
             found.append((factor, row))
     return found, node.output
+
+
+def _is_chain(node: Einsum) -> bool:
+    """Whether a product is of matrices one after the other, perhaps with a vector at the end."""
+    places = list(zip(node.factors, node.subscripts, strict=True))
+    uses = Counter(chain.from_iterable(node.subscripts))
+    summed = [label for label in uses if label not in node.output]
+    matrices = sum(factor.order == 2 for factor in node.factors)
+    return (
+        all(factor.order in (1, 2) and len(set(row)) == len(row) for factor, row in places)
+        and all(uses[label] == 2 for label in summed)
+        and all(uses[label] == 1 for label in node.output)
+        and len(summed) == len(node.factors) - 1
+        and matrices >= len(node.factors) - 1
+        and node.order > 0
+    )
 
 
 def _inverse_of(chain: Chain) -> Formula | None:

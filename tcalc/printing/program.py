@@ -43,6 +43,12 @@ LONGEST = 150
 HOPELESS = 4
 """A formula so many times longer than the longest gets definitions without a further look."""
 
+MEDIUM = 75
+"""The most nodes of a formula that may say the same thing over and over."""
+
+REPETITIVE = 2.5
+"""How often each node stands in a formula that does, on average."""
+
 READABLE = 20_000
 """The most nodes of a formula that is written out where no definitions are wanted."""
 
@@ -98,7 +104,8 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
             return divided, True
     tidied = tidy_all(roots)
     size = written_size(tidied)
-    if cse == "auto" and size > LONGEST:
+    repetitive = size > MEDIUM and size > REPETITIVE * len(postorder(tidied))
+    if cse == "auto" and (size > LONGEST or repetitive):
         return tidy_all(roots, inline="single"), True
     if size > READABLE:
         raise LimitError(

@@ -121,9 +121,14 @@ class Nursery:
 
     async def _birth(self, control: socket.socket) -> Worker:
         ours, theirs = socket.socketpair()
-        with theirs:
-            socket.send_fds(control, [nursery.COMMAND.pack(nursery.BIRTH, 0)], [theirs.fileno()])
-        (pid,) = nursery.PID.unpack(await self._receive(control))
+        try:
+            with theirs:
+                command = nursery.COMMAND.pack(nursery.BIRTH, 0)
+                socket.send_fds(control, [command], [theirs.fileno()])
+            (pid,) = nursery.PID.unpack(await self._receive(control))
+        except (OSError, EOFError):
+            ours.close()
+            raise
         return Worker(pid, *await asyncio.open_connection(sock=ours))
 
     async def _receive(self, control: socket.socket) -> bytes:

@@ -1,0 +1,132 @@
+"""The worker processes: their limits, and that nobody suffers from others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from conftest import needed
+
+needed("fastapi", "web")
+needed("uvicorn", "web")
+
+from tcalc.web.pool import Busy, Gone, Pool  # noqa: E402 -- it is skipped without them
+from tcalc.web.settings import Settings  # noqa: E402
+
+ENDLESS = json.dumps(
+    {"formula": "*".join(["exp(sin(x'*x))*logdet(A)"] * 400), "wrt": ["A"], "order": 3}
+).encode()
+QUICK = json.dumps({"formula": "x'*x"}).encode()
+HUGE = json.dumps(
+    {"formula": "norm2(X)^2", "declarations": "X[20000,20000]", "wrt": ["X"]}
+).encode()
+
+
+async def never() -> None:
+    """A client that waits for its answer."""
+    await asyncio.Event().wait()
+
+
+@asynccontextmanager
+async def pool(**limits: float):
+    made = Pool(Settings(**{"workers": 1, "time": 2.0, **limits}))  # type: ignore[arg-type]
+    await made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def within(seconds: float, what: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(what(), seconds))
+
+
+def kind(reply) -> str:
+    return json.loads(reply.body)["error"]["kind"]
+
+
+def test_a_long_request_delays_no_short_one():
+    async def both():
+        async with pool() as workers:
+            long = asyncio.create_task(workers.run("derivative", ENDLESS, never()))
+            await asyncio.sleep(0.3)
+            start = time.monotonic()
+            assert (await workers.run("parse", QUICK, never())).status == 200
+            assert time.monotonic() - start < 1
+            assert not long.done()
+            reply = await long
+            assert reply.status == 422
+            assert kind(reply) == "limit"
+            assert time.monotonic() - start < 4
+
+    within(20, both)
+
+
+def test_memory_is_limited():
+    async def run():
+        async with pool(time=10.0) as workers:
+            reply = await workers.run("check", HUGE, never())
+            assert reply.status == 422
+            assert kind(reply) == "limit"
+            assert b"memory" in reply.body
+            assert (await workers.run("parse", QUICK, never())).status == 200
+
+    within(30, run)
+
+
+def test_a_client_that_leaves_frees_its_worker():
+    async def run():
+        async with pool(time=60.0, slow=1) as workers:
+            for _ in range(3):
+                with pytest.raises(Gone):
+                    await workers.run("derivative", ENDLESS, asyncio.sleep(0.4))
+            assert (await workers.run("parse", QUICK, never())).status == 200
+
+    within(20, run)
+
+
+def test_more_than_the_queue_holds_is_refused():
+    async def run():
+        async with pool(slow=1, queue=2) as workers:
+            asked = [workers.run("derivative", ENDLESS, never()) for _ in range(8)]
+            answers = await asyncio.gather(*asked, return_exceptions=True)
+            refused = [answer for answer in answers if isinstance(answer, Busy)]
+            ended = [answer for answer in answers if not isinstance(answer, BaseException)]
+            assert len(refused) + len(ended) == 8
+            assert len(refused) >= 5
+            assert {kind(answer) for answer in ended} == {"limit"}
+
+    within(30, run)
+
+
+def test_a_nursery_that_dies_is_replaced():
+    async def run():
+        async with pool() as workers:
+            process = workers._nursery._process
+            os.kill(process.pid, signal.SIGKILL)
+            for worker in workers._idle:
+                os.kill(worker.pid, signal.SIGKILL)
+            await asyncio.sleep(0.1)
+            assert (await workers.run("parse", QUICK, never())).status == 200
+
+    within(30, run)
+
+
+def test_workers_end_with_the_server():
+    async def run():
+        async with pool(workers=2) as workers:
+            pids = [worker.pid for worker in workers._idle]
+            assert len(set(pids)) == 2
+        return pids
+
+    for pid in asyncio.run(run()):
+        with pytest.raises(ProcessLookupError):
+            for _ in range(50):
+                os.kill(pid, 0)
+                time.sleep(0.1)

@@ -15,11 +15,10 @@ from tcalc.primitives.routines import Embedded, per_element
 
 
 def sigmoid_stable(x: Array) -> Array:
-    """1/(1 + exp(-x)), the exponent cut off where it would overflow."""
-    if np.iscomplexobj(x):
-        e = np.exp(np.where(x.real < 0, x, -x))
-        return np.where(x.real < 0, e, 1) / (1 + e)
-    return 1.0 / (1.0 + np.exp(np.minimum(-x, 709.0 if x.dtype.itemsize > 4 else 88.0)))
+    """1/(1 + exp(-x)) from exp(-|x|), which cannot overflow."""
+    size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+    e = np.exp(-size)
+    return np.where(x.real < 0, e, 1) / (1 + e)
 
 
 def softplus_stable(x: Array) -> Array:

@@ -193,9 +193,10 @@ GOLDEN = '''kernel1 = cp.ElementwiseKernel(
     T t1 = x0 * x0;
     T t2 = -T(0.5) * t1;
     T t3 = exp(t2);
-    T t4 = exp((x0 < T(0) ? x0 : (-x0)));
-    T t5 = (x0 < T(0) ? t4 : T(1)) / (T(1) + t4);
-    y = t3 * t5;
+    T t4 = fabs(x0);
+    T t5 = exp((-t4));
+    T t6 = (x0 < T(0) ? t5 : T(1)) / (T(1) + t5);
+    y = t3 * t6;
     """,
     "kernel1",
 )

@@ -1,4 +1,4 @@
-"""Sums of squared differences, recognised: ``Σ_k (A[i,k] - B[j,k])²``.
+"""Sums of squares, recognised: ``Σ_k (A[i,k] - B[j,k])²``, and ``Σ x²`` as ``x' x``.
 
 An array of all differences takes k times the memory of the result, and the time to write and read
 it; the expansion by squared norms cancels where rows are near.  See `tcalc.primitives.distances`.
@@ -24,6 +24,8 @@ def with_distances(roots: Sequence[Node]) -> list[Node]:
 def _changed(node: Node) -> Node:
     if not isinstance(node, Einsum) or node.is_view:
         return node
+    if (found := _scalar_product(node)) is not None:
+        return found
     for place, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
         elsewhere = {x for k, other in enumerate(node.subscripts) if k != place for x in other}
         alone = [label for label in row if label not in elsewhere and label not in node.output]
@@ -38,6 +40,23 @@ def _changed(node: Node) -> Node:
             factors, rows, node.output, dict(zip(node.output, node.dims, strict=True))
         )
     return node
+
+
+def _scalar_product(node: Einsum) -> Node | None:
+    """``Σ x²`` over all elements as the scalar product that BLAS has."""
+    for place, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
+        match factor:
+            case Apply(primitive=Power(exponent=Fraction(numerator=2, denominator=1)), args=(x,)):
+                elsewhere = {a for k, r in enumerate(node.subscripts) if k != place for a in r}
+            case _:
+                continue
+        if row and not elsewhere.union(node.output) & set(row):
+            factors = [*node.factors[:place], x, x, *node.factors[place + 1 :]]
+            rows = [*node.subscripts[:place], row, row, *node.subscripts[place + 1 :]]
+            return build.einsum(
+                factors, rows, node.output, dict(zip(node.output, node.dims, strict=True))
+            )
+    return None
 
 
 def _distance(factor: Node, summed: int) -> Node | None:

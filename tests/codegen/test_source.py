@@ -158,6 +158,16 @@ GOLDEN: list[tuple[str, Node, list[str]]] = [
             "return t1",
         ],
     ),
+    (
+        "a sum of squares",
+        build.sum_all(square(sin(y))),
+        ["t1 = np.sin(y)", "t2 = t1 @ t1", "return t2"],
+    ),
+    (
+        "a squared norm of a matrix",
+        build.sum_all(square(X)),
+        ["t1 = X.ravel() @ X.ravel()", "return t1"],
+    ),
     ("a function of a transpose", build.transpose(exp(X)), ["t1 = np.exp(X)", "return t1.T"]),
 ]
 

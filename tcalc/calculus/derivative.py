@@ -16,7 +16,7 @@ from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
 from tcalc.calculus.elimination import least_degree_jacobian
 from tcalc.calculus.ordering import by_tensor_order
-from tcalc.calculus.prepare import prepare
+from tcalc.calculus.prepare import differentiable, prepare
 from tcalc.calculus.spectral import spectral_sums
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
@@ -76,7 +76,7 @@ def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country
     Cross-country is reverse mode for a scalar: one sweep serves all variables.
     """
     check_mode(mode)
-    (root,) = prepare([root])
+    (root,) = differentiable([root])
     if mode == "forward":
         found = [
             pushforward(root, {variable: unit(variable.dims)}, variable.dims)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import TypeGuard
 
 from tcalc.calculus.branches import regular_branches
 from tcalc.calculus.spectral import spectral_sums
@@ -25,12 +26,13 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.primitive import Fact
-from tcalc.expr.traverse import rebuild
+from tcalc.expr.traverse import postorder, rebuild
 from tcalc.planning import plan
 from tcalc.primitives.norms import Norm2
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power, power, square
 from tcalc.primitives.reductions import total
+from tcalc.primitives.singular import Singular, written_out
 from tcalc.simplify import stable
 
 LONGEST_PRODUCT = 4
@@ -39,6 +41,22 @@ LONGEST_PRODUCT = 4
 def prepare(roots: Sequence[Node]) -> list[Node]:
     """The same tensors, ready to be differentiated."""
     return rebuild(spectral_sums(stable(roots)), _rule)
+
+
+def differentiable(roots: Sequence[Node]) -> list[Node]:
+    """The same, with functions of singular values written out that have had two derivatives."""
+    prepared = prepare(roots)
+    if any(map(_is_second, postorder(prepared))):
+        return rebuild(prepared, lambda node: written_out(node) if _is_second(node) else node)
+    return prepared
+
+
+def _is_second(node: Node) -> TypeGuard[Apply]:
+    match node:
+        case Apply(primitive=Singular(k=1)):
+            return True
+        case _:
+            return False
 
 
 def _rule(node: Node) -> Node:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.calculus.derivative import derivative, project
-from tcalc.calculus.prepare import prepare
+from tcalc.calculus.prepare import differentiable, prepare
 from tcalc.errors import DimensionError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
@@ -23,7 +23,7 @@ def jvp(root: Node, directions: Mapping[Var, Node]) -> Node:
     Each direction has the shape of its variable, or further axes after it, the same for all: then
     it is several directions at once and the result has those axes last.
     """
-    (root,) = prepare([root])
+    (root,) = differentiable([root])
     extra = {direction.dims[variable.order :] for variable, direction in directions.items()}
     for variable, direction in directions.items():
         if direction.dims[: variable.order] != variable.dims or len(extra) != 1:
@@ -37,7 +37,7 @@ def jvp(root: Node, directions: Mapping[Var, Node]) -> Node:
 
 def vjp(root: Node, variable: Var, cotangent: Node) -> Node:
     """``c' · J``: the cotangent pulled back, of the shape of the variable."""
-    (root,) = prepare([root])
+    (root,) = differentiable([root])
     lead = cotangent.order - root.order
     if cotangent.dims[lead:] != root.dims:
         raise DimensionError("the cotangent must have the shape of the function's value")

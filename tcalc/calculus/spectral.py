@@ -27,7 +27,7 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp
-from tcalc.primitives.singular import Singular, singular, singular_sum, written_out
+from tcalc.primitives.singular import singular, singular_sum
 from tcalc.primitives.softmax import Softmax, logsumexp
 from tcalc.primitives.spectral import ARGUMENT, parameter, spectral
 from tcalc.primitives.svd import SingularValues, Svd
@@ -49,15 +49,13 @@ class OfEigenvalues:
 
 def spectral_sums(roots: Sequence[Node]) -> list[Node]:
     """The roots with sums over eigenvalues as functions of the matrix; see the module."""
-    kinds = (Eigh, Eigvalsh, Svd, SingularValues, Singular)
+    kinds = (Eigh, Eigvalsh, Svd, SingularValues)
     order = postorder(roots)
     if not any(isinstance(x, Apply) and isinstance(x.primitive, kinds) for x in order):
         return list(roots)
     known: dict[Node, OfEigenvalues | None] = {}
 
     def rule(node: Node) -> Node:
-        if isinstance(node, Apply) and isinstance(node.primitive, Singular):
-            return written_out(node) if node.primitive.k else node
         _learn(node, known)
         return _gathered(node, known) if is_contraction(node) else node
 

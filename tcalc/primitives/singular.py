@@ -188,6 +188,8 @@ class Singular(Coded):
             rows, columns = _spread(f)
             quotients = product("ij,ij->ij", gap(s), build.subtract(columns, rows))
             D = build.sum_of(quotients, diagonal_matrix(_applied(slope, s, t)))
+        elif is_zero(slope):
+            D = build.zeros((*s.dims, s.dims[-1]))
         else:
             w = build.scale(-1, s)
             points = build.scale(-1, simplex_points_of(w, 1))

@@ -212,6 +212,16 @@ def test_functions_of_singular_values_of_rectangular_matrices(numbers, separatio
     np.testing.assert_allclose(found, two, rtol=1e-12)
 
 
+def test_compiled_functions_of_singular_values_are_exact_at_ties():
+    rng = np.random.default_rng(6)
+    M = np.linalg.qr(rng.standard_normal((5, 3)))[0] * 2
+    move = rng.standard_normal((5, 3))
+    for text in ("normnuc(A)", "sum(log(svdvals(A)))", "sum(svdvals(A).^(3/2))"):
+        products_of = tcalc.hvp(tcalc.parse(text, "A[m,n]"), "A", "E")
+        found = tcalc.compile(products_of)(A=M, E=move)
+        np.testing.assert_allclose(found, tcalc.evaluate(products_of, A=M, E=move), atol=1e-13)
+
+
 def test_third_derivatives_by_singular_values_apart():
     F = total(exp(svdvals(A)))
     G, H = derivative(F, [A]), derivative(F, [A, A])

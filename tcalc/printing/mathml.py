@@ -7,7 +7,7 @@ from html import escape
 
 from tcalc.printing.breaking import lines
 from tcalc.printing.formula import Statement
-from tcalc.printing.typeset import GREEK, Medium, Typesetter
+from tcalc.printing.typeset import GREEK, VARIANTS, Medium, Typesetter
 
 _NAMES = {"⊙": "⊙", "⊘": "⊘", "-": "−"}
 _ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
@@ -20,7 +20,9 @@ class MathML(Medium):
     """MathML's way with fractions, scripts and fences."""
 
     def letter(self, letter: str) -> str:
-        if len(letter) > 1:
+        if letter in VARIANTS:
+            letter = VARIANTS[letter]
+        elif len(letter) > 1:
             small = _LETTERS[GREEK.index(letter.lower())]
             letter = small if letter.islower() else small.upper()
         return f"<mi>{escape(letter)}</mi>"

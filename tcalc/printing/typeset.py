@@ -36,6 +36,9 @@ ACCENTS = ("bar", "hat", "tilde")
 """Suffixes of names that are written over the letter: ``x_bar``, ``t1_hat``."""
 """The names of the letters; with a capital first letter, of capital letters."""
 
+VARIANTS = {"varepsilon": "ε", "vartheta": "ϑ", "varrho": "ϱ", "varsigma": "ς", "varphi": "φ"}
+"""Other shapes of Greek letters, by LaTeX's names for them."""
+
 RELATIONS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "="}
 
 
@@ -364,7 +367,7 @@ def greek_name(stem: str) -> str | None:
     >>> greek_name("λ"), greek_name("Sigma"), greek_name("x")
     ('lambda', 'Sigma', None)
     """
-    if stem.lower() in GREEK:
+    if stem.lower() in GREEK or stem in VARIANTS:
         return stem
     if len(stem) == 1 and "GREEK" in unicodedata.name(stem, ""):
         *_, word = unicodedata.name(stem).split()

@@ -7,6 +7,8 @@ import xml.etree.ElementTree as ET
 import pytest
 from printed_programs import EXAMPLES, Example
 
+import tcalc
+from tcalc import gallery
 from tcalc.language import parse
 from tcalc.printing import to_latex, to_mathml
 
@@ -29,6 +31,7 @@ SIGNS = [
     ("diag(x)*A", "A[n,n]", r"\operatorname{diag}(x) A"),
     ("lambda*x", "x[n]", r"\lambda x"),
     ("alpha_2*x", "alpha_2, x[n]", r"\alpha_2 x"),
+    ("varepsilon*sigma2*x_1", "varepsilon, sigma2, x_1[n]", r"\varepsilon \sigma_2 x_1"),
     ("rate*x", "rate, x[n]", r"\mathrm{rate} x"),
     ("sqrt(a)", "", r"\sqrt{a}"),
     ("x.*y", "", r"x \odot y"),
@@ -48,6 +51,22 @@ def test_latex_signs(text: str, declared: str, latex: str) -> None:
         text + ("; tensor x[n]" if "ones" in text else ""), "" if "ones" in text else declared
     )
     assert to_latex(program.value, order=list(program.variables)) == latex
+
+
+@pytest.mark.parametrize("notation", ["auto", "einstein"])
+@pytest.mark.parametrize("model", gallery.models(), ids=lambda model: model.name)
+def test_gradients_of_models_are_well_formed(model: gallery.Model, notation: str) -> None:
+    program = tcalc.parse(model.text)
+    for name in model.wrt:
+        found = tcalc.derivative(program, name)
+        latex = found.latex(notation)  # type: ignore[arg-type]
+        assert _balanced(latex)
+        assert all(_balanced(row) for row in latex.replace(r"\\", "").splitlines()[1:-1])
+        _check(ET.fromstring(found.mathml(notation)))  # type: ignore[arg-type]
+
+
+def test_greek_variants_in_mathml() -> None:
+    assert "ϑ" in to_mathml(parse("vartheta*x", "vartheta, x[n]").value)
 
 
 def test_einstein_sums_and_indices() -> None:

@@ -20,6 +20,7 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.backslash`, `tcalc.linearization`: the linearised graph as a block-triangular system;
 - `tcalc.pictures`, `tcalc.drawing`: expression graphs as SVG;
 - `tcalc.custom`: functions of the user's;
+- `tcalc.costing`: what derivatives cost, mode by mode;
 - `tcalc.api`: the functions below; `tcalc.cli`: the command line.
 """
 

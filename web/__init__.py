@@ -6,5 +6,5 @@ runs in one, `operations` what a worker can do, `pool` who hands requests to wor
 that take too long.  `schemas` has the requests and responses, `guard` what every response and
 request must obey, `assets` the files of the page, and `serving` starts it all.
 
-This folder is installed as ``tcalc.web``, and uses nothing of tcalc but its public functions.
+This folder is installed as ``tcalc.web``; all that it uses of tcalc, `operations` uses.
 """

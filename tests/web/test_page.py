@@ -322,9 +322,17 @@ def test_a_long_sum_is_broken_into_lines(form):
     assert rows.count() >= 25
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "path", ["", "#f=x*y", "#f=sum(exp(A*x))&wrt=x&tab=steps", "#f=sum(exp(A*x))&tab=numpy", "api"]
+    ("path", "scheme"),
+    [
+        ("", "light"),
+        ("", "dark"),
+        ("#f=x*y", "dark"),
+        ("#f=sum(exp(A*x))&wrt=x&tab=steps", "light"),
+        ("#f=sum(exp(A*x))&wrt=x&tab=cost", "dark"),
+        ("#f=sum(exp(A*x))&tab=numpy", "light"),
+        ("api", "light"),
+    ],
 )
 def test_axe_finds_nothing(chromium, address, scheme, path):
     axe = importlib.import_module("axe_playwright_python.sync_playwright")

@@ -122,11 +122,8 @@ def hvp(
     axes = _axes(f, several)
     moves = _inputs(f, variables, direction, [(*x.dims, *axes) for x in variables], "d{}")
     along: dict[Var, Node] = dict(zip(variables, moves, strict=True))
-    gradients = calculus.derivatives(f.node, variables)
-    found = {
-        x.name: f.with_node(calculus.jvp(gradient, along), moves)
-        for x, gradient in zip(variables, gradients, strict=True)
-    }
+    nodes = calculus.hvps(f.node, along)
+    found = {x.name: f.with_node(node, moves) for x, node in zip(variables, nodes, strict=True)}
     return found[variables[0].name] if isinstance(wrt, str) else found
 
 

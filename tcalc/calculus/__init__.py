@@ -6,7 +6,7 @@
 from tcalc.calculus.derivative import MODES, PLAIN, check_mode, derivative, derivatives, unit
 from tcalc.calculus.factored import compression, factored_terms
 from tcalc.calculus.prepare import prepare
-from tcalc.calculus.products import hvp, jvp, vjp
+from tcalc.calculus.products import hvp, hvps, jvp, vjp
 from tcalc.calculus.terms import NOMINAL_SIZE
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "derivatives",
     "factored_terms",
     "hvp",
+    "hvps",
     "jvp",
     "prepare",
     "unit",

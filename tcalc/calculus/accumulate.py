@@ -68,6 +68,11 @@ def pushed(jacobian: LinearMap | Operator, node: Node, tangent: Node) -> list[Te
     """``dv[out, t] = Σ c · factors · du[into, t]``, one summand per term of the Jacobian."""
     if isinstance(jacobian, Operator):
         return [(1, jacobian.push(tangent))]
+    if _symmetrises(jacobian) and tangent.order == len(jacobian[0].into):
+        # One product with the tangent and its transpose, instead of two.
+        axes = tuple(range(tangent.order))
+        turned = build.transpose(tangent, (*axes[:-2], axes[-1], axes[-2]))
+        tangent, jacobian = build.sum_of(tangent, turned), jacobian[:1]
     terms: list[Term] = []
     for part in jacobian:
         if not part.factors and part.out == part.into:
@@ -83,6 +88,23 @@ def pushed(jacobian: LinearMap | Operator, node: Node, tangent: Node) -> list[Te
         )
         terms.append((part.coefficient, product))
     return terms
+
+
+def _symmetrises(jacobian: LinearMap) -> bool:
+    """Whether a local Jacobian is a term, and the same of the transposed argument."""
+    if len(jacobian) != 2 or len(jacobian[0].into) < 2:
+        return False
+    one, other = jacobian
+    *_, i, j = one.into
+    swapped = {i: j, j: i}
+    turned = tuple(tuple(swapped.get(x, x) for x in row) for row in other.subscripts)
+    same = (one.coefficient, one.factors, one.out, one.into) == (
+        other.coefficient,
+        other.factors,
+        other.out,
+        other.into,
+    )
+    return same and turned == one.subscripts and bool(one.factors)
 
 
 def pulled(jacobian: LinearMap | Operator, operand: Node, cotangent: Node) -> list[Term]:

@@ -10,11 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tcalc.calculus.accumulate import pullback, pushforward
-from tcalc.calculus.derivative import derivative, project
+from tcalc.calculus.cost import flops
+from tcalc.calculus.derivative import derivatives, project
 from tcalc.calculus.prepare import differentiable, prepare
 from tcalc.errors import DimensionError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
+from tcalc.expr.traverse import postorder
+from tcalc.simplify import flatten
+
+LARGEST_COMPARISON = 2_000
+"""The most nodes of a product with a Hessian whose forms are compared by cost."""
 
 
 def jvp(root: Node, directions: Mapping[Var, Node]) -> Node:
@@ -47,9 +53,25 @@ def vjp(root: Node, variable: Var, cotangent: Node) -> Node:
 
 def hvp(root: Node, variable: Var, direction: Node) -> Node:
     """``H · d`` for a scalar function, as the directional derivative of its gradient."""
+    (found,) = hvps(root, {variable: direction})
+    return found
+
+
+def hvps(root: Node, directions: Mapping[Var, Node]) -> list[Node]:
+    """``H · d`` for a Hessian by several variables, a part for each of them.
+
+    Products that the parts share are opened where that costs less beside value and gradient: a
+    chain of matrices that is used twice, each time with a vector, need not be multiplied out.
+    """
     if root.order:
         raise DimensionError("a Hessian-vector product needs a scalar function")
-    return jvp(derivative(root, [variable]), {variable: direction})
+    gradients = derivatives(root, list(directions))
+    found = [jvp(gradient, directions) for gradient in gradients]
+    beside = [*prepare([root]), *gradients]
+    if len(postorder([*beside, *found])) > LARGEST_COMPARISON:
+        return found
+    opened = flatten(found, inline="all")
+    return min((found, opened), key=lambda candidate: flops([*beside, *candidate]))
 
 
 def project_direction(direction: Node, variable: Var) -> Node:

@@ -121,8 +121,12 @@ class Opened:
 
 
 def _is_outer(node: Einsum) -> bool:
-    labels = [label for row in node.subscripts for label in row]
-    return len(set(labels)) == len(labels) == len(node.output) and all(node.subscripts)
+    """Whether a product falls into parts that share no label, each with axes of the result."""
+    parts: list[set[int]] = []
+    for row in node.subscripts:
+        joined = set(row).union(*(part for part in parts if part & set(row)))
+        parts = [*(part for part in parts if not part & joined), joined]
+    return len(parts) > 1 and all(part & set(node.output) for part in parts)
 
 
 def _is_product(node: Node) -> TypeGuard[Einsum]:

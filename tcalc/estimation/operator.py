@@ -69,8 +69,7 @@ class HessianOperator(LinearOperator):
         for x in parts.wrt:
             direction = parts.directions[x.name]
             moves[x] = build.var(direction.name, (*x.dims, Dim.of(axis)))
-        gradients = calculus.derivatives(parts.function, parts.wrt)
-        nodes = [calculus.jvp(gradient, moves) for gradient in gradients]
+        nodes = calculus.hvps(parts.function, moves)
         directions = [x for x in moves.values() if isinstance(x, Var)]
         compiled = runtime.compile(nodes, variables=(*parts.inputs, *directions))
         known = {x.name for x in parts.inputs}

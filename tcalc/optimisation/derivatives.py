@@ -88,7 +88,7 @@ class Derivatives:
     def product(self) -> runtime.CompiledFunction:
         """The Hessian times the `directions`, part by part."""
         moves: dict[Var, Node] = {x: self.directions[x.name] for x in self.wrt}
-        nodes = [calculus.jvp(gradient, moves) for gradient in self._first]
+        nodes = calculus.hvps(self.function, moves)
         return self._bound(nodes, *self.directions.values())
 
 

@@ -28,6 +28,7 @@ def test_json_has_polynomials_and_numbers(run):
     row = next(x for x in document["costs"] if (x["mode"], x["form"]) == ("reverse", "dense"))
     f = tcalc.parse(LOGISTIC, DECLARED)
     expected = tcalc.cost(f, "w", sizes={"m": 40, "n": 20}, modes=["reverse"]).row("reverse")
+    assert row["flops"].startswith("2*m*n^2 + 5*m*n - n^2 + ")
     assert row == {
         "mode": "reverse",
         "form": "dense",

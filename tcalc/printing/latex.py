@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from tcalc.printing.breaking import lines
 from tcalc.printing.formula import Statement
@@ -16,12 +17,24 @@ _OPERATORS = {
     "∑": r"\sum",
     "≤": r"\le",
     "≥": r"\ge",
+    ":": "{:}",
 }
 _APPLIED = "\u2061"  # marks the end of a function's name until its argument comes
 _NAMES = (r"\operatorname", r"\log", r"\exp", r"\sin", r"\cos", r"\tan", r"\det", r"\max", r"\min")
 _BINARY = (r"\odot", r"\oslash", r"\sum", "+", "-")
 _FENCES = {"‖": r"\|", "|": "|", "(": "(", ")": ")", "[": "[", "]": "]"}
 _TALL = (r"\frac", r"\sum", r"\begin", r"\left", "^", "_{")
+
+
+_SIGNS = {*_OPERATORS.values(), *"+-=<>,|", r"\quad"}
+_WORD = r"\mathrm{"
+
+
+def _run_together(before: str, item: str) -> bool:
+    """Whether a name of several letters would run into its neighbour."""
+    if before in _SIGNS or item in _SIGNS or not before:
+        return False
+    return before.startswith(_WORD) or item.startswith(_WORD)
 
 
 class Latex(Medium):
@@ -50,7 +63,7 @@ class Latex(Medium):
 
     def row(self, items: Sequence[str]) -> str:
         joined = ""
-        for item in items:
+        for before, item in pairwise(("", *items)):
             if not item or not joined or item == "," or joined == "-":
                 joined += item
             elif joined.endswith(_APPLIED):
@@ -60,6 +73,8 @@ class Latex(Medium):
             elif item.startswith(_NAMES) and (joined[-1] in ")}" or joined[-1].isalnum()):
                 after_operator = joined.endswith(_BINARY)
                 joined += f" {item}" if after_operator else rf" \, {item}"
+            elif _run_together(before, item):
+                joined += rf" \, {item}"
             else:
                 joined += f" {item}"
         return joined

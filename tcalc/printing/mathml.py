@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 
 from tcalc.printing.breaking import lines
 from tcalc.printing.formula import Statement
@@ -14,6 +16,17 @@ _ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
 _BARS = "|‖"
 _TALL = ("<mfrac", "<mtable", "<msqrt", "<mo>∑")
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
+
+
+_THIN = '<mspace width="0.17em"/>'
+_WORD = re.compile(r'(?:<m(?:row|sub|sup|subsup)>)*<mi mathvariant="normal">\w{2,}')
+
+
+def _run_together(before: str, item: str) -> bool:
+    """Whether a word would run into its neighbour; a function stands close to its argument."""
+    if before.startswith(("<mo", "<mspace")) or item.startswith(("<mo", "<mrow><mo", "<mspace")):
+        return False
+    return bool(_WORD.match(before) or _WORD.match(item))
 
 
 class MathML(Medium):
@@ -38,10 +51,16 @@ class MathML(Medium):
         return f'<mi mathvariant="normal">{escape(shown)}</mi>'
 
     def operator(self, sign: str) -> str:
-        return f"<mo>{escape(_NAMES.get(sign, sign))}</mo>"
+        gaps = ' lspace="0" rspace="0"' if sign == ":" else ""
+        return f"<mo{gaps}>{escape(_NAMES.get(sign, sign))}</mo>"
 
     def row(self, items: Sequence[str]) -> str:
-        return items[0] if len(items) == 1 else f"<mrow>{''.join(items)}</mrow>"
+        if len(items) == 1:
+            return items[0]
+        joined = items[0]
+        for before, item in pairwise(items):
+            joined += (_THIN if _run_together(before, item) else "") + item
+        return f"<mrow>{joined}</mrow>"
 
     def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
         # Bars that stretch come in few sizes, of which the least is twice the height of a letter.

@@ -5,6 +5,7 @@ A `Medium` knows how to set a fraction or a subscript; this module knows when to
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -233,9 +234,17 @@ class Typesetter:
         return medium.row(pieces)
 
     def _position(self, at: str) -> str:
-        if at.isdigit():
-            return self.medium.number(at)
-        return self.symbol(at) if at.isidentifier() and at != "end" else self.medium.word(at)
+        """A name, a number, or a range as ``end-1:end``."""
+        medium = self.medium
+        pieces: list[str] = []
+        for part in re.findall(r"\w+|\W", at):
+            if part.isdigit():
+                pieces.append(medium.number(part))
+            elif part.isidentifier():
+                pieces.append(medium.word(part) if part == "end" else self.symbol(part))
+            elif not part.isspace():
+                pieces.append(medium.operator(part))
+        return medium.row(pieces)
 
     def _indexed(self, formula: Indexed, base: Set) -> str:
         medium = self.medium

@@ -32,7 +32,7 @@ SIGNS = [
     ("lambda*x", "x[n]", r"\lambda x"),
     ("alpha_2*x", "alpha_2, x[n]", r"\alpha_2 x"),
     ("varepsilon*sigma2*x_1", "varepsilon, sigma2, x_1[n]", r"\varepsilon \sigma_2 x_1"),
-    ("rate*x", "rate, x[n]", r"\mathrm{rate} x"),
+    ("rate*x", "rate, x[n]", r"\mathrm{rate} \, x"),
     ("sqrt(a)", "", r"\sqrt{a}"),
     ("x.*y", "", r"x \odot y"),
     (
@@ -63,6 +63,11 @@ def test_gradients_of_models_are_well_formed(model: gallery.Model, notation: str
         assert _balanced(latex)
         assert all(_balanced(row) for row in latex.replace(r"\\", "").splitlines()[1:-1])
         _check(ET.fromstring(found.mathml(notation)))  # type: ignore[arg-type]
+
+
+def test_words_stand_apart_in_mathml() -> None:
+    node = parse("2*rate*diag(x)", "rate, x[n]").value
+    assert to_mathml(node).count("<mspace") == 2
 
 
 def test_greek_variants_in_mathml() -> None:

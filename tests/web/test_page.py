@@ -123,6 +123,17 @@ def test_a_type_is_changed_by_menu(form):
     form.page.get_by_text("gradient, axes [7]").wait_for(timeout=WAIT)
 
 
+def test_a_type_that_does_not_fit_is_told_and_taken_back(form):
+    form.open(f="norm2(X*w - y)^2", wrt="w")
+    form.reads("2*X'*(X*w - y)")
+    form.page.get_by_label("kind of y").select_option("matrix")
+    form.page.locator("#complaint .what").wait_for(timeout=WAIT)
+    assert form.page.get_by_label("kind of y").input_value() == "2"
+    form.page.get_by_role("button", name="guess y again").click()
+    form.page.locator("#complaint .what").wait_for(state="detached", timeout=WAIT)
+    assert form.page.get_by_label("kind of y").input_value() == "1"
+
+
 def test_a_declaration_in_the_formula_is_edited_in_place(form):
     form.open(f="tensor K[n,n], y[n]\ny'*inv(K)*y", wrt="y")
     form.page.get_by_label("properties of K").first.click()

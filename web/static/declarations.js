@@ -51,6 +51,22 @@ export function split(text) {
 }
 
 /**
+ * Variables as they are declared, which they are not yet if the program has an error.
+ * @param {Variable[]} variables
+ * @param {Record<string, string>} declared
+ * @returns {Variable[]}
+ */
+export function withDeclared(variables, declared) {
+  return variables.map((variable) => {
+    const text = declared[variable.name];
+    if (!text) return variable;
+    const [, dims = "", properties = ""] = /\[([^\]]*)\](.*)/.exec(text) ?? [];
+    const words = (/** @type {string} */ list, /** @type {RegExp} */ at) => list.split(at).map((word) => word.trim()).filter(Boolean);
+    return { ...variable, dims: words(dims, /,/), properties: words(properties, /\s+/), guessed: false };
+  });
+}
+
+/**
  * The declarations in a program: the items of its `tensor` statements.
  * @param {string} program
  */

@@ -3,7 +3,7 @@
 
 import { ApiError, post } from "./api.js";
 import { copied } from "./clipboard.js";
-import { needed, declaredIn, split, write } from "./declarations.js";
+import { declaredIn, needed, split, withDeclared, write } from "./declarations.js";
 import { byId, make, mathml, reachScrollers, say } from "./dom.js";
 import { Editor, quoted } from "./editor.js";
 import { setUpGallery } from "./gallery.js";
@@ -149,7 +149,9 @@ class Page {
     this.editor.show(empty ? null : parsed.error);
     byId("reading").classList.toggle("is-stale", parsed.error !== null);
     if (parsed.error) {
-      this.options.show(this.state, this.parsed?.variables ?? []);
+      const variables = this.parsed?.variables ?? [];
+      this.table.show(withDeclared(variables, this.state.declared), this.state.declared);
+      this.options.show(this.state, variables);
       this.settle(true);
       if (!empty) this.later("speech", BEFORE_SPEECH, () => say(`Error: ${parsed.error?.message}`));
       return false;

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
 
 Method: TypeAlias = Literal["complex step", "dual numbers", "five-point differences"]
 
@@ -120,6 +120,10 @@ class CheckReport:
         if self.second is not None and self.passed and not self.second.passed:
             found.append("differences are less exact here: the function is steep, or a kink near")
         return found
+
+    def document(self) -> dict[str, Any]:
+        """All of it in plain types, for JSON."""
+        return {**asdict(self), "sizes": dict(self.sizes), "passed": self.passed}
 
     def __bool__(self) -> bool:
         return self.passed

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -125,6 +126,13 @@ def compile_module(
     help="The highest order to check.",
 )
 @options.mode
+@click.option(
+    "--form",
+    type=click.Choice(["dense", "factored"]),
+    default="dense",
+    show_default=True,
+    help="Which form of the derivative to check.",
+)
 @options.as_json
 def check(
     expr: str,
@@ -137,9 +145,13 @@ def check(
     wrt: Sequence[str],
     order: int,
     mode: str,
+    form: Literal["dense", "factored"],
     as_json: bool,
 ) -> None:
-    """Verify derivatives against differences, on random data or on the given ones.
+    """Verify derivatives by numbers, on random data or on the given ones.
+
+    By the complex step, or by dual numbers where that cannot go, and by five-point differences.
+    Where a derivative is wrong, the function to blame is named.
 
     Checks the derivatives by each --wrt, by default by every variable, and exits with 1 if one of
     them is wrong.
@@ -157,7 +169,9 @@ def check(
     reports = [
         (
             name,
-            tcalc.check(expression, name, k, mode=mode, data=given, sizes=sizes, seed=seed),
+            tcalc.check(
+                expression, name, k, mode=mode, form=form, data=given, sizes=sizes, seed=seed
+            ),
         )
         for name in wrt or expression.variables
         for k in range(1, order + 1)
@@ -166,21 +180,30 @@ def check(
         entries = [
             {
                 "wrt": name,
-                "order": report.order,
-                "passed": report.passed,
-                "method": report.method,
-                "error": report.error,
-                "tolerance": report.tolerance,
-                "directions": report.directions,
-                "sizes": dict(report.sizes),
+                **report.document(),
+                "places": _places(program.text, [blame.function for blame in report.blame]),
             }
             for name, report in reports
         ]
         write(dump({**describe(program), "mode": mode, "checks": entries}))
     else:
-        write("\n".join(f"{name}: {report}" for name, report in reports))
+        lines = [f"{name}: {report}" for name, report in reports]
+        culprits = [blame.function for _, report in reports for blame in report.blame]
+        lines += [f"  {place}" for place in _places(program.text, culprits)]
+        write("\n".join(lines))
     if not all(report.passed for _, report in reports):
         raise click.exceptions.Exit(1)
+
+
+def _places(text: str, functions: Sequence[str]) -> list[str]:
+    """Where functions stand in a program: ``logdet: line 2, column 5``."""
+    found: list[str] = []
+    for name in dict.fromkeys(functions):
+        for match in re.finditer(rf"\b{re.escape(name)}\s*\(", text):
+            line = text.count("\n", 0, match.start()) + 1
+            column = match.start() - text.rfind("\n", 0, match.start())
+            found.append(f"{name}: line {line}, column {column}")
+    return found
 
 
 def upto_order(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[Result]:

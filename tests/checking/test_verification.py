@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -183,3 +186,30 @@ def test_the_report_says_when_differences_are_less_exact():
     report = CheckReport("complex step", 1, 5, 1e-16, 1e-12, {}, second=steep)
     assert report
     assert "the function is steep" in str(report)
+
+
+def test_the_command_says_where_a_culprit_stands(run, monkeypatch):
+    from tcalc.primitives.logdet import LogDet
+
+    right = LogDet.jacobian
+
+    def wrong(self, node, position):
+        (term,) = right(self, node, position)
+        return (replace(term, coefficient=2 * term.coefficient),)
+
+    monkeypatch.setattr(LogDet, "jacobian", wrong)
+    program = "tensor K[n,n]\nsum(K.^2) + logdet(K*K' + eye(n))"
+    outcome = run("check", program, "--wrt", "K")
+    assert outcome.status == 1
+    assert "the pushforward of logdet is wrong in its argument 1, K*K' + eye(n)" in outcome.out
+    assert "logdet: line 2, column 13" in outcome.out
+    (entry,) = json.loads(run("check", program, "--wrt", "K", "--json").out)["checks"]
+    assert entry["blame"][0]["function"] == "logdet"
+    assert entry["places"] == ["logdet: line 2, column 13"]
+    assert entry["second"]["method"] == "five-point differences"
+
+
+def test_the_command_checks_factored_forms(run):
+    outcome = run("check", "norm2(U*V' - T)^2", "--wrt", "U", "--order", "2", "--form", "factored")
+    assert outcome.status == 0
+    assert "derivative of order 2 in factored form" in outcome.out

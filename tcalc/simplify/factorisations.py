@@ -19,7 +19,8 @@ from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.svd import Svd
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import length, of_functions, of_products, of_products_having
+from tcalc.simplify.flatten import is_contraction, opened_and
 from tcalc.simplify.parts import Parts, parts_of
 
 HALF = Fraction(1, 2)
@@ -58,6 +59,19 @@ def inverse_of_factor(node: Einsum) -> Node | None:
                     if new is not None:
                         return new
     return None
+
+
+@of_products
+def inverse_of_factor_inside(node: Einsum) -> Node | None:
+    """``(inv(L)*A)'*(inv(L)*B) -> A'*inv(K)*B`` for L = chol(K), K symmetric: products are opened.
+
+    Where that is shorter, also if the products inside have other uses.
+    """
+    holding = [x for x in node.factors if _is_inverse_of_factor(x) or _holds_inverse(x)]
+    if len(holding) < 2 or not any(map(_holds_inverse, holding)):
+        return None
+    new = opened_and(node, inverse_of_factor)
+    return new if new is not None and length(new) < length(node) else None
 
 
 @of_products_having(Eigh, Svd)
@@ -122,6 +136,18 @@ def _is_cholesky(node: Node) -> bool:
     )
 
 
+def _is_inverse_of_factor(node: Node) -> bool:
+    return (
+        isinstance(node, Apply)
+        and isinstance(node.primitive, Inverse)
+        and _is_cholesky(node.args[0])
+    )
+
+
+def _holds_inverse(node: Node) -> bool:
+    return is_contraction(node) and any(map(_is_inverse_of_factor, node.factors))
+
+
 def _are_outputs(left: Node, right: Node, kind: type) -> bool:
     """Whether two nodes are the first and the second output of one decomposition."""
     return (
@@ -153,6 +179,7 @@ def _joined(parts: Parts, k: int, j: int, ends: tuple[int, int], value: Node) ->
 RULES = (
     factor_times_factor,
     inverse_of_factor,
+    inverse_of_factor_inside,
     decomposition_put_together,
     logarithms_of_factor,
     log_determinant_of_factor,

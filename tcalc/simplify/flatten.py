@@ -132,6 +132,18 @@ def open_product(node: Einsum) -> Node:
     return _open_product(node, done, [True] * len(node.factors), FACTORS)
 
 
+def opened_and(node: Einsum, rule: Callable[[Node], Node | None]) -> Node | None:
+    """The product with the products among its factors opened, if a rule then applies to it."""
+    opened = contraction_in(open_product(node))
+    if opened is None:
+        return None
+    coefficient, core, output = opened
+    new = rule(core)
+    if new is None:
+        return None
+    return build.scale(coefficient, build.einsum([new], [core.output], output))
+
+
 def open_sum(node: Add) -> Node:
     """The sum with the sums among its terms opened, within the budget."""
     return _open_sum(node, {term: term for term in node.operands}, TERMS)

@@ -11,7 +11,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple, product_of
 from tcalc.simplify.engine import length, of_products, of_products_having, of_sums, of_views
-from tcalc.simplify.flatten import is_contraction, open_product, open_sum
+from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opened_and
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected
 
@@ -151,9 +151,8 @@ def quotient_in_product(node: Einsum) -> Node | None:
         for x, row in zip(node.factors, node.subscripts, strict=True)
     ):
         return None
-    coefficient, opened = product_of(open_product(node))
-    new = powers_collected(opened)
-    return build.scale(coefficient, new) if new and length(new) < length(node) else None
+    new = opened_and(node, powers_collected)
+    return new if new is not None and length(new) < length(node) else None
 
 
 @of_sums

@@ -76,6 +76,7 @@ EXAMPLES: dict[str, str] = {
     "softmax_of_number": "softmax(ones(n))",
     "factor_times_factor": "B*chol(K)*chol(K)'",
     "inverse_of_factor": "x'*inv(chol(K))'*inv(chol(K))*y",
+    "inverse_of_factor_inside": "(inv(chol(K))*A)'*(inv(chol(K))*B)",
     "decomposition_put_together": "w, V = eigh(K)\nB*V*diag(w)*V'",
     "logarithms_of_factor": "sum(log(diag(chol(K))))",
     "log_determinant_of_factor": "logdet(chol(K))",
@@ -94,7 +95,12 @@ BUILT: dict[str, Callable[[], Node]] = {
     "power_of_number": lambda: build.apply(Power(-1), build.const(4, shape("n"))),
 }
 
-NESTED = {"product_in_product", "sum_in_sum", "quotient_in_product"}
+NESTED = {
+    "product_in_product",
+    "sum_in_sum",
+    "quotient_in_product",
+    "inverse_of_factor_inside",
+}
 """Rules that look into nested products and sums."""
 
 DECLARED = "A[n,n], B[n,n], C[m,n], K[n,n] spd, Q[n,n] orthogonal, x[n], y[n]"

@@ -308,8 +308,8 @@ class _Emitter:
 
     def _written(self, statement: Statement, over: Value | None) -> list[str]:
         """The lines of a statement, its result in the memory of `over` if there is one."""
-        factor = isinstance(statement.operation, Factorise)
-        if over is not None and not factor and statement.results[0] not in self.program.hints:
+        opaque = isinstance(statement.operation, Factorise | FromFactor)
+        if over is not None and not opaque and statement.results[0] not in self.program.hints:
             names: tuple[str, ...] = (self.texts[over],)
         elif (buffer := self.buffer(statement.results[0])) is not None:
             names = (buffer[0],)

@@ -184,8 +184,8 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
                 continue
             if place >= program.prepared and value in kept:
                 continue
-            factor = isinstance(statement.operation, Factorise)
-            fits = factor or value.dims == statement.results[0].dims
+            opaque = isinstance(statement.operation, Factorise | FromFactor)
+            fits = opaque or value.dims == statement.results[0].dims
             if fits and (elements(value) >= WORTHWHILE or _saves_copy(statement.operation)):
                 found[place] = value
                 break
@@ -194,9 +194,11 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
 
 def _owns(statement: Statement) -> bool:
     """Whether the result is an array with memory of its own, of the type of the program."""
-    if not statement.results[0].dims:
+    if not statement.results[0].dims and not isinstance(statement.operation, Factorise):
         return False
     match statement.operation:
+        case Factorise() as operation:
+            return _is_copied(operation)
         case Product() | Sum() | MatMul() | TensorDot() | EinSum() | Total() | Triangle() | Solve():
             return True
         case FromFactor(kind=kind):
@@ -221,6 +223,8 @@ def _candidates(operation: Operation) -> list[View]:
             views = list(arguments) if ufunc or text.startswith("1.0 / ") else []
         case Factorise(matrix=matrix):
             return [matrix] if _is_copied(operation) else []
+        case FromFactor(kind=Derived.INVERSE, factor=factor, solver=Solver.SPD | Solver.GENERAL):
+            return [View.of(factor)]
         case _:
             return []
     read = [view.value for view in views]

@@ -81,8 +81,8 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
     return getrs(a, pivots, b, trans=0 if transposed else 1)[0]
 
 
-def inverse_factored(factors: tuple[Any, ...]) -> Array:
-    """The inverse of a factorised matrix."""
+def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array:
+    """The inverse of a factorised matrix, whose factors it may overwrite."""
     a, pivots, where = factors
     if a.ndim > 2:
         try:
@@ -95,12 +95,12 @@ def inverse_factored(factors: tuple[Any, ...]) -> Array:
         return half @ half.T
     if pivots is None:
         potri: Any = linalg.lapack.dpotri if double else linalg.get_lapack_funcs("potri", (a,))
-        half = potri(a, lower=False)[0]
+        half = potri(a, lower=False, overwrite_c=overwrite)[0]
         full = np.add(half.T, half, order="C")
         np.einsum("ii->i", full)[...] *= 0.5
         return full
     getri: Any = linalg.lapack.dgetri if double else linalg.get_lapack_funcs("getri", (a,))
-    return getri(a, pivots)[0].T
+    return getri(a, pivots, overwrite_lu=overwrite)[0].T
 
 
 def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:

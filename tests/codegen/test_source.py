@@ -184,7 +184,7 @@ def test_one_factorisation_serves_solves_inverse_and_determinant() -> None:
         "t1 = factorise_spd(K, where='logdet(K)')",
         "t2 = log_determinant_factored(t1, where='logdet(K)')",
         "t3 = solve_factored(t1, x, transposed=False, columns=False)",
-        "t4 = inverse_factored(t1)",
+        "t4 = inverse_factored(t1, overwrite=True)",
         "return (t2, t3, t4)",
     ]
 

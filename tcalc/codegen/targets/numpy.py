@@ -135,7 +135,9 @@ class NumPy(Target):
                         lower = solver is Solver.LOWER
                         return f"{function}({name}, lower={lower}, where={quoted(where)})"
                     case Derived.INVERSE:
-                        return f"{self.embedded(solvers.inverse_factored, solver, writer)}({name})"
+                        function = self.embedded(solvers.inverse_factored, solver, writer)
+                        option = ", overwrite=True" if over is factor else ""
+                        return f"{function}({name}{option})"
                     case Derived.CHOLESKY:
                         return f"{self.embedded(solvers.lower_factor, solver, writer)}({name})"
                     case Derived.LOGDET:

@@ -21,6 +21,9 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.pictures`, `tcalc.drawing`: expression graphs as SVG;
 - `tcalc.custom`: functions of the user's;
 - `tcalc.costing`: what derivatives cost, mode by mode;
+- `tcalc.products`: products with derivatives, as formulas;
+- `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
+- `tcalc.conversion`: from and to SymPy; `tcalc.examples`: worked examples of optimisation;
 - `tcalc.api`: the functions below; `tcalc.cli`: the command line.
 """
 

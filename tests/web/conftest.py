@@ -50,7 +50,8 @@ def client(address: str) -> Iterator[Any]:
         yield made
 
 
-@pytest.fixture(scope="session")
+# Playwright runs an event loop in this thread while it lives, beside which there is no other.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A Chromium that Playwright drives."""
     playwright = needed("playwright.sync_api", "browser")

@@ -89,6 +89,14 @@ class Client:
     def __init__(self, address: str) -> None:
         self._at = urlsplit(address)
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._all: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    async def close(self) -> None:
+        """End all connections."""
+        writers = [writer for _, writer in self._all]
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(w.wait_closed() for w in writers), return_exceptions=True)
 
     async def post(self, operation: str, body: bytes) -> tuple[int, bytes]:
         """The status and the body of the answer."""
@@ -96,6 +104,7 @@ class Client:
             with suppress(OSError, EOFError):  # a server closes connections that are idle
                 return await self._post(*self._free.pop(), operation, body)
         made = await asyncio.open_connection(self._at.hostname, self._at.port)
+        self._all.append(made)
         return await self._post(*made, operation, body)
 
     async def _post(
@@ -164,8 +173,9 @@ async def attack(address: str, rate: float, seconds: float, enemies_too: bool = 
     client = Client(address)
     await asyncio.gather(*(small(client, k, Outcome()) for k in range(20)))
     start = time.perf_counter()
+    foe = Client(address)
     enemies = [
-        asyncio.create_task(hostile(Client(address), name, outcome, start + seconds))
+        asyncio.create_task(hostile(foe, name, outcome, start + seconds))
         for name in (HOSTILE if enemies_too else ())
     ]
     running: set[asyncio.Task[None]] = set()
@@ -175,6 +185,7 @@ async def attack(address: str, rate: float, seconds: float, enemies_too: bool = 
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(*running, *enemies)
+    await asyncio.gather(client.close(), foe.close())
     return outcome
 
 

@@ -279,6 +279,20 @@ def test_every_tab_shows_something(form, title):
     form.page.locator(shown[title]).first.wait_for(timeout=WAIT)
 
 
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [
+        ({"f": "A*x", "wrt": "x", "tab": "steps"}, "value is a number"),
+        ({"f": "x'*x", "wrt": "x", "order": "mixed"}, "two variables or more"),
+        ({"f": "2 + 3"}, "without variables"),
+    ],
+    ids=["steps", "mixed", "constant"],
+)
+def test_where_there_is_nothing_to_show_it_says_why(form, fields, note):
+    form.open(**fields)
+    form.page.locator("#panel .note", has_text=note).wait_for(timeout=WAIT)
+
+
 def test_tabs_are_used_by_keyboard(form):
     form.open(f="x'*x", wrt="x")
     form.page.get_by_role("tab", name="Mathematics").focus()

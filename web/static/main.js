@@ -166,17 +166,11 @@ class Page {
 
   /** @param {AbortSignal} signal */
   async differentiate(signal) {
-    const variables = this.parsed?.variables ?? [];
-    const wrt = chosen(this.state.wrt, variables);
-    if (!wrt.length) {
-      this.panel.replaceChildren(make("p", { class: "note" }, "A formula without variables has no derivatives."));
-      this.settle(true, false);
-      return;
-    }
+    const wrt = chosen(this.state.wrt, this.parsed?.variables ?? []);
     const { order, mixed } = ordering(this.state.order);
-    const several = mixed && wrt.length < 2;
-    if (several) {
-      this.panel.replaceChildren(make("p", { class: "note" }, "A mixed derivative is by two variables or more: choose another one above."));
+    const nothing = this.nothingToShow(wrt, mixed);
+    if (nothing) {
+      this.panel.replaceChildren(make("p", { class: "note" }, nothing));
       this.settle(true, false);
       return;
     }
@@ -199,6 +193,18 @@ class Page {
       clearTimeout(slow);
     }
     this.later("check", BEFORE_CHECK, () => this.check({ ...differentiation, mode }, signal));
+  }
+
+  /**
+   * Why there is no result for what is chosen; empty where there is one.
+   * @param {string[]} wrt
+   * @param {boolean} mixed
+   */
+  nothingToShow(wrt, mixed) {
+    if (!wrt.length) return "A formula without variables has no derivatives.";
+    if (mixed && wrt.length < 2) return "A mixed derivative is by two variables or more: choose another one above.";
+    if (this.view.scalar && this.parsed?.dims.length) return "Steps are written for functions whose value is a number: take the sum of this one.";
+    return "";
   }
 
   /**

@@ -15,7 +15,7 @@ import { einstein, latex, mathematics, quotient } from "./results.js";
  *   sizes: Record<string, number>, signal: AbortSignal}} Question
  * @typedef {(sizes: Record<string, number>) => void} Resize
  * @typedef {{title: string, ask: (question: Question) => Promise<any>,
- *   show: (answer: any, resize: Resize) => Node[], common?: boolean, sized?: boolean}} View
+ *   show: (answer: any, resize: Resize) => Node[], common?: boolean, sized?: boolean, scalar?: boolean}} View
  */
 
 /**
@@ -76,6 +76,7 @@ const graph = {
 /** @type {View} */
 const steps = {
   title: "Steps",
+  scalar: true,
   ask: async ({ program, wrt, signal }) => ({
     wrt,
     answers: await Promise.all(wrt.map((name) => post("explain", { ...program, wrt: name }, signal))),

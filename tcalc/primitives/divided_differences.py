@@ -138,11 +138,11 @@ def divided_differences(w: Array, values: Array, *derivatives: Array) -> Array:
     for k, samples in enumerate(derivatives, 1):
         count = round(samples.shape[-1] ** (1 / k))
         _, weights = simplex_rule(k, count)
-        mean = (samples @ weights.astype(samples.dtype)).reshape(*lead, -1)
+        mean = (samples @ weights.astype(samples.dtype)).reshape(*lead, n ** (k + 1))
         order = np.sort(np.indices((n,) * (k + 1)).reshape(k + 1, -1), axis=0)
         places = n ** np.arange(k - 1, -1, -1)
         low, high = places @ order[:-1], places @ order[1:]
-        D, error = D.reshape(*lead, -1), error.reshape(*lead, -1)
+        D, error = D.reshape(*lead, n**k), error.reshape(*lead, n**k)
         spread = w[..., order[-1]] - w[..., order[0]]
         apart = spread > 0
         spread = np.where(apart, spread, 1)

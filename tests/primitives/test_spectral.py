@@ -364,3 +364,12 @@ def test_eigenvalues_and_vectors_are_computed_once():
     w, V = eigh(A)
     roots = expand([eigvalsh(A), V, w])
     assert {type(node.primitive) for node in postorder(roots) if isinstance(node, Apply)} == {Eigh}
+
+
+@pytest.mark.parametrize("text", ["logm(A)", "powm(0.3, A)"])
+def test_derivatives_of_no_matrices_at_all(text):
+    F = tcalc.parse(text, "A[b,n,n]")
+    first = tcalc.jacobian(F, "A")
+    second = tcalc.jacobian(first, "A")
+    results = tcalc.compile([F, first, second])(A=np.zeros((0, 3, 3)))
+    assert [result.shape for result in results] == [(0, 3, 3) * k for k in (1, 2, 3)]

@@ -6,6 +6,8 @@
 - ``regular_branches``: ``where(c, f(x), b) -> where(c, f(where(c, x, s)), b)``, with `s` a point
   at which `f` and its derivatives are finite: a branch that is not taken may be NaN or infinite,
   and 0 times its derivative must still be 0.
+- ``inverse_of_diagonal``: ``inv(diag(x)) -> diag(1./x)``, so that no matrix is formed; a zero in x
+  is still an error.
 - ``split_products``: a product of more than four factors becomes a tree of products, along a
   cheap order of contraction: k·(k - 1) factors in its k cotangents otherwise.
 
@@ -24,13 +26,14 @@ from tcalc.calculus.spectral import spectral_sums
 from tcalc.calculus.terms import nominal
 from tcalc.expr import build
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.planning import plan
+from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.norms import Norm2
 from tcalc.primitives.piecewise import Where
-from tcalc.primitives.power import Power, power, square
+from tcalc.primitives.power import Power, inverse_entries, power, square
 from tcalc.primitives.reductions import total
 from tcalc.primitives.singular import Singular, written_out
 from tcalc.simplify import stable
@@ -65,6 +68,8 @@ def _rule(node: Node) -> Node:
             return square_of_norm(node, p.exponent, norm, n.axes)
         case Apply(primitive=Where()):
             return regular_branches(node)
+        case Apply(primitive=Inverse(axes=1), args=(matrix,)):
+            return inverse_of_diagonal(node, matrix)
         case Einsum(factors=factors) if len(factors) > LONGEST_PRODUCT:
             return split_product(node)
         case _:
@@ -77,6 +82,22 @@ def square_of_norm(node: Apply, exponent: Fraction, norm: Apply, axes: int) -> N
     if half.denominator != 1 or half < 1:
         return node
     return power(total(square(norm.args[0]), axes), half)
+
+
+def inverse_of_diagonal(node: Apply, matrix: Node) -> Node:
+    """``inv(diag(x)) -> diag(1./x)``, for sums of such matrices and unit matrices too."""
+    *lead, i = range(matrix.order - 1)
+    parts = matrix.terms if isinstance(matrix, Add) else ((Fraction(1), matrix),)
+    diagonals: list[tuple[Fraction, Node]] = []
+    for coefficient, part in parts:
+        if not (isinstance(part, Delta) or (isinstance(part, Einsum) and part.is_view)):
+            return node
+        entries = build.einsum([part], [(*lead, i, i)], (*lead, i))
+        if build.einsum([entries], [(*lead, i)], (*lead, i, i)) is not part:
+            return node
+        diagonals.append((coefficient, entries))
+    inverse = inverse_entries(build.add(diagonals))
+    return build.einsum([inverse], [(*lead, i)], (*lead, i, i))
 
 
 def split_product(node: Einsum) -> Node:

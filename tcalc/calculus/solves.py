@@ -28,7 +28,7 @@ from tcalc.expr.build import OpenProduct
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.inverse import inv
-from tcalc.primitives.power import power
+from tcalc.primitives.power import inverse_entries
 from tcalc.primitives.sylvester import sylvester
 
 
@@ -114,7 +114,7 @@ def _inverted(term: OpenProduct, axes: int) -> Node | None:
             [term.subscripts[k] for k in group],
             (*shared, *own_left, *own_right),
         )
-        inverses.append(inv(core, len(own_left)) if own_left else power(core, -1))
+        inverses.append(inv(core, len(own_left)) if own_left else inverse_entries(core))
         rows.append((*shared, *own_right, *own_left))
         owned += [*own_left, *own_right]
     if sorted(owned) != sorted(x for x in term.output if not (x in left and x in right)):

@@ -148,6 +148,34 @@ reciprocal0 = Elementwise(
 )
 
 
+def reciprocal_of_entries(x: Array) -> Array:
+    """1/x; an error that tells the place where x = 0."""
+    if (x == 0).any():
+        places = ", ".join(str(int(k) + 1) for k in np.argwhere(x == 0)[0])
+        raise np.linalg.LinAlgError(f"inv: the matrix is singular, its diagonal is 0 at [{places}]")
+    return 1.0 / x
+
+
+class InverseEntries(Elementwise):
+    """1/x for the diagonal of a matrix that is inverted, which is singular where x = 0."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "inverse_entries",
+            Embedded(reciprocal_of_entries, work=per_element(1)),
+            lambda x, y: build.scale(-1, square(y)),
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (InverseEntries, ())
+
+    def notation(self, node: Apply) -> Notation:
+        return Notation(Style.POWER, "power", exponent=Fraction(-1))
+
+
+inverse_entries = InverseEntries()
+
+
 def _entry(
     name: str, build_it: object, summary: str, domain: str, derivative: str, kink: str = ""
 ) -> Function:

@@ -12,7 +12,7 @@ from tcalc.expr.primitive import Fact
 from tcalc.primitives.exponential import log, log0
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where
-from tcalc.primitives.power import Power, power, reciprocal0
+from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import of_functions, of_products, of_products_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
@@ -201,11 +201,11 @@ def root_of_squares(node: Apply) -> Node | None:
 
 @of_functions
 def reciprocal_at_zero(node: Apply) -> Node | None:
-    """``reciprocal0(x) -> x^-1, log0(x) -> log(x)``: the convention is not part of the formula.
+    """``reciprocal0(x) -> x^-1, log0(x) -> log(x)``: what holds at 0 is not part of the formula.
 
     Example: ``x * reciprocal0(norm2(x)) -> x / norm2(x)``.
     """
-    if node.primitive == reciprocal0:
+    if node.primitive in (reciprocal0, inverse_entries):
         return power(node.args[0], -1)
     if node.primitive == log0:
         return log(node.args[0])

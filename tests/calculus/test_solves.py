@@ -93,3 +93,44 @@ def test_a_kronecker_sum_is_a_sylvester_equation() -> None:
     step = tcalc.parse(text, "X[m,n], S[m,m] spd, R[n,n] spd")
     assert "sylvester(" in step.text()
     assert tcalc.compile(step).peak_memory(m=300, n=200) < 8 * 300 * 200 * 20
+
+
+# A Hessian that is diagonal, of a vector and of a matrix, and a diagonal matrix.
+DIAGONAL = [
+    ("f = sum(x.^3); hessian(f, x) \\ gradient(f, x)", "x[n]", "x", (400,), 0.5),
+    ("f = sum(X.^3); hessian(f, X) \\ gradient(f, X)", "X[m,n]", "X", (20, 20), 0.5),
+    ("f = sum(x.^2)/2; hessian(f, x) \\ gradient(f, x)", "x[n]", "x", (400,), 1.0),
+    ("(diag(x) + 2*eye(n)) \\ (x + 2*vector(1))", "x[n]", "x", (400,), None),
+]
+
+
+@pytest.mark.parametrize(("text", "declared", "name", "shape", "factor"), DIAGONAL)
+def test_a_diagonal_is_divided_by_and_no_matrix_is_formed(
+    text: str, declared: str, name: str, shape: tuple[int, ...], factor: float | None
+) -> None:
+    step = tcalc.compile(tcalc.parse(text, declared))
+    x = np.random.default_rng(3).uniform(0.5, 1.5, shape)
+    expected = np.ones(shape) if factor is None else factor * x
+    np.testing.assert_allclose(step(**{name: x}), expected, rtol=1e-14)
+    sizes = {"n": shape[-1], "m": shape[0]}
+    known = {size: sizes[size] for size in step.signature.sizes}
+    assert step.peak_memory(**known) <= 8 * 6 * x.size
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "values", "place"),
+    [
+        (DIAGONAL[0][0], "x[n]", {"x": [1.0, 0.0, 2.0]}, "[2]"),
+        (DIAGONAL[1][0], "X[m,n]", {"X": [[1.0, 2.0], [0.0, 2.0]]}, "[2, 1]"),
+        (DIAGONAL[3][0], "x[n]", {"x": [-2.0, 0.0]}, "[1]"),
+    ],
+)
+def test_a_zero_on_a_diagonal_is_told_with_its_place(
+    text: str, declared: str, values: dict[str, Any], place: str
+) -> None:
+    step = tcalc.parse(text, declared)
+    with pytest.raises(tcalc.TcalcError, match="singular") as caught:
+        tcalc.compile(step)(**values)
+    assert place in str(caught.value)
+    with pytest.raises(tcalc.TcalcError, match="singular"):
+        tcalc.evaluate(step, **values)

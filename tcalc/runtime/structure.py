@@ -112,7 +112,7 @@ class Dense:
         return float(sign), float(logarithm)
 
     def eigenvalues(self) -> Array:
-        return np.asarray(np.linalg.eigvalsh(self.matrix.matrix))
+        return _symmetric_eigenvalues(self.matrix.matrix)
 
 
 class Parts:
@@ -192,14 +192,18 @@ class Parts:
         return sign
 
     def eigenvalues(self) -> Array:
-        straight = all(part.rows == () or self._in_place(part) for part in self.parts)
+        # The symmetric part of a product is not the product of symmetric parts.
+        straight = all(self._in_place(part) and _symmetric(part.matrix) for part in self.parts)
         linked = [x for x in self.left if x in self.right]
         if not straight or any(self.left.index(x) != self.right.index(x) for x in linked):
             return Dense(self.tensor).eigenvalues()
         operands: list[Any] = []
         output = [self.left.index(x) for x in linked]
         for k, part in enumerate(self.parts, len(self.left)):
-            operands += [np.linalg.eigvalsh(part.matrix), [*map(self.left.index, part.shared), k]]
+            operands += [
+                _symmetric_eigenvalues(part.matrix),
+                [*map(self.left.index, part.shared), k],
+            ]
             output.append(k)
         for x in linked:
             operands += [np.ones(self.sizes[x]), [self.left.index(x)]]
@@ -220,7 +224,12 @@ class LowRank:
         rank = U.shape[1]
         self.route = f"rank {rank}, by the identity of Woodbury, and {base.route}"
         self.solved = base.solve(U.reshape(*tensor.rows, rank)).reshape(-1, rank)
-        self.core = Factored(np.eye(rank) + V @ self.solved, f"the core of rank {rank}")
+        products = V @ self.solved
+        self.core = Factored(np.eye(rank) + products, f"the core of rank {rank}")
+        # What is left of I + V B^-1 U where the two cancel is rounding alone.
+        least = np.linalg.norm(self.core.matrix, -2) if rank else np.inf
+        rounding = np.finfo(products.dtype).eps * np.sqrt(len(U))
+        self.singular = bool(least <= rounding * (1 + np.linalg.norm(products)))
 
     @staticmethod
     def find(tensor: FactoredTensor) -> LowRank | None:
@@ -249,6 +258,10 @@ class LowRank:
         return [*self.base.details(), self.core.describe()]
 
     def solve(self, b: Array) -> Array:
+        if self.singular:
+            raise np.linalg.LinAlgError(
+                f"{self.core.name} is singular: its terms cancel up to rounding"
+            )
         flat = self.base.solve(b).reshape(len(self.U), -1)
         x = flat - self.solved @ self.core.solve(self.V @ flat)
         return np.asarray(x.reshape(b.shape))
@@ -310,8 +323,20 @@ class KroneckerSum:
         return sign, float(np.sum(np.log(np.abs(sums))))
 
     def eigenvalues(self) -> Array:
-        sums = np.linalg.eigvalsh(self.A)[:, None] + np.linalg.eigvalsh(self.B)
+        sums = _symmetric_eigenvalues(self.A)[:, None] + _symmetric_eigenvalues(self.B)
         return np.asarray(sums.reshape(-1))
+
+
+def _symmetric(a: Array) -> bool:
+    """Whether matrices are symmetric up to rounding; where NaN is, that is what comes out."""
+    scale = np.abs(a).max(initial=0.0)
+    difference = np.abs(a - a.swapaxes(-1, -2)).max(initial=0.0)
+    return not difference > 64 * np.finfo(a.dtype).eps * scale
+
+
+def _symmetric_eigenvalues(a: Array) -> Array:
+    """The eigenvalues of the symmetric parts of matrices, ascending."""
+    return np.asarray(np.linalg.eigvalsh((a + a.swapaxes(-1, -2)) / 2))
 
 
 def _added_up(tensor: FactoredTensor) -> FactoredTerm | None:

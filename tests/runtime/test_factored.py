@@ -355,3 +355,23 @@ def test_the_printed_form_shows_the_structure():
     f = tcalc.parse("norm2(U*V'-T)^2", "U[m,k], V[n,k], T[m,n]")
     H = tcalc.compile(tcalc.hessian(f, "U"), form="factored")(**FACTORS)
     assert str(H) == "2 δ[i,k] (V'*V)[j,l]\noperator: 2 (V'*V ⊗ I)"
+
+
+@pytest.mark.parametrize("text", ["A*X", "A*X*B", "A*X'*B", "A*X + X*B", "A*X + X*B + D.*X"])
+def test_eigenvalues_are_those_of_the_symmetric_part(text: str) -> None:
+    generator = np.random.default_rng(5)
+    F = tcalc.parse(text, "X[n,n], A[n,n], B[n,n], D[n,n]")
+    data = {name: generator.standard_normal((3, 3)) for name in F.variables}
+    J = tcalc.compile(tcalc.jacobian(F, "X"), form="factored")(**data)
+    M = J.dense().reshape(9, 9)
+    np.testing.assert_allclose(J.eigvalsh(), np.linalg.eigvalsh((M + M.T) / 2), rtol=1e-10)
+
+
+@pytest.mark.parametrize("text", ["norm2(X)", "log(sum(exp(X)))"])
+def test_a_core_that_cancels_is_singular(text: str) -> None:
+    f = tcalc.parse(text, "X[m,n]")
+    H = tcalc.compile(tcalc.hessian(f, "X"), form="factored")
+    for seed in range(20):
+        tensor = H(X=np.random.default_rng(seed).standard_normal((6, 7)))
+        with pytest.raises(tcalc.TcalcError, match="core of rank 1 is singular"):
+            tensor.solve(np.ones((6, 7)))

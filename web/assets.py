@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -53,8 +55,15 @@ def load() -> dict[str, Asset]:
     for entry in files(__package__).joinpath("static").iterdir():
         if entry.is_file():
             found[f"/static/{entry.name}"] = Asset.of(entry.name, entry.read_bytes())
-    font = files("ziamath").joinpath("fonts", "STIXTwoMath-Regular.ttf")
-    found[FONT] = Asset.of(font.name, font.read_bytes(), KEPT)
+    found[FONT] = Asset.of(FONT, _font().read_bytes(), KEPT)
     found["/"] = found.pop("/static/index.html")
     found["/api"] = found.pop("/static/api.html")
     return found
+
+
+def _font() -> Path:
+    """The font file of ziamath, which is found without being imported."""
+    spec = find_spec("ziamath")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("No module named 'ziamath'", name="ziamath")
+    return Path(spec.submodule_search_locations[0]) / "fonts" / "STIXTwoMath-Regular.ttf"

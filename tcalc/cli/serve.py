@@ -37,17 +37,16 @@ def serve(host: str, port: int, workers: int | None, browser: bool) -> None:
 
     Everything is computed on this machine, and nothing is loaded from elsewhere.
     """
-    try:
-        serving = importlib.import_module(WEB)
-    except ModuleNotFoundError as error:
-        raise UnsupportedError(
-            f"the web page needs the package {error.name}",
-            hint="install it with: pip install 'tcalc[web]'",
-        ) from None
 
     def ready(address: str) -> None:
         click.echo(f"tcalc is at {address} (Ctrl-C ends it)")
         if browser:
             click.launch(address)
 
-    serving.serve(host, port, workers, ready)
+    try:
+        importlib.import_module(WEB).serve(host, port, workers, ready)
+    except ModuleNotFoundError as error:
+        raise UnsupportedError(
+            f"the web page needs the package {error.name}",
+            hint="install it with: pip install 'tcalc[web]'",
+        ) from None

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from serving import served
-
-REQUIRED = bool(os.environ.get("TCALC_REQUIRE_BROWSER"))
-"""In continuous integration nothing of the web form is skipped."""
+from serving import REQUIRED, needed, served
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -23,14 +19,6 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-
-
-def needed(module: str, extra: str) -> Any:
-    """A module of an extra; without it the test is skipped, or fails where it is required."""
-    if REQUIRED:
-        return importlib.import_module(module)
-    reason = f"{module} is not installed; pip install -e '.[{extra}]' adds it"
-    return pytest.importorskip(module, reason=reason)
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,29 @@
-"""A server as users start it, for the tests: the command, on a free port."""
+"""What the tests of the web form need: packages, and a server as users start it."""
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+REQUIRED = bool(os.environ.get("TCALC_REQUIRE_BROWSER"))
+"""In continuous integration nothing of the web form is skipped."""
+
+
+def needed(module: str, extra: str) -> Any:
+    """A module of an extra; without it the test is skipped, or fails where it is required."""
+    if REQUIRED:
+        return importlib.import_module(module)
+    reason = f"{module} is not installed; pip install -e '.[{extra}]' adds it"
+    return pytest.importorskip(module, reason=reason)
 
 
 @contextmanager

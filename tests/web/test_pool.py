@@ -11,12 +11,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from conftest import needed
+from serving import needed
 
 needed("fastapi", "web")
 needed("uvicorn", "web")
 
-from tcalc.web.pool import Busy, Gone, Pool  # noqa: E402 -- it is skipped without them
+from tcalc.web.app import create_app  # noqa: E402 -- it is skipped without them
+from tcalc.web.pool import Busy, Gone, Pool  # noqa: E402
 from tcalc.web.settings import Settings  # noqa: E402
 
 ENDLESS = json.dumps(
@@ -101,6 +102,31 @@ def test_more_than_the_queue_holds_is_refused():
             assert len(refused) + len(ended) == 8
             assert len(refused) >= 5
             assert {kind(answer) for answer in ended} == {"limit"}
+
+    within(30, run)
+
+
+def test_over_http_a_refusal_says_when_to_come_again():
+    httpx = needed("httpx", "browser")
+
+    async def run():
+        app = create_app(Settings(workers=1, slow=1, queue=1, time=1.5))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
+            headers = {"Content-Type": "application/json"}
+            asked = [
+                client.post("/api/derivative", content=ENDLESS, headers=headers, timeout=20)
+                for _ in range(6)
+            ]
+            answers = await asyncio.gather(*asked)
+        refused = [answer for answer in answers if answer.status_code == 503]
+        assert refused
+        for answer in refused:
+            assert answer.headers["Retry-After"] == "1"
+            assert answer.json()["error"]["kind"] == "busy"
 
     within(30, run)
 

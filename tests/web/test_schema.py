@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import needed
+from serving import needed
 
 OPERATIONS = ("parse", "derivative", "code", "check", "cost", "draw", "explain", "examples")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import time
 from collections.abc import Iterator
 
@@ -232,3 +234,10 @@ def test_an_endless_computation_is_ended_and_harms_nobody(client):
     assert response.status_code == 422
     assert response.json()["error"]["kind"] == "limit"
     assert good(client, "parse", formula="x'*x")["error"] is None
+
+
+@pytest.mark.parametrize("name", ["complaints", "guard"])
+def test_the_examples_in_the_docstrings_hold(client, name):
+    found = doctest.testmod(importlib.import_module(f"tcalc.web.{name}"))
+    assert found.attempted
+    assert not found.failed

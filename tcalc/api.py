@@ -248,6 +248,7 @@ def compile(
         reorder=reorder,
         checked=checked,
         title=runtime.described(layouts) if factored else _title(several),
+        tables=runtime.tables(layouts) if factored else "",
     )
     if not factored:
         return function

@@ -44,7 +44,7 @@ _CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper", "orthogonal
 _SIGNED = ("positive", "nonnegative", "integer")
 _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
              "evaluate", "compute", "prepare", "prepared", "workspace", "work", "Array", "Any",
-             "supplied", "ValueError", "TypeError")  # fmt: skip
+             "supplied", "TERMS", "AXES", "ValueError", "TypeError")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def emit(
     sizes: Mapping[str, int],
     *,
     title: str = "",
+    tables: str = "",
     target: Target | None = None,
     contiguous: bool = False,
     single: bool = False,
@@ -72,6 +73,8 @@ def emit(
     reuse: bool = False,
 ) -> Module:
     """The module that computes a program, with `title` as the first words of its docstring.
+
+    `tables` are constants that say what its results are for, `TERMS` and `AXES`, as their source.
 
     It returns a tuple of results, or with `single` the only one.  Where some arguments are
     `given`, its function `prepare` computes what depends on these alone, and `compute` takes the
@@ -82,7 +85,7 @@ def emit(
     target = target or NumPy()
     program = target.prepared(program)
     emitter = _Emitter(program, signature, sizes, target, contiguous, single, given, reuse)
-    return emitter.run(title)
+    return emitter.run(title, tables)
 
 
 class _Emitter:
@@ -173,11 +176,12 @@ class _Emitter:
         place = self.space.place.get(value)
         return None if place is None else (self.buffers[place], place in self.space.zeroed)
 
-    def run(self, title: str) -> Module:
+    def run(self, title: str, tables: str) -> Module:
         computing = self._functions()
         parts = ["supplied: dict[str, Any] = {}"] if self.supplied else []
         defined = [f"{name} = {text.format(name=name)}" for text, name in self.globals.items()]
         parts += ["\n".join(defined)] if defined else []
+        parts += [tables] if tables else []
         parts += [self._evaluate(), *computing]
         functions = [self.target.source(f) for f in self.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))

@@ -6,7 +6,7 @@ of sizes that it meets, since the best order of contraction depends on them, and
 
 from tcalc.runtime.compiled import MEMORY_LIMIT, BoundFunction, CompiledFunction, compile
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
-from tcalc.runtime.layout import FactoredFunction, Layout, described, needed
+from tcalc.runtime.layout import FactoredFunction, Layout, described, needed, tables
 
 __all__ = [
     "MEMORY_LIMIT",
@@ -19,4 +19,5 @@ __all__ = [
     "compile",
     "described",
     "needed",
+    "tables",
 ]

@@ -279,6 +279,7 @@ def compile(
     checked: bool = True,
     hints: Mapping[Node, str] | None = None,
     title: str = "",
+    tables: str = "",
 ) -> CompiledFunction:
     """A function that computes nodes: one result for one node, a tuple for several.
 
@@ -288,7 +289,8 @@ def compile(
     and calls must not run at the same time.  `memory_limit` is in bytes, for all results of a
     call; None is no limit.  Without `reorder` products are multiplied in the order in which the
     graph has them.  Without `checked` code for devices does not look whether factorisations
-    succeeded.  `hints` are names for nodes, used in the source; `title` begins its docstring.
+    succeeded.  `hints` are names for nodes, used in the source; `title` begins its docstring;
+    `tables` are constants that stand in it, see `tcalc.codegen.emit.emit`.
     Raises `UnsupportedError` for a backend that is not there.
 
     >>> from tcalc.expr import build, shape
@@ -315,6 +317,7 @@ def compile(
         reorder,
         reuse and backend == "numpy",  # CuPy's pool keeps memory of itself
         checked,
+        tables,
     )
     if backend == "cupy":
         from tcalc.runtime.device import DeviceFunction

@@ -65,6 +65,35 @@ def described(layouts: Sequence[Layout]) -> str:
     return "\n".join([*lines, "", "over the axes i, j, k, ... in order; δ is the unit matrix."])
 
 
+_TABLES = """\
+# For each result its terms: a coefficient, the places of the cores among what is returned, the
+# labels of their axes, and those of the result, in which a repeated label is a unit matrix.
+TERMS = ["""
+
+
+def tables(layouts: Sequence[Layout]) -> str:
+    """The same as data, for the module: the constants `TERMS` and `AXES`, as their source."""
+    place = {node: k for k, node in enumerate(needed(layouts))}
+    lines = [_TABLES]
+    for layout in layouts:
+        if isinstance(layout.parts, tuple):
+            rows = [_row(term, place) for term in layout.parts]
+        else:
+            axes = tuple(range(len(layout.shape)))
+            rows = [(1.0, (place[layout.parts],), (axes,), axes)]
+        lines += ["    [", *(f"        {row}," for row in rows), "    ],"]
+    shapes = [f"    {tuple(map(str, layout.shape))}," for layout in layouts]
+    return "\n".join([*lines, "]", "# The dimensions of each result.", "AXES = [", *shapes, "]"])
+
+
+def _row(term: OpenProduct, place: Mapping[Node, int]) -> tuple[Any, ...]:
+    """A term as numbers, with labels counted from those of the output on."""
+    number: dict[int, int] = {}
+    output = tuple(number.setdefault(x, len(number)) for x in term.output)
+    rows = tuple(tuple(number.setdefault(x, len(number)) for x in row) for row in term.subscripts)
+    return float(term.coefficient), tuple(place[x] for x in term.factors), rows, output
+
+
 class FactoredFunction:
     """A compiled function some of whose results are factored tensors.
 

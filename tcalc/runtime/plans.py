@@ -46,6 +46,7 @@ class Recipe:
     reorder: bool = True
     reuse: bool = False
     checked: bool = True
+    tables: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         state = {x.name: getattr(self, x.name) for x in fields(self)}
@@ -175,6 +176,7 @@ class Planner:
             recipe.signature,
             sizes,
             title=recipe.title,
+            tables=recipe.tables,
             target=target_named(recipe.backend, recipe.checked),
             contiguous=recipe.contiguous,
             single=recipe.single,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.sparse.linalg import cg
@@ -375,3 +379,50 @@ def test_a_core_that_cancels_is_singular(text: str) -> None:
         tensor = H(X=np.random.default_rng(seed).standard_normal((6, 7)))
         with pytest.raises(tcalc.TcalcError, match="core of rank 1 is singular"):
             tensor.solve(np.ones((6, 7)))
+
+
+# What a user without tcalc does with the module: NumPy alone, and the tables of the module.
+ALONE = """
+import sys
+import numpy as np
+
+sys.modules["tcalc"] = None
+sys.path.insert(0, sys.argv[1])
+import module
+
+data = dict(np.load(sys.argv[1] + "/data.npz"))
+returned = module.evaluate(**data)
+sizes = {"m": data["T"].shape[0], "n": data["T"].shape[1], "k": data["U"].shape[1]}
+for place, (terms, axes) in enumerate(zip(module.TERMS, module.AXES)):
+    total = np.zeros([sizes[name] for name in axes])
+    for coefficient, cores, rows, output in terms:
+        operands = [x for core, row in zip(cores, rows) for x in (returned[core], row)]
+        free = []
+        for k, label in enumerate(output):
+            free.append(label if label not in free else 20 + k)
+            operands += [np.eye(total.shape[k]), (label, free[k])] if free[k] != label else []
+            alone = not any(label in row for row in operands[1::2])
+            operands += [np.ones(total.shape[k]), (label,)] if alone else []
+        total += coefficient * np.einsum(*operands, free)
+    np.save(f"{sys.argv[1]}/result{place}.npy", total)
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "norm2(U*V' - T)^2",
+        "sum(exp(T).*(U*V' - T).^2) + 3*norm2(U)^2",
+        "sum(exp(U)) + sum(U)^2*norm2(V)^2*sum(T)",
+    ],
+)
+def test_the_module_says_as_data_what_its_cores_make_up(text: str, tmp_path: Path) -> None:
+    f = tcalc.parse(text, "U[m,k], V[n,k], T[m,n]")
+    function = tcalc.compile([f, tcalc.gradient(f, "U"), tcalc.hessian(f, "U")], form="factored")
+    expected = function(**FACTORS)
+    (tmp_path / "module.py").write_text(function.source)
+    np.savez(tmp_path / "data.npz", **FACTORS)
+    subprocess.run([sys.executable, "-I", "-c", ALONE, str(tmp_path)], check=True)
+    for place, value in enumerate(expected):
+        found = np.load(tmp_path / f"result{place}.npy")
+        np.testing.assert_allclose(found, np.asarray(value), rtol=1e-10, atol=1e-10)

@@ -43,6 +43,11 @@ def cholesky_factors(a: Array, *, where: str) -> tuple[Any, ...]:
     return np.where(positive[..., None, None], factor, np.nan), None, where
 
 
+def device_diagonal(a: Array) -> Array:
+    """The diagonal of a matrix as a view to write to; CuPy's arrays have no `setflags`."""
+    return np.einsum("ii->i", a)
+
+
 def factor_of(factors: tuple[Any, ...]) -> Array:
     """The lower triangular factor of a matrix that `cholesky_factors` has factorised."""
     return factors[0]
@@ -137,6 +142,7 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     solvers.factorise: (lu_factors,),
     solvers.factorise_spd: (cholesky_factors,),
     solvers.lower_factor: (factor_of,),
+    solvers.diagonal_of: (device_diagonal,),
     solvers.solve_triangle: (solve_lower_or_upper,),
     solvers.inverse_triangle: (inverse_lower_or_upper, solve_lower_or_upper),
     inverse_spd: (inverse_definite, inverse_cholesky, cholesky_factors),

@@ -16,11 +16,13 @@ from tcalc.codegen.distances import with_distances
 from tcalc.codegen.distribute import Distribution
 from tcalc.codegen.factors import describe
 from tcalc.codegen.lowrank import low_rank_solves
+from tcalc.codegen.memory import shared
 from tcalc.codegen.opening import Opened
 from tcalc.codegen.products import Products
 from tcalc.codegen.program import (
     Argument,
     Call,
+    Diagonal,
     Memory,
     Output,
     Program,
@@ -162,8 +164,18 @@ class Lowering:
         view = self.dense(root)
         if view.value.weak:
             view = View(self.builder.typed(view.value), view.axes)
-        borrowed = view.value.memory is not Memory.FRESH
+        borrowed = view.value.memory is not Memory.FRESH or self._read_only(view.value)
         return Output(view, borrowed or (self.contiguous and root.order > 1))
+
+    def _read_only(self, value: Value) -> bool:
+        """Whether a value is a view of a diagonal, to which nobody may write."""
+        source: Value | None = value
+        while source is not None and source in self.builder.sources:
+            operation = self.builder.sources[source]
+            if isinstance(operation, Diagonal):
+                return True
+            source = shared(operation)
+        return False
 
     def dense(self, node: Node) -> View:
         """A node as an array of its full shape, axes in order."""

@@ -93,6 +93,8 @@ class NumPy(Target):
                 raise AssertionError("written in its place")
             case Pick(source=source, index=index):
                 return f"{writer.name(source)}{self.index(index, writer)}"
+            case Diagonal(source=source, labels=(0, 0)):
+                return f"{writer.name(source)}.diagonal()"
             case Diagonal(source=source, labels=labels, output=output):
                 return self._einsum((labels,), output, [writer.name(source)])
             case Spread(source=view, dims=dims):
@@ -300,7 +302,9 @@ class NumPy(Target):
         """Write or add a term to a part of the buffer, through a view of it."""
         target = name + self.index(part.index, writer)
         once = tuple(dict.fromkeys(part.labels))
-        if once != part.labels:
+        if part.labels == (0, 0):
+            target = f"{self.embedded(solvers.diagonal_of, None, writer)}({target})[...]"
+        elif once != part.labels:
             target = f"{self._einsum((part.labels,), once, [target])}[...]"
         elif target == name:
             target = f"{name}[...]"

@@ -81,20 +81,23 @@ def test_python_sessions():
 
 
 def test_the_commands_of_a_newcomer():
-    start, test = (block.strip() for block in blocks("sh"))
-    assert start.endswith("&& pip install -e . && " + MAIN_JOB)
-    assert "\n" not in start and "\n" not in test
+    commands = [block.strip() for block in blocks("sh")]
+    assert commands[0].endswith("&& pip install -e . && " + MAIN_JOB)
+    assert all("\n" not in command for command in commands)
 
 
 def test_the_checks_run_the_test_command_of_the_readme():
-    _, test = blocks("sh")
-    (invocation,) = re.findall(r"python -m pytest.*", test)
+    (invocation,) = re.findall(r"python -m pytest.*", "".join(blocks("sh")))
     assert re.findall(r"^python -m pytest.*", CI, re.MULTILINE) == [invocation]
 
 
-def test_the_checks_insist_on_jax():
-    assert re.search(r"^export TCALC_REQUIRE_JAX=1$", CI, re.MULTILINE)
-    assert ".[dev,oracle]" in CI
+@pytest.mark.parametrize("what", ["JAX", "BROWSER"])
+def test_the_checks_insist_on(what):
+    assert re.search(rf"^export TCALC_REQUIRE_{what}=1$", CI, re.MULTILINE)
+
+
+def test_the_checks_install_all_that_tests_can_use():
+    assert ".[dev,oracle,web,browser,gpu]" in CI
 
 
 def test_everything_public_is_mentioned():

@@ -1,29 +1,41 @@
-"""Solves with a diagonal plus a product of low rank, by the identity of Woodbury.
+"""Solves with, and determinants of, a diagonal plus a product of low rank.
 
-    inv(D + c U V) B = inv(D) B - inv(D) U inv(I/c + V inv(D) U) V inv(D) B
+    inv(D + c U V) B  = inv(D) B - inv(D) U inv(I/c + V inv(D) U) V inv(D) B
+    logdet(D + c U V) = logdet(D) + logdet(I + c V inv(D) U)
 
-The matrix that is factorised has as many rows as the rank.  It is done where the sizes make the
-rank small, and where D is known to be positive: else D could be singular though the sum is not.
+by the identity of Woodbury and the matrix determinant lemma (Harville, Matrix Algebra from a
+Statistician's Perspective, 18.1, 18.2).  The matrix that is factorised has as many rows as the
+rank.  It is done where the sizes make the rank small, and where D is known to be positive: else D
+could be singular though the sum is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
-from tcalc.expr.dims import Shape
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.expr.traverse import postorder, rebuild
+from tcalc.planning import plan
+from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
+from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
+from tcalc.primitives.reductions import total
+from tcalc.simplify.flatten import flatten, is_contraction
 
 WORTH = 3
 """By how many times the rank is smaller than the matrix where the identity saves work."""
+TERMS = 8
+"""The most terms of a sum that is multiplied term by term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,9 @@ class _Split:
 
 
 def low_rank_solves(roots: Sequence[Node], sizes: Mapping[str, int]) -> tuple[list[Node], bool]:
-    """The roots with such solves rewritten where it pays, and whether the sizes were asked.
+    """The roots with such solves and determinants rewritten where it pays.
+
+    Also whether the sizes were asked.
 
     >>> from tcalc.expr import shape
     >>> from tcalc.primitives.exponential import exp
@@ -51,30 +65,126 @@ def low_rank_solves(roots: Sequence[Node], sizes: Mapping[str, int]) -> tuple[li
     >>> low_rank_solves([step], {"n": 1000, "k": 500})[0] == [step]
     True
     """
-    found: dict[Node, _Split] = {}
-    for node in postorder(roots):
-        match node:
-            case Apply(primitive=Inverse(axes=1), args=(Add() as matrix,)) if node.order == 2:
-                split = _split(matrix)
-                if split is not None:
-                    found[node] = split
+    if not _splits(roots):
+        return list(roots), False
+    opened = flatten(roots, inline="single")
+    found = _splits(opened)
     small = {
         node: split
         for node, split in found.items()
-        if WORTH * prod(dim.evaluate(sizes) for dim in split.rank) <= node.dims[0].evaluate(sizes)
+        if WORTH * prod(dim.evaluate(sizes) for dim in split.rank)
+        <= split.d.dims[0].evaluate(sizes)
     }
     if not small:
         return list(roots), bool(found)
 
     def solved(node: Node) -> Node:
-        if isinstance(node, Einsum) and not node.is_view:
-            for place, factor in enumerate(node.factors):
-                if factor in small:
-                    return _by_woodbury(node, place, small[factor])
+        match node:
+            case Apply(primitive=LogDet()) if node in small:
+                return _by_determinant_lemma(small[node])
+            case Einsum() if not node.is_view or len(node.output) < node.factors[0].order:
+                places = [k for k, factor in enumerate(node.factors) if factor in small]
+                if len(places) > 1 and len(node.factors) > 2:
+                    return _by_pairs(node, sizes, solved)
+                if places:
+                    new = _by_woodbury(node, places[0], small[node.factors[places[0]]])
+                    # Of two inverses that meet one is left.
+                    return rebuild([new], solved)[0] if len(places) > 1 else new
         return node
 
+    def spread(node: Node) -> Node:
+        return _term_by_term(node, small)
+
     # The inverses keep their places until the products around them are rewritten.
-    return rebuild(roots, solved), True
+    return rebuild(rebuild(opened, spread), solved), True
+
+
+def _splits(roots: Sequence[Node]) -> dict[Node, _Split]:
+    """The inverses and determinants of such sums."""
+    found: dict[Node, _Split] = {}
+    for node in postorder(roots):
+        match node:
+            case Apply(primitive=Inverse(axes=1) | LogDet(), args=(Add() as matrix,)):
+                split = _split(matrix) if matrix.order == 2 else None
+                # A rank of several axes has no determinant in one piece.
+                if split and (len(split.rank) < 2 or isinstance(node.primitive, Inverse)):
+                    found[node] = split
+    return found
+
+
+def _term_by_term(node: Node, small: Collection[Node]) -> Node:
+    """A product, or part, of a sum that has such inverses in it, as a sum of smaller things.
+
+    (inv(M) - inv(M) b b' inv(M)) U -> inv(M) U - inv(M) b b' inv(M) U
+    """
+    if not isinstance(node, Einsum):
+        return node
+    for place, factor in enumerate(node.factors):
+        row = node.subscripts[place]
+        if (set(row) <= set(node.output) and len(set(row)) == len(row)) or not (
+            isinstance(factor, Add) or is_contraction(factor)
+        ):
+            continue  # kept whole, or no sum and no product
+        terms = factor.terms if isinstance(factor, Add) else ((Fraction(1), factor),)
+        if len(terms) <= TERMS and any(_holds(term, small) for _, term in terms):
+            return build.add((c, _with_factor(node, place, term)) for c, term in terms)
+    return node
+
+
+def _holds(term: Node, small: Collection[Node]) -> bool:
+    return term in small or (is_contraction(term) and any(x in small for x in term.factors))
+
+
+def _with_factor(node: Einsum, place: int, term: Node) -> Node:
+    """A product with another factor at a place; a product there is opened."""
+    row = node.subscripts[place]
+    factors: Sequence[Node] = [term]
+    rows: list[list[object]] = [list(row)]
+    if is_contraction(term):
+        outer = dict(zip(term.output, row, strict=True))
+        factors = term.factors
+        rows = [[outer.get(x, ("inner", x)) for x in labels] for labels in term.subscripts]
+    dims = {
+        label: dim
+        for factor, labels in zip(node.factors, node.subscripts, strict=True)
+        for label, dim in zip(labels, factor.dims, strict=True)
+    }
+    dims |= dict(zip(node.output, node.dims, strict=True))
+    return build.einsum(
+        [*node.factors[:place], *factors, *node.factors[place + 1 :]],
+        [*node.subscripts[:place], *rows, *node.subscripts[place + 1 :]],
+        node.output,
+        dims,
+    )
+
+
+def _by_pairs(node: Einsum, sizes: Mapping[str, int], solved: Callable[[Node], Node]) -> Node:
+    """A product of many factors as products of two, each of them `solved`."""
+    operands: list[tuple[Node, Labels]] = list(zip(node.factors, node.subscripts, strict=True))
+    extents = {
+        label: dim.evaluate(sizes)
+        for factor, row in operands
+        for label, dim in zip(row, factor.dims, strict=True)
+    }
+    left = Counter(label for _, row in operands for label in set(row))
+    left.update(node.output)
+    for first, second in plan(node.subscripts, node.output, extents).path:
+        (x, a), (y, b) = operands[first], operands[second]
+        left.subtract(set(a) & set(b))
+        kept = tuple(k for k in dict.fromkeys(a + b) if left[k] > 1 or k in node.output)
+        left.subtract(k for k in {*a, *b} if k not in kept)
+        operands.append((solved(build.einsum([x, y], [a, b], kept)), kept))
+    result, row = operands[-1]
+    dims = dict(zip(node.output, node.dims, strict=True))
+    return build.einsum([result], [row], node.output, dims)
+
+
+def _by_determinant_lemma(split: _Split) -> Node:
+    """``logdet(D) + logdet(I + V inv(D) U)``, the second of a matrix of one element for rank 1."""
+    core = _core(split)
+    if not split.rank:
+        core = build.einsum([core], [()], "ij", {"i": Dim.of(1), "j": Dim.of(1)})
+    return build.sum_of(total(log(split.d), 1), logdet(core))
 
 
 def _split(matrix: Add) -> _Split | None:
@@ -126,17 +236,27 @@ def _opened(node: Node) -> OpenProduct:
     return product
 
 
+def _core(split: _Split) -> Node:
+    """``I + V inv(D) U``."""
+    rank = range(len(split.rank))
+    left = [("p", k) for k in rank]
+    right = [("q", k) for k in rank]
+    unit = build.einsum([], [], [*rank, *rank], dict(enumerate(split.rank)))
+    inner = build.einsum(
+        [split.v, power(split.d, -1), split.u],
+        [(*left, "n"), ("n",), ("n", *right)],
+        (*left, *right),
+    )
+    return build.sum_of(unit, inner)
+
+
 def _by_woodbury(node: Einsum, place: int, split: _Split) -> Node:
     """A product with the inverse at a place, without it."""
     rank = range(len(split.rank))
     over = power(split.d, -1)
     left = [("p", k) for k in rank]
     right = [("q", k) for k in rank]
-    unit = build.einsum([], [], [*rank, *rank], dict(enumerate(split.rank)))
-    inner = build.einsum(
-        [split.v, over, split.u], [(*left, "n"), ("n",), ("n", *right)], (*left, *right)
-    )
-    core = build.sum_of(unit, inner)
+    core = _core(split)
     inverse = inv(core, len(split.rank)) if split.rank else power(core, -1)
     i, j = node.subscripts[place]
     others = [*node.factors[:place], *node.factors[place + 1 :]]

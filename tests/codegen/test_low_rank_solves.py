@@ -1,4 +1,4 @@
-"""Newton steps with a diagonal plus low rank: small systems where the sizes make it pay."""
+"""Solves with a diagonal plus low rank, and determinants: small where the sizes make it pay."""
 
 from __future__ import annotations
 
@@ -72,3 +72,41 @@ def test_solves_with_many_columns() -> None:
     left = tcalc.parse("C / (diag(exp(x)) + U*V')", "x[n], U[n,k], V[n,k], C[p,n]")
     found = tcalc.compile(left)(**{k: v for k, v in values.items() if k != "B"}, C=values["B"].T)
     np.testing.assert_allclose(found, values["B"].T @ np.linalg.inv(matrix), rtol=1e-9)
+
+
+EVIDENCE = "logdet(diag(d) + U*U') + b'*inv(diag(d) + U*U')*b"
+DETERMINANTS = [
+    ("logdet(diag(d) + U*U')", "d", 1),
+    ("logdet(diag(d) + U*V')", "U", 1),
+    ("logdet(diag(d) - b*b'/100)", "b", 2),
+    ("logdet(c*eye(n) + 2*U*U')", "c", 1),
+    ("tr(inv(diag(d) + U*U'))", "d", 1),
+    (EVIDENCE, "d", 1),
+    (EVIDENCE, "U", 1),
+    (EVIDENCE, "d", 2),
+    (EVIDENCE, "U", 2),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "order"), DETERMINANTS)
+def test_determinants_and_their_derivatives(text: str, wrt: str, order: int) -> None:
+    f = tcalc.parse(text, "d[n] positive, U[n,k], V[n,k], b[n], c positive")
+    expressions = [f, tcalc.derivative(f, *[wrt] * order)]
+    values = data(f, SIZES) | {"d": np.linspace(1.0, 3.0, 60)}
+    values = {name: values[name] for name in f.variables}
+    if "V" in values:
+        values["V"] = values["U"] + values["V"] / 10
+    fun = tcalc.compile(expressions)
+    for found, expected in zip(fun(**values), tcalc.evaluate(expressions, **values), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
+    if order == 1:
+        wide = {"n": 10_000, "k": 3} if "U" in values else {"n": 10_000}
+        assert fun.peak_memory(**wide) < 8 * 10_000 * 30
+
+
+@pytest.mark.parametrize("scale", [1.0, -1.0])
+def test_a_determinant_that_is_not_positive_is_an_error(scale: float) -> None:
+    f = tcalc.parse("logdet(diag(d) - b*b')", "d[n] positive, b[n]")
+    fun = tcalc.compile(f)
+    with pytest.raises(tcalc.TcalcError, match=r"logdet\(.*determinant is not positive"):
+        fun(d=np.ones(50), b=scale * np.ones(50))

@@ -102,7 +102,7 @@ log10 = Elementwise(
 )
 sigmoid = Elementwise(
     "sigmoid",
-    Embedded(sigmoid_stable, work=per_element(5)),
+    Embedded(sigmoid_stable, work=per_element(7)),
     # σ' = σ (1 - σ)
     lambda x, y: build.hadamard(y, plus(1, build.scale(-1, y))),
     value=lambda x: sigmoid_stable(x) if np.iscomplexobj(x) else special.expit(x),

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special
 
 from tcalc import runtime
 from tcalc.errors import DomainError, LimitError
 from tcalc.expr import Dim, build, shape
 from tcalc.expr.nodes import Node
-from tcalc.primitives.exponential import exp
+from tcalc.primitives.exponential import exp, sigmoid, softplus
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.logdet import logdet
 from tcalc.primitives.matrices import diagonal, diagonal_matrix, trace, tril, triu
@@ -373,3 +374,17 @@ def test_a_diagonal_that_is_a_result_may_be_written_to() -> None:
     result, whole = fun(A=np.eye(3))
     result[:] = 7
     np.testing.assert_allclose(whole, np.sin(np.eye(3)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("error")
+def test_sigmoid_and_softplus_neither_overflow_nor_cancel(dtype: type) -> None:
+    far = np.array([-np.inf, -1e30, -80, -30, 0, 30, 80, 1e30, np.inf], dtype)
+    given = far.copy()
+    curve, soft = runtime.compile([sigmoid(x), softplus(x)])(x=given)
+    assert curve.dtype == soft.dtype == dtype
+    np.testing.assert_array_equal(given, far)
+    np.testing.assert_allclose(curve, special.expit(far), rtol=1e-6)
+    np.testing.assert_allclose(soft, np.logaddexp(dtype(0), far), rtol=1e-6)
+    (one,) = runtime.compile([sigmoid(s)])(s=2.0)
+    assert one == pytest.approx(special.expit(2.0), rel=1e-15)

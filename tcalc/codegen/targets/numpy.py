@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, assert_never
 
-from tcalc.codegen import solvers
+from tcalc.codegen import host, solvers
 from tcalc.codegen.contract import LETTERS
 from tcalc.codegen.program import (
     Addend,
@@ -207,6 +207,9 @@ class NumPy(Target):
             writer.embed(cholesky)
         if function is solvers.factorise:
             writer.embed(solvers.looks_symmetric)
+        if function in host.VARIANTS:
+            writer.embed(function)
+            return writer.embed(host.VARIANTS[function])
         return writer.embed(function)
 
     def _factorise(self, operation: Factorise, writer: Writer, over: Value | None) -> str:

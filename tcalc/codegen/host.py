@@ -1,0 +1,46 @@
+"""What generated code for NumPy calls in place of the formulas in the primitives' files.
+
+Those are what kernels for devices are derived from, so that each is one expression; with arrays,
+fewer passes and fewer temporaries are worth more.  The sources are copied into the modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.exponential import sigmoid_stable, softplus_stable
+
+
+def sigmoid_in_place(x: Array) -> Array:
+    """1/(1 + exp(-x)) as exp(min(x, 0))/(1 + exp(-|x|)), which neither overflows nor branches."""
+    if x.ndim == 0 or x.dtype.kind == "c":
+        return sigmoid_stable(x)
+    e = np.abs(x)
+    np.negative(e, out=e)
+    np.exp(e, out=e)
+    e += 1
+    y = np.minimum(x, 0)
+    np.exp(y, out=y)
+    y /= e
+    return y
+
+
+def softplus_in_place(x: Array) -> Array:
+    """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|))."""
+    if x.ndim == 0 or x.dtype.kind == "c":
+        return softplus_stable(x)
+    y = np.abs(x)
+    np.negative(y, out=y)
+    np.exp(y, out=y)
+    np.log1p(y, out=y)
+    y += np.maximum(x, 0)
+    return y
+
+
+VARIANTS: dict[Callable[..., Any], Callable[..., Any]] = {
+    sigmoid_stable: sigmoid_in_place,
+    softplus_stable: softplus_in_place,
+}
+"""For a formula of a primitive's what NumPy computes it by; it calls the formula for numbers."""

@@ -25,10 +25,12 @@ from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
+from tcalc.expr.traverse import postorder
 from tcalc.planning import Inversion
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse, is_triangle, structure
 from tcalc.primitives.logdet import LogDet
+from tcalc.printing import to_text
 
 _SOLVERS = {
     None: Solver.GENERAL,
@@ -39,6 +41,11 @@ _SOLVERS = {
 }
 _SYMMETRIC = (Solver.SPD, Solver.DIAGONAL)
 _DENSE = (Solver.SPD, Solver.GENERAL)
+
+
+NODES = 20
+"""Of how many nodes a formula is at most that is written into a message."""
+LETTERS = 40
 
 
 class Surroundings(Protocol):
@@ -156,7 +163,18 @@ class Factors:
 
 
 def _place(name: str, matrix: Node) -> str:
-    return f"{name}({matrix.name if isinstance(matrix, Var) else '…'})"
+    return f"{name}({_named(matrix)})"
+
+
+def _named(matrix: Node) -> str:
+    """A matrix for a message: its formula where that is short, else its dimensions."""
+    if isinstance(matrix, Var):
+        return matrix.name
+    if matrix.order == 2 and len(postorder([matrix])) <= NODES:
+        text = to_text(matrix)
+        if len(text) <= LETTERS and "\n" not in text and " = " not in text:
+            return text
+    return f"… of [{','.join(map(str, matrix.dims))}]"
 
 
 def inversion_of(node: Node) -> Inversion:
@@ -184,5 +202,4 @@ def group_of(inverse: Inverted, labels: Labels) -> int | None:
 
 def describe(node: Apply) -> str:
     """An application as a short text, for messages: ``chol(K)``."""
-    names = [x.name if isinstance(x, Var) else "…" for x in node.args]
-    return f"{node.primitive.name}({', '.join(names)})"
+    return f"{node.primitive.name}({', '.join(map(_named, node.args))})"

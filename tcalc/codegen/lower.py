@@ -32,12 +32,13 @@ from tcalc.codegen.program import (
 )
 from tcalc.codegen.selection import diagonal
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
-from tcalc.primitives.routines import routine_of
+from tcalc.primitives.routines import Embedded, routine_of
 from tcalc.simplify.expand import expand
 
 
@@ -78,8 +79,11 @@ class _Tensors(dict[Node, Tensor]):
         self.lowering = lowering
 
     def __missing__(self, node: Node) -> Tensor:
-        self[node] = self.lowering.tensor(node)
-        return self[node]
+        self[node] = tensor = self.lowering.tensor(node)
+        if node.order == 2 and len(tensor.value.dims) == 2 and tensor.plain:
+            if symmetric_axes(node):
+                self.lowering.products.pairs.symmetric.add(tensor.value)
+        return tensor
 
 
 class Lowering:
@@ -245,7 +249,9 @@ class Lowering:
             View(self.builder.typed(view.value), view.axes) for view in map(self.dense, args)
         )
         shapes = primitive.shapes(*(argument.dims for argument in args))
-        call = Call(routine_of(node), views, describe(node))
+        routine = routine_of(node)
+        where = describe(node) if isinstance(routine, Embedded) and routine.named else ""
+        call = Call(routine, views, where)
         if not args and not node.order:
             return Tensor.of(self.builder.typed(self.builder.make(call, (), Memory.NONE)))
         return Tensor.of(self.builder.make_all(call, shapes)[node.output])

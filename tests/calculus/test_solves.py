@@ -78,8 +78,11 @@ def test_a_singular_part_is_told() -> None:
     text = "f = norm2(U*V' - T)^2; hessian(f, U) \\ gradient(f, U)"
     step = tcalc.compile(tcalc.parse(text, FACTORS))
     values = {"U": np.ones((3, 2)), "V": np.ones((4, 2)), "T": np.ones((3, 4))}
-    with pytest.raises(tcalc.TcalcError, match="singular"):
+    with pytest.raises(tcalc.TcalcError, match=r"inv\(V'\*V\): the matrix is singular"):
         step(**values)
+    masked = "f = sum(O.*(U*V' - T).^2); hessian(f, U) \\ gradient(f, U)"
+    with pytest.raises(tcalc.TcalcError, match=r"\[m,k,k\]\): the matrix is singular"):
+        tcalc.compile(tcalc.parse(masked, MASKED))(**values, O=np.ones((3, 4)))
 
 
 def test_a_solve_can_be_differentiated_again() -> None:

@@ -226,7 +226,8 @@ class Problem:
     ) -> OptimizeResult:
         """Minimise by `scipy.optimize.minimize`, or by Newton's method with ``method="newton"``.
 
-        Newton's method solves with the Hessian by its structure, and is for convex functions.
+        Newton's method solves with the Hessian by its structure, and leaves saddles along negative
+        curvature, which the message tells where it cannot.
         Without a method: SLSQP under constraints, else L-BFGS-B.  `callback` is called after each
         step with a `Progress`, and ends the run by returning True; ``progress=True`` writes each to
         standard error.  However a run ends, by Ctrl-C, by the callback, or because the function
@@ -294,12 +295,12 @@ class Problem:
         for what, part in zip(("value", "derivative"), parts, strict=True):
             if not np.all(np.isfinite(part)):
                 raise ArgumentError(
-                    f"the {what} is not finite at the start{self._culprit(x)}",
+                    f"the {what} is not finite at the start{self.culprit(x)}",
                     hint="give first values among the data, or x0=",
                 )
         return x
 
-    def _culprit(self, x: Array) -> str:
+    def culprit(self, x: Array) -> str:
         """The first function on the way whose value is not finite, as text."""
         nodes = postorder([self.derivatives.function])
         values = {**self._data, **self.unpack(x)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError
+from tcalc.optimisation.newton import newton, result_of
 from tcalc.optimisation.packing import Array
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ LARGEST_MATRIX = 500
 OUTSIDE = 1e10
 """What a function is taken to be outside of its domain, in units of the largest value so far:
 infinity itself would spoil the interpolation of line searches."""
+LARGEST = 1e300
+"""The most that it is taken to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,22 @@ class _Watched:
         """The gradient."""
         return self._both(x)[1]
 
+    def hess(self, x: Array) -> Array:
+        """The Hessian; outside of the domain, where no step ends, a unit matrix."""
+        try:
+            found = self.problem.hess(x)
+        except DomainError:
+            return np.eye(len(x))
+        return found if np.all(np.isfinite(found)) else np.eye(len(x))
+
+    def hessp(self, x: Array, p: Array) -> Array:
+        """The Hessian times a vector; outside of the domain the vector."""
+        try:
+            found = self.problem.hessp(x, p)
+        except DomainError:
+            return np.array(p, dtype=float)
+        return found if np.all(np.isfinite(found)) else np.array(p, dtype=float)
+
     def _both(self, x: Array) -> tuple[float, Array]:
         key = np.asarray(x, dtype=float).tobytes()
         if self._last is not None and self._last[0] == key:
@@ -85,13 +104,32 @@ class _Watched:
             self.outside = error.message
             value, gradient = np.nan, np.zeros_like(x)
         if not np.isfinite(value) or not np.all(np.isfinite(gradient)):
-            value, gradient = OUTSIDE * (1 + self.largest), np.nan_to_num(gradient, False, 0, 0, 0)
+            self.outside = self.outside or f"its value or gradient is not finite{self.where(x)}"
+            large = min(OUTSIDE * (1 + self.largest), LARGEST)
+            value, gradient = large, np.nan_to_num(gradient, False, 0, 0, 0)
         else:
             self.largest = max(self.largest, abs(value))
             if not self.problem.constraints and value < self.best_value:
                 self._keep(x, value, gradient)
         self._last = key, value, gradient
         return value, gradient
+
+    def where(self, x: Array) -> str:
+        """The function on the way to blame for a value that is not finite, as text."""
+        try:
+            return self.problem.culprit(x)
+        except DomainError as error:
+            return f": {error.message}"
+
+    def lost(self, found: OptimizeResult) -> bool:
+        """Whether a run ended where the function has no finite value."""
+        if not np.all(np.isfinite(found.x)):
+            return True
+        try:
+            with np.errstate(all="ignore"):
+                return not np.isfinite(self.problem.fun(found.x))
+        except DomainError:
+            return True
 
     def _keep(self, x: Array, value: float, gradient: Array) -> None:
         self.best, self.best_value, self.best_gradient = np.array(x), value, np.array(gradient)
@@ -131,9 +169,9 @@ def run(
     watched = _Watched(problem, start, callback, progress)
     given: dict[str, Any] = {} if name in FREE else {"jac": watched.jac}
     if name in PRODUCTS or (name == "trust-constr" and problem.size > LARGEST_MATRIX):
-        given["hessp"] = problem.hessp
+        given["hessp"] = watched.hessp
     elif name in MATRICES or name == "trust-constr":
-        given["hess"] = problem.hess
+        given["hess"] = watched.hess
     if problem.bounds is not None:
         if name in ("bfgs", "cg", "newton", *PRODUCTS, *MATRICES):
             raise ArgumentError(
@@ -144,7 +182,7 @@ def run(
         if name not in ("slsqp", "trust-constr", "cobyla", "cobyqa"):
             raise ArgumentError(f"{chosen} takes no constraints", hint="SLSQP and trust-constr do")
         given["constraints"] = problem.constraints_for(name)
-    solver: Any = _newton(problem) if name == "newton" else chosen
+    solver: Any = newton(problem) if name == "newton" else chosen
     found: Any
     try:
         with np.errstate(all="ignore"):
@@ -158,9 +196,11 @@ def run(
     except (DomainError, np.linalg.LinAlgError, FloatingPointError) as error:
         found = _so_far(watched, f"the run broke off: {error}")
     except ValueError as error:
-        if not watched.steps:
-            raise  # SciPy's complaint of an option
+        if not watched.steps:  # SciPy's complaint of an option
+            raise ArgumentError(f"SciPy refuses the method or an option of it: {error}") from error
         found = _so_far(watched, f"the run broke off: {error}")
+    if watched.lost(found):
+        found = _so_far(watched, "the function has no finite value where the run went")
     if not found.success and watched.outside:
         found.message = f"{found.message} (the function has no value further on: {watched.outside})"
     found.setdefault("nfev", watched.evaluations)
@@ -172,7 +212,7 @@ def run(
 
 def _so_far(watched: _Watched, why: str) -> OptimizeResult:
     message = f"{why} after {watched.steps} steps: the best point so far"
-    return _result(
+    return result_of(
         x=watched.best,
         fun=watched.best_value,
         jac=watched.best_gradient,
@@ -182,75 +222,3 @@ def _so_far(watched: _Watched, why: str) -> OptimizeResult:
         nit=watched.steps,
         nfev=watched.evaluations,
     )
-
-
-def _result(**fields: Any) -> OptimizeResult:
-    from scipy.optimize import OptimizeResult
-
-    made: Any = OptimizeResult
-    found: OptimizeResult = made(**fields)
-    return found
-
-
-def _newton(problem: Problem) -> Callable[..., OptimizeResult]:
-    """Newton's method with SciPy's line search, as a method for `scipy.optimize.minimize`.
-
-    The step solves with the Hessian by its structure.  Where that is no direction of descent, the
-    gradient is followed.
-    """
-
-    def solve(
-        fun: Any,
-        x0: Array,
-        args: Any = (),
-        jac: Any = None,
-        callback: Any = None,
-        gtol: float = 1e-8,
-        maxiter: int = 100,
-        **unused: Any,
-    ) -> OptimizeResult:
-        from scipy.optimize import line_search
-
-        x, message, success, k = np.array(x0, dtype=float), "too many iterations", False, 0
-        gtol = unused.get("tol") or gtol
-        for k in range(maxiter + 1):
-            gradient = jac(x)
-            if np.max(np.abs(gradient), initial=0.0) <= gtol:
-                message, success = "the gradient is small", True
-                break
-            try:
-                step = problem.newton_step(x)
-            except DomainError:
-                step = -gradient
-            slope = float(gradient @ step)
-            # Not a sum of squares of much size: no minimum lies that way.
-            if not slope < -1e-12 * float(np.linalg.norm(gradient) * np.linalg.norm(step)):
-                step = -gradient
-            if k == maxiter:
-                break
-            length = line_search(fun, jac, x, step, gfk=gradient, c2=0.9)[0]
-            if length is None:
-                length = _halved(fun, x, step, float(gradient @ step))
-            if length == 0:
-                message = "no step along the direction of descent is shorter"
-                break
-            x = x + length * step
-            if callback is not None:
-                callback(x)
-        return _result(
-            x=x, fun=fun(x), jac=jac(x), success=success, status=0 if success else 1,
-            message=message, nit=k,
-        )  # fmt: skip
-
-    return solve
-
-
-def _halved(fun: Callable[[Array], float], x: Array, step: Array, slope: float) -> float:
-    """The longest of the lengths 1, 1/2, 1/4, … that lowers the function enough; 0 if none."""
-    start = fun(x)
-    length = 1.0
-    while length > 1e-12:
-        if fun(x + length * step) <= start + 1e-4 * length * slope:
-            return length
-        length /= 2
-    return 0.0

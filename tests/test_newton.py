@@ -1,0 +1,67 @@
+"""Newton's method at saddles, and runs that step out of a function's domain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc.errors import ArgumentError
+
+
+class TestSaddles:
+    def test_a_maximum_is_left(self):
+        f = tcalc.parse("sum(x.^4/4 - x.^2/2)", "x[n]")
+        found = tcalc.problem(f, "x", {"x": np.zeros(3)}).minimize("newton")
+        assert found.success
+        np.testing.assert_allclose(np.abs(found.x), 1, atol=1e-8)
+
+    def test_a_saddle_that_newtons_step_leads_to_is_left(self):
+        p = tcalc.problem(tcalc.parse("a^2 - b^2 + b^4"), ["a", "b"], {"a": 1.0, "b": 0.0})
+        found = p.minimize("newton")
+        assert found.success
+        assert found.fun == pytest.approx(-0.25)
+
+    def test_many_variables_by_lanczos(self):
+        f = tcalc.parse("sum(d .* x.^2) + sum(x.^4)", "d[n], x[n]")
+        d = np.linspace(0.5, 4, 300)
+        d[17] = -1.0
+        found = tcalc.problem(f, "x", {"d": d, "x": np.zeros(300)}).minimize("newton")
+        assert found.success
+        assert abs(found.x[17]) == pytest.approx(0.5**0.5)
+        assert found.fun == pytest.approx(-0.25)
+
+    def test_a_saddle_that_the_iterations_do_not_suffice_to_leave_is_told(self):
+        p = tcalc.problem(tcalc.parse("b^4 - b^2"), "b", {"b": 0.0})
+        found = p.minimize("newton", options={"maxiter": 0})
+        assert not found.success
+        assert "a saddle or a maximum" in found.message
+
+    def test_a_minimum_with_a_singular_hessian_is_one(self):
+        f = tcalc.parse("norm2(X*w)^2", "X[m,n], w[n]")
+        found = tcalc.problem(f, "w", {"X": np.ones((2, 150)), "w": np.ones(150)}).minimize(
+            "newton"
+        )
+        assert found.success
+        assert found.fun < 1e-12
+
+
+class TestDomains:
+    @pytest.mark.parametrize("method", ["trust-exact", "trust-krylov", "Newton-CG"])
+    def test_a_hessian_outside_of_the_domain_does_not_end_a_run(self, method):
+        f = tcalc.parse("norm2(P - C)^2 + tr(inv(P))", "P[n,n] spd, C[n,n] symmetric")
+        C = np.array([[5.0, -2.0], [-2.0, -1.0]])
+        p = tcalc.problem(f, "P", {"C": C, "P": np.diag([0.1, 10.0])})
+        found = p.minimize(method)
+        assert found.success, found.message
+        assert np.linalg.eigvalsh(found.variables["P"])[0] > 0
+
+    def test_a_function_without_a_minimum_is_no_success(self):
+        found = tcalc.problem(tcalc.parse("-exp(a)"), "a", {"a": 1.0}).minimize("BFGS")
+        assert not found.success
+        assert np.isfinite(found.fun)
+        assert "exp(a) is not" in found.message
+
+    def test_what_scipy_refuses(self):
+        with pytest.raises(ArgumentError, match="Unknown solver foo"):
+            tcalc.problem(tcalc.parse("a^2"), "a", {"a": 1.0}).minimize("foo")

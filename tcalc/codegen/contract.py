@@ -19,6 +19,7 @@ from tcalc.codegen.program import (
     Product,
     TensorDot,
     Total,
+    Value,
     View,
 )
 from tcalc.codegen.selection import Labels, Operand
@@ -29,10 +30,11 @@ LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Pairs:
-    """The pairwise contractions of a program."""
+    """The pairwise contractions of a program; `symmetric` are matrices known to be so."""
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
+        self.symmetric: set[Value] = set()
         self.done: dict[tuple[object, ...], tuple[Operand, Labels]] = {}
 
     def reduce(self, operand: Operand, kept: Collection[int]) -> Operand:
@@ -53,17 +55,13 @@ class Pairs:
         """
         if a.value.number > b.value.number:
             a, b = b, a
-        number: dict[int, int] = {}
-        for label in (*a.labels, *b.labels):
-            number.setdefault(label, len(number))
-        names = tuple(number)
-        key = (
-            a.value,
-            b.value,
-            tuple(number[x] for x in a.labels),
-            tuple(number[x] for x in b.labels),
-            frozenset(number[x] for x in number if x in kept),
+        a, b = min(
+            ((first, second) for first in self._turned(a) for second in self._turned(b)),
+            key=lambda pair: _pattern(*pair),
         )
+        names = tuple(dict.fromkeys((*a.labels, *b.labels)))
+        left = frozenset(k for k, label in enumerate(names) if label in kept)
+        key = (a.value, b.value, *_pattern(a, b), left)
         if key in self.done:
             found, old = self.done[key]
             renamed = dict(zip(old, names, strict=True))
@@ -71,6 +69,12 @@ class Pairs:
         made = self._pair(a, b, kept, rank)
         self.done[key] = made, names
         return made
+
+    def _turned(self, operand: Operand) -> tuple[Operand, ...]:
+        """The operand, and its transpose where that is the same: ``C U`` is then ``(U C')'``."""
+        if operand.value not in self.symmetric:
+            return (operand,)
+        return operand, Operand(operand.value, operand.labels[::-1], operand.divides)
 
     def _pair(
         self, a: Operand, b: Operand, kept: Collection[int], rank: Mapping[int, int]
@@ -204,6 +208,14 @@ class Pairs:
         )
         view = arranged(operand.value, operand.labels, order)
         return View.of(self.builder.make(Fold(view, shape), shape, operand.value.memory))
+
+
+def _pattern(a: Operand, b: Operand) -> tuple[Labels, Labels]:
+    """The labels of two operands, numbered as they first appear."""
+    number: dict[int, int] = {}
+    for label in (*a.labels, *b.labels):
+        number.setdefault(label, len(number))
+    return tuple(number[x] for x in a.labels), tuple(number[x] for x in b.labels)
 
 
 def _precedence(operand: Operand, free: Labels, rank: Mapping[int, int]) -> tuple[bool, bool, int]:

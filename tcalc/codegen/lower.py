@@ -80,9 +80,9 @@ class _Tensors(dict[Node, Tensor]):
 
     def __missing__(self, node: Node) -> Tensor:
         self[node] = tensor = self.lowering.tensor(node)
-        if node.order == 2 and len(tensor.value.dims) == 2 and tensor.plain:
-            if symmetric_axes(node):
-                self.lowering.products.pairs.symmetric.add(tensor.value)
+        matrix = node.order == 2 and len(tensor.value.dims) == 2 and tensor.plain
+        if matrix and symmetric_axes(node):
+            self.lowering.products.pairs.symmetric.add(tensor.value)
         return tensor
 
 

@@ -37,6 +37,7 @@ from tcalc.primitives.power import Power, inverse_entries, power, square
 from tcalc.primitives.reductions import total
 from tcalc.primitives.singular import Singular, written_out
 from tcalc.simplify import stable
+from tcalc.simplify.factorisations import quadratic_form_of_factor
 
 LONGEST_PRODUCT = 4
 
@@ -77,11 +78,17 @@ def _rule(node: Node) -> Node:
 
 
 def square_of_norm(node: Apply, exponent: Fraction, norm: Apply, axes: int) -> Node:
-    """``norm2(x)^(2k) -> (Σ x^2)^k``."""
+    """``norm2(x)^(2k) -> (Σ x^2)^k``, where Σ x^2 may be a quadratic form ``y'*inv(K)*y``."""
     half = exponent / 2
     if half.denominator != 1 or half < 1:
         return node
-    return power(total(square(norm.args[0]), axes), half)
+    x = norm.args[0]
+    if x.order == axes:
+        product = build.einsum([x, x], [range(axes)] * 2, ())
+        form = quadratic_form_of_factor(product) if isinstance(product, Einsum) else None
+        if form is not None:
+            return power(form, half)
+    return power(total(square(x), axes), half)
 
 
 def inverse_of_diagonal(node: Apply, matrix: Node) -> Node:

@@ -210,6 +210,11 @@ def raised(base: Formula, exponent: Fraction, *, elementwise: bool) -> Formula:
         return base
     if exponent == Fraction(1, 2):
         return Call("sqrt", (base,), r"\sqrt", Style.ROOT)
+    match base:
+        case Power(base=Call(name="norm2") as norm, exponent=Number(value=inner)) if (
+            not elementwise
+        ):
+            return Power(norm, number(inner * exponent), elementwise=False)
     return Power(base, number(exponent), elementwise)
 
 

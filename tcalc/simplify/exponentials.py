@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from tcalc.expr import build
@@ -10,10 +11,13 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.exponential import exp, log, log1p, sigmoid, softplus
+from tcalc.primitives.hyperbolic import cosh, sinh, tanh
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsumexp, softmax
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import of_functions, of_products_having, of_sums
 from tcalc.simplify.parts import base_and_exponent, parts_of
+
+ONE = Fraction(1)
 
 
 @of_functions
@@ -138,6 +142,105 @@ def exp_times_sigmoid(node: Einsum) -> Node | None:
 
 
 @of_functions
+def log_of_sigmoid(node: Apply) -> Node | None:
+    """``log(sigmoid(x)) -> -softplus(-x)``, ``log(1 - sigmoid(x)) -> -softplus(x)``."""
+    match node:
+        case Apply(primitive=function, args=(Apply(primitive=inner, args=(x,)),)):
+            if function == log and inner == sigmoid:
+                return build.scale(-1, softplus(build.scale(-1, x)))
+        case Apply(primitive=function, args=(Add(terms=terms),)) if function == log:
+            inside = _one_minus_sigmoid(terms)
+            return None if inside is None else build.scale(-1, softplus(inside))
+    return None
+
+
+@of_sums
+def mirrored_sigmoids(node: Add) -> Node | None:
+    """``A sigmoid(x) + B sigmoid(-x) -> A sigmoid(x) + B - B sigmoid(x)``.
+
+    Example: ``(1 - y) .* p - y .* q -> p - y`` for ``p = sigmoid(x)``, ``q = sigmoid(-x)``.
+    """
+    found = [_sigmoids(term) for _, term in node.terms]
+    for there, (_, term) in zip(found, node.terms, strict=True):
+        for q in there:
+            p = sigmoid(build.scale(-1, q.args[0]))
+            if _is_negative(q.args[0]) and any(p in here for here in found):
+                return build.add(
+                    (c * d, new)
+                    for c, old in node.terms
+                    for d, new in (_mirrored(old, q, p) if old is term else ((ONE, old),))
+                )
+    return None
+
+
+def _sigmoids(term: Node) -> list[Apply]:
+    """The sigmoids among the factors of a term, as they are or as ``1 - sigmoid(x)``."""
+    found: list[Apply] = []
+    for factor in parts_of(term).factors:
+        base = base_and_exponent(factor)[0]
+        inner = _one_minus_sigmoid(base.terms) if isinstance(base, Add) else None
+        base = base if inner is None else sigmoid(inner)
+        if isinstance(base, Apply) and base.primitive == sigmoid and base not in found:
+            found.append(base)
+    return found
+
+
+def _mirrored(term: Node, q: Node, p: Node) -> list[tuple[Fraction, Node]]:
+    """The terms of a product in which q is replaced by 1 - p, and 1 - q by p."""
+    parts = parts_of(term)
+    one = build.ones(q.dims)
+    new: list[Node] = []
+    single: list[int] = []
+    for k, factor in enumerate(parts.factors):
+        base, exponent = base_and_exponent(factor)
+        if base is q:
+            single += [k] if exponent == 1 else []
+            new.append(power(build.subtract(one, p), exponent))
+        else:
+            new.append(power(p, exponent) if base is build.subtract(one, q) else factor)
+    changed = sum(a is not b for a, b in zip(new, parts.factors, strict=True))
+    every = range(len(new))
+    if changed > 1 or not single:
+        return [(ONE, parts.replaced(every, new, parts.rows).build())]
+    (k,) = single
+    terms: list[tuple[Fraction, Node]] = []
+    for number, factor in ((1, one), (-1, p)):
+        factors = [*new[:k], factor, *new[k + 1 :]]
+        terms.append((Fraction(number), parts.replaced(every, factors, parts.rows).build()))
+    return terms
+
+
+def _is_negative(node: Node) -> bool:
+    return isinstance(node, Add) and node.terms[0][0] < 0
+
+
+@of_products_having(cosh)
+def hyperbolic_quotient(node: Einsum) -> Node | None:
+    """``sinh(x)^p ./ cosh(x)^q -> tanh(x)^p ./ cosh(x)^(q-p)`` for whole 0 < p <= q.
+
+    Example: ``sinh(x) ./ cosh(x) -> tanh(x)``.
+    """
+    parts = parts_of(node)
+    powers = [base_and_exponent(factor) for factor in parts.factors]
+    for k, (below, q) in enumerate(powers):
+        if not (isinstance(below, Apply) and below.primitive == cosh):
+            continue
+        for j, (above, p) in enumerate(powers):
+            if (
+                isinstance(above, Apply)
+                and above.primitive == sinh
+                and above.args == below.args
+                and parts.rows[j] == parts.rows[k]
+                and p.denominator == q.denominator == 1
+                and 0 < p <= -q
+            ):
+                new = [power(tanh(below.args[0]), p), power(below, p + q)]
+                kept = 1 if p == -q else 2
+                return parts.replaced((j, k), new[:kept], [parts.rows[k]] * kept).build()
+    return None
+
+
+@of_functions
 def log_of_sum_of_exp(node: Apply) -> Node | None:
     """``log(Σ exp(x)) -> logsumexp(x)`` over the last axes."""
     match node:
@@ -204,6 +307,16 @@ def _one_plus_exp(node: Node) -> Node | None:
     return None
 
 
+def _one_minus_sigmoid(terms: Sequence[tuple[Fraction, Node]]) -> Node | None:
+    """The x of ``1 - sigmoid(x)``."""
+    if len(terms) != 2:
+        return None
+    for (c, one), (d, p) in (terms, terms[::-1]):
+        if isinstance(one, Const) and c * one.value == 1 and d == -1:
+            return p.args[0] if isinstance(p, Apply) and p.primitive == sigmoid else None
+    return None
+
+
 def _sum_of_exp(node: Node) -> Node | None:
     """The x of ``Σ exp(x)`` over the last axes."""
     match node:
@@ -235,6 +348,9 @@ RULES = (
     log_of_one_plus_exp,
     reciprocal_of_one_plus_exp,
     exp_times_sigmoid,
+    log_of_sigmoid,
+    mirrored_sigmoids,
+    hyperbolic_quotient,
     log_of_sum_of_exp,
     exp_over_sum_of_exp,
     exp_minus_logsumexp,

@@ -74,6 +74,22 @@ def inverse_of_factor_inside(node: Einsum) -> Node | None:
     return new if new is not None and length(new) < length(node) else None
 
 
+@of_products
+def quadratic_form_of_factor(node: Einsum) -> Node | None:
+    """``(inv(L)*A)'*(inv(L)*B) -> A'*inv(K)*B`` for L = chol(K), K known to be positive definite.
+
+    Then K is an error on both sides where it is not, and no derivative of a factor is taken.
+    """
+    inverses = [
+        inverse
+        for factor in node.factors
+        for inverse in (factor.factors if is_contraction(factor) else (factor,))
+        if _is_inverse_of_factor(inverse)
+    ]
+    known = all(holds(x.operands[0].operands[0], Fact.SPD) is True for x in inverses)
+    return inverse_of_factor_inside(node) if len(inverses) > 1 and known else None
+
+
 @of_products_having(Eigh, Svd)
 def decomposition_put_together(node: Einsum) -> Node | None:
     """``V*diag(w)*V' -> A`` for w, V = eigh(A), A symmetric; ``U*diag(s)*V' -> A`` for svd(A)."""

@@ -7,7 +7,7 @@ so do different routes to one derivative.  `normal` settles them once:
 
     products in products, and diagonals of products, are opened;  sums in sums too
     (x .* y)^-p      ->  x^-p .* y^-p     for whole p
-    norm2(x)^2, Σ x x  ->  Σ x^2          and Σ A y A y for a product x = A*y
+    norm2(x)^2, Σ x x  ->  Σ x^2          and Σ A y A y for a product x = A*y; other powers too
     an inner sum or element-wise function of order two and more has its axes in the order
     that gives the smallest digest; its users see it transposed
 
@@ -76,16 +76,17 @@ def normal(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
 
 @of_functions
 def power_of_power(node: Apply) -> Node | None:
-    """``(x^q)^p -> x^(p q)`` for a whole p; ``norm2(x)^2 -> Σ x^2``."""
+    """``(x^q)^p -> x^(p q)`` for a whole p; ``norm2(x)^p -> (Σ x^2)^(p/2)``."""
     match node:
         case Apply(primitive=Power(exponent=p), args=(Apply() as base,)) if p.denominator == 1:
             match base.primitive:
                 case Power(exponent=q):
                     return power(base.args[0], p * q)
-                case Norm2(axes=axes) if p == 2:
+                case Norm2(axes=axes):
                     (x,) = base.args
                     labels = tuple(range(x.order))
-                    return build.einsum([power(x, 2)], [labels], labels[: x.order - axes])
+                    squares = build.einsum([power(x, 2)], [labels], labels[: x.order - axes])
+                    return power(squares, p / 2)
     return None
 
 

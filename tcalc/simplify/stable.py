@@ -20,6 +20,8 @@ RULES: tuple[Rule, ...] = (
     exponentials.log_of_one_plus_exp,
     exponentials.reciprocal_of_one_plus_exp,
     exponentials.exp_times_sigmoid,
+    exponentials.log_of_sigmoid,
+    exponentials.hyperbolic_quotient,
     exponentials.log_of_sum_of_exp,
     exponentials.exp_over_sum_of_exp,
     exponentials.exp_minus_logsumexp,
@@ -29,6 +31,7 @@ RAISING: tuple[Rule, ...] = (
     matrices.log_of_determinant,
     factorisations.logarithms_of_factor,
     factorisations.log_determinant_of_factor,
+    factorisations.quadratic_form_of_factor,
 )
 """Rules whose result raises an error where the original is NaN: not where branches are chosen."""
 

@@ -34,7 +34,7 @@ def test_json_has_polynomials_and_numbers(run):
         "form": "dense",
         "nodes": expected.nodes,
         "highest_order": 2,
-        "flops": "2*m*n^2 + 5*m*n - n^2 + 8*m",
+        "flops": "2*m*n^2 + 5*m*n - n^2 + 10*m",
         "memory": str(expected.memory),
         "operations": expected.operations,
         "bytes": expected.bytes,

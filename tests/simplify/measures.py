@@ -8,7 +8,8 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.determinant import Cofactors
-from tcalc.primitives.exponential import exp
+from tcalc.primitives.exponential import exp, sigmoid
+from tcalc.primitives.hyperbolic import sinh
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power, reciprocal0
@@ -102,6 +103,15 @@ repeated_vectors = _inside(_is_product, lambda x: _is_sum(x) and any(map(_repeat
 powers = _count(_is_power)
 powers_of_products = _inside(_is_power, _is_product)
 exponentials = _count(lambda node: isinstance(node, Apply) and node.primitive == exp)
+hyperbolic_sines = _count(lambda node: isinstance(node, Apply) and node.primitive == sinh)
+sigmoids_of_negatives = _count(
+    lambda node: (
+        isinstance(node, Apply)
+        and node.primitive == sigmoid
+        and isinstance(node.args[0], Add)
+        and node.args[0].terms[0][0] < 0
+    )
+)
 functions_of_inverses = _inside(lambda node: _function(node, Cofactors, LogDet), _is_inverse)
 reciprocals_at_zero = _count(lambda node: isinstance(node, Apply) and node.primitive == reciprocal0)
 softmaxes = _count(lambda node: _function(node, Softmax))

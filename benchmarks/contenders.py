@@ -31,6 +31,9 @@ def own(task: Task) -> Iterator[Contender]:
         yield Contender(name, lambda f=formula: bound(f, task), as_arrays, peer=False)  # type: ignore[misc]
     arrays = dense if task.quantity == "factored" else as_arrays
     yield Contender("tcalc", lambda: ours(task), arrays, peer=False)
+    if task.quantity == "hessian":
+        for mode in task.problem.modes:
+            yield Contender(f"tcalc {mode}", lambda m=mode: plain(task, m), as_arrays, peer=False)  # type: ignore[misc]
 
 
 def bound(function: Callable[..., Any], task: Task) -> Call:
@@ -61,6 +64,15 @@ def ours(task: Task) -> Call:
             fun = tcalc.compile(tcalc.parse(newton_step(task)))
         case other:
             raise ValueError(f"no quantity is called {other!r}")
+    return lambda: fun(**data)
+
+
+def plain(task: Task, mode: str) -> Call:
+    """The Hessian in a plain mode, its products multiplied in the order in which they come."""
+    f = tcalc.parse(task.problem.program(**task.sizes))
+    H = tcalc.hessian(f, task.problem.wrt, mode=mode)
+    fun = tcalc.compile(H, reorder=False)
+    data = {name: task.data[name] for name in f.variables}
     return lambda: fun(**data)
 
 

@@ -20,6 +20,11 @@ def line(row: Row) -> str:
     parts = [f"{row.name:48s} {duration(ours.median):>9s}"]
     parts.append(f"expert ×{ratio(expert, ours)}" if expert else "expert      ")
     parts.append(f"best peer ×{ratio(best, ours)} {best.contender}" if best else "no peer")
+    parts += [
+        f"{other.contender} ×{ratio(other, ours)}"
+        for other in row.entries
+        if other.samples and not other.peer and other.contender not in ("tcalc", "expert")
+    ]
     if not row.trusted:
         parts.append(f"[not trusted: {row.busy:.2f} cores busy]")
     return "  ".join(parts)

@@ -51,6 +51,8 @@ class Problem:
     special: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     beside: Mapping[str, Mapping[str, Callable[..., Any]]] = field(default_factory=dict)
     """Further expert formulas by quantity and name, such as the expert's on another BLAS."""
+    modes: tuple[str, ...] = ()
+    """Modes of tcalc whose Hessian, computed as it is derived, is measured beside the default."""
 
 
 @dataclass(frozen=True, slots=True)

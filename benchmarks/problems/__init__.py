@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from benchmarks.problems import factorisation, kernels, linear_algebra, logistic, net, series
+from benchmarks.problems import (
+    factorisation,
+    kernels,
+    layers,
+    linear_algebra,
+    logistic,
+    net,
+    series,
+)
 from benchmarks.task import Problem
 
 PROBLEMS: list[Problem] = [
     *logistic.PROBLEMS,
     *factorisation.PROBLEMS,
     *net.PROBLEMS,
+    *layers.PROBLEMS,
     *linear_algebra.PROBLEMS,
     *series.PROBLEMS,
     *kernels.PROBLEMS,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import linalg
 
 from benchmarks.task import Problem
 
 FULL = "tensor T[n,m], U[n,k], V[m,k]\nnorm2(T - U*V')^2"
 MASKED = "tensor T[n,m], U[n,k], V[m,k], Omega[n,m] nonnegative\nsum(Omega .* (T - U*V').^2)"
 SIZES = tuple({"n": n, "m": n, "k": k} for n, k in ((50, 5), (100, 5), (200, 5), (200, 10)))
+NEWTON = (*SIZES, {"n": 1000, "m": 1000, "k": 10})
 
 
 def data(rng: np.random.Generator, n: int, m: int, k: int) -> dict[str, Any]:
@@ -73,6 +75,17 @@ def masked_newton(T: Any, U: Any, V: Any, Omega: Any) -> Any:
     return np.linalg.solve(masked_core(T, U, V, Omega), G[..., None])[..., 0]
 
 
+def by_dense(hessian: Any, gradient: Any) -> Any:
+    """Newton's step with the dense Hessian, n k × n k numbers, by Cholesky."""
+
+    def step(**data: Any) -> Any:
+        _, G = gradient(**data)
+        H = hessian(**data).reshape(G.size, G.size)
+        return linalg.solve(H, G.ravel(), assume_a="pos", overwrite_a=True).reshape(G.shape)
+
+    return step
+
+
 def widest(n: int, m: int, k: int) -> int:
     return n * m
 
@@ -86,9 +99,10 @@ PROBLEMS = [
         wrt="U",
         data=data,
         objective=objective,
-        sizes={"gradient": SIZES, "hessian": SIZES, "factored": SIZES, "newton": SIZES},
+        sizes={"gradient": SIZES, "hessian": SIZES, "factored": SIZES, "newton": NEWTON},
         experts={"gradient": gradient, "hessian": hessian, "factored": core, "newton": newton},
         widest=widest,
+        beside={"newton": {"expert, dense": by_dense(hessian, gradient)}},
     ),
     Problem(
         row="B",
@@ -98,7 +112,7 @@ PROBLEMS = [
         wrt="U",
         data=masked_data,
         objective=masked_objective,
-        sizes={"gradient": SIZES, "hessian": SIZES, "factored": SIZES, "newton": SIZES},
+        sizes={"gradient": SIZES, "hessian": SIZES, "factored": SIZES, "newton": NEWTON},
         experts={
             "gradient": masked_gradient,
             "hessian": masked_hessian,
@@ -106,5 +120,6 @@ PROBLEMS = [
             "newton": masked_newton,
         },
         widest=widest,
+        beside={"newton": {"expert, dense": by_dense(masked_hessian, masked_gradient)}},
     ),
 ]

@@ -51,5 +51,6 @@ PROBLEMS = [
         sizes={"value": SIZES, "gradient": SIZES, "bound": SIZES, "hessian": SIZES},
         experts={"value": value, "gradient": gradient, "bound": gradient, "hessian": hessian},
         widest=lambda m, n: m,
+        modes=("reverse",),
     )
 ]

@@ -85,11 +85,26 @@ class _Kernel:
 
 
 class ElementwiseKernel(_Kernel):
+    """One with raw arrays is given the array of its results."""
+
     def __init__(
         self, in_params: str, out_params: str, operation: str, name: str, workshop: Workshop
     ) -> None:
         super().__init__(in_params, workshop)
         assert out_params == "T y"
+        self.raw = "raw " in in_params
+        if self.raw:
+            parts = [part.split() for part in in_params.split(", ")]
+            taken = "".join(
+                f", const double* {part[-1]}" if part[0] == "raw" else f", long {part[-1]}"
+                for part in parts
+            )
+            workshop.add(
+                self,
+                f'extern "C" void LOOP(long n{taken}, double* out) {{'
+                f"for (long i = 0; i < n; i++) {{ T y; {operation} out[i] = y; }} }}",
+            )
+            return
         workshop.add(
             self,
             f'extern "C" void LOOP(long n{self.parameters()}, double* out) {{'
@@ -97,7 +112,18 @@ class ElementwiseKernel(_Kernel):
         )
 
     def __call__(self, *arguments: Any) -> Any:
-        return self.elements(arguments)[()]
+        if not self.raw:
+            return self.elements(arguments)[()]
+        if self.loop is None:
+            self.workshop.compile()
+        result = arguments[-1]
+        given = [
+            x.ctypes.data_as(ctypes.c_void_p) if isinstance(x, np.ndarray) else ctypes.c_long(x)
+            for x in arguments
+        ]
+        assert all(x.flags.c_contiguous for x in arguments if isinstance(x, np.ndarray))
+        self.loop(ctypes.c_long(result.size), *given)
+        return result
 
 
 class ReductionKernel(_Kernel):
@@ -125,7 +151,7 @@ class ReductionKernel(_Kernel):
             f"for (long k = 0; k < n; k++) {{ {self.loads()} out[k] = {map_expr}; }} }}",
         )
 
-    def __call__(self, *arguments: Any, axis: tuple[int, ...] | None = None) -> Any:
+    def __call__(self, *arguments: Any, axis: tuple[int, ...] | int | None = None) -> Any:
         return self.elements(arguments).sum(axis=axis)
 
 

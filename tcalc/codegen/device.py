@@ -109,10 +109,13 @@ def log_determinant_cholesky(factors: tuple[Any, ...], *, where: str) -> Array:
 
 
 def solve_lower_or_upper(
-    a: Array, b: Array, lower: bool, transposed: bool, columns: bool, *, where: str
+    a: Array, b: Array, lower: bool, transposed: bool, columns: bool, *, where: str = ""
 ) -> Array:
-    """inv(a) b, or inv(a') b, for a triangular a and a matrix (`columns`) or a vector b."""
-    if (np.einsum("...ii->...i", a) == 0).any():
+    """inv(a) b, or inv(a') b, for a triangular a and a matrix (`columns`) or a vector b.
+
+    Zeros on the diagonal are looked for where there is a text to say so with.
+    """
+    if where and (np.einsum("...ii->...i", a) == 0).any():
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     x = linalg.solve_triangular(
         a, b if columns else b[..., None], lower=lower, trans=int(transposed)
@@ -120,7 +123,7 @@ def solve_lower_or_upper(
     return x if columns else x[..., 0]
 
 
-def inverse_lower_or_upper(a: Array, lower: bool, *, where: str) -> Array:
+def inverse_lower_or_upper(a: Array, lower: bool, *, where: str = "") -> Array:
     """The inverse of a triangular matrix, whose other triangle is not looked at."""
     unit = np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
     return solve_lower_or_upper(a, unit, lower, False, True, where=where)
@@ -129,6 +132,16 @@ def inverse_lower_or_upper(a: Array, lower: bool, *, where: str) -> Array:
 def inverse_definite(a: Array, *, where: str) -> Array:
     """The inverse of symmetric positive definite matrices, one or many."""
     return inverse_cholesky(cholesky_factors(a, where=where))
+
+
+def squared_distances_by(kernel: Any, a: Array, b: Array) -> Array:
+    """The squared distances between the rows of two matrices, by a kernel and without temporaries.
+
+    The second matrix is transposed, so that neighbours in a row of the result read neighbours.
+    """
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b.T)
+    distances = np.empty((a.shape[0], b.shape[1]), a.dtype)
+    return kernel(a, b, a.shape[1], b.shape[1], distances)
 
 
 def sylvester_schur(a: Array, b: Array, c: Array, *, where: str) -> Array:

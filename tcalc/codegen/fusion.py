@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tcalc.codegen.binding import crossing
+from tcalc.codegen.launches import arrays
 from tcalc.codegen.program import (
-    Argument,
     Call,
-    Extent,
     Fused,
     Number,
     Operation,
@@ -25,12 +24,11 @@ from tcalc.codegen.program import (
     Statement,
     Sum,
     Total,
-    Typed,
     Value,
     View,
     operands,
 )
-from tcalc.primitives.routines import Embedded, Template
+from tcalc.primitives.routines import Template
 
 MOST = 30
 """The most statements in one kernel: registers are few, and compilation takes time."""
@@ -53,7 +51,7 @@ def fused(program: Program, writable: Callable[[Call], bool]) -> Program:
         for place in group
         if len(group) > 1 or _launches(program.statements[last].operation) > 1
     }
-    arrays = _arrays(program)
+    known = arrays(program)
     statements: list[Statement] = []
     prepared = 0
     for place, statement in enumerate(program.statements):
@@ -64,7 +62,7 @@ def fused(program: Program, writable: Callable[[Call], bool]) -> Program:
             steps = [program.statements[k] for k in sorted(groups[last])]
             joined = _joined(steps, numbers)
             # A kernel takes its type from an array among its operands.
-            typed = any(value in arrays for value in operands(joined.operation))
+            typed = any(value in known for value in operands(joined.operation))
             statements += [joined] if typed else steps
         if place + 1 == program.prepared:
             prepared = len(statements)
@@ -82,24 +80,6 @@ def elementwise(operation: Operation, writable: Callable[[Call], bool]) -> bool:
             return writable(operation)
         case _:
             return False
-
-
-def _arrays(program: Program) -> set[Value]:
-    """The values that are arrays of the device: what plain numbers alone make is a number."""
-    found: set[Value] = set()
-    for statement in program.statements:
-        match statement.operation:
-            case Number() | Extent() | Typed():
-                made = False
-            case Argument() | Sum(spans=False):
-                made = True
-            case Call(routine=Embedded(), arguments=()):
-                made = True
-            case operation:
-                made = any(value in found for value in operands(operation))
-        if made:
-            found.update(statement.results)
-    return found
 
 
 def _launches(operation: Operation) -> int:

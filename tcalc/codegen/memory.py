@@ -19,6 +19,7 @@ from tcalc.codegen.program import (
     Factorise,
     Fold,
     FromFactor,
+    Fused,
     MatMul,
     Memory,
     Operation,
@@ -178,6 +179,8 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
     final = lifetimes(program)
     found: dict[int, Value] = {}
     for place, statement in enumerate(program.statements):
+        if program.device and not _saves_copy(statement.operation):
+            continue
         for view in _candidates(statement.operation):
             value = view.value
             if value not in own or final[value] > place or not view.plain:
@@ -203,7 +206,7 @@ def _owns(statement: Statement) -> bool:
             return True
         case FromFactor(kind=kind):
             return kind is Derived.INVERSE
-        case Call(routine=Template()):
+        case Call(routine=Template()) | Fused():
             return True
         case _:
             return False

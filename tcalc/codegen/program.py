@@ -353,7 +353,8 @@ class Program:
     `sizes` are those it was planned for; `tuned` tells whether they made a difference.
     `hints` has names for values that the user's program named.  The first `prepared` statements
     depend on bound arguments alone.  The values that are `sparse` matrices are known; results are
-    written over what is no longer needed where `in_place`.
+    written over what is no longer needed where `in_place`; on a `device` only where that saves a
+    copy.
     """
 
     statements: tuple[Statement, ...]
@@ -364,6 +365,7 @@ class Program:
     prepared: int = 0
     sparse: frozenset[Value] = frozenset()
     in_place: bool = True
+    device: bool = False
 
 
 def operands(operation: Operation) -> tuple[Value, ...]:

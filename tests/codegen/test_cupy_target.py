@@ -168,7 +168,7 @@ def test_only_elementwise_routines_are_taken_for_such() -> None:
 
 
 def test_a_chain_is_one_launch() -> None:
-    f = tcalc.parse("sum(log(1 + exp(-y.*(X*w))))")
+    f = tcalc.parse("sum(log(1 + exp(-2*X*w)))")
     roots = [f.node]
     sizes = {"m": 4, "n": 3}
     program = CuPy().prepared(lower(roots, sizes, {}, False))
@@ -177,6 +177,41 @@ def test_a_chain_is_one_launch() -> None:
     assert groups[0].axes == (0,)
     kernel = module(roots, tuple(f.variables.values()), sizes)
     assert kernel.count("cp.ReductionKernel(") == 1
+    # The sum of several arrays is that of one array, which CuPy adds up in many blocks.
+    several = module([tcalc.parse("sum(log(1 + exp(-y.*(X*w))))").node], INPUTS_OF_LOSS, sizes)
+    assert several.count("cp.ElementwiseKernel(") == 1
+    assert "cp.ReductionKernel(" not in several
+    assert "kernel1(y, t1).sum()" in several
+
+
+INPUTS_OF_LOSS = tuple(
+    tcalc.parse("sum(log(1 + exp(-y.*(X*w))))").variables[name] for name in ("X", "y", "w")
+)
+
+
+def test_launches_of_models() -> None:
+    """Scalars of sizes alone are NumPy's, copies and checks are spared, sums are whole kernels."""
+    process = sources()["gaussian_process"]
+    solves = [line for line in process.splitlines() if " = solve_lower_or_upper(" in line]
+    assert solves
+    assert not any("where=" in line for line in solves)
+    assert "squared_distances_by(kernel" in process
+    assert ".copy()" not in process
+    assert "numpy.sqrt(" in sources()["attention"]
+
+
+def compute_of(source: str) -> str:
+    return source.partition("def compute")[2].partition("\ndef ")[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_general_contraction_is_left_where_one_operand_has_all_axes(name: str) -> None:
+    for node in ast.walk(ast.parse("def compute" + compute_of(sources()[name]))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "cp.einsum":
+            text = ast.literal_eval(node.args[0])
+            rows, _, output = text.partition("->")
+            labels = [set(row) for row in rows.split(",")]
+            assert len(labels) == 1 or set().union(*labels) not in labels, (text, output)
 
 
 def test_golden_kernel() -> None:

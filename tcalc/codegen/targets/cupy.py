@@ -7,7 +7,8 @@ The straight line is NumPy's, with three differences:
 - Functions that the module embeds are those of NumPy, respelled (`porting`), unless a primitive's
   file gives one for devices.  Where CuPy has no routine at all (a Schur form), the function goes
   through the host, and says so.
-- Nothing is written into the memory of an operand: kernels make that needless.
+- What a group of statements needs is arranged for devices first: see `tcalc.codegen.launches`.
+- The memory of an operand is written into only where that saves a copy.
 
 With checks (the default) a matrix that cannot be factorised raises, as on the host, for which each
 factorisation waits for the device.  Without, nothing waits, and such a matrix gives NaN.
@@ -20,6 +21,7 @@ from typing import Any
 
 from tcalc.codegen import checks, device, device_checks
 from tcalc.codegen.fusion import fused, inputs
+from tcalc.codegen.launches import arranged
 from tcalc.codegen.program import (
     Addend,
     Call,
@@ -37,6 +39,8 @@ from tcalc.codegen.targets.kernels import Body, bare, literal, translatable
 from tcalc.codegen.targets.numpy import NumPy
 from tcalc.codegen.targets.porting import ported
 from tcalc.codegen.targets.target import Writer
+from tcalc.primitives.distances import squared_distances
+from tcalc.primitives.routines import Embedded
 
 
 class CuPy(NumPy):
@@ -57,7 +61,7 @@ class CuPy(NumPy):
         self.checked = checked
 
     def prepared(self, program: Program) -> Program:
-        return fused(program, lambda call: translatable(call.routine, len(call.arguments)))
+        return fused(arranged(program), _writable)
 
     def spelled(self, code: str) -> str:
         return ported(code, checked=True)
@@ -88,7 +92,14 @@ class CuPy(NumPy):
     ) -> list[str]:
         if isinstance(statement.operation, Fused):
             return [f"{names[0]} = {self._launched(statement.operation, statement, writer)}"]
-        return super().write(statement, names, writer, None)
+        return super().write(statement, names, writer, over)
+
+    def _call(self, call: Call, writer: Writer) -> str:
+        if isinstance(call.routine, Embedded) and call.routine.function is squared_distances:
+            kernel = writer.define("kernel", DISTANCES)
+            given = ", ".join(self.operand(view, writer) for view in call.arguments)
+            return f"{writer.embed(device.squared_distances_by)}({kernel}, {given})"
+        return super()._call(call, writer)
 
     def _launched(self, operation: Fused, statement: Statement, writer: Writer) -> str:
         """The definition of a kernel for a group, and the call of it."""
@@ -98,11 +109,38 @@ class CuPy(NumPy):
         if operation.axes is None:
             kernel = writer.define("kernel", elementwise_kernel(len(views), body, result))
             return f"{kernel}({', '.join(given)})"
-        kernel = writer.define("kernel", reduction_kernel(len(views), body, result))
         count = len(operation.steps[-1].results[0].dims)
-        if len(operation.axes) < count:
+        if len(operation.axes) == count == 1 and len(views) > 1:
+            # CuPy adds up all of several operands in one block, and all of one array in many.
+            kernel = writer.define("kernel", elementwise_kernel(len(views), body, result))
+            return f"{kernel}({', '.join(given)}).sum()"
+        kernel = writer.define("kernel", reduction_kernel(len(views), body, result))
+        if len(operation.axes) == count > 1:
+            return f"{kernel}({', '.join(given)}, axis={count - 1}).sum()"
+        if count > 1:
             given.append(f"axis={operation.axes}")
         return f"{kernel}({', '.join(given)})"
+
+
+DISTANCES = """\
+cp.ElementwiseKernel(
+    "raw T a, raw T b, int64 length, int64 columns",
+    "T y",
+    \"""
+    T sum = 0;
+    for (long long k = 0; k < length; k++) {{
+        T difference = a[i / columns * length + k] - b[k * columns + i % columns];
+        sum += difference * difference;
+    }}
+    y = sum;
+    \""",
+    "{name}",
+)"""
+"""The squared distances between the rows of a matrix and the columns of another."""
+
+
+def _writable(call: Call) -> bool:
+    return translatable(call.routine, len(call.arguments))
 
 
 def written(operation: Fused, views: Sequence[View]) -> tuple[list[str], str]:

@@ -135,7 +135,8 @@ class NumPy(Target):
                     case Derived.INVERSE if solver in (Solver.LOWER, Solver.UPPER):
                         function = self.embedded(solvers.inverse_triangle, solver, writer)
                         lower = solver is Solver.LOWER
-                        return f"{function}({name}, lower={lower}, where={quoted(where)})"
+                        named = f", where={quoted(where)}" if where else ""
+                        return f"{function}({name}, lower={lower}{named})"
                     case Derived.INVERSE:
                         function = self.embedded(solvers.inverse_factored, solver, writer)
                         option = ", overwrite=True" if over is factor else ""
@@ -242,7 +243,8 @@ class NumPy(Target):
             case Solver.LOWER | Solver.UPPER:
                 function = self.embedded(solvers.solve_triangle, operation.solver, writer)
                 flags = {"lower": operation.solver is Solver.LOWER, **flags}
-                flags["where"] = quoted(operation.where)
+                if operation.where:
+                    flags["where"] = quoted(operation.where)
             case Solver.DIAGONAL:
                 function = self.embedded(solvers.solve_diagonal, operation.solver, writer)
                 del flags["transposed"]

@@ -1,0 +1,230 @@
+"""Programs rearranged for devices, where each statement is a launch and a look at data is a wait.
+
+- What sizes and numbers alone decide is computed on the host, by NumPy, and given to kernels.
+- A sum that ends in parts of its result is split, so that its whole terms are one kernel.
+- A contraction that enlarges no operand is a product and a sum, which become one kernel.
+- A triangular matrix is looked at once, however many systems are solved with it; a Cholesky factor
+  is not, since its factorisation has told.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from typing import TypeAlias
+
+from tcalc.codegen.program import (
+    Addend,
+    Argument,
+    Call,
+    Derived,
+    EinSum,
+    Extent,
+    Factorise,
+    FromFactor,
+    MatMul,
+    Memory,
+    Number,
+    Operation,
+    Product,
+    Program,
+    Solve,
+    Solver,
+    Statement,
+    Sum,
+    TensorDot,
+    Total,
+    Typed,
+    Value,
+    View,
+    operands,
+)
+from tcalc.expr.dims import Dim, Shape
+from tcalc.primitives.routines import Embedded, Template
+
+Labels: TypeAlias = tuple[int, ...]
+
+
+def arranged(program: Program, captured: bool = False) -> Program:
+    """The program with the same results and fewer launches and waits.
+
+    Where it is `captured`, no contraction is left to cuBLAS.
+    """
+    program = checked_once(split_sums(replace(program, device=True)))
+    return on_host(spread_products(program, captured))
+
+
+def arrays(program: Program) -> set[Value]:
+    """The values that are arrays of the device: what plain numbers alone make is a number."""
+    found: set[Value] = set()
+    for statement in program.statements:
+        match statement.operation:
+            case Number() | Extent() | Typed():
+                made = False
+            case Argument() | Sum(spans=False):
+                made = True
+            case Call(routine=Embedded(), arguments=()):
+                made = True
+            case operation:
+                made = any(value in found for value in operands(operation))
+        if made:
+            found.update(statement.results)
+    return found
+
+
+def on_host(program: Program) -> Program:
+    """The program with NumPy's functions where all arguments are numbers."""
+    known = arrays(program)
+    statements = []
+    for statement in program.statements:
+        operation = statement.operation
+        if (
+            isinstance(operation, Call)
+            and isinstance(operation.routine, Template)
+            and not known.intersection(statement.results)
+        ):
+            text = re.sub(r"\bnp\.", "numpy.", operation.routine.text)
+            routine = replace(operation.routine, text=text, ufunc=False)
+            statement = replace(statement, operation=replace(operation, routine=routine))
+        statements.append(statement)
+    return replace(program, statements=tuple(statements))
+
+
+def split_sums(program: Program) -> Program:
+    """The program with sums that have whole terms and parts as two statements."""
+    number = max((x.number for s in program.statements for x in s.results), default=0)
+    statements: list[Statement] = []
+    prepared = 0
+    for place, statement in enumerate(program.statements):
+        match statement.operation:
+            case Sum(dims=dims, addends=(_, _, *_) as addends, placed=(_, *_), spans=True) as total:
+                number += 1
+                whole = Value(number, dims, Memory.FRESH)
+                statements.append(Statement((whole,), Sum(dims, addends)))
+                term = Addend(Fraction(1), View.of(whole))
+                rest = replace(total, addends=(term,))
+                statements.append(replace(statement, operation=rest))
+            case _:
+                statements.append(statement)
+        if place + 1 == program.prepared:
+            prepared = len(statements)
+    return replace(program, statements=tuple(statements), prepared=prepared)
+
+
+def checked_once(program: Program) -> Program:
+    """The program with one check of each triangular matrix that systems are solved with.
+
+    An empty text for messages is a step that does not check.
+    """
+    source: dict[Value, Value] = {}
+    regular: set[Value] = set()
+    statements = []
+    for statement in program.statements:
+        match statement.operation:
+            case Factorise(matrix=view, solver=Solver.LOWER | Solver.UPPER):
+                source[statement.results[0]] = view.value
+            case FromFactor(kind=Derived.CHOLESKY):
+                regular.update(statement.results)
+            case (
+                Solve(factor=factor, solver=Solver.LOWER | Solver.UPPER)
+                | FromFactor(
+                    kind=Derived.INVERSE, factor=factor, solver=Solver.LOWER | Solver.UPPER
+                )
+            ) as operation:
+                matrix = source.get(factor, factor)
+                if matrix in regular:
+                    statement = replace(statement, operation=replace(operation, where=""))
+                regular.add(matrix)
+            case _:
+                pass
+        statements.append(statement)
+    return replace(program, statements=tuple(statements))
+
+
+def spread_products(program: Program, any_size: bool = False) -> Program:
+    """The program with contractions as element-wise products and sums, which become one kernel.
+
+    That is done to what BLAS has not, where one operand has all labels, so that nothing is
+    enlarged; with `any_size` to all contractions, matrix products too.
+    """
+    number = max((x.number for s in program.statements for x in s.results), default=0)
+    statements: list[Statement] = []
+    prepared = 0
+    for place, statement in enumerate(program.statements):
+        mine = any_size or isinstance(statement.operation, EinSum)
+        found = _labelled(statement.operation) if mine else None
+        product = found and _product(*found, any_size)
+        if product is not None:
+            number += 1
+            factors, dims, axes = product
+            whole = Value(number, dims, Memory.FRESH)
+            statements.append(Statement((whole,), Product(factors)))
+            statement = replace(statement, operation=Total(whole, axes))
+        statements.append(statement)
+        if place + 1 == program.prepared:
+            prepared = len(statements)
+    return replace(program, statements=tuple(statements), prepared=prepared)
+
+
+def _labelled(operation: Operation) -> tuple[tuple[View, ...], tuple[Labels, ...], Labels] | None:
+    """The operands of a contraction, the labels of their axes, and those of the result."""
+    match operation:
+        case EinSum(operands=values, subscripts=rows, output=output):
+            return tuple(map(View.of, values)), rows, output
+        case TensorDot(left=left, right=right, axes=(first, second)):
+            count = len(left.dims)
+            joined = dict(zip(second, first, strict=True))
+            row = tuple(joined.get(axis, count + axis) for axis in range(len(right.dims)))
+            kept = [axis for axis in range(count) if axis not in first]
+            output = (*kept, *(x for x in row if x >= count))
+            return (View.of(left), View.of(right)), (tuple(range(count)), row), output
+        case MatMul(left=left, right=right):
+            return _of_matrix_product(left, right)
+        case _:
+            return None
+
+
+def _of_matrix_product(
+    left: View, right: View
+) -> tuple[tuple[View, ...], tuple[Labels, ...], Labels]:
+    rows, columns, summed = (-1,) * (len(left.axes) > 1), (-2,) * (len(right.axes) > 1), (-3,)
+    lead = max(len(left.axes) - 2, len(right.axes) - 2, 0)
+    batch = tuple(range(lead))
+    first = (*batch[lead - max(len(left.axes) - 2, 0) :], *rows, *summed)
+    second = (*batch[lead - max(len(right.axes) - 2, 0) :], *summed, *columns)
+    return (left, right), (first, second), (*batch, *rows, *columns)
+
+
+def _product(
+    views: tuple[View, ...], rows: tuple[Labels, ...], output: Labels, any_size: bool
+) -> tuple[tuple[View, ...], Shape, tuple[int, ...]] | None:
+    """The factors over all labels, those of the result first, their shape, and what is summed."""
+    labels = {label for row in rows for label in row}
+    summed = sorted(labels - {*output})
+    if not summed or any(len({*row}) < len(row) for row in rows):
+        return None
+    if not any_size and (labels not in map(set, rows) or _is_scalar_product(rows, output)):
+        return None
+    order = (*output, *summed)
+    sizes: dict[int, Dim] = {}
+    for view, row in zip(views, rows, strict=True):
+        for label, dim in zip(row, view.dims, strict=True):
+            if dim != Dim.of(1) or label not in sizes:
+                sizes[label] = dim
+    factors = tuple(_over(view, row, order) for view, row in zip(views, rows, strict=True))
+    axes = tuple(range(len(output), len(order)))
+    return factors, tuple(sizes[label] for label in order), axes
+
+
+def _is_scalar_product(rows: tuple[Labels, ...], output: Labels) -> bool:
+    """Whether BLAS has it: of two vectors, or of all elements in one order."""
+    return not output and rows[1:] == rows[:-1]
+
+
+def _over(view: View, row: Labels, order: Labels) -> View:
+    """A view with its axes where the labels of a product have them."""
+    axes = [view.axes[row.index(label)] if label in row else None for label in order]
+    while axes and axes[0] is None:
+        axes.pop(0)
+    return View(view.value, tuple(axes))

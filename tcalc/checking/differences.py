@@ -10,12 +10,13 @@ directional derivative of the function itself:
 - and always by five-point differences, whose error is of fourth order in the step.
 
 All evaluate with the reference interpreter.  Data at a kink are moved off it first, since what a
-derivative is there is a convention and no number can tell (`tcalc.checking.kinks`).
+derivative is there is a convention and no number can tell (`tcalc.checking.kinks`); and nothing is
+called wrong where rounding alone decides, as at a matrix that is singular but for rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -40,6 +41,13 @@ large steps are exact where a function is tame, small ones where it is steep or 
 OFF_KINK = 0.02
 """How far data at a kink are moved, relative to their size."""
 ATTEMPTS = 6
+ROUNDING = 1e-13
+"""A change of the data, relative to them, that stands for rounding; and what rounding leaves of
+numbers that cancel, relative to the largest of them."""
+TAME = 1e6
+"""Numbers this much larger than the data are not said to cancel: they are the fault of the data."""
+NOISE = 1e-3
+"""How much rounding changes a number of which it leaves nothing to compare."""
 
 Product: TypeAlias = Callable[[Mapping[str, Any], Array], Array]
 """A derivative at given values times a direction, where it is not to be had as an expression."""
@@ -64,15 +72,16 @@ def check_derivative(
     which function and derivative are finite.  `product` applies the derivative, where what is
     checked is not its expression but, say, its factored form.
 
-    Raises `DomainError` where there is no such data, and at a kink that no move of the variable
-    leaves; `ArgumentError` for data that are not finite.
+    Raises `DomainError` where there is no such data, at a kink that no move of the variable
+    leaves, and where rounding alone decides; `ArgumentError` for data that are not finite.
     """
     generator = np.random.default_rng(seed)
     values, known = _data(function, derivative, variable, data, sizes, generator)
     values, moved = _off_kinks(function, variable, values, known, generator)
     check = _Check(function, variable, values, known)
     full, value = evaluate([derivative, function], values, known)
-    floor = 1e-3 * float(np.max(np.abs(value), initial=0.0)) + 1e-30
+    floor = 1e-3 * _largest([value]) + 1e-30
+    most = TAME * max(1.0, _largest(values.values()))
     worst = rough = 0.0
     extrapolated: list[Apply] = []
     for _ in range(directions):
@@ -81,13 +90,20 @@ def check_derivative(
             found = np.tensordot(full, move, axes=move.ndim) if move.ndim else full * move
         else:
             found = np.asarray(product(values, move))
-        expected, nodes = check.exactly(move)
+        expected, scale, nodes = check.exactly(move)
         extrapolated += nodes
+        floor = max(floor, ROUNDING / TOLERANCE[check.method] * min(scale, most))
         worst = max(worst, _error(found, expected, floor))
         rough = max(rough, min(_error(found, other, floor) for other in check.roughly(move)))
     tolerance = ROUGH if extrapolated else TOLERANCE[check.method]
     culprits: tuple[Blame, ...] = ()
     if worst > tolerance:
+        if _is_noise([function, derivative], values, known, generator):
+            raise DomainError(
+                "rounding alone decides what the function or its derivative is at these data: "
+                "a matrix is singular there, or nearly",
+                hint="give other data, or other sizes",
+            )
         culprits = tuple(blamed(function, values, {variable: move}, known, generator))
     return CheckReport(
         check.method,
@@ -123,16 +139,21 @@ class _Check:
         values = {**self.values, self.variable.name: here + step * move}
         return evaluate([self.function], values, self.sizes)[0]
 
-    def exactly(self, move: Array) -> tuple[Array, tuple[Apply, ...]]:
-        """The directional derivative, and where it is none but exact to rounding."""
+    def exactly(self, move: Array) -> tuple[Array, float, tuple[Apply, ...]]:
+        """The directional derivative, the largest tangent on the way, and what is not exact."""
         if self.method == "complex step":
-            return np.asarray(np.imag(self.at(move, 1j * COMPLEX_STEP)) / COMPLEX_STEP), ()
+            order = postorder([self.function])
+            here = self.values[self.variable.name]
+            values = {**self.values, self.variable.name: here + 1j * COMPLEX_STEP * move}
+            steps = [np.imag(x) / COMPLEX_STEP for x in evaluate(order, values, self.sizes)]
+            return np.asarray(steps[-1]), _largest(steps), ()
         found = duals([self.function], self.values, {self.variable: move}, self.sizes)
         if found.singular:
             names = ", ".join(dict.fromkeys(map(text_of, found.singular)))
             raise DomainError(f"{names} is not differentiable at these data")
         still = np.zeros_like(found.values[self.function])
-        return found.tangents.get(self.function, still), found.extrapolated
+        scale = _largest(found.tangents.values())
+        return found.tangents.get(self.function, still), scale, found.extrapolated
 
     def roughly(self, move: Array) -> list[Array]:
         """The directional derivative by five-point differences, for each step."""
@@ -146,7 +167,10 @@ class _Check:
                 continue  # the step left the domain; a smaller one may not
             found.append(np.asarray((8 * near - far) / (12 * h)))
         if not found:
-            raise DomainError("the function has no value near these data")
+            raise DomainError(
+                "the function has no value near these data",
+                hint="give other data, or other sizes",
+            )
         return found
 
 
@@ -161,8 +185,7 @@ def _data(
     """The values at which to check, drawn or given, and the sizes that they do not fix."""
     inputs = variables([function, derivative, variable])
     if data is None:
-        known = complete_sizes(inputs, sizes or {})
-        return _finite_data(function, derivative, inputs, known, generator), known
+        return _random_data([function, derivative], inputs, sizes or {}, generator)
     known = dict(sizes or {})
     evaluate_data([derivative, function], data, inputs, known)
     values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
@@ -175,29 +198,55 @@ def _data(
     return values, known
 
 
-def _finite_data(
-    function: Node,
-    derivative: Node,
+def _random_data(
+    roots: Sequence[Node],
     inputs: Sequence[Var],
-    sizes: Mapping[str, int],
+    given: Mapping[str, int],
     generator: np.random.Generator,
-) -> dict[str, Array]:
+) -> tuple[dict[str, Array], dict[str, int]]:
+    """The first data at which the roots are finite and more than rounding, else finite; sizes."""
     problem: Exception | None = None
-    for manner in range(len(MANNERS)):
-        values = sample(inputs, sizes, generator, manner)
-        try:
-            with np.errstate(all="ignore"):
-                results = evaluate([function, derivative], values, sizes)
-        except ValueError as error:
-            problem = error
-            continue
-        if all(np.all(np.isfinite(result)) for result in results):
-            return values
+    finite: tuple[dict[str, Array], dict[str, int]] | None = None
+    for turned in (False, True):
+        sizes = complete_sizes(inputs, given, turned=turned)
+        for manner in range(len(MANNERS)):
+            values = sample(inputs, sizes, generator, manner)
+            try:
+                with np.errstate(all="ignore"):
+                    results = evaluate(roots, values, sizes)
+            except ValueError as error:
+                problem = problem or error
+                continue
+            if all(np.all(np.isfinite(result)) for result in results):
+                if not _is_noise(roots, values, sizes, generator):
+                    return values, sizes
+                finite = finite or (values, sizes)
+    if finite is not None:
+        return finite
     raise DomainError(
         "no random data were found at which the function and its derivative are finite"
         + (f" ({problem})" if problem else ""),
         hint="give data or sizes, or declare what the variables are (spd, positive, …)",
     )
+
+
+def _is_noise(
+    roots: Sequence[Node],
+    values: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    generator: np.random.Generator,
+) -> bool:
+    """Whether a change of the data by rounding changes one of the roots, or ends its domain."""
+    near = {
+        name: array * (1 + ROUNDING * generator.standard_normal(array.shape))
+        for name, array in values.items()
+    }
+    try:
+        with np.errstate(all="ignore"):
+            before, after = (evaluate(roots, data, sizes) for data in (values, near))
+    except ValueError:
+        return True
+    return any(_error(x, y, 1 / TAME) > NOISE for x, y in zip(before, after, strict=True))
 
 
 def _off_kinks(
@@ -253,6 +302,11 @@ def _is_analytic(function: Node, variable: Var) -> bool:
 
 def _error(found: Array, expected: Array, floor: float) -> float:
     """The largest difference, relative to the largest entry; infinite where it is no number."""
-    scale = max(float(np.max(np.abs(expected), initial=0.0)), floor)
+    scale = max(_largest([expected]), floor)
     error = float(np.max(np.abs(found - expected), initial=0.0)) / scale
     return error if np.isfinite(error) else np.inf
+
+
+def _largest(arrays: Iterable[Array]) -> float:
+    """The largest absolute value of the entries that are finite."""
+    return max((float(np.max(np.abs(x[np.isfinite(x)]), initial=0.0)) for x in arrays), default=0.0)

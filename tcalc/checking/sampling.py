@@ -21,14 +21,18 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 DEFAULT_SIZES = (4, 3, 5, 2, 6)
 
 
-def complete_sizes(inputs: Sequence[Var], given: Mapping[str, int]) -> dict[str, int]:
-    """Sizes for all named dimensions: the given ones, then small numbers that differ."""
+def complete_sizes(
+    inputs: Sequence[Var], given: Mapping[str, int], *, turned: bool = False
+) -> dict[str, int]:
+    """Sizes for all named dimensions: the given ones, then small numbers that differ.
+
+    `turned` deals the numbers out from the last name on, so that what was tall is wide.
+    """
+    names = [name for node in inputs for dim in node.dims for name in sorted(dim.names())]
     sizes = dict(given)
-    for node in inputs:
-        for dim in node.dims:
-            for name in sorted(dim.names()):
-                if name not in sizes:
-                    sizes[name] = DEFAULT_SIZES[len(sizes) % len(DEFAULT_SIZES)]
+    for name in reversed(dict.fromkeys(names)) if turned else names:
+        if name not in sizes:
+            sizes[name] = DEFAULT_SIZES[len(sizes) % len(DEFAULT_SIZES)]
     return sizes
 
 

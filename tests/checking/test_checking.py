@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import tcalc
 from tcalc.calculus import derivative
 from tcalc.checking import check_derivative, complete_sizes, sample
 from tcalc.errors import DomainError
@@ -61,6 +62,28 @@ def test_no_data_at_all_is_an_error():
     g = build.sum_all(log(negative))
     with pytest.raises(DomainError, match="no random data"):
         check_derivative(g, derivative(g, [x]), x)
+
+
+@pytest.mark.parametrize("declarations", ["X[m,n], y[m]", "y[m], X[m,n]", "X[n,m], y[n]"])
+def test_a_matrix_that_is_singular_for_some_sizes_is_not_called_wrong(declarations):
+    program = tcalc.parse("(X'*X) \\ (X'*y)", declarations)
+    rows, columns = program.variables["X"].dims
+    report = tcalc.check(program, "X", order=2)
+    assert report, str(report)
+    assert rows.evaluate(report.sizes) >= columns.evaluate(report.sizes)
+
+
+@pytest.mark.parametrize("wrt", ["X", "y"])
+def test_where_rounding_alone_decides_there_is_no_verdict(wrt):
+    program = tcalc.parse("(X'*X) \\ (X'*y)", "X[m,n], y[m]")
+    with pytest.raises(DomainError, match="these data"):
+        tcalc.check(program, wrt, sizes={"m": 3, "n": 4})
+
+
+def test_a_derivative_that_cancels_to_zero_is_right():
+    program = tcalc.parse("v = b./(A'*u); sum(u.*(A*v))", "A[m,n] positive, b[n], u[m] positive")
+    report = tcalc.check(program, "A", order=2)
+    assert report, str(report)
 
 
 def test_given_data_are_used():

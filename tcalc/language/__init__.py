@@ -7,6 +7,6 @@ in `matrix` and those of Einstein notation in `einstein`, and writes constructor
 replayed into nodes.
 """
 
-from tcalc.language.program import Given, Program, parse, parse_declarations
+from tcalc.language.program import Given, Inputs, Program, inputs, parse, parse_declarations
 
-__all__ = ["Given", "Program", "parse", "parse_declarations"]
+__all__ = ["Given", "Inputs", "Program", "inputs", "parse", "parse_declarations"]

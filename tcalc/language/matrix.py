@@ -200,10 +200,12 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
             hint="`.^` takes powers element by element",
         )
     if base.order == 1:
+        name = base.span.text
+        scalar = f"; if {name} is a number: tensor {name}" if name.isidentifier() else ""
         raise OrientationError(
             f"a power of {base.kind}",
             span=span,
-            hint="`.^` takes powers element by element; the scalar product is x'*x",
+            hint=f"`.^` takes powers element by element; the scalar product is x'*x{scalar}",
         )
     if base.order > 2:
         raise _too_high(base, "`^`", span)

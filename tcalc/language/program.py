@@ -62,6 +62,14 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """The inputs of a program by name, and what those that nothing declares were taken for."""
+
+    variables: dict[str, Var]
+    guesses: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """A tensor that a program may name though it does not say how it is made."""
 
@@ -93,6 +101,20 @@ def parse(
     numbers = check_parameters(parameters, (text, declarations))
     known = {function.name: function for function in functions}
     return _Compilation(source, declared, numbers, known, given or {}).run()
+
+
+def inputs(text: str, declarations: str = "") -> Inputs:
+    """What a program takes its names for, though it may be wrong.
+
+    So that whoever shows an error can let the user say what a name is.  Axes of names that are
+    not declared have sizes of their own.  Raises a `tcalc.errors.TcalcError` where the text is
+    no program at all.
+
+    >>> inputs("s^2*eye(n) + K", "K[n,n]")
+    Inputs(variables={'K': K[n,n], 's': s[m]}, guesses={'s': 'vector'})
+    """
+    source, declared = _source(text, ""), _source(declarations, "declarations")
+    return _Compilation(source, declared, {}, {}, {}).inputs()
 
 
 def parse_declarations(text: str) -> dict[str, Var]:
@@ -162,6 +184,27 @@ class _Compilation:
         self._elaborator.definitions[name] = replace(value, row=tensor.row)
 
     def run(self) -> Program:
+        """The program."""
+        *before, last = self._live()
+        for step in before:
+            self._elaborate(step)
+        return self._finish(*self._elaborate(last))
+
+    def inputs(self) -> Inputs:
+        """Its variables, as far as they are known without a look at what is done with them."""
+        names = self._names
+        parts = (part for step in self._live() for part in walk(step.statement.value))
+        for part in parts:
+            if not isinstance(part, Name) or part.steps or part.name in BUILT_IN:
+                continue
+            if self._is_free(part.name) and names.dimension(part.name) is None:
+                names.variable(part.name, part.span)
+        axes = [dim for variable in names.variables.values() for dim in variable.dims]
+        self._dimensions.baptise(axes, {*names.variables, *names.defined})
+        return Inputs(self._variables(), dict(names.guesses))
+
+    def _live(self) -> list[Unrolled]:
+        """The statements that its value needs, surveyed, the one of the value last."""
         _declare(self._names, self._statements)
         steps = loops.unroll(self._statements, self._names)
         script = loops.Script(steps, self._names)
@@ -173,12 +216,16 @@ class _Compilation:
                 span=Span(0, 1, 1, 1, self._source),
                 hint="its value is the last bare expression, or the last definition",
             )
-        *before, last = (script.steps[k] for k in script.live(position))
-        self._counters = {name for step in (*before, last) for name in step.counters}
-        self._survey((*before, last))
-        for step in before:
-            self._elaborate(step)
-        return self._finish(*self._elaborate(last))
+        live = [script.steps[k] for k in script.live(position)]
+        self._counters = {name for step in live for name in step.counters}
+        self._survey(live)
+        return live
+
+    def _variables(self) -> dict[str, Var]:
+        return {
+            name: build.var(name, map(self._dimensions.resolve, found.dims), found.properties)
+            for name, found in self._names.variables.items()
+        }
 
     def _survey(self, live: Sequence[Unrolled]) -> None:
         """Collect what must be known before the first formula is elaborated."""
@@ -258,10 +305,7 @@ class _Compilation:
         return Program(
             value=nodes[value_slot],
             orientation=orientation,
-            variables={
-                name: build.var(name, map(self._dimensions.resolve, found.dims), found.properties)
-                for name, found in self._names.variables.items()
-            },
+            variables=self._variables(),
             definitions={
                 name: nodes[slot] for name, slot in slots.items() if name not in self._given
             },

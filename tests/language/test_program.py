@@ -12,9 +12,10 @@ from tcalc.errors import (
     IndexNotationError,
     LimitError,
     ParseError,
+    TcalcError,
     UnknownNameError,
 )
-from tcalc.language import parse, parse_declarations
+from tcalc.language import inputs, parse, parse_declarations
 from tcalc.language.names import guessed_order
 
 MODEL = """
@@ -329,3 +330,23 @@ def test_a_parameter_that_the_text_lacks():
 def test_fifty_thousand_steps():
     text = "s{0} = a\nfor t = 1:50000\n s{t} = sin(s{t-1})\nend\ns{50000}"
     assert abs(value(text)) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "guessed"),
+    [
+        ("tensor K[n,n] spd\ns^2*K", ["K[n,n]", "s[m]"], {"s": "vector"}),
+        (
+            "S[b,i] = Q[b,i,d]*x\nexp(S)*y",
+            ["Q[m,n,p]", "x[q]", "y[r]"],
+            {"Q": "tensor3", "x": "vector", "y": "vector"},
+        ),
+        ("for t = 1:3\n m{t} = x^2 + t*ones(n)\nend\nm{3}", ["x[m]"], {"x": "vector"}),
+    ],
+)
+def test_inputs_of_a_wrong_program(text, variables, guessed):
+    with pytest.raises(TcalcError):
+        parse(text)
+    found = inputs(text)
+    assert list(map(str, found.variables.values())) == variables
+    assert found.guesses == guessed

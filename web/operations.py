@@ -14,10 +14,11 @@ from math import isfinite
 from typing import Literal
 
 import tcalc
-from tcalc import gallery
+from tcalc import gallery, language
 from tcalc.checking import check_derivative
 from tcalc.derivation import Line
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
+from tcalc.expr import Var
 from tcalc.expression import Expression
 from tcalc.language.names import PROPERTIES
 
@@ -104,17 +105,30 @@ def parse(request: schemas.Program) -> schemas.Parsed:
         value = program(request.formula, request.declarations)
         shown = value.mathml(cse=False)
     except tcalc.TcalcError as error:
-        return schemas.Parsed(error=of_tcalc(error))
-    variables = [
+        return schemas.Parsed(error=of_tcalc(error), variables=_variables_of_wrong(request))
+    variables = _variables(value.variables, value.guesses)
+    return schemas.Parsed(dims=list(value.shape), variables=variables, mathml=shown)
+
+
+def _variables_of_wrong(request: schemas.Program) -> list[schemas.Variable]:
+    """What the names in a wrong program are taken for, so that the user can say otherwise."""
+    try:
+        found = language.inputs(request.formula, request.declarations)
+    except tcalc.TcalcError:
+        return []
+    return _variables(found.variables, found.guesses)
+
+
+def _variables(found: Mapping[str, Var], guesses: Mapping[str, str]) -> list[schemas.Variable]:
+    return [
         schemas.Variable(
             name=name,
             dims=[str(dim) for dim in variable.dims],
             properties=list(variable.properties),
-            guessed=name in value.guesses,
+            guessed=name in guesses,
         )
-        for name, variable in value.variables.items()
+        for name, variable in found.items()
     ]
-    return schemas.Parsed(dims=list(value.shape), variables=variables, mathml=shown)
 
 
 def differentiate(request: schemas.DerivativeRequest) -> schemas.Derivatives:

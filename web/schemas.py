@@ -154,7 +154,9 @@ class Parsed(BaseModel):
 
     error: Error | None = None
     dims: list[str] = Field(default=[], description="The axes of its value.")
-    variables: list[Variable] = []
+    variables: list[Variable] = Field(
+        default=[], description="Of a wrong program, what its names are taken for, where known."
+    )
     mathml: str = Field(default="", description="The formula as a MathML element.")
 
 

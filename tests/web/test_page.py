@@ -10,13 +10,16 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
+from serving import needed
 
 from tcalc import gallery
 
+expect = needed("playwright.sync_api", "browser").expect
 pytestmark = pytest.mark.browser
 
 DOCUMENTED = [model for model in gallery.models() if model.source == "MatrixCalculus.org"]
 WAIT = 10_000
+expect.set_options(timeout=WAIT)
 
 # Chromium's own words for answers that are errors: the page asks and the server says no.
 ANSWERED = "Failed to load resource: the server responded with a status of 422"
@@ -134,6 +137,14 @@ def test_a_type_that_does_not_fit_is_told_and_taken_back(form):
     assert form.page.get_by_label("kind of y").input_value() == "1"
 
 
+def test_a_wrong_guess_is_mended_though_the_formula_is_wrong_by_it(form):
+    form.open(f="y'*inv(K + s^2*eye(n))*y", wrt="y")
+    form.page.locator("#complaint .what").wait_for(timeout=WAIT)
+    form.page.get_by_label("kind of s").select_option("scalar")
+    form.page.locator("#complaint .what").wait_for(state="detached", timeout=WAIT)
+    form.page.get_by_text("gradient, axes [n]").wait_for(timeout=WAIT)
+
+
 def test_a_declaration_in_the_formula_is_edited_in_place(form):
     form.open(f="tensor K[n,n], y[n]\ny'*inv(K)*y", wrt="y")
     form.page.get_by_label("properties of K").first.click()
@@ -154,9 +165,9 @@ def test_orders_modes_and_several_variables(form):
     form.page.locator(".result").nth(2).wait_for(timeout=WAIT)
     assert form.page.locator(".result").count() == 3
     form.page.get_by_label("derivative", exact=True).select_option("mixed")
-    form.page.wait_for_function("document.querySelectorAll('.result').length === 1")
+    expect(form.page.locator(".result")).to_have_count(1)
     form.page.get_by_label("mode", exact=True).select_option("forward")
-    form.page.wait_for_function("location.hash.includes('mode=forward')")
+    expect(form.page).to_have_url(re.compile("mode=forward"))
 
 
 def test_a_link_holds_the_whole_state(form, context, address):
@@ -237,9 +248,7 @@ def test_matching_brackets_are_shown(form):
     form.open()
     form.type("sum(exp(x))")
     form.page.get_by_label("Formula", exact=True).press("End")
-    form.page.wait_for_function(
-        "[...document.querySelectorAll('.paired')].map((x) => x.textContent).join('') === '()'"
-    )
+    expect(form.page.locator(".paired")).to_have_text(["(", ")"])
 
 
 def test_latex_is_copied(form):

@@ -35,6 +35,16 @@ def test_parse_tells_what_was_found(client):
     assert found["mathml"].startswith("<math")
 
 
+def test_of_a_wrong_program_it_tells_what_names_are_taken_for(client):
+    found = good(client, "parse", formula="tensor K[n,n] spd\ns^2*K")
+    assert found["error"]["kind"] == "orientation error"
+    assert found["variables"] == [
+        {"name": "K", "dims": ["n", "n"], "properties": ["spd"], "guessed": False},
+        {"name": "s", "dims": ["m"], "properties": [], "guessed": True},
+    ]
+    assert good(client, "parse", formula="s^")["variables"] == []
+
+
 @pytest.mark.parametrize(
     ("program", "kind", "source", "place"),
     [

@@ -67,6 +67,20 @@ export function withDeclared(variables, declared) {
 }
 
 /**
+ * Variables of a wrong program, whose dimensions were not inferred: with those of before.
+ * @param {Variable[]} variables
+ * @param {Variable[]} before
+ * @returns {Variable[]}
+ */
+export function withKnown(variables, before) {
+  return variables.map((variable) => {
+    const known = before.find((other) => other.name === variable.name);
+    const same = known && variable.guessed && known.dims.length === variable.dims.length;
+    return same ? { ...variable, dims: known.dims } : variable;
+  });
+}
+
+/**
  * The declarations in a program: the items of its `tensor` statements.
  * @param {string} program
  */

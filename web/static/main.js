@@ -3,7 +3,7 @@
 
 import { ApiError, post } from "./api.js";
 import { copied } from "./clipboard.js";
-import { declaredIn, needed, split, withDeclared, write } from "./declarations.js";
+import { declaredIn, needed, split, withDeclared, withKnown, write } from "./declarations.js";
 import { byId, make, mathml, reachScrollers, say } from "./dom.js";
 import { Editor, quoted } from "./editor.js";
 import { setUpGallery } from "./gallery.js";
@@ -149,7 +149,8 @@ class Page {
     this.editor.show(empty ? null : parsed.error);
     byId("reading").classList.toggle("is-stale", parsed.error !== null);
     if (parsed.error) {
-      const variables = this.parsed?.variables ?? [];
+      const before = this.parsed?.variables ?? [];
+      const variables = parsed.variables.length ? withKnown(parsed.variables, before) : before;
       this.table.show(withDeclared(variables, this.state.declared), this.state.declared);
       this.options.show(this.state, variables);
       this.settle(true);

@@ -1,8 +1,8 @@
 // @ts-check
 /** The table of variables: kind, dimensions and properties of each, all to be changed. */
 
-import { possible, withOrder, withProperty } from "./declarations.js";
-import { make } from "./dom.js";
+import { possible, withOrder, withProperty, write } from "./declarations.js";
+import { byId, make } from "./dom.js";
 
 /** @typedef {import("./types.js").Variable} Variable */
 
@@ -24,6 +24,8 @@ export class VariableTable {
     this.properties = [];
     this.shown = "";
     this.all = false;
+    // On a phone the derivative comes first: the table is a line until it is opened.
+    byId("variables-box").open = !matchMedia("(max-width: 40rem)").matches;
     document.addEventListener("click", (event) => this.closeMenus(event.target));
     this.body.addEventListener("keydown", (event) => {
       const menu = /** @type {HTMLElement} */ (event.target).closest("details[open]");
@@ -42,6 +44,7 @@ export class VariableTable {
     const now = JSON.stringify([variables, declared, this.properties]);
     if (now === this.shown) return;
     this.shown = now;
+    byId("variables-brief").textContent = variables.map(write).join(", ");
     const focused = document.activeElement?.id;
     const open = this.body.querySelector("details[open]")?.id;
     const rows = variables.map((variable) => this.row(variable, variables, variable.name in declared));

@@ -13,12 +13,12 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Operator
 from tcalc.expr.traverse import dependents, postorder, variables
-from tcalc.expression import Expression, Operand, combine
+from tcalc.expression import Operand, combine
 from tcalc.language.calls import FORMS
 from tcalc.primitives import REGISTRY
 from tcalc.primitives.batch import over_batch
 from tcalc.primitives.callables import Callables, derived
-from tcalc.primitives.custom import Custom, Definition, Rule
+from tcalc.primitives.custom import Custom, Definition, Rule, outputs_of
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.operators import is_zero, operator
 
@@ -36,11 +36,18 @@ class UserFunction:
     entry: Function
     supplied: Mapping[str, Arrays] = field(default_factory=dict, compare=False)
 
-    def __call__(self, *arguments: Operand) -> Expression:
-        """The function applied to expressions, as in a program."""
+    def __call__(self, *arguments: Operand) -> Any:
+        """The function applied to expressions, as in a program: an `Expression`, or several."""
         names = [f"argument{k}" for k in range(len(arguments))]
         formula = f"{self.entry.name}({', '.join(names)})"
-        return combine(formula, [self.entry], **dict(zip(names, arguments, strict=True)))
+        given = dict(zip(names, arguments, strict=True))
+        (form, *_) = self.entry.forms
+        count = len(form.signature.outputs) if form.signature else 1
+        if count == 1:
+            return combine(formula, [self.entry], **given)
+        values = [f"value{k}" for k in range(count)]
+        unpacked = f"{', '.join(values)} = {formula}"
+        return tuple(combine(f"{unpacked}; {x}", [self.entry], **given) for x in values)
 
 
 def elementwise(name: str, expression: Any, *symbols: Any) -> UserFunction:
@@ -66,7 +73,7 @@ def function(
     signature: str,
     evaluate: Arrays,
     *,
-    pushforward: str | Arrays | None = None,
+    pushforward: str | Mapping[str, str] | Arrays | None = None,
     pullback: str | Mapping[str, str] | Arrays | None = None,
     second: Arrays | None = None,
     functions: Iterable[UserFunction] = (),
@@ -75,20 +82,23 @@ def function(
 ) -> UserFunction:
     """A function of tensors, computed by a callable on arrays, with a derivative of your own.
 
-    The signature declares arguments and value, ``"A[n,n], b[n] -> x[n]"``; scalars have no
-    brackets, dimensions are names, and properties of the value (``-> Y[n,n] symmetric``) are
-    believed.  The derivative is given in one of two ways:
+    The signature declares arguments and value, ``"A[n,n], b[n] -> x[n]"``, or values, ``"A[n,n] ->
+    w[n], V[n,n]"``, for which `evaluate` returns a tuple and which a program unpacks, ``w, V =
+    f(A)``.  Scalars have no brackets, dimensions are names, and properties of a value (``-> Y[n,n]
+    symmetric``) are believed.  The derivative is given in one of two ways:
 
     - `pushforward` is a program: the direction of the value for the directions ``dA``, ``db``,
-      in which it is linear.  It may name the arguments, the value, and other `functions` of
-      yours.  The pullback and all higher derivatives follow.  A function that is linear in an
-      argument may be named in its own derivative, if `pullback` has a program for the cotangent
-      of each argument, ``{"A": ..., "b": ...}``, in the cotangent ``x_bar`` of the value.
+      in which it is linear.  It may name the arguments, the values, and other `functions` of
+      yours.  The pullback and all higher derivatives follow.  Several values have a program each,
+      ``{"w": ..., "V": ...}``.  A function that is linear in an argument may be named in its own
+      derivative, if `pullback` has a program for the cotangent of each argument,
+      ``{"A": ..., "b": ...}``, in the cotangents ``x_bar`` of the values.
     - `pushforward`, `pullback` and `second` are callables on arrays, with the value y = f(x):
       ``pushforward(*x, y, *dx)`` gives the direction of y, ``pullback(*x, y, g)`` the cotangent
       of the argument for the cotangent g of y (a tuple for several arguments), and
-      ``second(*x, y, g, *dx)`` how that changes in a direction, g being fixed.  Derivatives print
-      by name, and end with the second.
+      ``second(*x, y, g, *dx)`` how that changes in a direction, g being fixed.  Several values,
+      and their cotangents, stand where y, and g, do: ``pullback(A, w, V, w_bar, V_bar)``.
+      Derivatives print by name, and end with the second.
 
     With `batched` the callables map over leading axes themselves; else they are called for one
     cell after the other.  `analytic` tells that `evaluate` takes complex arrays and is analytic,
@@ -105,13 +115,22 @@ def function(
     -resolvent(A)'*x*x'*resolvent(A)'
     >>> bool(tcalc.check(f, "A", order=2))
     True
+    >>> halves = function(
+    ...     "halves",
+    ...     "x[n] -> s[n], c[n]",
+    ...     lambda x: (np.sin(x), np.cos(x)),
+    ...     pushforward={"s": "c.*dx", "c": "-s.*dx"},
+    ... )
+    >>> f = tcalc.parse("s, c = halves(x); s'*c", functions=[halves])
+    >>> bool(tcalc.check(f, "x", order=3))
+    True
     """
     _check_name(name)
-    arguments, value = _read(name, signature)
+    arguments, values = _read(name, signature)
     if not callable(evaluate):
         raise ArgumentError(f"{name}: evaluate must be a callable on arrays")
-    rule = _rule(name, arguments, (pushforward, pullback, second), functions)
-    definition = Definition(name, arguments, value, evaluate, rule, batched, analytic)
+    rule = _rule(name, arguments, values, (pushforward, pullback, second), functions)
+    definition = Definition(name, arguments, values, evaluate, rule, batched, analytic)
     primitive = Custom(definition)
     if isinstance(rule, _Formula):
         rule.verify(definition)
@@ -122,6 +141,7 @@ def function(
 def _rule(
     name: str,
     arguments: Sequence[Var],
+    values: Sequence[Var],
     given: tuple[Any, Any, Any],
     functions: Iterable[UserFunction],
 ) -> Rule | None:
@@ -129,15 +149,10 @@ def _rule(
     match given:
         case (None, None, None):
             return None
-        case (str() as text, None | str() | Mapping() as pulls, None):
-            pulls = {arguments[0].name: pulls} if isinstance(pulls, str) else pulls or {}
-            if pulls and pulls.keys() != {x.name for x in arguments}:
-                raise ArgumentError(
-                    f"{name}: pullback has a program for each argument, or none",
-                    hint=", ".join(x.name for x in arguments),
-                )
-            texts = tuple(pulls[x.name] for x in arguments) if pulls else ()
-            return _Formula(text, texts, tuple(f.entry for f in functions))
+        case (str() | Mapping() as pushes, None | str() | Mapping() as pulls, None):
+            texts = _texts(name, "pushforward", pushes, values, "value")
+            pulled = _texts(name, "pullback", pulls, arguments, "argument") if pulls else ()
+            return _Formula(texts, pulled, tuple(f.entry for f in functions))
         case (push, pull, second) if (
             callable(push) and callable(pull) and (second is None or callable(second))
         ):
@@ -149,6 +164,24 @@ def _rule(
     )
 
 
+def _texts(
+    name: str, keyword: str, given: str | Mapping[str, str], variables: Sequence[Var], each: str
+) -> tuple[str, ...]:
+    """The programs for variables, in their order; a single one may stand by itself."""
+    if isinstance(given, str) and len(variables) == 1:
+        return (given,)
+    names = [x.name for x in variables]
+    if isinstance(given, str) or given.keys() != set(names):
+        raise ArgumentError(
+            f"{name}: {keyword} has a program for each {each}",
+            hint="{" + ", ".join(f'"{x}": ...' for x in names) + "}",
+        )
+    texts = tuple(given[x] for x in names)
+    if not all(isinstance(text, str) for text in texts):
+        raise ArgumentError(f"{name}: {keyword} has a program, as text, for each {each}")
+    return texts
+
+
 def _check_name(name: str) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ArgumentError(f"{name!r} is not a name for a function")
@@ -158,17 +191,19 @@ def _check_name(name: str) -> None:
         )
 
 
-def _read(name: str, signature: str) -> tuple[tuple[Var, ...], Var]:
-    """The arguments and the value that a signature declares."""
+def _read(name: str, signature: str) -> tuple[tuple[Var, ...], tuple[Var, ...]]:
+    """The arguments and the values that a signature declares."""
     hint = 'a signature is as "A[n,n], b[n] -> x[n]"'
     left, arrow, right = signature.partition("->") if isinstance(signature, str) else ("", "", "")
     if not arrow:
         raise ArgumentError(f"{name}: {signature!r} is no signature", hint=hint)
-    *arguments, value = language.parse_declarations(f"{left}, {right}").values()
-    if not arguments or len(language.parse_declarations(right)) != 1:
-        raise ArgumentError(f"{name}: a signature has arguments, and one value", hint=hint)
+    declared = tuple(language.parse_declarations(f"{left}, {right}").values())
+    count = len(declared) - len(language.parse_declarations(right))
+    arguments, values = declared[:count], declared[count:]
+    if not arguments or not values:
+        raise ArgumentError(f"{name}: a signature has arguments, and values", hint=hint)
     names = {dim for x in arguments for dim in x.dims}
-    for dim in (*names, *value.dims):
+    for dim in (*names, *(dim for y in values for dim in y.dims)):
         if not dim.is_name or dim not in names:
             raise ArgumentError(
                 f"{name}: the dimension {dim} is not the name of one of an argument", hint=hint
@@ -177,70 +212,77 @@ def _read(name: str, signature: str) -> tuple[tuple[Var, ...], Var]:
         if x.properties:
             raise ArgumentError(
                 f"{name}: the argument {x.name} has a property",
-                hint="declare it of the variables of a program; the value may have properties",
+                hint="declare it of the variables of a program; values may have properties",
             )
-    taken = {x.name for x in (*arguments, value)}
+    taken = {x.name for x in declared}
     for x in arguments:
         if f"d{x.name}" in taken:
             raise ArgumentError(f"{name}: d{x.name} is the name of the direction of {x.name}")
-    return tuple(arguments), value
+    for y in values:
+        if f"{y.name}_bar" in taken:
+            raise ArgumentError(f"{name}: {y.name}_bar is the name of the cotangent of {y.name}")
+    return arguments, values
 
 
 def _entry(definition: Definition) -> Function:
     """What the language needs to know of the function."""
     names = list(dict.fromkeys(dim for x in definition.arguments for dim in x.dims))
     letters = {dim: chr(ord("a") + k) for k, dim in enumerate(names)}
-    inputs, output = (
+    inputs, outputs = (
         ",".join("..." + "".join(letters[dim] for dim in x.dims) for x in side)
-        for side in (definition.arguments, (definition.value,))
+        for side in (definition.arguments, definition.values)
     )
     primitive = Custom(definition)
 
-    def applied(*nodes: Node) -> Node:
-        return build.apply(primitive, *nodes)
+    def applied(*nodes: Node) -> Node | tuple[Node, ...]:
+        found = outputs_of(build.apply(primitive, *nodes))
+        return found if len(found) > 1 else found[0]
 
     rule = definition.rule
     return Function(
         definition.name,
-        (tensor_form(f"{inputs}->{output}", applied),),
+        (tensor_form(f"{inputs}->{outputs}", applied),),
         f"{definition.name}: {definition}",
-        derivative=rule.text if isinstance(rule, _Formula) else "",
+        derivative=", ".join(rule.texts) if isinstance(rule, _Formula) else "",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Formula:
-    """A derivative given as a program for the direction of the value.
+    """A derivative given as programs for the directions of the values.
 
-    Its adjoint is that of the program, differentiated by the direction, unless there are
+    Its adjoint is that of the programs, differentiated by the direction, unless there are
     programs for the cotangents of the arguments too.
     """
 
-    text: str
+    texts: tuple[str, ...]
     pulls: tuple[str, ...]
     functions: tuple[Function, ...]
 
     def jacobian(self, node: Apply, position: int) -> Operator:
         """The local Jacobian of an application by its argument at `position`."""
-        assert isinstance(node.primitive, Custom)
-        definition = node.primitive.definition
+        definition, o = _definition(node), node.output
+        count = len(definition.arguments)
+        directions, cotangents = _directions(definition), _cotangents(definition)
 
         def push(d: Node, *xy: Node) -> Node:
-            zeros = [build.zeros(x.dims) for x in xy[:-1]]
-            directions = [*zeros[:position], d, *zeros[position + 1 :]]
-            return self._applied(definition, self.text, xy, directions)
+            zeros = [build.zeros(x.dims) for x in xy[:count]]
+            moved = [*zeros[:position], d, *zeros[position + 1 :]]
+            return self._applied(definition, self.texts[o], xy, directions, moved)
 
         def pull(bar: Node, *xy: Node) -> Node:
-            return self._applied(definition, self.pulls[position], xy, [bar])
+            zeros = [build.zeros(y.dims) for y in xy[count:]]
+            given = [*zeros[:o], bar, *zeros[o + 1 :]]
+            return self._applied(definition, self.pulls[position], xy, cotangents, given)
 
-        core = definition.value.order
-        applied = operator(node, position, (*node.args, node), push, pull, core)
+        context = (*node.args, *outputs_of(node))
+        applied = operator(node, position, context, push, pull, definition.values[o].order)
         if self.pulls:
             return applied
         argument = node.args[position]
         # No name of a program has a space.
         direction = build.var(f"direction of {argument.digest.hex()}", argument.dims)
-        change = push(direction, *node.args, node)
+        change = push(direction, *context)
 
         def adjoint(cotangent: Node) -> Node:
             output = cotangent.dims[: cotangent.order - node.order]
@@ -249,27 +291,29 @@ class _Formula:
         return Operator(applied.push, adjoint)
 
     def _applied(
-        self, definition: Definition, text: str, xy: Sequence[Node], linear: Sequence[Node]
+        self,
+        definition: Definition,
+        text: str,
+        xy: Sequence[Node],
+        linear: Sequence[Var],
+        given: Sequence[Node],
     ) -> Node:
         """A program on tensors with the same batch axes."""
-        lead = xy[-1].order - definition.value.order
+        lead = xy[0].order - definition.arguments[0].order
         sizes = {
             str(name): dim
             for variable, x in zip(definition.arguments, xy, strict=False)
             for name, dim in zip(variable.dims, x.dims[lead:], strict=True)
         }
-        root, inputs = self._elaborated(definition, text)
-        values: dict[Node, Node] = dict(zip(inputs, (*xy, *linear), strict=True))
-        return over_batch(root, values, xy[-1].dims[:lead], sizes)
+        root, inputs = self._elaborated(definition, text, linear)
+        values: dict[Node, Node] = dict(zip(inputs, (*xy, *given), strict=True))
+        return over_batch(root, values, xy[0].dims[:lead], sizes)
 
-    def _elaborated(self, definition: Definition, text: str) -> tuple[Node, tuple[Var, ...]]:
-        """The program, and what it may name: arguments, value, directions or the cotangent."""
-        arguments, value = definition.arguments, definition.value
-        if text is self.text:
-            linear = [build.var(f"d{x.name}", x.dims) for x in arguments]
-        else:
-            linear = [build.var(f"{value.name}_bar", value.dims)]
-        inputs = (*arguments, value, *linear)
+    def _elaborated(
+        self, definition: Definition, text: str, linear: Sequence[Var]
+    ) -> tuple[Node, tuple[Var, ...]]:
+        """The program, and what it may name: arguments, values, directions or cotangents."""
+        inputs = (*definition.arguments, *definition.values, *linear)
         given = {x.name: language.Given(x) for x in inputs}
         known = (*self.functions, _entry(definition))
         try:
@@ -279,16 +323,16 @@ class _Formula:
 
     def verify(self, definition: Definition) -> None:
         """Refuse programs that give tensors of another shape, or are not linear."""
-        arguments, value = definition.arguments, definition.value
-        self._verify(definition, self.text, value, arguments)
-        for argument, text in zip(arguments, self.pulls, strict=bool(self.pulls)):
-            self._verify(definition, text, argument, (value,))
+        for value, text in zip(definition.values, self.texts, strict=True):
+            self._verify(definition, text, value, _directions(definition))
+        for argument, text in zip(definition.arguments, self.pulls, strict=bool(self.pulls)):
+            self._verify(definition, text, argument, _cotangents(definition))
 
     def _verify(
         self, definition: Definition, text: str, result: Var, linear: Sequence[Var]
     ) -> None:
         name = definition.name
-        root, inputs = self._elaborated(definition, text)
+        root, inputs = self._elaborated(definition, text, linear)
         for variable in variables([root]):
             if variable not in inputs:
                 raise UnknownNameError(
@@ -300,7 +344,7 @@ class _Formula:
                 f"the derivative of {name} has the axes [{', '.join(map(str, root.dims))}], and "
                 f"should have those of {result!r}"
             )
-        moving = set(inputs[-len(linear) :])
+        moving = set(linear)
         live = dependents([root], moving)
         itself = any(isinstance(x, Apply) and x.primitive == Custom(definition) for x in live)
         if itself and not self.pulls:
@@ -314,7 +358,19 @@ class _Formula:
         slopes = [pushforward(root, {d: build.var(f"{d.name} ", d.dims)}, ()) for d in moving]
         if affine or set(variables(slopes)) & moving:
             raise ArgumentError(
-                f"the derivative of {name} is not linear in "
-                + ", ".join(x.name for x in inputs[-len(linear) :]),
+                f"the derivative of {name} is not linear in " + ", ".join(x.name for x in linear),
                 hint='that of inv, with the value Y, is "-Y*dA*Y"',
             )
+
+
+def _definition(node: Apply) -> Definition:
+    assert isinstance(node.primitive, Custom)
+    return node.primitive.definition
+
+
+def _directions(definition: Definition) -> list[Var]:
+    return [build.var(f"d{x.name}", x.dims) for x in definition.arguments]
+
+
+def _cotangents(definition: Definition) -> list[Var]:
+    return [build.var(f"{y.name}_bar", y.dims) for y in definition.values]

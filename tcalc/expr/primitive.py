@@ -114,6 +114,8 @@ class Primitive(ABC):
 
     name: str
     outputs: int = 1
+    #: The usual letters for several outputs.
+    output_names: tuple[str, ...] = ()
     #: Whether `evaluate` accepts complex arrays and is complex-analytic: the complex step holds.
     analytic: bool = False
     #: Whether it is a function of each element by itself, with f(-x) = f(x).

@@ -1,15 +1,15 @@
 """Derivatives that the user gives as callables on arrays.
 
-They are primitives in turn, linear in a direction or a cotangent.  With y = f(x_1, x_2, ...),
+They are primitives in turn, linear in a direction or a cotangent.  With y_o = f_o(x_1, x_2, ...),
 
-    Push    P_k(x, y; e)      the direction of y for the direction e of x_k,
-    Pull    Q_k(x, y; g)      the cotangent of x_k for the cotangent g of y,
-    Second  W_jk(x, y; g, e)  the change of Q_j(x, y; g) in the direction e of x_k, g being fixed.
+    Push    P_ko(x, y; e)      the direction of y_o for the direction e of x_k,
+    Pull    Q_ko(x, y; g)      the cotangent of x_k for the cotangent g of y_o,
+    Second  W_jko(x, y; g, e)  the change of Q_jo(x, y; g) in the direction e of x_k, g being fixed.
 
-P_k is the adjoint of Q_k, and W_jk that of W_kj, since W is the Hessian of <g, f>.  The second
-derivative as a direction, D²f(d_j, e_k), is W over all unit cotangents, which only forward mode
-asks for.  The value y is handed on so that it need not be computed again: derivatives by it are
-zero, and those by x are total ones.  Third derivatives are refused.
+P_ko is the adjoint of Q_ko, and W_jko that of W_kjo, since W is the Hessian of <g, f_o>.  The
+second derivative as a direction, D²f_o(d_j, e_k), is W over all unit cotangents, which only forward
+mode asks for.  The values y are handed on so that they need not be computed again: derivatives by
+them are zero, and those by x are total ones.  Third derivatives are refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import LinearMap, Operator
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.custom import Arrays, Called, Definition
+from tcalc.primitives.custom import Arrays, Called, Definition, outputs_of
 from tcalc.primitives.operators import operator
 
 
@@ -32,9 +32,9 @@ from tcalc.primitives.operators import operator
 class Callables:
     """A derivative given as callables on arrays.
 
-    ``pushforward(*x, y, *dx)`` is the direction of y, ``pullback(*x, y, g)`` the cotangent of the
-    argument, or a tuple of those of several, and ``second(*x, y, g, *dx)`` the change of that in
-    a direction, g being fixed.
+    ``pushforward(*x, *y, *dx)`` is the direction of the value, ``pullback(*x, *y, *g)`` the
+    cotangent of the argument, and ``second(*x, *y, *g, *dx)`` the change of that in a direction, g
+    being fixed; each is a tuple where there are several.
     """
 
     pushforward: Arrays
@@ -43,15 +43,16 @@ class Callables:
 
     def jacobian(self, node: Apply, position: int) -> Operator:
         """The local Jacobian of an application by its argument at `position`."""
-        definition = _definition(node)
+        definition, o = _definition(node), node.output
 
         def push(e: Node, *xy: Node) -> Node:
-            return build.apply(Push(definition, position), *xy, e)
+            return build.apply(Push(definition, position, o), *xy, e)
 
         def pull(g: Node, *xy: Node) -> Node:
-            return build.apply(Pull(definition, position), *xy, g)
+            return build.apply(Pull(definition, position, o), *xy, g)
 
-        return operator(node, position, (*node.args, node), push, pull, definition.value.order)
+        context = (*node.args, *outputs_of(node))
+        return operator(node, position, context, push, pull, definition.values[o].order)
 
 
 def derived(definition: Definition) -> list[Called]:
@@ -59,42 +60,48 @@ def derived(definition: Definition) -> list[Called]:
     rule = definition.rule
     if not isinstance(rule, Callables):
         return []
-    places = range(len(definition.arguments))
-    found: list[Called] = [Push(definition, k) for k in places]
-    found += [Pull(definition, k) for k in places]
+    places, outputs = range(len(definition.arguments)), range(len(definition.values))
+    found: list[Called] = [Push(definition, k, o) for o in outputs for k in places]
+    found += [Pull(definition, k, o) for o in outputs for k in places]
     if rule.second is not None:
-        found += [Second(definition, j, k) for j in places for k in places]
+        found += [Second(definition, j, k, o) for o in outputs for j in places for k in places]
     return found
 
 
 class _Derivative(Called):
-    """A callable of a derivative: of the arguments, the value, and what it is linear in."""
+    """A callable of a derivative: of the arguments, the values, and what it is linear in."""
 
     def __init__(
-        self, word: str, definition: Definition, places: Sequence[int], linear: Sequence[Var]
+        self, word: str, definition: Definition, places: Sequence[int], o: int, linear: str
     ) -> None:
-        arguments, value = definition.arguments, definition.value
+        arguments, values = definition.arguments, definition.values
         marks = [arguments[k].name for k in places] if len(arguments) > 1 else []
-        output = value if word == "pushforward" else arguments[places[0]]
+        marks += [values[o].name] if len(values) > 1 else []
+        moves, result = values[o] if word == "pushforward" else None, arguments[places[0]]
+        given = {"g": _cotangent(values[o]), "e": _direction(arguments[places[-1]])}
         super().__init__(
             "_".join([definition.name, word, *marks]),
             definition,
-            *(build.var(x.name, x.dims) for x in (*arguments, value)),
-            *linear,
-            output=build.var(f"d{output.name}" if output is value else _bar(output), output.dims),
+            [
+                *(build.var(x.name, x.dims) for x in (*arguments, *values)),
+                *(given[letter] for letter in linear),
+            ],
+            [_direction(moves) if moves else _cotangent(result)],
         )
         rule = definition.rule
         assert isinstance(rule, Callables)
         self.rule = rule
         self.count = len(arguments)
+        self.given = self.count + len(values)
         self.place = places[0]
+        self.o = o
 
     def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
-        if position == self.count:
+        if self.count <= position < self.given:
             return ()
-        linear = position - self.count - 1
+        linear = position - self.given
         push, pull = self.moved(position) if linear < 0 else self.linear(linear)
-        return operator(node, position, node.args, push, pull, self.output.order)
+        return operator(node, position, node.args, push, pull, self.results[0].order)
 
     @abstractmethod
     def moved(self, position: int) -> tuple[Arrays, Arrays]:
@@ -121,35 +128,43 @@ class _Derivative(Called):
         """The directions of all arguments: the last array for one, and zeros."""
         return [arrays[-1] if k == place else np.zeros_like(arrays[k]) for k in range(self.count)]
 
-    def _own(self, cotangents: Any) -> Any:
-        """Of the cotangents of all arguments that of one."""
-        if self.count == 1 and not isinstance(cotangents, tuple):
-            return cotangents
-        if not isinstance(cotangents, tuple | list) or len(cotangents) != self.count:
+    def _cotangents(self, arrays: Sequence[Array]) -> list[Array]:
+        """The cotangents of all values: the array after them for one, and zeros."""
+        values = arrays[self.count : self.given]
+        return [
+            arrays[self.given] if k == self.o else np.zeros_like(y) for k, y in enumerate(values)
+        ]
+
+    def _own(self, found: Any, count: int, place: int, each: str) -> Any:
+        """Of the tensors that a callable gives for all arguments, or all values, that of one."""
+        if count == 1 and not isinstance(found, tuple):
+            return found
+        if not isinstance(found, tuple | list) or len(found) != count:
             raise ArgumentError(
-                f"{self.name} returned an object of type {type(cotangents).__name__}, and should "
-                f"return a tuple of {self.count} arrays, one for each argument"
+                f"{self.name} returned an object of type {type(found).__name__}, and should "
+                f"return a tuple of {count} arrays, one for each {each}"
             )
-        return cotangents[self.place]
+        return found[place]
 
 
 class Push(_Derivative):
-    """P_k(x, y; e)."""
+    """P_ko(x, y; e)."""
 
-    def __init__(self, definition: Definition, k: int) -> None:
-        super().__init__("pushforward", definition, [k], [_direction(definition.arguments[k])])
+    def __init__(self, definition: Definition, k: int, o: int) -> None:
+        super().__init__("pushforward", definition, [k], o, "e")
 
     def compute(self, *arrays: Array) -> Any:
-        xy = arrays[: self.count + 1]
-        return self.rule.pushforward(*xy, *self._directions(arrays, self.place))
+        xy = arrays[: self.given]
+        found = self.rule.pushforward(*xy, *self._directions(arrays, self.place))
+        return self._own(found, self.given - self.count, self.o, "value")
 
     def moved(self, position: int) -> tuple[Arrays, Arrays]:
         self.require_second()
-        definition, second = self.definition, Second(self.definition, position, self.place)
+        second = Second(self.definition, position, self.place, self.o)
 
         def push(d: Node, *args: Node) -> Node:
             *xy, e = args
-            return _over_cotangents(definition, second, d, xy, e)
+            return _over_cotangents(second, d, xy, e)
 
         def pull(bar: Node, *args: Node) -> Node:
             *xy, e = args
@@ -162,28 +177,29 @@ class Push(_Derivative):
             return build.apply(self, *args[:-1], de)
 
         def pull(bar: Node, *args: Node) -> Node:
-            return build.apply(Pull(self.definition, self.place), *args[:-1], bar)
+            return build.apply(Pull(self.definition, self.place, self.o), *args[:-1], bar)
 
         return push, pull
 
 
 class Pull(_Derivative):
-    """Q_k(x, y; g)."""
+    """Q_ko(x, y; g)."""
 
-    def __init__(self, definition: Definition, k: int) -> None:
-        super().__init__("pullback", definition, [k], [_cotangent(definition)])
+    def __init__(self, definition: Definition, k: int, o: int) -> None:
+        super().__init__("pullback", definition, [k], o, "g")
 
     def compute(self, *arrays: Array) -> Any:
-        return self._own(self.rule.pullback(*arrays))
+        found = self.rule.pullback(*arrays[: self.given], *self._cotangents(arrays))
+        return self._own(found, self.count, self.place, "argument")
 
     def moved(self, position: int) -> tuple[Arrays, Arrays]:
         self.require_second()
 
         def push(d: Node, *args: Node) -> Node:
-            return build.apply(Second(self.definition, self.place, position), *args, d)
+            return build.apply(Second(self.definition, self.place, position, self.o), *args, d)
 
         def pull(bar: Node, *args: Node) -> Node:
-            return build.apply(Second(self.definition, position, self.place), *args, bar)
+            return build.apply(Second(self.definition, position, self.place, self.o), *args, bar)
 
         return push, pull
 
@@ -192,23 +208,23 @@ class Pull(_Derivative):
             return build.apply(self, *args[:-1], dg)
 
         def pull(bar: Node, *args: Node) -> Node:
-            return build.apply(Push(self.definition, self.place), *args[:-1], bar)
+            return build.apply(Push(self.definition, self.place, self.o), *args[:-1], bar)
 
         return push, pull
 
 
 class Second(_Derivative):
-    """W_jk(x, y; g, e)."""
+    """W_jko(x, y; g, e)."""
 
-    def __init__(self, definition: Definition, j: int, k: int) -> None:
-        linear = [_cotangent(definition), _direction(definition.arguments[k])]
-        super().__init__("second", definition, [j, k], linear)
+    def __init__(self, definition: Definition, j: int, k: int, o: int) -> None:
+        super().__init__("second", definition, [j, k], o, "ge")
         self.by = k
 
     def compute(self, *arrays: Array) -> Any:
         assert self.rule.second is not None
-        given = arrays[: self.count + 2]
-        return self._own(self.rule.second(*given, *self._directions(arrays, self.by)))
+        linear = (*self._cotangents(arrays), *self._directions(arrays, self.by))
+        found = self.rule.second(*arrays[: self.given], *linear)
+        return self._own(found, self.count, self.place, "argument")
 
     def moved(self, position: int) -> tuple[Arrays, Arrays]:
         self.refuse("third", "the pushforward as a program, which has all derivatives")
@@ -220,25 +236,24 @@ class Second(_Derivative):
 
         def to_cotangent(bar: Node, *args: Node) -> Node:
             *xy, _, e = args
-            return _over_cotangents(self.definition, self, bar, xy, e)
+            return _over_cotangents(self, bar, xy, e)
 
         def by_direction(de: Node, *args: Node) -> Node:
             return build.apply(self, *args[:-1], de)
 
         def to_direction(bar: Node, *args: Node) -> Node:
-            return build.apply(Second(self.definition, self.by, self.place), *args[:-1], bar)
+            second = Second(self.definition, self.by, self.place, self.o)
+            return build.apply(second, *args[:-1], bar)
 
         return (by_cotangent, to_cotangent) if place == 0 else (by_direction, to_direction)
 
 
-def _over_cotangents(
-    definition: Definition, second: Second, d: Node, xy: Sequence[Node], e: Node
-) -> Node:
-    """``D²f(d_j, e_k)[o] = Σ W_jk(x, y; unit_o, e)·d``, for tensors with the same batch axes."""
-    lead = d.order - definition.arguments[second.place].order
-    axes = definition.value.order
-    dims = xy[-1].dims[lead:]
-    new = {("o", k): dim for k, dim in enumerate(dims)}
+def _over_cotangents(second: Second, d: Node, xy: Sequence[Node], e: Node) -> Node:
+    """``D²f(d_j, e_k)[i] = Σ W_jk(x, y; unit_i, e)·d``, for tensors with the same batch axes."""
+    lead = d.order - second.results[0].order
+    dims = xy[second.count + second.o].dims[lead:]
+    axes = len(dims)
+    new = {("i", k): dim for k, dim in enumerate(dims)}
     batch = tuple(range(lead))
 
     def spread(x: Node) -> Node:
@@ -258,13 +273,9 @@ def _definition(node: Apply) -> Definition:
     return node.primitive.definition
 
 
-def _direction(argument: Var) -> Var:
-    return build.var(f"d{argument.name}", argument.dims)
+def _direction(variable: Var) -> Var:
+    return build.var(f"d{variable.name}", variable.dims)
 
 
-def _cotangent(definition: Definition) -> Var:
-    return build.var(_bar(definition.value), definition.value.dims)
-
-
-def _bar(variable: Var) -> str:
-    return f"{variable.name}_bar"
+def _cotangent(variable: Var) -> Var:
+    return build.var(f"{variable.name}_bar", variable.dims)

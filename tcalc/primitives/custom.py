@@ -1,4 +1,4 @@
-"""Functions of the user's: tensors in, a tensor out, computed by a callable of his.
+"""Functions of the user's: tensors in, one or several out, computed by a callable of theirs.
 
 A `Custom` maps over leading batch axes as every primitive does, whether its callable does or not.
 Its derivative comes from its definition's rule: a program of the language (`tcalc.custom`), or
@@ -9,14 +9,15 @@ supplied to the module by name (`Supplied`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from tcalc.errors import ArgumentError
+from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import holds as known_to_hold
-from tcalc.expr.nodes import Apply, Var
+from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.routines import Coded, Routine, Supplied
@@ -33,31 +34,35 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What the user says of a function; dimensions of `value` occur in `arguments`.
+    """What the user says of a function; dimensions of `values` occur in `arguments`.
 
     `batched` tells that the callables map over leading axes themselves.
     """
 
     name: str
     arguments: tuple[Var, ...]
-    value: Var
+    values: tuple[Var, ...]
     evaluate: Arrays
     rule: Rule | None = None
     batched: bool = False
     analytic: bool = False
 
     def __str__(self) -> str:
-        return f"{', '.join(map(repr, self.arguments))} -> {self.value!r}"
+        return _signature(self.arguments, self.values)
 
 
 class Called(Coded):
     """What a callable of the user's computes: tensors of the dimensions of some variables."""
 
-    def __init__(self, name: str, definition: Definition, *inputs: Var, output: Var) -> None:
+    def __init__(
+        self, name: str, definition: Definition, inputs: Sequence[Var], results: Sequence[Var]
+    ) -> None:
         self.name = name
         self.definition = definition
-        self.inputs = inputs
-        self.output = output
+        self.inputs = tuple(inputs)
+        self.results = tuple(results)
+        self.outputs = len(self.results)
+        self.output_names = tuple(x.name for x in self.results)
 
     def __eq__(self, other: object) -> bool:
         # Asked by the table of nodes at the very end too, when the names of modules are gone.
@@ -77,23 +82,24 @@ class Called(Coded):
         """The callable on arrays."""
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
-        return (_fitted(self, arguments),)
+        lead, sizes = _fitted(self, arguments)
+        return tuple((*lead, *(sizes[name] for name in x.dims)) for x in self.results)
 
     def evaluate(self, *arrays: Any) -> Any:
-        sizes = tuple(tuple(map(Dim.of, array.shape)) for array in arrays)
-        shape = tuple(dim.evaluate({}) for dim in _fitted(self, sizes))
-        lead, core = (
-            shape[: len(shape) - self.output.order],
-            shape[len(shape) - self.output.order :],
-        )
+        shapes = [tuple(map(Dim.of, array.shape)) for array in arrays]
+        lead = tuple(dim.evaluate({}) for dim in _fitted(self, shapes)[0])
+        full = [tuple(dim.evaluate({}) for dim in dims) for dims in self.shapes(*shapes)]
         kind = np.result_type(*arrays)
         if self.definition.batched or not lead:
-            return self._checked(self._computed(arrays), shape, kind)
-        result = np.empty(shape, kind)
-        for cell in np.ndindex(lead):
-            found = self._computed([array[cell] for array in arrays])
-            result[cell] = self._checked(found, core, kind)
-        return result
+            found = self._checked(self._computed(arrays), full, kind)
+        else:
+            found = [np.empty(shape, kind) for shape in full]
+            cores = [shape[len(lead) :] for shape in full]
+            for cell in np.ndindex(lead):
+                values = self._computed([array[cell] for array in arrays])
+                for result, value in zip(found, self._checked(values, cores, kind), strict=True):
+                    result[cell] = value
+        return found[0] if self.outputs == 1 else tuple(found)
 
     def _computed(self, arrays: Sequence[Array]) -> Any:
         """What the callable gives; its complaint of a matrix names the function."""
@@ -102,22 +108,35 @@ class Called(Coded):
         except np.linalg.LinAlgError as error:
             raise np.linalg.LinAlgError(f"{self.name}: {error}") from error
 
-    def _checked(self, value: Any, shape: tuple[int, ...], kind: Any) -> Array:
-        """A copy of what the callable gave, in the type of its arguments."""
+    def _checked(self, given: Any, shapes: Sequence[tuple[int, ...]], kind: Any) -> list[Array]:
+        """Copies of what the callable gave, in the type of its arguments."""
+        values = [given] if self.outputs == 1 else given
+        if not isinstance(values, tuple | list) or len(values) != self.outputs:
+            raise ArgumentError(
+                f"{self.name} returned an object of type {type(given).__name__}, and should "
+                f"return a tuple of {self.outputs} arrays: {', '.join(map(repr, self.results))}"
+            )
+        return [
+            self._array(value, result, shape, kind)
+            for value, result, shape in zip(values, self.results, shapes, strict=True)
+        ]
+
+    def _array(self, value: Any, result: Var, shape: tuple[int, ...], kind: Any) -> Array:
         try:
             found = np.asarray(value)
         except ValueError:
             found = np.asarray(None)
+        which = "" if self.outputs == 1 else f" as {result.name}"
         if found.dtype.kind not in "biufc" or not np.can_cast(found.dtype, kind, "same_kind"):
             raise ArgumentError(
-                f"{self.name} returned an object of type {type(value).__name__}"
+                f"{self.name} returned an object of type {type(value).__name__}{which}"
                 + (f" and numbers of type {found.dtype}" if found.dtype.kind in "biufc" else "")
                 + f", and should return an array of {kind}"
             )
         if found.shape != shape:
             raise ArgumentError(
-                f"{self.name} returned an array of the shape {found.shape}, and should return "
-                f"{self.output!r}, which is {shape} here",
+                f"{self.name} returned an array of the shape {found.shape}{which}, and should "
+                f"return {result!r}, which is {shape} here",
                 hint="with batched=True the callables map over leading axes"
                 if self.definition.batched
                 else f"the signature is {self.definition}",
@@ -125,8 +144,7 @@ class Called(Coded):
         return np.array(found, dtype=kind)[()]
 
     def routine(self, node: Apply) -> Routine:
-        described = f"{', '.join(map(repr, self.inputs))} -> {self.output!r}"
-        return Supplied(self.name, described, self)
+        return Supplied(self.name, _signature(self.inputs, self.results), self)
 
     def __call__(self, *arrays: Any) -> Any:
         return self.evaluate(*arrays)
@@ -140,9 +158,7 @@ class Custom(Called):
     """A user's function."""
 
     def __init__(self, definition: Definition) -> None:
-        super().__init__(
-            definition.name, definition, *definition.arguments, output=definition.value
-        )
+        super().__init__(definition.name, definition, definition.arguments, definition.values)
         self.analytic = definition.analytic
 
     def compute(self, *arrays: Array) -> Any:
@@ -158,11 +174,22 @@ class Custom(Called):
         return rule.jacobian(node, position)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
-        return known_to_hold(self.output, fact) or None
+        return known_to_hold(self.results[node.output], fact) or None
 
 
-def _fitted(primitive: Called, arguments: Sequence[Shape]) -> Shape:
-    """The shape of the result; raises `ValueError` for arguments that do not fit the signature."""
+def outputs_of(node: Apply) -> tuple[Node, ...]:
+    """All outputs of the function that a node is one of."""
+    primitive = node.primitive
+    return tuple(build.apply(primitive, *node.args, output=k) for k in range(primitive.outputs))
+
+
+def _signature(inputs: Sequence[Var], results: Sequence[Var]) -> str:
+    left, right = (", ".join(map(repr, side)) for side in (inputs, results))
+    return f"{left} -> {right}"
+
+
+def _fitted(primitive: Called, arguments: Sequence[Shape]) -> tuple[Shape, Mapping[Dim, Dim]]:
+    """The batch axes and the sizes by name; raises `ValueError` for arguments that do not fit."""
     sizes: dict[Dim, Dim] = {}
     leads: set[Shape] = set()
     for variable, dims in zip(primitive.inputs, arguments, strict=True):
@@ -176,7 +203,7 @@ def _fitted(primitive: Called, arguments: Sequence[Shape]) -> Shape:
             given = " and ".join(f"[{','.join(map(str, dims))}]" for dims in arguments)
             wanted = ", ".join(map(repr, primitive.inputs))
             raise ValueError(f"{primitive.name} takes {wanted}, not {given}")
-    return (*leads.pop(), *(sizes[name] for name in primitive.output.dims))
+    return leads.pop(), sizes
 
 
 def _protected(array: Array) -> Array:

@@ -38,6 +38,7 @@ class Eigh(Coded):
 
     name = "eigh"
     outputs = 2
+    output_names = ("w", "V")
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         (a,) = arguments

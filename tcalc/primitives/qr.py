@@ -42,6 +42,7 @@ class Qr(Coded):
 
     name = "qr"
     outputs = 2
+    output_names = ("Q", "R")
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         (a,) = arguments
@@ -93,6 +94,7 @@ class Lq(Coded):
 
     name = "lq"
     outputs = 2
+    output_names = ("L", "Q")
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         (a,) = arguments

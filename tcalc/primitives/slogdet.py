@@ -26,6 +26,7 @@ class SignLogDet(Coded):
 
     name = "slogdet"
     outputs = 2
+    output_names = ("s", "l")
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         check_square(self.name, arguments[0])

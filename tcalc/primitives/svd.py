@@ -41,6 +41,7 @@ class Svd(Coded):
 
     name = "svd"
     outputs = 3
+    output_names = ("U", "s", "V")
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         (a,) = arguments

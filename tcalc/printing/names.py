@@ -36,16 +36,6 @@ OF_MATRIX = {
 """The name for a function of a matrix that has a name itself: ``K_inv``."""
 
 
-OUTPUT_NAMES = {
-    "eigh": ("w", "V"),
-    "svd": ("U", "s", "V"),
-    "qr": ("Q", "R"),
-    "lq": ("L", "Q"),
-    "slogdet": ("s", "l"),
-}
-"""The usual letters for the outputs of a factorisation."""
-
-
 def meaning(node: Node) -> str:
     """A stem for the name of a tensor, by what it is; ``t`` where that has no usual name.
 

@@ -28,7 +28,7 @@ from tcalc.printing.formula import (
     scaled,
 )
 from tcalc.printing.matrix import MatrixNotation
-from tcalc.printing.names import OF_MATRIX, OUTPUT_NAMES, Names, index_names, meaning
+from tcalc.printing.names import OF_MATRIX, Names, index_names, meaning
 from tcalc.printing.opening import as_matrices
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.simplify import tidy_all
@@ -142,7 +142,7 @@ class _Page:
 
     def _unpack(self, node: Apply) -> None:
         """Names for all outputs of a factorisation, by the first of them that is used."""
-        stems = OUTPUT_NAMES.get(node.primitive.name, ("t",) * node.primitive.outputs)
+        stems = node.primitive.output_names or ("t",) * node.primitive.outputs
         outputs = [
             build.apply(node.primitive, *node.args, output=k) for k in range(node.primitive.outputs)
         ]

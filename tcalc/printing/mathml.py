@@ -123,7 +123,7 @@ def _one(text: str) -> str:
 
 
 def _condition(condition: str) -> str:
-    return f"<mtext>if </mtext>{condition}" if condition else "<mtext>otherwise</mtext>"
+    return f"<mtext>if\u00a0</mtext>{condition}" if condition else "<mtext>otherwise</mtext>"
 
 
 def program_mathml(statements: Sequence[Statement]) -> str:

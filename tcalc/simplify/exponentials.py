@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import TypeGuard
 
 from tcalc.expr import build
 from tcalc.expr.dims import product
@@ -155,6 +156,40 @@ def log_of_sigmoid(node: Apply) -> Node | None:
 
 
 @of_sums
+def one_minus_mirrored_sigmoid(node: Add) -> Node | None:
+    """``c - c sigmoid(-x) -> c sigmoid(x)``, and ``c - 2 c sigmoid(-x) -> 2 c sigmoid(x) - c``.
+
+    Example: ``1 - sigmoid(-x) -> sigmoid(x)``.
+    """
+    match node:
+        case Add(terms=((a, x), (b, y))):
+            for (c, one), (d, q) in (((a, x), (b, y)), ((b, y), (a, x))):
+                if isinstance(one, Const) and _is_mirrored(q) and -d in (c, 2 * c):
+                    p = sigmoid(build.scale(-1, q.operands[0]))
+                    return build.add([(c + d, one), (-d, p)])
+    return None
+
+
+@of_products_having(sigmoid)
+def sigmoid_times_mirrored(node: Einsum) -> Node | None:
+    """``sigmoid(x) .* sigmoid(-x) -> sigmoid(x) .* (1 - sigmoid(x))``, the same for powers.
+
+    The number of different sigmoids falls.
+    """
+    parts = parts_of(node)
+    placed = list(zip(parts.factors, parts.rows, strict=True))
+    for k, (factor, row) in enumerate(placed):
+        q, exponent = base_and_exponent(factor)
+        if not _is_mirrored(q):
+            continue
+        p = sigmoid(build.scale(-1, q.operands[0]))
+        if any(base_and_exponent(x)[0] is p and at == row for x, at in placed):
+            new = power(build.subtract(build.ones(p.dims), p), exponent)
+            return parts.replaced((k,), (new,), (row,)).build()
+    return None
+
+
+@of_sums
 def mirrored_sigmoids(node: Add) -> Node | None:
     """``A sigmoid(x) + B sigmoid(-x) -> A sigmoid(x) + B - B sigmoid(x)``.
 
@@ -210,8 +245,17 @@ def _mirrored(term: Node, q: Node, p: Node) -> list[tuple[Fraction, Node]]:
     return terms
 
 
+def _is_mirrored(node: Node) -> TypeGuard[Apply]:
+    """Whether a node is a sigmoid of what has a minus."""
+    return isinstance(node, Apply) and node.primitive == sigmoid and _is_negative(node.args[0])
+
+
 def _is_negative(node: Node) -> bool:
-    return isinstance(node, Add) and node.terms[0][0] < 0
+    """Whether most signs of a sum are minus; of as many of either kind, that of the first term."""
+    if not isinstance(node, Add):
+        return False
+    negative = [c < 0 for c, _ in node.terms]
+    return 2 * sum(negative) + negative[0] > len(negative)
 
 
 @of_products_having(cosh)
@@ -349,6 +393,8 @@ RULES = (
     reciprocal_of_one_plus_exp,
     exp_times_sigmoid,
     log_of_sigmoid,
+    one_minus_mirrored_sigmoid,
+    sigmoid_times_mirrored,
     mirrored_sigmoids,
     hyperbolic_quotient,
     log_of_sum_of_exp,

@@ -50,14 +50,19 @@ def number_out_of_factor(node: Einsum) -> Node | None:
 
 @of_sums
 def sign_into_factor(node: Add) -> Node | None:
-    """``-x (y - z) -> x (z - y)`` where the factor has as many signs of either kind."""
+    """``-x (y - z) -> x (z - y)`` where the factor has as many signs of either kind.
+
+    Not for ``-x (1 - x)``, which is how that is written.
+    """
     for position, (c, term) in enumerate(node.terms):
         if c > 0:
             continue
         parts = parts_of(term)
         twice = {x for x in parts.factors if parts.factors.count(x) > 1}
         for k, factor in enumerate(parts.factors):
-            if isinstance(factor, Add) and _is_balanced(factor) and factor not in twice:
+            if not isinstance(factor, Add) or not _is_balanced(factor) or factor in twice:
+                continue
+            if not any(_is_complement(factor, x) for x in parts.factors):
                 new = parts.replaced(
                     (k,), (multiple(Fraction(-1), factor),), (parts.rows[k],)
                 ).build()
@@ -80,6 +85,13 @@ def opposite_factors(node: Einsum) -> Node | None:
             k = parts.factors.index(other)
             return build.scale(-1, parts.replaced((k,), (factor,), (parts.rows[k],)).build())
     return None
+
+
+def _is_complement(node: Add, x: Node) -> bool:
+    """Whether a sum is ``1 - x``."""
+    return {(c, y is x) for c, y in node.terms} == {(1, False), (-1, True)} and any(
+        isinstance(y, Const) for _, y in node.terms
+    )
 
 
 def _is_balanced(node: Add) -> bool:

@@ -109,7 +109,7 @@ sigmoids_of_negatives = _count(
         isinstance(node, Apply)
         and node.primitive == sigmoid
         and isinstance(node.args[0], Add)
-        and node.args[0].terms[0][0] < 0
+        and 2 * sum(c < 0 for c, _ in node.args[0].terms) > len(node.args[0].terms)
     )
 )
 functions_of_inverses = _inside(lambda node: _function(node, Cofactors, LogDet), _is_inverse)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
 
     from tcalc.optimisation.problem import Problem
 
-DENSE = 100
+DENSE = 1000
 """The most variables for which the curvature is taken from the Hessian as a matrix."""
 CURVED = 1e-8
 """How negative an eigenvalue is, beside the size of the Hessian, that is not rounding."""
+
+FLAT = 1e-6
+"""The least size of an eigenvalue, beside the largest, that a step is divided by."""
+ROUNDING = 4 * float(np.finfo(float).eps)
+"""The change of a value, beside its size, that is not told from its rounding."""
+
+UNSETTLED = "whether the Hessian has a negative eigenvalue, which a saddle has, was not found out"
 
 
 def result_of(**fields: Any) -> OptimizeResult:
@@ -35,8 +43,9 @@ def newton(problem: Problem) -> Callable[..., OptimizeResult]:
     """Newton's method with SciPy's line search, as a method for `scipy.optimize.minimize`.
 
     The step solves with the Hessian by its structure.  Where that is no direction of descent, the
-    gradient is followed; where the gradient is small and the Hessian has a negative eigenvalue,
-    its eigenvector is: saddles and maxima are left.
+    eigenvalues are taken for positive, or the gradient is followed if there are too many of them.
+    Where the gradient is small and the Hessian has a negative eigenvalue, its eigenvector is
+    followed: saddles and maxima are left.
     """
 
     def solve(
@@ -53,21 +62,30 @@ def newton(problem: Problem) -> Callable[..., OptimizeResult]:
         gtol = unused.get("tol") or gtol
         for k in range(maxiter + 1):
             gradient = jac(x)
-            stationary = np.max(np.abs(gradient), initial=0.0) <= gtol
-            down = _negative_curvature(problem, x) if stationary else None
-            if stationary and down is None:
-                message, success = "the gradient is small", True
-                break
+            step, why = None, "the gradient is small"
+            if np.max(np.abs(gradient), initial=0.0) > gtol:
+                step = _direction(problem, x, gradient)
+                if _settled(fun, jac, x, gradient, step):
+                    step, why = None, "a lower value is not to be told from rounding"
+            down = None
+            if step is None:
+                curvature = _curvature(problem, x)
+                down = curvature.down
+                if down is None:
+                    message, success = why if curvature.known else f"{why}; {UNSETTLED}", True
+                    break
             if k == maxiter:
-                if stationary:
+                if down is not None:
                     message = "too many iterations: a saddle or a maximum was reached"
                 break
-            length, step = _leave(fun, x, gradient, down) if down is not None else (
-                _descend(problem, fun, jac, x, gradient)
-            )  # fmt: skip
+            if step is not None:
+                length, step = _descend(fun, jac, x, gradient, step)
+            else:
+                assert down is not None
+                length, step = _leave(fun, x, gradient, down)
             if length == 0:
                 message = "no step along the direction of descent is shorter"
-                if stationary:
+                if down is not None:
                     message = "a saddle or a maximum: the Hessian has a negative eigenvalue"
                 break
             x = x + length * step
@@ -81,20 +99,85 @@ def newton(problem: Problem) -> Callable[..., OptimizeResult]:
     return solve
 
 
-def _descend(
-    problem: Problem, fun: Any, jac: Any, x: Array, gradient: Array
-) -> tuple[float, Array]:
-    """The length of a step and the step: Newton's, or the gradient where that does not descend."""
+def _direction(problem: Problem, x: Array, gradient: Array) -> Array:
+    """Newton's step where that descends, else one that does."""
+    try:
+        tensor = problem.factored(x)
+        if tensor is None:
+            return _dense_direction(problem.hess(x), gradient)
+        if tensor.route.startswith("dense") and len(x) <= DENSE:
+            return _dense_direction(tensor.dense().reshape(len(x), len(x)), gradient)
+        step = -tensor.solve(gradient.reshape(tensor.rows)).reshape(-1)
+    except (DomainError, np.linalg.LinAlgError):
+        step = np.zeros_like(x)
+    if _descends(gradient, step):
+        return np.asarray(step)
+    if len(x) > DENSE:
+        return -gradient
+    try:
+        return _dense_direction(problem.hess(x), gradient)
+    except (DomainError, np.linalg.LinAlgError):
+        return -gradient
+
+
+def _descends(gradient: Array, step: Array) -> bool:
+    """Whether a step goes down by more than rounding makes of a step that does not."""
+    slope = float(gradient @ step)
+    return slope < -1e-12 * float(np.linalg.norm(gradient) * np.linalg.norm(step))
+
+
+def _dense_direction(hessian: Array, gradient: Array) -> Array:
+    """Newton's step for a positive definite matrix; for others with positive eigenvalues instead.
+
+    That is repelled by saddles, where Newton's is drawn to them (Dauphin and others, *Identifying
+    and attacking the saddle point problem in high-dimensional non-convex optimization*, 2014), and
+    moves little where the function is flat.
+    """
+    from scipy.linalg import cho_solve
+
+    diagonal = np.abs(np.diagonal(hessian))
+    # Units of the variables in which the diagonal is one: what is flat must not depend on them.
+    units = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled, right = units[:, None] * hessian * units, -units * gradient
+    try:
+        factor = np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
+        pass
+    else:
+        if np.min(np.diagonal(factor)) > FLAT:
+            return np.asarray(units * cho_solve((factor, True), right))
+    w, vectors = np.linalg.eigh(scaled)
+    size = np.abs(w)
+    if not 0 < np.max(size, initial=0.0) < np.inf:
+        return -gradient
+    along = vectors.T @ right / np.maximum(size, FLAT * np.max(size))
+    return np.asarray(units * (vectors @ along))
+
+
+def _settled(fun: Any, jac: Any, x: Array, gradient: Array, step: Array) -> bool:
+    """Whether a step promises less than the rounding of the value, and no smaller gradient either.
+
+    What is left of the gradient is rounding then too, however large it is beside `gtol`.
+    """
+    value = fun(x)
+    if not _invisible(value, gradient, step):
+        return False
+    before, after = (float(np.max(np.abs(jac(at)))) for at in (x, x + step))
+    # Outside of the domain the value is large.
+    return not (after < before / 2 and fun(x + step) <= value + ROUNDING * abs(value))
+
+
+def _invisible(value: float, gradient: Array, step: Array) -> bool:
+    """Whether the fall of the value that a step promises is below its rounding."""
+    return -float(gradient @ step) / 2 <= ROUNDING * abs(value)
+
+
+def _descend(fun: Any, jac: Any, x: Array, gradient: Array, step: Array) -> tuple[float, Array]:
+    """The length of a step down along a direction, and the step; a length of 0 if there is none."""
     from scipy.optimize import line_search
 
-    try:
-        step = problem.newton_step(x)
-    except DomainError:
-        step = -gradient
-    slope = float(gradient @ step)
-    # Not a sum of squares of much size: no minimum lies that way.
-    if not slope < -1e-12 * float(np.linalg.norm(gradient) * np.linalg.norm(step)):
-        step = -gradient
+    if _invisible(fun(x), gradient, step):
+        return 1.0, step  # the gradient is smaller there
     with warnings.catch_warnings():
         # That no such length exists is seen from the result.
         warnings.simplefilter("ignore")
@@ -104,37 +187,50 @@ def _descend(
     return float(length), step
 
 
-def _negative_curvature(problem: Problem, x: Array) -> Array | None:
-    """A unit vector along which the function curves downwards at a point, if one is found.
+@dataclass(frozen=True, slots=True)
+class _Curvature:
+    """A unit vector along which a function curves downwards; without one, whether there is none."""
 
-    The eigenvector of the smallest eigenvalue, by Lanczos' method where there are many variables.
-    Its Rayleigh quotient, which is never below the smallest eigenvalue, decides: what is returned
-    is a direction of negative curvature however far the iteration has come.
+    down: Array | None
+    known: bool = True
+
+
+def _curvature(problem: Problem, x: Array) -> _Curvature:
+    """The eigenvector of the smallest eigenvalue of the Hessian, where that is negative.
+
+    By Lanczos' method where there are many variables.  The vector's Rayleigh quotient, which is
+    never below the smallest eigenvalue, decides: what is found is a direction of negative curvature
+    however far the iteration has come.
     """
+    from scipy.linalg import eigh
     from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, eigsh
 
-    n = len(x)
+    n, known = len(x), True
+    if not n:
+        return _Curvature(None)
+    apply: Any
+    vectors: Array
     try:
         if n <= DENSE:
-            values, vectors = np.linalg.eigh(problem.hess(x))
-            size = float(np.max(np.abs(values), initial=0.0))
-            curved = n > 0 and values[0] < -CURVED * size
-            return np.asarray(vectors[:, 0]) if curved else None
-        hessian = problem.hessian_operator(x)
-        start = np.random.default_rng(0).standard_normal(n)
-        size = float(np.linalg.norm(hessian @ start) / np.linalg.norm(start))
-        if not 0 < size < np.inf:
-            return None
-        try:
-            vectors = eigsh(hessian, 1, which="SA", v0=start, tol=1e-3, maxiter=20)[1]
-        except ArpackNoConvergence as error:
-            vectors = error.eigenvectors
-    except (DomainError, ArpackError, np.linalg.LinAlgError):
-        return None
-    if not vectors.shape[1]:
-        return None
-    v = vectors[:, 0]
-    return v if float(v @ (hessian @ v)) < -CURVED * size else None
+            apply = problem.hess(x)
+            size = float(np.linalg.norm(apply))
+            vectors = np.asarray(eigh(apply, subset_by_index=(0, 0))[1])
+        else:
+            apply = problem.hessian_operator(x)
+            start = np.random.default_rng(0).standard_normal(n)
+            size = float(np.linalg.norm(apply @ start))
+            if not size:
+                return _Curvature(None)
+            try:
+                vectors = eigsh(apply, 1, which="SA", v0=start, tol=1e-3, maxiter=20)[1]
+            except ArpackNoConvergence as error:
+                vectors, known = np.asarray(error.eigenvectors), False
+    except (DomainError, ArpackError, np.linalg.LinAlgError, ValueError):
+        return _Curvature(None, known=False)
+    for v in vectors.T:
+        if float(v @ (apply @ v)) < -CURVED * size / n**0.5:
+            return _Curvature(v)
+    return _Curvature(None, known)
 
 
 def _leave(fun: Any, x: Array, gradient: Array, direction: Array) -> tuple[float, Array]:

@@ -13,6 +13,7 @@ from tcalc.checking.blame import text_of
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder, variables
+from tcalc.optimisation import residuals
 from tcalc.optimisation.constraints import Constraint
 from tcalc.optimisation.derivatives import Derivatives
 from tcalc.optimisation.packing import Array, Packing
@@ -56,12 +57,17 @@ class Problem:
         missing = sorted({x.name for x in needed} - names - set(data))
         if missing:
             raise ArgumentError(f"no value for {', '.join(missing)}", hint="give it among the data")
+        for name in data:
+            if name not in {x.name for x in known}:
+                listed = ", ".join(x.name for x in known)
+                raise ArgumentError(f"{name!r} is no input", hint=f"the inputs: {listed}")
         given = {name: _finite(name, data[name]) for name in data}
         shapes = _shapes(wrt, known, given)
         self._packing = Packing(wrt, shapes)
         self._data = {name: given[name] for name in given if name not in names}
         self.derivatives = Derivatives(function, wrt, known, self._data)
         self._bounds = self._packing.bounds(bounds or {})
+        self._bounded = bool(bounds)
         self._constraints = tuple(constraints)
         for constraint in constraints:
             constraint.attach(wrt, known, self._data, self._packing)
@@ -242,23 +248,49 @@ class Problem:
         start = self._started(x0)
         return run(self, method, start, callback, progress, options)
 
-    def least_squares(self, *, x0: Any = None, **options: Any) -> OptimizeResult:
-        """Minimise the sum of squares of all entries, by `scipy.optimize.least_squares`."""
-        from scipy.optimize import least_squares
+    def least_squares(
+        self,
+        *,
+        x0: Any = None,
+        callback: Callable[[Progress], object] | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> OptimizeResult:
+        """Minimise the sum of squares of all entries, by `scipy.optimize.least_squares`.
 
+        `callback` and `progress` are as for `minimize`, after each step that lowers the sum, which
+        is the `fun` of their `Progress`; the run so far is never lost.
+        """
         self._require_residuals("least_squares")
         if self._constraints:
-            raise ArgumentError("least squares take bounds, and no other constraints")
+            raise ArgumentError(
+                "least_squares takes bounds, and no constraints",
+                hint="minimise the sum of squares: norm2(...)^2",
+            )
         start = self._started(x0)
         bounds = {} if self.bounds is None else {"bounds": self.bounds}
-        found = least_squares(self.fun, start, jac=self.jac, **{**bounds, **options})
-        return _named(self, found)
+        return residuals.run(
+            self, "least_squares", start, callback, progress, {**bounds, **options}
+        )
 
-    def root(self, *, x0: Any = None, **options: Any) -> OptimizeResult:
-        """Find where all entries are zero, by `scipy.optimize.root`."""
-        from scipy.optimize import root
+    def root(
+        self,
+        *,
+        x0: Any = None,
+        callback: Callable[[Progress], object] | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> OptimizeResult:
+        """Find where all entries are zero, by `scipy.optimize.root`.
 
+        `callback` and `progress` are as for `least_squares`.  Bounds are not kept: a root beyond
+        those of a variable that was declared positive is none, and `success` false.
+        """
         self._require_residuals("root")
+        if self._constraints or self._bounded:
+            raise ArgumentError(
+                "root takes no bounds and no constraints", hint="least_squares takes bounds"
+            )
         start = self._started(x0)
         rows = np.size(self.fun(start))
         if rows != self.size:
@@ -266,8 +298,12 @@ class Problem:
                 f"there are {rows} equations for {self.size} unknowns",
                 hint="least_squares takes as many as there are",
             )
-        found = root(self.fun, start, jac=self.jac, **options)
-        return _named(self, found)
+        found: Any = residuals.run(self, "root", start, callback, progress, options)
+        if found.success and found.violations:
+            found.success = False
+            found.message = f"the root is out of bounds: {', '.join(found.violations)}"
+        result: OptimizeResult = found
+        return result
 
     def _started(self, x0: Any) -> Array:
         """The start, in the domain and within the bounds."""
@@ -298,11 +334,27 @@ class Problem:
                     f"the {what} is not finite at the start{self.culprit(x)}",
                     hint="give first values among the data, or x0=",
                 )
+        for constraint in self._constraints:
+            self._require_value(constraint, x)
         return x
 
-    def culprit(self, x: Array) -> str:
+    def _require_value(self, constraint: Constraint, x: Array) -> None:
+        """Refuse a start where a constraint cannot be evaluated; it need not hold there."""
+        try:
+            with np.errstate(all="ignore"):
+                finite = bool(np.all(np.isfinite(constraint.fun(x))))
+            why = "" if finite else self.culprit(x, constraint.node)
+        except DomainError as error:
+            finite, why = False, f": {error.message}"
+        if not finite:
+            raise ArgumentError(
+                f"the constraint {constraint} has no finite value at the start{why}",
+                hint="give first values among the data, or x0=",
+            )
+
+    def culprit(self, x: Array, function: Node | None = None) -> str:
         """The first function on the way whose value is not finite, as text."""
-        nodes = postorder([self.derivatives.function])
+        nodes = postorder([self.derivatives.function if function is None else function])
         values = {**self._data, **self.unpack(x)}
         with np.errstate(all="ignore"):
             found = interpret.evaluate(nodes, values)
@@ -325,13 +377,6 @@ class Problem:
                 f"{what} needs a tensor of residuals, and this function is a scalar",
                 hint="use minimize, or leave out the sum of squares",
             )
-
-
-def _named(problem: Problem, found: Any) -> OptimizeResult:
-    """A result of SciPy's with the variables by name."""
-    found.variables = problem.unpack(found.x)
-    result: OptimizeResult = found
-    return result
 
 
 def _finite(name: str, value: Any) -> Array:

@@ -46,7 +46,7 @@ class Progress:
         return f"{self.iteration:5d}  {self.fun:.12g}  gradient {self.gradient:.1e}"
 
 
-class _EndedError(Exception):
+class EndedError(Exception):
     """The run was ended, and this is why."""
 
 
@@ -148,7 +148,7 @@ class _Watched:
         if self.progress:
             print(now, file=sys.stderr)
         if self.callback is not None and self.callback(now) is True:
-            raise _EndedError("ended by the callback")
+            raise EndedError("ended by the callback")
 
 
 def run(
@@ -191,7 +191,7 @@ def run(
             )
     except KeyboardInterrupt:
         found = _so_far(watched, "interrupted")
-    except _EndedError as ended:
+    except EndedError as ended:
         found = _so_far(watched, str(ended))
     except (DomainError, np.linalg.LinAlgError, FloatingPointError) as error:
         found = _so_far(watched, f"the run broke off: {error}")
@@ -206,6 +206,9 @@ def run(
     found.setdefault("nfev", watched.evaluations)
     found.variables = problem.unpack(found.x)
     found.violations = problem.violations(found.x)
+    if not found.success and found.violations:
+        worst = max(found.violations, key=found.violations.__getitem__)
+        found.message = f"{found.message} ({worst} is violated by {found.violations[worst]:.2g})"
     result: OptimizeResult = found
     return result
 

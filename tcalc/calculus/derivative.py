@@ -16,7 +16,7 @@ from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
 from tcalc.calculus.elimination import least_degree_jacobian
 from tcalc.calculus.ordering import by_tensor_order
-from tcalc.calculus.prepare import differentiable, prepare
+from tcalc.calculus.prepare import differentiable
 from tcalc.calculus.spectral import spectral_sums
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
@@ -57,7 +57,7 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
     """
     check_mode(mode)
     if mode == "cross-country" and root.order == 0 and len(variables) > 1:
-        (function,) = prepare([root])
+        (function,) = differentiable([root])
         (root,) = derivatives(function, variables[:1], mode)
         variables = variables[1:]
         # Sums over eigenvalues must be taken before the gradient is differentiated.

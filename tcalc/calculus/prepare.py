@@ -37,6 +37,7 @@ from tcalc.primitives.power import Power, inverse_entries, power, square
 from tcalc.primitives.reductions import total
 from tcalc.primitives.singular import Singular, written_out
 from tcalc.simplify import stable
+from tcalc.simplify.definite import without_factors
 from tcalc.simplify.factorisations import quadratic_form_of_factor
 
 LONGEST_PRODUCT = 4
@@ -48,8 +49,15 @@ def prepare(roots: Sequence[Node]) -> list[Node]:
 
 
 def differentiable(roots: Sequence[Node]) -> list[Node]:
-    """The same, with functions of singular values written out that have had two derivatives."""
+    """The same for derivatives: equal wherever the tensors have a value.
+
+    Functions of Cholesky factors become those of the matrix (`tcalc.simplify.definite`), and those
+    of singular values that have had two derivatives are written out.
+    """
     prepared = prepare(roots)
+    free = without_factors(prepared)
+    if free != prepared:
+        prepared = prepare(free)
     if any(map(_is_second, postorder(prepared))):
         return rebuild(prepared, lambda node: written_out(node) if _is_second(node) else node)
     return prepared

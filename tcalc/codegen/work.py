@@ -122,8 +122,8 @@ class _Work:
             case Call(routine=routine, arguments=arguments):
                 given = [view.dims for view in arguments]
                 return work_of(routine, given, [x.dims for x in self.statement.results])
-            case Factorise(matrix=matrix, solver=solver):
-                return _factorisation(matrix.dims, solver)
+            case Factorise(matrix=matrix):
+                return _factorisation(matrix.dims, _expected(operation))
             case Solve():
                 return self._solve(operation, result)
             case FromFactor(kind=kind, factor=factor):
@@ -141,7 +141,7 @@ class _Work:
         """The matrix of a factorisation."""
         operation = self.made[factor]
         assert isinstance(operation, Factorise)
-        return operation.matrix.dims, operation.solver
+        return operation.matrix.dims, _expected(operation)
 
     def _solve(self, operation: Solve, result: Value) -> Polynomial:
         """Two triangular solves for each column, one where the matrix is a triangle."""
@@ -175,6 +175,12 @@ class _Work:
                 return cube * _INVERTED[solver] + (size if solver is Solver.SPD else 0)
             case _:
                 assert_never(kind)
+
+
+def _expected(operation: Factorise) -> Solver:
+    """How a matrix is factorised: a symmetric one is taken to prove definite, as most do."""
+    general = operation.solver is Solver.GENERAL and len(operation.matrix.dims) == 2
+    return Solver.SPD if general and operation.symmetric else operation.solver
 
 
 _INVERTED = {

@@ -5,7 +5,7 @@ They hold wherever the factorisation exists.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from tcalc.expr import build
@@ -35,7 +35,7 @@ def factor_times_factor(node: Einsum) -> Node | None:
     parts = parts_of(node)
     for k, j in _pairs(parts):
         left, right = parts.factors[k], parts.factors[j]
-        if _is_cholesky(left) and right is left:
+        if is_factor(left) and right is left:
             ends = 1, 1
         elif _are_outputs(left, right, Qr) or _are_outputs(left, right, Lq):
             ends = 1, 0
@@ -54,7 +54,7 @@ def inverse_of_factor(node: Einsum) -> Node | None:
     for k, j in _pairs(parts):
         match parts.factors[k]:
             case Apply(primitive=Inverse(axes=1), args=(factor,)) as left:
-                if left is parts.factors[j] and _is_cholesky(factor):
+                if left is parts.factors[j] and is_factor(factor):
                     new = _joined(parts, k, j, (0, 0), inv(factor.operands[0]))
                     if new is not None:
                         return new
@@ -118,6 +118,11 @@ def decomposition_put_together(node: Einsum) -> Node | None:
 @of_products_having(log)
 def logarithms_of_factor(node: Einsum) -> Node | None:
     """``sum(log(diag(chol(K)))) -> logdet(K)/2`` for a K known to be positive definite."""
+    return logarithms(node, lambda matrix: holds(matrix, Fact.SPD) is True)
+
+
+def logarithms(node: Einsum, wanted: Callable[[Node], bool]) -> Node | None:
+    """``sum(log(diag(chol(K)))) -> logdet(K)/2`` for a symmetric K that is wanted."""
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         row = parts.rows[k]
@@ -126,9 +131,9 @@ def logarithms_of_factor(node: Einsum) -> Node | None:
         if parts.uses(row[0]) > 1 or row[0] in parts.output:
             continue
         match factor.args[0]:
-            case Einsum(factors=(core,), subscripts=((a, b),)) if a == b and _is_cholesky(core):
+            case Einsum(factors=(core,), subscripts=((a, b),)) if a == b and is_factor(core):
                 matrix = core.operands[0]
-                if holds(matrix, Fact.SPD) is True:
+                if wanted(matrix):
                     new = parts.replaced((k,), (logdet(matrix),), ((),)).build()
                     return build.scale(HALF, new)
     return None
@@ -138,13 +143,14 @@ def logarithms_of_factor(node: Einsum) -> Node | None:
 def log_determinant_of_factor(node: Apply) -> Node | None:
     """``logdet(chol(K)) -> logdet(K)/2`` for a K known to be positive definite."""
     match node:
-        case Apply(primitive=LogDet(), args=(factor,)) if _is_cholesky(factor):
+        case Apply(primitive=LogDet(), args=(factor,)) if is_factor(factor):
             matrix = factor.operands[0]
             return build.scale(HALF, logdet(matrix)) if holds(matrix, Fact.SPD) is True else None
     return None
 
 
-def _is_cholesky(node: Node) -> bool:
+def is_factor(node: Node) -> bool:
+    """Whether a node is the Cholesky factor of a symmetric matrix."""
     return (
         isinstance(node, Apply)
         and isinstance(node.primitive, Cholesky)
@@ -154,9 +160,7 @@ def _is_cholesky(node: Node) -> bool:
 
 def _is_inverse_of_factor(node: Node) -> bool:
     return (
-        isinstance(node, Apply)
-        and isinstance(node.primitive, Inverse)
-        and _is_cholesky(node.args[0])
+        isinstance(node, Apply) and isinstance(node.primitive, Inverse) and is_factor(node.args[0])
     )
 
 

@@ -1,18 +1,17 @@
-"""The gradient of a Gaussian process by the Cholesky form, against the classical pullback.
+"""The gradient of a Gaussian process by the Cholesky form, against the textbook's formula.
 
-For the negative log marginal likelihood ``|L⁻¹y|²/2 + Σ log L[i,i]``, ``L = chol(K)`` (Rasmussen
-and Williams, Gaussian Processes for Machine Learning, 2006, algorithm 2.1), reverse mode through
-the factor takes, to leading order and whatever the number of parameters of the kernel:
+For the negative log marginal likelihood ``|L⁻¹y|²/2 + Σ log L[i,i]``, ``L = chol(K)``, the gradient
+by K is ``(K⁻¹ - αα')/2`` with ``α = K⁻¹y`` (Rasmussen and Williams, Gaussian Processes for Machine
+Learning, 2006, equation 5.9 and algorithm 2.1).  To leading order, and whatever the number of
+parameters of the kernel, that is
 
 - the factorisation, n³/3;
-- the pullback of Cholesky, ``K̄ = L⁻ᵀ Φ(Lᵀ L̄) L⁻¹`` symmetrised (Murray, Differentiation of the
-  Cholesky decomposition, arXiv 1602.07527, eq. 9; Seeger et al., Auto-differentiating linear
-  algebra, arXiv 1710.08717, section 4.1): a product, 2n³, and two triangular solves with n columns,
-  n³ each.
+- the inverse by it, 2n³/3;
 
-That is 13/3 n³; the solves with y, the kernel and the traces ``Σ K̄ ∂K/∂θ`` are of order n².
-(Equation 5.9 of Rasmussen and Williams, written out for this one function with ``K⁻¹ - αα'``, takes
-n³ and no pullback of the factor.)
+n³ in all; the solves with y, the kernel and the traces ``Σ K̄ ∂K/∂θ`` are of order n².  The classical
+pullback through the factor (Murray, Differentiation of the Cholesky decomposition, arXiv
+1602.07527, eq. 9; Seeger et al., Auto-differentiating linear algebra, arXiv 1710.08717, section
+4.1), which is what a factor that is used in other ways too costs, is 13/3 n³.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ PARAMETERS = ["ell", "v", "noise"]
 
 
 def by_hand(n: int) -> Fraction:
-    return Fraction(13 * n**3, 3)
+    return Fraction(n**3)
 
 
 @pytest.mark.parametrize("wrt", [*PARAMETERS, "X"])
-def test_gradient_costs_what_the_classical_pullback_costs(wrt):
+def test_gradient_costs_one_inversion(wrt):
     f = tcalc.parse(gallery.load("gaussian_process").text)
     row = tcalc.cost(f, wrt, order=1, sizes={"n": 200, "d": 3}, modes=["cross-country"]).row()
-    assert row.flops.coefficient("n", "n", "n") <= Fraction(13, 3)
-    assert row.operations <= 1.1 * by_hand(200)
+    assert row.flops.coefficient("n", "n", "n") <= 1
+    assert row.operations <= 1.25 * by_hand(200)
 
 
 @pytest.mark.parametrize("n", [120, 200])
@@ -50,7 +49,7 @@ def test_gradient_does_no_more_operations_than_that(n):
         found, _ = counted(tcalc.gradient(f, wrt), data)
         table = tcalc.cost(f, wrt, 1, sizes={"n": n, "d": d}, modes=["cross-country"])
         assert_within_a_percent(table.row().operations, found)
-        assert found <= 1.1 * by_hand(n)
+        assert found <= 1.25 * by_hand(n)
 
 
 def test_value_and_gradient_share_one_factorisation():

@@ -1,0 +1,95 @@
+"""Functions of a Cholesky factor as functions of the matrix, before they are differentiated.
+
+A Gaussian's likelihood is written with ``L = chol(K)``, as ``norm2(inv(L)*y)^2`` and
+``sum(log(diag(L)))``.  Wherever that has a value it is ``y'*inv(K)*y`` and ``logdet(K)/2``, whose
+derivatives are solves with K, at half the cost of a derivative of the factor.  So derivatives are
+taken of that, and the value, which is an error for a K that is not positive definite, stays.
+Only numbers are rewritten: arrays on the way to them are what value and derivatives share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.traverse import postorder
+from tcalc.primitives.cholesky import Cholesky
+from tcalc.primitives.exponential import log
+from tcalc.primitives.logdet import LogDet, logdet
+from tcalc.primitives.power import Power
+from tcalc.simplify.engine import Rule, of_functions, of_products, of_products_having, rewrite
+from tcalc.simplify.factorisations import (
+    HALF,
+    inverse_of_factor_inside,
+    is_factor,
+    logarithms,
+)
+
+
+@of_products_having(Power)
+def squares_of_solution(node: Einsum) -> Node | None:
+    """``Σ (inv(L)*A).^2 -> tr(A'*inv(K)*A)`` for L = chol(K), K symmetric."""
+    match node:
+        case Einsum(factors=(Apply(primitive=Power(exponent=p), args=(x,)),), output=()) if p == 2:
+            if len(set(node.subscripts[0])) < x.order:
+                return None
+            product = build.einsum([x, x], [range(x.order)] * 2, ())
+            return inverse_of_factor_inside(product)
+    return None
+
+
+@of_products
+def product_of_solutions(node: Einsum) -> Node | None:
+    """``tr((inv(L)*A)'*(inv(L)*B)) -> tr(A'*inv(K)*B)`` for L = chol(K), K symmetric."""
+    return None if node.output else inverse_of_factor_inside(node)
+
+
+@of_products_having(log)
+def logarithms_of_factor(node: Einsum) -> Node | None:
+    """``sum(log(diag(chol(K)))) -> logdet(K)/2`` for a symmetric K."""
+    return logarithms(node, lambda matrix: True)
+
+
+@of_functions
+def log_determinant_of_factor(node: Apply) -> Node | None:
+    """``logdet(chol(K)) -> logdet(K)/2`` for a symmetric K."""
+    match node:
+        case Apply(primitive=LogDet(), args=(factor,)) if is_factor(factor):
+            return build.scale(HALF, logdet(factor.operands[0]))
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    squares_of_solution,
+    logarithms_of_factor,
+    log_determinant_of_factor,
+    product_of_solutions,
+)
+
+
+def without_factors(roots: Sequence[Node]) -> list[Node]:
+    """The same tensors without Cholesky factors, or unchanged where one would be left over.
+
+    A factor that is used in other ways is differentiated in any case, and solves with the matrix
+    beside it would be further work.
+
+    >>> from tcalc.expr import shape
+    >>> from tcalc.primitives.cholesky import chol
+    >>> K = build.var("K", shape("n", "n"), ("symmetric",))
+    >>> (f,) = without_factors([logdet(chol(K))])
+    >>> f is build.scale(HALF, logdet(K))
+    True
+    """
+    roots = list(roots)
+    if not _have_factors(roots):
+        return roots
+    found = rewrite(roots, RULES)
+    return roots if _have_factors(found) else found
+
+
+def _have_factors(roots: Sequence[Node]) -> bool:
+    return any(
+        isinstance(node, Apply) and isinstance(node.primitive, Cholesky)
+        for node in postorder(roots)
+    )

@@ -11,6 +11,7 @@ from typing import Any
 
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.exponential import sigmoid_stable, softplus_stable
+from tcalc.primitives.norms import euclidean_norm, power_of_two_below
 
 
 def sigmoid_in_place(x: Array) -> Array:
@@ -39,8 +40,24 @@ def softplus_in_place(x: Array) -> Array:
     return y
 
 
-VARIANTS: dict[Callable[..., Any], Callable[..., Any]] = {
-    sigmoid_stable: sigmoid_in_place,
-    softplus_stable: softplus_in_place,
+def norm_in_range(x: Array, axes: tuple[int, ...]) -> Array:
+    """‖x‖, of x divided by a power of two where squares leave the range of the type.
+
+    Squares that underflow do no harm in a sum of squares that is itself a normal number.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        norm = np.sqrt(np.add.reduce(np.square(x), axis=axes))
+    size = np.abs(norm) if x.dtype.kind == "c" else norm
+    least = 1.1e-19 if x.dtype.char in "fF" else 1.5e-154
+    if ((size >= least) & (size < np.inf)).all() if norm.ndim else least <= size < np.inf:
+        return norm
+    scale = power_of_two_below(x, axes)
+    return euclidean_norm(x / scale, axes) * np.squeeze(scale, axes)
+
+
+VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
+    sigmoid_stable: (sigmoid_in_place, sigmoid_stable),
+    softplus_stable: (softplus_in_place, softplus_stable),
+    euclidean_norm: (norm_in_range, euclidean_norm, power_of_two_below),
 }
-"""For a formula of a primitive's what NumPy computes it by; it calls the formula for numbers."""
+"""For a formula of a primitive's what NumPy computes it by, and what that calls."""

@@ -28,7 +28,10 @@ class Norm2(Reduction):
         return linear_map(node, 0, "", i, (1, f"{i},", (node.args[0], reciprocal0(node))))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return np.sqrt(np.sum(arrays[0] ** 2, axis=self.over))
+        (x,) = arrays
+        scale = power_of_two_below(x, self.over)
+        norm = np.sqrt(np.sum((x / scale) ** 2, axis=self.over))
+        return norm * np.squeeze(scale, self.over)
 
     def routine(self, node: Apply) -> Routine:
         return Embedded(euclidean_norm, (self.over,), work=per_element(2))
@@ -43,6 +46,14 @@ class Norm2(Reduction):
 def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:
     """The square root of the sum of squares (no absolute values: analytic)."""
     return np.sqrt(np.sum(np.square(x), axis=axes))
+
+
+def power_of_two_below(x: Array, axes: tuple[int, ...]) -> Array:
+    """For each vector a power of two not above its largest absolute value, by which its squares
+    stay in range and division is exact; 1 for zero, infinity and NaN."""
+    top = np.max(np.abs(x), axis=axes, keepdims=True, initial=0)
+    top = np.where((top > 0) & np.isfinite(top), top, 1)
+    return np.ldexp(np.ones_like(top), np.frexp(top)[1] - 1)
 
 
 def norm2(x: Node, axes: int | None = None) -> Node:
@@ -64,9 +75,10 @@ FUNCTIONS = (
     Function(
         "norm2",
         (reduction(norm2),),
-        "Euclidean norm (of a matrix: Frobenius)",
+        "Euclidean norm (of a matrix: Frobenius), to full accuracy wherever it is representable",
         derivative="x/norm2(x)",
-        kink="0 at x = 0, at every order",
+        kink="0 at x = 0, at every order; powers of norm2(x) in the second derivative and beyond "
+        "must be representable",
     ),
     Function(
         "norm1",

@@ -269,6 +269,30 @@ def test_points_where_formulas_meet_zero_or_infinity(text, point, first, second)
         np.testing.assert_allclose(np.diag(hessian), second, rtol=1e-13, atol=1e-300)
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-160, 1.0, 1e160, 1e200, 3e307])
+def test_a_norm_is_right_wherever_it_is_representable(scale):
+    f = tcalc.parse("norm2(x)", "x[n]")
+    x = scale * np.array([3.0, 0.0, -4.0])
+    for found in outcomes(f, {"x": x}):
+        np.testing.assert_allclose(found, 5 * scale, rtol=1e-15)
+    for found in outcomes(tcalc.gradient(f, "x"), {"x": x}):
+        np.testing.assert_allclose(found, [0.6, 0, -0.8], rtol=1e-15)
+
+
+def test_norms_of_rows_and_other_types():
+    f = tcalc.parse("r[i] = norm2[j](X[i,j])", "X[m,n]")
+    X = np.array([[3e200, 4e200], [3e-200, 4e-200], [0, 0], [3, 4], [np.inf, 1], [np.nan, 1]])
+    wanted = [5e200, 5e-200, 0, 5, np.inf, np.nan]
+    for found in outcomes(f, {"X": X}):
+        np.testing.assert_allclose(found, wanted, rtol=1e-15)
+    single = np.array([[3e30, 4e30], [3e-30, 4e-30]], np.float32)
+    result = tcalc.compile(f)(X=single)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, [5e30, 5e-30], rtol=1e-6)
+    assert tcalc.compile(f)(X=np.zeros((2, 0))).tolist() == [0, 0]
+    np.testing.assert_allclose(tcalc.compile(f)(X=1e200 * np.array([[3, 4j]])), [7**0.5 * 1e200j])
+
+
 def test_whole_exponents_of_negative_numbers():
     f = tcalc.parse("a^b", "a, b")
     for found in outcomes(tcalc.gradient(f, "a"), {"a": -2.0, "b": 3.0}):

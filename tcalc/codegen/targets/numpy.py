@@ -209,8 +209,10 @@ class NumPy(Target):
         if function is solvers.factorise:
             writer.embed(solvers.looks_symmetric)
         if function in host.VARIANTS:
-            writer.embed(function)
-            return writer.embed(host.VARIANTS[function])
+            first, *required = host.VARIANTS[function]
+            for other in required:
+                writer.embed(other)
+            return writer.embed(first)
         return writer.embed(function)
 
     def _factorise(self, operation: Factorise, writer: Writer, over: Value | None) -> str:

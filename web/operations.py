@@ -103,7 +103,7 @@ def parse(request: schemas.Program) -> schemas.Parsed:
     """What a program is, or why it is none."""
     try:
         value = program(request.formula, request.declarations)
-        shown = value.mathml(cse=False)
+        shown = value.mathml()
     except tcalc.TcalcError as error:
         return schemas.Parsed(error=of_tcalc(error), variables=_variables_of_wrong(request))
     variables = _variables(value.variables, value.guesses)
@@ -242,10 +242,14 @@ def explain(request: schemas.ExplainRequest) -> schemas.Explanation:
             name=line.name, formula=line.formula, mathml=line.mathml(), reason=line.reason
         )
 
+    try:
+        result = step(found.result)
+    except LimitError:
+        result = None  # the last of the cotangents says it, in terms of the others
     return schemas.Explanation(
         values=list(map(step, found.values)),
         cotangents=list(map(step, found.cotangents)),
-        result=step(found.result),
+        result=result,
     )
 
 

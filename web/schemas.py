@@ -253,7 +253,7 @@ class Explanation(BaseModel):
 
     values: list[Step]
     cotangents: list[Step]
-    result: Step
+    result: Step | None = Field(description="Null where it is too long to be one formula.")
 
 
 class Picture(BaseModel):

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from tcalc import gallery
+
 RIDGE = {"formula": "norm2(X*w - y)^2 + c*norm2(w)^2", "declarations": "X[m,n], w[n], y[m], c"}
 
 
@@ -136,6 +138,23 @@ def test_a_derivation_is_told_in_steps(client):
     assert found["result"]["formula"] == "A'*exp(A*x)"
 
 
+@pytest.mark.parametrize("model", gallery.models(), ids=lambda model: model.name)
+def test_every_example_is_read_differentiated_and_checked(client, model):
+    program, wrt = {"formula": model.program}, model.wrt[0]
+    read = good(client, "parse", **program)
+    assert read["error"] is None
+    assert good(client, "derivative", **program, wrt=[wrt])["results"][0]["text"]
+    (check,) = good(client, "check", **program, wrt=[wrt])["checks"]
+    assert check["passed"], check
+
+
+def test_steps_to_a_gradient_too_long_for_one_formula(client):
+    (model,) = (model for model in gallery.models() if model.name == "kalman_filter")
+    found = good(client, "explain", formula=model.program, wrt="A")
+    assert found["cotangents"][-1]["name"] == "A_bar"
+    assert found["result"] is None
+
+
 def test_the_graph_is_a_picture(client):
     found = good(client, "draw", formula="sum(exp(A*x))", wrt=["x"])
     assert found["svg"].startswith("<svg")
@@ -143,7 +162,6 @@ def test_the_graph_is_a_picture(client):
 
 def test_examples_are_what_the_gallery_has(client):
     import tcalc
-    from tcalc import gallery
 
     found = client.get("/api/examples").json()
     assert "spd" in found["properties"]

@@ -153,7 +153,9 @@ class Page {
       const variables = parsed.variables.length ? withKnown(parsed.variables, before) : before;
       this.table.show(withDeclared(variables, this.state.declared), this.state.declared);
       this.options.show(this.state, variables);
-      this.settle(true);
+      const stale = !empty && this.panel.querySelector(":scope > :not(.reason)") !== null;
+      if (!stale) this.note(empty ? "Type a formula above." : "No derivative: the formula has an error.");
+      this.settle(true, stale);
       if (!empty) this.later("speech", BEFORE_SPEECH, () => say(`Error: ${parsed.error?.message}`));
       return false;
     }
@@ -171,7 +173,7 @@ class Page {
     const { order, mixed } = ordering(this.state.order);
     const nothing = this.nothingToShow(wrt, mixed);
     if (nothing) {
-      this.panel.replaceChildren(make("p", { class: "note" }, nothing));
+      this.note(nothing);
       this.settle(true, false);
       return;
     }
@@ -239,6 +241,11 @@ class Page {
     this.answers.set(key, answer);
     if (this.answers.size > REMEMBERED) this.answers.delete(this.answers.keys().next().value ?? "");
     return answer;
+  }
+
+  /** @param {string} text why there is no result */
+  note(text) {
+    this.panel.replaceChildren(make("p", { class: "note reason" }, text));
   }
 
   // Small things --------------------------------------------------------------------------

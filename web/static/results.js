@@ -143,5 +143,5 @@ export function scientific(number) {
   if (number === 0) return "0";
   const [digits, power] = number.toExponential(1).split("e");
   const raised = [...String(Number(power))].map((sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(sign)])).join("");
-  return `${digits} × 10${raised}`;
+  return `${digits}\u00a0×\u00a010${raised}`;
 }

@@ -87,7 +87,9 @@ const steps = {
     make("h3", { class: "steps-heading" }, `The derivatives of f by each step, from the last one back`),
     lines(cotangents),
     make("h3", { class: "steps-heading" }, "Put together and simplified"),
-    lines([{ ...result, mathml: equation(/** @type {string} */ (wrt[k]), result.mathml) }]),
+    result
+      ? lines([{ ...result, mathml: equation(/** @type {string} */ (wrt[k]), result.mathml) }])
+      : make("p", { class: "note" }, "Written out in one formula it is too long to read: the last line above is the result."),
   ]),
 };
 

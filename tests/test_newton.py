@@ -45,6 +45,32 @@ class TestSaddles:
         assert found.success
         assert found.fun < 1e-12
 
+    def test_a_factorisation_of_a_matrix_is_the_best_from_the_saddle_at_zero(self):
+        # Any U*A and V*inv(A)' are as good: the Hessian is singular everywhere.
+        f = tcalc.parse("norm2(U*V' - T)^2", "U[m,k], V[n,k], T[m,n]")
+        T = np.random.default_rng(0).standard_normal((30, 20))
+        data = {"U": np.zeros((30, 3)), "V": np.zeros((20, 3)), "T": T}
+        found = tcalc.problem(f, ["U", "V"], data).minimize("newton")
+        assert found.success
+        left_out = np.linalg.svd(T, compute_uv=False)[3:]
+        assert found.fun == pytest.approx(left_out @ left_out)
+
+    @pytest.mark.parametrize("text", ["{}*(sum(exp(x)) - 2*sum(x))", "{} + sum(exp(x)) - 2*sum(x)"])
+    @pytest.mark.parametrize("size", [1e-9, 1e9])
+    def test_a_gradient_of_rounding_only_ends_the_run_well(self, text, size):
+        p = tcalc.problem(tcalc.parse(text.format(size), "x[n]"), "x", {"x": np.full(3, 5.0)})
+        found = p.minimize("newton", tol=1e-8 * min(size, 1))
+        assert found.success
+        assert found.nit < 12
+        np.testing.assert_allclose(found.x, np.log(2), rtol=1e-7)
+
+    def test_units_of_the_variables_do_not_matter(self):
+        f = tcalc.parse("tr(S*K) - logdet(K)", "K[n,n] spd, S[n,n] spd")
+        S = np.diag([1e-4, 1.0, 1e4])
+        found = tcalc.problem(f, "K", {"S": S, "K": np.eye(3)}).minimize("newton", tol=1e-12)
+        assert found.success
+        np.testing.assert_allclose(found.variables["K"] @ S, np.eye(3), atol=1e-6)
+
 
 class TestDomains:
     @pytest.mark.parametrize("method", ["trust-exact", "trust-krylov", "Newton-CG"])

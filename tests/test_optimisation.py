@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 
 import numpy as np
@@ -200,6 +201,77 @@ class TestResiduals:
         with pytest.raises(ArgumentError, match="3 equations for 2 unknowns"):
             tall.root()
 
+    def test_what_they_do_not_take_is_refused(self):
+        f = tcalc.parse("x.^2 - 1", "x[2]")
+        held = tcalc.problem(f, "x", {}, constraints=["sum(x) == 2"])
+        with pytest.raises(ArgumentError, match="takes bounds, and no constraints"):
+            held.least_squares()
+        with pytest.raises(ArgumentError, match="no bounds and no constraints"):
+            held.root()
+        with pytest.raises(ArgumentError, match="no bounds and no constraints"):
+            tcalc.problem(f, "x", {}, bounds={"x": (-1, 1)}).root()
+        free = tcalc.problem(f, "x", {"x": [3.0, 3.0]})
+        with pytest.raises(ArgumentError, match="Unknown solver foo"):
+            free.root(method="foo")
+        with pytest.raises(ArgumentError, match="'trf', 'dogbox' or 'lm'"):
+            free.least_squares(method="foo")
+
+    def test_a_root_beyond_a_declared_sign_is_none(self):
+        p = tcalc.problem(tcalc.parse("stack(a + 2)", "a positive"), "a", {})
+        found = p.root()
+        assert not found.success
+        assert "edge of the domain (the function has no value further on: a was" in found.message
+
+    @pytest.mark.parametrize("solver", ["least_squares", "root"])
+    def test_a_run_can_be_watched_and_ended(self, solver, capsys):
+        p = tcalc.problem(tcalc.parse("exp(x) - t", "x[n], t[n]"), "x", {
+            "t": [3.0, 0.1], "x": [2.0, 2.0]})  # fmt: skip
+        run = getattr(p, solver)
+        seen = []
+
+        def stop(now):
+            seen.append(now)
+            return len(seen) == 2
+
+        ended = run(callback=stop, progress=True)
+        assert not ended.success
+        assert "ended by the callback after 2 steps" in ended.message
+        assert [now.iteration for now in seen] == [1, 2]
+        assert seen[1].fun == pytest.approx(np.sum(p.fun(ended.x) ** 2))
+        slope = 2 * p.fun(ended.x) @ p.jac(ended.x)
+        assert seen[1].gradient == pytest.approx(np.abs(slope).max())
+        assert len(capsys.readouterr().err.splitlines()) == 2
+        assert run().success
+
+    @pytest.mark.parametrize("method", ["trf", "dogbox", "lm"])
+    def test_a_step_out_of_the_domain_is_taken_back(self, method):
+        f = tcalc.parse("stack(logdet(K) - 1, tr(K) - 5, K[1,2])", "K[2,2] spd")
+        p = tcalc.problem(f, "K", {"K": np.diag([30.0, 0.1])})
+        found = p.least_squares(method=method)
+        assert found.success, found.message
+        assert np.abs(p.fun(found.x)).max() < 1e-6
+
+    @pytest.mark.parametrize("solver", ["least_squares", "root"])
+    def test_a_run_on_residuals_that_breaks_off_is_not_lost(self, solver):
+        calls = []
+
+        def brittle(x):
+            calls.append(x)
+            if len(calls) > 10:
+                raise np.linalg.LinAlgError("it broke")
+            return np.exp(x)
+
+        fun = tcalc.function("brittle", "x[n] -> y[n]", brittle, pushforward="y.*dx")
+        f = tcalc.parse("brittle(x) - 2", "x[n]", functions=[fun])
+        p = tcalc.problem(f, "x", {"x": [3.0]})
+        p.jac(p.x0)
+        del calls[:]
+        found = getattr(p, solver)()
+        assert not found.success
+        assert found.fun == np.exp(found.x) - 2
+        assert found.fun < np.exp(3) - 2
+        assert "it broke" in found.message
+
 
 class TestNewton:
     def test_the_step_uses_the_structure_of_the_hessian(self):
@@ -324,6 +396,36 @@ class TestRuns:
             p.minimize(x0=np.full(6, np.nan))
         with pytest.raises(ArgumentError, match=r"should have \(6,\)"):
             p.minimize(x0=np.zeros(5))
+
+    def test_a_constraint_without_a_value_at_the_start_is_named(self):
+        p = tcalc.problem(tcalc.parse("norm2(x)^2", "x[2]"), "x", {"x": [-1.0, 1.0]},
+                          constraints=["sum(x) == 1", "sum(log(x)) >= 0"])  # fmt: skip
+        with pytest.raises(
+            ArgumentError, match=r"sum\(log\(x\)\) >= 0 has no finite .*: log\(x\) is"
+        ):
+            p.minimize()
+
+    def test_constraints_that_cannot_hold_are_named(self):
+        p = tcalc.problem(tcalc.parse("norm2(x)^2", "x[2]"), "x", {"x": [0.0, 0.0]},
+                          constraints=["sum(x) == 1", "sum(x) == 3"])  # fmt: skip
+        found = p.minimize()
+        assert not found.success
+        assert "sum(x) == 3: by 3" in found.message
+        assert dict(found.violations) == pytest.approx({"sum(x) == 1": 1.0, "sum(x) == 3": 3.0})
+
+    @pytest.mark.parametrize("run", ["minimize", "least_squares", "root"])
+    def test_results_are_printed_and_pickled(self, run):
+        f = tcalc.parse("norm2(x - 1)^2" if run == "minimize" else "exp(x) - 1", "x[2]")
+        found = getattr(tcalc.problem(f, "x", {"x": [3.0, 3.0]}), run)()
+        assert "violations: none" in str(found)
+        assert "variables: x: [" in repr(found)
+        again = pickle.loads(pickle.dumps(found))
+        assert again.violations == found.violations == {}
+        np.testing.assert_array_equal(again.variables["x"], found.x)
+
+    def test_data_of_unknown_names_are_refused(self):
+        with pytest.raises(ArgumentError, match="'Y' is no input"):
+            tcalc.problem(tcalc.parse("norm2(x)^2", "x[2]"), "x", {"Y": 1.0})
 
     def test_by_hand_into_scipy(self):
         p = tcalc.problem(self.F, ["x", "z"], self.START)

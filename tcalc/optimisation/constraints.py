@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -78,6 +78,33 @@ class Constraint:
 
     def __str__(self) -> str:
         return self.text
+
+
+class Violations(Mapping[str, float]):
+    """By how much constraints and bounds are violated, by their texts; empty where all hold.
+
+    >>> print(Violations({}), Violations({"sum(x) == 1": 0.25}))
+    none sum(x) == 1: by 0.25
+    """
+
+    # No `dict`: SciPy's results cannot be printed with an empty one in them.
+
+    def __init__(self, amounts: Mapping[str, float]) -> None:
+        self._amounts = dict(amounts)
+
+    def __getitem__(self, name: str) -> float:
+        return self._amounts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._amounts)
+
+    def __len__(self) -> int:
+        return len(self._amounts)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: by {x:.2g}" for name, x in self.items()) or "none"
+
+    __repr__ = __str__
 
 
 def constraint(given: Given, function: Expression) -> Constraint:

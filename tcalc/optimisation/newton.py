@@ -105,7 +105,8 @@ def _direction(problem: Problem, x: Array, gradient: Array) -> Array:
         tensor = problem.factored(x)
         if tensor is None:
             return _dense_direction(problem.hess(x), gradient)
-        if tensor.route.startswith("dense") and len(x) <= DENSE:
+        structured = tensor.nbytes < 8 * len(x) ** 2 and not tensor.route.startswith("dense")
+        if not structured and len(x) <= DENSE:
             return _dense_direction(tensor.dense().reshape(len(x), len(x)), gradient)
         step = -tensor.solve(gradient.reshape(tensor.rows)).reshape(-1)
     except (DomainError, np.linalg.LinAlgError):

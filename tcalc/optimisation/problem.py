@@ -14,7 +14,7 @@ from tcalc.errors import ArgumentError, DomainError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder, variables
 from tcalc.optimisation import residuals
-from tcalc.optimisation.constraints import Constraint
+from tcalc.optimisation.constraints import Constraint, Violations
 from tcalc.optimisation.derivatives import Derivatives
 from tcalc.optimisation.packing import Array, Packing
 from tcalc.optimisation.runs import Progress, run
@@ -212,14 +212,14 @@ class Problem:
             return [constraint.as_dictionary() for constraint in self._constraints]
         return list(self.constraints)
 
-    def violations(self, x: Any) -> dict[str, float]:
+    def violations(self, x: Any) -> Violations:
         """By how much each constraint and bound is violated at a point, those that are."""
         found = {str(c): c.violation(x) for c in self._constraints}
         low, high = self._bounds
         beyond = np.maximum(low - np.asarray(x), np.asarray(x) - high)
         for place in np.flatnonzero(beyond > 0):
             found[f"{low[place]:g} <= {self.name(place)} <= {high[place]:g}"] = float(beyond[place])
-        return {name: float(amount) for name, amount in found.items() if amount > 0}
+        return Violations({name: float(amount) for name, amount in found.items() if amount > 0})
 
     def minimize(
         self,
@@ -283,8 +283,7 @@ class Problem:
     ) -> OptimizeResult:
         """Find where all entries are zero, by `scipy.optimize.root`.
 
-        `callback` and `progress` are as for `least_squares`.  Bounds are not kept: a root beyond
-        those of a variable that was declared positive is none, and `success` false.
+        `callback` and `progress` are as for `least_squares`.
         """
         self._require_residuals("root")
         if self._constraints or self._bounded:
@@ -298,12 +297,7 @@ class Problem:
                 f"there are {rows} equations for {self.size} unknowns",
                 hint="least_squares takes as many as there are",
             )
-        found: Any = residuals.run(self, "root", start, callback, progress, options)
-        if found.success and found.violations:
-            found.success = False
-            found.message = f"the root is out of bounds: {', '.join(found.violations)}"
-        result: OptimizeResult = found
-        return result
+        return residuals.run(self, "root", start, callback, progress, options)
 
     def _started(self, x0: Any) -> Array:
         """The start, in the domain and within the bounds."""

@@ -11,7 +11,7 @@ import numpy as np
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.optimisation.newton import result_of
 from tcalc.optimisation.packing import Array
-from tcalc.optimisation.runs import OUTSIDE, EndedError, Progress
+from tcalc.optimisation.runs import OUT, OUTSIDE, EndedError, Progress
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 Solver = Literal["least_squares", "root"]
 LARGEST = 1e120
 """The most that a residual outside of the domain is taken to be: its square is finite."""
+SMALL_STEPS = 3
+"""SciPy's status for least squares that ended because of `xtol`."""
+NO_ROOT = 1e-6
+"""What is above zero, beside the largest entry met."""
+LATELY = 3
+"""A run whose steps became small within so many evaluations of one out of the domain ends there."""
 
 
 class _Watched:
@@ -41,6 +47,7 @@ class _Watched:
         self.steps = 0
         self.evaluations = 0
         self.outside = ""
+        self.last_outside = -LATELY
 
     def fun(self, x: Array) -> Array:
         """The residuals, or large numbers outside of the domain."""
@@ -48,10 +55,11 @@ class _Watched:
         try:
             with np.errstate(all="ignore"):
                 value = self.problem.fun(x)
-        except DomainError as error:
+        except OUT as error:
             self.outside = error.message
             value = np.full_like(self.best_value, np.nan)
         if not np.all(np.isfinite(value)):
+            self.last_outside = self.evaluations
             self.outside = self.outside or f"a value is not finite{self.problem.culprit(x)}"
             return np.full_like(self.best_value, min(OUTSIDE * (1 + self.largest), LARGEST))
         self.largest = max(self.largest, float(np.max(np.abs(value), initial=0.0)))
@@ -109,12 +117,23 @@ def run(
         found = _so_far(watched, solver, f"the run broke off: {error}")
     if not np.all(np.isfinite(found.x)) or not np.all(np.isfinite(found.fun)):
         found = _so_far(watched, solver, "the run went where the function has no finite value")
+    if found.success and _at_edge(watched, solver, found):
+        found.success, found.message = False, "the steps became small at the edge of the domain"
     if not found.success and watched.outside:
         found.message = f"{found.message} (the function has no value further on: {watched.outside})"
     found.variables = problem.unpack(found.x)
     found.violations = problem.violations(found.x)
     result: OptimizeResult = found
     return result
+
+
+def _at_edge(watched: _Watched, solver: Solver, found: OptimizeResult) -> bool:
+    """Whether a run converged only because there are no values further on."""
+    if solver == "root":
+        far = float(np.max(np.abs(found.fun), initial=0.0)) > NO_ROOT * watched.largest
+        return bool(watched.outside) and far
+    lately = watched.evaluations - watched.last_outside < LATELY
+    return lately and found.status == SMALL_STEPS
 
 
 def _so_far(watched: _Watched, solver: Solver, why: str) -> OptimizeResult:

@@ -29,6 +29,9 @@ LARGEST_MATRIX = 500
 OUTSIDE = 1e10
 """What a function is taken to be outside of its domain, in units of the largest value so far:
 infinity itself would spoil the interpolation of line searches."""
+OUT = (DomainError, ArgumentError)
+"""What a function raises outside of its domain; the latter for a variable of another sign than was
+declared."""
 LARGEST = 1e300
 """The most that it is taken to be."""
 
@@ -80,7 +83,7 @@ class _Watched:
         """The Hessian; outside of the domain, where no step ends, a unit matrix."""
         try:
             found = self.problem.hess(x)
-        except DomainError:
+        except OUT:
             return np.eye(len(x))
         return found if np.all(np.isfinite(found)) else np.eye(len(x))
 
@@ -88,7 +91,7 @@ class _Watched:
         """The Hessian times a vector; outside of the domain the vector."""
         try:
             found = self.problem.hessp(x, p)
-        except DomainError:
+        except OUT:
             return np.array(p, dtype=float)
         return found if np.all(np.isfinite(found)) else np.array(p, dtype=float)
 
@@ -100,7 +103,7 @@ class _Watched:
         try:
             with np.errstate(all="ignore"):
                 value, gradient = self.problem.fun_and_jac(x)
-        except DomainError as error:
+        except OUT as error:
             self.outside = error.message
             value, gradient = np.nan, np.zeros_like(x)
         if not np.isfinite(value) or not np.all(np.isfinite(gradient)):
@@ -128,7 +131,7 @@ class _Watched:
         try:
             with np.errstate(all="ignore"):
                 return not np.isfinite(self.problem.fun(found.x))
-        except DomainError:
+        except OUT:
             return True
 
     def _keep(self, x: Array, value: float, gradient: Array) -> None:
@@ -207,8 +210,7 @@ def run(
     found.variables = problem.unpack(found.x)
     found.violations = problem.violations(found.x)
     if not found.success and found.violations:
-        worst = max(found.violations, key=found.violations.__getitem__)
-        found.message = f"{found.message} ({worst} is violated by {found.violations[worst]:.2g})"
+        found.message = f"{found.message} (violated: {found.violations})"
     result: OptimizeResult = found
     return result
 

@@ -191,6 +191,7 @@ def compile(
     memory_limit: float | None = None,
     reorder: bool = True,
     checked: bool = True,
+    graph: bool = False,
 ) -> CompiledFunction | FactoredFunction:
     """A function of arrays: one result for one expression, a tuple for a list.
 
@@ -205,7 +206,10 @@ def compile(
     With ``backend="cupy"`` the arrays are CuPy's and stay on the device, and element-wise steps run
     as one kernel; ``checked=False`` lets a call return before its work is done, at the price that a
     matrix that cannot be factorised gives NaN where it raised an error.  CuPy is imported by the
-    first call; the source can be read without it.
+    first call; the source can be read without it.  ``graph=True`` records the launches of a call
+    for each combination of sizes and replays them as one CUDA graph: results are then overwritten
+    by the next call, and steps that CuPy cannot record are refused; see
+    `tcalc.runtime.recording`.
 
     With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
     matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
@@ -247,6 +251,7 @@ def compile(
         memory_limit=limit,
         reorder=reorder,
         checked=checked,
+        graph=graph,
         title=runtime.described(layouts) if factored else _title(several),
         tables=runtime.tables(layouts) if factored else "",
     )

@@ -10,8 +10,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
+from math import prod
 from typing import TypeAlias
 
 from tcalc.codegen.program import (
@@ -23,6 +26,7 @@ from tcalc.codegen.program import (
     Extent,
     Factorise,
     FromFactor,
+    Fused,
     MatMul,
     Memory,
     Number,
@@ -149,13 +153,21 @@ def spread_products(program: Program, any_size: bool = False) -> Program:
     enlarged; with `any_size` to all contractions, matrix products too.
     """
     number = max((x.number for s in program.statements for x in s.results), default=0)
+    steps = _steps(program)
     statements: list[Statement] = []
     prepared = 0
     for place, statement in enumerate(program.statements):
         mine = any_size or isinstance(statement.operation, EinSum)
         found = _labelled(statement.operation) if mine else None
-        product = found and _product(*found, any_size)
-        if product is not None:
+        product = None
+        if found is not None:
+            # A scalar product is BLAS's, unless what it reads is made for it alone.
+            alone = not any_size and not any(view.value in steps for view in found[0])
+            if not (alone and _is_scalar_product(*found[1:])):
+                product = _product(*found, any_size)
+        if product is not None and not product[2]:
+            statement = replace(statement, operation=Product(product[0]))
+        elif product is not None:
             number += 1
             factors, dims, axes = product
             whole = Value(number, dims, Memory.FRESH)
@@ -165,6 +177,25 @@ def spread_products(program: Program, any_size: bool = False) -> Program:
         if place + 1 == program.prepared:
             prepared = len(statements)
     return replace(program, statements=tuple(statements), prepared=prepared)
+
+
+def _steps(program: Program) -> set[Value]:
+    """The results of element-wise statements that one statement alone reads, and no caller."""
+    users = Counter(x for s in program.statements for x in set(operands(s.operation)))
+    users.update(output.view.value for output in program.outputs)
+    return {
+        statement.results[0]
+        for statement in program.statements
+        if users[statement.results[0]] == 1
+        and (
+            isinstance(statement.operation, Product)
+            or (isinstance(statement.operation, Sum) and not statement.operation.placed)
+            or (
+                isinstance(statement.operation, Call)
+                and isinstance(statement.operation.routine, Template)
+            )
+        )
+    }
 
 
 def _labelled(operation: Operation) -> tuple[tuple[View, ...], tuple[Labels, ...], Labels] | None:
@@ -202,9 +233,11 @@ def _product(
     """The factors over all labels, those of the result first, their shape, and what is summed."""
     labels = {label for row in rows for label in row}
     summed = sorted(labels - {*output})
-    if not summed or any(len({*row}) < len(row) for row in rows):
+    if len(rows) < 2 or any(len({*row}) < len(row) for row in rows):
         return None
-    if not any_size and (labels not in map(set, rows) or _is_scalar_product(rows, output)):
+    if not summed and not any_size:
+        return None
+    if not any_size and labels not in map(set, rows):
         return None
     order = (*output, *summed)
     sizes: dict[int, Dim] = {}
@@ -228,3 +261,13 @@ def _over(view: View, row: Labels, order: Labels) -> View:
     while axes and axes[0] is None:
         axes.pop(0)
     return View(view.value, tuple(axes))
+
+
+def largest_product(program: Program, sizes: Mapping[str, int]) -> int:
+    """The multiplications of the largest contraction that is one kernel."""
+    found = 0
+    for statement in program.statements:
+        if isinstance(statement.operation, Fused) and statement.operation.axes:
+            dims = statement.operation.steps[-1].results[0].dims
+            found = max(found, prod(dim.evaluate(sizes) for dim in dims))
+    return found

@@ -280,6 +280,7 @@ def compile(
     hints: Mapping[Node, str] | None = None,
     title: str = "",
     tables: str = "",
+    graph: bool = False,
 ) -> CompiledFunction:
     """A function that computes nodes: one result for one node, a tuple for several.
 
@@ -289,8 +290,9 @@ def compile(
     and calls must not run at the same time.  `memory_limit` is in bytes, for all results of a
     call; None is no limit.  Without `reorder` products are multiplied in the order in which the
     graph has them.  Without `checked` code for devices does not look whether factorisations
-    succeeded.  `hints` are names for nodes, used in the source; `title` begins its docstring;
-    `tables` are constants that stand in it, see `tcalc.codegen.emit.emit`.
+    succeeded, and with `graph` its calls are recorded, see `tcalc.runtime.recording`.  `hints` are
+    names for nodes, used in the source; `title` begins its docstring; `tables` are constants that
+    stand in it, see `tcalc.codegen.emit.emit`.
     Raises `UnsupportedError` for a backend that is not there.
 
     >>> from tcalc.expr import build, shape
@@ -304,6 +306,11 @@ def compile(
     if not roots:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     target_named(backend)
+    if graph and backend == "numpy":
+        raise ArgumentError(
+            'graph=True records calls on a device, and the backend is "numpy"',
+            hint='give backend="cupy", or leave out graph=True',
+        )
     recipe = Recipe(
         tuple(roots),
         single,
@@ -318,6 +325,7 @@ def compile(
         reuse and backend == "numpy",  # CuPy's pool keeps memory of itself
         checked,
         tables,
+        graph,
     )
     if backend == "cupy":
         from tcalc.runtime.device import DeviceFunction

@@ -8,7 +8,7 @@ its `source`.  Multiplications in float32 use TF32 only where the environment as
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
@@ -16,57 +16,103 @@ from typing import Any
 
 from tcalc.codegen.device_checks import device_arrays
 from tcalc.codegen.targets.porting import ported
-from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
+from tcalc.errors import ArgumentError, DomainError, LimitError, TcalcError, UnsupportedError
 from tcalc.runtime.arguments import measured, ordered, refuse_unknown
 from tcalc.runtime.compiled import CompiledFunction
-from tcalc.runtime.plans import Kind, Recipe
+from tcalc.runtime.plans import Kind, Plan, Recipe
+from tcalc.runtime.recording import RECORDINGS, Recording
 
 
 class DeviceFunction(CompiledFunction):
     """A function of CuPy arrays, given by keyword; plain numbers are accepted for scalars.
 
-    Results stay on the device, in the type of the arguments, float32 or float64.  A NumPy array is
-    refused, since moving it would take longer than most computations.  Declared properties of the
-    arguments are taken on trust.
+    Results stay on the device of the arguments, in their type, float32 or float64.  A NumPy array
+    is refused, since moving it would take longer than most computations.  Declared properties of
+    the arguments are taken on trust.
 
     With checks, a matrix that cannot be factorised raises a `DomainError` as on the host, and each
     factorisation waits for the device.  Without, a call only queues its work and returns; what has
     no value is NaN, or without meaning where cuSOLVER leaves it so.
+
+    With ``graph=True`` the launches of a call are recorded and replayed as one: see
+    `tcalc.runtime.recording` for what that asks.
+
+    Raises `UnsupportedError` where CuPy, a driver or a device is missing, and `LimitError` where
+    the device has less memory than a call is known to take, in both cases before it begins.
     """
+
+    def _start(self) -> None:
+        super()._start()
+        self._recordings: dict[tuple[Any, ...], Recording] = {}
+        self._fitting: set[tuple[Any, ...]] = set()
 
     def __call__(self, /, **arguments: Any) -> Any:
         cupy = cupy_with_device()
         refuse_unknown(self.signature, arguments)
         self._refuse_twice(arguments)
         given = ordered(self.signature, {**self._given, **arguments})
-        arrays = converted_on_device(cupy, self.signature.names, given)
-        sizes = measured(self.signature, arrays)
-        dtype = arrays[0].dtype if arrays else cupy.dtype(float)
-        plan = self._last = self._planner.plan(sizes, dtype.itemsize, Kind())
-        if self._recipe.check_finite:
-            self._require_finite_on(cupy, arrays, ArgumentError, list(self.signature.names))
-        places = {name: k for k, name in enumerate(self.signature.names)}
-        bound = [arrays[places[name]] for name in self.signature.names if name in self._given]
-        free = [arrays[places[name]] for name in self._names]
+        names = self.signature.names
+        with device_of(cupy, names, given):
+            arrays = converted_on_device(cupy, names, given)
+            sizes = measured(self.signature, arrays)
+            dtype = arrays[0].dtype if arrays else cupy.dtype(float)
+            plan = self._last = self._planner.plan(sizes, dtype.itemsize, Kind())
+            if self._recipe.check_finite:
+                self._require_finite_on(cupy, arrays, ArgumentError, list(names))
+            result = self._computed(cupy, plan, dict(zip(names, arrays, strict=True)), sizes, dtype)
+            if self._recipe.check_finite:
+                results = (result,) if self._recipe.single else result
+                labels = ["the result"] if self._recipe.single else _numbered(len(results))
+                self._require_finite_on(cupy, results, DomainError, labels)
+        return result
+
+    def _computed(
+        self,
+        cupy: Any,
+        plan: Plan,
+        arrays: Mapping[str, Any],
+        sizes: Mapping[str, int],
+        dtype: Any,
+    ) -> Any:
+        key = (*sizes.values(), dtype, cupy.cuda.Device().id)
+        need = plan.peak * dtype.itemsize
+        if key not in self._fitting:
+            require_memory(cupy, need)
+            self._fitting.add(key)
+        free = [arrays[name] for name in self._names]
         try:
             with _raising(self._recipe):
-                if plan.prepare is not None:
-                    key = (*sizes.values(), dtype)
-                    if key not in self._kept:
-                        self._kept.clear()
-                        self._kept[key] = (plan.prepare(*bound),)
-                    result = plan.compute(*free, *self._kept[key])
-                else:
-                    result = plan.compute(*free)
+                further = self._bound_parts(plan, arrays, key)
+                if not self._recipe.graph:
+                    return plan.compute(*free, *further)
+                with self._lock:
+                    recording = self._recordings.get(key)
+                    if recording is None:
+                        while len(self._recordings) >= RECORDINGS:
+                            del self._recordings[next(iter(self._recordings))]
+                        recording = Recording(cupy, plan.compute, free, further)
+                        self._recordings[key] = recording
+                return recording(free)
+        except TcalcError:
+            raise
         except MemoryError as error:
-            raise _too_little(cupy, plan.peak * dtype.itemsize) from error
+            raise _too_little(cupy, need) from error
         except Exception as error:
-            raise self._understood(error, arrays) from error
-        if self._recipe.check_finite:
-            results = (result,) if self._recipe.single else result
-            names = ["the result"] if self._recipe.single else _numbered(len(results))
-            self._require_finite_on(cupy, results, DomainError, names)
-        return result
+            raise self._understood(error, list(arrays.values())) from error
+
+    def _bound_parts(
+        self, plan: Plan, arrays: Mapping[str, Any], key: tuple[Any, ...]
+    ) -> tuple[Any, ...]:
+        """What is computed once from the bound arguments."""
+        if plan.prepare is None:
+            return ()
+        with self._lock:
+            if key not in self._kept:
+                self._kept.clear()
+                self._recordings.clear()
+                bound = [arrays[name] for name in self.signature.names if name in self._given]
+                self._kept[key] = (plan.prepare(*bound),)
+            return self._kept[key]
 
     def bind(self, /, **arguments: Any) -> DeviceFunction:
         refuse_unknown(self.signature, arguments)
@@ -104,14 +150,54 @@ def _require_device(cupy: Any) -> None:
     try:
         count = runtime.getDeviceCount()
     except runtime.CUDARuntimeError as error:
+        if "cudaErrorNoDevice" in str(error):
+            raise _no_device() from error
         raise UnsupportedError(
             f"CuPy finds no driver for a CUDA device: {error}",
             hint='install NVIDIA\'s driver, or compile for the host with backend="numpy"',
         ) from error
     if count == 0:
-        raise UnsupportedError(
-            "there is no CUDA device", hint='compile for the host with backend="numpy"'
-        )
+        raise _no_device()
+
+
+def _no_device() -> UnsupportedError:
+    return UnsupportedError(
+        "there is no CUDA device",
+        hint='compile for the host with backend="numpy"; CUDA_VISIBLE_DEVICES may hide one',
+    )
+
+
+def device_of(
+    cupy: Any, names: Sequence[str], values: Sequence[Any]
+) -> AbstractContextManager[Any]:
+    """The device that the arguments lie on, as a context; an error where there are several."""
+    devices = {
+        name: value.device
+        for name, value in zip(names, values, strict=True)
+        if isinstance(value, cupy.ndarray)
+    }
+    if not devices:
+        return nullcontext()
+    (first, device), *others = devices.items()
+    for name, other in others:
+        if other != device:
+            raise ArgumentError(
+                f"{first} is on device {device.id}, and {name} on device {other.id}",
+                hint="copy one of them: with cupy.cuda.Device(k): cupy.asarray(x)",
+            )
+    context: AbstractContextManager[Any] = device
+    return context
+
+
+def require_memory(cupy: Any, need: int) -> None:
+    """Raise `LimitError` where neither the device nor CuPy's pool have so many bytes free."""
+    pool = cupy.get_default_memory_pool()
+    free, _ = cupy.cuda.Device().mem_info
+    available = free + pool.free_bytes()
+    if limit := pool.get_limit():
+        available = min(available, limit - pool.used_bytes())
+    if need > available:
+        raise _too_little(cupy, need)
 
 
 def converted_on_device(cupy: Any, names: Sequence[str], values: Sequence[Any]) -> list[Any]:
@@ -147,10 +233,14 @@ def _raising(recipe: Recipe) -> AbstractContextManager[Any]:
 
 def _too_little(cupy: Any, need: int) -> LimitError:
     free, total = cupy.cuda.Device().mem_info
+    pool = cupy.get_default_memory_pool()
+    free += pool.free_bytes()
+    limit = pool.get_limit()
+    limited = f"; CuPy's pool is limited to {limit / 1e9:.3g} GB" if limit else ""
     return LimitError(
         f"the device has too little memory: the call takes about {need / 1e9:.3g} GB, and "
-        f"{free / 1e9:.3g} GB of {total / 1e9:.3g} GB are free",
-        hint="give smaller arrays, or ask for products with the tensor",
+        f"{free / 1e9:.3g} GB of {total / 1e9:.3g} GB are free{limited}",
+        hint="free or give smaller arrays, use float32, or ask for products with the tensor",
     )
 
 

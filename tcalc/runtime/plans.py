@@ -13,17 +13,20 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from tcalc.codegen.emit import Module, emit
+from tcalc.codegen.launches import largest_product
 from tcalc.codegen.lower import lower
 from tcalc.codegen.memory import count, dropped, overwritten, peak
 from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature
 from tcalc.codegen.sparse import sparse_program
 from tcalc.codegen.targets import target_named
-from tcalc.errors import ArgumentError, LimitError
+from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
 from tcalc.expr.packing import pack, unpack
 
+RECORDED = 1 << 28
+"""The most multiplications of one product in a CUDA graph."""
 PLANS = 128
 """How many plans a function keeps."""
 
@@ -47,6 +50,7 @@ class Recipe:
     reuse: bool = False
     checked: bool = True
     tables: str = ""
+    graph: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         state = {x.name: getattr(self, x.name) for x in fields(self)}
@@ -106,6 +110,7 @@ class Planner:
         self._fixed: Program | None = None
         self._modules: dict[Any, tuple[Any, ...]] = {}
         self._lock = threading.RLock()
+        self.target = target_named(recipe.backend, recipe.checked, recipe.graph)
 
     def plan(self, sizes: Mapping[str, int], itemsize: int, kind: Kind) -> Plan:
         """The plan for given sizes; a look-up but for the first time."""
@@ -147,7 +152,7 @@ class Planner:
             if kind.complex:
                 # A part may be real, and could not be written over with complex numbers.
                 program = replace(program, in_place=False)
-            needed = peak(program, sizes)
+            needed = self._needed(program, sizes, itemsize is not None)
             if itemsize is not None:
                 self._refuse_temporaries(needed * itemsize)
             key: Any = (tuple(sizes.values()), kind)
@@ -169,6 +174,24 @@ class Planner:
             source, compute, prepare, workspace = module
             return Plan(source, compute, prepare, workspace, needed, program.requirements)
 
+    def _needed(self, program: Program, sizes: Mapping[str, int], called: bool) -> int:
+        """The most elements held at one time by what the target makes of a program."""
+        recipe = self.recipe
+        if recipe.backend == "numpy":
+            return peak(program, sizes)
+        arranged = self.target.prepared(program)
+        if not recipe.graph:
+            return peak(arranged, sizes)
+        largest = largest_product(arranged, sizes)
+        if called and largest > RECORDED:
+            raise UnsupportedError(
+                f"a product of {largest:.2g} multiplications is no part of a CUDA graph: CuPy does "
+                "not let cuBLAS be recorded, and without it this takes longer than all launches",
+                hint="compile without graph=True",
+            )
+        inputs = sum(count(x.dims, sizes) for x in recipe.signature.arguments)
+        return inputs + peak(arranged, sizes)
+
     def _written(self, program: Program, sizes: Mapping[str, int]) -> Module:
         recipe = self.recipe
         return emit(
@@ -177,7 +200,7 @@ class Planner:
             sizes,
             title=recipe.title,
             tables=recipe.tables,
-            target=target_named(recipe.backend, recipe.checked),
+            target=self.target,
             contiguous=recipe.contiguous,
             single=recipe.single,
             given=self.given,

@@ -61,7 +61,7 @@ class CuPy(NumPy):
         self.checked = checked
 
     def prepared(self, program: Program) -> Program:
-        return fused(arranged(program), _writable)
+        return fused(arranged(program), writable)
 
     def spelled(self, code: str) -> str:
         return ported(code, checked=True)
@@ -139,7 +139,8 @@ cp.ElementwiseKernel(
 """The squared distances between the rows of a matrix and the columns of another."""
 
 
-def _writable(call: Call) -> bool:
+def writable(call: Call) -> bool:
+    """Whether the routine of a call can be written into a kernel."""
     return translatable(call.routine, len(call.arguments))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tcalc import language
@@ -18,7 +18,7 @@ from tcalc.language.calls import FORMS
 from tcalc.primitives import REGISTRY
 from tcalc.primitives.batch import over_batch
 from tcalc.primitives.callables import Callables, derived
-from tcalc.primitives.custom import Custom, Definition, Rule, outputs_of
+from tcalc.primitives.custom import Called, Custom, Definition, Rule, outputs_of
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.operators import is_zero, operator
 
@@ -225,26 +225,31 @@ def _read(name: str, signature: str) -> tuple[tuple[Var, ...], tuple[Var, ...]]:
 
 
 def _entry(definition: Definition) -> Function:
-    """What the language needs to know of the function."""
-    names = list(dict.fromkeys(dim for x in definition.arguments for dim in x.dims))
+    """What the language needs to know of the function, and of its derivatives."""
+    rule = definition.rule
+    return replace(
+        _described(Custom(definition), f"{definition.name}: {definition}"),
+        derivative=", ".join(rule.texts) if isinstance(rule, _Formula) else "",
+        companions=tuple(
+            _described(x, f"a derivative of {definition.name}") for x in derived(definition)
+        ),
+    )
+
+
+def _described(primitive: Called, summary: str) -> Function:
+    """What a callable computes, as a function of the language."""
+    names = list(dict.fromkeys(dim for x in primitive.inputs for dim in x.dims))
     letters = {dim: chr(ord("a") + k) for k, dim in enumerate(names)}
     inputs, outputs = (
         ",".join("..." + "".join(letters[dim] for dim in x.dims) for x in side)
-        for side in (definition.arguments, definition.values)
+        for side in (primitive.inputs, primitive.results)
     )
-    primitive = Custom(definition)
 
     def applied(*nodes: Node) -> Node | tuple[Node, ...]:
         found = outputs_of(build.apply(primitive, *nodes))
         return found if len(found) > 1 else found[0]
 
-    rule = definition.rule
-    return Function(
-        definition.name,
-        (tensor_form(f"{inputs}->{outputs}", applied),),
-        f"{definition.name}: {definition}",
-        derivative=", ".join(rule.texts) if isinstance(rule, _Formula) else "",
-    )
+    return Function(primitive.name, (tensor_form(f"{inputs}->{outputs}", applied),), summary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def parse(
     """
     source, declared = _source(text, ""), _source(declarations, "declarations")
     numbers = check_parameters(parameters, (text, declarations))
-    known = {function.name: function for function in functions}
+    known = {x.name: x for function in functions for x in (function, *function.companions)}
     return _Compilation(source, declared, numbers, known, given or {}).run()
 
 

@@ -108,7 +108,10 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of the language: its names, its forms, and what `tcalc functions` tells of it."""
+    """A function of the language: its names, its forms, and what `tcalc functions` tells of it.
+
+    `companions` are known wherever it is: what its derivatives are written with.
+    """
 
     name: str
     forms: tuple[Form, ...]
@@ -118,6 +121,7 @@ class Function:
     kink: str = ""
     aliases: tuple[str, ...] = ()
     source: str = ""
+    companions: tuple[Function, ...] = ()
 
     @property
     def arities(self) -> tuple[int, ...]:

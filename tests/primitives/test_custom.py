@@ -7,6 +7,7 @@ import pytest
 from scipy import linalg
 
 import tcalc
+from tcalc.simplify import normal, tidy
 
 MODES = ("forward", "reverse", "cross-country")
 
@@ -169,6 +170,25 @@ def test_batches_of_several_arguments(function, mode):
     f = tcalc.parse(text, "A[b,m,n], X[b,n], c[b]", functions=[function])
     for wrt in f.variables:
         assert tcalc.check(f, wrt, order=2, mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("function", "text", "declared"),
+    [
+        (CALLABLES, "sum(sin(resolvent(A)))", "A[n,n]"),
+        (SEVERAL, "sum(exp(bilinear(A, x, c)))", "A[m,n], x[n], c"),
+    ],
+    ids=["one argument", "several"],
+)
+def test_printed_derivatives_come_back(function, text, declared):
+    f = tcalc.parse(text, declared, functions=[function])
+    for order in (1, 2):
+        for notation in ("auto", "einstein"):
+            derivative = tcalc.derivative(f, *["A"] * order)
+            printed = derivative.text(notation)
+            back = tcalc.parse(printed, declared, functions=[function])
+            due, read = normal([tidy(derivative.node), tidy(back.node)])
+            assert read is due, printed
 
 
 def test_derivatives_print():

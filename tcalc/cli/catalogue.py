@@ -17,7 +17,8 @@ from tcalc.cli.numeric import compute, numbers, numbers_document, upto_order
 from tcalc.cli.results import dump, formula, write
 from tcalc.cli.source import Program
 from tcalc.errors import UnknownNameError
-from tcalc.primitives import FUNCTIONS, REGISTRY, Function
+from tcalc.language.catalogue import BY_NAME, FUNCTIONS
+from tcalc.primitives import Function
 
 COLUMNS = (14, 24, 44, 30)
 """The most characters of each column of the table of functions."""
@@ -33,7 +34,7 @@ def complete_model(
 def complete_function(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    found = (function for name, function in REGISTRY.items() if name.startswith(incomplete))
+    found = (function for name, function in BY_NAME.items() if name.startswith(incomplete))
     return [CompletionItem(function.name, help=function.summary) for function in found]
 
 
@@ -135,11 +136,11 @@ def functions(name: str | None, as_json: bool) -> None:
 
 
 def _function(name: str) -> Function:
-    if name not in REGISTRY:
-        close = difflib.get_close_matches(name, REGISTRY, n=1)
+    if name not in BY_NAME:
+        close = difflib.get_close_matches(name, BY_NAME, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "`tcalc functions` lists them"
         raise UnknownNameError(f"there is no function {name!r}", hint=hint)
-    return REGISTRY[name]
+    return BY_NAME[name]
 
 
 def _entry(function: Function) -> dict[str, str | list[str]]:

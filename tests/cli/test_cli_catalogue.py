@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tcalc import gallery
-from tcalc.primitives import FUNCTIONS
+from tcalc.language.calls import FORMS
+from tcalc.language.catalogue import BY_NAME, FUNCTIONS
 
 
 class TestExamples:
@@ -60,6 +61,9 @@ class TestFunctions:
     def test_every_one_documents_itself(self):
         for function in FUNCTIONS:
             assert function.summary and function.domain and function.derivative, function.name
+
+    def test_those_of_more_than_tensors_are_listed(self):
+        assert FORMS.keys() <= BY_NAME.keys()
 
     def test_one_of_them(self, run):
         out = run("functions", "relu").out

@@ -133,12 +133,21 @@ class _Page:
         names = {node.name for node in self.nodes if isinstance(node, Var)}
         sizes = {name for node in self.nodes for dim in node.dims for name in dim.names()}
         self.taken = names | sizes
-        self.names = Names(chain(self.taken, wishes.order, wishes.names))
+        self.chosen: set[Node] = set()
+
+    def _name(self) -> None:
+        """Names for the outputs of factorisations, then for what was chosen, in order."""
+        self.names = Names(chain(self.taken, self.wishes.order, self.wishes.names))
         self.defined: dict[Node, str] = {}
         self.unpacked: dict[Node, tuple[str, ...]] = {}
         for node in self.nodes:
             if isinstance(node, Apply) and node.primitive.outputs > 1:
                 self._unpack(node)
+        for node in self.nodes:
+            if node in self.chosen:
+                stem = meaning(node)
+                named = self.names.fresh("t") if stem == "t" else self.names.wanted(stem)
+                self.defined[node] = named
 
     def _unpack(self, node: Apply) -> None:
         """Names for all outputs of a factorisation, by the first of them that is used."""
@@ -160,27 +169,25 @@ class _Page:
                 uses[operand] = uses.get(operand, 0) + 1
         sizes: dict[Node, int] = {}
         for node in self.nodes:
-            size = 1 + sum(1 if x in self.defined else sizes[x] for x in node.operands)
+            named = (1 if x in self.chosen or _is_output(x) else sizes[x] for x in node.operands)
+            size = 1 + sum(named)
             sizes[node] = size
             shared = uses.get(node, 0) > 1 and (size >= least or _is_of_matrix(node))
             if _can_be_named(node) and (shared or size > PIECE) and node not in self.roots:
-                self._define(node)
-
-    def _define(self, node: Node) -> None:
-        stem = meaning(node)
-        self.defined[node] = self.names.fresh("t") if stem == "t" else self.names.wanted(stem)
+                self.chosen.add(node)
 
     def write(self) -> list[Statement]:
         while True:
+            self._name()
             try:
                 return self._written()
             except NeedsNameError as missing:
-                if missing.node in self.defined:
+                if missing.node in self.chosen:
                     raise UnsupportedError(
                         f"no notation has a form for {missing.node!r}",
                         hint="it can be evaluated and compiled",
                     ) from None
-                self._define(missing.node)
+                self.chosen.add(missing.node)
 
     def _written(self) -> list[Statement]:
         found: list[Statement] = []

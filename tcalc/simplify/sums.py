@@ -89,9 +89,8 @@ def opposite_factors(node: Einsum) -> Node | None:
 
 def _is_complement(node: Add, x: Node) -> bool:
     """Whether a sum is ``1 - x``."""
-    return {(c, y is x) for c, y in node.terms} == {(1, False), (-1, True)} and any(
-        isinstance(y, Const) for _, y in node.terms
-    )
+    signs = [c for c, y in node.terms if isinstance(y, Const)]
+    return signs == [1] and any(c == -1 and y is x for c, y in node.terms) and len(node.terms) == 2
 
 
 def _is_balanced(node: Add) -> bool:

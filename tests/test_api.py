@@ -86,3 +86,28 @@ def test_parameters_may_be_numbers_of_numpy():
     assert str(made) == "x/4"
     with pytest.raises(ArgumentError, match="is not a number"):
         tcalc.parse(text, "x[n]", T=2, c=float("inf"))
+
+
+def test_arguments_that_are_not_needed_must_fit_all_the_same():
+    f = tcalc.parse("sum(A*x) + x'*y + sum(z)", "A[m,n], x[n], y[n], z[k]")
+    gradient = tcalc.gradient(f, "A")
+    fun, data = tcalc.compile(gradient), {"A": np.ones((2, 3)), "x": np.ones(3)}
+    bound = fun.bind(x=np.ones(3))
+    for good in (np.ones(3), [1, 2, 3], np.ones(3, np.float32)):
+        fun(**data, y=good, z=[1.0])
+        bound(A=data["A"], y=good)
+    wrong = {
+        r"y has the shape \(4,\).* = \(3,\)": np.ones(4),
+        r"y has the shape \(3, 1\)": np.ones((3, 1)),
+        "y has the type": "text",
+        "y is not an array of numbers": [[1], [1, 2]],
+    }
+    for message, y in wrong.items():
+        for compute in (
+            lambda y: fun(**data, y=y),
+            lambda y: bound(A=data["A"], y=y),
+            lambda y: fun.bind(A=data["A"])(x=data["x"], y=y),
+            lambda y: tcalc.evaluate(gradient, **data, y=y),
+        ):
+            with pytest.raises(tcalc.TcalcError, match=message.removesuffix(r".* = \(3,\)")):
+                compute(y)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -45,15 +45,35 @@ def ordered(signature: Signature, given: Mapping[str, Any]) -> list[Any]:
 
 
 def refuse_unknown(signature: Signature, given: Mapping[str, Any]) -> None:
-    """Raise `ArgumentError` where a name is none of the function's inputs."""
-    known = signature.dims
-    for name in given:
-        if name not in known:
-            close = get_close_matches(name, known, n=1, cutoff=0.5)
-            raise ArgumentError(
-                f"there is no argument {name!r}",
-                hint=f"did you mean {close[0]!r}?" if close else f"it takes {signature}",
-            )
+    """Refuse what is none of the function's inputs, and inputs it does not need that do not fit.
+
+    Those are accepted, and their types and shapes are looked at as those of all others.
+    """
+    some = tuple([x for x in signature.arguments if x.name in given])
+    beside = tuple([x for x in signature.unused if x.name in given])
+    if len(some) + len(beside) < len(given):
+        known = signature.dims
+        name = next(name for name in given if name not in known)
+        close = get_close_matches(name, known, n=1, cutoff=0.5)
+        raise ArgumentError(
+            f"there is no argument {name!r}",
+            hint=f"did you mean {close[0]!r}?" if close else f"it takes {signature}",
+        )
+    if beside:
+        together = (*some, *beside)
+        _require_fit(together, tuple([_shape(x, given[x.name]) for x in together]))
+
+
+def _shape(argument: Var, value: Any) -> tuple[int, ...]:
+    """The shape of what is given for an argument, which must be an array of numbers."""
+    if getattr(getattr(value, "dtype", None), "kind", "") not in ("f", "c", "i", "u", "b"):
+        (value,) = converted(Signature.of([argument], ()), [value])
+    return tuple(value.shape)
+
+
+@lru_cache(maxsize=256)
+def _require_fit(arguments: tuple[Var, ...], shapes: tuple[tuple[int, ...], ...]) -> None:
+    _agree(Signature.of(arguments, ()), [np.broadcast_to(0.0, shape) for shape in shapes])
 
 
 def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
@@ -98,17 +118,15 @@ def is_sparse(array: Any) -> bool:
 
 def consistent(signature: Signature, given: Mapping[str, Any]) -> None:
     """Refuse arguments, not necessarily all, whose shapes do not fit or contradict each other."""
-    some = [x for x in signature.arguments if x.name in given]
-    part = Signature.of(some, ())
-    arrays = converted(part, [given[x.name] for x in some])
-    for argument, array in zip(some, arrays, strict=True):
-        if array.ndim != argument.order:
-            raise ArgumentError(
-                f"{argument.name} has the shape {array.shape}, and should be {_wanted(argument)}"
-            )
+    part = Signature.of([x for x in signature.arguments if x.name in given], ())
+    _agree(part, converted(part, [given[name] for name in part.names]))
+
+
+def _agree(part: Signature, arrays: Sequence[Any]) -> None:
+    """Compare the arrays all of whose sizes are told by one of them."""
     known = set(part.sizes)
-    whole = [k for k, x in enumerate(some) if {n for d in x.dims for n in d.names()} <= known]
-    measured(Signature(part.arguments, (), part.sources), arrays, whole)
+    dims = [{name for dim in x.dims for name in dim.names()} for x in part.arguments]
+    measured(part, arrays, [k for k, names in enumerate(dims) if names <= known])
 
 
 def measured(

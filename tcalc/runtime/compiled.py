@@ -111,8 +111,8 @@ class CompiledFunction:
             entry, arrays = self._enter(arguments)
         else:
             if len(arguments) > len(arrays):
-                refuse_unknown(self.signature, arguments)
                 self._refuse_twice(arguments)
+                refuse_unknown(self.signature, {**self._given, **arguments})
             for place, convert in entry.conversions:
                 arrays[place] = convert(arrays[place])
         if self._verified:

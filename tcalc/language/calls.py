@@ -73,7 +73,8 @@ def _registered(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
         raise ParseError(
             f"`{call.function}` has {len(results)} results",
             span=call.span,
-            hint=f"unpack them: {', '.join('QRSTUV'[: len(results)])} = {call.function}(...)",
+            hint=f"unpack them: {', '.join(functions.result_names(function))} = "
+            f"{call.function}(...)",
         )
     return results[0]
 
@@ -92,7 +93,9 @@ def _entry(elaborator: Elaborator, call: Call) -> Function:
             hint=f"a product needs its operator: {name}*(...)",
         )
     meant = _OTHER_WORDS.get(name.lower())
-    near = [meant] if meant else get_close_matches(name, [*brought, *REGISTRY, *FORMS], 1)
+    words = [*brought, *REGISTRY, *FORMS]
+    near = [meant] if meant else get_close_matches(name, words, 1)
+    near = near or get_close_matches(name.lower(), words, 1)
     raise UnknownNameError(
         f"there is no function `{name}`",
         span=call.name_span,

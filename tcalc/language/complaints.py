@@ -20,6 +20,8 @@ _LOOK_ALIKES = {
     "÷": "the quotient is `/`",
     "²": "a square is `^2`",
     "³": "a cube is `^3`",
+    "⁻": "the inverse is `inv(A)`, a negative power `^-2`",
+    "|": "a norm is `norm2(x)` or `norm1(x)`, an absolute value `abs(a)`",
     "’": "the transpose is `'`",
     "′": "the transpose is `'`",
     "ᵀ": "the transpose is `'`",

@@ -6,7 +6,7 @@ of form serves them all, so that a new primitive needs nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from tcalc.errors import (
 )
 from tcalc.expr import Dim
 from tcalc.expr import build as nodes
+from tcalc.expr.nodes import Apply
 from tcalc.language.algebra import Algebra, Value
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Side
@@ -27,10 +28,16 @@ from tcalc.language.matrix import reciprocal
 from tcalc.language.names import Names
 from tcalc.language.syntax import Call
 from tcalc.language.tape import Slot
-from tcalc.primitives import Form, Function, Kind, Pattern
+from tcalc.primitives import REGISTRY, Form, Function, Kind, Pattern
 
 _SCALARS = {"tr", "det", "inv"}
 """Functions of a square matrix that take a scalar as a matrix with one row."""
+
+_OF_ONE_NUMBER: Mapping[str, str | None] = {
+    **dict.fromkeys(("max", "min", "prod", "logsumexp")),
+    **dict.fromkeys(("norm2", "norminf"), "abs"),
+}
+"""What a reduction does to a scalar: nothing, or what another function does."""
 
 
 def bracket_names(names: Names, call: Call, scope: Scope) -> tuple[str, ...]:
@@ -46,14 +53,16 @@ def bracket_names(names: Names, call: Call, scope: Scope) -> tuple[str, ...]:
     return found
 
 
-def require_arguments(call: Call, number: int) -> None:
+def require_arguments(
+    call: Call, number: int, hint: str = "arguments are separated by commas"
+) -> None:
     """Refuse a call with another number of arguments."""
     if len(call.arguments) != number:
         wanted = counted(number, "argument")
         raise ParseError(
             f"`{call.function}` takes {wanted}, not {len(call.arguments)}",
             span=call.span,
-            hint="arguments are separated by commas",
+            hint=hint,
         )
 
 
@@ -72,6 +81,11 @@ def applied(
         case Kind.ELEMENTWISE:
             build = partial(form.build, *_parameters(form, values, call))
             return [algebra.mapped(build, values[form.parameters :], call.span)]
+        case Kind.REDUCTION if not values[0].order and function.name in _OF_ONE_NUMBER:
+            same = _OF_ONE_NUMBER[function.name]
+            if same is None:
+                return [replace(values[0], span=call.span)]
+            return applied(algebra, REGISTRY[same], values, names, call)
         case Kind.REDUCTION:
             return [_over_all(algebra, form, values[0], call)]
         case Kind.NORMALISATION:
@@ -94,14 +108,25 @@ def _form(function: Function, values: Sequence[Value], call: Call) -> Form:
     return fitting[0]
 
 
+def result_names(function: Function) -> tuple[str, ...]:
+    """The customary names of the results of a function that has several."""
+    form = function.forms[0]
+    assert form.signature is not None
+    inputs = enumerate(form.signature.inputs)
+    first, *_ = form.build(*(nodes.var(f"x{k}", map(Dim.of, each.letters)) for k, each in inputs))
+    assert isinstance(first, Apply)
+    return first.primitive.output_names
+
+
 def _wrong_number(function: Function, given: int, call: Call) -> LanguageError:
     wanted = " or ".join(map(str, function.arities))
     noun = "argument" if wanted == "1" else "arguments"
-    return ParseError(
-        f"`{call.function}` takes {wanted} {noun}, not {given}",
-        span=call.span,
-        hint=f"{function.name}: {function.summary}",
-    )
+    name = call.function
+    if any(form.kind is Kind.REDUCTION for form in function.forms) and given:
+        hint = f"over one axis: {name}[j](X[i,j])"
+    else:
+        hint = f"{function.name}: {function.summary}"
+    return ParseError(f"`{name}` takes {wanted} {noun}, not {given}", span=call.span, hint=hint)
 
 
 def _parameters(form: Form, values: Sequence[Value], call: Call) -> list[object]:

@@ -40,7 +40,7 @@ def _sum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
     """``sum(x)``, ``sum[j](X[i,j])``: axes dropped from a product that is still open."""
     algebra = elaborator.algebra
     names = bracket_names(elaborator.names, call, scope) if call.indices is not None else ()
-    require_arguments(call, 1)
+    require_arguments(call, 1, "over one axis: sum[j](X[i,j])")
     value = yield elaborator.content(call.arguments[0], scope.keeping(names))
     value = algebra.concrete(value)
     if names:

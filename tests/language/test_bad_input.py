@@ -100,6 +100,22 @@ def test_cases_of_the_language():
     refused("9^9^9^9", LimitError, (1, 3))
 
 
+@pytest.mark.parametrize(
+    ("text", "error", "column", "hint"),
+    [
+        ("Tr(A)", UnknownNameError, 1, "`tr`"),
+        ("SUM(x)", UnknownNameError, 1, "`sum`"),
+        ("sum(A, 1)", ParseError, 1, "sum[j](X[i,j])"),
+        ("norm2(A, 2)", ParseError, 1, "norm2[j](X[i,j])"),
+        ("sin(x, y)", ParseError, 1, "sine"),
+        ("||x||", ParseError, 1, "norm2(x)"),
+        ("A⁻¹", ParseError, 2, "inv(A)"),
+    ],
+)
+def test_habits_from_elsewhere_are_told_what_to_write(text, error, column, hint):
+    refused(text, error, (1, column), hint)
+
+
 @pytest.mark.parametrize("text", [None, 3, b"x", ["x"]])
 def test_a_program_is_a_str(text):
     with pytest.raises(ArgumentError):

@@ -119,6 +119,7 @@ def test_linear_algebra(text, expected):
         ("softmax(A)", lambda A: special.softmax(A, axis=-1)),
         ("logsoftmax(x)", lambda x: special.log_softmax(x)),
         ("norm2(a)", lambda a: abs(a)),
+        ("norminf(a) + max(a) + min(a) + prod(a) + logsumexp(a)", lambda a: abs(a) + 4 * a),
         ("atan2(x, y)", lambda x, y: np.arctan2(x, y)),
         ("arctan2(x, y) + arctan(x)", lambda x, y: np.arctan2(x, y) + np.arctan(x)),
         ("tr(x'*y) + det(a) + inv(a)", lambda x, y, a: x @ y + a + 1 / a),
@@ -344,3 +345,11 @@ def test_arguments_of_the_wrong_order():
 )
 def test_what_matrixcalculus_accepts(text):
     assert parse(text).value is parse(text).value
+
+
+@pytest.mark.parametrize(
+    ("reduction", "plain"),
+    [("norm2", "abs(a)"), ("norminf", "abs(a)"), ("max", "a"), ("prod", "a"), ("logsumexp", "a")],
+)
+def test_a_reduction_of_a_scalar_has_no_axis_of_its_own(reduction, plain):
+    assert parse(f"{reduction}(a)").value is parse(plain).value

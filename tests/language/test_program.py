@@ -250,7 +250,9 @@ def test_factorisations_unpack():
     check("Q, R = qr(A)\nQ*R", lambda A: A, "A[n,n]")
     check("w, V = eigh(S)\nV*diag(w)*V'", lambda S: S, "S[n,n] symmetric")
     refused("Q, R = exp(A)\nQ*R", ParseError, (1, 1))
-    refused("qr(A)", ParseError, (1, 1), "Q, R = qr(...)", "A[n,n]")
+    for names in ("Q, R = qr", "L, Q = lq", "w, V = eigh", "U, s, V = svd", "s, l = slogdet"):
+        call = names.partition("= ")[2] + "(A)"
+        refused(call, ParseError, (1, 1), f"{names}(...)", "A[n,n]")
 
 
 def test_index_names_are_kept_as_a_hint():

@@ -36,7 +36,7 @@ async def never() -> None:
 
 @asynccontextmanager
 async def pool(**limits: float):
-    made = Pool(Settings(**{"workers": 1, "time": 2.0, **limits}))  # type: ignore[arg-type]
+    made = Pool(Settings(**{"workers": 1, "time": 1.2, **limits}))  # type: ignore[arg-type]
     await made.start()
     try:
         yield made
@@ -110,7 +110,7 @@ def test_over_http_a_refusal_says_when_to_come_again():
     httpx = needed("httpx", "browser")
 
     async def run():
-        app = create_app(Settings(workers=1, slow=1, queue=1, time=1.5))
+        app = create_app(Settings(workers=1, slow=1, queue=1, time=0.8))
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
@@ -153,6 +153,6 @@ def test_workers_end_with_the_server():
 
     for pid in asyncio.run(run()):
         with pytest.raises(ProcessLookupError):
-            for _ in range(50):
+            for _ in range(500):
                 os.kill(pid, 0)
-                time.sleep(0.1)
+                time.sleep(0.01)

@@ -14,11 +14,12 @@ array([3., 4.])
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
 
-from tcalc.errors import ArgumentError, DomainError
+from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder, variables
@@ -45,11 +46,11 @@ def evaluate(
             case Var(name=name):
                 results[node] = arrays[name]
             case Const(value=value):
-                results[node] = np.full(numbers(node.dims, known), float(value))
+                results[node] = np.full(numbers(node.dims, known), _double(value))
             case Delta():
                 results[node] = np.eye(node.dims[0].evaluate(known))
             case Add(terms=terms):
-                results[node] = sum(float(c) * results[term] for c, term in terms)
+                results[node] = sum(_double(c) * results[term] for c, term in terms)
             case Einsum():
                 results[node] = _contract(node, [results[f] for f in node.factors], known)
             case Apply(primitive=primitive, args=args, output=output):
@@ -84,11 +85,12 @@ def evaluate_data(
     """The same on data of a user's, for some or all `inputs` of a program.
 
     Raises `ArgumentError` for data that are missing, no numbers, or of the wrong shape, and
-    `DomainError` where a function has no value.
+    `DomainError` where a function has no value, `LimitError` for what memory cannot hold.
     """
     missing = [node.name for node in variables(roots) if node.name not in data]
     if missing:
-        raise ArgumentError(f"no value for {', '.join(missing)}")
+        takes = ", ".join(f"{node.name}{_axes(node)}" for node in inputs)
+        raise ArgumentError(f"no value for {', '.join(missing)}", hint=f"it takes {takes}")
     arrays = {name: _numbers_of(name, value) for name, value in data.items()}
     known = {**(sizes or {}), **measure([x for x in inputs if x.name in arrays], arrays)}
     try:
@@ -97,8 +99,22 @@ def evaluate_data(
         raise ArgumentError(
             f"the size {error.args[0]} of a result is not known", hint="give all arguments"
         ) from error
+    except LimitError:
+        raise
     except ValueError as error:
         raise DomainError(str(error)) from error
+    except MemoryError as error:
+        raise LimitError(
+            "a result on the way does not fit into memory",
+            hint="tcalc.compile forms fewer and smaller ones",
+        ) from error
+
+
+def _double(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise LimitError("a number of the program is beyond the range of doubles") from None
 
 
 def _numbers_of(name: str, value: Any) -> Array:
@@ -160,8 +176,12 @@ def _solve(dim: Dim, number: int, sizes: dict[str, int]) -> None:
 
 
 def _misfit(node: Var, array: Array) -> ArgumentError:
-    wanted = f"[{', '.join(map(str, node.dims))}]" if node.dims else "a number"
+    wanted = _axes(node) or "a number"
     return ArgumentError(f"{node.name} has the shape {array.shape}, and should be {wanted}")
+
+
+def _axes(node: Var) -> str:
+    return f"[{', '.join(map(str, node.dims))}]" if node.dims else ""
 
 
 def _contract(node: Einsum, arrays: Sequence[Array], sizes: Mapping[str, int]) -> Array:

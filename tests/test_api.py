@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.errors import ArgumentError, DomainError
+from tcalc.errors import ArgumentError, DomainError, LimitError
 
 f = tcalc.parse("norm2(X*w - y)^2", "X[m,n], w[n], y[m]")
 V = tcalc.symbols("v[n]")
@@ -47,6 +47,8 @@ def test_variables_are_given_by_name(wrt):
         ("inv(A)", {"A": [[0.0]]}, DomainError, "singular"),
         ("max(x)", {"x": []}, DomainError, "zero-size"),
         ("x[2]", {"x": [1]}, DomainError, "position 2 is beyond the dimension 1"),
+        ("10^400*x", {"x": [1]}, LimitError, "beyond the range of doubles"),
+        ("zeros(1000000000, 1000000000)", {}, LimitError, "into memory"),
     ],
 )
 def test_evaluate_refuses(text, data, kind, message):
@@ -56,6 +58,13 @@ def test_evaluate_refuses(text, data, kind, message):
 
 def test_evaluate_counts_with_numbers_not_with_integers():
     assert tcalc.evaluate(tcalc.parse("a^b"), a=2, b=-1) == 0.5
+
+
+@pytest.mark.parametrize("write", [f.text, f.latex, f.mathml], ids=["text", "latex", "mathml"])
+@pytest.mark.parametrize("wish", [{"notation": "foo"}, {"cse": "never"}], ids=str)
+def test_wishes_that_printing_does_not_know(write, wish):
+    with pytest.raises(ArgumentError, match="there is no"):
+        write(**wish)
 
 
 def test_any_name_is_an_argument():

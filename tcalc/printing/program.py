@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain, count
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from tcalc.errors import LimitError, UnsupportedError
+from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr import build
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
@@ -72,6 +72,16 @@ class Wishes:
     cse: Cse = "auto"
     called: str = ""
     indices: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("notation", self.notation, get_args(Notation)),
+            ("choice of common subexpressions", self.cse, (True, False, "auto")),
+        ):
+            if value not in known:
+                raise ArgumentError(
+                    f"there is no {what} {value!r}", hint="one of " + ", ".join(map(repr, known))
+                )
 
 
 @collector_paused()

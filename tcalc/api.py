@@ -213,7 +213,8 @@ def compile(
 
     With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
     matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
-    that.  ``"auto"`` gives this form where the structure is of use, never by sizes.
+    that, on the device where the backend is CuPy.  ``"auto"`` gives this form where the structure
+    is of use, never by sizes.
 
     >>> f = parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
     >>> fun = compile([f, gradient(f, "w")])
@@ -229,10 +230,10 @@ def compile(
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     if form not in ("dense", "factored", "auto"):
         raise ArgumentError(f"there is no form {form!r}", hint="'dense', 'factored' or 'auto'")
-    if backend != "numpy" and form != "dense":
+    if graph and form != "dense":
         raise UnsupportedError(
-            f"the form {form!r} is made of NumPy arrays, and the backend is {backend!r}",
-            hint='leave out form=, or compile for backend="numpy"',
+            f"the form {form!r} keeps arrays that the next call of a CUDA graph writes over",
+            hint="leave out graph=True or form=",
         )
     context = several[0].context
     for expression in several[1:]:

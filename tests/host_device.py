@@ -82,6 +82,10 @@ class DeviceArray(np.ndarray):
         return self._looked_at().item(*index)
 
 
+# By its module an array is known for CuPy's.
+DeviceArray.__module__ = "cupy"
+
+
 def _put(array: np.ndarray, index: Any, value: Any) -> None:
     array[index] = value
 

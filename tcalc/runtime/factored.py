@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from tcalc.errors import ArgumentError, DomainError, LimitError
+from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
+from tcalc.runtime.modules import as_array, is_on_device, module_of
 from tcalc.runtime.parts import Array
 from tcalc.runtime.structure import Dense, Solver, product_of, scattered, solver_for
 
@@ -47,7 +49,9 @@ class FactoredTensor:
 
     ``H @ x`` applies it to one tensor of the shape `columns`, or to many stacked along further
     axes; `solve`, `logdet` and `eigvalsh` use the structure, and `route` says which was found.
-    `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.
+    `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.  Where
+    the cores are CuPy's, so are the arrays that it takes and gives, and what it does happens on
+    their device; Sylvester equations alone go through the host.
 
     >>> core = np.array([[4.0, 0.0], [0.0, 16.0]])
     >>> term = FactoredTerm(1.0, (core,), ((1, 2),), (0, 1, 0, 2))
@@ -95,7 +99,7 @@ class FactoredTensor:
                 f"above the limit of {self.memory_limit / 2**30:.1f} GiB",
                 hint="use @, solve or to_linear_operator, or raise memory_limit",
             )
-        total = np.zeros(self.shape, self.dtype)
+        total: Array = self._module.zeros(self.shape, self.dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             distinct = tuple(dict.fromkeys(term.output))
             value = product_of(term.cores, term.subscripts, distinct, known, self.dtype)
@@ -103,6 +107,8 @@ class FactoredTensor:
         return total
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if self._module is not np:
+            raise TypeError("the cores are on a device: dense() is the array there")
         if copy is False:
             raise ValueError("a factored tensor has no dense array to share")
         return self.dense() if dtype is None else self.dense().astype(dtype)
@@ -111,7 +117,8 @@ class FactoredTensor:
         """The map applied to a tensor of the shape `columns`, or several along further axes."""
         x = self._checked(x, self.columns)
         extra = tuple(range(-1, -1 - (x.ndim - len(self.columns)), -1))
-        result = np.zeros(self.rows + x.shape[len(self.columns) :], np.result_type(x, self.dtype))
+        dtype = np.result_type(x.dtype, self.dtype)
+        result: Array = self._module.zeros(self.rows + x.shape[len(self.columns) :], dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             left, right = self._ends(term)
             distinct = tuple(dict.fromkeys(left)) + extra
@@ -134,7 +141,7 @@ class FactoredTensor:
     def diagonal(self) -> Array:
         """The entries at equal row and column positions, in the shape `rows`."""
         self._require_square("diagonal")
-        total = np.zeros(self.rows, self.dtype)
+        total: Array = self._module.zeros(self.rows, self.dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             left, right = self._ends(term)
             same = _joined(zip(left, right, strict=True))
@@ -186,6 +193,8 @@ class FactoredTensor:
         from tcalc.runtime.iterative import Iterative
 
         self._require_square("solve")
+        if method == "iterative":
+            self._refuse_iteration()
         kinds: dict[str, type[Dense] | type[Iterative]] = {"dense": Dense, "iterative": Iterative}
         if method not in kinds:
             raise ArgumentError(
@@ -206,19 +215,25 @@ class FactoredTensor:
         They are those of the parts where the structure is a Kronecker product or sum, or
         block-diagonal, else those of the dense matrix.
         """
-        return np.sort(self._solver.eigenvalues())
+        return as_array(np.sort(self._solver.eigenvalues()))
 
     def to_linear_operator(self) -> LinearOperator:
-        """The map on flattened tensors, for the iterative solvers of SciPy."""
-        from scipy.sparse.linalg import LinearOperator
+        """The map on flattened tensors, for the iterative solvers of SciPy.
+
+        On a device it is CuPy's, for those of `cupyx.scipy.sparse.linalg`.
+        """
+        if self._module is np:
+            from scipy.sparse.linalg import LinearOperator as Operator
+        else:
+            Operator = import_module("cupyx.scipy.sparse.linalg").LinearOperator  # type: ignore[misc]  # noqa: N806
 
         adjoint = self.T
 
         def apply(tensor: FactoredTensor, x: Array) -> Array:
             many = x.reshape(tensor.columns + x.shape[1:] if x.ndim > 1 else tensor.columns)
-            return np.asarray((tensor @ many).reshape((prod(tensor.rows), *x.shape[1:])))
+            return as_array((tensor @ many).reshape((prod(tensor.rows), *x.shape[1:])))
 
-        return LinearOperator(
+        return Operator(
             shape=(prod(self.rows), prod(self.columns)),
             dtype=self.dtype,
             matvec=lambda x: apply(self, x.reshape(-1)),
@@ -226,6 +241,19 @@ class FactoredTensor:
             matmat=lambda x: apply(self, x),
             rmatmat=lambda x: apply(adjoint, x),
         )
+
+    @cached_property
+    def _module(self) -> Any:
+        """NumPy, or CuPy where the cores are on a device."""
+        return module_of(core for term in self.terms for core in term.cores)
+
+    def _refuse_iteration(self) -> None:
+        if self._module is not np:
+            raise UnsupportedError(
+                "there is no iteration on a device for what has no structure and no room",
+                hint="raise memory_limit, or use to_linear_operator() with "
+                "cupyx.scipy.sparse.linalg",
+            )
 
     @cached_property
     def _sizes(self) -> list[dict[int, int]]:
@@ -242,7 +270,15 @@ class FactoredTensor:
         return term.output[:count], term.output[count:]
 
     def _checked(self, x: Any, shape: tuple[int, ...]) -> Array:
-        array = np.asarray(x)
+        array = as_array(x)
+        if self._module is not np and not is_on_device(array):
+            raise ArgumentError(
+                "the cores are on a device, and the array is NumPy's", hint="cupy.asarray(x)"
+            )
+        if self._module is np and is_on_device(array):
+            raise ArgumentError(
+                "the cores are NumPy's, and the array is on a device", hint="cupy.asnumpy(x)"
+            )
         if array.shape[: len(shape)] != shape:
             raise ArgumentError(
                 f"the array has the shape {array.shape}, and should begin with {shape}"

@@ -21,6 +21,7 @@ from tcalc.expr.nodes import Node, Var
 from tcalc.printing.operator import term_text
 from tcalc.runtime.compiled import CompiledFunction
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
+from tcalc.runtime.modules import as_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,8 @@ class FactoredFunction:
         sizes: dict[str, int] = {}
         for variable in self._variables:
             if variable.name in arguments:
-                shape = np.shape(arguments[variable.name])
+                given = arguments[variable.name]
+                shape = given.shape if hasattr(given, "shape") else np.shape(given)
                 for dim, size in zip(variable.dims, shape, strict=False):
                     if dim.is_name:
                         sizes.setdefault(str(dim), size)
@@ -147,13 +149,14 @@ class FactoredFunction:
         terms = [
             FactoredTerm(
                 float(term.coefficient),
-                tuple(np.asarray(computed[self._place[factor]]) for factor in term.factors),
+                tuple(as_array(computed[self._place[factor]]) for factor in term.factors),
                 term.subscripts,
                 term.output,
             )
             for term in layout.parts
         ]
-        dtype = np.result_type(*(core for term in terms for core in term.cores), np.float32)
+        types = [core.dtype for term in terms for core in term.cores]
+        dtype = np.result_type(*types, np.float32)
         if not any(term.cores for term in terms):
             dtype = np.dtype(float)
         shape = tuple(dim.evaluate(sizes) for dim in layout.shape)

@@ -6,10 +6,13 @@ What is singular is said by name, and what is indefinite when it is asked.
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import linalg
+
+from tcalc.runtime.modules import as_array, is_on_device, largest
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Labels: TypeAlias = tuple[int, ...]
@@ -25,6 +28,8 @@ class Factored:
     def _parts(self) -> tuple[str, Any, float]:
         """How it was factorised, the factors, and the reciprocal condition number."""
         a = self.matrix
+        if is_on_device(a):
+            return _on_device(a)
         names = ("potrf", "pocon", "getrf", "gecon")
         functions: Any = linalg.get_lapack_funcs(names, (a,))
         potrf, pocon, getrf, gecon = functions
@@ -52,14 +57,37 @@ class Factored:
             raise np.linalg.LinAlgError(
                 f"{self.name} is singular: its reciprocal condition number is {condition:.1e}"
             )
+        if is_on_device(self.matrix):
+            lu_solve = import_module("cupyx.scipy.linalg").lu_solve
+            return as_array(lu_solve(factors, b, check_finite=False))
         if kind == "symmetric positive definite":
-            return np.asarray(linalg.cho_solve((factors, True), b, check_finite=False))
-        return np.asarray(linalg.lu_solve(factors, b, check_finite=False))
+            return as_array(linalg.cho_solve((factors, True), b, check_finite=False))
+        return as_array(linalg.lu_solve(factors, b, check_finite=False))
 
     def describe(self) -> str:
         """What the matrix is like: its definiteness and its condition."""
         kind, _, condition = self._parts
         return f"{self.name}: {kind}, reciprocal condition {condition:.1e}"
+
+
+def _on_device(a: Array) -> tuple[str, Any, float]:
+    """The same by what CuPy has: LU factors, and the condition from the inverse."""
+    norm = largest(np.abs(a).sum(axis=0))
+    if not np.isfinite(norm):
+        return "not finite", None, np.nan
+    kind = "general"
+    if bool(np.allclose(a, a.T, rtol=1e-10, atol=1e-14 * norm)):
+        # Signs of eigenvalues tell, where a factorisation that fails leaves anything.
+        definite = bool((np.linalg.eigvalsh(a) > 0).all())
+        kind = "symmetric positive definite" if definite else "symmetric indefinite"
+    try:
+        inverse = largest(np.abs(np.linalg.inv(a)).sum(axis=0)) if norm else np.inf
+    except np.linalg.LinAlgError:
+        inverse = np.inf
+    condition = 1 / (norm * inverse) if np.isfinite(inverse) and inverse else 0.0
+    if not condition:
+        return kind, (), condition
+    return kind, import_module("cupyx.scipy.linalg").lu_factor(a, check_finite=False), condition
 
 
 class Part:
@@ -101,11 +129,11 @@ class Part:
             zeros = np.argwhere(self.matrix[..., 0, 0] == 0)
             if len(zeros):
                 raise np.linalg.LinAlgError(f"{self.name} has a zero{_at(zeros[0])}")
-            return np.asarray(flat / self.matrix)
+            return as_array(flat / self.matrix)
         if self.matrix.ndim == 2:
             return self.factored.solve(flat)
         self._require_regular()
-        return np.asarray(np.linalg.solve(self.matrix, flat))
+        return as_array(np.linalg.solve(self.matrix, flat))
 
     @cached_property
     def factored(self) -> Factored:
@@ -123,7 +151,7 @@ class Part:
         norms = np.abs(blocks).sum(axis=-2).max(axis=-1) * np.abs(inverses).sum(axis=-2).max(
             axis=-1
         )
-        return np.asarray(1 / norms)
+        return as_array(1 / norms)
 
     def _require_regular(self) -> None:
         bad = np.argwhere(~(self._conditions >= _least_condition(self.matrix)))

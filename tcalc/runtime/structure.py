@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from scipy import linalg
 
+from tcalc.runtime.modules import as_array, largest, module_of, on_host, where
 from tcalc.runtime.parts import Array, Factored, Labels, Part
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def solver_for(tensor: FactoredTensor) -> Solver:
     if size * size * tensor.dtype.itemsize > tensor.memory_limit:
         from tcalc.runtime.iterative import Iterative
 
+        tensor._refuse_iteration()
         return Iterative(tensor)
     return Dense(tensor)
 
@@ -75,10 +77,11 @@ def product_of(
         operands += [array, [number.setdefault(x, len(number)) for x in row]]
     missing = [x for x in output if x not in number]
     for x in missing:
-        operands += [np.ones(sizes[x], dtype), [number.setdefault(x, len(number))]]
+        ones = module_of(arrays).ones(sizes[x], dtype)
+        operands += [ones, [number.setdefault(x, len(number))]]
     if not operands:
         return np.ones((), dtype)
-    return np.asarray(np.einsum(*operands, [number[x] for x in output], optimize=True))
+    return as_array(np.einsum(*operands, [number[x] for x in output], optimize=True))
 
 
 def scattered(total: Array, labels: Labels, distinct: Labels, value: Array) -> None:
@@ -105,7 +108,7 @@ class Dense:
         count = len(self.tensor.rows)
         size = len(self.matrix.matrix)
         x = self.matrix.solve(b.reshape(size, -1))
-        return np.asarray(x.reshape(self.tensor.columns + b.shape[count:]))
+        return as_array(x.reshape(self.tensor.columns + b.shape[count:]))
 
     def slogdet(self) -> tuple[float, float]:
         sign, logarithm = np.linalg.slogdet(self.matrix.matrix)
@@ -163,7 +166,7 @@ class Parts:
         labels, value = self.left + extra, b / self.term.coefficient
         for part in self.parts:
             labels, value = part.solve(labels, value)
-        return np.asarray(value.transpose([labels.index(x) for x in self.right + extra]))
+        return as_array(value.transpose([labels.index(x) for x in self.right + extra]))
 
     def slogdet(self) -> tuple[float, float]:
         size = prod(self.tensor.rows)
@@ -206,9 +209,9 @@ class Parts:
             ]
             output.append(k)
         for x in linked:
-            operands += [np.ones(self.sizes[x]), [self.left.index(x)]]
-        values = np.einsum(*operands, output) if operands else np.ones(())
-        return np.asarray(self.term.coefficient * values.reshape(-1))
+            operands += [self.tensor._module.ones(self.sizes[x]), [self.left.index(x)]]
+        values = np.einsum(*operands, output) if operands else self.tensor._module.ones(())
+        return as_array(self.term.coefficient * values.reshape(-1))
 
     def _in_place(self, part: Part) -> bool:
         return [self.left.index(x) for x in part.rows] == [
@@ -225,7 +228,7 @@ class LowRank:
         self.route = f"rank {rank}, by the identity of Woodbury, and {base.route}"
         self.solved = base.solve(U.reshape(*tensor.rows, rank)).reshape(-1, rank)
         products = V @ self.solved
-        self.core = Factored(np.eye(rank) + products, f"the core of rank {rank}")
+        self.core = Factored(tensor._module.eye(rank) + products, f"the core of rank {rank}")
         # What is left of I + V B^-1 U where the two cancel is rounding alone.
         least = np.linalg.norm(self.core.matrix, -2) if rank else np.inf
         rounding = np.finfo(products.dtype).eps * np.sqrt(len(U))
@@ -264,7 +267,7 @@ class LowRank:
             )
         flat = self.base.solve(b).reshape(len(self.U), -1)
         x = flat - self.solved @ self.core.solve(self.V @ flat)
-        return np.asarray(x.reshape(b.shape))
+        return as_array(x.reshape(b.shape))
 
     def slogdet(self) -> tuple[float, float]:
         sign, logarithm = np.linalg.slogdet(self.core.matrix)
@@ -307,36 +310,43 @@ class KroneckerSum:
     def solve(self, b: Array) -> Array:
         self._require_regular()
         flat = b.reshape(*b.shape[:2], -1)
-        solved = [linalg.solve_sylvester(self.A, self.B.T, c) for c in np.moveaxis(flat, -1, 0)]
-        return np.asarray(np.stack(solved, axis=-1).reshape(b.shape))
+        A, B = on_host(self.A), on_host(self.B.T)
+        columns = np.moveaxis(on_host(flat), -1, 0)
+        solved = [linalg.solve_sylvester(A, B, c) for c in columns]
+        return as_array(where(np.stack(solved, axis=-1).reshape(b.shape), b))
+
+    def _sums(self) -> Array:
+        """The sums of eigenvalues, on the host."""
+        A, B = on_host(self.A), on_host(self.B)
+        return as_array(np.linalg.eigvals(A)[:, None] + np.linalg.eigvals(B))
 
     def _require_regular(self) -> None:
-        sums = np.abs(np.linalg.eigvals(self.A)[:, None] + np.linalg.eigvals(self.B))
+        sums = np.abs(self._sums())
         if not sums.min(initial=1.0) > np.finfo(self.A.dtype).eps * sums.max(initial=0.0):
             raise np.linalg.LinAlgError(
                 "an eigenvalue of A and one of B add up to zero, so that A ⊗ I + I ⊗ B is singular"
             )
 
     def slogdet(self) -> tuple[float, float]:
-        sums = np.linalg.eigvals(self.A)[:, None] + np.linalg.eigvals(self.B)
+        sums = self._sums()
         sign = float(np.sign(np.prod(sums / np.abs(sums)).real))
         return sign, float(np.sum(np.log(np.abs(sums))))
 
     def eigenvalues(self) -> Array:
         sums = _symmetric_eigenvalues(self.A)[:, None] + _symmetric_eigenvalues(self.B)
-        return np.asarray(sums.reshape(-1))
+        return as_array(sums.reshape(-1))
 
 
 def _symmetric(a: Array) -> bool:
     """Whether matrices are symmetric up to rounding; where NaN is, that is what comes out."""
-    scale = np.abs(a).max(initial=0.0)
-    difference = np.abs(a - a.swapaxes(-1, -2)).max(initial=0.0)
+    scale = largest(np.abs(a))
+    difference = largest(np.abs(a - a.swapaxes(-1, -2)))
     return not difference > 64 * np.finfo(a.dtype).eps * scale
 
 
 def _symmetric_eigenvalues(a: Array) -> Array:
     """The eigenvalues of the symmetric parts of matrices, ascending."""
-    return np.asarray(np.linalg.eigvalsh((a + a.swapaxes(-1, -2)) / 2))
+    return as_array(np.linalg.eigvalsh((a + a.swapaxes(-1, -2)) / 2))
 
 
 def _added_up(tensor: FactoredTensor) -> FactoredTerm | None:
@@ -353,7 +363,7 @@ def _added_up(tensor: FactoredTensor) -> FactoredTerm | None:
     if not tied or not len(first) == len(second) == len(tied):
         return None
     places = [place for place in range(2 * count) if place not in second]
-    core = np.zeros([tensor.shape[place] for place in places], tensor.dtype)
+    core = tensor._module.zeros([tensor.shape[place] for place in places], tensor.dtype)
     if core.nbytes > tensor.memory_limit:
         return None
     for term in terms:

@@ -18,7 +18,10 @@ from tcalc.printing.writer import WHOLE, position, span
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
-    """A matrix in a chain, perhaps transposed; `mask` marks the lower triangle of ones."""
+    """A matrix in a chain, perhaps transposed; `mask` marks the lower triangle of ones.
+
+    `turned` is the transposed matrix, where that reads better than a prime on a sum.
+    """
 
     formula: Formula
     symmetric: bool = False
@@ -27,6 +30,7 @@ class Link:
     window: str = ""  # the range of rows of the unit matrix that it is
     inverse: Formula | None = None  # it is 1 ./ inverse
     mask: bool = False
+    turned: Formula | None = None
 
     def flipped(self) -> Link:
         if self.symmetric:
@@ -39,11 +43,14 @@ class Link:
             self.window,
             self.inverse,
             self.mask,
+            self.turned,
         )
 
     @property
     def written(self) -> Formula:
-        return Transpose(self.formula) if self.transposed else self.formula
+        if self.transposed:
+            return self.turned or Transpose(self.formula)
+        return self.formula
 
 
 Chain = tuple[Link, ...]

@@ -43,6 +43,7 @@ from tcalc.printing.writer import (
     raised,
     size_of,
     span,
+    turned_sum,
 )
 
 
@@ -89,13 +90,30 @@ class MatrixNotation:
             case Delta():
                 return eye(node.dims[0])
             case Add():
-                return (yield self._sum(node))
+                return (yield self._oriented(node))
             case Einsum():
                 return (yield Network(self.writer, self.form, self.whole).write(node))
             case Apply():
                 return (yield self._apply(node))
             case _:
                 assert_never(node)
+
+    def _oriented(self, node: Add) -> Writing:
+        """A sum, ``A' - (B*K)'`` as ``(A - B*K)'``; each once on a page, in both directions."""
+        known = self.writer.sums.get(node)
+        if known is not None:
+            return known
+        written = yield self._sum(node)
+        if node.order == 2 and self.writer.transposes(written) > 1:
+            turned = turned_sum(node)
+            if isinstance(turned, Add) and turned is not node:
+                other = self.writer.sums.get(turned)
+                if other is None:
+                    other = yield self._sum(turned)
+                if not self.writer.transposes(other):
+                    written = Transpose(other)
+        self.writer.sums[node] = written
+        return written
 
     def _sum(self, node: Add) -> Writing:
         # A scalar is added to every element, as long as another term has the full shape.

@@ -17,11 +17,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 
 from tcalc.expr.dims import Dim
-from tcalc.expr.nodes import Const, Delta, Einsum, Node
+from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node
 from tcalc.printing.chains import (
     Chain,
     Cut,
@@ -60,6 +61,7 @@ from tcalc.printing.writer import (
     power_of,
     raised,
     size_of,
+    turned_sum,
 )
 
 ONE = Fraction(1)
@@ -168,7 +170,12 @@ class Network:
             case (label,):
                 self.weights[label].append(weight_of(factor, formula, inverse))
             case (start, stop):
-                self.edges.append(Edge(start, stop, (link_of(factor, formula, inverse),)))
+                link = link_of(factor, formula, inverse)
+                if isinstance(factor, Add) and isinstance(formula, Sum) and not link.symmetric:
+                    turned = yield self.form(turned_sum(factor))
+                    if self.writer.transposes(turned) <= self.writer.transposes(formula):
+                        link = replace(link, turned=turned)
+                self.edges.append(Edge(start, stop, (link,)))
             case _:
                 raise NoMatrixFormError(f"a factor of order {len(row)}")
         return formula

@@ -12,8 +12,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.primitive import Style
 from tcalc.primitives.exponential import pow_
 from tcalc.primitives.power import Power as PowerOf
@@ -71,6 +72,7 @@ class Writer:
         self._texts: dict[int, Set] = {}
         self._weights: dict[int, tuple[int, int, int]] = {}
         self._kept: list[Formula] = []
+        self.sums: dict[Node, Formula] = {}
 
     def run(self, task: Writing) -> Formula:
         """The formula that a generator returns, its parts written first."""
@@ -105,6 +107,10 @@ class Writer:
         """Calls and powers, transposes, and symbols in a formula."""
         self._kept.append(formula)
         return fold(formula, _weigh, self._weights)
+
+    def transposes(self, formula: Formula) -> int:
+        """How many transposes a formula has."""
+        return self._weight(formula)[1]
 
     def ranks(self, formula: Formula) -> tuple[int, ...]:
         """The places in the user's program of the names in a formula, in the order of reading."""
@@ -223,6 +229,11 @@ def power_of(node: Node) -> tuple[Node, Fraction]:
     if isinstance(node, Apply) and isinstance(node.primitive, PowerOf):
         return node.args[0], node.primitive.exponent
     return node, Fraction(1)
+
+
+def turned_sum(node: Add) -> Node:
+    """A sum of matrices with its terms transposed."""
+    return build.add((c, build.transpose(x)) for c, x in node.terms)
 
 
 def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Formula:

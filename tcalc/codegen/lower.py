@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
+from tcalc.codegen.companions import with_companions
 from tcalc.codegen.distances import with_distances
 from tcalc.codegen.distribute import Distribution
 from tcalc.codegen.factors import describe
@@ -97,7 +98,7 @@ class Lowering:
         reorder: bool = True,
         given: Collection[str] = (),
     ) -> None:
-        self.roots = with_distances(expand(roots))
+        self.roots = with_companions(with_distances(expand(roots)))
         distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
         if reorder:
             self.roots = distribution.run(self.roots)

@@ -1,0 +1,37 @@
+"""What a value has computed already serves its derivatives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcalc
+
+CASES = [
+    ("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]", "w", "sigmoid"),
+    ("sum(relu(X*w).^2)", "X[m,n], w[n]", "w", "heaviside"),
+    ("y'*logsoftmax(X*w)", "X[m,n], y[m], w[n]", "w", "soft_max"),
+]
+
+
+@pytest.mark.parametrize(("text", "declarations", "wrt", "spared"), CASES)
+def test_a_gradient_is_computed_from_its_value(text, declarations, wrt, spared):
+    f = tcalc.parse(text, declarations)
+    gradient = tcalc.gradient(f, wrt)
+    both, alone = tcalc.compile([f, gradient]), tcalc.compile(gradient)
+    assert spared in alone.source
+    assert spared not in both.source
+    rng = np.random.default_rng(0)
+    data = {"X": rng.standard_normal((5, 3)), "w": rng.standard_normal(3)}
+    if "y" in f.variables:
+        data["y"] = rng.standard_normal(5)
+    needed = {name: data[name] for name in gradient.variables}
+    np.testing.assert_allclose(both(**data)[1], alone(**needed), rtol=1e-13)
+
+
+def test_small_probabilities_keep_their_digits():
+    x = np.array([-700.0, -40.0, -1.0, 0.0, 40.0])
+    f = tcalc.parse("softplus(x)", "x[n]")
+    gradient = tcalc.parse("sigmoid(x)", "x[n]")
+    found = tcalc.compile([f, gradient])(x=x)[1]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-x)), rtol=1e-15)

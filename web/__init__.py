@@ -4,7 +4,8 @@
 worker processes.  `nursery` is a process that has tcalc loaded and forks workers, `worker` what
 runs in one, `operations` what a worker can do, `pool` who hands requests to workers and ends those
 that take too long.  `schemas` has the requests and responses, `guard` what every response and
-request must obey, `assets` the files of the page, and `serving` starts it all.
+request must obey, `connections` how long the latter may take to arrive, `assets` the files of the
+page, and `serving` starts it all.
 
 This folder is installed as ``tcalc.web``; all that it uses of tcalc, `operations` uses.
 """

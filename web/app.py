@@ -27,6 +27,7 @@ CLIENT_GONE = 499
 
 FAILURES: dict[int | str, dict[str, Any]] = {
     400: {"model": schemas.Failure, "description": "The body is no JSON."},
+    408: {"model": schemas.Failure, "description": "The body takes too long to arrive."},
     413: {"model": schemas.Failure, "description": "The body is too large."},
     422: {"model": schemas.Failure, "description": "The program, or the request, is wrong."},
     503: {"model": schemas.Failure, "description": "Too many requests; try again soon."},

@@ -6,6 +6,7 @@ headers say of its length.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -30,8 +31,8 @@ HEADERS = {
 }
 
 
-class TooLargeError(Exception):
-    """The body of a request is over the limit."""
+class RefusedError(Exception):
+    """The body of a request is too large, or too slow."""
 
 
 class Guard:
@@ -40,7 +41,7 @@ class Guard:
     - The host that the request names is one of the server's: a page elsewhere whose name is made
       to resolve to this machine has another (DNS rebinding).
     - It does not come from a page of another site.
-    - Its body keeps within the limit.
+    - Its body keeps within the limits of length and time.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -51,7 +52,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self._settings.body)
+        body = _Body(receive, self._settings)
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -61,15 +62,15 @@ class Guard:
             await send(message)
 
         async def answer(message: Message) -> None:
-            if not body.too_large:
+            if body.refusal is None:
                 await secured(message)
 
         refusal = self._refusal(Headers(scope=scope))
         if refusal is None:
             # Whatever the application makes of a body that breaks off, its answer is not sent.
-            with suppress(TooLargeError):
+            with suppress(RefusedError):
                 await self._app(scope, body.receive, answer)
-            refusal = self._too_large() if body.too_large else None
+            refusal = body.refusal
         if refusal is not None:
             await refusal(scope, receive, secured)
 
@@ -85,33 +86,45 @@ class Guard:
             return _response(403, "request error", "requests from pages elsewhere are refused")
         length = headers.get("content-length", "0")
         if length.isascii() and length.isdigit() and int(length) > self._settings.body:
-            return self._too_large()
+            return _too_large(self._settings.body)
         return None
-
-    def _too_large(self) -> Response:
-        return _response(
-            413,
-            "limit",
-            f"the body of a request has at most {self._settings.body} bytes",
-            "send a shorter formula",
-        )
 
 
 class _Body:
-    """The body of a request, counted as it arrives."""
+    """The body of a request, counted and timed as it arrives."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, settings: Settings) -> None:
         self._receive = receive
-        self._left = limit
-        self.too_large = False
+        self._limit = self._left = settings.body
+        self._end = asyncio.get_running_loop().time() + settings.arrival
+        self._whole = False
+        self.refusal: Response | None = None
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        """The next part; after the last one the end of the connection, however long it takes."""
+        try:
+            async with asyncio.timeout_at(None if self._whole else self._end):
+                message = await self._receive()
+        except TimeoutError:
+            self.refusal = _too_slow()
+            raise RefusedError from None
+        self._whole = not message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            self.too_large = True
-            raise TooLargeError
+            self.refusal = _too_large(self._limit)
+            raise RefusedError
         return message
+
+
+def _too_large(limit: int) -> Response:
+    message = f"the body of a request has at most {limit} bytes"
+    return _response(413, "limit", message, "send a shorter formula")
+
+
+def _too_slow() -> Response:
+    response = _response(408, "limit", "the body of the request takes too long to arrive")
+    response.headers["Connection"] = "close"
+    return response
 
 
 def _response(status: int, kind: str, message: str, hint: str | None = None) -> Response:

@@ -12,6 +12,7 @@ import uvicorn
 from tcalc.errors import ArgumentError, UnsupportedError
 
 from .app import create_app
+from .connections import Connection
 from .settings import LOOPBACK, Settings
 
 GRACE = 3
@@ -41,6 +42,8 @@ def serve(host: str, port: int, workers: int | None, ready: Callable[[str], None
         server_header=False,
         timeout_graceful_shutdown=GRACE,
         lifespan="on",
+        http=Connection,
+        ws="none",
     )
     _Server(config, lambda: ready(address)).run(sockets=[listener])
 

@@ -23,6 +23,7 @@ class Settings:
         time: seconds after which a request is ended.
         memory: bytes of address space of a worker.
         body: bytes of the body of a request.
+        arrival: seconds that a body may take to arrive.
         hosts: the names by which a browser may call the server; empty for all.
     """
 
@@ -34,4 +35,5 @@ class Settings:
     time: float = 5.0
     memory: int = 1024 * MEBIBYTE
     body: int = 256 * 1024
+    arrival: float = 10.0
     hosts: tuple[str, ...] = LOOPBACK

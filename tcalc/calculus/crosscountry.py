@@ -62,7 +62,10 @@ def factored_pullback(
         terms = pending.pop(node, None)
         if not terms:
             continue
-        terms = settle(terms, root.order, len(terms) > 1 or fans.get(node, 0) > 1, node)
+        shared = (
+            len(terms) > 1 or fans.get(node, 0) > 1 or (through is not None and node in targets)
+        )
+        terms = settle(terms, root.order, shared, node)
         if node in targets:
             found[node] = terms
         if node not in inside:

@@ -121,7 +121,14 @@ def _worth_contracting(
     occurrences = Counter(label for row in term.subscripts for label in set(row))
     interface = [label for label in kept if label in at_vertex]
     batch = [label for label in interface if occurrences[label] > 1]
-    narrowest = min(sizes[x] for k in group for x in term.subscripts[k] if x not in kept)
+    # A vector, such as one that selects a slice, is at the end of no way: its label is no waist.
+    ends = {row[0] for row in term.subscripts if len(row) == 1}
+    waists = [
+        sizes[x] for k in group for x in term.subscripts[k] if x not in kept and x not in ends
+    ]
+    if not waists:
+        return True
+    narrowest = min(waists)
     return prod(map(sizes.__getitem__, interface)) <= narrowest * prod(
         map(sizes.__getitem__, batch)
     )

@@ -109,6 +109,20 @@ def test_net_of_ten_layers_in_numbers():
     assert costs(net("tanh"), "W1", n=50, b=32).operations <= 552e6
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_weights_that_are_slices_of_a_stack(activation):
+    # Softmax cross-entropy by the fifth of ten layers, the weights of the others in one tensor.
+    lines = ["tensor X[b,n], Y[b,n], W[n,n], V[9,n,n]", "H0 = X"]
+    for k in range(1, 10):
+        weights = "W" if k == 5 else f"V[{k - (k > 5)},:,:]"
+        lines.append(f"H{k} = {activation}(H{k - 1}*{weights}')")
+    text = "\n".join([*lines, "Z = H9*V[9,:,:]'", "-sum(Y .* logsoftmax(Z)) / b"])
+    products = 5 if activation == "relu" else 2 * 5
+    for n, b in ((10, 32), (20, 8), (50, 32)):
+        by_hand = 2 * b * n**4 + 2 * b * n**3 * products + 30 * b * n**2
+        assert costs(text, "W", n=n, b=b).operations <= 1.05 * by_hand
+
+
 def test_two_sided_product():
     d = 80
     text = PROBLEMS["two-sided product"].text

@@ -11,8 +11,9 @@ from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.exponential import log, log0
 from tcalc.primitives.norms import Norm2, norm2
-from tcalc.primitives.piecewise import Where
+from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
+from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import of_functions, of_products, of_products_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
@@ -185,6 +186,19 @@ def power_of_number_choice(node: Apply) -> Node | None:
 
 
 @of_functions
+def power_of_zero_or_one(node: Apply) -> Node | None:
+    """``step(x)^p -> step(x)`` for p > 0, and so for a triangle of ones.
+
+    Example: ``tril(ones(n,n)) .* tril(ones(n,n)) -> tril(ones(n,n))``.
+    """
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(Apply(primitive=inner) as base,)):
+            if p > 0 and (inner == step or isinstance(inner, Selection)):
+                return base
+    return None
+
+
+@of_functions
 def root_of_squares(node: Apply) -> Node | None:
     """``(x'*x)^(p/2) -> norm2(x)^p`` for odd p.
 
@@ -217,6 +231,7 @@ RULES = (
     power_of_power,
     power_of_scaled,
     power_of_number_choice,
+    power_of_zero_or_one,
     powers_collected,
     power_of_product_opened,
     sum_of_squares,

@@ -123,6 +123,26 @@ def number_out_of_view(node: Einsum) -> Node | None:
     return None
 
 
+@of_sums
+def sum_of_repeated_numbers(node: Add) -> Node | None:
+    """``a ones(n) - b ones(n) -> (a - b) ones(n)``, where all that is added is a scalar.
+
+    Example: ``x.^(p*ones(n) - 1) -> x.^(p - 1)``.
+    """
+    if not node.order or len(node.terms) < 2:
+        return None
+    scalars: list[tuple[Fraction, Node]] = []
+    for c, term in node.terms:
+        match term:
+            case Const(value=value):
+                scalars.append((c * value, build.const(1)))
+            case Einsum(factors=(scalar,), subscripts=((),)) if term.is_view:
+                scalars.append((c, scalar))
+            case _:
+                return None
+    return build.broadcast(build.add(scalars), node.dims)
+
+
 @of_products_having(Add)
 def sum_of_sum(node: Einsum) -> Node | None:
     """``Σ (a + b) -> Σ a + Σ b`` where that is shorter, for a factor that is summed by itself.
@@ -358,6 +378,7 @@ RULES = (
     number_out_of_factor,
     transpose_of_sum,
     number_out_of_view,
+    sum_of_repeated_numbers,
     sign_into_factor,
     opposite_factors,
     sum_of_sum,

@@ -68,10 +68,11 @@ def _add_errors(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:])
+        if first["type"] == "string_too_long":
+            longest = f"the limit is {first['ctx']['max_length']:,} characters"
+            return _error(422, "limit", f"the field {place} is too long: {longest}", "shorten it")
         message = f"{place}: {first['msg']}" if place else first["msg"]
-        too_long = first["type"] == "string_too_long"
-        kind = "limit" if too_long else "request error"
-        return _error(422, kind, message, "/openapi.json describes the requests")
+        return _error(422, "request error", message, "/openapi.json describes the requests")
 
     @app.exception_handler(HTTPException)
     async def failed(request: Request, error: HTTPException) -> Response:

@@ -7,6 +7,7 @@ and nothing else; numbers are computed by the reference interpreter on random da
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
@@ -112,11 +113,11 @@ def parse(request: schemas.Program) -> schemas.Parsed:
 
 def _variables_of_wrong(request: schemas.Program) -> list[schemas.Variable]:
     """What the names in a wrong program are taken for, so that the user can say otherwise."""
-    try:
-        found = language.inputs(request.formula, request.declarations)
-    except tcalc.TcalcError:
-        return []
-    return _variables(found.variables, found.guesses)
+    for declarations in (request.declarations, ""):  # it may be these that are wrong
+        with suppress(tcalc.TcalcError):
+            found = language.inputs(request.formula, declarations)
+            return _variables(found.variables, found.guesses)
+    return []
 
 
 def _variables(found: Mapping[str, Var], guesses: Mapping[str, str]) -> list[schemas.Variable]:

@@ -208,6 +208,26 @@ def test_a_link_holds_the_whole_state(form, context, address):
     other.page.close()
 
 
+@pytest.mark.parametrize("tab", ["nope", "__proto__", "constructor"])
+def test_links_with_nonsense_open_what_there_is(form, tab):
+    form.open(f="x'*x", wrt="nobody", order="9", mode="sideways", sizes="m=-1,=", tab=tab)
+    form.reads("2*x")
+
+
+def test_a_link_with_a_wrong_declaration_can_be_mended(form):
+    form.open(f="x'*x", declare="x[")
+    expect(form.page.locator("#complaint .what")).to_contain_text("in the table of variables")
+    form.page.get_by_role("button", name="guess x again").click()
+    form.reads("2*x")
+
+
+def test_a_formula_that_is_too_long_is_told(form):
+    form.open(f="x'*x", wrt="x")
+    form.reads("2*x")
+    form.type("x + " * 6000)
+    expect(form.page.locator("#panel .failure")).to_contain_text("the limit is 20,000 characters")
+
+
 def test_back_and_forward(form):
     form.open(f="x'*x", wrt="x")
     form.reads("2*x")

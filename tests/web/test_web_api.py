@@ -45,6 +45,9 @@ def test_of_a_wrong_program_it_tells_what_names_are_taken_for(client):
         {"name": "s", "dims": ["m"], "properties": [], "guessed": True},
     ]
     assert good(client, "parse", formula="s^")["variables"] == []
+    undeclared = good(client, "parse", formula="x'*x", declarations="x[")
+    assert undeclared["error"]["source"] == "declarations"
+    assert [variable["name"] for variable in undeclared["variables"]] == ["x"]
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ class Page {
     this.request.abort();
     this.request = new AbortController();
     const { signal } = this.request;
-    if (!(this.state.tab in VIEWS)) this.state.tab = "mathematics";
+    if (!Object.hasOwn(VIEWS, this.state.tab)) this.state.tab = "mathematics";
     this.tabs.select(this.state.tab);
     byId("cse-switch").hidden = !this.view.common;
     try {

@@ -34,7 +34,7 @@ NOMINAL = 100
 KEPT = 8
 """For how many combinations of sizes and types a function keeps memory, or what is bound."""
 ENTRIES = 1024
-"""How many combinations of types and shapes of arguments a function knows at sight."""
+"""How many combinations of names, types and shapes of arguments a function knows at sight."""
 
 
 @dataclass(slots=True)
@@ -102,17 +102,19 @@ class CompiledFunction:
         return tuple(self._given)
 
     def __call__(self, /, **arguments: Any) -> Any:
-        try:
-            arrays = [arguments[name] for name in self._names]
-            entry = self._entries[
-                tuple([(x.shape, x.dtype) if type(x) is ndarray else type(x) for x in arrays])
-            ]
-        except KeyError:
-            entry, arrays = self._enter(arguments)
+        looks: list[Any] = [*arguments]
+        for x in arguments.values():
+            if type(x) is ndarray:
+                looks.append(x.shape)
+                looks.append(x.dtype)
+            else:
+                looks.append(type(x))
+        seen = tuple(looks)
+        entry = self._entries.get(seen)
+        if entry is None:
+            entry, arrays = self._enter(arguments, seen)
         else:
-            if len(arguments) > len(arrays):
-                self._refuse_twice(arguments)
-                refuse_unknown(self.signature, {**self._given, **arguments})
+            arrays = [arguments[name] for name in self._names]
             for place, convert in entry.conversions:
                 arrays[place] = convert(arrays[place])
         if self._verified:
@@ -126,8 +128,10 @@ class CompiledFunction:
             self._require_finite((result,) if self._recipe.single else result)
         return result
 
-    def _enter(self, arguments: Mapping[str, Any]) -> tuple[Entry, list[Any]]:
-        """The arguments of a call whose types and shapes are new, checked; and its plan."""
+    def _enter(
+        self, arguments: Mapping[str, Any], seen: tuple[Any, ...]
+    ) -> tuple[Entry, list[Any]]:
+        """The arguments of a call whose names, types and shapes are new, checked; and its plan."""
         signature = self.signature
         self._refuse_twice(arguments)
         given = ordered(signature, {**self._given, **arguments})
@@ -141,8 +145,7 @@ class CompiledFunction:
         mine, taken = [given[k] for k in free], [arrays[k] for k in free]
         key = (*sizes.values(), wide, kind)
         entry = Entry(plan, tuple(conversions(mine, taken)), self._further(plan, arrays, key))
-        if all(type(x) is ndarray or type(x) in NUMBERS for x in mine):
-            seen = tuple((x.shape, x.dtype) if type(x) is ndarray else type(x) for x in mine)
+        if all(type(x) is ndarray or type(x) in NUMBERS for x in arguments.values()):
             if len(self._entries) >= ENTRIES:
                 self._entries.clear()
             self._entries[seen] = entry

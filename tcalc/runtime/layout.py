@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -95,6 +95,11 @@ def _row(term: OpenProduct, place: Mapping[Node, int]) -> tuple[Any, ...]:
     return float(term.coefficient), tuple(place[x] for x in term.factors), rows, output
 
 
+_Term: TypeAlias = "tuple[float, list[int], tuple[tuple[int, ...], ...], tuple[int, ...]]"
+SHAPES = 256
+"""For how many combinations of shapes of arguments those of the results are remembered."""
+
+
 class FactoredFunction:
     """A compiled function some of whose results are factored tensors.
 
@@ -116,12 +121,36 @@ class FactoredFunction:
         self._limit = limit
         self.given: dict[str, Any] = {}
         self._place = {node: k for k, node in enumerate(needed(layouts))}
+        self._recipes = [self._recipe(layout) for layout in self._layouts]
+        wanted = {name for x in layouts for dim in x.shape for name in dim.names()}
+        telling = [v.name for v in variables if wanted.intersection(map(str, v.dims))]
+        self._telling = [name for name in telling if name not in function.bound]
+        self._frames: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = {}
 
     def __call__(self, /, **arguments: Any) -> Any:
         computed = self.function(**arguments)
+        try:
+            shapes = self._frames[tuple([arguments[name].shape for name in self._telling])]
+        except (AttributeError, KeyError):
+            shapes = self._shapes(arguments)
+        results = [
+            computed[recipe] if isinstance(recipe, int) else self._factored(k, computed, shapes[k])
+            for k, recipe in enumerate(self._recipes)
+        ]
+        return results[0] if self._single else tuple(results)
+
+    def _shapes(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the results, remembered for arrays of the same shapes."""
         sizes = self._sizes({**self.given, **arguments})
-        results = tuple(self._result(layout, computed, sizes) for layout in self._layouts)
-        return results[0] if self._single else results
+        shapes = tuple(
+            tuple(dim.evaluate(sizes) for dim in layout.shape) for layout in self._layouts
+        )
+        mine = [arguments.get(name) for name in self._telling]
+        if all(hasattr(x, "shape") for x in mine):
+            if len(self._frames) >= SHAPES:
+                self._frames.clear()
+            self._frames[tuple([x.shape for x in mine if x is not None])] = shapes
+        return shapes
 
     def _sizes(self, arguments: Mapping[str, Any]) -> dict[str, int]:
         """The sizes of the results, from all arguments: the cores may not depend on some."""
@@ -143,25 +172,29 @@ class FactoredFunction:
                     )
         return sizes
 
-    def _result(self, layout: Layout, computed: Sequence[Any], sizes: dict[str, int]) -> Any:
+    def _recipe(self, layout: Layout) -> int | list[_Term]:
+        """Where a result is among what is computed, or the terms that it is made of."""
         if not isinstance(layout.parts, tuple):
-            return computed[self._place[layout.parts]]
-        terms = [
-            FactoredTerm(
-                float(term.coefficient),
-                tuple(as_array(computed[self._place[factor]]) for factor in term.factors),
-                term.subscripts,
-                term.output,
-            )
-            for term in layout.parts
+            return self._place[layout.parts]
+        return [
+            (float(x.coefficient), [self._place[y] for y in x.factors], x.subscripts, x.output)
+            for x in layout.parts
         ]
-        types = [core.dtype for term in terms for core in term.cores]
-        dtype = np.result_type(*types, np.float32)
-        if not any(term.cores for term in terms):
-            dtype = np.dtype(float)
-        shape = tuple(dim.evaluate(sizes) for dim in layout.shape)
-        rows, columns = shape[: layout.lead], shape[layout.lead :]
-        return FactoredTensor(terms, rows, columns, dtype, layout.text, self._limit)
+
+    def _factored(self, k: int, computed: Sequence[Any], shape: tuple[int, ...]) -> FactoredTensor:
+        layout, recipe = self._layouts[k], self._recipes[k]
+        assert not isinstance(recipe, int)
+        terms = [
+            FactoredTerm(c, tuple([as_array(computed[place]) for place in places]), rows, output)
+            for c, places, rows, output in recipe
+        ]
+        types = {core.dtype for term in terms for core in term.cores}
+        if len(types) > 1:
+            dtype = np.result_type(*types, np.float32)
+        else:
+            dtype = types.pop() if types else np.dtype(float)
+        lead = layout.lead
+        return FactoredTensor(terms, shape[:lead], shape[lead:], dtype, layout.text, self._limit)
 
     @property
     def signature(self) -> Signature:

@@ -128,12 +128,13 @@ def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict
     """
     if id(formula) in known:
         return known[id(formula)]
-    stack: list[tuple[Formula, tuple[Formula, ...]]] = [(formula, parts(formula))]
+    stack = [formula]
     while stack:
-        current, inner = stack[-1]
-        missing = [part for part in inner if id(part) not in known]
+        current = stack[-1]
+        inner = parts(current)
+        missing = [part for part in inner if id(part) not in known] if inner else inner
         if missing:
-            stack += [(part, parts(part)) for part in missing]
+            stack += missing
             continue
         stack.pop()
         if id(current) not in known:
@@ -142,7 +143,9 @@ def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict
 
 
 def with_parts(formula: Formula, new: Sequence[Formula]) -> Formula:
-    """The formula with other parts, in the order of `parts`."""
+    """The formula with other parts, in the order of `parts`; itself where they are the same."""
+    if all(a is b for a, b in zip(parts(formula), new, strict=True)):
+        return formula
     match formula:
         case Number() | Symbol():
             return formula
@@ -167,10 +170,10 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
     def rename(old: Formula, inner: list[Formula]) -> Formula:
         new = with_parts(old, inner)
         match new:
-            case Call(over=over):
+            case Call(over=over) if not names.keys().isdisjoint(over):
                 return replace(new, over=tuple(names.get(at, at) for at in over))
-            case Indexed(positions=positions):
-                return replace(new, positions=tuple(names.get(at, at) for at in positions))
+            case Indexed(base=base, positions=positions) if not names.keys().isdisjoint(positions):
+                return Indexed(base, tuple(names.get(at, at) for at in positions))
         return new
 
     return fold(formula, rename, {})

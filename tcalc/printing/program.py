@@ -107,6 +107,7 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     divide = cse is True or (cse == "auto" and len(postorder(roots)) > LONGEST)
     if divide:
         return tidy_all(roots, inline="single"), True
+    divided: list[Node] | None = None
     if cse == "auto" and written_size(roots) > HOPELESS * LONGEST:
         # Opening all that is shared takes time, and like terms that then meet do not halve it.
         divided = tidy_all(roots, inline="single")
@@ -116,7 +117,7 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     size = written_size(tidied)
     repetitive = size > MEDIUM and size > REPETITIVE * len(postorder(tidied))
     if cse == "auto" and (size > LONGEST or repetitive):
-        return tidy_all(roots, inline="single"), True
+        return divided or tidy_all(roots, inline="single"), True
     if size > READABLE:
         raise LimitError(
             f"written out, the formula would have about {size:,.0f} symbols",

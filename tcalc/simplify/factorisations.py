@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import chain
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
@@ -67,8 +68,11 @@ def inverse_of_factor_inside(node: Einsum) -> Node | None:
 
     Where that is shorter, also if the products inside have other uses.
     """
-    holding = [x for x in node.factors if _is_inverse_of_factor(x) or _holds_inverse(x)]
-    if len(holding) < 2 or not any(map(_holds_inverse, holding)):
+    if not any(map(_holds_inverse, node.factors)):
+        return None
+    inside = (x.factors if is_contraction(x) else (x,) for x in node.factors)
+    inverses = [x for x in chain.from_iterable(inside) if _is_inverse_of_factor(x)]
+    if len(inverses) == len(set(inverses)):
         return None
     new = opened_and(node, inverse_of_factor)
     return new if new is not None and length(new) < length(node) else None

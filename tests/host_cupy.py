@@ -34,6 +34,10 @@ typedef double T;
 """
 
 
+COMPILED: dict[str, Any] = {}
+"""The loops that there are, by the texts of their kernels."""
+
+
 class Workshop:
     """Kernels defined and not yet compiled; one run of the compiler makes all of them."""
 
@@ -42,6 +46,10 @@ class Workshop:
         self.waiting: list[tuple[str, _Kernel]] = []
 
     def add(self, kernel: _Kernel, template: str) -> None:
+        kernel.text = template
+        kernel.loop = COMPILED.get(template)
+        if kernel.loop is not None:
+            return
         self.count += 1
         name = f"loop{self.count}"
         self.waiting.append((template.replace("LOOP", name), kernel))
@@ -56,7 +64,7 @@ class Workshop:
             subprocess.run(command, check=True, timeout=120)
             loaded = ctypes.CDLL(str(library))
         for _, kernel in self.waiting:
-            kernel.loop = loaded[kernel.symbol]
+            kernel.loop = COMPILED[kernel.text] = loaded[kernel.symbol]
         self.waiting.clear()
 
 
@@ -64,7 +72,7 @@ class _Kernel:
     def __init__(self, inputs: str, workshop: Workshop) -> None:
         self.names = [part.split()[1] for part in inputs.split(", ")]
         self.workshop = workshop
-        self.symbol = ""
+        self.symbol = self.text = ""
         self.loop: Any = None
 
     def elements(self, arguments: tuple[Any, ...]) -> np.ndarray:
@@ -142,7 +150,7 @@ class ReductionKernel(_Kernel):
         super().__init__(in_params, workshop)
         assert (reduce_expr, post_map_expr, identity) == ("a + b", "y = a", "0")
         # Names of functions are unique within a module only.
-        space = f"space{workshop.count}"
+        space = "in_LOOP"
         workshop.add(
             self,
             f"namespace {space} {{ {preamble} }}\n"

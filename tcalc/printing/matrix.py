@@ -139,9 +139,15 @@ class MatrixNotation:
             if elementwise:
                 return product(Fraction(1), elementwise=True, over=(size,))
             return product(Fraction(1), divisors=(size,))
-        if is_pow(node) and not any(map(_scalar_of, node.args)):
-            below = yield self.form(node.args[0])
-            return Power(below, (yield self.form(node.args[1])), node.order > 0)
+        if is_pow(node):
+            # One of the two may be a scalar, which is broadcast; the other tells the shape.
+            below, above = node.args
+            if (scalar := _scalar_of(above)) is not None:
+                above = scalar
+            else:
+                below = _scalar_of(below) or below
+            lower = yield self.form(below)
+            return Power(lower, (yield self.form(above)), node.order > 0)
         if isinstance(primitive, Elementwise):
             return (yield self._elementwise(node))
         if isinstance(primitive, Reduction):

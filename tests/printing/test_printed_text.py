@@ -68,6 +68,11 @@ PROMISED = [
     (Example("logsumexp(x)", "x[n]", "x", 2), "diag(softmax(x)) - softmax(x)*softmax(x)'"),
     (Example("norm2(U*V' - X)^2", "U[m,k], V[n,k], X[m,n]", "U"), "2*(U*V' - X)*V"),
     (Example("sum(where(x > 0, sqrt(x), 0))", "x[n]"), "where(x > 0, 1./sqrt(x), 0)/2"),
+    (Example("2^a", "a", "a", 1), "2^a*log(2)"),
+    (Example("sum(2.^x)", "x[n]", "x", 1), "log(2)*2.^x"),
+    (Example("sum(x.^a)", "x[n], a", "x", 1), "a*x.^(a - 1)"),
+    (Example("sum(abs(x).^a)", "x[n], a", "a", 1), "(abs(x).^a)'*log(abs(x))"),
+    (Example("sum(tril(A).^2)", "A[n,n]", "A", 1), "2*tril(A)"),
 ]
 
 

@@ -223,7 +223,8 @@ def _candidates(operation: Operation) -> list[View]:
             views = [view for view in views if view.value not in placed_too]
         case Call(routine=Template(text=text, ufunc=ufunc), arguments=arguments):
             # A reciprocal is a division of 1.0, and may end in the same memory.
-            views = list(arguments) if ufunc or text.startswith("1.0 / ") else []
+            reciprocal = text == "1.0 / {0}" or text.startswith("1.0 / np.")
+            views = list(arguments) if ufunc or reciprocal else []
         case Factorise(matrix=matrix):
             return [matrix] if _is_copied(operation) else []
         case FromFactor(kind=Derived.INVERSE, factor=factor, solver=Solver.SPD | Solver.GENERAL):

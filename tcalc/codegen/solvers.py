@@ -23,9 +23,9 @@ def factorise(
     """The LU factors of a square matrix, or the Cholesky factor where it proves to be definite.
 
     A symmetric matrix with a positive diagonal is tried by Cholesky first, which takes half the
-    work.  Stacks of matrices stay as they are.
+    work.  Stacks of matrices, and those without rows, which LAPACK refuses, stay as they are.
     """
-    if a.ndim > 2:
+    if a.ndim > 2 or not a.size:
         return a, None, where
     double = a.dtype == float
     if a.dtype.kind == "f" and (symmetric or looks_symmetric(a)) and (a.diagonal() > 0).all():
@@ -47,7 +47,7 @@ def looks_symmetric(a: Array) -> bool:
 
 def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any, ...]:
     """The Cholesky factor of a symmetric positive definite matrix; stacks stay as they are."""
-    if a.ndim > 2:
+    if a.ndim > 2 or not a.size:
         return a, None, where
     if a.dtype.kind == "c":
         return cholesky(a, where=where).T, None, where
@@ -63,7 +63,7 @@ def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any
 def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns: bool) -> Array:
     """inv(a) b, or inv(a') b, for a matrix (`columns`) or a vector b."""
     a, pivots, where = factors
-    if a.ndim > 2:
+    if a.ndim > 2 or not a.size:
         a = a.swapaxes(-1, -2) if transposed else a
         try:
             x = np.linalg.solve(a, b if columns else b[..., None])
@@ -84,7 +84,7 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
 def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array:
     """The inverse of a factorised matrix, whose factors it may overwrite."""
     a, pivots, where = factors
-    if a.ndim > 2:
+    if a.ndim > 2 or not a.size:
         try:
             return np.linalg.inv(a)
         except np.linalg.LinAlgError:
@@ -106,7 +106,7 @@ def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array
 def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
     """The logarithm of the determinant of a factorised matrix; an error where that is <= 0."""
     a, pivots, _ = factors
-    if a.ndim > 2:
+    if a.ndim > 2 or not a.size:
         sign, value = np.linalg.slogdet(a)
     else:
         d = a.diagonal()
@@ -137,7 +137,7 @@ def solve_triangle(
     a: Array, b: Array, lower: bool, transposed: bool, columns: bool, *, where: str
 ) -> Array:
     """inv(a) b, or inv(a') b, for a triangular a and a matrix (`columns`) or a vector b."""
-    if a.ndim == 2:
+    if a.ndim == 2 and a.size:
         double = a.dtype == float and b.dtype == float
         trtrs: Any = linalg.lapack.dtrtrs if double else linalg.get_lapack_funcs("trtrs", (a, b))
         # LAPACK reads columns: hand over the transpose, a triangle of the other kind.
@@ -166,6 +166,8 @@ def solve_diagonal(a: Array, b: Array, columns: bool) -> Array:
 
 def inverse_triangle(a: Array, lower: bool, *, where: str) -> Array:
     """The inverse of a triangular matrix, whose other triangle is not looked at."""
+    if not a.size:
+        return a.copy()
     trtri: Any = (
         linalg.lapack.dtrtri if a.dtype == float else linalg.get_lapack_funcs("trtri", (a,))
     )

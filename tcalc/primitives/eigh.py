@@ -112,9 +112,9 @@ def symmetric_eigen(A: Array, *, where: str) -> tuple[Array, Array]:
     S = 0.5 * (A + A.swapaxes(-1, -2))
     finite = np.isfinite(S).all(axis=(-2, -1))
     w, V = np.linalg.eigh(np.where(finite[..., None, None], S, 0))
-    size = np.abs(V)
-    first = (size >= 0.7 * size.max(axis=-2, keepdims=True, initial=0)).argmax(-2)[..., None, :]
     if V.size:
+        size = np.abs(V)
+        first = (size >= 0.7 * size.max(axis=-2, keepdims=True)).argmax(-2)[..., None, :]
         V = V * np.sign(np.take_along_axis(V, first, -2))
     return np.where(finite[..., None], w, np.nan), np.where(finite[..., None, None], V, np.nan)
 

@@ -91,8 +91,9 @@ def square_root(A: Array, *, where: str) -> Array:
         for step in range(40):
             scale = np.ones((), A.dtype)
             if step < 6:
-                size = np.abs(np.linalg.det(M))[..., None, None]
-                scale = np.where(size > 0, size, 1) ** (-1 / (2 * n))
+                # |det M|^(-1/2n); the determinant itself may be beyond all numbers.
+                _, size = np.linalg.slogdet(M)
+                scale = np.exp(np.where(np.isfinite(size), size, 0) / (-2 * n))[..., None, None]
             Y = np.linalg.inv(M)
             X = scale / 2 * X @ (unit + Y / scale**2)
             M = (unit + (scale**2 * M + Y / scale**2) / 2) / 2

@@ -1,0 +1,64 @@
+"""Matrices without rows, and matrices whose determinants are beyond all numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tcalc
+
+SQUARE = (
+    "inv(A)", "det(A)", "logdet(A)", "logabsdet(A)", "s, l = slogdet(A); s*l", "chol(A)", "A\\A'",
+    "trisolve(A, A')", "w, V = eigh(A); V*diag(w)", "sum(exp(eigvalsh(A)))", "eigvalsh(A)",
+    "expm(A)", "sqrtm(A)", "lyap(A, A')", "logm(A)", "powm(1/2, A)", "A^-2", "kron(A, A)", "vec(A)",
+    "logdet(A*A' + eye(n))",
+)  # fmt: skip
+SPD = ("inv(K)", "logdet(K)", "chol(K)", "K\\K", "inv(chol(K))", "trisolve(chol(K), K)")
+ANY = (
+    "pinv(A)", "U, s, V = svd(A); U*diag(s.^2)*V'", "svdvals(A)", "sum(log(svdvals(A)))",
+    "normnuc(A)", "polar(A)", "norm2(A)", "norm1(A)", "A*A'",
+)  # fmt: skip
+THIN = (("Q, R = qr(A); Q*R*R'", (3, 0)), ("L, Q = lq(A); L'*L*Q", (0, 3)))
+CASES = [
+    *((text, "A[n,n]", (0, 0)) for text in SQUARE),
+    *((text, "K[n,n] spd", (0, 0)) for text in SPD),
+    *((text, "A[m,n]", shape) for text in ANY for shape in ((0, 0), (0, 3), (3, 0))),
+    *((text, "A[m,n]", shape) for text, shape in THIN),
+]
+
+
+@pytest.mark.parametrize(("text", "declared", "shape"), CASES)
+def test_matrices_without_rows(text, declared, shape, capfd):
+    """Value, gradient and product with the Hessian agree, and LAPACK says nothing of them."""
+    value = tcalc.parse(text, declared)
+    scalar = tcalc.combine("sum(sin(value))", value=value)
+    name = declared[0]
+    for expression in (value, tcalc.gradient(scalar, name), tcalc.hvp(scalar, name, "E")):
+        data = {x: np.zeros(shape) for x in expression.variables}
+        wanted = tcalc.evaluate(expression, **data)
+        found = tcalc.compile(expression)(**data)
+        np.testing.assert_array_equal(found, wanted)
+    captured = capfd.readouterr()
+    assert not captured.out
+    assert not captured.err
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e200, 1e-200])
+def test_a_square_root_needs_no_determinant(scale):
+    """The determinants of these are beyond 1e308, or below 1e-308."""
+    n = 3 if scale in (1e200, 1e-200) else 300
+    A = scale * (30 * np.eye(n) + np.random.default_rng(0).standard_normal((n, n)))
+    X = tcalc.compile(tcalc.parse("sqrtm(A)", "A[n,n]"))(A=A)
+    root = np.sqrt(scale)
+    np.testing.assert_allclose((X / root) @ (X / root), A / scale, atol=1e-11)
+
+
+@pytest.mark.parametrize("text", ["logdet(A)", "logabsdet(A)", "tr(sqrtm(A))", "tr(logm(A*A'))"])
+def test_large_matrices_have_derivatives(text):
+    n, generator = 200, np.random.default_rng(1)
+    A = 60 * np.eye(n) + generator.standard_normal((n, n))
+    E = generator.standard_normal((n, n))
+    f = tcalc.parse(text, "A[n,n]")
+    run = tcalc.compile([f, tcalc.gradient(f, "A")])
+    high, low = (run(A=A + step * E)[0] for step in (1e-4, -1e-4))
+    np.testing.assert_allclose(np.sum(run(A=A)[1] * E), (high - low) / 2e-4, rtol=1e-5)

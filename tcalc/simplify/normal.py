@@ -277,7 +277,8 @@ def _in_order(node: Node, taken: int, made: Callable[[Sequence[Node]], Node]) ->
             new = made([_only(operand, (*front, *back)) for operand in operands])
             options.append((_key(new), new, (*front, *back)))
     least, best, axes = min(options, key=lambda option: option[0])
-    if not idle and least >= _key(node):
+    # Of many axes the order of the node itself may not be among those tried, and does not count.
+    if best is node or (not idle and len(kept) <= FEW_AXES and least >= _key(node)):
         return None
     out = axes[: best.order]
     return build.einsum([best], [out], range(node.order), dict(enumerate(node.dims)))
@@ -354,7 +355,8 @@ def _orders(
     if len(axes) > FEW_AXES:
         tied: dict[str, list[int]] = {}
         for k in axes:
-            tied.setdefault(repr([tie[k] for tie in ties]), []).append(k)
+            # Operands are in an order of digests, which depend on the order of axes.
+            tied.setdefault(repr(sorted(tie[k] for tie in ties)), []).append(k)
         groups = [tied[key] for key in sorted(tied)]
     if prod(factorial(len(group)) for group in groups) > MOST_ORDERS:
         return None

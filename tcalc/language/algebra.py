@@ -188,18 +188,6 @@ class Algebra:
         joined = _rename(value, {value.axes[j]: value.axes[i]})
         return self.arranged(joined, [k for k in range(value.order) if k != j])
 
-    def with_delta(self, value: Value, position: int) -> Value:
-        """A new last axis, tied to the one at `position` by a unit tensor."""
-        dim = value.dims[position]
-        (label,) = self.fresh(1)
-        factor = (self.tape.delta(dim), (value.axes[position], label))
-        return replace(
-            value,
-            factors=(*value.factors, factor),
-            axes=(*value.axes, label),
-            dims=(*value.dims, dim),
-        )
-
     # Tensors of one shape
 
     def aligned(self, values: Sequence[Value], span: Span) -> tuple[Value, list[Slot]]:

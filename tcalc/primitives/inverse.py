@@ -183,17 +183,6 @@ def left_divide(a: Node, b: Node) -> Node:
     return build.einsum(factors, rows, (*batch, "i", *columns))
 
 
-def tensor_solve(h: Node, g: Node) -> Node:
-    """``H \\ G`` over the axes that they share: H has twice the k axes that G begins with.
-
-    For H of order 2k: ``X[i..] = inv(H)[i..,j..] G[j..,c..]``.
-    """
-    k = h.order // 2
-    rows, columns = tuple(f"i{a}" for a in range(k)), tuple(f"j{a}" for a in range(k))
-    rest = tuple(f"c{a}" for a in range(g.order - k))
-    return build.einsum([inv(h, k), g], [rows + columns, columns + rest], rows + rest)
-
-
 def tensor_inverse_over(axes: int) -> Function:
     """``tensorinv3`` and so on: the inverse of a tensor that maps those of so many axes."""
     letters = "klmnpqrstuvw"[:axes] * 2

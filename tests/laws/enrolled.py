@@ -24,7 +24,7 @@ from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives import FUNCTIONS, Form, Function, Kind
 from tcalc.primitives.determinant import Cofactors
-from tcalc.primitives.inverse import Inverse, tensor_solve
+from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.power import Power
 from tcalc.primitives.symbolic import elementwise
@@ -246,6 +246,10 @@ def _smooth_step() -> Any:
     return elementwise("smoothstep", sympy.Piecewise((x**3, x < 1), (3 * x - 2, True)), x)
 
 
+def _tensor_solve(h: Node, g: Node) -> Node:
+    return build.einsum([inv(h, 2), g], "mnij,ij->mn")
+
+
 def _saddle() -> Any:
     x, y = sympy.symbols("x y")
     return elementwise("saddle", sympy.sqrt(2) * x**2 * sympy.exp(-y) - sympy.pi * y**3, x, y)
@@ -259,7 +263,7 @@ FURTHER = (
     ),
     Case("inv(2)", lambda a: build.apply(Inverse(2), a), ("mnmn",), (regular_tensor,)),
     Case("inv(2)-batched", lambda a: build.apply(Inverse(2), a), ("bnknk",), (regular_tensor,)),
-    Case("tensor-solve", tensor_solve, ("mnmn", "mn"), (regular_tensor, normal)),
+    Case("tensor-solve", _tensor_solve, ("mnmn", "mn"), (regular_tensor, normal)),
     Case("cofactors(2)", lambda a: build.apply(Cofactors(2), a), ("nn",), (normal,)),
     Case("symbolic-piecewise", _smooth_step(), ("mn",), (normal,), True),
     Case("symbolic-two-arguments", _saddle(), ("mn",) * 2, (normal,) * 2, True),

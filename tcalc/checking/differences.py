@@ -81,7 +81,6 @@ def check_derivative(
     check = _Check(function, variable, values, known)
     full, value = evaluate([derivative, function], values, known)
     floor = 1e-3 * _largest([value]) + 1e-30
-    most = TAME * max(1.0, _largest(values.values()))
     worst = rough = 0.0
     extrapolated: list[Apply] = []
     for _ in range(directions):
@@ -90,20 +89,13 @@ def check_derivative(
             found = np.tensordot(full, move, axes=move.ndim) if move.ndim else full * move
         else:
             found = np.asarray(product(values, move))
-        expected, scale, nodes = check.exactly(move)
+        error, second, nodes = check.errors(found, move, floor)
+        worst, rough = max(worst, error), max(rough, second)
         extrapolated += nodes
-        floor = max(floor, ROUNDING / TOLERANCE[check.method] * min(scale, most))
-        worst = max(worst, _error(found, expected, floor))
-        rough = max(rough, min(_error(found, other, floor) for other in check.roughly(move)))
     tolerance = ROUGH if extrapolated else TOLERANCE[check.method]
     culprits: tuple[Blame, ...] = ()
     if worst > tolerance:
-        if _is_noise([function, derivative], values, known, generator):
-            raise DomainError(
-                "rounding alone decides what the function or its derivative is at these data: "
-                "a matrix is singular there, or nearly",
-                hint="give other data, or other sizes",
-            )
+        _refuse_noise([function, derivative], values, known, generator)
         culprits = tuple(blamed(function, values, {variable: move}, known, generator))
     return CheckReport(
         check.method,
@@ -132,6 +124,20 @@ class _Check:
     @property
     def method(self) -> Method:
         return "complex step" if _is_analytic(self.function, self.variable) else "dual numbers"
+
+    def errors(
+        self, found: Array, move: Array, floor: float
+    ) -> tuple[float, float, tuple[Apply, ...]]:
+        """The errors of a directional derivative, by the exact way and by differences.
+
+        They are relative to what is expected, to `floor`, or to what rounding leaves of the numbers
+        that cancel on the way.  What is not exact on the exact way comes with them.
+        """
+        expected, scale, nodes = self.exactly(move)
+        most = TAME * max(1.0, _largest(self.values.values()))
+        floor = max(floor, ROUNDING / TOLERANCE[self.method] * min(scale, most))
+        second = min(_error(found, other, floor) for other in self.roughly(move))
+        return _error(found, expected, floor), second, nodes
 
     def at(self, move: Array, step: complex) -> Array:
         """The function a step along a direction."""
@@ -247,6 +253,20 @@ def _is_noise(
     except ValueError:
         return True
     return any(_error(x, y, 1 / TAME) > NOISE for x, y in zip(before, after, strict=True))
+
+
+def _refuse_noise(
+    roots: Sequence[Node],
+    values: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    generator: np.random.Generator,
+) -> None:
+    if _is_noise(roots, values, sizes, generator):
+        raise DomainError(
+            "rounding alone decides what the function or its derivative is at these data: "
+            "a matrix is singular there, or nearly",
+            hint="give other data, or other sizes",
+        )
 
 
 def _off_kinks(

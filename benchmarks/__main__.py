@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 @click.command(help="Measure tcalc side by side with its peers and with an expert's NumPy.")
-@click.option("--rows", default="A,B,C,D,E,F", show_default=True, help="Which rows of the table.")
+@click.option("--rows", default="A,B,C,D,E,F,G", show_default=True, help="Which rows of the table.")
 @click.option("--problems", "chosen", default="", help="Only these problems, by name.")
 @click.option("--quantities", default="", help="Only these quantities, such as hessian,newton.")
 @click.option("--peers", "names", default=None, help="Only these peers; none: --peers ''.")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tcalc
-from benchmarks import peers
+from benchmarks import minimising, peers
 from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
 
 
@@ -29,6 +29,9 @@ def own(task: Task) -> Iterator[Contender]:
         yield Contender("expert", lambda: bound(expert, task), as_arrays, peer=False)
     for name, formula in task.problem.beside.get(task.quantity, {}).items():
         yield Contender(name, lambda f=formula: bound(f, task), as_arrays, peer=False)  # type: ignore[misc]
+    if task.quantity == "minimum":
+        yield from minimising.ours(task)
+        return
     arrays = dense if task.quantity == "factored" else as_arrays
     yield Contender("tcalc", lambda: ours(task), arrays, peer=False)
     if task.quantity == "hessian":

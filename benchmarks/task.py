@@ -19,6 +19,7 @@ QUANTITIES = {
     "factored": "the Hessian in the form that the tool hands out",
     "newton": "Hessian \\ gradient",
     "jacobian": "the dense Jacobian",
+    "minimum": "the least value, by Newton-CG",
     "bound": "value and gradient of a function bound to its data",
 }
 

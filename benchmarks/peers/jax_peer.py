@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import jax.scipy.linalg as jsl
 import numpy as np
 
+from benchmarks.minimising import newton_cg
 from benchmarks.task import Call, Contender, Task
 
 PACKAGE = "jax"
@@ -89,6 +90,20 @@ def contenders(task: Task) -> Iterator[Contender]:
         case "newton":
             task.require_memory()
             yield contender("jit(solve(hessian, grad))", newton(jax.hessian))
+        case "minimum":
+            yield Contender("jax Newton-CG", lambda: minimised(f, x.size, rest), arrays)
+
+
+def minimised(f: Callable[..., Any], size: int, rest: Any) -> Call:
+    """SciPy's Newton-CG on value and gradient, and on products forward over reverse, all jitted."""
+    both = jax.jit(jax.value_and_grad(f))
+    product = jax.jit(lambda x, v, rest: jax.jvp(lambda z: jax.grad(f)(z, rest), (x,), (v,))[1])
+
+    def value(x: Any) -> tuple[float, Any]:
+        value, gradient = both(x, rest)
+        return float(value), np.asarray(gradient)
+
+    return lambda: newton_cg(value, lambda x, v: np.asarray(product(x, v, rest)), size)
 
 
 def arrays(result: Any) -> tuple[np.ndarray, ...]:

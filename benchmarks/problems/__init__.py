@@ -8,6 +8,7 @@ from benchmarks.problems import (
     layers,
     linear_algebra,
     logistic,
+    minimum,
     net,
     series,
 )
@@ -21,4 +22,5 @@ PROBLEMS: list[Problem] = [
     *linear_algebra.PROBLEMS,
     *series.PROBLEMS,
     *kernels.PROBLEMS,
+    *minimum.PROBLEMS,
 ]

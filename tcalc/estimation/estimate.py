@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tcalc.optimisation import says_stop
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Callback: TypeAlias = "Callable[[Estimate], object]"
 
@@ -57,7 +59,7 @@ def sampled(
         while count < samples:
             found.append(draw(min(batch, samples - count)))
             count += found[-1].shape[-1]
-            if callback is not None and callback(finish(*_mean(found), count, "")) is True:
+            if callback is not None and says_stop(callback(finish(*_mean(found), count, ""))):
                 return finish(*_mean(found), count, "ended by the callback")
     except KeyboardInterrupt:
         if count < 2:

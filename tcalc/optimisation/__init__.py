@@ -2,6 +2,6 @@
 
 from tcalc.optimisation.constraints import Constraint, Given, constraint
 from tcalc.optimisation.problem import Problem
-from tcalc.optimisation.runs import Progress
+from tcalc.optimisation.runs import Progress, says_stop
 
-__all__ = ["Constraint", "Given", "Problem", "Progress", "constraint"]
+__all__ = ["Constraint", "Given", "Problem", "Progress", "constraint", "says_stop"]

@@ -11,7 +11,7 @@ import numpy as np
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.optimisation.newton import result_of
 from tcalc.optimisation.packing import Array
-from tcalc.optimisation.runs import OUT, OUTSIDE, EndedError, Progress
+from tcalc.optimisation.runs import OUT, OUTSIDE, EndedError, Progress, says_stop
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -85,7 +85,7 @@ class _Watched:
         now = Progress(self.steps, self.least, size, values)
         if self.progress:
             print(now, file=sys.stderr)
-        if self.callback is not None and self.callback(now) is True:
+        if self.callback is not None and says_stop(self.callback(now)):
             raise EndedError("ended by the callback")
 
 

@@ -49,6 +49,11 @@ class Progress:
         return f"{self.iteration:5d}  {self.fun:.12g}  gradient {self.gradient:.1e}"
 
 
+def says_stop(answer: object) -> bool:
+    """Whether what a callback returns is True: Python's, or that of a comparison of arrays."""
+    return isinstance(answer, bool | np.bool_) and bool(answer)
+
+
 class EndedError(Exception):
     """The run was ended, and this is why."""
 
@@ -150,7 +155,7 @@ class _Watched:
         now = Progress(self.steps, value, size, self.problem.unpack(np.array(x)))
         if self.progress:
             print(now, file=sys.stderr)
-        if self.callback is not None and self.callback(now) is True:
+        if self.callback is not None and says_stop(self.callback(now)):
             raise EndedError("ended by the callback")
 
 

@@ -50,12 +50,13 @@ def expect_shape(name: str, array: Array, axes: str, shape: tuple[int, ...]) -> 
 
 def expect_property(name: str, array: Array, kind: str) -> None:
     """Refuse an array that is not what it was declared to be; NaN passes."""
-    values = np.real(array)
+    values = array.real
     if values.size == 0:
         return
     # What holds exactly is settled first: it costs one look at the data.
     if kind in ("positive", "nonnegative"):
-        if (low := values.min()) > 0 or (low == 0 and kind == "nonnegative"):
+        low = np.minimum.reduce(values, axis=None)
+        if low > 0 or (low == 0 and kind == "nonnegative"):
             return
     elif kind in ("symmetric", "psd", "spd") and (values == values.swapaxes(-1, -2)).all():
         return

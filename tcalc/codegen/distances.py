@@ -43,14 +43,17 @@ def _changed(node: Node) -> Node:
 
 
 def _scalar_product(node: Einsum) -> Node | None:
-    """``Σ x²`` over all elements as the scalar product that BLAS has."""
+    """``Σ x²``, ``Σ w x²`` over all elements as the scalar products that BLAS has."""
     for place, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
         match factor:
             case Apply(primitive=Power(exponent=Fraction(numerator=2, denominator=1)), args=(x,)):
-                elsewhere = {a for k, r in enumerate(node.subscripts) if k != place for a in r}
+                pass
             case _:
                 continue
-        if row and not elsewhere.union(node.output) & set(row):
+        others = [set(r) for k, r in enumerate(node.subscripts) if k != place]
+        # A weight of each element is multiplied with x, as in gradients, rather than with x².
+        alone = all(other.isdisjoint(row) or other == set(row) for other in others)
+        if row and alone and not set(node.output) & set(row):
             factors = [*node.factors[:place], x, x, *node.factors[place + 1 :]]
             rows = [*node.subscripts[:place], row, row, *node.subscripts[place + 1 :]]
             return build.einsum(

@@ -34,3 +34,18 @@ def test_small_probabilities_keep_their_digits():
     gradient = tcalc.parse("sigmoid(x)", "x[n]")
     found = tcalc.compile([f, gradient])(x=x)[1]
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-x)), rtol=1e-15)
+
+
+def test_weighted_squares_share_the_weighting_with_their_gradient():
+    f = tcalc.parse("sum(W .* (T - U*V').^2)", "T[n,m], U[n,k], V[m,k], W[n,m]")
+    both = tcalc.compile([f, tcalc.gradient(f, "U")])
+    source = both.source[both.source.index("def compute") :]
+    assert "np.square" not in source
+    assert source.count("W") == 2  # the argument, and one product
+    rng = np.random.default_rng(1)
+    T, W = rng.standard_normal((2, 4, 5))
+    U, V = rng.standard_normal((4, 2)), rng.standard_normal((5, 2))
+    R = T - U @ V.T
+    value, gradient = both(T=T, U=U, V=V, W=W)
+    np.testing.assert_allclose(value, (W * R * R).sum(), rtol=1e-13)
+    np.testing.assert_allclose(gradient, -2 * (W * R) @ V, rtol=1e-13)

@@ -211,6 +211,7 @@ class _Emitter:
         lines += ["", f"{self.target.arrays}; the results have their type."]
         shapes = [f"[{', '.join(map(str, o.view.dims))}]" for o in self.program.outputs]
         lines += [f"Results: {', '.join(x if x != '[]' else 'a number' for x in shapes)}."]
+        lines += self.target.notes(self.embedded.values())
         if self.supplied:
             lines += [
                 "",

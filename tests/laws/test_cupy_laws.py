@@ -11,6 +11,7 @@ from enrolled import Case, cases
 from host_cupy import COMPILER, Workshop, cupy_installed, load, require_cupy_has
 
 from tcalc import interpret
+from tcalc.codegen.device import THROUGH_HOST
 from tcalc.codegen.emit import emit
 from tcalc.codegen.lower import lower
 from tcalc.codegen.signature import signature_of
@@ -63,3 +64,15 @@ def test_the_module_gives_what_the_interpreter_gives(
 @pytest.mark.parametrize("place", range(len(CASES)), ids=[case.id for case in CASES])
 def test_calls_fit_the_signatures_of_cupy(place: int) -> None:
     require_cupy_has(source(place, True))
+
+
+def test_what_goes_through_the_host_is_told() -> None:
+    """In the docstring of the module, and by `tcalc functions`."""
+    found = set()
+    for place, case in enumerate(CASES):
+        text = source(place, True)
+        told = "Through the host" in text.split('"""')[1]
+        assert told == ("host.solve_sylvester(" in text)
+        if told:
+            found.add(case.id.split("-")[0])
+    assert found == set(THROUGH_HOST)

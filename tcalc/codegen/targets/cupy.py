@@ -16,7 +16,9 @@ factorisation waits for the device.  Without, nothing waits, and such a matrix g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tcalc.codegen import checks, device, device_checks
@@ -63,6 +65,11 @@ class CuPy(NumPy):
     def prepared(self, program: Program) -> Program:
         return fused(arranged(program), writable)
 
+    def notes(self, functions: Collection[Callable[..., Any]]) -> list[str]:
+        if device.sylvester_schur not in functions:
+            return []
+        return ["Through the host, where matrices are not symmetric: sylvester_schur."]
+
     def spelled(self, code: str) -> str:
         return ported(code, checked=True)
 
@@ -99,6 +106,11 @@ class CuPy(NumPy):
             kernel = writer.define("kernel", DISTANCES)
             given = ", ".join(self.operand(view, writer) for view in call.arguments)
             return f"{writer.embed(device.squared_distances_by)}({kernel}, {given})"
+        if isinstance(call.routine, Embedded) and call.routine.requires:
+            # Some are for complex numbers only.
+            text = ported(super().source(call.routine.function))
+            if not any(re.search(rf"\b{f.__name__}\b", text) for f in call.routine.requires):
+                call = replace(call, routine=replace(call.routine, requires=()))
         return super()._call(call, writer)
 
     def _launched(self, operation: Fused, statement: Statement, writer: Writer) -> str:

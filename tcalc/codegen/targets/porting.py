@@ -6,6 +6,7 @@ The edits are made at the places that the syntax tree gives, so that comments an
 - What CuPy has not, and whose arguments are plain numbers (`HOST_ONLY`), is computed by NumPy, and
   its results are moved.
 - Reductions of CuPy's have no ``initial=``; on a device there are no empty matrices to need it.
+- Arrays on a device are real here: what is done ``if np.iscomplexobj(…)`` alone goes.
 - Without checks, ``if …: raise …`` goes, and ``try: … except …: …`` keeps its first block: CuPy
   raises nothing then, and what cannot be factorised gives NaN or numbers without meaning.
 """
@@ -23,6 +24,7 @@ HOST_ONLY = ("np.polynomial.legendre.leggauss",)
 
 def ported(source: str, checked: bool = True) -> str:
     """Source text with the same meaning for CuPy arrays; `checked` keeps its errors."""
+    source = _apply(source, _real(source))
     if not checked:
         source = _apply(source, _unchecked(source))
     return _apply(source, _spelled(source))
@@ -103,6 +105,29 @@ def _with_comma(source: str, start: int, end: int) -> tuple[int, int]:
     after = source[end:]
     rest = after.lstrip().removeprefix(",").lstrip()
     return start, end + (len(after) - len(rest) if after.lstrip().startswith(",") else 0)
+
+
+def _real(source: str) -> list[_Edit]:
+    """The edits that take out what is done for complex numbers only, whole lines at a time."""
+    places = _Places(source)
+    return [
+        _Edit(places.starts[node.lineno - 1], places.starts[node.end_lineno], "")
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.If)
+        and not node.orelse
+        and _asks_for_complex(node.test)
+        and node.end_lineno is not None
+    ]
+
+
+def _asks_for_complex(test: ast.expr) -> bool:
+    match test:
+        case ast.BoolOp(op=ast.Or(), values=values):
+            return all(map(_asks_for_complex, values))
+        case ast.Call(func=function):
+            return ast.unparse(function) == "np.iscomplexobj"
+        case _:
+            return False
 
 
 def _unchecked(source: str) -> list[_Edit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Protocol
@@ -63,6 +63,10 @@ class Target(ABC):
     def source(self, function: Callable[..., Any]) -> str:
         """The source of a function that a module embeds."""
         return _source(function)
+
+    def notes(self, functions: Collection[Callable[..., Any]]) -> list[str]:
+        """What the docstring of a module says of the functions that it embeds."""
+        return []
 
     def spelled(self, code: str) -> str:
         """A whole module, written for NumPy, with the library's names in it."""

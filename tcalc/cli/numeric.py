@@ -85,6 +85,14 @@ def evaluate(
     show_default=True,
     help="The library of its arrays: NumPy, or CuPy on a CUDA device.",
 )
+@click.option(
+    "--form",
+    type=click.Choice(["dense", "factored", "auto"]),
+    default="dense",
+    show_default=True,
+    help="Return dense arrays, or the cores of factored tensors, which the docstring puts "
+    "together; auto decides by structure.",
+)
 @click.option("-o", "--output", metavar="FILE.py", help="Where to write the module.")
 def compile_module(
     expr: str,
@@ -95,6 +103,7 @@ def compile_module(
     mode: str,
     sizes: Mapping[str, int],
     backend: str,
+    form: Literal["dense", "factored", "auto"],
     output: str | None,
 ) -> None:
     """Write a NumPy or CuPy module that computes the value, and with --wrt the derivatives.
@@ -102,7 +111,7 @@ def compile_module(
     The module stands alone: it needs NumPy and SciPy (or CuPy), and no tcalc.
     """
     program = load(expr, declare, let)
-    text = source(upto_order(program, wrt, order, mode), sizes, backend)
+    text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
     tell_guesses(program)
     if output is None:
         write(text)

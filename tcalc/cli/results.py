@@ -122,10 +122,16 @@ def formula(expression: Expression, form: Form = "auto", cse: Cse = "auto") -> s
             return expression.text(form, cse=cse)
 
 
-def source(results: Sequence[Result], sizes: Mapping[str, int], backend: str = "numpy") -> str:
+def source(
+    results: Sequence[Result],
+    sizes: Mapping[str, int],
+    backend: str = "numpy",
+    form: Literal["dense", "factored", "auto"] = "dense",
+) -> str:
     """One module for all results; tuned for the given sizes, right for all."""
     expressions = [result.expression for result in results]
-    compiled = tcalc.compile(expressions[0] if len(expressions) == 1 else expressions, backend)
+    single = expressions[0] if len(expressions) == 1 else expressions
+    compiled = tcalc.compile(single, backend, form=form)
     return compiled.source_for(**sizes) if sizes else compiled.source
 
 

@@ -194,6 +194,17 @@ class TestCompile:
         functions = [f for f in names.values() if getattr(f, "__module__", "") == "<run_path>"]
         assert functions
 
+    def test_a_factored_module_returns_cores(self, run):
+        program = "tensor U[m,k], V[n,k], T[m,n]; norm2(U*V' - T)^2"
+        arguments = ["--wrt", "U", "--order", "2", "--form", "factored", "-o", "factored.py"]
+        assert run("compile", program, *arguments).status == 0
+        names = runpy.run_path("factored.py")
+        U, V = np.ones((3, 2)), np.arange(8.0).reshape(4, 2)
+        returned = names["evaluate"](U=U, V=V, T=np.zeros((3, 4)))
+        ((coefficient, cores, _, output),) = names["TERMS"][2]
+        assert output == (0, 1, 0, 2) and names["AXES"][2] == ("m", "k", "m", "k")
+        np.testing.assert_allclose(coefficient * returned[cores[0]], 2 * V.T @ V)
+
     def test_prints_without_a_file(self, run):
         assert "def " in run("compile", PROGRAM).out
 

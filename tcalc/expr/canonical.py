@@ -96,33 +96,8 @@ def _refined(
         """Where the labels of a factor stand in the output."""
         return _seen_by(subscripts[k], swappable[k], rank, far)
 
-    def stable() -> None:
-        nonlocal label_colour, factor_colour
-        classes = 0
-        while True:
-            factor_colour = _ranked(
-                {
-                    k: (factor_colour[k], _seen_by(subscripts[k], swappable[k], label_colour))
-                    for k in tensors
-                }
-            )
-            joins: dict[int, list[tuple[int, int]]] = {label: [] for label in label_colour}
-            for k in tensors:
-                last = len(subscripts[k]) - 1
-                for axis, label in enumerate(subscripts[k]):
-                    # Both axes of a symmetric pair count as the last one.
-                    place = last if swappable[k] and axis == last - 1 else axis
-                    joins[label].append((factor_colour[k], place))
-            label_colour = _ranked(
-                {x: (label_colour[x], tuple(sorted(seen))) for x, seen in joins.items()}
-            )
-            now = len(set(factor_colour.values())) + len(set(label_colour.values()))
-            if now == classes or now == len(factor_colour) + len(label_colour):
-                return  # nothing is told apart any more, or all is
-            classes = now
-
     while True:
-        stable()
+        label_colour, factor_colour = _stable(subscripts, swappable, label_colour, factor_colour)
         groups: dict[int, list[int]] = {}
         for k, colour in factor_colour.items():
             groups.setdefault(colour, []).append(k)
@@ -137,6 +112,37 @@ def _refined(
     order = sorted(scalars, key=lambda k: factors[k].digest)
     order += sorted(tensors, key=lambda k: factor_colour[k])
     return order, _oriented(order, subscripts, swappable, label_colour, rank)
+
+
+def _stable(
+    subscripts: Sequence[Labels],
+    swappable: Sequence[bool],
+    label_colour: dict[int, int],
+    factor_colour: dict[int, int],
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Colours of labels and factors, each told apart by the other until no more are."""
+    classes = 0
+    while True:
+        factor_colour = _ranked(
+            {
+                k: (colour, _seen_by(subscripts[k], swappable[k], label_colour))
+                for k, colour in factor_colour.items()
+            }
+        )
+        joins: dict[int, list[tuple[int, int]]] = {label: [] for label in label_colour}
+        for k, colour in factor_colour.items():
+            last = len(subscripts[k]) - 1
+            for axis, label in enumerate(subscripts[k]):
+                # Both axes of a symmetric pair count as the last one.
+                place = last if swappable[k] and axis == last - 1 else axis
+                joins[label].append((colour, place))
+        label_colour = _ranked(
+            {x: (label_colour[x], tuple(sorted(seen))) for x, seen in joins.items()}
+        )
+        now = len(set(factor_colour.values())) + len(set(label_colour.values()))
+        if now == classes or now == len(factor_colour) + len(label_colour):
+            return label_colour, factor_colour
+        classes = now
 
 
 def _oriented(

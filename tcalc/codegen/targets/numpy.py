@@ -129,29 +129,34 @@ class NumPy(Target):
                 return self._factorise(operation, writer, over)
             case Solve():
                 return self._solve(operation, writer)
-            case FromFactor(kind=kind, factor=factor, where=where, solver=solver):
-                name = writer.name(factor)
-                match kind:
-                    case Derived.INVERSE if solver in (Solver.LOWER, Solver.UPPER):
-                        function = self.embedded(solvers.inverse_triangle, solver, writer)
-                        lower = solver is Solver.LOWER
-                        named = f", where={quoted(where)}" if where else ""
-                        return f"{function}({name}, lower={lower}{named})"
-                    case Derived.INVERSE:
-                        function = self.embedded(solvers.inverse_factored, solver, writer)
-                        option = ", overwrite=True" if over is factor else ""
-                        return f"{function}({name}{option})"
-                    case Derived.CHOLESKY:
-                        return f"{self.embedded(solvers.lower_factor, solver, writer)}({name})"
-                    case Derived.LOGDET:
-                        function = self.embedded(solvers.log_determinant_factored, solver, writer)
-                        return f"{function}({name}, where={quoted(where)})"
-                    case _:
-                        assert_never(kind)
+            case FromFactor():
+                return self._from_factor(operation, writer, over)
             case Typed(source=source):
                 return f"{writer.dtype()}({writer.name(source)})"
             case _:
                 assert_never(operation)
+
+    def _from_factor(self, operation: FromFactor, writer: Writer, over: Value | None) -> str:
+        """What is read off a factorisation."""
+        factor, solver = operation.factor, operation.solver
+        name = writer.name(factor)
+        match operation.kind:
+            case Derived.INVERSE if solver in (Solver.LOWER, Solver.UPPER):
+                function = self.embedded(solvers.inverse_triangle, solver, writer)
+                lower = solver is Solver.LOWER
+                named = f", where={quoted(operation.where)}" if operation.where else ""
+                return f"{function}({name}, lower={lower}{named})"
+            case Derived.INVERSE:
+                function = self.embedded(solvers.inverse_factored, solver, writer)
+                option = ", overwrite=True" if over is factor else ""
+                return f"{function}({name}{option})"
+            case Derived.CHOLESKY:
+                return f"{self.embedded(solvers.lower_factor, solver, writer)}({name})"
+            case Derived.LOGDET:
+                function = self.embedded(solvers.log_determinant_factored, solver, writer)
+                return f"{function}({name}, where={quoted(operation.where)})"
+            case _:
+                assert_never(operation.kind)
 
     def _sparse(self, operation: Operation, writer: Writer) -> str:
         """What is done with sparse matrices: see `tcalc.codegen.sparse`."""

@@ -19,7 +19,7 @@ from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.norms import Norm2
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power
-from tcalc.primitives.reductions import Prod
+from tcalc.primitives.reductions import Prod, ProdOthers, written_out
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.primitives.softmax import LogSumExp, Softmax
 from tcalc.primitives.symbolic import Symbolic
@@ -130,6 +130,8 @@ class _Writer:
                 return sympy.KroneckerDelta(own[0] + dimension(start) - 1, own[1])
             case LowerMask(offset=offset):
                 return sympy.Piecewise((1, own[1] <= own[0] + dimension(offset)), (0, True))
+            case ProdOthers():
+                return self.entry(written_out(node), own)
             case Norm2() | LogSumExp() | Softmax() | Prod():
                 return self._reduced(node, own)
             case Inverse(axes=1) | Cofactors(k=0) | LogDet():

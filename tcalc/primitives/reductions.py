@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tcalc.expr import build
@@ -50,10 +51,9 @@ class Prod(Reduction):
     analytic = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        (x,) = node.args
         (i,) = groups(1, self.axes)
         # dy = Π_{j≠i} x[j] dx[i]
-        return linear_map(node, 0, "", i, (1, i, (others(x, self.axes),)))
+        return linear_map(node, 0, "", i, (1, i, (prod_others(node.args[0], self.axes),)))
 
     def evaluate(self, *arrays: Any) -> Any:
         return np.prod(arrays[0], axis=self.over)
@@ -66,19 +66,68 @@ class Prod(Reduction):
         return True if fact in kept and holds(node.args[0], fact) else None
 
 
-def others(x: Node, axes: int) -> Node:
-    """For each element the product of all the others: with it replaced by one, `prod` itself."""
+class ProdOthers(Reduction):
+    """For each element the product of all the others; exact where some of them are zero."""
+
+    name = "prodothers"
+    analytic = True
+    keeps = True
+
+    def jacobian(self, node: Apply, position: int) -> LinearMap:
+        (x,) = node.args
+        i, j = groups(2, self.axes)
+        replaced, same = _replaced_in_turn(x, self.axes)
+        apart = build.subtract(build.ones(same.dims), same)
+        pairs = prod_others(replaced, self.axes)
+        # dy[i] = Σ_{j≠i} Π_{k≠i,j} x[k] dx[j]
+        return linear_map(node, 0, i, j, (1, f"{i}{j},{i}{j}", (apart, pairs)))
+
+    def evaluate(self, *arrays: Any) -> Any:
+        (x,) = arrays
+        lead = x.shape[: x.ndim - self.axes]
+        flat = x.reshape(*lead, math.prod(x.shape[len(lead) :]))
+        rows = np.where(np.eye(flat.shape[-1], dtype=bool), 1, flat[..., None, :])
+        return np.prod(rows, axis=-1).reshape(x.shape)
+
+    def routine(self, node: Apply) -> Routine:
+        return Embedded(products_of_others, (self.axes,), work=per_element(3))
+
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
+        return True if fact in kept and holds(node.args[0], fact) else None
+
+
+def products_of_others(x: Array, axes: int) -> Array:
+    """For each element of the last axes the product of all before it and of all behind it."""
+    lead = x.shape[: x.ndim - axes]
+    flat = x.reshape(*lead, int(np.prod(np.asarray(x.shape[x.ndim - axes :]))))
+    found, behind = np.ones_like(flat), np.ones_like(flat)
+    found[..., 1:] = np.cumprod(flat[..., :-1], axis=-1)
+    behind[..., :-1] = np.cumprod(flat[..., :0:-1], axis=-1)[..., ::-1]
+    found *= behind
+    return found.reshape(x.shape)
+
+
+def _replaced_in_turn(x: Node, axes: int) -> tuple[Node, Node]:
+    """``x[j] (1 - δ[i,j]) + δ[i,j]``, in which each element is one in turn, and δ[i,j]."""
     lead = tuple(range(x.order - axes))
     i = tuple(f"i{k}" for k in range(axes))
     j = tuple(f"j{k}" for k in range(axes))
     core = x.dims[len(lead) :]
-    units = [build.delta(dim) for dim in core]
+    units, pairs = [build.delta(dim) for dim in core], list(zip(i, j, strict=True))
+    same = build.einsum(units, pairs, (*i, *j))
     dims = dict(zip((*lead, *i, *j), (*x.dims, *core), strict=True))
-    same = build.einsum(units, list(zip(i, j, strict=True)), (*lead, *i, *j), dims)
     spread = build.einsum([x], [(*lead, *j)], (*lead, *i, *j), dims)
-    # x[j] (1 - δ[i,j]) + δ[i,j]
-    replaced = build.add([(1, spread), (-1, build.hadamard(spread, same)), (1, same)])
-    return build.apply(Prod(axes), replaced)
+    everywhere = build.einsum([same], [(*i, *j)], (*lead, *i, *j), dims)
+    kept = build.add([(1, spread), (-1, build.hadamard(spread, everywhere)), (1, everywhere)])
+    return kept, same
+
+
+def written_out(node: Apply) -> Node:
+    """`prodothers` as `prod`, of a tensor in which each element is one in turn."""
+    primitive = node.primitive
+    assert isinstance(primitive, ProdOthers)
+    return prod(_replaced_in_turn(node.args[0], primitive.axes)[0], primitive.axes)
 
 
 class Extremum(Reduction):
@@ -162,6 +211,11 @@ def prod(x: Node, axes: int | None = None) -> Node:
     return build.apply(Prod(span(x, axes)), x) if span(x, axes) else x
 
 
+def prod_others(x: Node, axes: int = 1) -> Node:
+    """For each element of the last axes the product of all the others."""
+    return build.apply(ProdOthers(axes), x) if axes else build.ones(x.dims)
+
+
 def largest(x: Node, axes: int | None = None) -> Node:
     """The largest element over the last axes."""
     return build.apply(Extremum(span(x, axes), True), x) if span(x, axes) else x
@@ -191,7 +245,13 @@ FUNCTIONS = (
         "prod",
         (reduction(prod),),
         "product of all elements",
-        derivative="the product of the others, exact at zeros",
+        derivative="prodothers(x)",
+    ),
+    Function(
+        "prodothers",
+        (normalisation(prod_others),),
+        "along the last axis, for each element the product of all the others; exact at zeros",
+        derivative="the product of all but two, zero for twice the same",
     ),
     Function(
         "max",

@@ -9,7 +9,7 @@ from tcalc.calculus import derivative
 from tcalc.expr import build, shape
 from tcalc.interpret import evaluate
 from tcalc.primitives.norms import norm1, norm2, norminf
-from tcalc.primitives.reductions import largest, mean, prod, smallest
+from tcalc.primitives.reductions import largest, mean, prod, products_of_others, smallest
 from tcalc.primitives.softmax import log_sum_exp, logsoftmax, logsumexp, soft_max
 
 x = build.var("x", shape("n"))
@@ -27,6 +27,14 @@ def test_derivatives_of_a_product_are_exact_at_zeros():
     np.testing.assert_array_equal(values(prod(x), x, x=at), [0, 6, 0])
     np.testing.assert_array_equal(values(prod(x), x, x, x=at), [[0, 3, 0], [3, 0, 2], [0, 2, 0]])
     np.testing.assert_array_equal(values(prod(x), x, x, x=np.zeros(2)), [[0, 1], [1, 0]])
+
+
+def test_products_of_others_take_no_quotients():
+    at = np.array([[[2.0, 0.0, 3.0], [0.0, 0.0, 5.0]]])
+    np.testing.assert_array_equal(products_of_others(at, 1), [[[0, 6, 0], [0, 0, 0]]])
+    np.testing.assert_array_equal(products_of_others(at + 1, 2)[0, 0, 0], 1 * 4 * 1 * 1 * 6)
+    assert products_of_others(np.zeros((2, 0)), 1).shape == (2, 0)
+    assert products_of_others(np.full((2, 1), 7.0), 1).tolist() == [[1], [1]]
 
 
 @pytest.mark.parametrize("extremum", [largest, smallest])

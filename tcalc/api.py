@@ -283,7 +283,7 @@ def _layout(expression: Expression, form: str) -> Layout:
     plain = all(len(t.factors) == 1 and len(set(t.output)) == node.order for t in terms)
     if form == "auto" and plain:
         return Layout(node.dims, node)
-    return Layout(node.dims, terms, expression.lead, expression.factored())
+    return Layout(node.dims, terms, expression.lead, expression.factored)
 
 
 def evaluate(expressions: Expression | Sequence[Expression], /, **arrays: Any) -> Any:

@@ -12,7 +12,7 @@ n·k variables is one k × k core, and its system is solved by one k × k factor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -70,7 +70,7 @@ class FactoredTensor:
         rows: tuple[int, ...],
         columns: tuple[int, ...],
         dtype: Any,
-        text: str = "",
+        text: str | Callable[[], str] | None = None,
         memory_limit: float = DENSE_LIMIT,
     ) -> None:
         self.terms = tuple(terms)
@@ -136,7 +136,7 @@ class FactoredTensor:
             FactoredTerm(t.coefficient, t.cores, t.subscripts, t.output[count:] + t.output[:count])
             for t in self.terms
         ]
-        return FactoredTensor(terms, self.columns, self.rows, self.dtype, "", self.memory_limit)
+        return FactoredTensor(terms, self.columns, self.rows, self.dtype, None, self.memory_limit)
 
     def diagonal(self) -> Array:
         """The entries at equal row and column positions, in the shape `rows`."""
@@ -293,7 +293,8 @@ class FactoredTensor:
             )
 
     def __str__(self) -> str:
-        return self._text or repr(self)
+        text = self._text() if callable(self._text) else self._text
+        return text or repr(self)
 
     def __repr__(self) -> str:
         dense = prod(self.shape) * self.dtype.itemsize

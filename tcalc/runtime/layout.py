@@ -6,7 +6,7 @@ a `FactoredFunction` puts them together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -28,13 +28,14 @@ from tcalc.runtime.modules import as_array
 class Layout:
     """One result: a node that is computed as it is, or terms whose factors are computed.
 
-    `lead` counts the axes of the rows, `text` is what the factored tensor prints.
+    `lead` counts the axes of the rows, `text` tells what the factored tensor prints, when it does:
+    to write it takes longer than to compile it.
     """
 
     shape: Shape
     parts: Node | tuple[OpenProduct, ...]
     lead: int = 0
-    text: str = ""
+    text: Callable[[], str] | None = None
 
     @property
     def roots(self) -> tuple[Node, ...]:

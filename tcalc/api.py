@@ -57,7 +57,7 @@ def parse(
     program = language.parse(text, declarations, functions=known, given=None, **parameters)
     return Expression(
         program.value,
-        Context(program.variables, program.guesses, program.definitions),
+        Context(program.variables, program.guesses, program.definitions, program.places),
         program.orientation == "row",
     )
 
@@ -361,6 +361,7 @@ def check(
             seed=seed,
             product=_applied(F.with_node(full, lead=below.order)) if form == "factored" else None,
             form=form,
+            places=F.context.places,
         )
         if not report:
             break

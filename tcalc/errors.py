@@ -61,6 +61,10 @@ class Span:
         """The characters it covers; empty where the source is not known."""
         return "" if self.source is None else self.source.text[self.start : self.end]
 
+    def excerpt(self) -> str:
+        """Where it is, and its line with carets under it; the line is missing if not known."""
+        return "\n".join(_excerpt("at ", self, self.source, ""))
+
     def to(self, other: Span) -> Span:
         """From the start of this one to the end of another, later one."""
         return Span(self.start, max(self.end, other.end), self.line, self.column, self.source)

@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from tcalc import calculus, language, printing
-from tcalc.errors import ArgumentError, UnknownNameError
+from tcalc.errors import ArgumentError, Span, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
@@ -27,12 +27,13 @@ class Context:
     """What a program says beyond its value.
 
     `variables` are its inputs in order, `guesses` what was guessed of them, `definitions` the
-    tensors that it has names for.
+    tensors that it has names for, `places` where its text calls functions (a pickle has none).
     """
 
     variables: Mapping[str, Var] = field(default_factory=dict)
     guesses: Mapping[str, str] = field(default_factory=dict)
     definitions: Mapping[str, Node] = field(default_factory=dict)
+    places: Mapping[Node, Span] = field(default_factory=dict, repr=False, compare=False)
 
     def merged(self, other: Context) -> Context:
         """Both contexts together; a name must mean the same input in both."""
@@ -47,6 +48,7 @@ class Context:
             {**self.variables, **other.variables},
             {**self.guesses, **other.guesses},
             {**self.definitions, **other.definitions},
+            {**other.places, **self.places},
         )
 
 
@@ -282,7 +284,8 @@ def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Ope
     given: dict[str, language.Given] = {}
     for name, operand in operands.items():
         if isinstance(operand, Expression):
-            context = context.merged(Context(operand.variables, operand.context.guesses))
+            known = operand.context
+            context = context.merged(Context(operand.variables, known.guesses, {}, known.places))
             given[name] = language.Given(operand.node, operand.row)
         elif isinstance(operand, Real):
             given[name] = language.Given(build.const(exact(operand)))

@@ -17,7 +17,7 @@ from tcalc.calculus.accumulate import pulled, pushed
 from tcalc.checking.duals import duals, tangent
 from tcalc.checking.report import Blame, Rule
 from tcalc.checking.sampling import Array
-from tcalc.errors import DomainError
+from tcalc.errors import DomainError, Span
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import postorder
@@ -34,6 +34,7 @@ def blamed(
     moves: Mapping[Var, Array],
     sizes: Mapping[str, int],
     generator: np.random.Generator,
+    places: Mapping[Node, Span] | None = None,
 ) -> list[Blame]:
     """The functions below a node whose local Jacobians are wrong at these values, worst first."""
     found = duals([function], values, moves, sizes)
@@ -63,7 +64,7 @@ def blamed(
                 continue
             if fault:
                 texts = name_of(node), text_of(node), position, text_of(argument)
-                culprits.append(Blame(*texts, *fault))
+                culprits.append(Blame(*texts, *fault, (places or {}).get(node)))
     return sorted(culprits, key=lambda blame: -blame.error)
 
 

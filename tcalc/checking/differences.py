@@ -27,7 +27,7 @@ from tcalc.checking.duals import duals
 from tcalc.checking.kinks import kinks
 from tcalc.checking.report import ROUGH, TOLERANCE, Blame, CheckReport, Method, Opinion
 from tcalc.checking.sampling import MANNERS, Array, complete_sizes, direction, sample
-from tcalc.errors import ArgumentError, DomainError
+from tcalc.errors import ArgumentError, DomainError, Span
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
@@ -65,12 +65,14 @@ def check_derivative(
     seed: int | np.random.Generator = 0,
     product: Product | None = None,
     form: str = "dense",
+    places: Mapping[Node, Span] | None = None,
 ) -> CheckReport:
     """Compare `derivative` with the change of `function` along random directions of `variable`.
 
     `data` are arrays for the inputs; without them random data are drawn, in the first manner in
     which function and derivative are finite.  `product` applies the derivative, where what is
-    checked is not its expression but, say, its factored form.
+    checked is not its expression but, say, its factored form.  `places` are those of functions in
+    the text of a program, which the report shows where one is wrong.
 
     Raises `DomainError` where there is no such data, at a kink that no move of the variable
     leaves, and where rounding alone decides; `ArgumentError` for data that are not finite.
@@ -96,7 +98,7 @@ def check_derivative(
     culprits: tuple[Blame, ...] = ()
     if worst > tolerance:
         _refuse_noise([function, derivative], values, known, generator)
-        culprits = tuple(blamed(function, values, {variable: move}, known, generator))
+        culprits = tuple(blamed(function, values, {variable: move}, known, generator, places))
     return CheckReport(
         check.method,
         order,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from textwrap import indent
 from typing import Any, Literal, TypeAlias
+
+from tcalc.errors import Span
 
 Method: TypeAlias = Literal["complex step", "dual numbers", "five-point differences"]
 
@@ -41,7 +44,8 @@ class Blame:
     0-based argument that the Jacobian belongs to, `argument` that argument's text.  `rule` is
     ``"pushforward"`` where directions of the argument are mapped wrongly, ``"pullback"`` where
     cotangents are, and ``"complex values"`` where both are right and the function was wrongly said
-    to be analytic.  `error` is relative.
+    to be analytic.  `error` is relative.  `span` is where the program calls the
+    function, if it does and the program's text is known.
     """
 
     function: str
@@ -50,8 +54,13 @@ class Blame:
     argument: str
     rule: Rule
     error: float
+    span: Span | None = None
 
     def __str__(self) -> str:
+        where = "" if self.span is None else "\n" + indent(self.span.excerpt(), "  ")
+        return self._fault() + where
+
+    def _fault(self) -> str:
         if self.rule == "complex values":
             return (
                 f"{self.function} is not analytic in its argument {self.position + 1}, as it was "
@@ -123,7 +132,19 @@ class CheckReport:
 
     def document(self) -> dict[str, Any]:
         """All of it in plain types, for JSON."""
-        return {**asdict(self), "sizes": dict(self.sizes), "passed": self.passed}
+        return {
+            **asdict(replace(self, blame=())),
+            "blame": [_document(blame) for blame in self.blame],
+            "sizes": dict(self.sizes),
+            "passed": self.passed,
+        }
 
     def __bool__(self) -> bool:
         return self.passed
+
+
+def _document(blame: Blame) -> dict[str, Any]:
+    """It in plain types, with the place in the text as line, column and length."""
+    span = blame.span
+    place = None if span is None else {k: getattr(span, k) for k in ("line", "column", "length")}
+    return {**asdict(replace(blame, span=None)), "span": place}

@@ -49,6 +49,7 @@ class Program:
         index_names: names that the user gave to the axes of variables and definitions.
         result_indices: names of the axes of the value, where the user gave them.
         source: the text.
+        places: where the text calls the functions that its value needs.
     """
 
     value: Node
@@ -59,6 +60,7 @@ class Program:
     index_names: dict[str, tuple[str, ...]]
     result_indices: tuple[str, ...]
     source: str
+    places: dict[Node, Span]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,7 @@ class _Compilation:
             index_names=self._elaborator.index_names,
             result_indices=indices,
             source=self._source.text,
+            places=self._tape.places(nodes),
         )
 
     def _settle_sizes(self, needed: Sequence[Slot]) -> None:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from tcalc.calculus import derivative
 from tcalc.errors import DimensionError, Span, TcalcError
-from tcalc.expr import Dim, Node, Var, build
+from tcalc.expr import Apply, Dim, Node, Var, build
 
 Slot: TypeAlias = int
 Construct: TypeAlias = Callable[[Sequence[Node], Sequence[Dim]], Node]
@@ -128,6 +128,15 @@ class Tape:
             if slot in live:
                 live.update(self._steps[slot].operands)
         return sorted(live)
+
+    def places(self, nodes: Mapping[Slot, Node]) -> dict[Node, Span]:
+        """Where the text calls the functions among the nodes that `replay` made, the first time."""
+        found: dict[Node, Span] = {}
+        for slot, node in nodes.items():
+            span = self._steps[slot].span
+            if span is not None and isinstance(node, Apply):
+                found.setdefault(node, span)
+        return found
 
     def dims(self, slots: Iterable[Slot]) -> Iterable[Dim]:
         """The dimensions that these steps mention."""

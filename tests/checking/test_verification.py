@@ -66,6 +66,21 @@ def test_a_wrong_pushforward_is_blamed_by_name():
     assert blame.argument == "B + 3*eye(n)"
     assert "the pushforward of resolvent is wrong in its argument 1" in str(report)
     assert report.extrapolated == ("resolvent",)
+    assert blame.span is not None
+    assert blame.span.text == "resolvent(B + 3*eye(n))"
+    assert report.document()["blame"][0]["span"] == {"line": 1, "column": 9, "length": 23}
+    lines = str(report).splitlines()
+    place = next(k for k, line in enumerate(lines) if "line 1, column 9" in line)
+    assert lines[place + 2].strip() == "^" * 23
+
+
+def test_the_place_is_known_after_more_was_built_and_in_definitions():
+    wrong = tcalc.function("twice", "x[n] -> y[n]", lambda x: 2 * x, pushforward="3*dx")
+    f = tcalc.parse("tensor A[m,n], x[n]\nz = A*twice(x)\nsum(exp(z))", functions=[wrong])
+    for e in (f, 2 * f + 1, tcalc.combine("f^2", f=f), f.with_node(f.node)):
+        (blame,) = tcalc.check(e, "x").blame
+        assert blame.span is not None
+        assert (blame.span.line, blame.span.column, blame.span.text) == (2, 7, "twice(x)")
 
 
 def test_a_wrong_pullback_is_blamed_and_the_argument_told():

@@ -68,8 +68,9 @@ def _add_errors(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"][1:])
-        if first["type"] == "string_too_long":
-            longest = f"the limit is {first['ctx']['max_length']:,} characters"
+        unit = {"string_too_long": "characters", "too_long": "items"}.get(first["type"])
+        if unit is not None:
+            longest = f"the limit is {first['ctx']['max_length']:,} {unit}"
             return _error(422, "limit", f"the field {place} is too long: {longest}", "shorten it")
         message = f"{place}: {first['msg']}" if place else first["msg"]
         return _error(422, "request error", message, "/openapi.json describes the requests")

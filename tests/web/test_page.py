@@ -228,6 +228,21 @@ def test_a_formula_that_is_too_long_is_told(form):
     expect(form.page.locator("#panel .failure")).to_contain_text("the limit is 20,000 characters")
 
 
+def test_a_server_that_is_gone_is_told(form):
+    form.open(f="x'*x", wrt="x")
+    form.reads("2*x")
+    form.page.route("**/api/*", lambda route: route.fulfill(status=502, body="<html>"))
+    form.type("x'*y")
+    expect(form.page.locator("#panel .failure")).to_contain_text("no answer of tcalc's, status 502")
+    form.page.route("**/api/*", lambda route: route.abort())
+    form.type("x'*z")
+    expect(form.page.locator("#panel .failure")).to_contain_text("the server does not answer")
+    form.page.unroute("**/api/*")
+    form.type("3*x'*x")
+    form.reads("6*x")
+    form.complaints[:] = [x for x in form.complaints if "Failed to load resource" not in x]
+
+
 def test_back_and_forward(form):
     form.open(f="x'*x", wrt="x")
     form.reads("2*x")
@@ -419,17 +434,22 @@ def bare(chromium):
         ("#f=sum(exp(A*x))&wrt=x&tab=cost", "dark", 1440),
         ("#f=sum(exp(A*x))&tab=numpy", "light", 360),
         ("api", "light", 1440),
+        ("api", "dark", 360),
     ],
 )
 def test_axe_finds_nothing(bare, address, path, scheme, width):
     axe = importlib.import_module("axe_playwright_python.sync_playwright")
     bare.emulate_media(color_scheme=scheme)
     bare.set_viewport_size({"width": width, "height": 900})
-    bare.goto("about:blank")
+    form = Form(bare, address)
     bare.goto(f"{address}/{path}")
-    Form(bare, address).settle()
+    form.settle()
     violations = axe.Axe().run(bare).response["violations"]
     assert not violations, json.dumps(violations, indent=1)[:3000]
+    assert bare.evaluate("document.documentElement.scrollWidth") <= width
+    form.leave()
+    assert not form.complaints
+    assert not form.elsewhere
 
 
 def test_the_first_load_is_small_and_quick(chromium, address):

@@ -189,6 +189,7 @@ def test_examples_are_what_the_gallery_has(client):
             "argument error",
         ),
         ("parse", {"formula": "x+" * 20_000}, "limit"),
+        ("derivative", {"formula": "x'*x", "wrt": ["x"] * 9}, "limit"),
         ("explain", {"formula": "A*x", "wrt": "x"}, "dimension error"),
     ],
 )

@@ -61,7 +61,15 @@ async function reach(path, options) {
 
 /** @param {Response} response */
 async function answer(response) {
-  const content = await response.json();
+  /** @type {any} */
+  let content;
+  try {
+    content = await response.json();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    // Something between the page and the server has answered in its place.
+    throw new ApiError(plain("no connection", `no answer of tcalc's, status ${response.status}`, "is tcalc serve still running?"));
+  }
   if (!response.ok) throw new ApiError(content.error);
   return content;
 }

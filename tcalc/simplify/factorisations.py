@@ -91,7 +91,10 @@ def quadratic_form_of_factor(node: Einsum) -> Node | None:
         if _is_inverse_of_factor(inverse)
     ]
     known = all(holds(x.operands[0].operands[0], Fact.SPD) is True for x in inverses)
-    return inverse_of_factor_inside(node) if len(inverses) > 1 and known else None
+    if len(inverses) < 2 or not known:
+        return None
+    alone = len(node.factors) == 2 and node.order == 2
+    return (inverse_of_factor(node) if alone else None) or inverse_of_factor_inside(node)
 
 
 @of_products_having(Eigh, Svd)

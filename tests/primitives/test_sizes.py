@@ -1,4 +1,4 @@
-"""Matrices without rows, and matrices whose determinants are beyond all numbers."""
+"""Matrices without rows, matrices whose determinants are beyond all numbers, and work saved."""
 
 from __future__ import annotations
 
@@ -62,3 +62,12 @@ def test_large_matrices_have_derivatives(text):
     run = tcalc.compile([f, tcalc.gradient(f, "A")])
     high, low = (run(A=A + step * E)[0] for step in (1e-4, -1e-4))
     np.testing.assert_allclose(np.sum(run(A=A)[1] * E), (high - low) / 2e-4, rtol=1e-5)
+
+
+def test_a_product_of_inverse_factors_is_one_inverse():
+    f = tcalc.parse("L = chol(K); inv(L)'*inv(L)", "K[n,n] spd")
+    run = tcalc.compile(f)
+    K = np.cov(np.random.default_rng(2).standard_normal((4, 20)))
+    np.testing.assert_allclose(run(K=K), np.linalg.inv(K), rtol=1e-12)
+    assert "factorise_spd(K" in run.source
+    assert "triangle" not in run.source

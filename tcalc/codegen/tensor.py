@@ -194,7 +194,7 @@ class Builder:
         return self.make(Sum(value.dims, terms), value.dims, memory)
 
     def _scaled_product(self, coefficient: Fraction, value: Value) -> Value | None:
-        """A product with a number among its factors, times another: the numbers are multiplied."""
+        """A product times a number that goes to a number among its factors, or to a small one."""
         operation = self.sources.get(value)
         if not isinstance(operation, Product) or not value.dims:
             return None
@@ -207,6 +207,12 @@ class Builder:
                 new = (*views[:place], View(number, ()), *views[place + 1 :])
                 made = replace(operation, **{"factors" if above else "divisors": new})
                 return self.make(made, value.dims)
+        # The least of the factors of an outer product, where the result has more axes.
+        place, least = min(enumerate(operation.factors), key=lambda x: len(x[1].value.dims))
+        if len(least.value.dims) < len(value.dims):
+            scaled = replace(least, value=self.scaled(coefficient, least.value))
+            factors = (*operation.factors[:place], scaled, *operation.factors[place + 1 :])
+            return self.make(replace(operation, factors=factors), value.dims)
         return None
 
     def filled(self, number: Fraction, dims: Shape) -> Value:

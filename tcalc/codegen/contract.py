@@ -28,6 +28,9 @@ from tcalc.expr.dims import Dim, product
 
 LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+SHORT = 8
+"""From how many places on a last axis is long enough for a loop of its own."""
+
 
 class Pairs:
     """The pairwise contractions of a program; `symmetric` are matrices known to be so."""
@@ -118,7 +121,7 @@ class Pairs:
             order = b.labels
         else:
             last = len(rank)
-            order = tuple(sorted(dims, key=lambda x: rank.get(x, last)))
+            order = _long_last(sorted(dims, key=lambda x: rank.get(x, last)), dims)
         views = (arranged(a.value, a.labels, order), arranged(b.value, b.labels, order))
         memory = Memory.NONE if a.value.weak and b.value.weak else Memory.FRESH
         shape = tuple(dims[label] for label in order)
@@ -216,6 +219,17 @@ def _pattern(a: Operand, b: Operand) -> tuple[Labels, Labels]:
     for label in (*a.labels, *b.labels):
         number.setdefault(label, len(number))
     return tuple(number[x] for x in a.labels), tuple(number[x] for x in b.labels)
+
+
+def _long_last(order: Sequence[int], dims: Mapping[int, Dim]) -> Labels:
+    """The labels with those of a few given places before the others, if one of them was last.
+
+    NumPy's innermost loop runs over the last axis: over three parameters it would not pay.
+    """
+    few = [label for label in order if (dims[label].value or SHORT) < SHORT]
+    if not few or order[-1] not in few:
+        return tuple(order)
+    return (*few, *(label for label in order if label not in few))
 
 
 def _precedence(operand: Operand, free: Labels, rank: Mapping[int, int]) -> tuple[bool, bool, int]:

@@ -170,11 +170,13 @@ def _named(matrix: Node) -> str:
     """A matrix for a message: its formula where that is short, else its dimensions."""
     if isinstance(matrix, Var):
         return matrix.name
-    if matrix.order == 2 and len(postorder([matrix])) <= NODES:
+    dims = f" of [{','.join(map(str, matrix.dims))}]"
+    if len(postorder([matrix])) <= NODES:
         text = to_text(matrix)
-        if len(text) <= LETTERS and "\n" not in text and " = " not in text:
-            return text
-    return f"… of [{','.join(map(str, matrix.dims))}]"
+        axes, _, formula = text.rpartition(" = ")
+        if len(formula) <= LETTERS and "\n" not in text:
+            return formula + dims if axes else formula
+    return f"…{dims}"
 
 
 def inversion_of(node: Node) -> Inversion:

@@ -68,7 +68,8 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
         try:
             x = np.linalg.solve(a, b if columns else b[..., None])
         except np.linalg.LinAlgError:
-            raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+            place = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()[0]
+            raise np.linalg.LinAlgError(f"{where}: the matrix is singular at {place}") from None
         return x if columns else x[..., 0]
     double = a.dtype == float
     if pivots is None and a.dtype.kind == "c":
@@ -88,7 +89,8 @@ def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array
         try:
             return np.linalg.inv(a)
         except np.linalg.LinAlgError:
-            raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
+            place = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()[0]
+            raise np.linalg.LinAlgError(f"{where}: the matrix is singular at {place}") from None
     double = a.dtype == float
     if pivots is None and a.dtype.kind == "c":
         half = np.linalg.inv(a)

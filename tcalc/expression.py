@@ -60,6 +60,12 @@ class Expression:
     the product of linear algebra, ``/`` by a scalar or ``A*inv(B)``, ``x[2]`` and ``A[1:3, 1]``
     are 1-based with both ends included.  `str` gives matrix notation where it exists, else
     Einstein notation.
+
+    >>> import tcalc
+    >>> X, w, y = tcalc.symbols("X[m,n], w[n], y[m]")
+    >>> r = X @ w - y
+    >>> print(r.T @ r, r.shape)
+    norm2(X*w - y)^2 ('m',)
     """
 
     node: Node

@@ -78,7 +78,8 @@ def test_a_long_chain_is_linear(inline: str) -> None:
     node: Node = x
     for _ in range(20_000):
         node = build.add([(1, node), (1, build.einsum([A, node], "ij,j->i"))])
-    flatten([node], inline=inline)  # type: ignore[arg-type]
+    (flat,) = flatten([node], inline=inline)  # type: ignore[arg-type]
+    assert len(postorder([flat])) <= len(postorder([node]))
 
 
 def test_a_long_sum_is_one_sum() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator, eigsh, gmres
@@ -192,3 +194,19 @@ class TestLaplace:
         assert found.error > 0
         assert exact.error == 0
         assert abs(found.log_evidence - exact.log_evidence) < 4 * found.error
+
+
+def test_directions_of_a_wrong_shape_say_what_they_should_be():
+    H = tcalc.hessian_operator(tcalc.parse("sum(exp(w))", "w[3]"), "w", {"w": np.zeros(3)})
+    for wrong in (np.ones(2), np.ones((2, 3)), np.ones((3, 1, 1))):
+        with pytest.raises(ArgumentError, match=r"should have \(3,\), the entries of w"):
+            H @ wrong
+    np.testing.assert_allclose((2 * H) @ np.ones(3), 2)
+    np.testing.assert_allclose((H @ H) @ np.ones(3), 1)
+
+
+def test_operators_pickle():
+    f = tcalc.parse("sum(exp(A*w)) + norm2(w)^2", "A[m,n], w[n]")
+    H = tcalc.hessian_operator(f, "w", {"A": np.eye(3), "w": np.zeros(3)})
+    expected = H @ np.ones(3)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(H)) @ np.ones(3), expected)

@@ -87,6 +87,33 @@ def test_compiled_functions_pickle_and_copy():
             np.testing.assert_array_equal(a, b)
 
 
+U, V, T = (np.random.default_rng(0).standard_normal(s) for s in ((5, 2), (4, 2), (5, 4)))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda f, H: (tcalc.compile(H, form="factored"), {"U": U, "V": V, "T": T}),
+        lambda f, H: (tcalc.compile([f, H], form="auto"), {"U": U, "V": V, "T": T}),
+        lambda f, H: (tcalc.compile(H, form="factored").bind(V=V), {"U": U, "T": T}),
+        lambda f, H: (tcalc.compile([f, H]).bind(T=T), {"U": U, "V": V}),
+        lambda f, H: (tcalc.compile([f, H], reuse=True), {"U": U, "V": V, "T": T}),
+        lambda f, H: (tcalc.compile([f, H], reuse=True).bind(T=T), {"U": U, "V": V}),
+    ],
+    ids=["factored", "auto", "factored, bound", "bound", "reuse", "reuse, bound"],
+)
+def test_compiled_functions_of_every_kind_pickle_and_copy_and_so_do_their_results(made):
+    f = tcalc.parse("norm2(U*V' - T)^2", "U[m,k], V[n,k], T[m,n]")
+    fun, data = made(f, tcalc.hessian(f, "U"))
+    several = isinstance(fun(**data), tuple)
+    expected = [np.array(x) for x in (fun(**data) if several else (fun(**data),))]
+    for way in (lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy, copy.copy):
+        other = way(fun)(**data)
+        for results in (other, way(other)):
+            for a, b in zip(results if several else (results,), expected, strict=True):
+                np.testing.assert_array_equal(np.asarray(a), b)
+
+
 def test_notebooks_show_formulas():
     e = tcalc.gradient(tcalc.parse("norm2(X*w - y)^2"), "w")
     latex, html = e._repr_latex_(), e._repr_html_()

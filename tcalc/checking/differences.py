@@ -81,7 +81,10 @@ def check_derivative(
     values, known = _data(function, derivative, variable, data, sizes, generator)
     values, moved = _off_kinks(function, variable, values, known, generator)
     check = _Check(function, variable, values, known)
-    full, value = evaluate([derivative, function], values, known)
+    with np.errstate(all="ignore"):
+        full, value = evaluate([derivative, function], values, known)
+    if not np.all(np.isfinite(value)):
+        raise _without_value(function, values, known)
     floor = 1e-3 * _largest([value]) + 1e-30
     worst = rough = 0.0
     extrapolated: list[Apply] = []
@@ -195,7 +198,8 @@ def _data(
     if data is None:
         return _random_data([function, derivative], inputs, sizes or {}, generator)
     known = dict(sizes or {})
-    evaluate_data([derivative, function], data, inputs, known)
+    with np.errstate(all="ignore"):  # values that are not finite are told of
+        evaluate_data([derivative, function], data, inputs, known)
     values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
     for name, array in values.items():
         if not np.all(np.isfinite(array)):
@@ -255,6 +259,20 @@ def _is_noise(
     except ValueError:
         return True
     return any(_error(x, y, 1 / TAME) > NOISE for x, y in zip(before, after, strict=True))
+
+
+def _without_value(
+    function: Node, values: Mapping[str, Array], sizes: Mapping[str, int]
+) -> DomainError:
+    """The complaint of a function that is not finite, naming what on the way is the first."""
+    nodes = postorder([function])
+    with np.errstate(all="ignore"):
+        found = evaluate(nodes, values, sizes)
+    first = next(node for node, x in zip(nodes, found, strict=True) if not np.all(np.isfinite(x)))
+    return DomainError(
+        f"the function has no finite value at these data: {text_of(first)} has none",
+        hint="a derivative is checked inside of the domain",
+    )
 
 
 def _refuse_noise(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -186,33 +185,12 @@ def check(
         for k in range(1, order + 1)
     ]
     if as_json:
-        entries = [
-            {
-                "wrt": name,
-                **report.document(),
-                "places": _places(program.text, [blame.function for blame in report.blame]),
-            }
-            for name, report in reports
-        ]
+        entries = [{"wrt": name, **report.document()} for name, report in reports]
         write(dump({**describe(program), "mode": mode, "checks": entries}))
     else:
-        lines = [f"{name}: {report}" for name, report in reports]
-        culprits = [blame.function for _, report in reports for blame in report.blame]
-        lines += [f"  {place}" for place in _places(program.text, culprits)]
-        write("\n".join(lines))
+        write("\n".join(f"{name}: {report}" for name, report in reports))
     if not all(report.passed for _, report in reports):
         raise click.exceptions.Exit(1)
-
-
-def _places(text: str, functions: Sequence[str]) -> list[str]:
-    """Where functions stand in a program: ``logdet: line 2, column 5``."""
-    found: list[str] = []
-    for name in dict.fromkeys(functions):
-        for match in re.finditer(rf"\b{re.escape(name)}\s*\(", text):
-            line = text.count("\n", 0, match.start()) + 1
-            column = match.start() - text.rfind("\n", 0, match.start())
-            found.append(f"{name}: line {line}, column {column}")
-    return found
 
 
 def upto_order(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[Result]:

@@ -76,6 +76,19 @@ class HessianOperator(LinearOperator):
         given = {**parts.data, **self.problem.unpack(self.at)}
         return compiled.bind(**{name: x for name, x in given.items() if name in known})
 
+    def dot(self, x: Any) -> Any:
+        """``H @ x``: with a vector or with the columns of a matrix."""
+        if isinstance(x, LinearOperator) or not np.ndim(x):
+            return super().dot(x)
+        if np.shape(x)[:1] != (self.shape[0],) or np.ndim(x) > 2:
+            names = " and ".join(self.problem.shapes)
+            raise ArgumentError(
+                f"a direction has the shape {np.shape(x)}, and should have ({self.shape[0]},), the "
+                f"entries of {names}",
+                hint="several directions are the columns of a matrix",
+            )
+        return super().dot(x)
+
     def _matmat(self, X: Array) -> Array:  # noqa: N803 -- SciPy's name
         parts = self.problem.derivatives
         names = {name: direction.name for name, direction in parts.directions.items()}

@@ -242,6 +242,10 @@ class FactoredTensor:
             rmatmat=lambda x: apply(adjoint, x),
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A module does not pickle, and solvers are made again when they are asked for.
+        return {k: x for k, x in self.__dict__.items() if k not in ("_module", "_solver")}
+
     @cached_property
     def _module(self) -> Any:
         """NumPy, or CuPy where the cores are on a device."""

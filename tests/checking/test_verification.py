@@ -217,10 +217,11 @@ def test_the_command_says_where_a_culprit_stands(run, monkeypatch):
     outcome = run("check", program, "--wrt", "K")
     assert outcome.status == 1
     assert "the pushforward of logdet is wrong in its argument 1, K*K' + eye(n)" in outcome.out
-    assert "logdet: line 2, column 13" in outcome.out
+    assert "at line 2, column 13" in outcome.out
+    assert "^" * len("logdet(K*K' + eye(n))") in outcome.out
     (entry,) = json.loads(run("check", program, "--wrt", "K", "--json").out)["checks"]
     assert entry["blame"][0]["function"] == "logdet"
-    assert entry["places"] == ["logdet: line 2, column 13"]
+    assert entry["blame"][0]["span"] == {"line": 2, "column": 13, "length": 21}
     assert entry["second"]["method"] == "five-point differences"
 
 
@@ -228,3 +229,9 @@ def test_the_command_checks_factored_forms(run):
     outcome = run("check", "norm2(U*V' - T)^2", "--wrt", "U", "--order", "2", "--form", "factored")
     assert outcome.status == 0
     assert "derivative of order 2 in factored form" in outcome.out
+
+
+def test_data_outside_of_the_domain_name_the_culprit():
+    f = tcalc.parse("sum(exp(x).*log(x - 1))", "x[n]")
+    with pytest.raises(DomainError, match=r"no finite value at these data: log\(x - 1\) has none"):
+        tcalc.check(f, "x", data={"x": [2.0, 0.5]})

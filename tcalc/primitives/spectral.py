@@ -36,7 +36,7 @@ from tcalc.primitives.divided_differences import (
     simplex_points,
     simplex_points_of,
 )
-from tcalc.primitives.eigh import eigh, symmetric_eigen
+from tcalc.primitives.eigh import eigh, eigvalsh, symmetric_eigen
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import log
 from tcalc.primitives.function import Function, tensor_form
@@ -144,18 +144,10 @@ class Spectral(Coded):
         lead = A.dims[:count]
         A, t = unrepeated(A, count), tuple(unrepeated(x, count) for x in t)
         w, V = eigh(A)
-        if self.definite:
-            w = build.apply(PositiveEigenvalues(self.function), w)
+        w = self._in_domain(w)
         values: list[Node] = []
         for k, g in enumerate(self.derivatives()):
-            x = simplex_points_of(w, k) if k else w
-            axes = tuple(range(x.order))
-            dims = dict(enumerate(x.dims))
-            given: dict[Node, Node] = {
-                parameter(j): build.einsum([tj], [axes[: tj.order]], axes, dims)
-                for j, tj in enumerate(t)
-            }
-            values.append(scalar_applied(g, {ARGUMENT: x, **given}))
+            values.append(_applied(g, simplex_points_of(w, k) if k else w, t))
         i = "ijklmnop"[: self.k + 1]
         D = divided_difference(w, *values) if self.k else values[0]
         D, V = (build.broadcast(x, lead + x.dims) for x in (D, V))
@@ -165,6 +157,14 @@ class Spectral(Coded):
         return build.sum_of(
             *(product(subscripts, V, D, *order, V) for order in permutations(turned))
         )
+
+    def of_eigenvalues(self, node: Apply) -> Node:
+        """``g(w)``, whose sum is the trace of ``g(A)``: no eigenvectors are needed for that."""
+        A, t, _ = self._split(node.args)
+        return _applied(self.g, self._in_domain(eigvalsh(A)), t)
+
+    def _in_domain(self, w: Node) -> Node:
+        return build.apply(PositiveEigenvalues(self.function), w) if self.definite else w
 
     def routine(self, node: Apply) -> Routine:
         raise NotImplementedError("spectral is expanded before code is made")
@@ -205,6 +205,16 @@ class Spectral(Coded):
         if self.function == "powm" and isinstance(g, Apply) and isinstance(g.primitive, Power):
             return Notation(name="powm", parameters=(str(g.primitive.exponent),))
         return Notation(name=self.function)
+
+
+def _applied(g: Node, x: Node, t: Sequence[Node]) -> Node:
+    """The function of points, each of the parameters the same for all that come from one matrix."""
+    axes = tuple(range(x.order))
+    dims = dict(enumerate(x.dims))
+    given: dict[Node, Node] = {
+        parameter(j): build.einsum([tj], [axes[: tj.order]], axes, dims) for j, tj in enumerate(t)
+    }
+    return scalar_applied(g, {ARGUMENT: x, **given})
 
 
 class PositiveEigenvalues(Coded):

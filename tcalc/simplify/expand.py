@@ -1,6 +1,7 @@
 """Primitives without code of their own, written out: the last pass before code is made.
 
     V diag(g(w)) V'   for a spectral function, with w, V = eigh(A)
+    Σ g(w)            for its trace, with w = eigvalsh(A)
     eigvalsh(A) -> w  where w, V = eigh(A) is computed anyway, and svdvals(A) -> s likewise
 
 What they are made from serves evaluation alone and is not differentiated, so that a function is
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.operators import repeats
@@ -23,7 +24,7 @@ from tcalc.primitives.svd import SingularValues, Svd
 
 def expand(roots: Sequence[Node]) -> list[Node]:
     """The roots with every primitive that has an expansion replaced by it."""
-    return _one_decomposition(rebuild(roots, _expanded))
+    return _one_decomposition(rebuild(rebuild(roots, _trace), _expanded))
 
 
 def expand_unnamed(roots: Sequence[Node]) -> list[Node]:
@@ -54,6 +55,22 @@ def _is_unnamed(node: Node) -> bool:
             return True
         case _:
             return False
+
+
+def _trace(node: Node) -> Node:
+    """``Σ_i g(A)[i,i] -> Σ_i g(w[i])`` in a product."""
+    if not isinstance(node, Einsum):
+        return node
+    places = list(zip(node.factors, node.subscripts, strict=True))
+    for k, (factor, row) in enumerate(places):
+        match factor:
+            case Apply(primitive=Spectral(k=0) as spectral) if row[-1] == row[-2]:
+                alone = all(row[-1] not in other for j, (_, other) in enumerate(places) if j != k)
+                if alone and row[-1] not in node.output and not repeats(factor.args[0]):
+                    places[k] = spectral.of_eigenvalues(factor), row[:-1]
+    factors, rows = zip(*places, strict=True) if places else ((), ())
+    dims = dict(zip(node.output, node.dims, strict=True))
+    return node if factors == node.factors else build.einsum(factors, rows, node.output, dims)
 
 
 def _expanded(node: Node) -> Node:

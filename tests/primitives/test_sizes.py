@@ -71,3 +71,17 @@ def test_a_product_of_inverse_factors_is_one_inverse():
     np.testing.assert_allclose(run(K=K), np.linalg.inv(K), rtol=1e-12)
     assert "factorise_spd(K" in run.source
     assert "triangle" not in run.source
+
+
+@pytest.mark.parametrize("text", ["sum(exp(eigvalsh(A)))", "tr(logm(A))", "c*tr(powm(1/3, A))"])
+def test_traces_of_functions_of_matrices_need_no_eigenvectors(text):
+    f = tcalc.parse(text, "A[n,n], c")
+    run = tcalc.compile(f)
+    A = np.cov(np.random.default_rng(3).standard_normal((4, 20)))
+    data = {name: {"A": A, "c": 2.0}[name] for name in f.variables}
+    np.testing.assert_allclose(run(**data), tcalc.evaluate(f, **data), rtol=1e-13)
+    assert "symmetric_eigenvalues(A" in run.source
+    assert "symmetric_eigen(" not in run.source
+    both = tcalc.compile([f, tcalc.gradient(f, "A")])
+    both(**data)
+    assert "symmetric_eigenvalues(" not in both.source

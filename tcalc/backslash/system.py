@@ -104,8 +104,10 @@ def linearised(
     order = [node for node in postorder(roots) if node in live]
     sources: set[Node] = set(inputs)
     chosen = sources.union(roots, _marked(order, sources, set(named), steps))
-    chosen |= _knots(order, live, sources)
-    grown = _Growth(order, live, chosen)
+    views = _views(order, live, chosen)
+    order = [x for node in order if node not in views.values() for x in _with_view(node, views)]
+    chosen |= _knots(order, live, sources) - views.keys()
+    grown = _Growth(order, live, chosen, views)
     vertices = grown.vertices(sources)
     place = {node: k for k, node in enumerate((*inputs, *vertices))}
     rows = {
@@ -128,6 +130,36 @@ def _marked(
             or (steps == "functions" and isinstance(node, Apply))
         ):
             yield node
+
+
+def transposed(node: Node) -> Einsum | None:
+    """The product that a node is a transpose of, if it is one."""
+    match node:
+        case Einsum(factors=(Einsum() as product,), subscripts=(row,), output=output):
+            return product if sorted(row) == sorted(output) else None
+    return None
+
+
+def _views(order: Sequence[Node], live: Collection[Node], chosen: set[Node]) -> dict[Node, Einsum]:
+    """For products the vertex that is their transpose and stands for them.
+
+    The normal form has ``Y = A*X*B`` as a transpose of the product that others, too, are made of;
+    they are told to depend on Y, which the user knows.
+    """
+    found: dict[Node, Einsum] = {}
+    for node in order:
+        product = transposed(node) if node in chosen else None
+        if isinstance(node, Einsum) and product is not None and product not in chosen:
+            found.setdefault(product, node)
+    for node in order:
+        for operand, jacobian in edges(node, live):
+            if isinstance(jacobian, Operator):
+                found.pop(operand, None)
+    return found
+
+
+def _with_view(node: Node, views: Mapping[Node, Einsum]) -> tuple[Node, ...]:
+    return (node, views[node]) if node in views else (node,)
 
 
 def _knots(order: Sequence[Node], live: Collection[Node], sources: set[Node]) -> set[Node]:
@@ -159,8 +191,14 @@ def _is_plain(node: Node) -> bool:
 class _Growth:
     """The blocks of the chosen vertices, found from each vertex down to the next ones."""
 
-    def __init__(self, order: Sequence[Node], live: Collection[Node], chosen: set[Node]) -> None:
-        self.order, self.live, self.chosen = order, live, chosen
+    def __init__(
+        self,
+        order: Sequence[Node],
+        live: Collection[Node],
+        chosen: set[Node],
+        views: Mapping[Node, Einsum],
+    ) -> None:
+        self.order, self.live, self.chosen, self.views = order, live, chosen, views
         self.rows: dict[Node, list[tuple[Node, Block]]] = {}
         self.inner = {node for node in order if node not in chosen}
         for node in reversed(order):
@@ -181,9 +219,16 @@ class _Growth:
                 if block is not None:
                     applied.setdefault(operand, []).append(block)
                     continue
+                view = self.views.get(operand)
                 for term in jacobian:
                     ends = vertex.dims + operand.dims
                     longer = composed(path, term, node.dims, ends)
+                    if view is not None and view is not vertex:
+                        ends = vertex.dims + view.dims
+                        back = LinearTerm(Fraction(1), (), (), view.subscripts[0], view.output)
+                        longer = composed(longer, back, operand.dims, ends)
+                        _collect(terms.setdefault(view, {}), longer, ends)
+                        continue
                     if operand in self.inner and len(longer.factors) <= MOST_FACTORS:
                         pending.append((operand, longer))
                     else:

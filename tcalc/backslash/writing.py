@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tcalc import printing
 from tcalc.backslash.blocks import Block, Sum
-from tcalc.backslash.system import System
+from tcalc.backslash.system import System, transposed
 from tcalc.expr import build
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Node, Var
+from tcalc.expr.nodes import Einsum, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import rebuild, variables
 
@@ -59,6 +59,14 @@ class Writing:
             facts = ["symmetric"] if holds(vertex, Fact.SYMMETRIC) else []
             self._variables[vertex] = build.var(self._name(vertex, names), vertex.dims, facts)
             self._order.append(self._variables[vertex].name)
+        # What a vertex is a transpose of is written by that vertex.
+        self._cores: dict[Node, tuple[Node, Node]] = {}
+        for vertex in system.vertices:
+            product = transposed(vertex)
+            if isinstance(vertex, Einsum) and product is not None:
+                known = self._variables[vertex]
+                turned = build.einsum([known], [vertex.output], vertex.subscripts[0])
+                self._cores.setdefault(product, (vertex, turned))
         self._rank = {name: k for k, name in enumerate(self._order)}
         self.values = [self._value(vertex) for vertex in system.vertices]
         self.entries = [
@@ -194,8 +202,11 @@ class Writing:
         pending = [node]
         while pending:
             for operand in pending.pop().operands:
+                vertex, turned = self._cores.get(operand, (node, operand))
                 if operand in self._variables:
                     found[operand] = self._variables[operand]
+                elif vertex is not node:
+                    found[operand] = turned
                 elif operand not in seen:
                     seen.add(operand)
                     pending.append(operand)

@@ -139,3 +139,18 @@ def test_solving_the_dense_system_gives_the_gradient(steps: str) -> None:
     g[-1] = 1
     np.testing.assert_allclose(np.linalg.solve(lower.T, g) @ right, expected, atol=1e-12)
     np.testing.assert_allclose(g @ np.linalg.solve(lower, right), expected, atol=1e-12)
+
+
+def test_a_product_is_the_vertex_that_the_user_named() -> None:
+    # The product A*X*B is kept as the transpose of another one, of which Z.*Y is made, too.
+    f = tcalc.parse("Y = A*X*B; Z = tanh(Y); W = Z.*Y; sum(W)", "A[n,n], X[n,n], B[n,n]")
+    lin = tcalc.linearize(f, "X")
+    assert list(lin.vertices) == ["Y", "Z", "W", "f"]
+    lines = str(lin).splitlines()
+    assert "  W = Y.*Z" in lines or "  W = Z.*Y" in lines
+    assert "  dY = (B' ⊗ A) dX" in lines
+    assert "  dW = diag(Z) dY + diag(Y) dZ" in lines
+    data = random_data(f, n=3)
+    lower, right = block_matrices(lin, data, n=3)
+    expected = np.ravel(tcalc.evaluate(tcalc.gradient(f, "X"), **data))
+    np.testing.assert_allclose(np.linalg.solve(lower, right)[-1], expected, atol=1e-12)

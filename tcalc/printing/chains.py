@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
-from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.nodes import Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
@@ -146,6 +146,25 @@ def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
             body.append(Indexed(link.written, tuple(at)))
         k = core + 1 + (columns is not None)
     return tuple(body)
+
+
+def is_chain(node: Einsum) -> bool:
+    """Whether a product is of scalars and matrices, perhaps with a vector at the end, or two.
+
+    An outer product has two: it is in two pieces, and each ends in the output.
+    """
+    places = [x for x in zip(node.factors, node.subscripts, strict=True) if x[1]]
+    uses = Counter(label for row in node.subscripts for label in row)
+    summed = [label for label in uses if label not in node.output]
+    vectors = sum(factor.order == 1 for factor in node.factors)
+    return (
+        all(factor.order in (1, 2) and len(set(row)) == len(row) for factor, row in places)
+        and all(uses[label] == 2 for label in summed)
+        and all(uses[label] == 1 for label in node.output)
+        and vectors < 3
+        and len(summed) == len(places) - (vectors or 1)
+        and node.order > 0
+    )
 
 
 def is_elementwise(formula: Formula) -> bool:

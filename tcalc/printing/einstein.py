@@ -35,6 +35,7 @@ from tcalc.printing.formula import (
     number,
     parts,
     product,
+    times_once_more,
     with_parts,
 )
 from tcalc.printing.matrix import MatrixNotation
@@ -133,7 +134,7 @@ class EinsteinNotation:
                 below.append(raised(inner, -exponent, elementwise=False))
             elif (factor, row) in written and not isinstance(above[written[factor, row]], Indexed):
                 first = written[factor, row]
-                above[first] = _times_once_more(above[first])
+                above[first] = times_once_more(above[first])
             else:
                 written[factor, row] = len(above)
                 above += [(yield self.element(factor, place))]
@@ -264,13 +265,6 @@ def _left_of(cuts: Mapping[int, Cut], label: int) -> int:
     """The label of an axis after it was cut."""
     left = cuts[label].label if label in cuts else label
     return label if left is None else left
-
-
-def _times_once_more(formula: Formula) -> Formula:
-    """``f`` as ``f^2``, ``f^2`` as ``f^3``."""
-    if isinstance(formula, Power) and isinstance(formula.exponent, Number):
-        return Power(formula.base, Number(formula.exponent.value + 1))
-    return Power(formula, Number(Fraction(2)))
 
 
 def _count(formula: Formula, inner: list[Mapping[str, int]]) -> Mapping[str, int]:

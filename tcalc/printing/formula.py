@@ -268,3 +268,10 @@ def product(
     size = abs(coefficient)
     result = Product(size, kept, body, elementwise, over, divisors)
     return result if coefficient > 0 else Sum(((True, result),))
+
+
+def times_once_more(formula: Formula) -> Formula:
+    """``f`` as ``f^2``, ``f^2`` as ``f^3``."""
+    if isinstance(formula, Power) and isinstance(formula.exponent, Number):
+        return Power(formula.base, Number(formula.exponent.value + 1))
+    return Power(formula, Number(Fraction(2)))

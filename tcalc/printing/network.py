@@ -15,7 +15,6 @@ sequences of matrices, so that they can be read from either end.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -31,6 +30,7 @@ from tcalc.printing.chains import (
     Weight,
     cuts_of,
     flip,
+    is_chain,
     is_elementwise,
     linear,
     link_of,
@@ -49,6 +49,7 @@ from tcalc.printing.formula import (
     number,
     product,
     signed,
+    times_once_more,
 )
 from tcalc.printing.writer import (
     WHOLE,
@@ -63,6 +64,7 @@ from tcalc.printing.writer import (
     size_of,
     turned_sum,
 )
+from tcalc.simplify.flatten import is_contraction
 
 ONE = Fraction(1)
 
@@ -83,6 +85,7 @@ class Network:
         self.form = form
         self.whole = whole
         self.scalars: list[Formula] = []
+        self.places: dict[Node, int] = {}  # of scalar factors, in `scalars`
         self.divisors: list[Formula] = []
         self.weights: dict[int, list[Weight]] = {}
         self.edges: list[Edge] = []
@@ -165,8 +168,12 @@ class Network:
             case ():
                 if inverse is not None:
                     self.divisors.append(inverse)
-                else:
+                elif is_contraction(factor) or factor not in self.places:
+                    self.places[factor] = len(self.scalars)
                     self.scalars.append(formula)
+                else:
+                    place = self.places[factor]
+                    self.scalars[place] = times_once_more(self.scalars[place])
             case (label,):
                 self.weights[label].append(weight_of(factor, formula, inverse))
             case (start, stop):
@@ -443,7 +450,7 @@ def _opened(
             and not factor.is_view
             and factor not in writer.defined
             and len(found) + len(waiting) < LONGEST
-            and (free or _is_chain(factor))
+            and (free or is_chain(factor))
         ):
             named = dict(zip(factor.output, row, strict=True))
             inside = [
@@ -456,22 +463,6 @@ def _opened(
         else:
             found.append((factor, row))
     return found, node.output
-
-
-def _is_chain(node: Einsum) -> bool:
-    """Whether a product is of matrices one after the other, perhaps with a vector at the end."""
-    places = list(zip(node.factors, node.subscripts, strict=True))
-    uses = Counter(chain.from_iterable(node.subscripts))
-    summed = [label for label in uses if label not in node.output]
-    matrices = sum(factor.order == 2 for factor in node.factors)
-    return (
-        all(factor.order in (1, 2) and len(set(row)) == len(row) for factor, row in places)
-        and all(uses[label] == 2 for label in summed)
-        and all(uses[label] == 1 for label in node.output)
-        and len(summed) == len(node.factors) - 1
-        and matrices >= len(node.factors) - 1
-        and node.order > 0
-    )
 
 
 def _inverse_of(chain: Chain) -> Formula | None:

@@ -100,7 +100,7 @@ EXAMPLES = (
     Example("sum(X.*log(X))", "X[m,n]", "X"),
     Example("x[1]*x[3]", "x[n]"),
     Example("A[2,3]", "A[m,n]", "A"),
-    Example("prod(x)", "x[n]"),
+    Example("prod(x)", "x[n]", "x", 2),
     Example("tr(chol(K))", "K[n,n] spd", "K"),
     Example("pi*x'*x", "x[n]"),
     Example("1/(1 + exp(-a))", "", "a", 2),

@@ -60,9 +60,8 @@ def test_models_are_written_in_matrix_notation(model: gallery.Model, order: int)
 def test_examples_are_written_in_matrix_notation(example: Example) -> None:
     for node in example.derivatives():
         text = to_text(node, notation="matrix", order=example.order)
-        # An input of order three, and a product over the rows of a matrix, have none.
-        apart = "T[" in example.text or (example.text == "prod(x)" and node.order > 0)
-        assert bool(notes(text)) == (node.order > 2 or apart), text
+        # What has an input of order three has none.
+        assert bool(notes(text)) == (node.order > 2 or "T[" in example.text), text
 
 
 @pytest.mark.parametrize(

@@ -356,6 +356,7 @@ def check(
             variable,
             order=k,
             data=data,
+            inputs=list(F.variables.values()),
             sizes=sizes,
             directions=directions,
             seed=seed,

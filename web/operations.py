@@ -219,6 +219,7 @@ def _check(found: Derivative, seed: int) -> schemas.Check:
             found.expression.node,
             variable,
             order=len(found.wrt),
+            inputs=list(found.below.variables.values()),
             seed=seed,
         )
     except tcalc.TcalcError as error:

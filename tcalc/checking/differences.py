@@ -32,7 +32,7 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, variables
-from tcalc.interpret import evaluate, evaluate_data
+from tcalc.interpret import evaluate, evaluate_data, measure
 
 COMPLEX_STEP = 1e-20
 REAL_STEPS = (3e-3, 3e-4, 3e-5)
@@ -60,6 +60,7 @@ def check_derivative(
     *,
     order: int = 1,
     data: Mapping[str, Any] | None = None,
+    inputs: Sequence[Var] = (),
     sizes: Mapping[str, int] | None = None,
     directions: int = 5,
     seed: int | np.random.Generator = 0,
@@ -70,15 +71,18 @@ def check_derivative(
     """Compare `derivative` with the change of `function` along random directions of `variable`.
 
     `data` are arrays for the inputs; without them random data are drawn, in the first manner in
-    which function and derivative are finite.  `product` applies the derivative, where what is
-    checked is not its expression but, say, its factored form.  `places` are those of functions in
-    the text of a program, which the report shows where one is wrong.
+    which function and derivative are finite.  `inputs` are further variables of the program, which
+    may be all that has a size.  `product` applies the derivative, where what is checked is not its
+    expression but, say, its factored form.  `places` are those of functions in the text of a
+    program, which the report shows where one is wrong.
 
     Raises `DomainError` where there is no such data, at a kink that no move of the variable
     leaves, and where rounding alone decides; `ArgumentError` for data that are not finite.
     """
     generator = np.random.default_rng(seed)
-    values, known = _data(function, derivative, variable, data, sizes, generator)
+    roots = [function, derivative]
+    inputs = list(dict.fromkeys([*variables([*roots, variable]), *inputs]))
+    values, known = _data(roots, inputs, data, sizes, generator)
     values, moved = _off_kinks(function, variable, values, known, generator)
     check = _Check(function, variable, values, known)
     with np.errstate(all="ignore"):
@@ -100,7 +104,7 @@ def check_derivative(
     tolerance = ROUGH if extrapolated else TOLERANCE[check.method]
     culprits: tuple[Blame, ...] = ()
     if worst > tolerance:
-        _refuse_noise([function, derivative], values, known, generator)
+        _refuse_noise(roots, values, known, generator)
         culprits = tuple(blamed(function, values, {variable: move}, known, generator, places))
     return CheckReport(
         check.method,
@@ -186,20 +190,17 @@ class _Check:
 
 
 def _data(
-    function: Node,
-    derivative: Node,
-    variable: Var,
+    roots: Sequence[Node],
+    inputs: Sequence[Var],
     data: Mapping[str, Any] | None,
     sizes: Mapping[str, int] | None,
     generator: np.random.Generator,
 ) -> tuple[dict[str, Array], dict[str, int]]:
-    """The values at which to check, drawn or given, and the sizes that they do not fix."""
-    inputs = variables([function, derivative, variable])
+    """The values at which to check, drawn or given, and the sizes."""
     if data is None:
-        return _random_data([function, derivative], inputs, sizes or {}, generator)
-    known = dict(sizes or {})
+        return _random_data(roots, inputs, sizes or {}, generator)
     with np.errstate(all="ignore"):  # values that are not finite are told of
-        evaluate_data([derivative, function], data, inputs, known)
+        evaluate_data(roots, data, inputs, sizes)
     values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
     for name, array in values.items():
         if not np.all(np.isfinite(array)):
@@ -207,7 +208,8 @@ def _data(
                 f"{name} has values that are infinite or not a number",
                 hint="derivatives are checked at finite data",
             )
-    return values, known
+    given = [x for x in inputs if x.name in values]
+    return values, {**(sizes or {}), **measure(given, values)}
 
 
 def _random_data(

@@ -80,6 +80,17 @@ def test_where_rounding_alone_decides_there_is_no_verdict(wrt):
         tcalc.check(program, wrt, sizes={"m": 3, "n": 4})
 
 
+@pytest.mark.parametrize("text", ["X - ones(m)*x'", "m*n*sum(x)", "concat(x, y, x)"])
+def test_sizes_that_only_another_variable_has(text):
+    program = tcalc.parse(text, "X[m,n], x[n], y[m]")
+    given = {"X": np.ones((2, 3)), "x": np.ones(3), "y": np.ones(2)}
+    given = {name: given[name] for name in program.variables}
+    for data in (None, given):
+        report = tcalc.check(program, "x", order=2, data=data)
+        assert report, str(report)
+        assert report.sizes.keys() == {"m", "n"}
+
+
 def test_a_derivative_that_cancels_to_zero_is_right():
     program = tcalc.parse("v = b./(A'*u); sum(u.*(A*v))", "A[m,n] positive, b[n], u[m] positive")
     report = tcalc.check(program, "A", order=2)

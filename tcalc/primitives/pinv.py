@@ -83,7 +83,8 @@ FUNCTIONS = (
         (tensor_form("...mn->...nm", pinv),),
         "Moore-Penrose inverse",
         derivative="-P dA P + P P' dA' (I - A P) + (I - P A) dA' P' P",
-        kink="not continuous where the rank changes; the derivative is along matrices of one rank",
+        kink="not continuous where the rank changes; the derivative is along matrices of one rank; "
+        "second and higher ones form matrices of the longer side squared",
         source="Golub & Pereyra, 1973, eq. 4.12",
     ),
 )

@@ -155,6 +155,7 @@ FUNCTIONS = (
         "polar factor U*V' of A = U*diag(s)*V'; the gradient of normnuc",
         "A of full rank, else an error",
         "K dW + dW H = dA - W dA' W,  K = A W',  H = W' A",
+        "second and higher derivatives form matrices of the longer side squared",
         source="Higham, Functions of Matrices, chapter 8",
     ),
 )

@@ -37,7 +37,7 @@ _LOOK_ALIKES = {
     "$": "a name begins with a letter",
     "√": "the square root is `sqrt(x)`",
     "∑": "a sum is `sum(x)`, or a repeated index",
-    ".": "a number has digits: `0.5`; element-wise operators are `.*`, `./`, `.^`",
+    ".": "a number is `0.5`, element-wise operators are `.*`, `./`, `.^`; behind a name only `.T`",
 }
 
 _OPERATORS = {"SIGN", "TIMES", "BY", "POWER", "COMPARE"}
@@ -136,6 +136,8 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None
         return "the power is `^`, element by element `.^`"
     if lexeme.type == "$END" and "END" in accepted:
         return "a `for` ends with `end`"
+    if lexeme.text == "\\" and not ends_value:
+        return "a solve is `A \\ b`; Greek letters are written `alpha` or `α`"
     if lexeme.type in _OPERATORS:
         return "an operator stands between two values"
     return _HINTS.get(lexeme.type, "something is missing before it")

@@ -110,6 +110,8 @@ def test_cases_of_the_language():
         ("sin(x, y)", ParseError, 1, "sine"),
         ("||x||", ParseError, 1, "norm2(x)"),
         ("A⁻¹", ParseError, 2, "inv(A)"),
+        ("A.I*x", ParseError, 2, "only `.T`"),
+        ("\\alpha*x", ParseError, 1, "`alpha` or `α`"),
     ],
 )
 def test_habits_from_elsewhere_are_told_what_to_write(text, error, column, hint):

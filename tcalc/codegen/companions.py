@@ -30,7 +30,8 @@ def with_companions(roots: Sequence[Node]) -> list[Node]:
     >>> with_companions([sigmoid(x)]) == [sigmoid(x)]
     True
     """
-    present = set(postorder(roots))
+    order = postorder(roots)
+    present = set(order)
 
     def changed(node: Node) -> Node:
         if not isinstance(node, Apply) or len(node.args) != 1:
@@ -52,4 +53,5 @@ def with_companions(roots: Sequence[Node]) -> list[Node]:
                     return sign(relu(x))
         return node
 
-    return rebuild(roots, changed)
+    # Most programs have none, and are spared the walk.
+    return rebuild(roots, changed) if any(changed(x) is not x for x in order) else list(roots)

@@ -11,14 +11,17 @@ from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
-from tcalc.expr.traverse import rebuild
+from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.distances import SquaredDistance
 from tcalc.primitives.power import Power
+
+SQUARE = Power(2)
 
 
 def with_distances(roots: Sequence[Node]) -> list[Node]:
     """The roots with sums of squared differences computed as such."""
-    return rebuild(roots, _changed)
+    found = any(isinstance(x, Apply) and x.primitive == SQUARE for x in postorder(roots))
+    return rebuild(roots, _changed) if found else list(roots)
 
 
 def _changed(node: Node) -> Node:

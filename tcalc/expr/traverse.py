@@ -7,6 +7,7 @@ here recurses, and nothing elsewhere walks operands by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import is_
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -95,10 +96,13 @@ def rebuild(
             if node in done:
                 stack.pop()
                 continue
-            missing = [operand for operand in node.operands if operand not in done]
+            operands = node.operands
+            missing = [operand for operand in operands if operand not in done]
             if missing:
                 stack.extend(reversed(missing))
                 continue
             stack.pop()
-            done[node] = change(with_operands(node, [done[operand] for operand in node.operands]))
+            new = [done[operand] for operand in operands]
+            same = all(map(is_, new, operands))
+            done[node] = change(node if same else with_operands(node, new))
     return [done[root] for root in roots]

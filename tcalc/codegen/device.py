@@ -24,7 +24,10 @@ host: Any = None
 
 
 def lu_factors(a: Array, *, where: str, symmetric: bool = False) -> tuple[Any, ...]:
-    """The LU factors of a square matrix; stacks of matrices stay as they are."""
+    """The LU factors of a square matrix; stacks of matrices stay as they are.
+
+    CuPy's function looks whether it succeeded, and so waits for the device, checks or none.
+    """
     if a.ndim > 2:
         return a, None, where
     lu, pivots = linalg.lu_factor(a, check_finite=False)
@@ -35,7 +38,10 @@ def lu_factors(a: Array, *, where: str, symmetric: bool = False) -> tuple[Any, .
 
 def cholesky_factors(a: Array, *, where: str) -> tuple[Any, ...]:
     """The lower Cholesky factor of a symmetric positive definite matrix, or of a stack of them."""
-    factor = np.linalg.cholesky(a)
+    try:
+        factor = np.linalg.cholesky(a)
+    except np.linalg.LinAlgError:
+        raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite") from None
     positive = (np.einsum("...ii->...i", factor) > 0).all(axis=-1)
     if (~positive & np.isfinite(a).all(axis=(-2, -1))).any():
         raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")

@@ -10,7 +10,7 @@ import pytest
 from enrolled import Case, cases
 from host_cupy import COMPILER, Workshop, cupy_installed, load, require_cupy_has
 
-from tcalc import interpret
+from tcalc import interpret, runtime
 from tcalc.codegen.device import THROUGH_HOST
 from tcalc.codegen.emit import emit
 from tcalc.codegen.lower import lower
@@ -76,3 +76,27 @@ def test_what_goes_through_the_host_is_told() -> None:
         if told:
             found.add(case.id.split("-")[0])
     assert found == set(THROUGH_HOST)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("checked", [True, False])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("place", range(len(CASES)), ids=[case.id for case in CASES])
+def test_the_device_gives_what_the_interpreter_gives(place: int, dtype: str, checked: bool) -> None:
+    import cupy
+
+    case = CASES[place]
+    arrays = case.data(SIZES)
+    due = interpret.evaluate(roots(case), arrays, SIZES)
+    function = runtime.compile(
+        roots(case), backend="cupy", variables=case.arguments, checked=checked
+    )
+    found = function(**{name: cupy.asarray(x, dtype=dtype) for name, x in arrays.items()})
+    tolerance = 1e-8 if dtype == "float64" else 2e-2
+    for mine, other in zip(found, due, strict=True):
+        assert isinstance(mine, cupy.ndarray)
+        assert mine.dtype == dtype
+        scale = max(1.0, float(np.abs(other).max(initial=0)))
+        np.testing.assert_allclose(
+            cupy.asnumpy(mine), other, rtol=tolerance, atol=tolerance * scale
+        )

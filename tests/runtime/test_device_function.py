@@ -127,3 +127,52 @@ def test_bound_arguments_on_the_device() -> None:
     value, gradient = function(**arrays)
     assert float(value) == 3.0
     assert gradient.tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", gallery.names())
+def test_gallery_as_a_graph_on_the_device(name: str) -> None:
+    import cupy
+
+    f = tcalc.parse(gallery.load(name).program)
+    wrt = gallery.load(name).wrt[0]
+    results = [f, tcalc.derivative(f, wrt), tcalc.derivative(f, wrt, wrt)]
+    function = tcalc.compile(results, backend="cupy", graph=True, checked=False)
+    try:
+        function.source  # noqa: B018
+    except UnsupportedError:
+        pytest.skip("has steps that cannot be recorded")
+    data = {key: gallery.make_data(name)[key] for key in f.variables}
+    for scale in (1.0, 1.1):
+        given = {key: scale * np.asarray(value, float) for key, value in data.items()}
+        due = tcalc.compile(results)(**given)
+        found = function(**on_device(given, float))
+        for mine, other in zip(found, due, strict=True):
+            size = float(np.abs(other).max(initial=1e-3))
+            np.testing.assert_allclose(cupy.asnumpy(mine), other, rtol=1e-9, atol=1e-9 * size)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", ["auto", "dense"])
+@pytest.mark.parametrize("name", ["factorisation", "ridge", "logistic"])
+def test_factored_forms_on_the_device(name: str, method: str) -> None:
+    import cupy
+
+    f = tcalc.parse(gallery.load(name).program)
+    H = tcalc.hessian(f, gallery.load(name).wrt[0])
+    data = {key: gallery.make_data(name)[key] for key in f.variables}
+    here = tcalc.compile(H, form="factored")(**data)
+    there = tcalc.compile(H, backend="cupy", form="factored")(**on_device(data, float))
+    assert there.route == here.route
+    x = np.random.default_rng(0).standard_normal(here.rows)
+    b = cupy.asarray(x)
+    for mine, other in (
+        (there @ b, here @ x),
+        (there.dense(), here.dense()),
+        (there.diagonal(), here.diagonal()),
+        (there.solve(b, method=method), here.solve(x, method=method)),
+        (there.eigvalsh(), here.eigvalsh()),
+    ):
+        size = float(np.abs(other).max(initial=1e-3))
+        np.testing.assert_allclose(cupy.asnumpy(mine), other, rtol=1e-7, atol=1e-7 * size)
+    assert there.logdet() == pytest.approx(here.logdet())

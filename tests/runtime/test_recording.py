@@ -246,7 +246,9 @@ def test_no_driver_and_no_device(count: Any, message: str, cupy: Any) -> None:  
 
 def test_an_indefinite_matrix_is_refused(cupy: Any) -> None:  # noqa: F811
     f = tcalc.parse("logdet(K)", "K[n,n] spd")
-    with pytest.raises(DomainError, match=r"logdet|ositive definite"):
+    with pytest.raises(
+        DomainError, match=r"of \[n,n\].*: the matrix is not positive|K.*: the matrix"
+    ):
         tcalc.compile(f, backend="cupy")(K=cupy.asarray(np.diag([1.0, -1.0])))
 
 

@@ -209,8 +209,8 @@ def compile(
     first call; the source can be read without it.  ``graph=True`` records the launches of a call
     for each combination of sizes and replays them as one CUDA graph: results are then overwritten
     by the next call, and steps that CuPy cannot record are refused; see
-    `tcalc.runtime.recording`.  Products in float32 use TF32 only where the environment asks CuPy for
-    it, by ``CUPY_TF32=1``.
+    `tcalc.runtime.recording`.  Products in float32 use TF32 only where the environment asks CuPy
+    for it, by ``CUPY_TF32=1``.
 
     With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
     matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as

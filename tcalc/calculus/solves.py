@@ -13,6 +13,9 @@ the inverses of the parts:
 
 A sum of terms that are all diagonal in some axes is block-diagonal in these: one stack of inverses.
 All of this is exact: the whole is singular where one of its parts is.
+
+The Hessian by a symmetric matrix takes skew matrices to zero.  A system with it is one over the
+symmetric matrices, which are what the solution is looked for in.
 """
 
 from __future__ import annotations
@@ -53,8 +56,10 @@ def inverse_by_parts(h: Node, axes: int) -> Node:
     return inv(h, axes) if found is None else found
 
 
-def solve_by_parts(h: Node, g: Node, axes: int) -> Node:
+def solve_by_parts(h: Node, g: Node, axes: int, *, symmetric: bool = False) -> Node:
     """``H \\ G`` over the first `axes` axes of `g`, along the structure of `h` where it has one.
+
+    With `symmetric` the solution is a symmetric matrix, and `h` a derivative by one.
 
     >>> from tcalc.expr import shape
     >>> m, n = shape("m", "n")
@@ -64,6 +69,10 @@ def solve_by_parts(h: Node, g: Node, axes: int) -> Node:
     >>> solve_by_parts(build.sum_of(left, right), G, 2) is sylvester(S, build.transpose(R), G)
     True
     """
+    if symmetric:
+        x = solve_by_parts(_without_kernel(h), g, axes)
+        half = Fraction(1, 2)
+        return build.add([(half, x), (half, build.transpose(x, (1, 0, *range(2, x.order))))])
     sides = _kronecker_sum(h) if h.order == 4 and axes == g.order == 2 else None
     if sides is not None:
         return sylvester(sides[0], build.transpose(sides[1]), g)
@@ -72,6 +81,23 @@ def solve_by_parts(h: Node, g: Node, axes: int) -> Node:
     rest = [("g", k) for k in range(g.order - axes)]
     inverse = inverse_by_parts(h, axes)
     return build.einsum([inverse, g], [[*columns, *rows], [*rows, *rest]], [*columns, *rest])
+
+
+def _without_kernel(h: Node) -> Node:
+    """A map that agrees with `h` on symmetric matrices, where `h` takes skew ones to zero.
+
+    ``(A ⊗ A)(I + T)/2 -> A ⊗ A``; else the skew part of its argument is added to its value.
+    """
+    terms = factored_terms(h)
+    if len(terms) == 2:
+        first, second = (build.scale(2, term.close()) for term in terms)
+        turned = build.transpose(first, (0, 1, 3, 2))
+        if turned is second and build.transpose(first, (1, 0, 3, 2)) is first:
+            return first
+    i, j = h.dims[:2]
+    same = build.einsum([build.delta(i), build.delta(j)], ["ik", "jl"], "ijkl")
+    half = Fraction(1, 2)
+    return build.add([(1, h), (half, same), (-half, build.transpose(same, (0, 1, 3, 2)))])
 
 
 def _kronecker_sum(h: Node) -> tuple[Node, Node] | None:

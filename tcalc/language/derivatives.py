@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tcalc.language.tasks import Handler, Task
 
 NAMES = ("gradient", "jacobian", "hessian", "derivative")
+SYMMETRIC = frozenset(("symmetric", "psd", "spd"))
 
 
 def _derivative(
@@ -65,7 +66,15 @@ def _differentiated(
     made = algebra.atom(slot, dims, call.span)
     if call.function not in ("jacobian", "hessian"):
         return made
-    return replace(made, variable_axes=len(variables[-1].dims))
+    return replace(
+        made,
+        variable_axes=len(variables[-1].dims),
+        variable_symmetric=call.function == "hessian" and all(map(_is_symmetric, variables)),
+    )
+
+
+def _is_symmetric(variable: Variable) -> bool:
+    return len(variable.dims) == 2 and not SYMMETRIC.isdisjoint(variable.properties)
 
 
 def _variable(elaborator: Elaborator, expression: Expression, call: Call) -> Variable:

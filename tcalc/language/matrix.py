@@ -159,7 +159,7 @@ def _solved_over_axes(left: Value, right: Value, span: Span, algebra: Algebra) -
         algebra.dimensions.equate(row, Side(right.dims[k], right.span), message, span)
 
     def solution(h: Node, g: Node) -> Node:
-        return solve_by_parts(h, g, axes)
+        return solve_by_parts(h, g, axes, symmetric=left.variable_symmetric)
 
     slot = algebra.tape.call(solution, [algebra.slot(left), algebra.slot(right)], span=span)
     return algebra.atom(slot, (*left.dims[axes:], *right.dims[axes:]), span)

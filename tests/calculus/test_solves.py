@@ -141,3 +141,37 @@ def test_a_zero_on_a_diagonal_is_told_with_its_place(
     assert place in str(caught.value)
     with pytest.raises(tcalc.TcalcError, match="singular"):
         tcalc.evaluate(step, **values)
+
+
+SYMMETRIC = [
+    ("logdet(K)", "-K"),
+    ("norm2(K)^2", "K"),
+    ("sum(exp(K))", None),
+    ("logdet(K) + tr(inv(K)*S)", None),
+    ("norm2(A*K - S)^2", None),
+    ("tr(K^3)", None),
+]
+
+
+@pytest.mark.parametrize("properties", ["spd", "symmetric"])
+@pytest.mark.parametrize(("text", "formula"), SYMMETRIC)
+def test_steps_of_symmetric_matrices_are_symmetric(
+    text: str, formula: str | None, properties: str
+) -> None:
+    # The Hessian takes skew matrices to zero, so that the system is one over symmetric matrices.
+    declared = f"K[n,n] {properties}, S[n,n] spd, A[n,n]"
+    f = tcalc.parse(text, declared)
+    step = tcalc.parse(f"H = hessian({text}, K); H \\ gradient({text}, K)", declared)
+    generator = np.random.default_rng(2)
+    values = {}
+    for name in f.variables:
+        matrix = generator.standard_normal((3, 3))
+        values[name] = matrix if name == "A" else matrix @ matrix.T + np.eye(3)
+    H = tcalc.evaluate(tcalc.hessian(f, "K"), **values).reshape(9, 9)
+    g = tcalc.evaluate(tcalc.gradient(f, "K"), **values).reshape(9)
+    expected = (np.linalg.pinv(H) @ g).reshape(3, 3)
+    given = {name: values[name] for name in step.variables}
+    np.testing.assert_allclose(tcalc.evaluate(step, **given), expected, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(tcalc.compile(step)(**given), expected, rtol=1e-7, atol=1e-9)
+    if formula is not None:
+        assert step.text() == formula

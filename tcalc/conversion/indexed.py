@@ -27,13 +27,37 @@ from tcalc.primitives.symbolic import Symbolic
 LARGEST = 3000
 """The most nodes: SymPy takes seconds for more."""
 
+COMPARING = ("relu", "max", "min")
+"""Functions whose arguments SymPy compares whenever it makes them anew."""
+DEEPEST = 2
+"""The most of these within one another: SymPy takes a second for three, and ten times as long for
+each one more."""
+
 
 def indexed(root: Node) -> Any:
     """The entry of a tensor at the indices i0, i1, …, as an expression of SymPy's."""
     order = postorder([root])
     if len(order) > LARGEST:
         raise LimitError(f"{len(order)} operations are too many for SymPy, above {LARGEST}")
-    return _Writer(order).entry(root, [_index("i", k, dim) for k, dim in enumerate(root.dims)])
+    if _nesting(order) > DEEPEST:
+        raise LimitError(
+            f"more than {DEEPEST} of {', '.join(COMPARING)} within one another take SymPy too long"
+        )
+    writer = _Writer(order)
+    value = writer.entry(root, [_index("i", k, dim) for k, dim in enumerate(root.dims)])
+    if value.free_symbols & writer.bound:
+        # Its folding of `Piecewise` does not mind that an inner sum binds what a case speaks of.
+        raise ArgumentError("SymPy would take cases out of the sums that their conditions need")
+    return value
+
+
+def _nesting(order: Sequence[Node]) -> int:
+    """How many functions that compare lie within one another."""
+    depth: dict[Node, int] = {}
+    for node in order:
+        own = isinstance(node, Apply) and node.primitive.name in COMPARING
+        depth[node] = max((depth[x] for x in node.operands), default=0) + own
+    return depth[order[-1]]
 
 
 def _index(letter: str, k: int, dim: Any) -> Any:
@@ -45,6 +69,7 @@ class _Writer:
 
     def __init__(self, order: Sequence[Node]) -> None:
         self._summed = 0
+        self.bound: set[Any] = set()
         self._entries: dict[Node, tuple[Any, list[Any]]] = {}
         for number, node in enumerate(order):
             own = [sympy.Idx(f"a{number}_{k}", dimension(dim)) for k, dim in enumerate(node.dims)]
@@ -64,6 +89,7 @@ class _Writer:
         for index, dim in zip(indices, dims, strict=True):
             # With plain limits: the sum of an `Idx` alone does not show them.
             bound = sympy.Symbol(str(index), integer=True)
+            self.bound.add(bound)
             value = sympy.Sum(value.xreplace({index: bound}), (bound, 0, dimension(dim) - 1))
         return value
 

@@ -29,8 +29,8 @@ def matrix(expression: Expression) -> Any:
         text = expression.text("matrix", cse=False)
     except TcalcError as error:
         raise NoMatrixFormError(f"there is no matrix form: {error.message}") from None
-    (statement,) = parse_statements(Source(text))
-    if not isinstance(statement, syntax.Result):
+    statement, *more = parse_statements(Source(text))
+    if more or not isinstance(statement, syntax.Result):
         raise NoMatrixFormError("the formula has definitions")
     sizes = {name for x in expression.variables.values() for d in x.dims for name in d.names()}
     found = _Walker(expression, sizes).value(statement.value)

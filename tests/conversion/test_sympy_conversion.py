@@ -9,7 +9,7 @@ from sympy.matrices.expressions.matexpr import MatrixElement
 
 import tcalc
 from tcalc import gallery
-from tcalc.errors import TcalcError
+from tcalc.errors import ArgumentError, LimitError, TcalcError
 
 RANDOM = np.random.default_rng(0)
 SIZES = {"m": 3, "n": 2, "k": 2, "p": 4}
@@ -245,3 +245,27 @@ class TestToSympy:
         e = tcalc.to_sympy(tcalc.parse("huber(c)", "c", functions=[huber]))
         c = sympy.Symbol("c")
         assert sympy.simplify(e - (sympy.sqrt(1 + c**2) - 1)) == 0
+
+
+def test_what_sympy_would_get_wrong_is_refused():
+    # SymPy moves the case j <= p out of the sum over j that is squared.
+    f = tcalc.parse("w[k,p] = tril(L)[k,p,q]*M[k,q]; sum(w.^2)", "L[k,d,d], M[k,d]")
+    with pytest.raises(ArgumentError, match="take cases out of the sums"):
+        tcalc.to_sympy(f)
+
+
+def test_deep_comparisons_are_refused_before_sympy_takes_hours():
+    text = "x"
+    for k in range(6):
+        text = f"relu(W{k}*{text})"
+    f = tcalc.parse(f"sum({text})", ", ".join(f"W{k}[n,n]" for k in range(6)) + ", x[n]")
+    with pytest.raises(LimitError, match="within one another"):
+        tcalc.to_sympy(f, "indexed")
+    assert "Max" in str(tcalc.to_sympy(tcalc.parse("relu(W*relu(V*x))"), "indexed"))
+
+
+@pytest.mark.parametrize("name", ["bayes_lq", "cca", "least_squares_qr"])
+def test_models_without_a_counterpart_say_which_function_has_none(name):
+    f = tcalc.parse(gallery.load(name).text)
+    with pytest.raises(ArgumentError, match=r"no counterpart of (lq|chol|qr)"):
+        tcalc.to_sympy(f)

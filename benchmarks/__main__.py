@@ -20,7 +20,11 @@ RESULTS = Path(__file__).parent / "results"
 @click.option("--sizes", type=click.Choice(["small", "all"]), default="all", show_default=True)
 @click.option("--seconds", default=1.0, show_default=True, help="For each contender of a task.")
 @click.option("--threads", default=1, show_default=True, help="Threads and cores to use.")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder for table and plot.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder for table and plot; rows of an earlier run there are kept.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the problems and stop.")
 def main(
     rows: str,
@@ -51,17 +55,24 @@ def main(
     print("peers:", ", ".join(found) or "none", flush=True)
     ceilings = machine.ceilings()
     print("; ".join(f"{name}: {value:.3g}" for name, value in ceilings.items()), flush=True)
+    described = machine.description(threads)
+    kept = report.earlier(described, output) if output is not None else []
     started, done = time.perf_counter(), list[Row]()
+
+    def add(row: Row) -> None:
+        done.append(row)
+        print(report.line(row), flush=True)
+        if output is not None:
+            report.save(report.updated(kept, done), described, ceilings, output)
+
     for task in tasks(problems, set(split(quantities)) or None, sizes):
-        done.append(measured(task, found, seconds))
-        print(report.line(done[-1]), flush=True)
+        add(measured(task, found, seconds))
     if "E" in letters and (not wanted or "growth" in wanted):
         for row in growth.rows(found, sizes):
-            done.append(row)
-            print(report.line(row), flush=True)
+            add(row)
     print(f"{len(done)} rows in {time.perf_counter() - started:.0f} s")
     if output is not None:
-        report.save(done, machine.description(threads), ceilings, output)
+        report.draw(report.updated(kept, done), output)
         print(f"wrote table.md, table.json, plot.svg to {output}")
 
 

@@ -105,7 +105,31 @@ def save(
     content = {"machine": machine, "ceilings": ceilings, "rows": [row.as_json() for row in rows]}
     (folder / "table.json").write_text(json.dumps(clean(content), indent=1) + "\n")
     (folder / "table.md").write_text(markdown(rows, machine, ceilings) + "\n")
-    plot(rows, folder / "plot.svg")
+
+
+def earlier(machine: dict[str, Any], folder: Path) -> list[Row]:
+    """The rows that an earlier run on this machine, with these versions, left in the folder."""
+    try:
+        content = json.loads((folder / "table.json").read_text())
+    except FileNotFoundError:
+        return []
+    if content["machine"] != clean(machine):
+        return []
+    rows = []
+    for found in content["rows"]:
+        entries = [Entry(**{k: _number(v) for k, v in e.items()}) for e in found.pop("entries")]
+        rows.append(Row(**{k: _number(v) for k, v in found.items()}, entries=entries))
+    return rows
+
+
+def _number(value: Any) -> Any:
+    return math.nan if value is None else value
+
+
+def updated(rows: Sequence[Row], new: Sequence[Row]) -> list[Row]:
+    """The rows in the order of the table, those measured anew in place of the old."""
+    found = {row.name: row for row in rows} | {row.name: row for row in new}
+    return sorted(found.values(), key=lambda row: row.row)
 
 
 def clean(value: Any) -> Any:
@@ -119,7 +143,7 @@ def clean(value: Any) -> Any:
     return value
 
 
-def plot(rows: Sequence[Row], path: Path) -> None:
+def draw(rows: Sequence[Row], folder: Path) -> None:
     """Time against size, log-log, a panel for each problem and quantity that has two sizes."""
     try:
         import matplotlib as mpl
@@ -159,4 +183,4 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=5, fontsize=8)
     figure.supylabel("seconds")
     figure.tight_layout(rect=(0.01, 0.06, 1, 1))
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(folder / "plot.svg", metadata={"Date": None})

@@ -69,3 +69,16 @@ def test_results_are_written(tmp_path: Path) -> None:
     assert content["rows"][0]["entries"][0]["contender"] == "expert"
     assert "logistic value" in (tmp_path / "table.md").read_text()
     assert "logistic value" in report.line(row)
+
+
+def test_rows_of_an_earlier_run_are_kept(tmp_path: Path) -> None:
+    machine = {"processor": "p", "threads": 1, "python": "3", "blas": "b", "versions": {}}
+    old = [measured(task, [], 0.001) for task in SMALL[:2]]
+    report.save(old, machine, {}, tmp_path)
+    kept = report.earlier(machine, tmp_path)
+    assert [row.name for row in kept] == [row.name for row in old]
+    new = measured(SMALL[0], [], 0.001)
+    rows = report.updated(kept, [new])
+    assert rows[0] is new
+    assert rows[1:] == kept[1:]
+    assert report.earlier(machine | {"threads": 2}, tmp_path) == []

@@ -194,6 +194,7 @@ class TestCompile:
         functions = [f for f in names.values() if getattr(f, "__module__", "") == "<run_path>"]
         assert functions
 
+    @pytest.mark.usefixtures("directory")
     def test_a_factored_module_returns_cores(self, run):
         program = "tensor U[m,k], V[n,k], T[m,n]; norm2(U*V' - T)^2"
         arguments = ["--wrt", "U", "--order", "2", "--form", "factored", "-o", "factored.py"]

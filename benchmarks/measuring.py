@@ -18,6 +18,8 @@ BUSY = 0.08
 """The share of one core that other processes may take while a row is measured."""
 SAMPLE = 3e-4
 """The least duration of one sample: quicker calls are repeated within a sample."""
+LONG = 1.0
+"""Seconds from which on a call is repeated twice only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,12 @@ def interleaved(calls: Mapping[str, Call], seconds: float) -> Measurement:
 
 
 def plan(call: Call, seconds: float) -> tuple[int, int]:
-    """Calls within a sample, and samples, after one call to warm up."""
-    call()
+    """Calls within a sample, and samples, after one call to warm up where calls are short."""
     once = timed(call, 1)
+    if once < LONG:
+        once = timed(call, 1)
     number = max(1, min(1000, round(SAMPLE / once)))
-    return number, max(5, min(200, int(seconds / (once * number))))
+    return number, max(5 if once < LONG else 2, min(200, int(seconds / (once * number))))
 
 
 def timed(call: Call, number: int) -> float:

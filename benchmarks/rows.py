@@ -13,7 +13,7 @@ from benchmarks.measuring import interleaved, peak_memory, timed
 from benchmarks.task import Call, Contender, Task, UnavailableError
 
 TOLERANCE = 1e-8
-SLOWEST = 20.0
+SLOWEST = 10.0
 """A contender whose first call takes longer (in seconds, compiling included) drops out."""
 ATTEMPTS = 3
 """How often a task is measured anew while other processes are busy."""

@@ -19,6 +19,7 @@ PACKAGE = "casadi"
 MOST_SCALARS = 20_000
 """An SX graph has a node for every scalar operation."""
 MOST_DIRECTIONS = 3000
+LARGEST_EXPANSION = 8
 
 
 def softplus(z: Any) -> Any:
@@ -42,6 +43,12 @@ def chol(A: Any) -> Any:
     return casadi.chol(A).T
 
 
+def logdet(A: Any) -> Any:
+    if isinstance(A, casadi.SX) and A.shape[0] > LARGEST_EXPANSION:
+        raise UnavailableError("SX expands a determinant by minors")
+    return casadi.log(casadi.det(A))
+
+
 OPERATIONS = SimpleNamespace(
     exp=casadi.exp,
     log=casadi.log,
@@ -59,7 +66,7 @@ OPERATIONS = SimpleNamespace(
     solve_lower=lambda L, b: casadi.solve(L, b),
     inv=casadi.inv,
     solve=casadi.solve,
-    logdet=lambda A: casadi.log(casadi.det(A)),
+    logdet=logdet,
     squared_distances=squared_distances,
 )
 

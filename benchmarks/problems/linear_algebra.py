@@ -126,7 +126,8 @@ def square_data(rng: np.random.Generator, n: int) -> dict[str, Any]:
 
 def logdet_gradient(X: Any) -> Any:
     lu, pivots, _ = lapack.dgetrf(X)
-    return np.log(np.abs(lu.diagonal())).sum(), lapack.dgetri(lu, pivots, overwrite_lu=1)[0].T
+    inverse, _ = lapack.dgetri(lu, pivots, lwork=64 * len(X), overwrite_lu=1)
+    return np.log(np.abs(lu.diagonal())).sum(), inverse.T
 
 
 def trace_data(rng: np.random.Generator, n: int) -> dict[str, Any]:

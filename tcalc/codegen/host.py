@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.exponential import sigmoid_stable, softplus_stable
 from tcalc.primitives.norms import euclidean_norm, power_of_two_below
+from tcalc.primitives.qr import thin_lq, thin_qr
 
 
 def sigmoid_in_place(x: Array) -> Array:
@@ -55,9 +56,43 @@ def norm_in_range(x: Array, axes: tuple[int, ...]) -> Array:
     return euclidean_norm(x / scale, axes) * np.squeeze(scale, axes)
 
 
+def qr_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
+    """Q and R with A = Q R and a positive diagonal of R, of one matrix without copies."""
+    if A.ndim > 2 or A.dtype.kind == "c" or A.shape[0] < A.shape[1] or not A.size:
+        return thin_qr(A, where=where)
+    n, columns = A.shape
+    geqrf, orgqr = linalg.get_lapack_funcs(("geqrf", "orgqr"), (A,))
+    # Enough room for blocks of columns: the wrappers' own choice is the least that will do.
+    packed, tau, _, _ = geqrf(A, lwork=64 * columns)
+    R = np.triu(packed[:columns])
+    Q, _, _ = orgqr(packed, tau, lwork=64 * columns, overwrite_a=True)
+    d = R.diagonal()
+    size = np.abs(d)
+    largest = size.max()
+    if not (largest + np.add.reduce(size)) < np.inf:
+        return thin_qr(A, where=where)
+    if (size <= n * np.finfo(A.dtype).eps * largest).any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix does not have full rank")
+    (negative,) = np.nonzero(d < 0)
+    if negative.size:
+        R[negative] *= -1
+        Q[:, negative] *= -1
+    return Q, R
+
+
+def lq_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
+    """L and Q with A = L Q and a positive diagonal of L, of one matrix without copies."""
+    if A.ndim > 2 or A.dtype.kind == "c" or A.shape[0] > A.shape[1] or not A.size:
+        return thin_lq(A, where=where)
+    Q, R = qr_by_lapack(A.T, where=where)
+    return R.T, Q.T
+
+
 VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     sigmoid_stable: (sigmoid_in_place, sigmoid_stable),
     softplus_stable: (softplus_in_place, softplus_stable),
+    thin_qr: (qr_by_lapack, thin_qr),
+    thin_lq: (lq_by_lapack, thin_lq, qr_by_lapack, thin_qr),
     euclidean_norm: (norm_in_range, euclidean_norm, power_of_two_below),
 }
 """For a formula of a primitive's what NumPy computes it by, and what that calls."""

@@ -102,7 +102,8 @@ def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array
         full.reshape(-1)[:: len(full) + 1] *= 0.5
         return full
     getri: Any = linalg.lapack.dgetri if double else linalg.get_lapack_funcs("getri", (a,))
-    return getri(a, pivots, overwrite_lu=overwrite)[0].T
+    # Room for blocks of columns: what the wrapper takes by itself makes it go column by column.
+    return getri(a, pivots, lwork=64 * len(a), overwrite_lu=overwrite)[0].T
 
 
 def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:

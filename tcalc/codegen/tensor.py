@@ -177,8 +177,7 @@ class Builder:
 
     def require(self, low: Dim, high: Dim) -> None:
         """Note that ``low <= high`` must hold, unless it always does."""
-        gap = (high - low).value
-        if gap is None or gap < 0:
+        if any(coefficient < 0 for _, coefficient in (high - low).terms):
             self.requirements.setdefault(Requirement(low, high))
 
     def scaled(self, coefficient: Fraction, value: Value) -> Value:

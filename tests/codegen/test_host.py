@@ -1,0 +1,49 @@
+"""What generated code for NumPy calls in place of the formulas of the primitives."""
+
+import numpy as np
+import pytest
+
+from tcalc.codegen.host import lq_by_lapack, qr_by_lapack
+from tcalc.primitives.qr import thin_lq, thin_qr
+
+SHAPES = [(1, 1), (5, 1), (4, 4), (7, 3), (90, 70), (3, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_decompositions_by_lapack_are_the_same(shape, dtype):
+    A = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    for fast, slow, matrix in ((qr_by_lapack, thin_qr, A), (lq_by_lapack, thin_lq, A.T)):
+        before = matrix.copy()
+        for ours, expected in zip(fast(matrix, where="f"), slow(matrix, where="f"), strict=True):
+            assert ours.dtype == dtype
+            np.testing.assert_allclose(ours, expected, atol=100 * np.finfo(dtype).eps)
+        np.testing.assert_array_equal(matrix, before)
+
+
+def test_stacks_and_what_is_not_finite():
+    A = np.random.default_rng(0).standard_normal((2, 5, 3))
+    A[1, 2, 0] = np.nan
+    for ours, expected in zip(qr_by_lapack(A, where="f"), thin_qr(A, where="f"), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    for bad in (np.nan, np.inf):
+        B = A[0].copy()
+        B[4, 2] = bad
+        for ours, expected in zip(qr_by_lapack(B, where="f"), thin_qr(B, where="f"), strict=True):
+            np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.parametrize(
+    ("A", "message"),
+    [
+        (np.ones((4, 2)), "f: the matrix does not have full rank"),
+        (np.zeros((3, 3)), "f: the matrix does not have full rank"),
+        (np.ones((2, 4)), "f: the matrix is wide, 2 by 4: use lq"),
+        (np.ones((4, 2)) * 1j, "f: the matrix is complex, and should be real"),
+    ],
+)
+def test_messages_are_the_same(A, message):
+    for function in (qr_by_lapack, thin_qr):
+        with pytest.raises(np.linalg.LinAlgError) as caught:
+            function(A, where="f")
+        assert str(caught.value) == message

@@ -57,15 +57,17 @@ def norm_in_range(x: Array, axes: tuple[int, ...]) -> Array:
 
 
 def qr_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
-    """Q and R with A = Q R and a positive diagonal of R, of one matrix without copies."""
-    if A.ndim > 2 or A.dtype.kind == "c" or A.shape[0] < A.shape[1] or not A.size:
+    """Q and R with A = Q R and a positive diagonal of R, of one matrix without copies.
+
+    Of doubles: NumPy decomposes singles as doubles, and they are the more accurate for it.
+    """
+    if A.ndim > 2 or A.dtype != np.float64 or A.shape[0] < A.shape[1] or not A.size:
         return thin_qr(A, where=where)
     n, columns = A.shape
-    geqrf, orgqr = linalg.get_lapack_funcs(("geqrf", "orgqr"), (A,))
     # Enough room for blocks of columns: the wrappers' own choice is the least that will do.
-    packed, tau, _, _ = geqrf(A, lwork=64 * columns)
+    packed, tau, _, _ = linalg.lapack.dgeqrf(A, lwork=64 * columns)
     R = np.triu(packed[:columns])
-    Q, _, _ = orgqr(packed, tau, lwork=64 * columns, overwrite_a=True)
+    Q, _, _ = linalg.lapack.dorgqr(packed, tau, lwork=64 * columns, overwrite_a=True)
     d = R.diagonal()
     size = np.abs(d)
     largest = size.max()
@@ -82,7 +84,7 @@ def qr_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
 
 def lq_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
     """L and Q with A = L Q and a positive diagonal of L, of one matrix without copies."""
-    if A.ndim > 2 or A.dtype.kind == "c" or A.shape[0] > A.shape[1] or not A.size:
+    if A.ndim > 2 or A.dtype != np.float64 or A.shape[0] > A.shape[1] or not A.size:
         return thin_lq(A, where=where)
     Q, R = qr_by_lapack(A.T, where=where)
     return R.T, Q.T

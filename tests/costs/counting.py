@@ -11,6 +11,7 @@ The conventions are those of `tcalc.codegen.work`; nothing else is taken from th
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from fractions import Fraction
 from math import prod
 from types import ModuleType
@@ -124,7 +125,7 @@ def _count_function(function: Any, arguments: tuple[Any, ...], options: Any, res
 _FREE = {
     "zeros_like", "full_like", "empty_like", "where", "triu", "tril", "broadcast_to", "copy",
     "iscomplexobj", "diagonal", "take_along_axis", "count_nonzero", "ascontiguousarray", "shape",
-    "argmax", "swapaxes", "reshape", "transpose", "real", "isfinite", "all", "any",
+    "argmax", "nonzero", "swapaxes", "reshape", "transpose", "real", "isfinite", "all", "any",
 }  # fmt: skip
 _REDUCTIONS = {"sum", "max", "min", "prod", "amax", "amin"}
 
@@ -198,7 +199,7 @@ class _Lapack(ModuleType):
 
 def _counted(name: str, routine: Any) -> Any:
     def counted(a: Any, *arguments: Any, **options: Any) -> Any:
-        count(_LAPACK[name](len(a), arguments))
+        count(_LAPACK[name](np.shape(a), arguments))
         return _wrapped(routine(*_bare((a, *arguments)), **options))
 
     return counted
@@ -208,16 +209,23 @@ def _columns(b: Any) -> int:
     return b.shape[1] if b.ndim > 1 else 1
 
 
+def _orthogonal(m: int, n: int) -> Fraction:
+    """Of Householder's triangularisation of a tall matrix, and of Q with as many columns."""
+    return 2 * m * n**2 - Fraction(2 * n**3, 3)
+
+
 # LAPACK Working Note 41, "Installation Guide for LAPACK", appendix C, leading terms.
-_LAPACK = {
-    "potrf": lambda n, _: Fraction(n**3, 3),
-    "potri": lambda n, _: Fraction(2 * n**3, 3),
-    "potrs": lambda n, rest: 2 * n**2 * _columns(rest[0]),
-    "getrf": lambda n, _: Fraction(2 * n**3, 3),
-    "getri": lambda n, _: Fraction(4 * n**3, 3),
-    "getrs": lambda n, rest: 2 * n**2 * _columns(rest[1]),
-    "trtri": lambda n, _: Fraction(n**3, 3),
-    "trtrs": lambda n, rest: n**2 * _columns(rest[0]),
+_LAPACK: dict[str, Callable[[tuple[int, ...], Any], Fraction | int]] = {
+    "geqrf": lambda shape, _: _orthogonal(*shape),
+    "orgqr": lambda shape, _: _orthogonal(*shape),
+    "potrf": lambda shape, _: Fraction(shape[0] ** 3, 3),
+    "potri": lambda shape, _: Fraction(2 * shape[0] ** 3, 3),
+    "potrs": lambda shape, rest: 2 * shape[0] ** 2 * _columns(rest[0]),
+    "getrf": lambda shape, _: Fraction(2 * shape[0] ** 3, 3),
+    "getri": lambda shape, _: Fraction(4 * shape[0] ** 3, 3),
+    "getrs": lambda shape, rest: 2 * shape[0] ** 2 * _columns(rest[1]),
+    "trtri": lambda shape, _: Fraction(shape[0] ** 3, 3),
+    "trtrs": lambda shape, rest: shape[0] ** 2 * _columns(rest[0]),
 }
 
 

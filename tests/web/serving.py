@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +22,9 @@ REQUIRED = bool(os.environ.get("TCALC_REQUIRE_BROWSER"))
 def needed(module: str, extra: str) -> Any:
     """A module of an extra; without it the test is skipped, or fails where it is required."""
     if REQUIRED:
-        return importlib.import_module(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what another's package says of itself, as below
+            return importlib.import_module(module)
     reason = f"{module} is not installed; pip install -e '.[{extra}]' adds it"
     return pytest.importorskip(module, reason=reason)
 

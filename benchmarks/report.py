@@ -113,8 +113,12 @@ def earlier(machine: dict[str, Any], folder: Path) -> list[Row]:
         content = json.loads((folder / "table.json").read_text())
     except FileNotFoundError:
         return []
-    if content["machine"] != clean(machine):
-        return []
+    return read(folder) if content["machine"] == clean(machine) else []
+
+
+def read(folder: Path) -> list[Row]:
+    """The rows of a saved table."""
+    content = json.loads((folder / "table.json").read_text())
     rows = []
     for found in content["rows"]:
         entries = [Entry(**{k: _number(v) for k, v in e.items()}) for e in found.pop("entries")]

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from benchmarks.measuring import plan, timed
+from benchmarks.task import Call
 
 PACKAGES = ("tcalc", "numpy", "scipy", "jax", "torch", "autograd", "pytensor", "casadi")
 
@@ -52,7 +53,7 @@ def ceilings() -> dict[str, float]:
     long, target = rng.standard_normal(1 << 23), np.empty(1 << 23)
     small = rng.standard_normal((4, 4))
 
-    def rate(call, work: float) -> float:
+    def rate(call: Call, work: float) -> float:
         number, repetitions = plan(call, 0.5)
         return work / min(timed(call, number) for _ in range(repetitions)) / 1e9
 

@@ -8,7 +8,6 @@ import os
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +121,7 @@ def status(key: str) -> float:
 
 
 @contextmanager
-def stopwatch(into: list[float]):
+def stopwatch(into: list[float]) -> Iterator[None]:
     start = time.perf_counter()
     yield
     into.append(time.perf_counter() - start)

@@ -108,7 +108,7 @@ def bayes_gradient(X: Any, y: Any, theta: Any) -> Any:
     A[:n, :d] = np.sqrt(beta) * X
     A[:n, d] = np.sqrt(beta) * y
     A[n:, :d].flat[:: d + 1] = np.sqrt(alpha)
-    R = np.linalg.qr(A, mode="r")
+    R: Any = np.linalg.qr(A, mode="r")
     weights = solve_triangular(R[:d, :d], R[:d, d])
     trace = np.square(lapack.dtrtri(R[:d, :d])[0]).sum()
     quadratic = R[d, d] ** 2

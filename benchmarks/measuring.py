@@ -120,13 +120,6 @@ def status(key: str) -> float:
     return float("nan")
 
 
-@contextmanager
-def stopwatch(into: list[float]) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    into.append(time.perf_counter() - start)
-
-
 def pin(threads: int) -> None:
     """Hold this process to so many cores, and every library to so many threads.
 

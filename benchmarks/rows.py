@@ -95,7 +95,7 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
             made: list[Call] = []
             entry.compile = timed(lambda c=contender, m=made: first(c, m), 1)  # type: ignore[misc]
             result = contender.arrays(made[0]())
-        except UnavailableError as reason:
+        except (UnavailableError, ModuleNotFoundError) as reason:
             entry.absent = str(reason)
             continue
         except (AttributeError, NotImplementedError, TypeError) as error:

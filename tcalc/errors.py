@@ -189,10 +189,10 @@ class OrientationError(LanguageError, ValueError):
     kind = "orientation error"
 
 
-class UnsupportedError(LanguageError):
-    """Part of the language, and not built yet, or not for this case."""
+class UnsupportedError(TcalcError):
+    """What tcalc does not do: a construct in this place, a backend, a package that is missing."""
 
-    kind = "not built yet"
+    kind = "unsupported"
 
 
 class LimitError(TcalcError, ValueError):

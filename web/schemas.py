@@ -121,7 +121,7 @@ class Error(BaseModel):
 
     kind: str = Field(
         description="A stable name: syntax error, name error, dimension error, index error, "
-        "orientation error, not built yet, domain error, argument error, limit, busy, "
+        "orientation error, unsupported, domain error, argument error, limit, busy, "
         "request error, not found, internal error."
     )
     message: str

@@ -142,7 +142,7 @@ class Elaborator:
                 return calls.call(self, expression, scope)
             case Comparison():
                 raise UnsupportedError(
-                    "a comparison outside of where()",
+                    "a comparison stands in where() only",
                     span=expression.span,
                     hint="where(x < y, a, b) takes a where x < y, else b",
                 )

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tcalc import calculus, language
 from tcalc.custom import UserFunction
 from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr.nodes import Var
 from tcalc.expr.traverse import postorder
-from tcalc.expression import Context, Expression
-from tcalc.products import require_scalar
-
-Names: TypeAlias = list[str] | tuple[str, ...]
+from tcalc.expression import (
+    Context,
+    Expression,
+    Names,
+    require_expression,
+    require_expressions,
+    require_scalar,
+    require_sizes,
+)
 
 LONGEST_TITLE = 60
 """The most nodes of an expression that is written into the docstring of its module."""
@@ -62,8 +67,10 @@ def parse(
     )
 
 
-def symbols(declarations: str) -> Expression | tuple[Expression, ...]:
+def symbols(declarations: str) -> Any:
     """The declared inputs as expressions, one or a tuple, for building formulas in Python.
+
+    Which of the two it is stands in the text, where no type checker sees it: hence `Any`.
 
     >>> X, w = symbols("X[m,n], w[n]")
     >>> print(X @ w)
@@ -226,7 +233,7 @@ def compile(
     from tcalc import runtime
 
     single = isinstance(expressions, Expression)
-    several = _several(expressions)
+    several = require_expressions(expressions)
     if not several:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     if form not in ("dense", "factored", "auto"):
@@ -296,7 +303,7 @@ def evaluate(expressions: Expression | Sequence[Expression], /, **arrays: Any) -
     from tcalc import interpret
 
     single = isinstance(expressions, Expression)
-    several = _several(expressions)
+    several = require_expressions(expressions)
     nodes = [expression.node for expression in several]
     known = {name: v for expression in several for name, v in expression.variables.items()}
     for name in arrays:
@@ -341,13 +348,7 @@ def check(
     if form not in ("dense", "factored"):
         raise ArgumentError(f"there is no form {form!r}", hint="'dense' or 'factored'")
     variable = _input(F, wrt)
-    known = {name for x in F.variables.values() for dim in x.dims for name in dim.names()}
-    for name, size in (sizes or {}).items():
-        if name not in known or size < 1:
-            raise ArgumentError(
-                f"{name}={size} is no size of the program",
-                hint="it has " + ", ".join(sorted(known)),
-            )
+    require_sizes(F, sizes or {})
     for k in range(1, order + 1):
         below = calculus.derivative(F.node, [variable] * (k - 1), mode)
         full = calculus.derivative(below, [variable], mode)
@@ -472,20 +473,4 @@ def laplace(
 
 
 def _input(F: Expression, name: str) -> Var:
-    _require_expression(F)
-    return F.variable(name)
-
-
-def _several(expressions: Expression | Sequence[Expression]) -> list[Expression]:
-    several = list(expressions) if isinstance(expressions, Sequence) else [expressions]
-    for expression in several:
-        _require_expression(expression)
-    return several
-
-
-def _require_expression(F: object) -> None:
-    if not isinstance(F, Expression):
-        raise ArgumentError(
-            f"an expression was expected, not an object of type {type(F).__name__}",
-            hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
-        )
+    return require_expression(F).variable(name)

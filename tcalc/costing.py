@@ -21,7 +21,7 @@ from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.traverse import postorder, variables
-from tcalc.expression import Expression
+from tcalc.expression import Expression, Names, require_expression, require_sizes
 
 Form: TypeAlias = Literal["dense", "factored"]
 
@@ -104,7 +104,7 @@ class CostTable:
 @collector_paused()
 def cost(
     F: Expression,
-    wrt: str | Sequence[str],
+    wrt: str | Names,
     order: int | None = None,
     *,
     sizes: Mapping[str, int] | None = None,
@@ -130,8 +130,10 @@ def cost(
     >>> print(table.row().flops.leading)
     2*m*n^2
     """
-    names = [wrt] * _times(F, order) if isinstance(wrt, str) else list(wrt)
-    if not names or (not isinstance(wrt, str) and order not in (None, len(names))):
+    require_expression(F)
+    several = isinstance(wrt, list | tuple)
+    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt] * _times(F, order)
+    if not names or (several and order not in (None, len(names))):
         raise ArgumentError("the variables do not fit the order", hint="cost(f, 'w', order=2)")
     inputs = [F.variable(name) for name in names]
     for mode in modes:
@@ -156,12 +158,7 @@ def _sizes(F: Expression, given: Mapping[str, int]) -> dict[str, int]:
         for dim in variable.dims
         for name in sorted(dim.names())
     }
-    for name, size in given.items():
-        if name not in known or size < 1:
-            raise ArgumentError(
-                f"{name}={size} is no size of the program",
-                hint="it has " + (", ".join(known) or "none"),
-            )
+    require_sizes(F, given)
     return {**known, **given}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tcalc.errors import ArgumentError, LimitError
 from tcalc.expr.traverse import postorder
-from tcalc.expression import Expression
+from tcalc.expression import Expression, require_expressions
 from tcalc.pictures import picture
 
 MOST_NODES = 150
@@ -30,19 +30,9 @@ def draw(F: Expression | Sequence[Expression], *, title: str = "", limit: int = 
     >>> "exp" in text and "ij,j→i" in text
     True
     """
-    several = [F] if isinstance(F, Expression) else F
-    if isinstance(F, str) or not isinstance(several, Sequence):
-        raise ArgumentError(
-            f"an expression was expected, not an object of type {type(F).__name__}",
-            hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
-        )
+    several = require_expressions(F)
     if not several:
         raise ArgumentError("there is nothing to draw", hint="give one expression or several")
-    for expression in several:
-        if not isinstance(expression, Expression):
-            raise ArgumentError(
-                f"an expression was expected, not an object of type {type(expression).__name__}"
-            )
     roots = [expression.node for expression in several]
     count = len(postorder(roots))
     if count > limit:

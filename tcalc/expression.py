@@ -10,13 +10,16 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from tcalc import calculus, language, printing
-from tcalc.errors import ArgumentError, Span, UnknownNameError
+from tcalc.errors import ArgumentError, DimensionError, Span, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
 from tcalc.expr.traverse import variables as inputs_of
 from tcalc.language.names import exact
 from tcalc.primitives.function import Function
+
+Names: TypeAlias = list[str] | tuple[str, ...]
+"""Several variables, by name."""
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
 Position: TypeAlias = "int | str | slice"
@@ -322,3 +325,48 @@ def _position(position: Position) -> str:
         case str() if position.isidentifier():
             return position
     raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
+
+
+def require_expression(F: object) -> Expression:
+    """The argument itself; raises `ArgumentError` for what is no expression.
+
+    >>> require_expression("x'*x")
+    Traceback (most recent call last):
+    tcalc.errors.ArgumentError: an expression was expected, not an object of type str
+      hint: tcalc.parse makes one of a text
+    """
+    if isinstance(F, Expression):
+        return F
+    raise ArgumentError(
+        f"an expression was expected, not an object of type {type(F).__name__}",
+        hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
+    )
+
+
+def require_expressions(F: object) -> list[Expression]:
+    """One expression or a sequence of them, as a list; raises `ArgumentError` for all else."""
+    if isinstance(F, Sequence) and not isinstance(F, str):
+        return [require_expression(expression) for expression in F]
+    return [require_expression(F)]
+
+
+def require_scalar(f: object, what: str) -> None:
+    """Refuse what is no expression, and with `DimensionError` one that is not of order 0."""
+    if shape := require_expression(f).shape:
+        raise DimensionError(
+            f"the {what} is that of a scalar, and this expression has the axes "
+            f"[{', '.join(shape)}]",
+            hint="sum it up, or ask for the jacobian",
+        )
+
+
+def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
+    """Refuse with `ArgumentError` what is no positive size of a dimension of the inputs."""
+    dims = [dim for x in [*F.variables.values(), *inputs_of([F.node])] for dim in x.dims]
+    known = dict.fromkeys(name for dim in dims for name in sorted(dim.names()))
+    for name, size in sizes.items():
+        if name not in known or size < 1:
+            raise ArgumentError(
+                f"{name}={size} is no size of the program",
+                hint="it has " + (", ".join(known) or "none"),
+            )

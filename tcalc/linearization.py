@@ -14,13 +14,18 @@ from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder
-from tcalc.expression import Context, Expression
+from tcalc.expression import (
+    Context,
+    Expression,
+    Names,
+    require_expression,
+    require_expressions,
+)
 
 if TYPE_CHECKING:
     from tcalc.backslash.numbers import Point
 
 Functions: TypeAlias = Expression | Sequence[Expression] | Mapping[str, Expression]
-Names: TypeAlias = str | list[str] | tuple[str, ...]
 
 MOST_SHOWN = 60
 """More vertices than these are not written out unless asked for."""
@@ -230,15 +235,15 @@ class Linearization:
 
 @overload
 def linearize(
-    F: Functions, wrt: Names | None = ..., *, steps: Steps = ..., at: None = ...
+    F: Functions, wrt: str | Names | None = ..., *, steps: Steps = ..., at: None = ...
 ) -> Linearization: ...
 @overload
 def linearize(
-    F: Functions, wrt: Names | None = ..., *, steps: Steps = ..., at: Mapping[str, Any]
+    F: Functions, wrt: str | Names | None = ..., *, steps: Steps = ..., at: Mapping[str, Any]
 ) -> Point: ...
 def linearize(
     F: Functions,
-    wrt: Names | None = None,
+    wrt: str | Names | None = None,
     *,
     steps: Steps = "auto",
     at: Mapping[str, Any] | None = None,
@@ -279,7 +284,7 @@ def linearize(
         needed = set(postorder([expression.node for expression in outputs.values()]))
         inputs = [variable for variable in whole.variables.values() if variable in needed]
     else:
-        names = [wrt] if isinstance(wrt, str) else list(dict.fromkeys(wrt))
+        names = list(dict.fromkeys(wrt)) if isinstance(wrt, list | tuple) else [wrt]
         inputs = [whole.variable(name) for name in names]
     if not inputs:
         raise ArgumentError("there is no variable to differentiate by")
@@ -293,19 +298,10 @@ def _outputs(F: Functions) -> dict[str, Expression]:
     """The functions by name; one that stands alone has an empty name here."""
     if isinstance(F, Expression):
         return {"": F}
-    named = dict(F) if isinstance(F, Mapping) else None
-    if named is None:
-        if isinstance(F, str) or not isinstance(F, Sequence):
-            raise ArgumentError(
-                f"an expression was expected, not an object of type {type(F).__name__}",
-                hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
-            )
-        named = {f"F{k}": expression for k, expression in enumerate(F, 1)}
+    if isinstance(F, Mapping):
+        named = {name: require_expression(expression) for name, expression in F.items()}
+    else:
+        named = {f"F{k}": expression for k, expression in enumerate(require_expressions(F), 1)}
     if not named:
         raise ArgumentError("there is nothing to linearize")
-    for expression in named.values():
-        if not isinstance(expression, Expression):
-            raise ArgumentError(
-                f"an expression was expected, not an object of type {type(expression).__name__}"
-            )
     return named

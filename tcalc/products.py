@@ -17,16 +17,14 @@ of the shape ``[t]``:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, overload
+from typing import overload
 
 from tcalc import calculus
 from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node, Var
-from tcalc.expression import Expression
-
-Names: TypeAlias = list[str] | tuple[str, ...]
+from tcalc.expression import Expression, Names, require_expression, require_scalar
 
 
 def jvp(
@@ -127,27 +125,8 @@ def hvp(
     return found[variables[0].name] if isinstance(wrt, str) else found
 
 
-def require_scalar(f: Expression, what: str) -> None:
-    """Refuse what is no expression of order 0."""
-    _require_expression(f)
-    if f.node.order:
-        raise DimensionError(
-            f"the {what} is that of a scalar, and this expression has the axes "
-            f"[{', '.join(f.shape)}]",
-            hint="sum it up, or ask for the jacobian",
-        )
-
-
-def _require_expression(F: object) -> None:
-    if not isinstance(F, Expression):
-        raise ArgumentError(
-            f"an expression was expected, not an object of type {type(F).__name__}",
-            hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
-        )
-
-
 def _variables(F: Expression, wrt: str | Names) -> list[Var]:
-    _require_expression(F)
+    require_expression(F)
     names = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
     if not names:
         raise ArgumentError("a product needs at least one variable", hint="hvp(f, 'w')")

@@ -21,6 +21,11 @@ V = tcalc.symbols("v[n]")
         lambda: tcalc.compile("x'*x"),
         lambda: tcalc.compile({"w": f}),
         lambda: tcalc.evaluate("x'*x", x=[1.0]),
+        lambda: tcalc.cost("x'*x", "x"),
+        lambda: tcalc.draw("x'*x"),
+        lambda: tcalc.hvp("x'*x", "x"),
+        lambda: tcalc.linearize({"f": "x'*x"}),
+        lambda: tcalc.to_sympy("x'*x"),
     ],
 )
 def test_a_text_is_no_expression(call):
@@ -30,7 +35,7 @@ def test_a_text_is_no_expression(call):
 
 @pytest.mark.parametrize("wrt", [3, None, V, {"w"}, [["w"]]])
 def test_variables_are_given_by_name(wrt):
-    for derive in (tcalc.gradient, tcalc.jacobian, tcalc.hessian, tcalc.derivative):
+    for derive in (tcalc.gradient, tcalc.hessian, tcalc.derivative, tcalc.cost, tcalc.hvp):
         with pytest.raises(ArgumentError, match="by its name"):
             derive(f, wrt)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tcalc.errors import ArgumentError, LimitError
-from tcalc.expression import Expression
+from tcalc.expression import Expression, require_expression
 
 __all__ = ["from_sympy", "to_sympy"]
 
@@ -56,8 +56,7 @@ def to_sympy(expression: Expression, form: Literal["auto", "matrix", "indexed"] 
     from tcalc.conversion.indexed import indexed
     from tcalc.conversion.matrix import NoMatrixFormError, matrix
 
-    if not isinstance(expression, Expression):
-        raise ArgumentError("to_sympy takes an expression of tcalc's")
+    require_expression(expression)
     if form not in ("auto", "matrix", "indexed"):
         raise ArgumentError(f"there is no form {form!r}", hint="'auto', 'matrix' or 'indexed'")
     try:

@@ -66,11 +66,14 @@ def test_a_wheel_has_every_file(tmp_path):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, source / name, ignore=ignored)
     build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "pip", *build, "--wheel-dir", wheels, source],
         check=True,
+        stderr=subprocess.PIPE,
+        text=True,
         env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )
+    assert "absent from the `packages` configuration" not in done.stderr
     (wheel,) = wheels.iterdir()
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}

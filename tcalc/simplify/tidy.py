@@ -15,6 +15,7 @@ from tcalc.simplify import (
     matrices,
     powers,
     products,
+    selections,
     sums,
     views,
 )
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     *branches.RULES,
     *products.RULES,
     *views.RULES,
+    *selections.RULES,
     *sums.RULES,
 )
 """Every rule, in the order in which they are tried."""

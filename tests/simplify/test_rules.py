@@ -89,6 +89,8 @@ EXAMPLES: dict[str, str] = {
     "log_determinant_of_factor": "logdet(chol(K))",
     "inverse_of_diagonal": "inv(diag(x))",
     "function_of_view": "exp(A' + B')",
+    "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
+    "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
 
 BUILT: dict[str, Callable[[], Node]] = {

@@ -25,7 +25,7 @@ from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
-from tcalc.expr.traverse import postorder
+from tcalc.expr.traverse import at_most
 from tcalc.planning import Inversion
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse, is_triangle, structure
@@ -68,6 +68,7 @@ class Factors:
         self.shared: set[Node] = set()
         self.definite: set[Node] = set()
         self.factors: dict[Node, Value] = {}
+        self.texts: dict[Node, str] = {}
 
     def prepare(self, order: Sequence[Node]) -> None:
         """Find the matrices that are factorised, for solves or else.
@@ -103,7 +104,7 @@ class Factors:
         if self._solver(matrix, 1) not in good:
             return None
         factor, solver = self._factor(matrix, 1, node.primitive.name, 0)
-        made = FromFactor(kind, factor, describe(node), solver)
+        made = FromFactor(kind, factor, self.describe(node), solver)
         return self.builder.make(made, node.dims)
 
     def _solver(self, matrix: Node, axes: int) -> Solver:
@@ -123,7 +124,7 @@ class Factors:
             n = product(dims[lead : lead + axes])
             shape = (*dims[:lead], n, n)
             view = View.of(self.builder.make(Fold(view, shape), shape, view.value.memory))
-        where = _place(name, matrix)
+        where = self._place(name, matrix)
         symmetric = axes == 1 and solver is Solver.GENERAL and symmetric_axes(matrix)
         operation = Factorise(view, solver, where, symmetric)
         self.factors[matrix] = self.builder.make(operation, ())
@@ -153,7 +154,7 @@ class Factors:
             right = View.of(self.builder.make(Fold(right, shape), shape, other.value.memory))
         symmetric = axes == 1 and symmetric_axes(inverse.node)
         transposed = group == 0 and solver not in _SYMMETRIC and not symmetric
-        where = _place("inv", inverse.node.args[0])
+        where = self._place("inv", inverse.node.args[0])
         solve = Solve(factor, right, solver, transposed, bool(columns), where)
         value = self.builder.make(solve, (*stack, *core))
         if folded:
@@ -161,9 +162,17 @@ class Factors:
             value = self.builder.make(Fold(View.of(value), shape), shape)
         return Operand(value, (*batch, *opposite, *columns))
 
+    def describe(self, node: Apply) -> str:
+        """An application as a short text, for messages: ``chol(K)``."""
+        return f"{node.primitive.name}({', '.join(map(self._named, node.args))})"
 
-def _place(name: str, matrix: Node) -> str:
-    return f"{name}({_named(matrix)})"
+    def _place(self, name: str, matrix: Node) -> str:
+        return f"{name}({self._named(matrix)})"
+
+    def _named(self, matrix: Node) -> str:
+        if matrix not in self.texts:
+            self.texts[matrix] = _named(matrix)
+        return self.texts[matrix]
 
 
 def _named(matrix: Node) -> str:
@@ -171,7 +180,7 @@ def _named(matrix: Node) -> str:
     if isinstance(matrix, Var):
         return matrix.name
     dims = f" of [{','.join(map(str, matrix.dims))}]"
-    if len(postorder([matrix])) <= NODES:
+    if at_most(NODES, matrix):
         text = to_text(matrix)
         axes, _, formula = text.rpartition(" = ")
         if len(formula) <= LETTERS and "\n" not in text:
@@ -200,8 +209,3 @@ def group_of(inverse: Inverted, labels: Labels) -> int | None:
     if set(columns) <= set(labels):
         return 1
     return 0 if set(rows) <= set(labels) else None
-
-
-def describe(node: Apply) -> str:
-    """An application as a short text, for messages: ``chol(K)``."""
-    return f"{node.primitive.name}({', '.join(map(_named, node.args))})"

@@ -15,7 +15,6 @@ from typing import assert_never
 from tcalc.codegen.companions import with_companions
 from tcalc.codegen.distances import with_distances
 from tcalc.codegen.distribute import Distribution
-from tcalc.codegen.factors import describe
 from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.memory import shared
 from tcalc.codegen.opening import Opened
@@ -251,7 +250,8 @@ class Lowering:
         )
         shapes = primitive.shapes(*(argument.dims for argument in args))
         routine = routine_of(node)
-        where = describe(node) if isinstance(routine, Embedded) and routine.named else ""
+        named = isinstance(routine, Embedded) and routine.named
+        where = self.products.factors.describe(node) if named else ""
         call = Call(routine, views, where)
         if not args and not node.order:
             return Tensor.of(self.builder.typed(self.builder.make(call, (), Memory.NONE)))

@@ -38,6 +38,23 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
     return order
 
 
+def at_most(count: int, root: Node) -> bool:
+    """Whether a node needs no more than so many nodes, itself included; looks at no more of them.
+
+    >>> x = build.var("x", ())
+    >>> at_most(1, x), at_most(1, build.scale(2, x))
+    (True, False)
+    """
+    seen = {root}
+    stack = [root]
+    while stack and len(seen) <= count:
+        for operand in stack.pop().operands:
+            if operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return len(seen) <= count
+
+
 def users(roots: Sequence[Node]) -> dict[Node, list[Node]]:
     """For each node below the roots the nodes that use it, once per occurrence, in post-order."""
     found: dict[Node, list[Node]] = {}

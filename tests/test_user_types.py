@@ -1,0 +1,89 @@
+"""A program as users write it, fully annotated: mypy checks it with --strict, and it runs.
+
+What a user's type checker cannot follow is a defect of the public interface, and is found here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tcalc
+from tcalc import Expression, TcalcError
+
+DATA: dict[str, NDArray[np.float64]] = {
+    "X": np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 1.0]]),
+    "y": np.array([1.0, -1.0, 1.0]),
+    "w": np.zeros(2),
+}
+LOSS: Expression = tcalc.parse(
+    "sum(log(1 + exp(-y .* (X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]"
+)
+
+
+def test_derivatives_by_one_variable_and_by_several() -> None:
+    gradient: Expression = tcalc.gradient(LOSS, "w")
+    by_name: dict[str, Expression] = tcalc.gradient(LOSS, ["w", "X"])
+    hessian: Expression = tcalc.hessian(LOSS, "w", mode="reverse")
+    shape: tuple[str, ...] = hessian.shape
+    assert shape == ("n", "n")
+    assert by_name["w"].node is gradient.node
+    product: Expression = tcalc.hvp(LOSS, "w", "v")
+    assert "v" in product.variables
+
+
+def test_compiled_functions() -> None:
+    dense = tcalc.compile([LOSS, tcalc.gradient(LOSS, "w")])
+    value, gradient = dense(**DATA)
+    source: str = dense.source
+    assert "def compute" in source
+    step = dense.bind(X=DATA["X"], y=DATA["y"])
+    assert np.allclose(step(w=DATA["w"])[1], gradient)
+    factored = tcalc.compile(tcalc.hessian(LOSS, "w"), form="factored")
+    assert factored(**DATA).solve(gradient).shape == (2,)
+    assert float(value) > 0
+
+
+def test_expressions_made_of_symbols() -> None:
+    A, x = tcalc.symbols("A[m,n], x[n]")
+    c = tcalc.symbols("c[]")
+    r: Expression = 2 * (A @ x) / c
+    first: Expression = r[1]
+    text: str = r.latex(notation="matrix")
+    combined: Expression = tcalc.combine("norm2(r)^2 + s", r=r, s=0.5)
+    assert first.shape == () and combined.shape == () and "A" in text
+
+
+def test_problems_operators_and_tables() -> None:
+    found = tcalc.problem(LOSS, "w", DATA, constraints=["sum(w) == 0"]).minimize()
+    assert abs(found.variables["w"].sum()) < 1e-6
+    value, error = tcalc.hessian_operator(LOSS, ["w"], DATA).trace(method="exact")
+    assert value > 0 and error == 0
+    assert tcalc.laplace(LOSS, "w", DATA).log_evidence < 0
+    flops: int | None = tcalc.cost(LOSS, "w", sizes={"m": 3, "n": 2}).row("reverse").operations
+    assert flops is not None
+    assert tcalc.linearize(LOSS, "w", at=DATA).jacobian().shape == (1, 2)
+    drawn: str = tcalc.draw([LOSS])
+    assert drawn.startswith("<svg")
+
+
+def test_functions_of_the_user() -> None:
+    resolvent = tcalc.function(
+        "resolvent", "A[n,n] -> Y[n,n]", np.linalg.inv, pushforward="-Y*dA*Y"
+    )
+    f = tcalc.parse("tr(resolvent(A))", functions=[resolvent])
+    report = tcalc.check(f, "A", order=2)
+    assert report and report.error < report.tolerance
+
+
+def test_errors_tell_where() -> None:
+    try:
+        tcalc.parse("x*y")
+    except TcalcError as error:
+        place: tuple[int | None, int | None] = error.line, error.column
+        hint: str | None = error.hint
+        assert place == (1, 1) and hint is not None
+    arrays: dict[str, Any] = {"x": [1.0, 2.0]}
+    assert tcalc.evaluate(tcalc.parse("x'*x"), **arrays) == 5.0

@@ -49,12 +49,28 @@ def multiplied_out(parts: Parts, k: int) -> Node | None:
 
 @of_products_having(Add)
 def product_of_sums(node: Einsum) -> Node | None:
-    """``a (b + c) -> a b + a c``, for every sum: not tidy in itself, but it lets terms cancel."""
+    """``a (b + c) -> a b + a c``, for sums: not tidy in itself, but it lets terms cancel.
+
+    Not for ``x - mean(x)``, of which nothing cancels but digits.
+    """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add):
+        if isinstance(factor, Add) and not is_centred(factor):
             return multiplied_out(parts, k)
     return None
+
+
+def is_centred(node: Add) -> bool:
+    """Whether a sum is of a tensor and repeated sums of that tensor, as ``x - 1*sum(x)/n`` is."""
+    cores = set(node.operands)
+    return any(
+        isinstance(term, Einsum)
+        and term.is_view
+        and len(term.factors) == 1
+        and not set(term.output) <= set(term.subscripts[0])
+        and not cores.isdisjoint(term.factors[0].operands)
+        for term in node.operands
+    )
 
 
 @of_functions

@@ -14,6 +14,7 @@ from tcalc.simplify.engine import length, of_products, of_products_having, of_su
 from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opened_and
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected
+from tcalc.simplify.products import is_centred
 
 CANDIDATES = 6
 """How many common factors of a sum are tried, the best first."""
@@ -52,7 +53,7 @@ def number_out_of_factor(node: Einsum) -> Node | None:
 def sign_into_factor(node: Add) -> Node | None:
     """``-x (y - z) -> x (z - y)`` where the factor has as many signs of either kind.
 
-    Not for ``-x (1 - x)``, which is how that is written.
+    Not for ``-x (1 - x)``, which is how that is written, nor for ``-a (x - mean(x))``.
     """
     for position, (c, term) in enumerate(node.terms):
         if c > 0:
@@ -62,7 +63,8 @@ def sign_into_factor(node: Add) -> Node | None:
         for k, factor in enumerate(parts.factors):
             if not isinstance(factor, Add) or not _is_balanced(factor) or factor in twice:
                 continue
-            if not any(_is_complement(factor, x) for x in parts.factors):
+            as_usual = is_centred(factor) or any(_is_complement(factor, x) for x in parts.factors)
+            if not as_usual:
                 new = parts.replaced(
                     (k,), (multiple(Fraction(-1), factor),), (parts.rows[k],)
                 ).build()
@@ -147,8 +149,12 @@ def sum_of_repeated_numbers(node: Add) -> Node | None:
 def sum_of_sum(node: Einsum) -> Node | None:
     """``Σ (a + b) -> Σ a + Σ b`` where that is shorter, for a factor that is summed by itself.
 
-    Example: ``sum(x - mean(x)) -> 0``.
+    The same for sums in its terms.  Example: ``sum(x - mean(x)) -> 0``.
     """
+    return _summed(node, nested=True)
+
+
+def _summed(node: Einsum, *, nested: bool) -> Node | None:
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if not isinstance(factor, Add):
@@ -161,7 +167,10 @@ def sum_of_sum(node: Einsum) -> Node | None:
         for c, term in factor.terms:
             summed = build.einsum([term], [row], kept)
             coefficient, rest = product_of(product_in_product(summed) or summed)
-            found.append((c * coefficient, powers_collected(rest) or rest))
+            new = powers_collected(rest)
+            if new is None and nested and is_contraction(rest):
+                new = _summed(rest, nested=False)
+            found.append((c * coefficient, new or rest))
         new = build.add(found)
         if length(new) < length(factor):
             return parts.replaced((k,), (new,), (kept,)).build()

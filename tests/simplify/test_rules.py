@@ -18,6 +18,7 @@ from tcalc.primitives.norms import norm2
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.selection import lower
 from tcalc.primitives.trigonometric import sin
+from tcalc.printing import to_text
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import flatten
 from tcalc.simplify.tidy import RULES, tidy
@@ -217,3 +218,14 @@ def test_a_long_chain_of_products_becomes_a_power() -> None:
     for _ in range(1_000):
         node = build.hadamard(node, x)
     assert tidy(node) is build.apply(Power(1_001), x)
+
+
+def test_what_is_centred_is_not_multiplied_out() -> None:
+    assert to_text(parse("mean((x - mean(x)).^2)", DECLARED).value) == "norm2(x - sum(x)/n)^2/n"
+    product = "(x - mean(x))'*(y - mean(y))/norm2(x - mean(x))"
+    assert "- sum(x)*sum(y)" not in to_text(parse(product, DECLARED).value)
+
+
+def test_the_sum_of_centred_terms_is_zero() -> None:
+    node = parse("sum(2*(x - mean(x)) - sum(x)*(y - mean(y)))", DECLARED).value
+    assert tidy(node) is build.zeros(())

@@ -16,7 +16,7 @@ from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
 from tcalc.calculus.elimination import least_degree_jacobian
 from tcalc.calculus.ordering import by_tensor_order
-from tcalc.calculus.prepare import differentiable
+from tcalc.calculus.prepare import differentiable, singular_written_out
 from tcalc.calculus.spectral import spectral_sums
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
@@ -60,8 +60,9 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
         (function,) = differentiable([root])
         (root,) = derivatives(function, variables[:1], mode)
         variables = variables[1:]
-        # Sums over eigenvalues must be taken before the gradient is differentiated.
-        if spectral_sums([root]) == [root]:
+        # Sums over eigenvalues must be taken before the gradient is differentiated, and functions
+        # of singular values that it has differentiated once be written out.
+        if singular_written_out(spectral_sums([root])) == [root]:
             root = _cheapest_jacobian(root, variables[0], function)
             variables = variables[1:]
     for variable in variables:

@@ -58,9 +58,14 @@ def differentiable(roots: Sequence[Node]) -> list[Node]:
     free = without_factors(prepared)
     if free != prepared:
         prepared = prepare(free)
-    if any(map(_is_second, postorder(prepared))):
-        return rebuild(prepared, lambda node: written_out(node) if _is_second(node) else node)
-    return prepared
+    return singular_written_out(prepared)
+
+
+def singular_written_out(roots: Sequence[Node]) -> list[Node]:
+    """The roots with derivatives of functions of singular values as what can be differentiated."""
+    if any(map(_is_second, postorder(roots))):
+        return rebuild(roots, lambda node: written_out(node) if _is_second(node) else node)
+    return list(roots)
 
 
 def _is_second(node: Node) -> TypeGuard[Apply]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from browsing import WIDE, Form
 from serving import REQUIRED, needed, served
 
 ARGUMENTS = (
@@ -50,3 +51,29 @@ def chromium() -> Iterator[Any]:
         browser = running.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def context(chromium):
+    made = chromium.new_context(viewport=WIDE, accept_downloads=True)
+    made.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield made
+    made.close()
+
+
+# A tab takes longer to open than a page to load, so that the tests share one.
+@pytest.fixture(scope="module")
+def page(context):
+    made = context.new_page()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def form(page, address):
+    """The page; whatever a test does, nothing leaves the machine and the console stays empty."""
+    made = Form(page, address)
+    yield made
+    made.leave()
+    assert not made.complaints
+    assert not made.elsewhere

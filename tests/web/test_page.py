@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
-import time
-from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
+from browsing import WAIT, Form
 from serving import needed
 
 from tcalc import gallery
@@ -18,94 +16,7 @@ expect = needed("playwright.sync_api", "browser").expect
 pytestmark = pytest.mark.browser
 
 DOCUMENTED = [model for model in gallery.models() if model.source == "MatrixCalculus.org"]
-WAIT = 10_000
 expect.set_options(timeout=WAIT)
-
-# Chromium's own words for answers that are errors: the page asks and the server says no.
-ANSWERED = "Failed to load resource: the server responded with a status of 422"
-
-
-class Form:
-    """The page, as a user sees it."""
-
-    def __init__(self, page, address):
-        self.page, self.address = page, address
-        self.complaints, self.elsewhere = [], []
-        self._listeners = {
-            "console": self._heard,
-            "pageerror": lambda error: self.complaints.append(str(error)),
-            "request": self._asked,
-        }
-        for event, listener in self._listeners.items():
-            page.on(event, listener)
-
-    def leave(self):
-        """Leave the tab as it was."""
-        self.page.evaluate("localStorage.clear()")
-        self.page.goto("about:blank")
-        self.page.set_viewport_size(WIDE)
-        for event, listener in self._listeners.items():
-            self.page.remove_listener(event, listener)
-
-    def _heard(self, message):
-        if message.type in ("error", "warning") and not message.text.startswith(ANSWERED):
-            self.complaints.append(message.text)
-
-    def _asked(self, request):
-        if urlsplit(request.url).scheme not in ("data", "blob") and not request.url.startswith(
-            self.address
-        ):
-            self.elsewhere.append(request.url)
-
-    def open(self, **fields):
-        fragment = "&".join(f"{key}={quote(value)}" for key, value in fields.items())
-        self.page.goto(f"{self.address}/{'#' if fragment else ''}{fragment}")
-        return self
-
-    def settle(self):
-        """Wait until there is a result or a complaint."""
-        done = "#panel > *, #complaint > *, #operations > *"
-        self.page.locator(done).first.wait_for(timeout=WAIT)
-
-    def type(self, formula):
-        self.page.get_by_label("Formula", exact=True).fill(formula)
-
-    def reads(self, text, where=".result .plain"):
-        """Wait until a result reads so."""
-        found = self.page.locator(where, has_text=re.compile(f"^{re.escape(text)}$"))
-        found.first.wait_for(timeout=WAIT)
-
-    def tab(self, title):
-        self.page.get_by_role("tab", name=title).click()
-
-
-WIDE = {"width": 1440, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def context(chromium):
-    made = chromium.new_context(viewport=WIDE, accept_downloads=True)
-    made.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield made
-    made.close()
-
-
-# A tab takes longer to open than a page to load, so that the tests share one.
-@pytest.fixture(scope="module")
-def page(context):
-    made = context.new_page()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def form(page, address):
-    """The page; whatever a test does, nothing leaves the machine and the console stays empty."""
-    made = Form(page, address)
-    yield made
-    made.leave()
-    assert not made.complaints
-    assert not made.elsewhere
 
 
 @pytest.mark.parametrize("model", DOCUMENTED, ids=lambda model: model.name)
@@ -372,99 +283,6 @@ def test_tabs_are_used_by_keyboard(form):
     form.reads("2*x")
     focused = form.page.evaluate("document.activeElement.id")
     assert focused == "tab-mathematics"
-
-
-def test_light_and_dark(form, context):
-    form.open()
-    colour = "getComputedStyle(document.body.parentElement).backgroundColor"
-    light = form.page.evaluate(colour)
-    form.page.get_by_role("button", name="Switch to dark colours").click()
-    dark = form.page.evaluate(colour)
-    assert light != dark
-    form.page.reload()
-    assert form.page.evaluate(colour) == dark
-
-
-LONG = " + ".join(f"c_{k}*norm2(A_{k}*x - y)^2" for k in range(1, 31))
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"f": LONG, "wrt": "x"},
-        {"f": "x*y"},
-        {"f": "norm2(X*w - y)^2", "wrt": "w,X", "order": "2", "tab": "numpy"},
-        {"f": "sum(exp(X*w))", "wrt": "w", "tab": "steps"},
-        {"f": "sum(exp(X*w))", "wrt": "w", "tab": "graph"},
-        {"f": "sum(exp(X*w))", "wrt": "w,X", "tab": "cost", "order": "2"},
-    ],
-    ids=["first", "long", "error", "code", "steps", "graph", "cost"],
-)
-def test_nothing_overflows(form, fields):
-    form.open(**fields)
-    form.settle()
-    for width in (1440, 768, 360):
-        form.page.set_viewport_size({"width": width, "height": 800})
-        assert form.page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_a_long_sum_is_broken_into_lines(form):
-    form.open(f=LONG, wrt="x")
-    rows = form.page.locator(".result mtr")
-    rows.first.wait_for(timeout=WAIT)
-    assert rows.count() >= 25
-
-
-@pytest.fixture(scope="module")
-def bare(chromium):
-    """A tab without the content policy, which keeps axe out too."""
-    made = chromium.new_page(bypass_csp=True)
-    yield made
-    made.close()
-
-
-@pytest.mark.parametrize(
-    ("path", "scheme", "width"),
-    [
-        ("", "light", 1440),
-        ("", "dark", 360),
-        ("#f=x*y", "dark", 1440),
-        ("#f=sum(exp(A*x))&wrt=x&tab=steps", "light", 1440),
-        ("#f=sum(exp(A*x))&wrt=x&tab=cost", "dark", 1440),
-        ("#f=sum(exp(A*x))&tab=numpy", "light", 360),
-        ("api", "light", 1440),
-        ("api", "dark", 360),
-    ],
-)
-def test_axe_finds_nothing(bare, address, path, scheme, width):
-    axe = importlib.import_module("axe_playwright_python.sync_playwright")
-    bare.emulate_media(color_scheme=scheme)
-    bare.set_viewport_size({"width": width, "height": 900})
-    form = Form(bare, address)
-    bare.goto(f"{address}/{path}")
-    form.settle()
-    violations = axe.Axe().run(bare).response["violations"]
-    assert not violations, json.dumps(violations, indent=1)[:3000]
-    assert bare.evaluate("document.documentElement.scrollWidth") <= width
-    form.leave()
-    assert not form.complaints
-    assert not form.elsewhere
-
-
-def test_the_first_load_is_small_and_quick(chromium, address):
-    page = chromium.new_page()
-    sizes = {}
-    page.on("response", lambda r: sizes.update({r.url: len(r.body())}) if r.ok else None)
-    start = time.perf_counter()
-    page.goto(address)
-    page.locator(".result math").first.wait_for(timeout=WAIT)
-    elapsed = time.perf_counter() - start
-    page.wait_for_load_state("networkidle")
-    page.close()
-    assert sum(size for url, size in sizes.items() if "/font/" not in url) < 200_000
-    # Under a second where nothing else runs.
-    assert elapsed < 3
 
 
 UNTIL_SHOWN = """(text) => new Promise((resolve) => {

@@ -89,7 +89,7 @@ export class Editor {
  * @param {Complaint} error
  * @returns {[number, number]}
  */
-export function stretch(text, error) {
+function stretch(text, error) {
   if (error.line === null || error.column === null || error.source !== "formula") return [-1, -1];
   const lines = text.split("\n");
   const line = lines[error.line - 1] ?? "";

@@ -138,7 +138,7 @@ function verdict(checks, checked = "checked numerically") {
 }
 
 /** @param {number|null} number */
-export function scientific(number) {
+function scientific(number) {
   if (number === null) return "not finite";
   if (number === 0) return "0";
   const [digits, power] = number.toExponential(1).split("e");

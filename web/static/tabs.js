@@ -23,11 +23,6 @@ export class Tabs {
   }
 
   /** @param {string} key */
-  has(key) {
-    return this.buttons.some((button) => button.dataset.key === key);
-  }
-
-  /** @param {string} key */
   select(key) {
     for (const button of this.buttons) {
       const selected = button.dataset.key === key;

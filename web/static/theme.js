@@ -6,8 +6,10 @@ import { byId } from "./dom.js";
 const KEY = "tcalc-theme";
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** @returns {string|null} */
-function wish() {
+/** @type {string|null} what the user chose, kept here too where the browser stores nothing */
+let wish = stored();
+
+function stored() {
   try {
     return localStorage.getItem(KEY);
   } catch {
@@ -15,27 +17,29 @@ function wish() {
   }
 }
 
+/** The theme that is not shown now, to which the button switches. */
+function other() {
+  return (wish ?? (dark.matches ? "dark" : "light")) === "dark" ? "light" : "dark";
+}
+
 function apply() {
-  const wished = wish();
-  const theme = wished ?? (dark.matches ? "dark" : "light");
-  if (wished) document.documentElement.dataset.theme = wished;
+  if (wish) document.documentElement.dataset.theme = wish;
   const button = byId("theme");
-  const other = theme === "dark" ? "light" : "dark";
-  button.textContent = theme === "dark" ? "☀" : "☾";
-  button.setAttribute("aria-label", `Switch to ${other} colours`);
-  button.title = `Switch to ${other} colours`;
+  const label = `Switch to ${other()} colours`;
+  button.textContent = other() === "light" ? "☀" : "☾";
+  button.setAttribute("aria-label", label);
+  button.title = label;
 }
 
 export function setUpTheme() {
   apply();
   dark.addEventListener("change", apply);
   byId("theme").addEventListener("click", () => {
-    const other = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+    wish = other();
     try {
-      localStorage.setItem(KEY, other);
+      localStorage.setItem(KEY, wish);
     } catch {
-      document.documentElement.dataset.theme = other;
-      return;
+      // storage is switched off: the choice lasts as long as the page
     }
     apply();
   });

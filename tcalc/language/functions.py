@@ -80,7 +80,7 @@ def applied(
     match form.kind:
         case Kind.ELEMENTWISE:
             build = partial(form.build, *_parameters(form, values, call))
-            return [algebra.mapped(build, values[form.parameters :], call.span)]
+            return [algebra.mapped(build, values[form.cuts[1]], call.span)]
         case Kind.REDUCTION if not values[0].order and function.name in _OF_ONE_NUMBER:
             same = _OF_ONE_NUMBER[function.name]
             if same is None:
@@ -102,7 +102,7 @@ def _form(function: Function, values: Sequence[Value], call: Call) -> Form:
     if not fitting:
         raise _wrong_number(function, len(values), call)
     for form in fitting:
-        orders = [value.order for value in values[form.parameters :]]
+        orders = [value.order for value in values[form.cuts[1]]]
         if form.kind is not Kind.TENSOR or form.accepts(orders):
             return form
     return fitting[0]
@@ -130,11 +130,12 @@ def _wrong_number(function: Function, given: int, call: Call) -> LanguageError:
 
 
 def _parameters(form: Form, values: Sequence[Value], call: Call) -> list[object]:
-    given = values[: form.parameters]
+    given = values[form.cuts[0]]
     for value in given:
         if value.number is None:
+            place = "last" if form.trailing else "first"
             raise ParseError(
-                f"`{call.function}` takes a number first", span=value.span, hint="write a literal"
+                f"`{call.function}` takes a number {place}", span=value.span, hint="write a literal"
             )
     return [value.number for value in given]
 
@@ -223,7 +224,7 @@ def _tensors(algebra: Algebra, form: Form, values: Sequence[Value], call: Call) 
     signature = form.signature
     assert signature is not None
     parameters = _parameters(form, values, call)
-    tensors = [algebra.concrete(value) for value in values[form.parameters :]]
+    tensors = [algebra.concrete(value) for value in values[form.cuts[1]]]
     leading: tuple[str, ...] = ()
     if any(value.names for value in tensors):
         leading = _leading_names(form, tensors, call)

@@ -13,7 +13,8 @@ and one elaboration serves all functions.  The kinds of form:
   all, where `whole` says so).  ``build(node, axes)``.
 - ``TENSOR``: by its signature.  ``build(*nodes)``.
 
-A form with `parameters` takes that many literal numbers first, handed to `build` as fractions.
+A form with `parameters` takes that many literal numbers first, or last where it is `trailing`;
+they are handed to `build` as fractions, before the nodes.
 Vectors have no orientation here: element-wise forms and normalisations keep that of their
 argument, all others give columns.
 """
@@ -96,6 +97,14 @@ class Form:
     signature: Signature | None = None
     parameters: int = 0
     whole: bool = True
+    trailing: bool = False
+
+    @property
+    def cuts(self) -> tuple[slice, slice]:
+        """Where the literal numbers stand among the arguments of a call, and where the others."""
+        if self.trailing:
+            return slice(self.arity, None), slice(None, self.arity)
+        return slice(None, self.parameters), slice(self.parameters, None)
 
     def accepts(self, orders: Sequence[int]) -> bool:
         """Whether arguments of these orders fit (literal parameters not counted)."""
@@ -148,7 +157,9 @@ def normalisation(build: Callable[[Node, int], Node], whole: bool = False) -> Fo
     return Form(Kind.NORMALISATION, 1, build, whole=whole)
 
 
-def tensor_form(signature: str, build: Callable[..., Any], parameters: int = 0) -> Form:
+def tensor_form(
+    signature: str, build: Callable[..., Any], parameters: int = 0, *, trailing: bool = False
+) -> Form:
     """A form described by its signature."""
     parsed = Signature.parse(signature)
-    return Form(Kind.TENSOR, len(parsed.inputs), build, parsed, parameters)
+    return Form(Kind.TENSOR, len(parsed.inputs), build, parsed, parameters, trailing=trailing)

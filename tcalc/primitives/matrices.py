@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
+
 from tcalc.expr import build
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Fact
-from tcalc.primitives.function import Function, elementwise_form, tensor_form
+from tcalc.primitives.function import Form, Function, elementwise_form, tensor_form
 from tcalc.primitives.selection import lower
 
 
@@ -52,16 +55,36 @@ def outer(x: Node, y: Node) -> Node:
     return product("i,j->ij", x, y)
 
 
-def tril(a: Node) -> Node:
-    """The lower triangle of matrices, the rest zero."""
-    return _masked(a, lower(a.dims[-2], a.dims[-1])) if known(a, Fact.LOWER) is not True else a
-
-
-def triu(a: Node) -> Node:
-    """The upper triangle of matrices, the rest zero."""
-    if known(a, Fact.UPPER) is True:
+def tril(a: Node, offset: int = 0) -> Node:
+    """The lower triangle of matrices, so many diagonals above the main one too; the rest zero."""
+    if offset >= 0 and known(a, Fact.LOWER) is True:
         return a
-    return _masked(a, build.transpose(lower(a.dims[-1], a.dims[-2])))
+    return _masked(a, lower(a.dims[-2], a.dims[-1], offset))
+
+
+def triu(a: Node, offset: int = 0) -> Node:
+    """The upper triangle of matrices, from so many diagonals above the main one; the rest zero."""
+    if offset <= 0 and known(a, Fact.UPPER) is True:
+        return a
+    return _masked(a, build.transpose(lower(a.dims[-1], a.dims[-2], -offset)))
+
+
+def _beside(triangle: Callable[[Node, int], Node]) -> Callable[[Fraction, Node], Node]:
+    """A triangle that ends at the k-th diagonal, k being a literal of the language."""
+
+    def build_triangle(k: Fraction, a: Node) -> Node:
+        if k.denominator != 1:
+            raise ValueError(f"a diagonal has a whole number, not {float(k):g}")
+        return triangle(a, int(k))
+
+    return build_triangle
+
+
+def _triangular(triangle: Callable[..., Node]) -> tuple[Form, Form]:
+    return (
+        tensor_form("...mn->...mn", triangle),
+        tensor_form("...mn->...mn", _beside(triangle), parameters=1, trailing=True),
+    )
 
 
 def _masked(a: Node, mask: Node) -> Node:
@@ -79,14 +102,14 @@ FUNCTIONS = (
     ),
     Function(
         "tril",
-        (tensor_form("...mn->...mn", tril),),
-        "lower triangle, the rest zero",
+        _triangular(tril),
+        "lower triangle, the rest zero; tril(A, k) up to the k-th diagonal above the main one",
         derivative="itself (linear)",
     ),
     Function(
         "triu",
-        (tensor_form("...mn->...mn", triu),),
-        "upper triangle, the rest zero",
+        _triangular(triu),
+        "upper triangle, the rest zero; triu(A, k) from the k-th diagonal above the main one",
         derivative="itself (linear)",
     ),
     Function(

@@ -18,7 +18,7 @@ from tcalc.printing.writer import WHOLE, position, span
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
-    """A matrix in a chain, perhaps transposed; `mask` marks the lower triangle of ones.
+    """A matrix in a chain, perhaps transposed; `mask` is the offset of a triangle of ones.
 
     `turned` is the transposed matrix, where that reads better than a prime on a sum.
     """
@@ -29,7 +29,7 @@ class Link:
     dims: tuple[Dim, ...] = ()
     window: str = ""  # the range of rows of the unit matrix that it is
     inverse: Formula | None = None  # it is 1 ./ inverse
-    mask: bool = False
+    mask: int | None = None
     turned: Formula | None = None
 
     def flipped(self) -> Link:
@@ -201,7 +201,7 @@ def link_of(factor: Node, formula: Formula, inverse: Formula | None) -> Link:
             rows = span(primitive.start, primitive.stop, primitive.dim)
             return Link(formula, dims=factor.dims, window=rows)
         if isinstance(primitive, LowerMask):
-            return Link(formula, dims=factor.dims, mask=primitive.offset.value == 0)
+            return Link(formula, dims=factor.dims, mask=primitive.offset.value)
     if isinstance(formula, Transpose):
         return replace(_link(formula), dims=factor.dims)
     return Link(formula, symmetric, dims=factor.dims, inverse=inverse)

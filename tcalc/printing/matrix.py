@@ -22,7 +22,6 @@ from tcalc.printing.formula import (
     Formula,
     Indexed,
     Power,
-    Sum,
     Symbol,
     Transpose,
     number,
@@ -43,6 +42,7 @@ from tcalc.printing.writer import (
     raised,
     size_of,
     span,
+    triangle,
     turned_sum,
 )
 
@@ -207,9 +207,6 @@ def _selection(node: Apply, primitive: Selection) -> Formula:
         case Window():
             rows = span(primitive.start, primitive.stop, primitive.dim)
             return Indexed(eye(primitive.dim), (rows, WHOLE))
-        case LowerMask(offset=offset) if offset.value == 0:
-            return Call("tril", (ones(*node.dims),))
-        case LowerMask(offset=offset) if offset.value == -1 and node.dims[0] == node.dims[1]:
-            square = Call("tril", (ones(*node.dims),))
-            return Sum(((False, square), (True, eye(node.dims[0]))))
-    raise NoMatrixFormError("a triangle beside the diagonal")
+        case LowerMask(offset=offset) if offset.value is not None:
+            return triangle(ones(*node.dims), offset.value)
+    raise NoMatrixFormError("a triangle that ends at a diagonal of unknown place")

@@ -62,6 +62,7 @@ from tcalc.printing.writer import (
     power_of,
     raised,
     size_of,
+    triangle,
     turned_sum,
 )
 from tcalc.simplify.flatten import is_contraction
@@ -205,7 +206,7 @@ class Network:
     def _eliminate(self, label: int, inner: set[int]) -> None:
         edges = self._at(label)
         weights = self.weights[label]
-        if len(edges) > 2:
+        if len(edges) > 2 or self._joins_rows(label, edges):
             self._merge_parallel(label)
             edges = self._at(label)
             if len(edges) > 2:
@@ -223,6 +224,13 @@ class Network:
                 middle = self._diagonal(weights)
                 chain = (*left.from_(start), *middle, *right.from_(label))
                 self.edges.append(Edge(start, stop, chain))
+
+    def _joins_rows(self, label: int, edges: list[Edge]) -> bool:
+        """Whether ``(A.*B)*x`` and ``tril(A)*x`` say it, where ``diag(A*diag(x)*B')`` would do."""
+        if len(edges) != 2 or edges[0].other(label) != edges[1].other(label):
+            return False
+        masks = any(len(x.chain) == 1 and x.chain[0].mask is not None for x in edges)
+        return masks or bool(self.weights[label])
 
     def _leaf(self, edge: Edge, label: int, weights: list[Weight], inner: set[int]) -> None:
         other = edge.other(label)
@@ -294,16 +302,19 @@ class Network:
         if len(chains) == 1:
             return chains[0]
         flipped = [flip(chain) for chain in chains]
-        turns = [sum(link.transposed for c in cs for link in c) for cs in (chains, flipped)]
+        turns = [
+            sum(link.transposed for c in cs for link in c if link.mask is None)
+            for cs in (chains, flipped)
+        ]
         if turns[1] < turns[0]:
             return flip(self._hadamard(flipped))
         dims = (*chains[0][0].dims[:1], *chains[0][-1].dims[-1:])
-        masks = [chain[0] for chain in chains if len(chain) == 1 and chain[0].mask]
-        rest = [chain for chain in chains if not (len(chain) == 1 and chain[0].mask)]
+        masks = [c[0] for c in chains if len(c) == 1 and c[0].mask is not None]
+        rest = [c for c in chains if not (len(c) == 1 and c[0].mask is not None)]
         if masks and rest:
             formula = product(ONE, (), linear(self._hadamard(rest)))
             for mask in masks:
-                formula = Call("triu" if mask.transposed else "tril", (formula,))
+                formula = triangle(formula, mask.mask or 0, upper=mask.transposed)
             return (Link(formula, dims=dims),)
         above = [product(ONE, (), linear(c)) for c in chains if not _inverse_of(c)]
         below = [inverse for c in chains if (inverse := _inverse_of(c)) is not None]

@@ -293,6 +293,16 @@ def eye(dim: Dim) -> Formula:
     return Call("eye", (size_of(dim),))
 
 
+def triangle(formula: Formula, offset: int, *, upper: bool = False) -> Formula:
+    """The entries on and below the diagonal that a mask's `offset` says; above, of its transpose.
+
+    A mask that stands transposed has its diagonal on the other side.
+    """
+    place = -offset if upper else offset
+    arguments = (formula, number(place)) if place else (formula,)
+    return Call("triu" if upper else "tril", arguments)
+
+
 def indexed(base: Formula, positions: Sequence[str]) -> Formula:
     """An element or slice; without positions the formula itself."""
     if isinstance(base, Transpose) and len(positions) == 2:

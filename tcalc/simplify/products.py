@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.selection import LowerMask
-from tcalc.simplify.engine import length, of_functions, of_products_having
+from tcalc.simplify.engine import length, of_functions, of_products_having, of_sums
 from tcalc.simplify.parts import Parts, parts_of
 
 TERMS = 64
@@ -85,6 +87,23 @@ def strict_triangle(node: Apply) -> Node | None:
                 mask = build.apply(LowerMask(rows, columns, 0))
                 return build.subtract(mask, build.delta(rows))
     return None
+
+
+@of_sums
+def triangle_without_diagonal(node: Add) -> Node | None:
+    """``c tril(1) - c I -> c tril(1, -1)``, and transposed: what `strict_triangle` took apart.
+
+    Only once all else is done, for it undoes that rule.
+    """
+    if sum((c for c, _ in node.terms), Fraction(0)) or len(node.terms) != 2:
+        return None
+    (c, mask), (_, unit) = sorted(node.terms, key=lambda term: isinstance(term[1], Delta))
+    core = mask.factors[0] if isinstance(mask, Einsum) and _is_mask_or_unit(mask) else mask
+    if not isinstance(unit, Delta) or not _is_mask(core):
+        return None
+    rows, columns = core.dims
+    strict = build.apply(LowerMask(rows, columns, -1))
+    return build.scale(c, strict if core is mask else build.transpose(strict))
 
 
 @of_products_having(LowerMask)

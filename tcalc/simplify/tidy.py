@@ -8,6 +8,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
+from tcalc.primitives.selection import LowerMask
 from tcalc.simplify import (
     branches,
     exponentials,
@@ -49,6 +50,9 @@ MEETING: tuple[Rule, ...] = (
 )
 """The rules for factors that meet when a product with a single use is opened."""
 
+TRIANGLES: tuple[Rule, ...] = (products.triangle_without_diagonal, powers.power_of_zero_or_one)
+"""What puts strict triangles together again, in the end."""
+
 EXPANDING: tuple[Rule, ...] = (
     *powers.RULES,
     *matrices.RULES,
@@ -85,7 +89,11 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
         tidied = [_cancelled(root) for root in tidied]
     if inline == "single":
         tidied = flatten(tidied, inline=inline, numbers=True, meeting=MEETING)
-    return tidied
+    return rewrite(tidied, TRIANGLES) if _has_mask(tidied) else tidied
+
+
+def _has_mask(roots: Sequence[Node]) -> bool:
+    return any(isinstance(x, Apply) and type(x.primitive) is LowerMask for x in postorder(roots))
 
 
 def _leaves(roots: Sequence[Node]) -> dict[Node, Node]:

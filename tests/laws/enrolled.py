@@ -126,7 +126,12 @@ DOMAIN: dict[str, Any] = {
 DIRECTED = {"expm": normal, "logm": spd, "powm": spd}
 """Functions of a matrix that take directions too, which are normal."""
 
-LITERALS = {"polygamma": (Fraction(2),), "powm": (Fraction(-1, 2),)}
+LITERALS = {
+    "polygamma": (Fraction(2),),
+    "powm": (Fraction(-1, 2),),
+    "tril": (Fraction(-1),),
+    "triu": (Fraction(1),),
+}
 
 LETTERS = {
     "qr": {"m": "t", "n": "m"},
@@ -194,11 +199,12 @@ def _of_form(function: Function, form: Form) -> list[Case]:
     if function.name in DIRECTED:
         makers = (DIRECTED[function.name], *(normal,) * (form.arity - 1))
     makers = makers if isinstance(makers, tuple) else (makers,) * form.arity
-    literals = LITERALS.get(function.name, ())
+    literals = LITERALS[function.name] if form.parameters else ()
+    name = f"{function.name}[{literals[0]}]" if form.trailing else function.name
 
     def case(suffix: str, letters: tuple[str, ...], *extra: Any) -> Case:
         return Case(
-            f"{function.name}-{suffix}",
+            f"{name}-{suffix}",
             lambda *nodes: form.build(*literals, *nodes, *extra),
             letters,
             makers,

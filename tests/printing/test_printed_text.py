@@ -73,6 +73,12 @@ PROMISED = [
     (Example("sum(x.^a)", "x[n], a", "x", 1), "a*x.^(a - 1)"),
     (Example("sum(abs(x).^a)", "x[n], a", "a", 1), "(abs(x).^a)'*log(abs(x))"),
     (Example("sum(tril(A).^2)", "A[n,n]", "A", 1), "2*tril(A)"),
+    (Example("sum(tril(A,-1).^2)", "A[n,n]", "A", 1), "2*tril(A, -1)"),
+    (Example("sum(triu(A,1).^2)", "A[n,n]", "A", 1), "2*triu(A, 1)"),
+    (Example("sum(tril(A,2).^2)", "A[m,n]", "A", 1), "2*tril(A, 2)"),
+    (Example("tril(A,-1)*x", "A[n,n], x[n]", "x", 0), "tril(A, -1)*x"),
+    (Example("triu(A,1)*x", "A[n,n], x[n]", "x", 0), "triu(A, 1)*x"),
+    (Example("(A.*B)*x", "A[n,n], B[n,n], x[n]", "x", 0), "(A.*B)*x"),
 ]
 
 

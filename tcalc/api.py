@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tcalc import calculus, language
@@ -261,7 +262,7 @@ def compile(
         reorder=reorder,
         checked=checked,
         graph=graph,
-        title=runtime.described(layouts) if factored else _title(several),
+        title=cache(lambda: runtime.described(layouts) if factored else _title(several)),
         tables=runtime.tables(layouts) if factored else "",
     )
     if not factored:

@@ -281,7 +281,7 @@ def compile(
     reorder: bool = True,
     checked: bool = True,
     hints: Mapping[Node, str] | None = None,
-    title: str = "",
+    title: str | Callable[[], str] = "",
     tables: str = "",
     graph: bool = False,
 ) -> CompiledFunction:
@@ -294,8 +294,8 @@ def compile(
     call; None is no limit.  Without `reorder` products are multiplied in the order in which the
     graph has them.  Without `checked` code for devices does not look whether factorisations
     succeeded, and with `graph` its calls are recorded, see `tcalc.runtime.recording`.  `hints` are
-    names for nodes, used in the source; `title` begins its docstring; `tables` are constants that
-    stand in it, see `tcalc.codegen.emit.emit`.
+    names for nodes, used in the source; `title` begins its docstring, as a text or a function that
+    tells it; `tables` are constants that stand in it, see `tcalc.codegen.emit.emit`.
     Raises `UnsupportedError` for a backend that is not there.
 
     >>> from tcalc.expr import build, shape

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from tcalc.codegen.emit import Module, emit
+from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.lower import lower
 from tcalc.codegen.memory import count, dropped, overwritten, peak
@@ -35,14 +35,18 @@ _serial = itertools.count(1)
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a compiled function is made from; see `tcalc.runtime.compile`."""
+    """What a compiled function is made from; see `tcalc.runtime.compile`.
+
+    The `title` of its modules is a text, or tells it when the source is asked for: to print
+    formulas takes longer than to compile them.
+    """
 
     roots: tuple[Node, ...]
     single: bool
     signature: Signature
     backend: str = "numpy"
     hints: Mapping[Node, str] = field(default_factory=dict)
-    title: str = ""
+    title: str | Callable[[], str] = ""
     contiguous: bool = False
     check_finite: bool = False
     memory_limit: float | None = None
@@ -56,7 +60,12 @@ class Recipe:
         state = {x.name: getattr(self, x.name) for x in fields(self)}
         nodes = pack([*self.roots, *self.signature.arguments, *self.signature.unused, *self.hints])
         del state["roots"], state["signature"]
-        return {**state, "hints": list(self.hints.values()), "nodes": nodes, "counts": self._counts}
+        state |= {"hints": list(self.hints.values()), "title": self.heading()}
+        return {**state, "nodes": nodes, "counts": self._counts}
+
+    def heading(self) -> str:
+        """The title as a text."""
+        return self.title if isinstance(self.title, str) else self.title()
 
     @property
     def _counts(self) -> tuple[int, ...]:
@@ -80,16 +89,22 @@ class Recipe:
 class Plan:
     """A module for certain sizes: its source, its functions (once they may run), and its needs.
 
-    Where arguments are bound, `prepare` takes them, and `compute` the others and its result.
-    `peak` counts elements.
+    The source as it runs is without its title.  Where arguments are bound, `prepare` takes them,
+    and `compute` the others and its result.  `peak` counts elements.
     """
 
-    source: str
+    running: str
+    title: Callable[[], str]
     compute: Callable[..., Any]
     prepare: Callable[..., Any] | None
     workspace: Callable[..., Any] | None
     peak: int
     requirements: tuple[Requirement, ...]
+
+    @property
+    def source(self) -> str:
+        """The source with its title."""
+        return titled(self.running, self.title())
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +179,17 @@ class Planner:
             if itemsize is None and recipe.backend != "numpy":
                 # To see the source takes no device.
                 source = self._written(program, sizes).source
-                return Plan(source, _not_loaded, None, None, needed, program.requirements)
-            if program.tuned:
+                module: tuple[Any, ...] = (source, _not_loaded, None, None)
+            elif program.tuned:
                 module = self._module(program, sizes)
             elif (found := self._modules.get(key)) is not None:
                 module = found
             else:
                 module = self._modules[key] = self._module(program, sizes)
             source, compute, prepare, workspace = module
-            return Plan(source, compute, prepare, workspace, needed, program.requirements)
+            return Plan(
+                source, recipe.heading, compute, prepare, workspace, needed, program.requirements
+            )
 
     def _needed(self, program: Program, sizes: Mapping[str, int], called: bool) -> int:
         """The most elements held at one time by what the target makes of a program."""
@@ -198,7 +215,6 @@ class Planner:
             program,
             recipe.signature,
             sizes,
-            title=recipe.title,
             tables=recipe.tables,
             target=self.target,
             contiguous=recipe.contiguous,

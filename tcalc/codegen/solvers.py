@@ -6,7 +6,8 @@ Complex matrices (of the complex-step check) are symmetric where real ones are, 
 
 A factorisation of one matrix is what LAPACK makes of its transpose, which is how LAPACK reads an
 array of rows.  With `overwrite` it may take the place of the matrix.  LAPACK's routines for
-doubles are called by name: to look them up costs as much as to factorise a small matrix.
+doubles are called by name, and with positional arguments: to look them up costs as much as to
+factorise a small matrix, and so does a second keyword.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ def factorise(
     double = a.dtype == float
     if a.dtype.kind == "f" and (symmetric or looks_symmetric(a)) and (a.diagonal() > 0).all():
         potrf: Any = linalg.lapack.dpotrf if double else linalg.lapack.spotrf
-        factor, info = potrf(a.T, lower=False, clean=True)
+        factor, info = potrf(a.T, False, True)  # the upper factor, zeros below it
         if info == 0:
             return factor, None, where
     getrf: Any = linalg.lapack.dgetrf if double else linalg.get_lapack_funcs("getrf", (a,))
-    lu, pivots, info = getrf(a.T, overwrite_a=overwrite)
+    lu, pivots, info = getrf(a.T, overwrite)
     if info > 0:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     return lu, pivots, where
@@ -52,7 +53,7 @@ def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any
     if a.dtype.kind == "c":
         return cholesky(a, where=where).T, None, where
     potrf: Any = linalg.lapack.dpotrf if a.dtype == float else linalg.lapack.spotrf
-    factor, info = potrf(a.T, lower=False, clean=True, overwrite_a=overwrite)
+    factor, info = potrf(a.T, False, True, overwrite)  # the upper factor, zeros below it
     if info > 0:
         if np.isfinite(a).all():
             raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
@@ -77,9 +78,9 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
         return np.linalg.solve(a, half)
     if pivots is None:
         potrs: Any = linalg.lapack.dpotrs if double else linalg.get_lapack_funcs("potrs", (a, b))
-        return potrs(a, b, lower=False)[0]
+        return potrs(a, b, False)[0]  # by the upper factor
     getrs: Any = linalg.lapack.dgetrs if double else linalg.get_lapack_funcs("getrs", (a, b))
-    return getrs(a, pivots, b, trans=0 if transposed else 1)[0]
+    return getrs(a, pivots, b, not transposed)[0]
 
 
 def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array:
@@ -97,13 +98,13 @@ def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array
         return half @ half.T
     if pivots is None:
         potri: Any = linalg.lapack.dpotri if double else linalg.get_lapack_funcs("potri", (a,))
-        half = potri(a, lower=False, overwrite_c=overwrite)[0]
+        half = potri(a, False, overwrite)[0]  # the upper triangle
         full = np.add(half.T, half, order="C")
         full.reshape(-1)[:: len(full) + 1] *= 0.5
         return full
     getri: Any = linalg.lapack.dgetri if double else linalg.get_lapack_funcs("getri", (a,))
     # Room for blocks of columns: what the wrapper takes by itself makes it go column by column.
-    return getri(a, pivots, lwork=64 * len(a), overwrite_lu=overwrite)[0].T
+    return getri(a, pivots, 64 * len(a), overwrite)[0].T
 
 
 def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
@@ -114,10 +115,16 @@ def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
     else:
         d = a.diagonal()
         if pivots is None:
-            return 2 * np.log(d).sum()
+            return 2 * np.add.reduce(np.log(d))
         size = np.abs(d)
+        value = np.add.reduce(np.log(size))
         swaps = np.count_nonzero(pivots != np.arange(len(pivots)))
-        sign, value = (d / size).prod() * (-1) ** swaps, np.log(size).sum()
+        if a.dtype.kind == "f":
+            # Of a matrix that is not finite the value is not a number, and has no sign.
+            if (swaps + np.count_nonzero(d < 0)) % 2 and value == value:
+                raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
+            return value
+        sign = (d / size).prod() * (-1) ** swaps
     bad = np.real(sign) <= 0
     if bad.any():
         raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
@@ -142,9 +149,14 @@ def solve_triangle(
     """inv(a) b, or inv(a') b, for a triangular a and a matrix (`columns`) or a vector b."""
     if a.ndim == 2 and a.size:
         double = a.dtype == float and b.dtype == float
+        if double and columns and b.size >= 4096 and len(b) <= b.shape[1] and b.flags.c_contiguous:
+            # Rows of rows are columns of columns: x' = b' inv(a)', and nothing is copied.
+            if (a.diagonal() == 0).any():
+                raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
+            return linalg.blas.dtrsm(1.0, a.T, b.T, True, not lower, transposed).T
         trtrs: Any = linalg.lapack.dtrtrs if double else linalg.get_lapack_funcs("trtrs", (a, b))
         # LAPACK reads columns: hand over the transpose, a triangle of the other kind.
-        x, info = trtrs(a.T, b, lower=not lower, trans=0 if transposed else 1)
+        x, info = trtrs(a.T, b, not lower, not transposed)
         if info > 0:
             raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
         return x
@@ -174,7 +186,7 @@ def inverse_triangle(a: Array, lower: bool, *, where: str) -> Array:
     trtri: Any = (
         linalg.lapack.dtrtri if a.dtype == float else linalg.get_lapack_funcs("trtri", (a,))
     )
-    x, info = trtri(a.T, lower=not lower)
+    x, info = trtri(a.T, not lower)
     if info > 0:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     # LAPACK leaves the other triangle as it was: zeros, or what rounding made of them.

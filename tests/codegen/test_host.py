@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tcalc.codegen.host import lq_by_lapack, qr_by_lapack
+from tcalc.codegen.solvers import factorise, log_determinant_factored, solve_triangle
 from tcalc.primitives.qr import thin_lq, thin_qr
 
 SHAPES = [(1, 1), (5, 1), (4, 4), (7, 3), (90, 70), (3, 0), (0, 0)]
@@ -47,3 +48,35 @@ def test_messages_are_the_same(A, message):
         with pytest.raises(np.linalg.LinAlgError) as caught:
             function(A, where="f")
         assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("lower", [False, True])
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (40, 120), (120, 40)])
+def test_solves_with_triangles_are_right_for_rows_and_columns(shape, lower, transposed):
+    rng = np.random.default_rng(0)
+    n = shape[0]
+    a = (np.tril if lower else np.triu)(rng.standard_normal((n, n))) + 4 * n**0.5 * np.eye(n)
+    b = rng.standard_normal(shape)
+    for right in (b, np.asfortranarray(b)):
+        x = solve_triangle(a, right, lower, transposed, len(shape) > 1, where="f")
+        np.testing.assert_allclose((a.T if transposed else a) @ x, b, atol=1e-12)
+        np.testing.assert_array_equal(right, b)
+    a[-1, -1] = 0
+    with pytest.raises(np.linalg.LinAlgError, match="f: the matrix is singular"):
+        solve_triangle(a, b, lower, transposed, len(shape) > 1, where="f")
+
+
+def test_the_sign_of_a_determinant_counts_exchanges_and_negative_pivots():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        a = rng.standard_normal((5, 5))
+        sign, value = np.linalg.slogdet(a)
+        factors = factorise(a, where="f")
+        if sign < 0:
+            with pytest.raises(np.linalg.LinAlgError, match="the determinant is not positive"):
+                log_determinant_factored(factors, where="f")
+        else:
+            np.testing.assert_allclose(log_determinant_factored(factors, where="f"), value)
+    a[0, 0] = np.nan
+    assert np.isnan(log_determinant_factored(factorise(a, where="f"), where="f"))

@@ -180,11 +180,15 @@ class _Arrays(ModuleType):
 
 
 class _Linalg(ModuleType):
-    """scipy.linalg, whose routines of LAPACK are counted."""
+    """scipy.linalg, whose routines of LAPACK, and the solves of BLAS, are counted."""
 
     @property
     def lapack(self) -> _Lapack:
         return _Lapack("lapack")
+
+    @property
+    def blas(self) -> _Blas:
+        return _Blas("blas")
 
     def get_lapack_funcs(self, name: str, arrays: Any) -> Any:
         return _counted(name, linalg.get_lapack_funcs(name, _bare(arrays)))
@@ -195,6 +199,14 @@ class _Lapack(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         return _counted(name[1:], getattr(linalg.lapack, name))
+
+
+class _Blas(ModuleType):
+    """scipy.linalg.blas, of which modules call a solve with a triangle."""
+
+    def dtrsm(self, scale: float, a: Any, b: Any, *flags: Any) -> Any:
+        count(b.size * len(a))
+        return _wrapped(linalg.blas.dtrsm(scale, *_bare((a, b)), *flags))
 
 
 def _counted(name: str, routine: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 import sympy
 
-from tcalc.conversion.names import dimension, scalar_function
+from tcalc.conversion.names import RELATIONS, dimension, scalar_function
 from tcalc.errors import ArgumentError, LimitError
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
@@ -147,7 +147,7 @@ class _Writer:
                 return user.expression.xreplace(dict(zip(user.symbols, values, strict=True)))
             case Where(comparison=comparison):
                 left, right, yes, no = (self.entry(x, own) for x in node.args)
-                return sympy.Piecewise((yes, _RELATIONS[comparison](left, right)), (no, True))
+                return sympy.Piecewise((yes, RELATIONS[comparison](left, right)), (no, True))
             case Elementwise(name=name):
                 return scalar_function(name)(*(self.entry(x, own) for x in node.args))
             case UnitVector(index=place):
@@ -199,12 +199,3 @@ class _Writer:
             case LogDet():
                 return sympy.log(sympy.Determinant(A))
         return sympy.Determinant(A)
-
-
-_RELATIONS: dict[str, Any] = {
-    "<": sympy.Lt,
-    "<=": sympy.Le,
-    ">": sympy.Gt,
-    ">=": sympy.Ge,
-    "==": sympy.Eq,
-}

@@ -38,6 +38,15 @@ FUNCTIONS: Mapping[str, Any] = {
 }
 """Functions of numbers by their name in the language."""
 
+RELATIONS: Mapping[str, Any] = {
+    "<": sympy.StrictLessThan,
+    "<=": sympy.LessThan,
+    ">": sympy.StrictGreaterThan,
+    ">=": sympy.GreaterThan,
+    "==": sympy.Equality,
+}
+"""Comparisons by their sign in the language."""
+
 
 def _sigmoid(x: Any) -> Any:
     return 1 / (1 + sympy.exp(-x))
@@ -74,38 +83,13 @@ def scalar_function(name: str) -> Callable[..., Any]:
 
 def dimension(dim: Dim) -> Any:
     """A dimension as an integer or a symbol of SymPy's, or a polynomial in such."""
-    if dim.value is not None:
-        return sympy.Integer(dim.value)
-    names = {name: symbol(name) for name in dim.names()}
-    if dim.is_name:
-        return names[str(dim)]
+    names = dim.names()
     total: Any = sympy.Integer(0)
-    for coefficient, atoms in _terms(dim):
-        product: Any = sympy.Integer(coefficient)
-        for atom in atoms:
-            if atom not in names:
-                raise ArgumentError(f"SymPy has no counterpart of the dimension {dim}")
-            product *= names[atom]
-        total += product
+    for monomial, coefficient in dim.terms:
+        if not names.issuperset(monomial):
+            raise ArgumentError(f"SymPy has no counterpart of the dimension {dim}")
+        total += coefficient * sympy.Mul(*map(symbol, monomial))
     return total
-
-
-def _terms(dim: Dim) -> list[tuple[int, list[str]]]:
-    """The terms of a polynomial, as its text has them: ``2*m*n - 1``."""
-    found: list[tuple[int, list[str]]] = []
-    for part in str(dim).replace(" - ", " + -").split(" + "):
-        coefficient, atoms = 1, []
-        text = part
-        if text.startswith("-"):
-            coefficient, text = -1, text[1:]
-        for factor in text.split("*"):
-            if factor.isdigit():
-                coefficient *= int(factor)
-            else:
-                base, _, power = factor.partition("^")
-                atoms += [base] * (int(power) if power else 1)
-        found.append((coefficient, atoms))
-    return found
 
 
 def symbol(name: str) -> Any:

@@ -1,0 +1,232 @@
+"""Scalar expressions from SymPy: tensors over the indices in them.
+
+``A[i, j]*x[j]`` has the axes i and j, and `Sum` takes one away.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import sympy
+from sympy.matrices.expressions.matexpr import MatrixElement
+
+from tcalc.conversion.entries import (
+    Entries,
+    added,
+    elementwise,
+    mapped,
+    multiplied,
+    selected,
+    spread,
+)
+from tcalc.conversion.inputs import Inputs
+from tcalc.conversion.names import FUNCTIONS, RELATIONS
+from tcalc.errors import ArgumentError, DimensionError
+from tcalc.expr import build
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Node
+from tcalc.primitives.constants import CONSTANTS
+from tcalc.primitives.determinant import det
+from tcalc.primitives.logdet import LogDet
+from tcalc.primitives.piecewise import Where
+from tcalc.primitives.power import power
+from tcalc.primitives.reductions import Prod
+from tcalc.primitives.selection import LowerMask, UnitVector, Window
+
+_FUNCTIONS = {kind: name for name, kind in FUNCTIONS.items()}
+_COMPARISONS = {kind: sign for sign, kind in RELATIONS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix expression: a tensor, and whether it has the axis of rows and that of columns."""
+
+    node: Node
+    rows: bool
+    columns: bool
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The axes that it has, as labels."""
+        return ("r",) * self.rows + ("c",) * self.columns
+
+
+class ScalarReader(Inputs, ABC):
+    """Reads scalar expressions, and leaves the matrices in them to another."""
+
+    @abstractmethod
+    def matrix(self, e: Any) -> Matrix:
+        """A matrix expression."""
+
+    def square(self, e: Any) -> Node:
+        """A matrix expression as a tensor of order 2; `ArgumentError` for one row and column."""
+        inner = self.matrix(e)
+        if inner.node.order != 2:
+            raise ArgumentError(f"{e} is a matrix with one row and one column: write a scalar")
+        return inner.node
+
+    def scalar(self, e: Any, given: Mapping[Any, Node] | None = None) -> Entries:
+        """A scalar expression; `given` are the tensors that symbols stand for, of one shape."""
+
+        def read(part: Any) -> Entries:
+            return self.scalar(part, given)
+
+        if given and e in given:
+            node = given[e]
+            return Entries(node, tuple(f"axis {k}" for k in range(node.order)))
+        number = _number(e)
+        if number is not None:
+            return Entries(number)
+        if e.is_Symbol:
+            return self._symbol(e)
+        if e.is_Add:
+            return added([read(part) for part in e.args])
+        if e.is_Mul:
+            return multiplied([read(part) for part in e.args])
+        if e.is_Pow:
+            return self._power(read(e.base), e.exp, read)
+        match e:
+            case sympy.Indexed():
+                base = self.variable(str(e.base), [self.dim(size) for size in e.shape])
+                return selected(base, e.indices)
+            case MatrixElement():
+                inner, axes = self.matrix(e.parent), e.args[1:]
+                kept = [i for i, has in zip(axes, (inner.rows, inner.columns), strict=True) if has]
+                return selected(inner.node, kept)
+            case sympy.Sum() | sympy.Product():
+                return self._total(e, read(e.function))
+            case sympy.Trace():
+                inner = self.matrix(e.arg)
+                labels = ("r",) * inner.node.order
+                return Entries(build.einsum([inner.node], [labels], ()))
+            case sympy.Determinant():
+                return Entries(det(self.square(e.arg)))
+            case sympy.KroneckerDelta():
+                return self._delta(e)
+            case sympy.Piecewise():
+                return self._piecewise(e, read)
+        if type(e) is sympy.log and isinstance(e.args[0], sympy.Determinant):
+            return Entries(build.apply(LogDet(), self.square(e.args[0].arg)))
+        if type(e) in _FUNCTIONS:
+            return mapped(_FUNCTIONS[type(e)], [read(part) for part in e.args])
+        if isinstance(e, sympy.Heaviside):
+            return mapped("step", [read(e.args[0])])
+        raise ArgumentError(f"tcalc has no counterpart of {type(e).__name__}: {e}")
+
+    def _symbol(self, e: Any) -> Entries:
+        name = str(e)
+        if e in self.ranges:
+            raise ArgumentError(f"the index {name} stands alone, as a number")
+        if e in self.sizes:
+            return Entries(build.size(Dim.of(name)))
+        return Entries(self.variable(name, ()))
+
+    def _power(self, base: Entries, exponent: Any, read: Callable[[Any], Entries]) -> Entries:
+        if exponent.is_Rational:
+            p = Fraction(int(exponent.p), int(exponent.q))
+            return Entries(power(base.node, p), base.indices)
+        return mapped("pow", [base, read(exponent)])
+
+    def _total(self, e: Any, inside: Entries) -> Entries:
+        node, indices = inside.node, inside.indices
+        for index, low, _ in e.limits:
+            if low not in (0, 1):
+                raise ArgumentError(f"the sum over {index} starts at {low}, and should at 0 or 1")
+            left = tuple(i for i in indices if i != index)
+            if isinstance(e, sympy.Product):
+                if index not in indices:
+                    raise ArgumentError(
+                        f"the product over {index} is of what does not depend on it"
+                    )
+                node = build.apply(Prod(1), build.einsum([node], [indices], (*left, index)))
+            elif index in indices:
+                node = build.einsum([node], [indices], left)
+            else:
+                node = build.hadamard(
+                    node, build.broadcast(build.size(self.ranges[index]), node.dims)
+                )
+            indices = left
+        return Entries(node, indices)
+
+    def _delta(self, e: Any) -> Entries:
+        (one, low), (other, high) = (_shifted(part) for part in e.args)
+        if one.is_Integer or other.is_Integer:
+            place, index = (one, other) if one.is_Integer else (other, one)
+            dim = self.ranges[index]
+            return Entries(build.apply(UnitVector(Dim.of(int(place) + 1), dim)), (index,))
+        dims = [self.ranges.get(index) for index in (one, other)]
+        known = [dim for dim in dims if dim is not None]
+        if not known:
+            raise DimensionError(f"the range of {e} is not known")
+        if low == high and len(set(known)) == 1:
+            return Entries(build.delta(known[0]), (one, other))
+        if len(known) < 2:
+            raise DimensionError(f"the range of an index of {e} is not known")
+        # Rows low + 1, low + 2, … of the unit matrix: a part of the axis.
+        if low < high or (low == high and known[1].value is not None):
+            one, other, low, high, known = other, one, high, low, known[::-1]
+        start = Dim.of(low - high + 1)
+        window = build.apply(Window(start, known[0] + Dim.of(low - high), known[1]))
+        return Entries(window, (one, other))
+
+    def _piecewise(self, e: Any, read: Callable[[Any], Entries]) -> Entries:
+        found: Entries | None = None
+        for value, condition in reversed(e.args):
+            if found is None:
+                if condition != sympy.true:
+                    raise ArgumentError("a piecewise function needs a last piece that holds else")
+                found = read(value)
+                continue
+            mask = self._mask(condition)
+            if mask is not None:
+                other = added(
+                    [Entries(build.const(1)), Entries(build.scale(-1, mask.node), mask.indices)]
+                )
+                found = added([multiplied([mask, read(value)]), multiplied([other, found])])
+                continue
+            comparison = _COMPARISONS.get(type(condition))
+            if comparison is None:
+                raise ArgumentError(f"tcalc has no counterpart of the condition {condition}")
+            parts = [read(condition.lhs), read(condition.rhs), read(value), found]
+            indices = tuple(dict.fromkeys(i for part in parts for i in part.indices))
+            nodes = [spread(part, indices, parts) for part in parts]
+            found = Entries(build.apply(Where(comparison), *nodes), indices)
+        assert found is not None
+        return found
+
+    def _mask(self, condition: Any) -> Entries | None:
+        """Ones where one index is at most another: a triangle."""
+        if not isinstance(condition, sympy.LessThan | sympy.GreaterThan):
+            return None
+        sides = [_shifted(side) for side in (condition.lhs, condition.rhs)]
+        (column, left), (row, right) = (
+            sides if isinstance(condition, sympy.LessThan) else sides[::-1]
+        )
+        if column not in self.ranges or row not in self.ranges:
+            return None
+        mask = LowerMask(self.ranges[row], self.ranges[column], right - left)
+        return Entries(build.apply(mask), (row, column))
+
+
+def _shifted(e: Any) -> tuple[Any, int]:
+    """An index and what is added to it."""
+    if e.is_Add and len(e.args) == 2 and e.args[0].is_Integer:
+        return e.args[1], int(e.args[0])
+    return e, 0
+
+
+def _number(e: Any) -> Node | None:
+    """A number, exactly as it is written; None for what is none."""
+    if e.is_Rational:
+        return build.const(Fraction(int(e.p), int(e.q)))
+    if e.is_Float:
+        return build.const(Fraction(repr(float(e))))
+    if e is sympy.pi:
+        return CONSTANTS["pi"]()
+    if e is sympy.E:
+        return elementwise("exp")(build.const(1))
+    return None

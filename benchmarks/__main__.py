@@ -9,8 +9,6 @@ import click
 
 from benchmarks.measuring import pin
 
-RESULTS = Path(__file__).parent / "results"
-
 
 @click.command(help="Measure tcalc side by side with its peers and with an expert's NumPy.")
 @click.option("--rows", default="A,B,C,D,E,F,G", show_default=True, help="Which rows of the table.")
@@ -42,13 +40,18 @@ def main(
     from benchmarks import growth, machine, peers, report
     from benchmarks.problems import PROBLEMS
     from benchmarks.rows import Row, measured
-    from benchmarks.task import tasks
+    from benchmarks.task import QUANTITIES, tasks
 
-    letters, wanted = set(split(rows)), set(split(chosen))
+    letters, wanted, measures = set(split(rows)), set(split(chosen)), set(split(quantities))
+    known = {p.name for p in PROBLEMS} | {"growth"} | QUANTITIES.keys()
+    if unknown := (wanted | measures) - known:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: see --list")
     problems = [p for p in PROBLEMS if p.row in letters and (not wanted or p.name in wanted)]
     if listed:
         for problem in problems:
             print(f"{problem.row}  {problem.name:14s} {problem.title}: {', '.join(problem.sizes)}")
+        for quantity, meaning in QUANTITIES.items():
+            print(f"   {quantity:14s} {meaning}")
         return
     installed = peers.installed()
     found = installed if names is None else tuple(n for n in split(names) if n in installed)
@@ -65,7 +68,7 @@ def main(
         if output is not None:
             report.save(report.updated(kept, done), described, ceilings, output)
 
-    for task in tasks(problems, set(split(quantities)) or None, sizes):
+    for task in tasks(problems, measures or None, sizes):
         add(measured(task, found, seconds))
     if "E" in letters and (not wanted or "growth" in wanted):
         for row in growth.rows(found, sizes):
@@ -77,6 +80,7 @@ def main(
 
 
 def split(text: str) -> list[str]:
+    """The items of a list with commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 

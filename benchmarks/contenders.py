@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,27 +25,30 @@ def gather(task: Task, names: Sequence[str]) -> tuple[list[Contender], dict[str,
 
 
 def own(task: Task) -> Iterator[Contender]:
+    """The expert in all versions, and tcalc."""
     expert = task.problem.experts.get(task.quantity)
     if expert is not None:
-        yield Contender("expert", lambda: bound(expert, task), as_arrays, peer=False)
+        yield Contender("expert", partial(bound, expert, task), as_arrays, peer=False)
     for name, formula in task.problem.beside.get(task.quantity, {}).items():
-        yield Contender(name, lambda f=formula: bound(f, task), as_arrays, peer=False)  # type: ignore[misc]
+        yield Contender(name, partial(bound, formula, task), as_arrays, peer=False)
     if task.quantity == "minimum":
         yield from minimising.ours(task)
         return
     arrays = dense if task.quantity == "factored" else as_arrays
-    yield Contender("tcalc", lambda: ours(task), arrays, peer=False)
+    yield Contender("tcalc", partial(ours, task), arrays, peer=False)
     if task.quantity == "hessian":
         for mode in task.problem.modes:
-            yield Contender(f"tcalc {mode}", lambda m=mode: plain(task, m), as_arrays, peer=False)  # type: ignore[misc]
+            yield Contender(f"tcalc {mode}", partial(plain, task, mode), as_arrays, peer=False)
 
 
 def bound(function: Callable[..., Any], task: Task) -> Call:
+    """An expert's function of the data."""
     data = dict(task.data)
     return lambda: function(**data)
 
 
 def ours(task: Task) -> Call:
+    """tcalc's function for the quantity, compiled."""
     f = tcalc.parse(task.problem.program(**task.sizes))
     wrt = task.problem.wrt
     data = {name: task.data[name] for name in f.variables}
@@ -80,6 +84,7 @@ def plain(task: Task, mode: str) -> Call:
 
 
 def newton_step(task: Task) -> str:
+    """The program of Newton's step, in the language."""
     *definitions, last = task.problem.program(**task.sizes).strip().splitlines()
     wrt = task.problem.wrt
     step = f"hessian(objective, {wrt}) \\ gradient(objective, {wrt})"
@@ -87,4 +92,5 @@ def newton_step(task: Task) -> str:
 
 
 def dense(result: Any) -> tuple[np.ndarray, ...]:
+    """A factored tensor written out, or an array."""
     return (result.dense(),) if hasattr(result, "dense") else as_arrays(result)

@@ -30,7 +30,7 @@ import tcalc
 from benchmarks import report
 from benchmarks.gpu_contenders import Rival, difference, on_device, rivals
 from benchmarks.problems import factorisation, linear_algebra, logistic, net
-from benchmarks.task import Call, Problem, Task
+from benchmarks.task import Call, Problem, Task, listed
 from tcalc.calculus.cost import flops
 
 TOLERANCES = {"float64": 1e-8, "float32": 1e-2}
@@ -83,6 +83,11 @@ class Line:
     absent: dict[str, str] = field(default_factory=dict)
     peers: list[str] = field(default_factory=list)
     ceiling: float = float("nan")
+
+    @property
+    def title(self) -> str:
+        """The task."""
+        return f"{self.problem} {self.quantity} ({listed(self.sizes)})"
 
     @property
     def mine(self) -> float:
@@ -234,8 +239,7 @@ def tasks() -> Iterator[Task]:
 
 def told(line: Line) -> str:
     """A row as a sentence, for those who watch."""
-    sizes = ", ".join(f"{name}={size}" for name, size in line.sizes.items())
-    parts = [f"{line.problem} {line.quantity} ({sizes}) {line.dtype}:"]
+    parts = [f"{line.title} {line.dtype}:"]
     parts += [f"{name} {report.duration(seconds)};" for name, seconds in line.seconds.items()]
     parts += [f"{name}: {reason};" for name, reason in line.absent.items()]
     return " ".join([*parts, f"{100 * line.share:.0f} % of the ceiling"])
@@ -250,13 +254,13 @@ def markdown(lines: list[Line], machine: Mapping[str, Any]) -> str:
     text.append("|---|---|" + "--:|" * (len(names) + 2))
     notes: dict[str, None] = {}
     for line in lines:
-        sizes = ", ".join(f"{name}={size}" for name, size in line.sizes.items())
-        title = f"{line.problem} {line.quantity} ({sizes})"
         cells = [report.duration(line.seconds.get(name, float("nan"))) for name in names]
         ahead = f"{line.ahead:.3g}" if line.ahead > 0 else "–"  # or NaN
         cells += [ahead, f"{100 * line.share:.0f} %"]
-        text.append(f"| {' | '.join([title, line.dtype, *cells])} |")
-        notes.update({f"- {title}, {line.dtype}: {k}: {v}": None for k, v in line.absent.items()})
+        text.append(f"| {' | '.join([line.title, line.dtype, *cells])} |")
+        notes.update(
+            {f"- {line.title}, {line.dtype}: {k}: {v}": None for k, v in line.absent.items()}
+        )
     return "\n".join([*text, "", *notes, ""])
 
 
@@ -317,6 +321,7 @@ def main(problems: str, types: str, seconds: float, output: Path | None) -> None
 
 
 def known_names() -> str:
+    """The problems and types that there are."""
     return ", ".join((*SIZES, *TOLERANCES))
 
 

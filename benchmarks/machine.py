@@ -18,6 +18,7 @@ PACKAGES = ("tcalc", "numpy", "scipy", "jax", "torch", "autograd", "pytensor", "
 
 
 def description(threads: int) -> dict[str, Any]:
+    """Processor, versions and threads: what makes two runs comparable."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -36,6 +37,7 @@ def description(threads: int) -> dict[str, Any]:
 
 
 def processor() -> str:
+    """The name that the system has for the processor."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text().splitlines():

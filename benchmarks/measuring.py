@@ -23,6 +23,8 @@ LONG = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Times:
+    """Seconds of a call."""
+
     median: float
     minimum: float
     samples: int
@@ -30,12 +32,15 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
+    """Calls timed side by side."""
+
     times: Mapping[str, Times]
     busy: float
     """Cores that other processes kept busy meanwhile; nan where the system does not tell."""
 
     @property
     def trusted(self) -> bool:
+        """Whether the machine was quiet, or does not tell."""
         return not self.busy > BUSY
 
 
@@ -75,6 +80,7 @@ def plan(call: Call, seconds: float) -> tuple[int, int]:
 
 
 def timed(call: Call, number: int) -> float:
+    """Seconds of one call, the mean of so many."""
     clock = time.perf_counter
     start = clock()
     for _ in range(number):
@@ -114,6 +120,7 @@ def peak_memory(call: Call) -> float:
 
 
 def status(key: str) -> float:
+    """Bytes, from the line of that name in what Linux tells of this process."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(key + ":"):
             return 1024.0 * int(line.split()[1])

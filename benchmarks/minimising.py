@@ -9,6 +9,7 @@ least value, which the contenders must agree on as on anything else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,13 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
 def ours(task: Task) -> Iterator[Contender]:
     """tcalc's derivatives in every method, under its own name in the first."""
     first, *others = OPTIONS
-    yield Contender("tcalc", lambda: run_of(task, first), as_arrays, peer=False)
+    yield Contender("tcalc", partial(run_of, task, first), as_arrays, peer=False)
     for method in others:
-        name = f"tcalc {method}"
-        yield Contender(name, lambda m=method: run_of(task, m), as_arrays, peer=False)  # type: ignore[misc]
+        yield Contender(f"tcalc {method}", partial(run_of, task, method), as_arrays, peer=False)
 
 
 def run_of(task: Task, method: str) -> Call:
+    """A run of one method on tcalc's derivatives, which gives the least value."""
     wrt = task.problem.wrt
     f = tcalc.parse(task.problem.program(**task.sizes))
     problem = tcalc.problem(f, wrt, {**task.data, wrt: np.zeros_like(task.data[wrt])})

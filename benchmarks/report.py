@@ -36,6 +36,11 @@ def ratio(other: Entry, ours: Entry) -> str:
 
 
 def duration(seconds: float) -> str:
+    """A time for people.
+
+    >>> duration(0.00123)
+    '1.23 ms'
+    """
     if math.isnan(seconds):
         return "–"
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
@@ -45,6 +50,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
+    """A number of bytes for people."""
     if math.isnan(count):
         return "–"
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -101,6 +107,7 @@ def markdown(rows: Sequence[Row], machine: dict[str, Any], ceilings: dict[str, f
 def save(
     rows: Sequence[Row], machine: dict[str, Any], ceilings: dict[str, float], folder: Path
 ) -> None:
+    """Write ``table.json`` and ``table.md``."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {"machine": machine, "ceilings": ceilings, "rows": [row.as_json() for row in rows]}
     (folder / "table.json").write_text(json.dumps(clean(content), indent=1) + "\n")

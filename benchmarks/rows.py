@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.contenders import gather
 from benchmarks.measuring import interleaved, peak_memory, timed
-from benchmarks.task import Call, Contender, Task, UnavailableError
+from benchmarks.task import Call, Contender, Task, UnavailableError, listed
 
 TOLERANCE = 1e-8
 SLOWEST = 10.0
@@ -36,6 +37,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Row:
+    """A task as measured, with what is known of each contender."""
+
     row: str
     problem: str
     title: str
@@ -48,13 +51,15 @@ class Row:
 
     @property
     def name(self) -> str:
-        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
-        return f"{self.row}  {self.problem} {self.quantity} ({sizes})"
+        """The row as the table calls it."""
+        return f"{self.row}  {self.problem} {self.quantity} ({listed(self.sizes)})"
 
     def entry(self, contender: str) -> Entry | None:
+        """What was measured of a contender; None where it took no part."""
         return next((e for e in self.entries if e.contender == contender and e.samples), None)
 
     def best_peer(self) -> Entry | None:
+        """The quickest of the peers that took part."""
         peers = [e for e in self.entries if e.peer and e.samples]
         return min(peers, key=lambda e: e.median, default=None)
 
@@ -93,7 +98,7 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
         row.entries.append(entry)
         try:
             made: list[Call] = []
-            entry.compile = timed(lambda c=contender, m=made: first(c, m), 1)  # type: ignore[misc]
+            entry.compile = timed(partial(first, contender, made), 1)
             result = contender.arrays(made[0]())
         except (UnavailableError, ModuleNotFoundError) as reason:
             entry.absent = str(reason)
@@ -125,6 +130,7 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
 
 
 def first(contender: Contender, into: list[Call]) -> None:
+    """Build a contender and call it once, which for some is when they compile."""
     into.append(contender.build())
     into[0]()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.rows import Entry, Row
+from benchmarks.task import listed
 
 FOLDER = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
@@ -36,10 +37,9 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         ours = row.entry("tcalc")
         assert ours is not None
-        sizes = ", ".join(f"{name}={size}" for name, size in row.sizes.items())
         mark = "" if row.trusted else " †"
         cells = [
-            f"{row.title}, {row.quantity} ({sizes}){mark}",
+            f"{row.title}, {row.quantity} ({listed(row.sizes)}){mark}",
             report.duration(ours.median),
             _ratio(row.entry("expert"), ours),
             _ratio(best := row.best_peer(), ours) + (f" {best.contender}" if best else ""),

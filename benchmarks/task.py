@@ -22,6 +22,7 @@ QUANTITIES = {
     "minimum": "the least value, by Newton-CG",
     "bound": "value and gradient of a function bound to its data",
 }
+"""What is measured of a problem."""
 
 
 class UnavailableError(Exception):
@@ -58,6 +59,8 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Task:
+    """A quantity of a problem at given sizes, with its data."""
+
     problem: Problem
     quantity: str
     sizes: Mapping[str, int]
@@ -65,8 +68,8 @@ class Task:
 
     @property
     def name(self) -> str:
-        sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())
-        return f"{self.problem.row} {self.problem.name} {self.quantity} ({sizes})"
+        """The task as runs of tests call it."""
+        return f"{self.problem.row} {self.problem.name} {self.quantity} ({listed(self.sizes)})"
 
     @property
     def scale(self) -> int:
@@ -100,7 +103,13 @@ class Contender:
     peer: bool = True
 
 
+def listed(sizes: Mapping[str, int]) -> str:
+    """Sizes as a table tells them: ``m=200, n=100``."""
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+
+
 def as_arrays(result: Any) -> tuple[np.ndarray, ...]:
+    """A result, or several, as arrays of doubles."""
     several = result if isinstance(result, (tuple, list)) else (result,)
     return tuple(np.asarray(x, dtype=float) for x in several)
 

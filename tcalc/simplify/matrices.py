@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import product
-
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
@@ -19,7 +16,7 @@ from tcalc.primitives.selection import Window
 from tcalc.primitives.svd import Svd
 from tcalc.simplify.engine import of_functions, of_products, of_products_having
 from tcalc.simplify.flatten import is_contraction
-from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of
 
 
 @of_functions
@@ -99,7 +96,7 @@ def inverse_of_product_cancelled(node: Einsum) -> Node | None:
         core = factor.args[0]
         if factor.order != 2 or not is_contraction(core) or len(core.factors) > LONGEST_CORE:
             continue
-        for places in _occurrences(parts, core, k):
+        for places in occurrences(parts, core, k):
             new = _core_cancelled(parts, k, core, places)
             if new is not None:
                 return new
@@ -108,17 +105,6 @@ def inverse_of_product_cancelled(node: Einsum) -> Node | None:
 
 LONGEST_CORE = 3
 """The most factors under an inverse that are looked for in a product."""
-
-
-def _occurrences(parts: Parts, core: Einsum, k: int) -> Iterator[tuple[int, ...]]:
-    """Positions of factors equal to those of the core, in its order."""
-    candidates = [
-        [j for j, factor in enumerate(parts.factors) if factor is wanted and j != k]
-        for wanted in core.factors
-    ]
-    for places in product(*candidates):
-        if len(set(places)) == len(places):
-            yield places
 
 
 def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...]) -> Node | None:
@@ -159,7 +145,7 @@ def orthogonal_cancelled(node: Einsum) -> Node | None:
     parts = parts_of(node)
     seen: dict[tuple[Node, int, int], int] = {}
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
-        for axis in _orthonormal_axes(factor):
+        for axis in orthonormal_axes(factor):
             joint = row[axis]
             if joint in parts.output or parts.uses(joint) != 2 or row[0] == row[1]:
                 continue
@@ -171,7 +157,7 @@ def orthogonal_cancelled(node: Einsum) -> Node | None:
     return None
 
 
-def _orthonormal_axes(node: Node) -> tuple[int, ...]:
+def orthonormal_axes(node: Node) -> tuple[int, ...]:
     """The axes of a matrix over which its product with itself sums to the unit matrix."""
     match node:
         case _ if node.order != 2:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
@@ -26,8 +27,8 @@ class Parts:
     dims: dict[int, Dim]
 
     def build(self) -> Node:
-        product = build.einsum(self.factors, self.rows, self.output, self.dims)
-        return build.scale(self.coefficient, product)
+        node = build.einsum(self.factors, self.rows, self.output, self.dims)
+        return build.scale(self.coefficient, node)
 
     def replaced(
         self, gone: Sequence[int], factors: Sequence[Node], rows: Sequence[Labels]
@@ -93,6 +94,17 @@ def _parts(
         for label, dim in zip(row, factor.dims, strict=True)
     }
     return Parts(coefficient, factors, rows, output, dims)
+
+
+def occurrences(parts: Parts, core: Einsum, but: int) -> Iterator[tuple[int, ...]]:
+    """Positions of factors equal to those of a core, in its order, one position excepted."""
+    candidates = [
+        [j for j, factor in enumerate(parts.factors) if factor is wanted and j != but]
+        for wanted in core.factors
+    ]
+    for places in product(*candidates):
+        if len(set(places)) == len(places):
+            yield places
 
 
 def base_and_exponent(node: Node) -> tuple[Node, Fraction]:

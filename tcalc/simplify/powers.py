@@ -15,8 +15,9 @@ from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import of_functions, of_products, of_products_having
-from tcalc.simplify.parts import base_and_exponent, parts_of
+from tcalc.simplify.engine import length, of_functions, of_products, of_products_having
+from tcalc.simplify.flatten import contraction_in
+from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of
 
 HALF = Fraction(1, 2)
 
@@ -106,16 +107,120 @@ def power_of_product_opened(node: Einsum) -> Node | None:
     }
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
         base, exponent = base_and_exponent(factor)
-        if base is factor or exponent.denominator != 1:
+        inner = _element_by_element(base) if base is not factor else None
+        if inner is None or exponent.denominator != 1:
             continue
-        inner = parts_of(base)
-        alike = all(labels == inner.output for labels in inner.rows)
+        named = dict(zip(inner.output, row, strict=True))
+        rows = [tuple(named[label] for label in labels) for labels in inner.rows]
         bases = [base_and_exponent(x)[0] for x in inner.factors]
-        if len(bases) > 1 and alike and any((x, row) in present for x in bases):
+        if any(pair in present for pair in zip(bases, rows, strict=True)):
             new = [power(x, exponent) for x in inner.factors]
-            opened = parts.replaced((k,), new, [row] * len(new)).build()
+            opened = parts.replaced((k,), new, rows).build()
             return build.scale(inner.coefficient**exponent.numerator, opened)
     return None
+
+
+@of_functions
+def reciprocal_of_quotient(node: Apply) -> Node | None:
+    """``(x ./ y)^-p -> y^p ./ x^p`` for a whole p, where that is shorter.
+
+    Example: ``1./(x./y) -> y./x``.
+    """
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(base,)) if p < 0 and p.denominator == 1:
+            inner = _element_by_element(base)
+            known = [base_and_exponent(x) for x in inner.factors] if inner is not None else []
+            if inner is not None and any(q < 0 for _, q in known):
+                new = [power(x, p * q) for x, q in known]
+                opened = inner.replaced(range(len(new)), new, inner.rows).build()
+                number = inner.coefficient ** (p.numerator - 1)
+                return build.scale(number, opened) if length(opened) < length(node) else None
+    return None
+
+
+def _element_by_element(base: Node) -> Parts | None:
+    """A product of several factors in which nothing is summed and nothing repeated."""
+    inner = parts_of(base)
+    labels = set(inner.output)
+    if len(inner.factors) < 2 or len(labels) < len(inner.output):
+        return None
+    return inner if labels == set().union(*inner.rows) else None
+
+
+@of_products_having(Power)
+def product_over_itself(node: Einsum) -> Node | None:
+    """``(A*x) .* (A*x)^p -> (A*x)^(p+1)`` for a product that stands open beside a power of itself.
+
+    Example: ``x'*A*x/(x'*A*x)^2 -> 1/(x'*A*x)``, ``b'*((A*x)./(A*x)) -> sum(b)``.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        base, exponent = base_and_exponent(factor)
+        opened = contraction_in(base) if base is not factor else None
+        if opened is None or len(opened[1].factors) > LONGEST_OPENED:
+            continue
+        coefficient, core, output = opened
+        if any(x not in parts.factors for x in core.factors):
+            continue
+        named = dict(zip(output, parts.rows[k], strict=True))
+        for places in occurrences(parts, core, k):
+            if _is_opened(parts, core, places, named):
+                whole = parts.replaced((k, *places), (power(base, exponent + 1),), (parts.rows[k],))
+                return build.scale(1 / coefficient, whole.build())
+    return None
+
+
+LONGEST_OPENED = 4
+"""The most factors of a product that is looked for beside a power of it."""
+
+
+def _is_opened(parts: Parts, core: Einsum, places: tuple[int, ...], named: dict[int, int]) -> bool:
+    """Whether the factors at these places are a core, its axes having these labels."""
+    found = dict(named)
+    for j, labels in zip(places, core.subscripts, strict=True):
+        for label, here in zip(labels, parts.rows[j], strict=True):
+            if found.setdefault(label, here) != here:
+                return False
+    inside = {found[label] for label in found if label not in named}
+    if len(inside) < len(found) - len(named) or not inside.isdisjoint(parts.output):
+        return False
+    return all(inside.isdisjoint(row) for j, row in enumerate(parts.rows) if j not in places)
+
+
+@of_products
+def equal_numbers(node: Einsum) -> Node | None:
+    """``(Σ a) (Σ a) -> (Σ a)^2`` for numbers whose products have been opened.
+
+    The number of factors falls.  Example: ``sum(x)*sum(x) -> sum(x)^2``.
+    """
+    parts = parts_of(node)
+    if len(set(parts.factors)) == len(parts.factors):
+        return None
+    known: dict[Node, tuple[int, ...]] = {}
+    for places in _numbers(parts):
+        rows = [parts.rows[k] for k in places]
+        number = build.einsum([parts.factors[k] for k in places], rows, ())
+        if number in known:
+            both = (*known[number], *places)
+            return parts.replaced(both, (power(number, 2),), ((),)).build()
+        known[number] = places
+    return None
+
+
+def _numbers(parts: Parts) -> list[tuple[int, ...]]:
+    """The groups of factors that are numbers by themselves, of those with indices."""
+    groups: list[tuple[set[int], list[int]]] = []
+    for k, row in enumerate(parts.rows):
+        labels, places = set(row), [k]
+        apart: list[tuple[set[int], list[int]]] = []
+        for group in groups:
+            if labels.isdisjoint(group[0]):
+                apart.append(group)
+            else:
+                labels |= group[0]
+                places = group[1] + places
+        groups = [*apart, (labels, places)]
+    return [tuple(p) for labels, p in groups if labels and labels.isdisjoint(parts.output)]
 
 
 @of_products_having(Power)
@@ -234,6 +339,9 @@ RULES = (
     power_of_zero_or_one,
     powers_collected,
     power_of_product_opened,
+    reciprocal_of_quotient,
+    product_over_itself,
+    equal_numbers,
     sum_of_squares,
     squares_over_norm,
     square_of_norm,

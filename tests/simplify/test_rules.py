@@ -90,6 +90,9 @@ EXAMPLES: dict[str, str] = {
     "log_determinant_of_factor": "logdet(chol(K))",
     "inverse_of_diagonal": "inv(diag(x))",
     "function_of_view": "exp(A' + B')",
+    "reciprocal_of_quotient": "1./(x./y)",
+    "product_over_itself": "(A*x).*(A*x).^-2",
+    "equal_numbers": "sum(x)*sum(x)",
     "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
@@ -148,6 +151,7 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "product_in_product": measures.products_in_products,
     "common_matrix": measures.factors,
     "matrix_out_of_factor": measures.factors,
+    "equal_numbers": measures.factors,
 }
 """What a rule lowers that need not make a formula shorter; all others lower `length`."""
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tcalc.errors import ArgumentError, DomainError
 from tcalc.optimisation.newton import result_of
 from tcalc.optimisation.packing import Array
-from tcalc.optimisation.runs import OUT, OUTSIDE, EndedError, Progress, says_stop
+from tcalc.optimisation.runs import OUT, OUTSIDE, Progress, Watched
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -29,24 +27,23 @@ LATELY = 3
 """A run whose steps became small within so many evaluations of one out of the domain ends there."""
 
 
-class _Watched:
-    """Residuals under way: what was evaluated, and the point with the least sum of squares."""
+class _Residuals(Watched):
+    """Residuals of which the sum of squares is to be least, or zero."""
 
     def __init__(
         self,
         problem: Problem,
+        solver: Solver,
         start: Array,
         callback: Callable[[Progress], object] | None,
         progress: bool,
     ) -> None:
-        self.problem, self.callback, self.progress = problem, callback, progress
+        super().__init__(problem, callback, progress)
+        self.solver = solver
         self.best = np.array(start)
         self.best_value = problem.fun(start)
         self.least = float(self.best_value @ self.best_value)
         self.largest = float(np.max(np.abs(self.best_value), initial=0.0))
-        self.steps = 0
-        self.evaluations = 0
-        self.outside = ""
         self.last_outside = -LATELY
 
     def fun(self, x: Array) -> Array:
@@ -76,17 +73,31 @@ class _Watched:
 
     def _step(self) -> None:
         self.steps += 1
-        if self.callback is None and not self.progress:
-            return
-        # Of the sum of squares, as `Progress` has it.
-        gradient = 2 * self.best_value @ self.jac(self.best)
-        size = float(np.max(np.abs(gradient), initial=0.0))
-        values = self.problem.unpack(np.array(self.best))
-        now = Progress(self.steps, self.least, size, values)
-        if self.progress:
-            print(now, file=sys.stderr)
-        if self.callback is not None and says_stop(self.callback(now)):
-            raise EndedError("ended by the callback")
+        if not self.alone:
+            # Of the sum of squares, as `Progress` has it.
+            self.tell(self.best, self.least, 2 * self.best_value @ self.jac(self.best))
+
+    def so_far(self, why: str) -> OptimizeResult:
+        """The point with the least sum of squares so far."""
+        least = self.solver == "least_squares"
+        fields: dict[str, Any] = {"cost": self.least / 2} if least else {}
+        return result_of(
+            x=self.best,
+            fun=self.best_value,
+            success=False,
+            status=-1,
+            message=f"{why} after {self.steps} steps: the best point so far",
+            nfev=self.evaluations,
+            **fields,
+        )
+
+    def at_edge(self, found: OptimizeResult) -> bool:
+        """Whether a run converged only because there are no values further on."""
+        if self.solver == "root":
+            far = float(np.max(np.abs(found.fun), initial=0.0)) > NO_ROOT * self.largest
+            return bool(self.outside) and far
+        lately = self.evaluations - self.last_outside < LATELY
+        return lately and found.status == SMALL_STEPS
 
 
 def run(
@@ -101,49 +112,10 @@ def run(
     from scipy import optimize
 
     solve: Any = getattr(optimize, solver)
-    watched = _Watched(problem, start, callback, progress)
-    found: Any
-    try:
-        found = solve(watched.fun, start, jac=watched.jac, **options)
-    except KeyboardInterrupt:
-        found = _so_far(watched, solver, "interrupted")
-    except EndedError as ended:
-        found = _so_far(watched, solver, str(ended))
-    except (DomainError, np.linalg.LinAlgError, FloatingPointError) as error:
-        found = _so_far(watched, solver, f"the run broke off: {error}")
-    except ValueError as error:
-        if not watched.steps:  # SciPy's complaint of an option
-            raise ArgumentError(f"SciPy refuses the method or an option of it: {error}") from error
-        found = _so_far(watched, solver, f"the run broke off: {error}")
+    watched = _Residuals(problem, solver, start, callback, progress)
+    found = watched.result_of(lambda: solve(watched.fun, start, jac=watched.jac, **options))
     if not np.all(np.isfinite(found.x)) or not np.all(np.isfinite(found.fun)):
-        found = _so_far(watched, solver, "the run went where the function has no finite value")
-    if found.success and _at_edge(watched, solver, found):
+        found = watched.so_far("the run went where the function has no finite value")
+    if found.success and watched.at_edge(found):
         found.success, found.message = False, "the steps became small at the edge of the domain"
-    if not found.success and watched.outside:
-        found.message = f"{found.message} (the function has no value further on: {watched.outside})"
-    found.variables = problem.unpack(found.x)
-    found.violations = problem.violations(found.x)
-    result: OptimizeResult = found
-    return result
-
-
-def _at_edge(watched: _Watched, solver: Solver, found: OptimizeResult) -> bool:
-    """Whether a run converged only because there are no values further on."""
-    if solver == "root":
-        far = float(np.max(np.abs(found.fun), initial=0.0)) > NO_ROOT * watched.largest
-        return bool(watched.outside) and far
-    lately = watched.evaluations - watched.last_outside < LATELY
-    return lately and found.status == SMALL_STEPS
-
-
-def _so_far(watched: _Watched, solver: Solver, why: str) -> OptimizeResult:
-    fields: dict[str, Any] = {"cost": watched.least / 2} if solver == "least_squares" else {}
-    return result_of(
-        x=watched.best,
-        fun=watched.best_value,
-        success=False,
-        status=-1,
-        message=f"{why} after {watched.steps} steps: the best point so far",
-        nfev=watched.evaluations,
-        **fields,
-    )
+    return watched.complete(found)

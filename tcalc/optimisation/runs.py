@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -58,8 +59,73 @@ class EndedError(Exception):
     """The run was ended, and this is why."""
 
 
-class _Watched:
-    """A problem under way: what was evaluated, the best of it, and when to end."""
+class Watched(ABC):
+    """A problem under way: how often it was evaluated, who looks on, and the best point so far.
+
+    `outside` says why the function has no value at a point that was tried; empty where it has.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        callback: Callable[[Progress], object] | None,
+        progress: bool,
+    ) -> None:
+        self.problem, self.callback, self.progress = problem, callback, progress
+        self.steps = 0
+        self.evaluations = 0
+        self.outside = ""
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody looks on."""
+        return self.callback is None and not self.progress
+
+    def tell(self, x: Array, value: float, gradient: Array) -> None:
+        """Tell those who look on of a step; raises `EndedError` where one of them wants no more."""
+        size = float(np.max(np.abs(gradient), initial=0.0))
+        now = Progress(self.steps, value, size, self.problem.unpack(np.array(x)))
+        if self.progress:
+            print(now, file=sys.stderr)
+        if self.callback is not None and says_stop(self.callback(now)):
+            raise EndedError("ended by the callback")
+
+    @abstractmethod
+    def so_far(self, why: str) -> OptimizeResult:
+        """The best point so far, as the result of a run that did not succeed."""
+
+    def result_of(self, solve: Callable[[], Any]) -> Any:
+        """What a solver of SciPy's finds, or the best point so far where it is cut short."""
+        try:
+            return solve()
+        except KeyboardInterrupt:
+            return self.so_far("interrupted")
+        except EndedError as ended:
+            return self.so_far(str(ended))
+        except (DomainError, np.linalg.LinAlgError, FloatingPointError) as error:
+            return self.so_far(f"the run broke off: {error}")
+        except ValueError as error:
+            if not self.steps:  # SciPy's complaint of an option
+                raise ArgumentError(
+                    f"SciPy refuses the method or an option of it: {error}"
+                ) from error
+            return self.so_far(f"the run broke off: {error}")
+
+    def complete(self, found: Any) -> OptimizeResult:
+        """A result with the variables by name, what is violated, and why it ended."""
+        if not found.success and self.outside:
+            reason = f"the function has no value further on: {self.outside}"
+            found.message = f"{found.message} ({reason})"
+        found.variables = self.problem.unpack(found.x)
+        found.violations = self.problem.violations(found.x)
+        if not found.success and found.violations:
+            found.message = f"{found.message} (violated: {found.violations})"
+        result: OptimizeResult = found
+        return result
+
+
+class _Objective(Watched):
+    """A function to be minimised."""
 
     def __init__(
         self,
@@ -68,12 +134,9 @@ class _Watched:
         callback: Callable[[Progress], object] | None,
         progress: bool,
     ) -> None:
-        self.problem, self.callback, self.progress = problem, callback, progress
+        super().__init__(problem, callback, progress)
         self.best, self.best_value, self.best_gradient = start, np.inf, np.zeros_like(start)
         self.largest = 0.0
-        self.steps = 0
-        self.evaluations = 0
-        self.outside = ""
         self._last: tuple[bytes, float, Array] | None = None
 
     def fun(self, x: Array) -> float:
@@ -148,15 +211,21 @@ class _Watched:
         if self.problem.constraints:
             # Of infeasible points the latest is the best: a lower value means nothing there.
             self._keep(x, *self._both(np.asarray(x)))
-        if self.callback is None and not self.progress:
-            return
-        value, gradient = self._both(np.asarray(x))
-        size = float(np.max(np.abs(gradient), initial=0.0))
-        now = Progress(self.steps, value, size, self.problem.unpack(np.array(x)))
-        if self.progress:
-            print(now, file=sys.stderr)
-        if self.callback is not None and says_stop(self.callback(now)):
-            raise EndedError("ended by the callback")
+        if not self.alone:
+            self.tell(x, *self._both(np.asarray(x)))
+
+    def so_far(self, why: str) -> OptimizeResult:
+        """The best point so far; of infeasible ones the latest."""
+        return result_of(
+            x=self.best,
+            fun=self.best_value,
+            jac=self.best_gradient,
+            success=False,
+            status=-1,
+            message=f"{why} after {self.steps} steps: the best point so far",
+            nit=self.steps,
+            nfev=self.evaluations,
+        )
 
 
 def run(
@@ -174,7 +243,7 @@ def run(
     constrained = bool(problem.constraints)
     chosen = method or ("SLSQP" if constrained else "L-BFGS-B")
     name = chosen.lower()
-    watched = _Watched(problem, start, callback, progress)
+    watched = _Objective(problem, start, callback, progress)
     given: dict[str, Any] = {} if name in FREE else {"jac": watched.jac}
     if name in PRODUCTS or (name == "trust-constr" and problem.size > LARGEST_MATRIX):
         given["hessp"] = watched.hessp
@@ -191,44 +260,15 @@ def run(
             raise ArgumentError(f"{chosen} takes no constraints", hint="SLSQP and trust-constr do")
         given["constraints"] = problem.constraints_for(name)
     solver: Any = newton(problem) if name == "newton" else chosen
-    found: Any
-    try:
+
+    def solve() -> Any:
         with np.errstate(all="ignore"):
-            found = minimize(
+            return minimize(
                 watched.fun, start, method=solver, callback=watched.step, **{**given, **options}
             )
-    except KeyboardInterrupt:
-        found = _so_far(watched, "interrupted")
-    except EndedError as ended:
-        found = _so_far(watched, str(ended))
-    except (DomainError, np.linalg.LinAlgError, FloatingPointError) as error:
-        found = _so_far(watched, f"the run broke off: {error}")
-    except ValueError as error:
-        if not watched.steps:  # SciPy's complaint of an option
-            raise ArgumentError(f"SciPy refuses the method or an option of it: {error}") from error
-        found = _so_far(watched, f"the run broke off: {error}")
+
+    found = watched.result_of(solve)
     if watched.lost(found):
-        found = _so_far(watched, "the function has no finite value where the run went")
-    if not found.success and watched.outside:
-        found.message = f"{found.message} (the function has no value further on: {watched.outside})"
+        found = watched.so_far("the function has no finite value where the run went")
     found.setdefault("nfev", watched.evaluations)
-    found.variables = problem.unpack(found.x)
-    found.violations = problem.violations(found.x)
-    if not found.success and found.violations:
-        found.message = f"{found.message} (violated: {found.violations})"
-    result: OptimizeResult = found
-    return result
-
-
-def _so_far(watched: _Watched, why: str) -> OptimizeResult:
-    message = f"{why} after {watched.steps} steps: the best point so far"
-    return result_of(
-        x=watched.best,
-        fun=watched.best_value,
-        jac=watched.best_gradient,
-        success=False,
-        status=-1,
-        message=message,
-        nit=watched.steps,
-        nfev=watched.evaluations,
-    )
+    return watched.complete(found)

@@ -41,9 +41,10 @@ class _Interned(type):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
 class _Base:
-    """What all kinds share: shape, digest, and the facts found so far."""
+    """What all kinds share: shape, operands, digest, and the facts found so far."""
 
     dims: Shape = field(init=False)
+    operands: tuple[Node, ...] = field(init=False)
     digest: bytes = field(init=False)
     known: dict[Fact, bool | None] = field(init=False)
 
@@ -68,13 +69,14 @@ class _Base:
         # Never recursive: a graph can be deeper than the stack.
         return f"<{type(self).__name__} [{_text(self.dims)}] {self.digest.hex()[:8]}>"
 
-    def _settle(self, dims: Shape, *content: str | bytes) -> None:
+    def _settle(self, dims: Shape, operands: tuple[Node, ...], *content: str | bytes) -> None:
         hashed = blake2b(digest_size=16)
         for part in (type(self).__name__, *content):
             piece = part.encode() if isinstance(part, str) else part
             hashed.update(b"%d:" % len(piece))
             hashed.update(piece)
         object.__setattr__(self, "dims", dims)
+        object.__setattr__(self, "operands", operands)
         object.__setattr__(self, "digest", hashed.digest())
         object.__setattr__(self, "known", {})
 
@@ -88,11 +90,7 @@ class Var(_Base, metaclass=_Interned):
     properties: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        self._settle(self.shape, self.name, _text(self.shape), *self.properties)
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return ()
+        self._settle(self.shape, (), self.name, _text(self.shape), *self.properties)
 
     def __repr__(self) -> str:
         return f"{self.name}[{_text(self.dims)}]"
@@ -106,11 +104,7 @@ class Const(_Base, metaclass=_Interned):
     shape: Shape
 
     def __post_init__(self) -> None:
-        self._settle(self.shape, _digits(self.value), _text(self.shape))
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return ()
+        self._settle(self.shape, (), _digits(self.value), _text(self.shape))
 
     def __repr__(self) -> str:
         return f"Const({self.value}, [{_text(self.dims)}])"
@@ -123,11 +117,7 @@ class Delta(_Base, metaclass=_Interned):
     shape: Shape
 
     def __post_init__(self) -> None:
-        self._settle(self.shape, _text(self.shape))
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return ()
+        self._settle(self.shape, (), _text(self.shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -151,11 +141,8 @@ class Einsum(_Base, metaclass=_Interned):
         kept = set(self.output).issuperset(chain.from_iterable(self.subscripts))
         object.__setattr__(self, "is_view", real <= 1 and kept)
         layout = f"{self.subscripts}->{self.output}[{_text(self.shape)}]"
-        self._settle(self.shape, layout, *(factor.digest for factor in self.factors))
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return self.factors
+        digests = (factor.digest for factor in self.factors)
+        self._settle(self.shape, self.factors, layout, *digests)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -168,11 +155,7 @@ class Add(_Base, metaclass=_Interned):
         content: list[str | bytes] = []
         for coefficient, node in self.terms:
             content += [_digits(coefficient), node.digest]
-        self._settle(self.terms[0][1].dims, *content)
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return tuple(node for _, node in self.terms)
+        self._settle(self.terms[0][1].dims, tuple(node for _, node in self.terms), *content)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -186,11 +169,7 @@ class Apply(_Base, metaclass=_Interned):
     def __post_init__(self) -> None:
         dims = self.primitive.shapes(*(argument.dims for argument in self.args))[self.output]
         digests = (argument.digest for argument in self.args)
-        self._settle(dims, self.primitive.key, str(self.output), *digests)
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        return self.args
+        self._settle(dims, self.args, self.primitive.key, str(self.output), *digests)
 
 
 Node: TypeAlias = Var | Const | Delta | Einsum | Add | Apply

@@ -30,8 +30,10 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
             for operand in pending:
                 if operand not in seen:
                     seen.add(operand)
-                    stack.append((operand, iter(operand.operands)))
-                    break
+                    if operand.operands:
+                        stack.append((operand, iter(operand.operands)))
+                        break
+                    order.append(operand)
             else:
                 stack.pop()
                 order.append(node)

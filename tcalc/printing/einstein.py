@@ -227,6 +227,9 @@ class EinsteinNotation:
 
     def occurrences(self, formula: Formula) -> Mapping[str, int]:
         """How often each index stands in a formula."""
+        known = self._seen.get(id(formula))
+        if known is not None:
+            return known
         self.writer.text(formula)  # keeps it alive: identities are keys
         return fold(formula, _count, self._seen)
 
@@ -292,6 +295,8 @@ def with_deltas(formula: Formula) -> Formula:
                 units.append(current)
             else:
                 known.update(filter(is_index, current.positions))
+    if not units:
+        return formula
     while True:
         linked = {at for unit in units if known & set(unit.positions) for at in unit.positions}
         linked = {at for at in linked if is_index(at)} - known

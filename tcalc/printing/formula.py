@@ -107,18 +107,18 @@ class Statement:
 def parts(formula: Formula) -> tuple[Formula, ...]:
     """The formulas inside a formula, in the order of reading."""
     match formula:
-        case Number() | Symbol():
+        case Indexed(base=base) | Transpose(base=base):
+            return (base,)
+        case Symbol() | Number():
             return ()
-        case Call(args=args):
-            return args
-        case Power(base=base, exponent=exponent):
-            return (base, exponent)
         case Product(scalars=scalars, body=body, over=over, divisors=divisors):
             return (*scalars, *body, *over, *divisors)
         case Sum(terms=terms):
-            return tuple(term for _, term in terms)
-        case Transpose(base=base) | Indexed(base=base):
-            return (base,)
+            return tuple([term for _, term in terms])
+        case Power(base=base, exponent=exponent):
+            return (base, exponent)
+        case Call(args=args):
+            return args
 
 
 def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict[int, T]) -> T:
@@ -128,17 +128,22 @@ def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict
     """
     if id(formula) in known:
         return known[id(formula)]
-    stack = [formula]
+    stack = [(formula, parts(formula))]
     while stack:
-        current = stack[-1]
-        inner = parts(current)
-        missing = [part for part in inner if id(part) not in known] if inner else inner
-        if missing:
-            stack += missing
-            continue
-        stack.pop()
-        if id(current) not in known:
-            known[id(current)] = combine(current, [known[id(part)] for part in inner])
+        current, inner = stack[-1]
+        waiting = False
+        for part in inner:
+            if id(part) not in known:
+                below = parts(part)
+                if below:
+                    stack.append((part, below))
+                    waiting = True
+                else:
+                    known[id(part)] = combine(part, [])
+        if not waiting:
+            stack.pop()
+            if id(current) not in known:
+                known[id(current)] = combine(current, [known[id(part)] for part in inner])
     return known[id(formula)]
 
 
@@ -166,6 +171,9 @@ def with_parts(formula: Formula, new: Sequence[Formula]) -> Formula:
 
 def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
     """The formula with its indices renamed."""
+    names = {old: new for old, new in names.items() if old != new}
+    if not names:
+        return formula
 
     def rename(old: Formula, inner: list[Formula]) -> Formula:
         new = with_parts(old, inner)

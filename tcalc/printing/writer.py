@@ -71,6 +71,7 @@ class Writer:
             self.rank.setdefault(name, len(self.rank))
         self._texts: dict[int, Set] = {}
         self._weights: dict[int, tuple[int, int, int]] = {}
+        self._readings: dict[int, tuple[Any, ...]] = {}
         self._kept: list[Formula] = []
         self.sums: dict[Node, Formula] = {}
 
@@ -100,11 +101,17 @@ class Writer:
         return answer
 
     def text(self, formula: Formula) -> str:
+        known = self._texts.get(id(formula))
+        if known is not None:
+            return known.text
         self._kept.append(formula)  # identities serve as keys as long as the formula lives
         return text_of(formula, self._texts)
 
     def _weight(self, formula: Formula) -> tuple[int, int, int]:
         """Calls and powers, transposes, and symbols in a formula."""
+        known = self._weights.get(id(formula))
+        if known is not None:
+            return known
         self._kept.append(formula)
         return fold(formula, _weigh, self._weights)
 
@@ -122,9 +129,13 @@ class Writer:
 
     def reading(self, formula: Formula) -> tuple[Any, ...]:
         """How late a term or factor is read: polynomials first, then as in the user's program."""
-        calls, transposes, size = self._weight(formula)
-        plain = isinstance(formula, Number)
-        return (calls > 0, transposes, self.ranks(formula), size, plain, self.text(formula))
+        known = self._readings.get(id(formula))
+        if known is None:
+            calls, transposes, size = self._weight(formula)
+            plain, text = isinstance(formula, Number), self.text(formula)
+            known = (calls > 0, transposes, self.ranks(formula), size, plain, text)
+            self._readings[id(formula)] = known
+        return known
 
     def simplicity(self, formula: Formula) -> tuple[Any, ...]:
         """Which of two ways to write a thing reads better: fewer transposes, then the order."""
@@ -193,10 +204,15 @@ def _link(
 
 
 def _weigh(formula: Formula, inner: list[tuple[int, int, int]]) -> tuple[int, int, int]:
-    calls = sum(part[0] for part in inner)
-    transposes = sum(part[1] for part in inner)
-    size = 1 + sum(part[2] for part in inner)
+    calls = transposes = 0
+    size = 1
+    for inside in inner:
+        calls += inside[0]
+        transposes += inside[1]
+        size += inside[2]
     match formula:
+        case Indexed() | Symbol():
+            pass
         case Call(style=Style.SYMBOL):
             pass
         case Call():
@@ -228,7 +244,7 @@ def power_of(node: Node) -> tuple[Node, Fraction]:
     """A node as base and exponent; every node is its own first power."""
     if isinstance(node, Apply) and isinstance(node.primitive, PowerOf):
         return node.args[0], node.primitive.exponent
-    return node, Fraction(1)
+    return node, ONE
 
 
 def turned_sum(node: Add) -> Node:

@@ -12,15 +12,20 @@ LARGEST_CONTENT = 2**64
 """What the numerator and the denominator of a common number stay below."""
 
 
+ONE = Fraction(1)
+
+
 def product_of(node: Node) -> tuple[Fraction, Node]:
     """A node as a coefficient and the rest: ``2 x`` is ``(2, x)``."""
     if isinstance(node, Add) and len(node.terms) == 1:
         return node.terms[0]
-    return Fraction(1), node
+    return ONE, node
 
 
 def multiple(coefficient: Fraction, node: Add) -> Node:
     """A multiple of a sum, term by term."""
+    if coefficient == -1:
+        return build.add((-c, x) for c, x in node.terms)
     return build.add((coefficient * c, x) for c, x in node.terms)
 
 
@@ -31,11 +36,12 @@ def content(node: Add) -> Fraction:
     `LARGEST_CONTENT` is left where it is: contents multiply, and those of a recurrence grow with
     every step.
     """
-    coefficients = [c for c, _ in node.terms]
-    above, below = (
-        gcd(*(c.numerator for c in coefficients)),
-        lcm(*(c.denominator for c in coefficients)),
-    )
-    size = Fraction(above, below) if max(above, below) < LARGEST_CONTENT else Fraction(1)
-    negative = sum(c < 0 for c in coefficients)
-    return -size if 2 * negative > len(coefficients) else size
+    above = below = negative = 0
+    for c, _ in node.terms:
+        numerator, denominator = c.numerator, c.denominator
+        above = gcd(above, numerator)
+        below = lcm(below, denominator) if below else denominator
+        negative += numerator < 0
+    whole = above == below == 1 or max(above, below) >= LARGEST_CONTENT
+    size = ONE if whole else Fraction(above, below)
+    return -size if 2 * negative > len(node.terms) else size

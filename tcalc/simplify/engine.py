@@ -12,6 +12,7 @@ import enum
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache, wraps
+from operator import is_
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,13 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power
 
 Rule: TypeAlias = Callable[[Node], Node | None]
+
+
+class Trait(enum.Enum):
+    """What else rules look for in a product."""
+
+    REPEATED = "repeated"
+    """Two factors are powers of one tensor, or of one and its diagonal."""
 
 
 class Kind(enum.Enum):
@@ -40,9 +48,11 @@ class _Clause:
     kind: Kind
     asked: Callable[[Any], Node | None]
     having: frozenset[object]
+    traits: frozenset[Trait]
 
     def concerns(self, present: Set[object]) -> bool:
-        return not self.having or not self.having.isdisjoint(present)
+        found = not self.having or not self.having.isdisjoint(present)
+        return found and self.traits <= present
 
 
 _clauses: dict[Rule, _Clause] = {}
@@ -59,11 +69,12 @@ def of_products_having(
     """A rule that looks at products with a factor of one of these kinds.
 
     A kind is `Add`, a class of primitives or an element-wise function; a factor or, where the
-    factor is a power or a view, what it is of.
+    factor is a power or a view, what it is of.  A `Trait` among them is demanded in any case.
     """
+    traits = frozenset(kind for kind in kinds if isinstance(kind, Trait))
 
     def made(rule: Callable[[Einsum], Node | None]) -> Rule:
-        return _made(Kind.PRODUCT, rule, frozenset(kinds))
+        return _made(Kind.PRODUCT, rule, frozenset(kinds) - traits, traits)
 
     return made
 
@@ -84,13 +95,16 @@ def of_functions(rule: Callable[[Apply], Node | None]) -> Rule:
 
 
 def _made(
-    kind: Kind, rule: Callable[[Any], Node | None], having: frozenset[object] = frozenset()
+    kind: Kind,
+    rule: Callable[[Any], Node | None],
+    having: frozenset[object] = frozenset(),
+    traits: frozenset[Trait] = frozenset(),
 ) -> Rule:
     @wraps(rule)
     def asked(node: Node) -> Node | None:
         return rule(node) if _kind_of(node) is kind else None
 
-    _clauses[asked] = _Clause(kind, rule, having)
+    _clauses[asked] = _Clause(kind, rule, having, traits)
     return asked
 
 
@@ -109,7 +123,7 @@ class _Book:
         clauses = [_clauses[rule] for rule in rules]
         self.of_kind = {kind: [c.asked for c in clauses if c.kind is kind] for kind in Kind}
         self.of_products = [c for c in clauses if c.kind is Kind.PRODUCT]
-        self.seen = {kind for clause in clauses for kind in clause.having}
+        self.seen = {kind for c in clauses for kind in (*c.having, *c.traits)}
         self.of_presence: dict[frozenset[object], list[Callable[[Any], Node | None]]] = {}
 
     def rules_for(self, node: Node) -> Sequence[Callable[[Any], Node | None]]:
@@ -128,20 +142,29 @@ class _Book:
 def _kinds_in(node: Node) -> set[object]:
     """What a product has in it that rules look for."""
     found: set[object] = set()
+    bases: set[Node] = set()
     for factor in node.operands:
         if isinstance(factor, Apply):
-            found.add(type(factor.primitive))
-            if isinstance(factor.primitive, Elementwise):
-                found.add(factor.primitive)
+            _add_kinds(factor, found)
             if isinstance(factor.primitive, Power):
                 factor = factor.args[0]
                 if isinstance(factor, Apply):
-                    found.add(type(factor.primitive))
-                    if isinstance(factor.primitive, Elementwise):
-                        found.add(factor.primitive)
+                    _add_kinds(factor, found)
+                elif isinstance(factor, Einsum) and factor.is_view and len(factor.factors) == 1:
+                    (factor,) = factor.factors
         if isinstance(factor, Add):
             found.add(Add)
+        if factor in bases:
+            found.add(Trait.REPEATED)
+        bases.add(factor)
     return found
+
+
+def _add_kinds(node: Apply, found: set[object]) -> None:
+    primitive = node.primitive
+    found.add(type(primitive))
+    if isinstance(primitive, Elementwise):
+        found.add(primitive)
 
 
 @lru_cache
@@ -166,10 +189,10 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
         stack = [root]
         while stack:
             node = stack[-1]
-            active.add(node)
             if node in done:
                 stack.pop()
                 continue
+            active.add(node)
             successor = became.get(node)
             if successor is not None:
                 if successor in done:
@@ -178,11 +201,14 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
                 else:
                     stack.append(successor)
                 continue
-            missing = [operand for operand in node.operands if operand not in done]
+            operands = node.operands
+            missing = [operand for operand in operands if operand not in done]
             if missing:
                 stack.extend(reversed(missing))
                 continue
-            new = with_operands(node, [done[operand] for operand in node.operands])
+            changed = [done[operand] for operand in operands]
+            same = all(map(is_, changed, operands))
+            new = node if same else with_operands(node, changed)
             if new is node and fired < STEPS_PER_NODE * (len(done) + 100):
                 new = _step(node, book)
                 fired += new is not node

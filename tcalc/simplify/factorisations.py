@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import chain
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
@@ -20,7 +19,7 @@ from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.svd import Svd
-from tcalc.simplify.engine import length, of_functions, of_products, of_products_having
+from tcalc.simplify.engine import Trait, length, of_functions, of_products, of_products_having
 from tcalc.simplify.flatten import is_contraction, opened_and
 from tcalc.simplify.parts import Parts, parts_of
 
@@ -48,7 +47,7 @@ def factor_times_factor(node: Einsum) -> Node | None:
     return None
 
 
-@of_products_having(Inverse)
+@of_products_having(Inverse, Trait.REPEATED)
 def inverse_of_factor(node: Einsum) -> Node | None:
     """``inv(L)'*inv(L) -> inv(K)`` for L = chol(K), K symmetric."""
     parts = parts_of(node)
@@ -68,14 +67,30 @@ def inverse_of_factor_inside(node: Einsum) -> Node | None:
 
     Where that is shorter, also if the products inside have other uses.
     """
-    if not any(map(_holds_inverse, node.factors)):
-        return None
-    inside = (x.factors if is_contraction(x) else (x,) for x in node.factors)
-    inverses = [x for x in chain.from_iterable(inside) if _is_inverse_of_factor(x)]
-    if len(inverses) == len(set(inverses)):
+    if not any(map(_holds_inverse, node.factors)) or not _inverses_meet(node):
         return None
     new = opened_and(node, inverse_of_factor)
     return new if new is not None and length(new) < length(node) else None
+
+
+def _inverses_meet(node: Einsum) -> bool:
+    """Whether the rows of two equal inverses are joined, once products are opened."""
+    seen: set[tuple[Node, object]] = set()
+    for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
+        if is_contraction(factor):
+            named = dict(zip(factor.output, row, strict=True))
+            inside = [
+                (x, named.get(labels[0], (k, labels[0])))
+                for x, labels in zip(factor.factors, factor.subscripts, strict=True)
+                if _is_inverse_of_factor(x)
+            ]
+        else:
+            inside = [(factor, row[0])] if _is_inverse_of_factor(factor) else []
+        for end in inside:
+            if end in seen:
+                return True
+            seen.add(end)
+    return False
 
 
 @of_products

@@ -14,7 +14,7 @@ from tcalc.primitives.power import power
 from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.selection import Window
 from tcalc.primitives.svd import Svd
-from tcalc.simplify.engine import of_functions, of_products, of_products_having
+from tcalc.simplify.engine import Trait, of_functions, of_products_having
 from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of
 
@@ -136,7 +136,7 @@ def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...])
     return None
 
 
-@of_products
+@of_products_having(Trait.REPEATED)
 def orthogonal_cancelled(node: Einsum) -> Node | None:
     """``Q'*Q -> I`` for a matrix declared orthogonal, or with columns that are by construction.
 

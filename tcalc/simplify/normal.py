@@ -35,7 +35,15 @@ from tcalc.primitives.power import Power, power
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import UnitVector
 from tcalc.simplify.coefficients import content, multiple, product_of
-from tcalc.simplify.engine import of_functions, of_products, of_sums, of_views, rewrite
+from tcalc.simplify.engine import (
+    Trait,
+    of_functions,
+    of_products,
+    of_products_having,
+    of_sums,
+    of_views,
+    rewrite,
+)
 from tcalc.simplify.flatten import Inline, contraction_in, flatten
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 
@@ -112,7 +120,7 @@ def reciprocal_of_product(node: Apply) -> Node | None:
 # Products.
 
 
-@of_products
+@of_products_having(Trait.REPEATED)
 def equal_factors(node: Einsum) -> Node | None:
     """``Σ x^p x^q -> Σ x^(p+q)``: of sums and functions, which so keep what is known of them."""
     seen: dict[tuple[Node, Labels], int] = {}

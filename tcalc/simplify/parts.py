@@ -13,6 +13,7 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power
+from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.flatten import contraction_in
 
 
@@ -58,7 +59,7 @@ def parts_of(node: Node) -> Parts:
     if isinstance(node, Einsum) and node.is_view:
         return _view_opened(node)
     axes = tuple(range(node.order))
-    return _parts(Fraction(1), (node,), (axes,), axes)
+    return _parts(ONE, (node,), (axes,), axes)
 
 
 def _view_opened(node: Einsum) -> Parts:
@@ -111,4 +112,4 @@ def base_and_exponent(node: Node) -> tuple[Node, Fraction]:
     """A node as a power; every node is its own first."""
     if isinstance(node, Apply) and isinstance(node.primitive, Power):
         return node.args[0], node.primitive.exponent
-    return node, Fraction(1)
+    return node, ONE

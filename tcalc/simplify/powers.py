@@ -15,7 +15,7 @@ from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import length, of_functions, of_products, of_products_having
+from tcalc.simplify.engine import Trait, length, of_functions, of_products, of_products_having
 from tcalc.simplify.flatten import contraction_in
 from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of
 
@@ -56,7 +56,7 @@ def power_of_scaled(node: Apply) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Trait.REPEATED)
 def powers_collected(node: Einsum) -> Node | None:
     """``x^p .* x^q -> x^(p+q)`` at the same labels, scalar products ``x'*x`` excepted.
 

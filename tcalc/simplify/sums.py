@@ -56,7 +56,7 @@ def sign_into_factor(node: Add) -> Node | None:
     Not for ``-x (1 - x)``, which is how that is written, nor for ``-a (x - mean(x))``.
     """
     for position, (c, term) in enumerate(node.terms):
-        if c > 0:
+        if c.numerator > 0:
             continue
         parts = parts_of(term)
         twice = {x for x in parts.factors if parts.factors.count(x) > 1}
@@ -79,9 +79,12 @@ def opposite_factors(node: Einsum) -> Node | None:
 
     The number of different factors falls.
     """
+    sums = [x for x in node.factors if isinstance(x, Add)]
+    sums = [x for x in sums if _is_balanced(x)] if len(sums) > 1 else []
+    if len(sums) < 2:
+        return None
     parts = parts_of(node)
-    sums = [x for x in parts.factors if isinstance(x, Add) and _is_balanced(x)]
-    for factor in sums if len(sums) > 1 else ():
+    for factor in sums:
         other = multiple(Fraction(-1), factor)
         if other in sums:
             k = parts.factors.index(other)
@@ -97,7 +100,7 @@ def _is_complement(node: Add, x: Node) -> bool:
 
 def _is_balanced(node: Add) -> bool:
     """Whether half the signs are minus, so that neither a sum nor its negative reads better."""
-    return 2 * sum(c < 0 for c, _ in node.terms) == len(node.terms)
+    return 2 * sum(c.numerator < 0 for c, _ in node.terms) == len(node.terms)
 
 
 @of_views

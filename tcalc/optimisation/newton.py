@@ -58,45 +58,50 @@ def newton(problem: Problem) -> Callable[..., OptimizeResult]:
         maxiter: int = 100,
         **unused: Any,
     ) -> OptimizeResult:
-        x, message, success, k = np.array(x0, dtype=float), "too many iterations", False, 0
+        x, k = np.array(x0, dtype=float), 0
         gtol = unused.get("tol") or gtol
-        for k in range(maxiter + 1):
+
+        def ended(message: str, success: bool = False) -> OptimizeResult:
+            return result_of(
+                x=x, fun=fun(x), jac=jac(x), success=success, status=0 if success else 1,
+                message=message, nit=k,
+            )  # fmt: skip
+
+        while True:
             gradient = jac(x)
-            step, why = None, "the gradient is small"
-            if np.max(np.abs(gradient), initial=0.0) > gtol:
-                step = _direction(problem, x, gradient)
-                if _settled(fun, jac, x, gradient, step):
-                    step, why = None, "a lower value is not to be told from rounding"
-            down = None
+            step, why = _step(problem, fun, jac, x, gradient, gtol)
             if step is None:
                 curvature = _curvature(problem, x)
-                down = curvature.down
-                if down is None:
-                    message, success = why if curvature.known else f"{why}; {UNSETTLED}", True
-                    break
-            if k == maxiter:
-                if down is not None:
-                    message = "too many iterations: a saddle or a maximum was reached"
-                break
-            if step is not None:
-                length, step = _descend(fun, jac, x, gradient, step)
+                if curvature.down is None:
+                    return ended(why if curvature.known else f"{why}; {UNSETTLED}", True)
+                if k >= maxiter:
+                    return ended("too many iterations: a saddle or a maximum was reached")
+                length, step = _leave(fun, x, gradient, curvature.down)
+                why = "a saddle or a maximum: the Hessian has a negative eigenvalue"
             else:
-                assert down is not None
-                length, step = _leave(fun, x, gradient, down)
+                if k >= maxiter:
+                    return ended("too many iterations")
+                length, step = _descend(fun, jac, x, gradient, step)
+                why = "no step along the direction of descent is shorter"
             if length == 0:
-                message = "no step along the direction of descent is shorter"
-                if down is not None:
-                    message = "a saddle or a maximum: the Hessian has a negative eigenvalue"
-                break
-            x = x + length * step
+                return ended(why)
+            x, k = x + length * step, k + 1
             if callback is not None:
                 callback(x)
-        return result_of(
-            x=x, fun=fun(x), jac=jac(x), success=success, status=0 if success else 1,
-            message=message, nit=k,
-        )  # fmt: skip
 
     return solve
+
+
+def _step(
+    problem: Problem, fun: Any, jac: Any, x: Array, gradient: Array, gtol: float
+) -> tuple[Array | None, str]:
+    """The step from a point, or none, and why there is none: the point is stationary."""
+    if not np.max(np.abs(gradient), initial=0.0) > gtol:
+        return None, "the gradient is small"
+    step = _direction(problem, x, gradient)
+    if _settled(fun, jac, x, gradient, step):
+        return None, "a lower value is not to be told from rounding"
+    return step, ""
 
 
 def _direction(problem: Problem, x: Array, gradient: Array) -> Array:

@@ -8,9 +8,8 @@ quick from a cold start.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from tcalc import calculus, language
 from tcalc.custom import UserFunction
@@ -295,7 +294,9 @@ def _layout(expression: Expression, form: str) -> Layout:
     return Layout(node.dims, terms, expression.lead, expression.factored)
 
 
-def evaluate(expressions: Expression | Sequence[Expression], /, **arrays: Any) -> Any:
+def evaluate(
+    expressions: Expression | Sequence[Expression], /, *positional: Never, **arrays: Any
+) -> Any:
     """The values on data by the reference interpreter: slow, obvious, the yardstick of the tests.
 
     >>> evaluate(parse("x'*x"), x=[3.0, 4.0])
@@ -307,13 +308,10 @@ def evaluate(expressions: Expression | Sequence[Expression], /, **arrays: Any) -
     several = require_expressions(expressions)
     nodes = [expression.node for expression in several]
     known = {name: v for expression in several for name, v in expression.variables.items()}
-    for name in arrays:
-        if name not in known:
-            close = get_close_matches(name, known, n=1)
-            raise ArgumentError(
-                f"there is no argument {name!r}",
-                hint=f"did you mean {close[0]!r}?" if close else "arguments: " + ", ".join(known),
-            )
+    if positional:
+        from tcalc.runtime.arguments import refuse_positions
+
+        refuse_positions(positional, known)
     values = interpret.evaluate_data(nodes, arrays, list(known.values()))
     return values[0] if single else tuple(values)
 

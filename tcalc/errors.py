@@ -8,7 +8,9 @@ hint as it rises, by :meth:`TcalcError.locate` and :meth:`TcalcError.advise`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import ClassVar, Self
 
 WINDOW = 96
@@ -237,6 +239,19 @@ class DomainError(TcalcError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_revive, (type(self), self.message), self.__dict__)
+
+
+def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The hint for a name that is none of the known: the one that was meant, or something else.
+
+    >>> suggestion("W", ["X", "w"], otherwise="it takes X, w")
+    "did you mean 'w'?"
+    >>> suggestion("beta", ["X", "w"], otherwise="it takes X, w")
+    'it takes X, w'
+    """
+    folded = {x.casefold(): x for x in known}
+    near = get_close_matches(name.casefold(), folded, n=1)
+    return f"did you mean {folded[near[0]]!r}?" if near else otherwise
 
 
 def _revive(kind: type[DomainError], message: str) -> DomainError:

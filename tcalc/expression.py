@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from fractions import Fraction
 from numbers import Real
 from typing import Any, TypeAlias
 
 from tcalc import calculus, language, printing
-from tcalc.errors import ArgumentError, DimensionError, Span, UnknownNameError
+from tcalc.errors import ArgumentError, DimensionError, Span, UnknownNameError, suggestion
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
@@ -101,12 +100,10 @@ class Expression:
             )
         known = self.variables
         if name not in known:
-            close = get_close_matches(name, known, n=1)
+            others = "it has none" if not known else "its variables: " + ", ".join(known)
             raise UnknownNameError(
                 f"{name!r} is not a variable of the expression",
-                hint=f"did you mean {close[0]!r}?"
-                if close
-                else "its variables: " + ", ".join(known),
+                hint=suggestion(name, known, otherwise=others),
             )
         return known[name]
 
@@ -365,8 +362,10 @@ def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
     dims = [dim for x in [*F.variables.values(), *inputs_of([F.node])] for dim in x.dims]
     known = dict.fromkeys(name for dim in dims for name in sorted(dim.names()))
     for name, size in sizes.items():
-        if name not in known or size < 1:
+        if name not in known:
+            others = f"it has {', '.join(known) or 'none'}"
             raise ArgumentError(
-                f"{name}={size} is no size of the program",
-                hint="it has " + (", ".join(known) or "none"),
+                f"{name} is no size of the program", hint=suggestion(name, known, others)
             )
+        if size < 1:
+            raise ArgumentError(f"the size {name} is {size}, and should be at least 1")

@@ -13,13 +13,13 @@ array([3., 4.])
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
 
-from tcalc.errors import ArgumentError, DomainError, LimitError
+from tcalc.errors import ArgumentError, DomainError, LimitError, suggestion
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder, variables
@@ -84,14 +84,11 @@ def evaluate_data(
 ) -> list[Array]:
     """The same on data of a user's, for some or all `inputs` of a program.
 
-    Raises `ArgumentError` for data that are missing, no numbers, or of the wrong shape, and
-    `DomainError` where a function has no value, `LimitError` for what memory cannot hold.
+    Raises `ArgumentError` for data that are missing or unknown, no numbers, or of the wrong
+    shape, `DomainError` where a function has no value, `LimitError` for what memory cannot hold.
     """
-    missing = [node.name for node in variables(roots) if node.name not in data]
-    if missing:
-        takes = ", ".join(f"{node.name}{_axes(node)}" for node in inputs)
-        raise ArgumentError(f"no value for {', '.join(missing)}", hint=f"it takes {takes}")
-    arrays = {name: _numbers_of(name, value) for name, value in data.items()}
+    require_names(data, inputs, [node.name for node in variables(roots)])
+    arrays = {name: numbers_of(name, value) for name, value in data.items()}
     known = {**(sizes or {}), **measure([x for x in inputs if x.name in arrays], arrays)}
     try:
         return evaluate(roots, arrays, known)
@@ -110,6 +107,20 @@ def evaluate_data(
         ) from error
 
 
+def require_names(data: Iterable[str], inputs: Iterable[Var], needed: Iterable[str]) -> None:
+    """Refuse names that are none of the inputs', then the want of values that are needed."""
+    given = set(data)
+    known = {node.name: f"{node.name}{_axes(node)}" for node in inputs}
+    takes = f"it takes {', '.join(known.values()) or 'nothing'}"
+    for name in data:
+        if name not in known:
+            hint = suggestion(name, known.keys() - given, otherwise=takes)
+            raise ArgumentError(f"there is no argument {name!r}", hint=hint)
+    missing = [name for name in needed if name not in given]
+    if missing:
+        raise ArgumentError(f"no value for {', '.join(missing)}", hint=takes)
+
+
 def _double(value: Fraction) -> float:
     try:
         return float(value)
@@ -117,7 +128,10 @@ def _double(value: Fraction) -> float:
         raise LimitError("a number of the program is beyond the range of doubles") from None
 
 
-def _numbers_of(name: str, value: Any) -> Array:
+def numbers_of(name: str, value: Any) -> Array:
+    """What is given under a name as an array of floats; raises `ArgumentError` for all else."""
+    if np.ma.is_masked(value):
+        raise ArgumentError(f"{name} has masked entries, which have no value: fill or drop them")
     try:
         array = _floating(value)
     except ValueError as error:

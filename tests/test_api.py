@@ -81,9 +81,44 @@ def test_check_on_data_that_are_not_complete():
         tcalc.check(f, "w", data={"w": [1.0]})
 
 
+def test_data_that_are_no_real_numbers_are_refused_by_name():
+    data = {"X": np.eye(2), "y": np.ones(2), "w": np.ones(2)}
+    masked = {**data, "w": np.ma.masked_array(data["w"], mask=[True, False])}
+    for use in (
+        lambda: tcalc.evaluate(f, **masked),
+        lambda: tcalc.check(f, "w", data=masked),
+        lambda: tcalc.problem(f, "w", masked),
+        lambda: tcalc.linearize(f, "w", at=masked),
+        lambda: tcalc.compile(f)(**masked),
+    ):
+        with pytest.raises(ArgumentError, match="w has masked entries"):
+            use()
+    for use in (tcalc.check, tcalc.problem):
+        with pytest.raises(ArgumentError, match="X has complex numbers"):
+            use(f, "w", data={**data, "X": data["X"] + 1j})
+
+
+def test_a_name_with_a_typo_is_told_of_before_the_want_of_the_right_one():
+    data = {"X": np.eye(2), "Y": np.ones(2), "w": np.ones(2)}
+    for use in (
+        lambda: tcalc.evaluate(f, **data),
+        lambda: tcalc.check(f, "w", data=data),
+        lambda: tcalc.problem(f, "w", data),
+        lambda: tcalc.compile(f)(**data),
+    ):
+        with pytest.raises(ArgumentError, match="no argument 'Y'") as caught:
+            use()
+        assert caught.value.hint == "did you mean 'y'?"
+
+
+def test_arguments_of_evaluate_are_given_by_name():
+    with pytest.raises(ArgumentError, match="given by name"):
+        tcalc.evaluate(f, np.eye(2))
+
+
 @pytest.mark.parametrize("sizes", [{"q": 3}, {"m": 0}])
 def test_check_with_sizes_that_the_program_has_not(sizes):
-    with pytest.raises(ArgumentError, match="no size of the program"):
+    with pytest.raises(ArgumentError, match=r"no size of the program|should be at least 1"):
         tcalc.check(f, "w", sizes=sizes)
 
 

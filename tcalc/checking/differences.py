@@ -32,7 +32,7 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, variables
-from tcalc.interpret import evaluate, evaluate_data, measure
+from tcalc.interpret import evaluate, evaluate_data, measure, numbers_of
 
 COMPLEX_STEP = 1e-20
 REAL_STEPS = (3e-3, 3e-4, 3e-5)
@@ -201,13 +201,16 @@ def _data(
         return _random_data(roots, inputs, sizes or {}, generator)
     with np.errstate(all="ignore"):  # values that are not finite are told of
         evaluate_data(roots, data, inputs, sizes)
-    values = {name: np.asarray(array, dtype=float) for name, array in data.items()}
+    values = {name: numbers_of(name, array) for name, array in data.items()}
     for name, array in values.items():
+        if np.iscomplexobj(array):
+            raise ArgumentError(f"{name} has complex numbers", hint="derivatives are by real ones")
         if not np.all(np.isfinite(array)):
             raise ArgumentError(
                 f"{name} has values that are infinite or not a number",
                 hint="derivatives are checked at finite data",
             )
+    values = {name: array.astype(float, copy=False) for name, array in values.items()}
     given = [x for x in inputs if x.name in values]
     return values, {**(sizes or {}), **measure(given, values)}
 

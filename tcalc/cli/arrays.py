@@ -61,11 +61,6 @@ def draw(
 ) -> Iterator[dict[str, Array]]:
     """Random data for the variables not given: one set per manner, from the most general on."""
     missing = [variable for name, variable in variables.items() if name not in given]
-    names = {name for node in variables.values() for dim in node.dims for name in dim.names()}
-    for name in sizes:
-        if name not in names:
-            known_names = ", ".join(sorted(names)) or "none"
-            raise ArgumentError(f"there is no size {name!r}", hint=f"the sizes: {known_names}")
     known = complete_sizes(list(variables.values()), {**sizes, **sizes_of(given, variables)})
     for manner in range(len(MANNERS)):
         yield {**sample(missing, known, np.random.default_rng(seed), manner), **given}

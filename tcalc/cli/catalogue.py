@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -16,7 +15,7 @@ from tcalc.cli import options
 from tcalc.cli.numeric import compute, numbers, numbers_document, upto_order
 from tcalc.cli.results import dump, formula, write
 from tcalc.cli.source import Program
-from tcalc.errors import UnknownNameError
+from tcalc.errors import UnknownNameError, suggestion
 from tcalc.language.catalogue import BY_NAME, FUNCTIONS
 from tcalc.primitives import Function
 
@@ -137,8 +136,7 @@ def functions(name: str | None, as_json: bool) -> None:
 
 def _function(name: str) -> Function:
     if name not in BY_NAME:
-        close = difflib.get_close_matches(name, BY_NAME, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "`tcalc functions` lists them"
+        hint = suggestion(name, BY_NAME, otherwise="`tcalc functions` lists them")
         raise UnknownNameError(f"there is no function {name!r}", hint=hint)
     return BY_NAME[name]
 

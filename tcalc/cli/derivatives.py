@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import click
 
 import tcalc
 from tcalc.cli import options
-from tcalc.cli.results import Form, Result, derive, document, show, source, write
+from tcalc.cli.results import Format, Result, derive, present, write
 from tcalc.cli.source import Program, load, tell_guesses
 from tcalc.errors import DimensionError
 from tcalc.printing import Cse
@@ -33,19 +33,14 @@ def printing(compute: Compute) -> click.Command:
         let: Mapping[str, float],
         wrt: Sequence[str],
         mode: str,
-        form: Form | Literal["python", "json"],
+        form: Format,
         as_json: bool,
         cse: Cse,
         sizes: Mapping[str, int],
     ) -> None:
         program = load(expr, declare, let)
         results = compute(program, program.default_wrt(wrt), mode)
-        if as_json or form == "json":
-            text = document(program, results, cse, mode=mode)
-        elif form == "python":
-            text = source(results, sizes)
-        else:
-            text = show(results, form, cse)
+        text = present(program, results, "json" if as_json else form, cse, sizes, mode=mode)
         tell_guesses(program)
         write(text)
 

@@ -14,6 +14,8 @@ from tcalc.cli.options import FormulaCommand
 from tcalc.cli.results import Result, derive, describe, dump, heading, source, write
 from tcalc.cli.source import Program, load, tell_guesses
 from tcalc.errors import ArgumentError
+from tcalc.expr.traverse import variables as inputs_of
+from tcalc.expression import require_sizes
 
 if TYPE_CHECKING:
     from tcalc.cli.arrays import Array
@@ -54,6 +56,9 @@ def evaluate(
 
     program = load(expr, declare, let)
     variables = program.expression.variables
+    if sizes and not at_random:
+        raise click.UsageError("--sizes are for what --random draws; the data have their own.")
+    require_sizes(program.expression, sizes)
     results = upto_order(program, wrt, order, mode)
     given = arrays.load_data(data, variables)
     tell_guesses(program)
@@ -61,6 +66,7 @@ def evaluate(
         candidates = arrays.draw(variables, given, sizes, seed)
         used, values = arrays.first_finite(lambda drawn: compute(results, drawn), candidates)
     else:
+        _require_data(program, given)
         used, values = given, compute(results, given)
     if output is not None:
         named = zip(results, values, strict=True)
@@ -69,6 +75,19 @@ def evaluate(
         write(dump(numbers_document(program, results, values, used)))
     else:
         write(numbers(results, values))
+
+
+def _require_data(program: Program, given: Mapping[str, Array]) -> None:
+    missing = [
+        repr(variable).removesuffix("[]")
+        for variable in inputs_of([program.expression.node])
+        if variable.name not in given
+    ]
+    if missing:
+        raise ArgumentError(
+            f"no data for {', '.join(missing)}",
+            hint="--data FILE has them by name, --data NAME=FILE one of them; --random draws them",
+        )
 
 
 @click.command("compile", cls=FormulaCommand)
@@ -110,6 +129,7 @@ def compile_module(
     The module stands alone: it needs NumPy and SciPy (or CuPy), and no tcalc.
     """
     program = load(expr, declare, let)
+    require_sizes(program.expression, sizes)
     text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
     tell_guesses(program)
     if output is None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import click
 
 import tcalc
 from tcalc.cli import options
-from tcalc.cli.results import Form, Result, document, show, source, write
+from tcalc.cli.results import Format, Result, present, write
 from tcalc.cli.source import Program, load, tell_guesses
 from tcalc.expression import Expression
 from tcalc.printing import Cse
@@ -73,19 +73,14 @@ def printing(compute: Compute) -> click.Command:
         wrt: Sequence[str],
         names: Sequence[str],
         several: Several,
-        form: Form | Literal["python", "json"],
+        form: Format,
         as_json: bool,
         cse: Cse,
         sizes: Mapping[str, int],
     ) -> None:
         program = load(expr, declare, let)
         results = compute(program.expression, program.default_wrt(wrt), names, several)
-        if as_json or form == "json":
-            text = document(program, results, cse)
-        elif form == "python":
-            text = source(results, sizes)
-        else:
-            text = show(results, form, cse)
+        text = present(program, results, "json" if as_json else form, cse, sizes)
         tell_guesses(program)
         _tell_new(program, results, what)
         write(text)

@@ -14,12 +14,12 @@ import tcalc
 from tcalc.calculus import compression, factored_terms
 from tcalc.cli.source import Program, guesses
 from tcalc.errors import DimensionError
-from tcalc.expression import Expression
+from tcalc.expression import Expression, require_sizes
 from tcalc.printing import Cse
 
 Form: TypeAlias = Literal["auto", "matrix", "einstein", "latex", "mathml"]
 """The formats that are notation."""
-
+Format: TypeAlias = Form | Literal["python", "json"]
 
 MUCH_SMALLER = 10
 """A factored form is told of where it takes so many times less memory than the dense one."""
@@ -68,6 +68,26 @@ def derive(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[
         Result(names, scalar, tcalc.derivative(value, *names, mode=mode) if names else value)
         for names in choices
     ]
+
+
+def present(
+    program: Program,
+    results: Sequence[Result],
+    form: Format,
+    cse: Cse,
+    sizes: Mapping[str, int],
+    **more: Any,
+) -> str:
+    """The results in any of the formats; `more` is what JSON says besides."""
+    if sizes and form != "python":
+        raise click.UsageError("--sizes are hints for --format python, and change no formula.")
+    require_sizes(program.expression, sizes)
+    match form:
+        case "json":
+            return document(program, results, cse, **more)
+        case "python":
+            return source(results, sizes)
+    return show(results, form, cse)
 
 
 def show(results: Sequence[Result], form: Form, cse: Cse) -> str:

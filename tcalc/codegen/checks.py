@@ -16,6 +16,8 @@ def as_arrays(**arguments: Any) -> list[Array]:
     for name, argument in arguments.items():
         if hasattr(argument, "toarray"):
             raise TypeError(f"{name} is a sparse matrix, and should be a dense array")
+        if np.ma.is_masked(argument):
+            raise TypeError(f"{name} has masked entries, which have no value: fill or drop them")
         try:
             array = np.asarray(argument)
         except (TypeError, ValueError) as error:

@@ -12,13 +12,12 @@ True
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, suggestion
 
 if TYPE_CHECKING:
     from tcalc.examples.registry import Example
@@ -86,7 +85,6 @@ def load(name: str) -> Example:
     """The example of that name; an `ArgumentError` where there is none."""
     known = {example.name: example for example in all_examples()}
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "the examples are " + ", ".join(known)
+        hint = suggestion(name, known, otherwise="the examples are " + ", ".join(known))
         raise ArgumentError(f"there is no example named {name!r}", hint=hint)
     return known[name]

@@ -26,14 +26,13 @@ tr(A*X'*B*X*C)
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, suggestion
 
 if TYPE_CHECKING:
     from tcalc.gallery.data import Array
@@ -86,8 +85,7 @@ def models() -> tuple[Model, ...]:
 def load(name: str) -> Model:
     """The model of that name; an `ArgumentError` where there is none."""
     if name not in names():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "the models are " + ", ".join(names())
+        hint = suggestion(name, names(), otherwise="the models are " + ", ".join(names()))
         raise ArgumentError(f"there is no model named {name!r}", hint=hint)
     return _read(name, files(__name__).joinpath(name + SUFFIX).read_text(encoding="utf-8"))
 

@@ -17,6 +17,7 @@ from tcalc.errors import ArgumentError
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Var
 from tcalc.expr.primitive import Fact
+from tcalc.interpret import numbers_of
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
@@ -72,10 +73,7 @@ class Packing:
         """The variables as one vector; raises `ArgumentError` for wrong shapes or structure."""
         pieces: list[Array] = []
         for name, part in self.parts.items():
-            try:
-                array = np.asarray(values[name], dtype=float) if name in values else None
-            except (TypeError, ValueError):
-                raise ArgumentError(f"{name} is not an array of numbers") from None
+            array = numbers_of(name, values[name]).astype(float) if name in values else None
             if array is None or array.shape != part.shape:
                 found = "missing" if array is None else f"of shape {array.shape}"
                 raise ArgumentError(f"{name} is {found}, and should have the shape {part.shape}")

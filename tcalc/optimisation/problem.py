@@ -54,13 +54,8 @@ class Problem:
             x for node in (function, *(c.node for c in constraints)) for x in variables([node])
         ]
         known = list(dict.fromkeys([*inputs, *needed]))
-        missing = sorted({x.name for x in needed} - names - set(data))
-        if missing:
-            raise ArgumentError(f"no value for {', '.join(missing)}", hint="give it among the data")
-        for name in data:
-            if name not in {x.name for x in known}:
-                listed = ", ".join(x.name for x in known)
-                raise ArgumentError(f"{name!r} is no input", hint=f"the inputs: {listed}")
+        asked = dict.fromkeys(x.name for x in needed if x.name not in names)
+        interpret.require_names(data, known, asked)
         given = {name: _finite(name, data[name]) for name in data}
         shapes = _shapes(wrt, known, given)
         self._packing = Packing(wrt, shapes)
@@ -375,10 +370,7 @@ class Problem:
 
 def _finite(name: str, value: Any) -> Array:
     """The data under a name as numbers; refuses what is not finite."""
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"{name} is not an array of numbers") from None
+    array = _real(name, value)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         index = f"[{','.join(str(k + 1) for k in bad[0])}]" if array.ndim else ""
@@ -388,6 +380,13 @@ def _finite(name: str, value: Any) -> Array:
             hint="optimisers need finite data",
         )
     return array
+
+
+def _real(name: str, value: Any) -> Array:
+    array = interpret.numbers_of(name, value)
+    if np.iscomplexobj(array):
+        raise ArgumentError(f"{name} has complex numbers", hint="optimisers need real data")
+    return array.astype(float, copy=False)
 
 
 def _shapes(

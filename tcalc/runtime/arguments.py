@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from tcalc.codegen.checks import as_arrays, expect_property
 from tcalc.codegen.signature import Signature, describe
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
 
 NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128))
@@ -31,13 +30,13 @@ def ordered(signature: Signature, given: Mapping[str, Any]) -> list[Any]:
     try:
         values = [given[name] for name in signature.names]
     except KeyError:
-        missing = [name for name in signature.names if name not in given]
-        wanted = next(x for x in signature.arguments if x.name == missing[0])
-        unknown = [name for name in given if name not in signature.dims]
-        close = get_close_matches(missing[0], unknown, n=1, cutoff=0.5)
-        hint = f"is {close[0]!r} meant to be {missing[0]!r}?" if close else f"it takes {signature}"
+        missing = [x for x in signature.arguments if x.name not in given]
+        for name in given:
+            if name not in signature.dims:
+                raise _unknown(signature, name, [x.name for x in missing]) from None
         raise ArgumentError(
-            f"the argument {missing[0]} is missing, which should be {_wanted(wanted)}", hint=hint
+            f"the argument {missing[0].name} is missing, which should be {_wanted(missing[0])}",
+            hint=f"it takes {signature}",
         ) from None
     if len(given) > len(values):
         refuse_unknown(signature, given)
@@ -53,15 +52,22 @@ def refuse_unknown(signature: Signature, given: Mapping[str, Any]) -> None:
     beside = tuple([x for x in signature.unused if x.name in given])
     if len(some) + len(beside) < len(given):
         known = signature.dims
-        name = next(name for name in given if name not in known)
-        close = get_close_matches(name, known, n=1, cutoff=0.5)
-        raise ArgumentError(
-            f"there is no argument {name!r}",
-            hint=f"did you mean {close[0]!r}?" if close else f"it takes {signature}",
-        )
+        raise _unknown(signature, next(name for name in given if name not in known), known)
     if beside:
         together = (*some, *beside)
         _require_fit(together, tuple([_shape(x, given[x.name]) for x in together]))
+
+
+def _unknown(signature: Signature, name: str, meant: Iterable[str]) -> ArgumentError:
+    hint = suggestion(name, meant, otherwise=f"it takes {signature}")
+    return ArgumentError(f"there is no argument {name!r}", hint=hint)
+
+
+def refuse_positions(given: Sequence[object], names: Iterable[str]) -> None:
+    """Refuse arguments without names."""
+    if given:
+        example = ", ".join(f"{name}=..." for name in names)
+        raise ArgumentError("arguments are given by name", hint=f"write {example}")
 
 
 def _shape(argument: Var, value: Any) -> tuple[int, ...]:

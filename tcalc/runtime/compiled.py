@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy import ndarray
@@ -22,6 +22,7 @@ from tcalc.runtime.arguments import (
     is_sparse,
     measured,
     ordered,
+    refuse_positions,
     refuse_unknown,
     verify,
 )
@@ -101,7 +102,9 @@ class CompiledFunction:
         """The names of the arguments that are given."""
         return tuple(self._given)
 
-    def __call__(self, /, **arguments: Any) -> Any:
+    def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
+        if positional:
+            refuse_positions(positional, self._names)
         looks: list[Any] = [*arguments]
         for x in arguments.values():
             if type(x) is ndarray:
@@ -236,7 +239,7 @@ class CompiledFunction:
                 raise ArgumentError(f"the size {name} is {size!r}, and should be a whole number")
         return {name: sizes.get(name, NOMINAL) for name in known}
 
-    def bind(self, /, **arguments: Any) -> CompiledFunction:
+    def bind(self, /, *positional: Never, **arguments: Any) -> CompiledFunction:
         """A function of the remaining arguments, these being given.
 
         What depends on the given arguments alone is computed with the first call, and kept: a
@@ -250,6 +253,7 @@ class CompiledFunction:
         >>> solve(y=[1.0, 1.0]).tolist()
         [0.25, 0.0625]
         """
+        refuse_positions(positional, self._names)
         refuse_unknown(self.signature, arguments)
         self._refuse_twice(arguments)
         given = {**self._given, **arguments}

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Never
 
 from tcalc.codegen.device_checks import device_arrays
 from tcalc.codegen.targets.porting import ported
 from tcalc.errors import ArgumentError, DomainError, LimitError, TcalcError, UnsupportedError
-from tcalc.runtime.arguments import measured, ordered, refuse_unknown
+from tcalc.runtime.arguments import measured, ordered, refuse_positions, refuse_unknown
 from tcalc.runtime.compiled import CompiledFunction
 from tcalc.runtime.plans import Kind, Plan, Recipe
 from tcalc.runtime.recording import RECORDINGS, Recording
@@ -47,7 +47,8 @@ class DeviceFunction(CompiledFunction):
         self._recordings: dict[tuple[Any, ...], Recording] = {}
         self._fitting: set[tuple[Any, ...]] = set()
 
-    def __call__(self, /, **arguments: Any) -> Any:
+    def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
+        refuse_positions(positional, self._names)
         cupy = cupy_with_device()
         refuse_unknown(self.signature, arguments)
         self._refuse_twice(arguments)
@@ -115,7 +116,8 @@ class DeviceFunction(CompiledFunction):
                 self._kept[key] = (plan.prepare(*bound),)
             return self._kept[key]
 
-    def bind(self, /, **arguments: Any) -> DeviceFunction:
+    def bind(self, /, *positional: Never, **arguments: Any) -> DeviceFunction:
+        refuse_positions(positional, self._names)
         refuse_unknown(self.signature, arguments)
         self._refuse_twice(arguments)
         return DeviceFunction(self._recipe, {**self._given, **arguments})

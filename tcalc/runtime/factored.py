@@ -274,6 +274,8 @@ class FactoredTensor:
         return term.output[:count], term.output[count:]
 
     def _checked(self, x: Any, shape: tuple[int, ...]) -> Array:
+        if np.ma.is_masked(x):
+            raise ArgumentError("the array has masked entries, which have no value")
         array = as_array(x)
         if self._module is not np and not is_on_device(array):
             raise ArgumentError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Never, TypeAlias
 
 import numpy as np
 
@@ -128,8 +128,8 @@ class FactoredFunction:
         self._telling = [name for name in telling if name not in function.bound]
         self._frames: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = {}
 
-    def __call__(self, /, **arguments: Any) -> Any:
-        computed = self.function(**arguments)
+    def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
+        computed = self.function(*positional, **arguments)
         try:
             shapes = self._frames[tuple([arguments[name].shape for name in self._telling])]
         except (AttributeError, KeyError):
@@ -211,10 +211,10 @@ class FactoredFunction:
         """The module for given sizes."""
         return self.function.source_for(**sizes)
 
-    def bind(self, /, **arguments: Any) -> FactoredFunction:
+    def bind(self, /, *positional: Never, **arguments: Any) -> FactoredFunction:
         """A function of the remaining arguments, these being given."""
         bound = FactoredFunction(
-            self.function.bind(**arguments),
+            self.function.bind(*positional, **arguments),
             self._layouts,
             self._variables,
             self._single,

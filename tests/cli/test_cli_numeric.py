@@ -257,4 +257,31 @@ class TestCheck:
 def test_a_size_that_the_program_does_not_have(run):
     outcome = run("evaluate", "x'*A*x", "--random", "--sizes", "q=3")
     assert outcome.status == 1
-    assert "there is no size 'q'" in outcome.err
+    assert "q is no size of the program" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("evaluate", "--random"), ("check",), ("compile",), ("gradient", "--format", "python")],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_size_is_at_least_one(run, arguments):
+    command, *options = arguments
+    outcome = run(command, "x'*x", *options, "--sizes", "m=0")
+    assert outcome.status == 1
+    assert "the size m is 0" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["gradient", "hvp", "evaluate"])
+def test_sizes_that_would_change_nothing_are_refused(run, command):
+    outcome = run(command, "x'*x", "--sizes", "m=3")
+    assert outcome.status == 2
+    assert "--sizes are" in outcome.err
+
+
+def test_missing_data_are_told_of_with_the_options_that_give_them(run):
+    outcome = run("evaluate", "x'*A*x")
+    assert outcome.status == 1
+    assert "no data for x[m], A[m,m]" in outcome.err
+    assert "--data NAME=FILE" in outcome.err
+    assert "--random" in outcome.err

@@ -84,7 +84,33 @@ def test_an_unknown_argument_is_named_with_the_closest_one() -> None:
     other = build.var("omega", shape("n"))
     fun = runtime.compile(exp(other))
     assert "did you mean 'omega'?" in message(lambda: fun(omega=[1.0], omga=[1.0]))
-    assert "is 'omga' meant to be 'omega'?" in message(lambda: fun(omga=[1.0]))
+    assert "did you mean 'omega'?" in message(lambda: fun(omga=[1.0]))
+    assert "did you mean 'omega'?" in message(lambda: fun(OMEGA=[1.0]))
+    fun = runtime.compile(RESIDUAL)
+    assert message(lambda: fun(X=DATA["X"], y=DATA["y"], W=DATA["w"])).splitlines() == [
+        "there is no argument 'W'",
+        "  hint: did you mean 'w'?",
+    ]
+
+
+def test_arguments_without_names_are_told_how_to_be_given() -> None:
+    fun = runtime.compile(RESIDUAL)
+    for call in (lambda: fun(*DATA.values()), lambda: fun.bind(DATA["X"])):
+        text = message(call)
+        assert "given by name" in text
+        assert "w=..., X=..., y=..." in text
+
+
+def test_masked_entries_have_no_value() -> None:
+    fun = runtime.compile(RESIDUAL)
+    masked = np.ma.masked_array(DATA["X"], mask=np.zeros(DATA["X"].shape))
+    np.testing.assert_array_equal(fun(**{**DATA, "X": masked}), fun(**DATA))
+    masked[0, 0] = np.ma.masked
+    assert "X has masked entries" in message(lambda: fun(**{**DATA, "X": masked}))
+    module: dict[str, object] = {}
+    exec(fun.source, module)
+    with pytest.raises(TypeError, match="X has masked entries"):
+        module["evaluate"](**{**DATA, "X": masked})
 
 
 def test_an_argument_of_the_program_that_is_not_needed_is_accepted() -> None:

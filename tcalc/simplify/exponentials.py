@@ -14,6 +14,7 @@ from tcalc.expr.primitive import Fact
 from tcalc.primitives.exponential import exp, log, log1p, sigmoid, softplus
 from tcalc.primitives.hyperbolic import cosh, sinh, tanh
 from tcalc.primitives.power import Power, power
+from tcalc.primitives.reductions import Prod, total
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsumexp, softmax
 from tcalc.simplify.engine import of_functions, of_products_having, of_sums
 from tcalc.simplify.parts import base_and_exponent, parts_of
@@ -107,12 +108,44 @@ def log_of_one_plus_exp(node: Apply) -> Node | None:
 
 @of_functions
 def reciprocal_of_one_plus_exp(node: Apply) -> Node | None:
-    """``(1 + exp(x))^-p -> sigmoid(-x)^p``."""
+    """``(1 + exp(x))^-p -> sigmoid(-x)^p``, also ``1/(1 + exp(x))^p``."""
     match node:
-        case Apply(primitive=Power() as p, args=(argument,)) if p.exponent < 0:
-            x = _one_plus_exp(argument)
+        case Apply(primitive=Power(exponent=p), args=(argument,)):
+            base, q = base_and_exponent(argument)
+            x = _one_plus_exp(base) if p * q < 0 else None
             if x is not None:
-                return power(sigmoid(build.scale(-1, x)), -p.exponent)
+                return power(sigmoid(build.scale(-1, x)), -p * q)
+    return None
+
+
+@of_products_having(sigmoid)
+def sigmoid_times_reciprocal(node: Einsum) -> Node | None:
+    """``sigmoid(x)^p .* (1 + exp(-x))^q -> sigmoid(x)^(p-q)``, which are reciprocals.
+
+    Example: ``sigmoid(x) .* (1 + exp(-x)) -> 1``.
+    """
+    parts = parts_of(node)
+    placed = list(zip(parts.factors, parts.rows, strict=True))
+    for k, (factor, row) in enumerate(placed):
+        base, q = base_and_exponent(factor)
+        x = _one_plus_exp(base)
+        if x is None:
+            continue
+        mirrored = sigmoid(build.scale(-1, x))
+        for j, (other, at) in enumerate(placed):
+            known, p = base_and_exponent(other)
+            if known is mirrored and at == row:
+                return parts.replaced((k, j), (power(mirrored, p - q),), (row,)).build()
+    return None
+
+
+@of_functions
+def log_of_product(node: Apply) -> Node | None:
+    """``log(prod(x)) -> sum(log(x))`` for positive x."""
+    match node:
+        case Apply(primitive=function, args=(Apply(primitive=Prod() as prod, args=(x,)),)):
+            if function == log and holds(x, Fact.POSITIVE):
+                return total(log(x), prod.axes)
     return None
 
 
@@ -391,6 +424,8 @@ RULES = (
     exp_of_zero,
     log_of_one_plus_exp,
     reciprocal_of_one_plus_exp,
+    sigmoid_times_reciprocal,
+    log_of_product,
     exp_times_sigmoid,
     log_of_sigmoid,
     one_minus_mirrored_sigmoid,

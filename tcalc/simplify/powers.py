@@ -13,6 +13,7 @@ from tcalc.primitives.exponential import log, log0
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
+from tcalc.primitives.reductions import ProdOthers, prod
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import Trait, length, of_functions, of_products, of_products_having
@@ -167,6 +168,27 @@ def product_over_itself(node: Einsum) -> Node | None:
             if _is_opened(parts, core, places, named):
                 whole = parts.replaced((k, *places), (power(base, exponent + 1),), (parts.rows[k],))
                 return build.scale(1 / coefficient, whole.build())
+    return None
+
+
+@of_products_having(ProdOthers)
+def others_over_product(node: Einsum) -> Node | None:
+    """``prodothers(x)/prod(x) -> 1./x``, where no element of x is zero.
+
+    Example: the gradient of ``log(prod(x))`` is ``1./x``.
+    """
+    parts = parts_of(node)
+    for k, others in enumerate(parts.factors):
+        if not (isinstance(others, Apply) and isinstance(others.primitive, ProdOthers)):
+            continue
+        (x,) = others.args
+        row = parts.rows[k]
+        whole = prod(x, others.primitive.axes)
+        for j, factor in enumerate(parts.factors):
+            base, exponent = base_and_exponent(factor)
+            if base is whole and exponent < 0 and parts.rows[j] == row[: whole.order]:
+                new, rows = (power(x, -1), power(whole, exponent + 1)), (row, parts.rows[j])
+                return parts.replaced((k, j), new, rows).build()
     return None
 
 
@@ -341,6 +363,7 @@ RULES = (
     power_of_product_opened,
     reciprocal_of_quotient,
     product_over_itself,
+    others_over_product,
     equal_numbers,
     sum_of_squares,
     squares_over_norm,

@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     exponentials.exp_times_sigmoid,
     exponentials.log_of_sigmoid,
     exponentials.hyperbolic_quotient,
+    exponentials.log_of_product,
     exponentials.log_of_sum_of_exp,
     exponentials.exp_over_sum_of_exp,
     exponentials.exp_minus_logsumexp,

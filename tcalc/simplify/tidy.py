@@ -17,6 +17,7 @@ from tcalc.simplify import (
     powers,
     products,
     selections,
+    signs,
     sums,
     views,
 )
@@ -26,6 +27,7 @@ from tcalc.simplify.flatten import Inline, flatten
 RULES: tuple[Rule, ...] = (
     *powers.RULES,
     *exponentials.RULES,
+    *signs.RULES,
     *matrices.RULES,
     *factorisations.RULES,
     *branches.RULES,

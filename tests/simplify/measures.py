@@ -8,6 +8,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp, sigmoid
 from tcalc.primitives.hyperbolic import sinh
 from tcalc.primitives.inverse import Inverse
@@ -80,6 +81,10 @@ def _is_inverse(node: Node) -> bool:
 
 negative_coefficients = _written(
     lambda node: sum(c < 0 for c, _ in node.terms) if isinstance(node, Add) else 0
+)
+negative_arguments = _inside(
+    lambda node: isinstance(node, Apply) and isinstance(node.primitive, Elementwise),
+    lambda x: isinstance(x, Add) and content(x) < 0,
 )
 factors = _count(lambda node: not (node.operands or isinstance(node, Delta | Const)))
 masks = _count(lambda node: _function(node, LowerMask))

@@ -93,6 +93,16 @@ EXAMPLES: dict[str, str] = {
     "reciprocal_of_quotient": "1./(x./y)",
     "product_over_itself": "(A*x).*(A*x).^-2",
     "equal_numbers": "sum(x)*sum(x)",
+    "others_over_product": "prodothers(x)/prod(x)",
+    "sigmoid_times_reciprocal": "sigmoid(x).*(1 + exp(-x)).^-2",
+    "log_of_product": "log(prod(p))",
+    "function_of_negative": "sign(-s)",
+    "even_power_of_abs": "abs(s).^4",
+    "power_of_sign": "sign(s).^3",
+    "sign_times_itself": "sign(s).*s.^3",
+    "square_of_sign": "sign(s).^2.*abs(s)",
+    "step_of_rectified": "relu(s).*step(s)",
+    "share_of_rectified": "min(0, s).*(1 - sign(s))",
     "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
@@ -117,6 +127,7 @@ NESTED = {
 """Rules that look into nested products and sums."""
 
 DECLARED = "A[n,n], B[n,n], C[m,n], K[n,n] spd, Q[n,n] orthogonal, x[n], y[n]"
+DECLARED += ", p[n] positive, s[n]"
 
 MEASURES: dict[str, Callable[[Node], int]] = {
     "sign_into_factor": measures.negative_coefficients,
@@ -152,6 +163,8 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "common_matrix": measures.factors,
     "matrix_out_of_factor": measures.factors,
     "equal_numbers": measures.factors,
+    "function_of_negative": measures.negative_arguments,
+    "sigmoid_times_reciprocal": measures.exponentials,
 }
 """What a rule lowers that need not make a formula shorter; all others lower `length`."""
 
@@ -162,7 +175,8 @@ def _values(seed: int) -> dict[str, np.ndarray]:
     values = {"A": square[0], "B": square[1], "C": rng.normal(size=(6, 4))}
     values["K"] = values["A"] @ values["A"].T
     values["Q"] = np.linalg.qr(square[1])[0]
-    return values | {"x": rng.uniform(0.5, 2, 4), "y": rng.uniform(0.5, 2, 4)}
+    values |= {name: rng.uniform(0.5, 2, 4) for name in "xyp"}
+    return values | {"s": rng.normal(size=4)}
 
 
 def _node(rule: Rule) -> Node:

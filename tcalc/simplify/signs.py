@@ -1,0 +1,151 @@
+"""Rules for functions with kinks: signs, absolute values and rectified numbers that meet.
+
+What holds at a kink by convention is not part of the formula: ``sign(x)^2 abs(x)^p`` is written
+``abs(x)^p``, which is its limit at 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.exponential import pow_
+from tcalc.primitives.hyperbolic import asinh, atanh, cosh, sinh, tanh
+from tcalc.primitives.piecewise import abs_, maximum, minimum, relu, sign, step
+from tcalc.primitives.power import Power, power
+from tcalc.primitives.special_functions import erf
+from tcalc.primitives.trigonometric import asin, atan, cos, sin, tan
+from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+
+ODD = (sign, sin, tan, asin, atan, sinh, tanh, asinh, atanh, erf)
+EVEN = (abs_, cos, cosh)
+
+
+@of_functions
+def function_of_negative(node: Apply) -> Node | None:
+    """``sin(-x) -> -sin(x)``, ``cos(-x) -> cos(x)`` for odd and for even functions.
+
+    Where most signs are minus.  Example: ``sign(-x - y) -> -sign(x + y)``.
+    """
+    match node:
+        case Apply(primitive=function, args=(Add() as x,)) if function in ODD or function in EVEN:
+            if content(x) < 0:
+                turned = build.apply(function, multiple(Fraction(-1), x))
+                return build.scale(-1, turned) if function in ODD else turned
+    return None
+
+
+@of_functions
+def even_power_of_abs(node: Apply) -> Node | None:
+    """``abs(x)^p -> x^p`` for an even p."""
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(Apply(primitive=inner, args=(x,)),)):
+            if inner == abs_ and p.denominator == 1 and p.numerator % 2 == 0:
+                return power(x, p)
+    return None
+
+
+@of_functions
+def power_of_sign(node: Apply) -> Node | None:
+    """``sign(x)^p -> sign(x)`` for an odd p > 0, ``sign(x)^p -> sign(x)^2`` for an even one."""
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(Apply(primitive=inner) as base,)):
+            if inner == sign and p.denominator == 1 and p > 2:
+                return base if p.numerator % 2 else power(base, 2)
+    return None
+
+
+@of_products_having(sign)
+def sign_times_itself(node: Einsum) -> Node | None:
+    """``sign(x) .* x^q -> x^(q-1) .* abs(x)``, ``sign(x) .* abs(x)^q -> x .* abs(x)^(q-1)``.
+
+    For a whole q, and even powers of abs(x) are those of x.  Example: ``x .* sign(x) -> abs(x)``,
+    ``sign(x) .* abs(x)^3 -> x^3``, ``sign(x) ./ abs(x) -> 1./x``.
+    """
+    parts = parts_of(node)
+    for k, s, j in _beside(parts, sign):
+        (x,) = s.args
+        base, q = base_and_exponent(parts.factors[j])
+        if parts.factors[k] is not s or q.denominator != 1:
+            continue
+        odd = q.numerator % 2 == 1
+        if base is x:
+            new = (power(abs_(x), q),) if odd else (power(x, q - 1), abs_(x))
+        elif base is abs_(x):
+            new = (power(x, q),) if odd else (x, power(base, q - 1))
+        else:
+            continue
+        return parts.replaced((k, j), new, (parts.rows[j],) * len(new)).build()
+    return None
+
+
+@of_products_having(sign)
+def square_of_sign(node: Einsum) -> Node | None:
+    """``sign(x)^2 .* abs(x)^q -> abs(x)^q``, also where q is a variable."""
+    parts = parts_of(node)
+    for k, s, j in _beside(parts, sign):
+        base = base_and_exponent(parts.factors[j])[0]
+        if isinstance(base, Apply) and base.primitive == pow_:
+            base = base.args[0]
+        if parts.factors[k] is power(s, 2) and (base is abs_(*s.args) or base is s.args[0]):
+            return parts.replaced((k,), (), ()).build()
+    return None
+
+
+@of_products_having(relu)
+def step_of_rectified(node: Einsum) -> Node | None:
+    """``relu(x)^p .* step(x)^q -> relu(x)^p`` for p > 0."""
+    parts = parts_of(node)
+    for k, s, j in _beside(parts, step):
+        base, p = base_and_exponent(parts.factors[j])
+        if p > 0 and base is relu(*s.args):
+            return parts.replaced((k,), (), ()).build()
+    return None
+
+
+@of_products_having(maximum, minimum)
+def share_of_rectified(node: Einsum) -> Node | None:
+    """``max(0, x)^p .* (1 + sign(x)) -> 2 max(0, x)^p`` for p > 0, ``min(0, x)`` likewise.
+
+    Example: the gradient of ``norm2(max(0, x))^2`` is ``2*max(0, x)``.
+    """
+    parts = parts_of(node)
+    for j, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        base, p = base_and_exponent(factor)
+        if not isinstance(base, Apply) or p <= 0 or base.primitive not in (maximum, minimum):
+            continue
+        for zero, x in (base.args, base.args[::-1]):
+            if not (isinstance(zero, Const) and zero.value == 0):
+                continue
+            one, side = build.ones(x.dims), 1 if base.primitive == maximum else -1
+            share = build.add([(1, one), (side, sign(x))])
+            for k, other in enumerate(parts.factors):
+                if k != j and parts.rows[k] == row and other is share:
+                    return build.scale(2, parts.replaced((k,), (), ()).build())
+    return None
+
+
+def _beside(parts: Parts, function: Elementwise) -> Iterator[tuple[int, Apply, int]]:
+    """A function or a power of it, and another factor with the same indices."""
+    for k, factor in enumerate(parts.factors):
+        base = base_and_exponent(factor)[0]
+        if isinstance(base, Apply) and base.primitive == function:
+            for j, row in enumerate(parts.rows):
+                if j != k and row == parts.rows[k]:
+                    yield k, base, j
+
+
+RULES = (
+    function_of_negative,
+    even_power_of_abs,
+    power_of_sign,
+    sign_times_itself,
+    square_of_sign,
+    step_of_rectified,
+    share_of_rectified,
+)

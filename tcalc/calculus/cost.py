@@ -14,6 +14,7 @@ from typing import assert_never
 
 from tcalc.calculus.terms import nominal
 from tcalc.expr.dims import Dim
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import postorder
@@ -97,4 +98,5 @@ def _of_product(node: Einsum, size: Callable[[Dim], int]) -> int:
                 inverses[k] = Inversion(axes, is_triangle(matrix))
     number: dict[Node, int] = {}
     alike = [number.setdefault(factor, len(number)) for factor in node.factors]
-    return product_cost(node.subscripts, node.output, sizes, inverses, alike)
+    swaps = {number[x]: (x.order - 2, x.order - 1) for x in number if symmetric_axes(x)}
+    return product_cost(node.subscripts, node.output, sizes, inverses, alike, swaps)

@@ -33,11 +33,14 @@ SHORT = 8
 
 
 class Pairs:
-    """The pairwise contractions of a program; `symmetric` are matrices known to be so."""
+    """The pairwise contractions of a program.
+
+    `symmetric` has arrays of which two axes may be exchanged, with these.
+    """
 
     def __init__(self, builder: Builder) -> None:
         self.builder = builder
-        self.symmetric: set[Value] = set()
+        self.symmetric: dict[Value, tuple[int, int]] = {}
         self.done: dict[tuple[object, ...], tuple[Operand, Labels]] = {}
 
     def reduce(self, operand: Operand, kept: Collection[int]) -> Operand:
@@ -77,7 +80,10 @@ class Pairs:
         """The operand, and its transpose where that is the same: ``C U`` is then ``(U C')'``."""
         if operand.value not in self.symmetric:
             return (operand,)
-        return operand, Operand(operand.value, operand.labels[::-1], operand.divides)
+        i, j = self.symmetric[operand.value]
+        labels = list(operand.labels)
+        labels[i], labels[j] = labels[j], labels[i]
+        return operand, Operand(operand.value, tuple(labels), operand.divides)
 
     def _pair(
         self, a: Operand, b: Operand, kept: Collection[int], rank: Mapping[int, int]

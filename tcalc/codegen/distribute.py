@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import TypeGuard
 
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.planning import cost
@@ -29,10 +30,12 @@ LARGE = 1 << 12
 """The elements from which on a sum is worth looking at."""
 SHRINKS = 4
 """How many times larger than the product the sum has to be."""
-GAIN = 2
+GAIN = Fraction(3, 2)
 """How many times cheaper the terms have to be."""
 MOVED = 8
 """What reading or writing an element costs, in operations of a matrix product."""
+TERMS = 32
+"""How many terms of a sum there may be before no more sums in it are opened."""
 FACTORS = 16
 """The most factors of a product that is looked at."""
 
@@ -63,8 +66,8 @@ class Distribution:
 
     def run(self, roots: Sequence[Node]) -> list[Node]:
         """The roots with products distributed where that pays."""
-        order = postorder(list(roots))
-        for node in order:
+        self.uses = Counter()
+        for node in postorder(list(roots)):
             self.uses.update(node.operands)
         return rebuild(roots, self._changed)
 
@@ -90,8 +93,9 @@ class Distribution:
                 before += self._forming(factor)
             terms = (self._grouped(term) for _, term in self._terms(flat, place, node))
             after = sum(self._price(self._flat(term)) for term in terms)
-            if GAIN * after <= before and (best is None or after < best[0]):
-                best = after, place
+            # Of two sums the one that saves more: the other is formed as before.
+            if GAIN * after <= before and (best is None or before - after > best[0]):
+                best = before - after, place
         if best is not None:
             found = self._terms(flat, best[1], node)
             return build.add([(c, self._grouped(term)) for c, term in found])
@@ -101,6 +105,12 @@ class Distribution:
         """A product with those of its factors opened that are products themselves."""
         if isinstance(node, Add) and len(node.terms) == 1:
             node = node.terms[0][1]
+        if isinstance(node, Einsum) and is_permuted(node):
+            # The product that the view is of, with its axes in another order.
+            ((core,), (row,)) = node.factors, node.subscripts
+            flat = self._flat(core)
+            number = dict(zip(row, flat.output, strict=True))
+            return replace(flat, output=tuple(number[label] for label in node.output))
         if not isinstance(node, Einsum) or node.is_view:
             return Flat((node,), (tuple(range(node.order)),), tuple(range(node.order)))
         fresh = 1 + max((x for row in node.subscripts for x in row), default=0)
@@ -129,19 +139,51 @@ class Distribution:
         return self.uses[factor] <= 1 or not summed
 
     def _terms(self, flat: Flat, place: int, node: Einsum) -> list[tuple[Fraction, Node]]:
-        """The terms of the product, with their coefficients."""
+        """The terms of the product, with their coefficients.
+
+        A product of which the sum has all uses, as of a term and its transpose, is opened.
+        """
         factor = flat.factors[place]
         assert isinstance(factor, Add)
         dims = dict(zip(flat.output, node.dims, strict=True))
+        terms = self._opened(factor)
+        uses = Counter(core_of(term) for _, term in terms)
         found: list[tuple[Fraction, Node]] = []
-        for coefficient, term in factor.terms:
-            factors = [*flat.factors[:place], term, *flat.factors[place + 1 :]]
-            found.append((coefficient, build.einsum(factors, flat.rows, flat.output, dims)))
+        for coefficient, term in terms:
+            core = core_of(term)
+            inside = Flat((term,), (tuple(range(term.order)),), tuple(range(term.order)))
+            if isinstance(core, Einsum) and not core.is_view and self.uses[core] <= uses[core]:
+                inside = self._flat(term)
+            outer = dict(zip(inside.output, flat.rows[place], strict=True))
+            rows: list[list[object]] = [
+                [outer.get(x, ("inner", x)) for x in row] for row in inside.rows
+            ]
+            factors = [*flat.factors[:place], *inside.factors, *flat.factors[place + 1 :]]
+            labels = [*flat.rows[:place], *rows, *flat.rows[place + 1 :]]
+            found.append((coefficient, build.einsum(factors, labels, flat.output, dims)))
+        return found
+
+    def _opened(self, total: Add) -> list[tuple[Fraction, Node]]:
+        """The terms of a sum, those of sums in it that are used here alone among them."""
+        found: list[tuple[Fraction, Node]] = []
+        pending = list(reversed(total.terms))
+        while pending:
+            coefficient, term = pending.pop()
+            if isinstance(term, Add) and self.uses[term] <= 1 and len(found) < TERMS:
+                pending += [(coefficient * c, x) for c, x in reversed(term.terms)]
+            else:
+                found.append((coefficient, term))
         return found
 
     def _forming(self, total: Add) -> int:
         """What it costs to form a sum: its terms, and a pass over the result for each."""
-        inner = sum(self._price(self._flat(term)) for term in total.operands)
+        # The core of a term and of its transpose is computed once; one of others is there.
+        cores = Counter(core_of(term) for _, term in self._opened(total))
+        inner = sum(
+            self._price(self._flat(core))
+            for core, times in cores.items()
+            if self.uses[core] <= times
+        )
         return inner + MOVED * self._size(total.dims) * len(total.terms)
 
     def _price(self, flat: Flat) -> int:
@@ -151,16 +193,20 @@ class Distribution:
         dims: dict[int, int] = {}
         total = 0
         rows: list[Labels] = []
+        number: dict[Node, int] = {}
+        alike: list[int] = []
         for factor, row in zip(flat.factors, flat.rows, strict=True):
             sizes = [dim.evaluate(self.sizes) for dim in factor.dims]
             dims.update(zip(row, sizes, strict=True))
             if not isinstance(factor, Const | Delta):
                 total += MOVED * self._stored(factor)
                 rows.append(row)
+                alike.append(number.setdefault(factor, len(number)))
         known = {label for row in rows for label in row}
         out = tuple(label for label in dict.fromkeys(flat.output) if label in known)
         total += MOVED * prod(dims.get(label, 1) for label in set(flat.output))
-        return total + (cost(rows, out, dims) if rows else 0)
+        swaps = {number[x]: (x.order - 2, x.order - 1) for x in number if symmetric_axes(x)}
+        return total + (cost(rows, out, dims, None, alike, swaps) if rows else 0)
 
     def _stored(self, node: Node) -> int:
         """The elements that are read for a factor: those of what it is a view of."""
@@ -210,3 +256,17 @@ class Distribution:
             flat.output,
             dict(zip(flat.output, node.dims, strict=True)),
         )
+
+
+def is_permuted(node: Einsum) -> bool:
+    """Whether a node is a product, not a view, with its axes in another order."""
+    if not node.is_view or len(node.factors) != 1:
+        return False
+    ((core,), (row,)) = node.factors, node.subscripts
+    whole = len(set(row)) == len(row) and sorted(row) == sorted(node.output)
+    return whole and isinstance(core, Einsum) and not core.is_view
+
+
+def core_of(node: Node) -> Node:
+    """The product that a node is a transpose of, or the node."""
+    return node.factors[0] if isinstance(node, Einsum) and is_permuted(node) else node

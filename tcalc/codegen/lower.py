@@ -30,6 +30,7 @@ from tcalc.codegen.program import (
     View,
     without_unused,
 )
+from tcalc.codegen.reopening import reopened
 from tcalc.codegen.selection import diagonal
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
 from tcalc.expr.facts import symmetric_axes
@@ -80,9 +81,11 @@ class _Tensors(dict[Node, Tensor]):
 
     def __missing__(self, node: Node) -> Tensor:
         self[node] = tensor = self.lowering.tensor(node)
-        matrix = node.order == 2 and len(tensor.value.dims) == 2 and tensor.plain
-        if matrix and symmetric_axes(node):
-            self.lowering.products.pairs.symmetric.add(tensor.value)
+        whole = 1 < node.order == len(tensor.value.dims) and tensor.plain
+        if whole and symmetric_axes(node):
+            places = tensor.places
+            axes = places.index(node.order - 2), places.index(node.order - 1)
+            self.lowering.products.pairs.symmetric[tensor.value] = axes
         return tensor
 
 
@@ -100,7 +103,8 @@ class Lowering:
         self.roots = with_companions(with_distances(expand(roots)))
         distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
         if reorder:
-            self.roots = distribution.run(self.roots)
+            finished = distribution.run
+            self.roots = finished(self.roots) if given else reopened(self.roots, sizes, finished)
         self.sizes = sizes
         self.contiguous = contiguous
         self.builder = Builder()

@@ -15,7 +15,8 @@ from tcalc.codegen.program import Call, Product, Value, View
 from tcalc.codegen.selection import Inverted, Labels, Operand, Selected, Selection, triangle
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
 from tcalc.expr.dims import Dim
-from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.planning import Inversion, Plan, plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
@@ -114,13 +115,24 @@ class Products:
         sizes = {label: dims[label].evaluate(self.sizes) for label in labels}
         if len(rows) > 2 or inverses:
             self.builder.tuned = True
+        swaps = {k: axes for name, k in number.items() if (axes := self._exchangeable(name))}
         if len(rows) == 3 and alike[1] == alike[2] and not inverses:
             # Of two orders that cost the same the planner takes x(xw), and w(xx) nobody shares.
             turned = plan((*rows[1:], rows[0]), kept, sizes, inverses)
             number = {0: 1, 1: 2, 2: 0}
             path = tuple((number.get(a, a), number.get(b, b)) for a, b in turned.path)
             return replace(turned, path=path)
-        return plan(rows, kept, sizes, inverses, alike)
+        return plan(rows, kept, sizes, inverses, alike, swaps)
+
+    def _exchangeable(self, name: Hashable) -> tuple[int, int] | None:
+        """Two axes that may be exchanged, of a node, or of the array of an operand."""
+        match name:
+            case (Value() as value, False):
+                return self.pairs.symmetric.get(value)
+            case Var() | Einsum() | Add() | Apply() if symmetric_axes(name):
+                return name.order - 2, name.order - 1
+            case _:
+                return None
 
     def lower(self, node: Einsum) -> Tensor:
         """A contraction: selections put into effect, the rest pair by pair."""

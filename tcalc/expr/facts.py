@@ -226,6 +226,8 @@ def _of_view(node: Einsum, fact: Fact) -> bool | None:
         # The axes of a contraction stand in canonical order: look through to its labels.
         inner = dict(zip(row, core.output, strict=True))
         last = tuple(inner[label] for label in out[-2:])
+        if fact is Fact.SYMMETRIC and _mirrored(core, *last):
+            return True
         return True if _is_masked(core, last, fact) else None
     return None
 
@@ -249,17 +251,16 @@ def _symmetric_product(node: Einsum) -> bool | None:
         return True
     if node.is_view:
         return _of_view(node, Fact.SYMMETRIC)
-    return True if _mirrored(node) else None
+    return True if _mirrored(node, *node.output[-2:]) else None
 
 
-def _mirrored(node: Einsum) -> bool:
-    """Whether swapping the last two output labels gives the same product.
+def _mirrored(node: Einsum, i: int, j: int) -> bool:
+    """Whether swapping two output labels gives the same product.
 
     The factors that touch neither label stay; those that touch one must pair up with an equal
     node that touches the other, at the same axes and otherwise at the same labels, or through a
     symmetric factor between them.
     """
-    i, j = node.output[-2:]
     if _exchanged(node, i, j):
         return True
     swap = {i: j, j: i}

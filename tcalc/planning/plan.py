@@ -25,7 +25,7 @@ from tcalc.planning.cost import (
 )
 from tcalc.planning.exact import Mask, Tree, cheapest
 from tcalc.planning.greedy import greedy_steps
-from tcalc.planning.symmetric import halves
+from tcalc.planning.symmetric import Exchangeable, halves
 
 EXACT = 9
 """The most factors that dynamic programming orders as a whole."""
@@ -59,11 +59,13 @@ def plan(
     sizes: Mapping[Label, int],
     inverses: Mapping[int, Inversion] | None = None,
     alike: Sequence[int] | None = None,
+    exchangeable: Exchangeable | None = None,
 ) -> Plan:
     """A path for ``C[output] = Σ Π factors``; `inverses` as in `Network`.
 
     `alike` has equal numbers for factors that are the same tensor: then steps that only repeat
-    others under other labels are taken to cost nothing (`tcalc.planning.symmetric`).
+    others under other labels are taken to cost nothing (`tcalc.planning.symmetric`).  Of some of
+    these tensors two axes may be `exchangeable`.
 
     >>> i, j, k = 0, 1, 2
     >>> n = 100
@@ -81,7 +83,8 @@ def plan(
     found = _plan(rows, out, extents, special)
     if alike is None or len(rows) < 4 or len(set(alike)) == len(rows):
         return found
-    folded = _folded_plan(rows, out, extents, special, tuple(alike))
+    swaps = tuple((exchangeable or {}).items())
+    folded = _folded_plan(rows, out, extents, special, tuple(alike), swaps)
     return folded if folded is not None and folded.flops < found.flops else found
 
 
@@ -91,9 +94,10 @@ def cost(
     sizes: Mapping[Label, int],
     inverses: Mapping[int, Inversion] | None = None,
     alike: Sequence[int] | None = None,
+    exchangeable: Exchangeable | None = None,
 ) -> int:
     """The flops of a product in the best order that is known."""
-    return plan(factors, output, sizes, inverses, alike).flops
+    return plan(factors, output, sizes, inverses, alike, exchangeable).flops
 
 
 @lru_cache(maxsize=4096)
@@ -103,9 +107,10 @@ def _folded_plan(
     sizes: tuple[int, ...],
     inverses: tuple[tuple[int, Inversion], ...],
     alike: tuple[int, ...],
+    exchangeable: tuple[tuple[int, tuple[int, int]], ...],
 ) -> Plan | None:
     """The plan by halves of a symmetric product: the steps of one, the same again, and the rest."""
-    parts = halves(rows, out, alike)
+    parts = halves(rows, out, alike, dict(exchangeable))
     if parts is None:
         return None
     kinds = dict(inverses)
@@ -115,13 +120,8 @@ def _folded_plan(
     kept = tuple(dict.fromkeys(x for row in inner for x in row if x in out or x in outside))
     special = {place: kinds[k] for place, k in enumerate(parts.first) if k in kinds}
     half = plan(inner, kept, extents, special)
-    image = {
-        x: y
-        for a, b in zip(parts.first, parts.second, strict=True)
-        for x, y in zip(rows[a], rows[b], strict=True)
-    }
     centre = [k for k in range(len(rows)) if k not in parts.first + parts.second]
-    mirrored = tuple(image[x] for x in kept)
+    mirrored = tuple(parts.image[x] for x in kept)
     special = {2 + place: kinds[k] for place, k in enumerate(centre) if k in kinds}
     rest = plan([kept, mirrored, *(rows[k] for k in centre)], out, extents, special)
     path: list[Step] = []

@@ -4,15 +4,19 @@
 
 A product of equal factors may go over into itself when its labels are exchanged.  The factors then
 fall into two halves that are one product up to the names of labels, and a centre that stays as it
-is.  Whoever contracts the halves in the same order need compute one of them only.
+is.  Whoever contracts the halves in the same order need compute one of them only.  The halves may
+meet at both ends, as those of a trace do:
+
+    tr(V F V F)  ->  P[i,j] P[j,i]  with  P = V F
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
+from typing import TypeAlias
 
 from tcalc.planning.cost import Labels
 
@@ -24,13 +28,26 @@ LONGEST = 48
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """The places of the factors of both halves, counterparts at the same position."""
+    """The places of the factors of both halves, counterparts at the same position.
+
+    `image` has the label of the second half for each label of the first.
+    """
 
     first: tuple[int, ...]
     second: tuple[int, ...]
+    image: Mapping[int, int] = field(repr=False, compare=False, default_factory=dict)
 
 
-def halves(rows: Sequence[Labels], output: Labels, alike: Sequence[int]) -> Halves | None:
+Exchangeable: TypeAlias = Mapping[int, tuple[int, int]]
+"""For tensors, by their numbers in `alike`, two axes which may be exchanged."""
+
+
+def halves(
+    rows: Sequence[Labels],
+    output: Labels,
+    alike: Sequence[int],
+    exchangeable: Exchangeable | None = None,
+) -> Halves | None:
     """The largest halves of a product; `alike` has equal numbers for equal factors.
 
     >>> W, V, i, j, a, b, c = 0, 1, 0, 1, 2, 3, 4
@@ -47,30 +64,40 @@ def halves(rows: Sequence[Labels], output: Labels, alike: Sequence[int]) -> Halv
     )
     best: Halves | None = None
     for _, k, m in tried[:SEEDS]:
-        found = _Exchange(rows, output, alike).run(k, m)
-        if found is not None and (best is None or len(found.first) > len(best.first)):
-            best = found
+        for turned in (False, True) if exchangeable and alike[k] in exchangeable else (False,):
+            found = _Exchange(rows, output, alike, exchangeable or {}).run(k, m, turned)
+            if found is not None and (best is None or len(found.first) > len(best.first)):
+                best = found
     return best if best is not None and len(best.first) > 1 else None
 
 
 class _Exchange:
     """An exchange of labels that maps the product to itself, as it is found out."""
 
-    def __init__(self, rows: Sequence[Labels], output: Labels, alike: Sequence[int]) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Labels],
+        output: Labels,
+        alike: Sequence[int],
+        exchangeable: Exchangeable,
+    ) -> None:
         self.rows = rows
         self.output = set(output)
         self.alike = alike
+        self.exchangeable = exchangeable
         self.image: dict[int, int] = {}
-        self.near: set[int] = set()
         self.pairs: list[tuple[int, int]] = []
         self.holders: dict[int, list[int]] = {}
         for k, row in enumerate(rows):
             for label in dict.fromkeys(row):
                 self.holders.setdefault(label, []).append(k)
 
-    def run(self, k: int, m: int) -> Halves | None:
-        """The halves in which two given factors are counterparts, if there are any."""
-        if not self._pair(k, m):
+    def run(self, k: int, m: int, turned: bool) -> Halves | None:
+        """The halves in which two given factors are counterparts, if there are any.
+
+        They are so with two axes of the second exchanged if `turned`.
+        """
+        if not self._pair(k, m, turned):
             return None
         taken = {k, m}
         for first, _ in self.pairs:
@@ -89,28 +116,29 @@ class _Exchange:
             return None
         if {self.image.get(label, label) for label in self.output} != self.output:
             return None
-        return Halves(tuple(a for a, _ in self.pairs), tuple(b for _, b in self.pairs))
+        firsts, seconds = zip(*self.pairs, strict=True)
+        return Halves(firsts, seconds, self.image)
 
     def _counterpart(self, factor: int, taken: set[int]) -> int | None:
         for other, kind in enumerate(self.alike):
             fresh = other != factor and other not in taken and kind == self.alike[factor]
-            if fresh and self._pair(factor, other):
+            turns = (False, True) if kind in self.exchangeable else (False,)
+            if fresh and any(self._pair(factor, other, turned) for turned in turns):
                 return other
         return None
 
-    def _pair(self, first: int, second: int) -> bool:
+    def _pair(self, first: int, second: int, turned: bool) -> bool:
         """Take two factors for counterparts, where that agrees with what is known."""
-        if len(self.rows[first]) != len(self.rows[second]):
+        row = list(self.rows[second])
+        if len(self.rows[first]) != len(row):
             return False  # a diagonal of the array, and all of it
+        if turned:
+            i, j = self.exchangeable[self.alike[second]]
+            row[i], row[j] = row[j], row[i]
         image = dict(self.image)
-        near = set(self.near)
-        for x, y in zip(self.rows[first], self.rows[second], strict=True):
+        for x, y in zip(self.rows[first], row, strict=True):
             if image.setdefault(x, y) != y or image.setdefault(y, x) != x:
                 return False
-            if x != y:
-                near.add(x)
-                if y in near:
-                    return False  # the halves would not be apart
-        self.image, self.near = image, near
+        self.image = image
         self.pairs.append((first, second))
         return True

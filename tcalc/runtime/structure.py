@@ -182,7 +182,8 @@ class Parts:
     def _permutation_sign(self) -> float:
         """The sign of the permutation of elements between the axes of both ends."""
         units: list[tuple[Labels, Labels]] = [((x,), (x,)) for x in self.left if x in self.right]
-        units += [(part.rows, part.columns) for part in self.parts if part.rows]
+        # An outer product over axes of one element is two parts: one of rows, one of columns.
+        units += [(part.rows, part.columns) for part in self.parts if part.rows or part.columns]
         sign = 1.0
         places = []
         for end, axes in ((self.left, 0), (self.right, 1)):
@@ -322,13 +323,15 @@ class KroneckerSum:
 
     def _require_regular(self) -> None:
         sums = np.abs(self._sums())
-        if not sums.min(initial=1.0) > np.finfo(self.A.dtype).eps * sums.max(initial=0.0):
+        if not sums.min(initial=np.inf) > np.finfo(self.A.dtype).eps * sums.max(initial=0.0):
             raise np.linalg.LinAlgError(
                 "an eigenvalue of A and one of B add up to zero, so that A ⊗ I + I ⊗ B is singular"
             )
 
     def slogdet(self) -> tuple[float, float]:
         sums = self._sums()
+        if (sums == 0).any():
+            return 0.0, -np.inf
         sign = float(np.sign(np.prod(sums / np.abs(sums)).real))
         return sign, float(np.sum(np.log(np.abs(sums))))
 
@@ -402,7 +405,10 @@ def _contracted(term: FactoredTerm) -> FactoredTerm:
 
 
 def _outer(term: FactoredTerm, count: int, shape: Sequence[int]) -> tuple[Array, Array] | None:
-    """A term as ``U V`` with U of the rows and V of the columns, joined by its summed labels."""
+    """A term as ``U V`` with U of the rows and V of the columns, joined by its summed labels.
+
+    None where it is no such product, or where its rank is too high for `LowRank`.
+    """
     left, right = term.output[:count], term.output[count:]
     ends = {*left, *right}
     if len(ends) < len(term.output):
@@ -415,6 +421,11 @@ def _outer(term: FactoredTerm, count: int, shape: Sequence[int]) -> tuple[Array,
     labels = [{x for k in side for x in term.subscripts[k]} for side in sides]
     joined = tuple(sorted((labels[0] & labels[1]) - ends))
     sizes = dict(zip(term.output, shape, strict=True))
+    for core, row in zip(term.cores, term.subscripts, strict=True):
+        sizes.update(zip(row, core.shape, strict=True))
+    rows, columns = prod(shape[:count]), prod(shape[count:])
+    if 2 * prod(sizes[x] for x in joined) > rows:
+        return None
     outputs = (*left, *joined), (*joined, *right)
     made = [
         product_of(
@@ -422,7 +433,6 @@ def _outer(term: FactoredTerm, count: int, shape: Sequence[int]) -> tuple[Array,
         )
         for side, output in zip(sides, outputs, strict=True)
     ]
-    rows, columns = prod(shape[:count]), prod(shape[count:])
     return term.coefficient * made[0].reshape(rows, -1), made[1].reshape(-1, columns)
 
 

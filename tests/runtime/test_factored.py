@@ -426,3 +426,32 @@ def test_the_module_says_as_data_what_its_cores_make_up(text: str, tmp_path: Pat
     for place, value in enumerate(expected):
         found = np.load(tmp_path / f"result{place}.npy")
         np.testing.assert_allclose(found, np.asarray(value), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-120, 1.0, 1e30, 1e120])
+def test_a_kronecker_sum_of_any_scale_is_solved(scale):
+    A, B = scale * spd(3), scale * spd(2)
+    terms = [
+        FactoredTerm(1.0, (A,), ((0, 2),), (0, 1, 2, 1)),
+        FactoredTerm(1.0, (B,), ((1, 3),), (0, 1, 0, 3)),
+    ]
+    H = FactoredTensor(terms, (3, 2), (3, 2), float)
+    b = normal(3, 2)
+    assert H.route.startswith("a Kronecker sum")
+    np.testing.assert_allclose(H @ H.solve(b), b, rtol=1e-10, atol=1e-12)
+
+
+def test_a_kronecker_sum_that_is_exactly_singular_has_the_determinant_zero():
+    terms = [
+        FactoredTerm(1.0, (np.diag([1.0, 2.0]),), ((0, 2),), (0, 1, 2, 1)),
+        FactoredTerm(-1.0, (np.diag([2.0, 3.0]),), ((1, 3),), (0, 1, 0, 3)),
+    ]
+    assert FactoredTensor(terms, (2, 2), (2, 2), float).logdet() == (0.0, -np.inf)
+
+
+def test_an_outer_product_of_vectors_of_one_element_has_a_determinant():
+    f = tcalc.parse("-(x'*y)^2", "x[n], y[n]")
+    H = tcalc.compile(tcalc.hessian(f, "x"), form="factored")(x=[1.0], y=[3.0])
+    sign, logarithm = H.logdet()
+    assert sign == -1
+    assert np.isclose(logarithm, np.log(18.0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -32,6 +33,70 @@ FAILURES: dict[int | str, dict[str, Any]] = {
     422: {"model": schemas.Failure, "description": "The program, or the request, is wrong."},
     503: {"model": schemas.Failure, "description": "Too many requests; try again soon."},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a worker does under a name, and what the description of the API tells of it."""
+
+    name: str
+    request: type[schemas.Program]
+    answer: type[BaseModel]
+    summary: str
+    description: str
+
+
+OPERATIONS = (
+    Operation(
+        "parse",
+        schemas.Program,
+        schemas.Parsed,
+        "Read a program: its variables, its axes, its errors",
+        "An error in the program is an answer like any other, with status 200.",
+    ),
+    Operation(
+        "derivative",
+        schemas.DerivativeRequest,
+        schemas.Derivatives,
+        "Differentiate a program",
+        "The derivative of F[s] by X[t] has the axes [s,t].",
+    ),
+    Operation(
+        "code",
+        schemas.CodeRequest,
+        schemas.Code,
+        "Write a module for value and derivatives",
+        "The module stands alone: it needs NumPy and SciPy, or CuPy, and no tcalc.",
+    ),
+    Operation(
+        "check",
+        schemas.CheckRequest,
+        schemas.Checks,
+        "Check derivatives numerically, on random data",
+        "Each derivative is compared with differences of the one below it.",
+    ),
+    Operation(
+        "cost",
+        schemas.CostRequest,
+        schemas.Costs,
+        "Count operations and memory of derivatives",
+        "In all modes, dense and factored: as formulas in the sizes, and as numbers.",
+    ),
+    Operation(
+        "draw",
+        schemas.DrawRequest,
+        schemas.Picture,
+        "Draw the graph of derivatives",
+        "As it was derived in the mode asked for, coloured by the orders of the tensors.",
+    ),
+    Operation(
+        "explain",
+        schemas.ExplainRequest,
+        schemas.Explanation,
+        "Derive a gradient step by step",
+        "The steps of the function, then the derivatives by them from the last one back.",
+    ),
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -59,6 +124,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Guard, settings=settings)
     _add_errors(app)
     _add_api(app)
+    _add_catalogue(app)
     _add_page(app)
     return app
 
@@ -100,58 +166,31 @@ def _error(status: int, kind: str, message: str, hint: str | None = None) -> Res
 def _add_api(app: FastAPI) -> None:
     """One route for each operation of a worker."""
 
-    async def compute(operation: str, body: schemas.Program, request: Request) -> Response:
+    for operation in OPERATIONS:
+        app.post(
+            f"/api/{operation.name}",
+            operation_id=operation.name,
+            summary=operation.summary,
+            description=operation.description,
+            response_model=operation.answer,
+            responses=FAILURES,
+        )(_route(operation))
+
+
+def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
+    """What answers requests for an operation; FastAPI reads the type of the body off it."""
+
+    async def compute(body: schemas.Program, request: Request) -> Response:
         pool: Pool = request.app.state.pool
         content = body.model_dump_json().encode()
-        reply = await pool.run(operation, content, _disconnected(request))
+        reply = await pool.run(operation.name, content, _disconnected(request))
         return Response(reply.body, reply.status, media_type=JSON)
 
-    def add(
-        path: str, operation: str, summary: str, answer: type[BaseModel]
-    ) -> Callable[[Callable[..., Awaitable[Response]]], Callable[..., Awaitable[Response]]]:
-        return app.post(
-            f"/api/{path}",
-            operation_id=operation,
-            summary=summary,
-            response_model=answer,
-            responses=FAILURES,
-        )
+    compute.__annotations__["body"] = operation.request
+    return compute
 
-    @add("parse", "parse", "Read a program: its variables, its axes, its errors", schemas.Parsed)
-    async def parse(body: schemas.Program, request: Request) -> Response:
-        """An error in the program is an answer like any other, with status 200."""
-        return await compute("parse", body, request)
 
-    @add("derivative", "derivative", "Differentiate a program", schemas.Derivatives)
-    async def derivative(body: schemas.DerivativeRequest, request: Request) -> Response:
-        """The derivative of F[s] by X[t] has the axes [s,t]."""
-        return await compute("derivative", body, request)
-
-    @add("code", "code", "Write a module for value and derivatives", schemas.Code)
-    async def code(body: schemas.CodeRequest, request: Request) -> Response:
-        """The module stands alone: it needs NumPy and SciPy, or CuPy, and no tcalc."""
-        return await compute("code", body, request)
-
-    @add("check", "check", "Check derivatives numerically, on random data", schemas.Checks)
-    async def check(body: schemas.CheckRequest, request: Request) -> Response:
-        """Each derivative is compared with differences of the one below it."""
-        return await compute("check", body, request)
-
-    @add("cost", "cost", "Count operations and memory of derivatives", schemas.Costs)
-    async def cost(body: schemas.CostRequest, request: Request) -> Response:
-        """In all modes, dense and factored: as formulas in the sizes, and as numbers."""
-        return await compute("cost", body, request)
-
-    @add("draw", "draw", "Draw the graph of derivatives", schemas.Picture)
-    async def draw(body: schemas.DrawRequest, request: Request) -> Response:
-        """As it was derived in the mode asked for, coloured by the orders of the tensors."""
-        return await compute("draw", body, request)
-
-    @add("explain", "explain", "Derive a gradient step by step", schemas.Explanation)
-    async def explain(body: schemas.ExplainRequest, request: Request) -> Response:
-        """The steps of the function, then the derivatives by them from the last one back."""
-        return await compute("explain", body, request)
-
+def _add_catalogue(app: FastAPI) -> None:
     catalogue: list[bytes] = []
 
     @app.get(

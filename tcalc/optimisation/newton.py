@@ -68,28 +68,43 @@ def newton(problem: Problem) -> Callable[..., OptimizeResult]:
             )  # fmt: skip
 
         while True:
-            gradient = jac(x)
-            step, why = _step(problem, fun, jac, x, gradient, gtol)
-            if step is None:
-                curvature = _curvature(problem, x)
-                if curvature.down is None:
-                    return ended(why if curvature.known else f"{why}; {UNSETTLED}", True)
-                if k >= maxiter:
-                    return ended("too many iterations: a saddle or a maximum was reached")
-                length, step = _leave(fun, x, gradient, curvature.down)
-                why = "a saddle or a maximum: the Hessian has a negative eigenvalue"
-            else:
-                if k >= maxiter:
-                    return ended("too many iterations")
-                length, step = _descend(fun, jac, x, gradient, step)
-                why = "no step along the direction of descent is shorter"
-            if length == 0:
-                return ended(why)
-            x, k = x + length * step, k + 1
+            move = _next(problem, fun, jac, x, gtol, last=k >= maxiter)
+            if not move.length:
+                return ended(move.why, move.stationary)
+            x, k = x + move.length * move.step, k + 1
             if callback is not None:
                 callback(x)
 
     return solve
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A step of some length; of none where the iteration ends, which says why."""
+
+    length: float
+    step: Array
+    why: str = ""
+    stationary: bool = False
+
+
+def _next(problem: Problem, fun: Any, jac: Any, x: Array, gtol: float, *, last: bool) -> _Move:
+    """The move from a point: down along Newton's step, or away from a saddle."""
+    gradient = jac(x)
+    stays = np.zeros_like(x)
+    step, why = _step(problem, fun, jac, x, gradient, gtol)
+    if step is not None:
+        if last:
+            return _Move(0, stays, "too many iterations")
+        shorter = "no step along the direction of descent is shorter"
+        return _Move(*_descend(fun, jac, x, gradient, step), shorter)
+    curvature = _curvature(problem, x)
+    if curvature.down is None:
+        return _Move(0, stays, why if curvature.known else f"{why}; {UNSETTLED}", True)
+    if last:
+        return _Move(0, stays, "too many iterations: a saddle or a maximum was reached")
+    saddle = "a saddle or a maximum: the Hessian has a negative eigenvalue"
+    return _Move(*_leave(fun, x, gradient, curvature.down), saddle)
 
 
 def _step(

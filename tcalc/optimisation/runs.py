@@ -240,35 +240,45 @@ def run(
     from scipy import optimize
 
     minimize: Any = optimize.minimize
-    constrained = bool(problem.constraints)
-    chosen = method or ("SLSQP" if constrained else "L-BFGS-B")
-    name = chosen.lower()
+    chosen = method or ("SLSQP" if problem.constraints else "L-BFGS-B")
     watched = _Objective(problem, start, callback, progress)
-    given: dict[str, Any] = {} if name in FREE else {"jac": watched.jac}
-    if name in PRODUCTS or (name == "trust-constr" and problem.size > LARGEST_MATRIX):
-        given["hessp"] = watched.hessp
-    elif name in MATRICES or name == "trust-constr":
-        given["hess"] = watched.hess
-    if problem.bounds is not None:
-        if name in ("bfgs", "cg", "newton", *PRODUCTS, *MATRICES):
-            raise ArgumentError(
-                f"{chosen} takes no bounds", hint="L-BFGS-B, TNC, SLSQP and trust-constr do"
-            )
-        given["bounds"] = problem.bounds
-    if constrained:
-        if name not in ("slsqp", "trust-constr", "cobyla", "cobyqa"):
-            raise ArgumentError(f"{chosen} takes no constraints", hint="SLSQP and trust-constr do")
-        given["constraints"] = problem.constraints_for(name)
-    solver: Any = newton(problem) if name == "newton" else chosen
+    given = {**_derivatives(watched, chosen), **_limits(problem, chosen), **options}
+    solver: Any = newton(problem) if chosen.lower() == "newton" else chosen
 
     def solve() -> Any:
         with np.errstate(all="ignore"):
-            return minimize(
-                watched.fun, start, method=solver, callback=watched.step, **{**given, **options}
-            )
+            return minimize(watched.fun, start, method=solver, callback=watched.step, **given)
 
     found = watched.result_of(solve)
     if watched.lost(found):
         found = watched.so_far("the function has no finite value where the run went")
     found.setdefault("nfev", watched.evaluations)
     return watched.complete(found)
+
+
+def _derivatives(watched: _Objective, method: str) -> dict[str, Any]:
+    """The derivatives that a method uses, as SciPy takes them."""
+    name = method.lower()
+    given: dict[str, Any] = {} if name in FREE else {"jac": watched.jac}
+    if name in PRODUCTS or (name == "trust-constr" and watched.problem.size > LARGEST_MATRIX):
+        given["hessp"] = watched.hessp
+    elif name in MATRICES or name == "trust-constr":
+        given["hess"] = watched.hess
+    return given
+
+
+def _limits(problem: Problem, method: str) -> dict[str, Any]:
+    """Bounds and constraints as SciPy takes them; refuses those that a method would ignore."""
+    name = method.lower()
+    given: dict[str, Any] = {}
+    if problem.bounds is not None:
+        if name in ("bfgs", "cg", "newton", *PRODUCTS, *MATRICES):
+            raise ArgumentError(
+                f"{method} takes no bounds", hint="L-BFGS-B, TNC, SLSQP and trust-constr do"
+            )
+        given["bounds"] = problem.bounds
+    if problem.constraints:
+        if name not in ("slsqp", "trust-constr", "cobyla", "cobyqa"):
+            raise ArgumentError(f"{method} takes no constraints", hint="SLSQP and trust-constr do")
+        given["constraints"] = problem.constraints_for(name)
+    return given

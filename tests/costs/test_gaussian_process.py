@@ -10,9 +10,10 @@ parameters of the kernel, that is
 
 n³ in all; the solves with y, the kernel and the traces ``Σ K̄ ∂K/∂θ`` are of order n².  The
 Hessian by p parameters needs the p products ``K⁻¹ ∂K/∂θ`` beside, 2n³ each, whose inner products
-``tr(K⁻¹ ∂K/∂θ K⁻¹ ∂K/∂φ)`` are of order n².  The classical pullback through the factor (Murray, Differentiation of the Cholesky decomposition,
-arXiv 1602.07527, eq. 9; Seeger et al., Auto-differentiating linear algebra, arXiv 1710.08717,
-section 4.1), which is what a factor that is used in other ways too costs, is 13/3 n³.
+``tr(K⁻¹ ∂K/∂θ K⁻¹ ∂K/∂φ)`` are of order n².  The classical pullback through the factor (Murray,
+Differentiation of the Cholesky decomposition, arXiv 1602.07527, eq. 9; Seeger et al.,
+Auto-differentiating linear algebra, arXiv 1710.08717, section 4.1), which is what a factor that
+is used in other ways too costs, is 13/3 n³.
 """
 
 from __future__ import annotations

@@ -18,8 +18,6 @@ from tcalc.expr.primitive import Fact
 Labels: TypeAlias = tuple[int, ...]
 Part: TypeAlias = tuple[Node, Labels]
 
-_AT_MOST_ONE = ("sigmoid", "softmax", "normcdf", "sin", "cos", "tanh")
-
 
 @dataclass(frozen=True, slots=True)
 class Gram:
@@ -61,10 +59,10 @@ def gram(product: OpenProduct) -> Gram | None:
 
 def _nonnegative(weights: Sequence[Part]) -> bool:
     count = Counter(weights)
-    return all(times % 2 == 0 or not_negative(node) for (node, _), times in count.items())
+    return all(times % 2 == 0 or _not_negative(node) for (node, _), times in count.items())
 
 
-def not_negative(node: Node) -> bool:
+def _not_negative(node: Node) -> bool:
     """Whether no element can be negative: by its facts, or as ``1 - sigmoid(x)`` and the like."""
     if holds(node, Fact.NONNEGATIVE) is True:
         return True
@@ -75,4 +73,4 @@ def not_negative(node: Node) -> bool:
             pass
         case _:
             return False
-    return bounded.primitive.name in _AT_MOST_ONE and a * one >= abs(b)
+    return bounded.primitive.bounded and a * one >= abs(b)

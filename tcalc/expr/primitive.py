@@ -120,6 +120,8 @@ class Primitive(ABC):
     analytic: bool = False
     #: Whether it is a function of each element by itself, with f(-x) = f(x).
     even: bool = False
+    #: Whether no value is larger than 1 in size, so that ``1 - v`` is not negative.
+    bounded: bool = False
     aliases: tuple[str, ...] = ()
 
     @property

@@ -37,7 +37,8 @@ class Elementwise(Coded):
     Attributes: `regular_point`, a number at which all derivatives are finite (where all arguments
     take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
     `analytic`, whether its code is right for the complex step; `zero_at_zero`; `positive` and
-    `nonnegative` if the values always are; `domain`, `derivative` and `kink`, texts for the user.
+    `nonnegative` if the values always are; `bounded` if they lie between -1 and 1; `domain`,
+    `derivative` and `kink`, texts for the user.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Elementwise(Coded):
         positive: bool = False,
         nonnegative: bool = False,
         integer: bool = False,
+        bounded: bool = False,
     ) -> None:
         self.name = name
+        self.bounded = bounded
         self.derivatives = derivatives
         self.arity = len(derivatives)
         self.aliases = aliases

@@ -112,6 +112,7 @@ sigmoid = Elementwise(
     regular_point=0,
     total=True,
     positive=True,
+    bounded=True,
 )
 softplus = Elementwise(
     "softplus",

@@ -39,6 +39,7 @@ tanh = Elementwise(
     latex=r"\tanh",
     zero_at_zero=True,
     total=True,
+    bounded=True,
 )
 asinh = Elementwise(
     "asinh",

@@ -41,6 +41,7 @@ sign = Elementwise(
     zero_at_zero=True,
     integer=True,
     total=True,
+    bounded=True,
 )
 step = Elementwise(
     "step",
@@ -55,6 +56,7 @@ step = Elementwise(
     nonnegative=True,
     integer=True,
     total=True,
+    bounded=True,
 )
 abs_ = Elementwise(
     "abs",

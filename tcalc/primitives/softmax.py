@@ -51,6 +51,7 @@ class Softmax(Reduction):
 
     name = "softmax"
     analytic = True
+    bounded = True
     keeps = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:

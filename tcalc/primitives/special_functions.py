@@ -66,6 +66,7 @@ erf = Elementwise(
     derivative="2 exp(-x^2)/sqrt(pi)",
     zero_at_zero=True,
     total=True,
+    bounded=True,
 )
 erfc = Elementwise(
     "erfc",
@@ -154,6 +155,7 @@ normpdf = Elementwise(
     total=True,
     positive=True,
     value=lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    bounded=True,
 )
 normcdf = Elementwise(
     "normcdf",
@@ -164,6 +166,7 @@ normcdf = Elementwise(
     latex=r"\Phi",
     total=True,
     positive=True,
+    bounded=True,
 )
 
 

@@ -34,6 +34,7 @@ sin = Elementwise(
     latex=r"\sin",
     total=True,
     zero_at_zero=True,
+    bounded=True,
 )
 cos: Elementwise = Elementwise(
     "cos",
@@ -43,6 +44,7 @@ cos: Elementwise = Elementwise(
     derivative="-sin(x)",
     latex=r"\cos",
     total=True,
+    bounded=True,
 )
 tan = Elementwise(
     "tan",

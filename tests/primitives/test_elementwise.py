@@ -130,3 +130,23 @@ def test_where_takes_known_comparisons_only():
     node = build.apply(Where("<="), x, y, x, y)
     (value,) = evaluate([node], {"x": np.array([1.0, 2, 3]), "y": np.array([2.0, 2, 2])})
     np.testing.assert_array_equal(value, [1, 2, 2])
+
+
+def test_bounded_functions_are_bounded():
+    far = np.concatenate([np.linspace(-9, 9, 1001), [-np.inf, -1e300, 1e300, np.inf]])
+    bounded = set()
+    for function in FUNCTIONS:
+        form = function.form([1])
+        if (
+            form is None
+            or form.parameters
+            or form.kind not in (Kind.ELEMENTWISE, Kind.NORMALISATION)
+        ):
+            continue
+        node = form.build(x) if form.kind is Kind.ELEMENTWISE else form.build(x, 1)
+        if isinstance(node, Apply) and node.primitive.bounded:
+            bounded.add(function.name)
+            with np.errstate(invalid="ignore", over="ignore"):
+                (value,) = evaluate([node], {"x": far}, {"n": len(far)})
+            assert np.nanmax(np.abs(value), initial=0) <= 1, function.name
+    assert {"sigmoid", "softmax", "tanh", "sin", "erf"} <= bounded

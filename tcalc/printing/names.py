@@ -21,6 +21,8 @@ FUNCTION_NAMES = {
     "tanh": "h",
     "relu": "h",
     "step": "h",
+    "inv": "V",
+    "chol": "L",
 }
 """The usual letter for the value of a function."""
 
@@ -48,9 +50,7 @@ def meaning(node: Node) -> str:
         case Apply(primitive=primitive, args=(Var(name=name),)) if primitive.name in OF_MATRIX:
             return OF_MATRIX[primitive.name].format(name)
         case Apply(primitive=primitive):
-            return {"inv": "V", "chol": "L"}.get(
-                primitive.name, FUNCTION_NAMES.get(primitive.name, "t")
-            )
+            return FUNCTION_NAMES.get(primitive.name, "t")
         case Add(terms=terms) if _is_residual(terms):
             return "r"
     return "t"

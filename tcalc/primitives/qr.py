@@ -25,14 +25,17 @@ from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.facts import holds as known
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
-from tcalc.primitives.matrices import product, transpose, tril
+from tcalc.primitives.matrices import diagonal, diagonal_matrix, product, transpose, tril
 from tcalc.primitives.operators import operator
 from tcalc.primitives.polar import check_matrix
+from tcalc.primitives.power import power
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 from tcalc.primitives.selection import lower
 
@@ -64,7 +67,7 @@ class Qr(Coded):
 
         def pull(bar: Node, Q: Node, R: Node, Y: Node) -> Node:
             if node.output == 1:  # Ā = Q copyltu(R R̄') Y'
-                N = _copyltu(product("ij,kj->ik", R, bar))
+                N = _weighted(R, bar) or _copyltu(product("ij,kj->ik", R, bar))
                 return product("ij,jk,lk->il", Q, N, Y)
             N = _copyltu(product("ji,jk->ik", bar, Q))
             # Ā = (Q̄ - Q copyltu(Q̄' Q)) Y'
@@ -116,7 +119,7 @@ class Lq(Coded):
 
         def pull(bar: Node, L: Node, Q: Node, Y: Node) -> Node:
             if node.output == 0:  # Ā = Y' copyltu(L' L̄) Q
-                N = _copyltu(product("ji,jk->ik", L, bar))
+                N = _weighted(L, bar) or _copyltu(product("ji,jk->ik", L, bar))
                 return product("ji,jk,kl->il", Y, N, Q)
             N = _copyltu(product("ij,kj->ik", bar, Q))
             # Ā = Y' (Q̄ - copyltu(Q̄ Q') Q)
@@ -148,7 +151,33 @@ def _folded(m: Node) -> Node:
 
 def _copyltu(n: Node) -> Node:
     """``tril(N) + tril(N, -1)'``, the adjoint of `_folded`: symmetric."""
+    if symmetric_axes(n):
+        return n
     return build.sum_of(tril(n), transpose(_strictly_lower(n)))
+
+
+def _weighted(t: Node, bar: Node) -> Node | None:
+    """``copyltu(L' L̄) = copyltu(R R̄') = diag(L) diag(L̄)`` for a diagonal cotangent, else None.
+
+    The one of ``c Σ log L[i,i]``, c/diag(L), leaves c times the unit matrix.
+    """
+    if known(bar, Fact.DIAGONAL) is not True:
+        return None
+    entries, (c, weights) = diagonal(t), _coefficient(diagonal(bar))
+    if weights == power(entries, -1):
+        axes = tuple(range(t.order))
+        unit = build.einsum([build.delta(t.dims[-1])], [axes[-2:]], axes, dict(enumerate(t.dims)))
+        return build.scale(c, unit)
+    return build.scale(c, diagonal_matrix(build.hadamard(entries, weights)))
+
+
+def _coefficient(x: Node) -> tuple[Fraction, Node]:
+    """A tensor as a multiple of another."""
+    match x:
+        case Add(terms=((c, core),)):
+            return c, core
+        case _:
+            return Fraction(1), x
 
 
 def _strictly_lower(a: Node) -> Node:

@@ -3,6 +3,7 @@
     V diag(g(w)) V'   for a spectral function, with w, V = eigh(A)
     Σ g(w)            for its trace, with w = eigvalsh(A)
     eigvalsh(A) -> w  where w, V = eigh(A) is computed anyway, and svdvals(A) -> s likewise
+    Q'*(x - Q*Q'*x) -> 0
 
 What they are made from serves evaluation alone and is not differentiated, so that a function is
 expanded after all its derivatives are taken.
@@ -20,11 +21,12 @@ from tcalc.primitives.operators import repeats
 from tcalc.primitives.singular import Singular, SingularSum, written_out
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
+from tcalc.simplify.projections import without_projections
 
 
 def expand(roots: Sequence[Node]) -> list[Node]:
     """The roots with every primitive that has an expansion replaced by it."""
-    return _one_decomposition(rebuild(rebuild(roots, _trace), _expanded))
+    return without_projections(_one_decomposition(rebuild(rebuild(roots, _trace), _expanded)))
 
 
 def expand_unnamed(roots: Sequence[Node]) -> list[Node]:

@@ -55,6 +55,8 @@ EXAMPLES: dict[str, str] = {
     "inverse_cancelled": "B*inv(A)*A",
     "inverse_of_product_cancelled": "inv(C'*C)*C'*C*x",
     "orthogonal_cancelled": "Q'*Q*x",
+    "projected_away": "U, R = qr(C)\nU'*(C*x - U*(U'*C*x) + C*sin(y))",
+    "projected_away_inside": "U, R = qr(C)\nU'*((C*x - U*(U'*(C*x)))*y')",
     "cofactors_over_determinant": "adj(A)/det(A)",
     "cofactors_of_inverse": "adj(inv(A))",
     "log_of_determinant": "log(det(K))",
@@ -122,6 +124,7 @@ NESTED = {
     "product_in_product",
     "sum_in_sum",
     "quotient_in_product",
+    "projected_away_inside",
     "inverse_of_factor_inside",
 }
 """Rules that look into nested products and sums."""

@@ -25,7 +25,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.primitive import Fact
-from tcalc.expr.traverse import postorder
+from tcalc.expr.traverse import orders_kept, postorder
 from tcalc.primitives.selection import LowerMask
 
 Mode: TypeAlias = Literal["forward", "reverse", "cross-country", "least-degree", "tensor-order"]
@@ -47,6 +47,7 @@ LARGEST_COMPARISON = 5_000
 
 
 @collector_paused()
+@orders_kept()
 def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country") -> Node:
     """The derivative of `root` by each of the variables in turn.
 
@@ -71,6 +72,7 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
 
 
 @collector_paused()
+@orders_kept()
 def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country") -> list[Node]:
     """The first derivatives of `root` by several variables.
 

@@ -28,7 +28,7 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact
-from tcalc.expr.traverse import postorder, rebuild
+from tcalc.expr.traverse import orders_kept, postorder, rebuild
 from tcalc.planning import plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.norms import Norm2
@@ -43,11 +43,13 @@ from tcalc.simplify.factorisations import quadratic_form_of_factor
 LONGEST_PRODUCT = 4
 
 
+@orders_kept()
 def prepare(roots: Sequence[Node]) -> list[Node]:
     """The same tensors, ready to be differentiated."""
     return rebuild(spectral_sums(stable(roots)), _rule)
 
 
+@orders_kept()
 def differentiable(roots: Sequence[Node]) -> list[Node]:
     """The same for derivatives: equal wherever the tensors have a value.
 

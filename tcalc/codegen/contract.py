@@ -61,10 +61,11 @@ class Pairs:
         """
         if a.value.number > b.value.number:
             a, b = b, a
-        a, b = min(
-            ((first, second) for first in self._turned(a) for second in self._turned(b)),
-            key=lambda pair: _pattern(*pair),
-        )
+        if a.value in self.symmetric or b.value in self.symmetric:
+            a, b = min(
+                ((first, second) for first in self._turned(a) for second in self._turned(b)),
+                key=lambda pair: _pattern(*pair),
+            )
         names = tuple(dict.fromkeys((*a.labels, *b.labels)))
         left = frozenset(k for k, label in enumerate(names) if label in kept)
         key = (a.value, b.value, *_pattern(a, b), left)

@@ -23,7 +23,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
-from tcalc.expr.traverse import postorder, rebuild
+from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import cost
 
 LARGE = 1 << 12
@@ -66,9 +66,7 @@ class Distribution:
 
     def run(self, roots: Sequence[Node]) -> list[Node]:
         """The roots with products distributed where that pays."""
-        self.uses = Counter()
-        for node in postorder(list(roots)):
-            self.uses.update(node.operands)
+        self.uses = use_counts(postorder(roots))
         return rebuild(roots, self._changed)
 
     def _changed(self, node: Node) -> Node:

@@ -8,7 +8,9 @@ is saved.  What belongs to the caller is never written to: an argument, a part o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from math import prod
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from tcalc.codegen.program import (
     Argument,
@@ -36,10 +38,12 @@ from tcalc.codegen.program import (
     Triangle,
     Value,
     View,
-    operands,
 )
 from tcalc.expr.dims import Shape
 from tcalc.primitives.routines import Template
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LARGE = 1 << 17
 """The elements from which on a temporary is dropped when it is no longer needed."""
@@ -85,6 +89,24 @@ def _is_copied(operation: Factorise) -> bool:
     return operation.solver in (Solver.SPD, Solver.GENERAL) and len(operation.matrix.dims) == 2
 
 
+def _remembered(
+    analysis: Callable[Concatenate[Program, P], T],
+) -> Callable[Concatenate[Program, P], T]:
+    """An analysis of a program, and of sizes if it takes any, that is made once for both."""
+
+    @wraps(analysis)
+    def asked(program: Program, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        sizes = cast("tuple[Mapping[str, int], ...]", args)
+        key = (analysis, *(tuple(x.items()) for x in sizes))
+        if key not in program.found:
+            program.found[key] = analysis(program, *args, **kwargs)
+        found: T = program.found[key]
+        return found
+
+    return asked
+
+
+@_remembered
 def last_uses(program: Program) -> dict[int, list[Value]]:
     """For each statement, by its place, the temporaries that nobody reads after it.
 
@@ -98,8 +120,7 @@ def last_uses(program: Program) -> dict[int, list[Value]]:
     kept = {first.get(output.view.value, output.view.value) for output in program.outputs}
     last: dict[int, list[Value]] = {}
     for place in range(len(program.statements) - 1, -1, -1):
-        operation = program.statements[place].operation
-        for value in dict.fromkeys(first.get(x, x) for x in operands(operation)):
+        for value in dict.fromkeys(first.get(x, x) for x in program.statements[place].reads):
             if value not in kept:
                 kept.add(value)
                 if value.memory in (Memory.FRESH, Memory.REPEATED):
@@ -107,6 +128,7 @@ def last_uses(program: Program) -> dict[int, list[Value]]:
     return last
 
 
+@_remembered
 def owned(program: Program) -> Callable[[Value], Shape | None]:
     """A function that tells the shape of a temporary; None for views and numbers."""
     shapes: dict[Value, Shape | None] = {}
@@ -119,6 +141,7 @@ def owned(program: Program) -> Callable[[Value], Shape | None]:
     return lambda value: shapes.get(value, value.dims) if value.memory is Memory.FRESH else None
 
 
+@_remembered
 def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int]:
     """A function that counts the elements of a temporary; views and numbers take none."""
     known: dict[Shape, int] = {}
@@ -151,6 +174,7 @@ def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
+@_remembered
 def lifetimes(program: Program) -> dict[Value, int]:
     """For each value the last statement that reads it or what shares its memory, by its place.
 
@@ -161,7 +185,7 @@ def lifetimes(program: Program) -> dict[Value, int]:
     for place, statement in enumerate(program.statements):
         if (lender := shared(statement.operation)) is not None:
             source.update(dict.fromkeys(statement.results, source.get(lender, lender)))
-        for value in operands(statement.operation):
+        for value in statement.reads:
             final[value] = final[source.get(value, value)] = place
     for output in program.outputs:
         value = output.view.value
@@ -169,6 +193,7 @@ def lifetimes(program: Program) -> dict[Value, int]:
     return final
 
 
+@_remembered
 def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
     """For statements, by their places, the operand whose memory the result takes over."""
     if not program.in_place:

@@ -10,7 +10,7 @@ chain of 50,000 products is opened in linear time.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +18,7 @@ from typing import TypeGuard
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.traverse import use_counts
 
 FACTORS = 24
 """The most factors of a product that arises by opening others."""
@@ -50,9 +51,7 @@ class Opened:
     ) -> None:
         self.reorder = reorder
         self.fixed = fixed
-        self.uses: Counter[Node] = Counter(roots)
-        for node in order:
-            self.uses.update(node.operands)
+        self.uses = use_counts(order, roots)
         self.products: dict[Node, OpenProduct] = {}
         self.sums: dict[Node, list[tuple[Fraction, Node]]] = {}
         self.inner: set[Node] = set()

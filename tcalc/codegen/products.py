@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -24,6 +24,9 @@ from tcalc.primitives.routines import Template
 
 _RECIPROCAL = Template("1.0 / {0}")
 _ROOT = Template("np.sqrt({0})")
+
+_ALONE, _PAIR = Plan((), 0, {}), Plan(((0, 1),), 0, {})
+"""The plans of one and of two factors, where nothing is to be chosen and no cost is asked for."""
 
 
 class Products:
@@ -108,13 +111,14 @@ class Products:
         names: Sequence[Hashable],
     ) -> Plan:
         """The order of a product; rows of factors with one name are of the same array."""
+        if len(rows) < 3 and not inverses:
+            return _PAIR if len(rows) == 2 else _ALONE
         number: dict[Hashable, int] = {}
         alike = [number.setdefault(name, len(number)) for name in names]
         alike += range(len(number), len(number) + len(rows) - len(alike))
         labels = {label for row in rows for label in row}
         sizes = {label: dims[label].evaluate(self.sizes) for label in labels}
-        if len(rows) > 2 or inverses:
-            self.builder.tuned = True
+        self.builder.tuned = True
         swaps = {k: axes for name, k in number.items() if (axes := self._exchangeable(name))}
         if len(rows) == 3 and alike[1] == alike[2] and not inverses:
             # Of two orders that cost the same the planner takes x(xw), and w(xx) nobody shares.
@@ -189,7 +193,7 @@ class Products:
             rows.append(row)
         if not operands:
             return Operand(self.builder.number(ONE), ())
-        count = Counter(label for row in rows for label in row)
+        count = _occurrences(rows)
         # Only inverses are in `inverses`, and those are operands with a node.
         special = {k: inversion_of(operands[k].node) for k in inverses}  # type: ignore[union-attr]
         names = [x.node if isinstance(x, Inverted) else (x.value, x.divides) for x in operands]
@@ -204,14 +208,16 @@ class Products:
                 if not shared.issuperset(operand.labels):
                     operand = self.pairs.reduce(self._multiplied(operand), shared)
                 items.append(operand)
-        count = Counter(label for item in items for label in item.labels)
+        count = _occurrences(item.labels for item in items)
         for a, b in found.path:
             left, right = items[a], items[b]
-            count.subtract(left.labels)
-            count.subtract(right.labels)
-            open_labels = {x for x in (*left.labels, *right.labels) if count[x] > 0 or x in rank}
+            labels = (*left.labels, *right.labels)
+            for label in labels:
+                count[label] -= 1
+            open_labels = {x for x in labels if count[x] > 0 or x in rank}
             made = self._meet(left, right, open_labels, rank)
-            count.update(made.labels)
+            for label in made.labels:
+                count[label] += 1
             items.append(made)
         (result,) = items[-1:]
         if isinstance(result, Inverted):
@@ -269,3 +275,12 @@ class Products:
         view = self.lowering.dense(inverse.node)
         order = dict(zip(view.axes, inverse.labels, strict=True))
         return Operand(view.value, tuple(order[axis] for axis in range(len(order))))
+
+
+def _occurrences(rows: Iterable[Labels]) -> dict[int, int]:
+    """How often each label occurs; a `Counter` takes four times as long for a few."""
+    count: dict[int, int] = {}
+    for row in rows:
+        for label in row:
+            count[label] = count.get(label, 0) + 1
+    return count

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tcalc.expr.dims import Dim, Shape
 from tcalc.primitives.routines import Routine
@@ -323,11 +323,18 @@ Operation: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One operation and the values it makes (several only for a `Call`); a remark for readers."""
+    """One operation and the values it makes (several only for a `Call`); a remark for readers.
+
+    `reads` are the operands of the operation.
+    """
 
     results: tuple[Value, ...]
     operation: Operation
     remark: str = ""
+    reads: tuple[Value, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", operands(self.operation))
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +373,8 @@ class Program:
     sparse: frozenset[Value] = frozenset()
     in_place: bool = True
     device: bool = False
+    #: What analyses have found; see `tcalc.codegen.memory`.
+    found: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 def operands(operation: Operation) -> tuple[Value, ...]:
@@ -409,6 +418,6 @@ def without_unused(program: Program) -> Program:
     kept: list[Statement] = []
     for statement in reversed(program.statements):
         if not needed.isdisjoint(statement.results):
-            needed.update(operands(statement.operation))
+            needed.update(statement.reads)
             kept.append(statement)
     return replace(program, statements=tuple(reversed(kept)))

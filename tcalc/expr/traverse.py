@@ -6,11 +6,36 @@ here recurses, and nothing elsewhere walks operands by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from operator import is_
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+
+_kept: ContextVar[dict[tuple[Node, ...], list[Node]] | None] = ContextVar("_kept", default=None)
+KEPT = 3
+"""How many orders are kept at most."""
+LONG = 100
+"""The nodes from which on an order is worth keeping."""
+
+
+@contextmanager
+def orders_kept() -> Iterator[None]:
+    """Remember post-orders in a block, or in the calls of a decorated function.
+
+    Passes that find nothing to do leave the graph as it is, and the next one walks it again.
+    """
+    if _kept.get() is not None:
+        yield
+        return
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def postorder(roots: Iterable[Node]) -> list[Node]:
@@ -18,6 +43,21 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
 
     The order depends on the roots and the canonical order of operands only.
     """
+    kept = _kept.get()
+    if kept is None:
+        return _walked(roots)
+    key = tuple(roots)
+    order = kept.get(key)
+    if order is None:
+        order = _walked(key)
+        if len(order) >= LONG:
+            if len(kept) >= KEPT:
+                del kept[next(iter(kept))]
+            kept[key] = order
+    return order.copy()
+
+
+def _walked(roots: Iterable[Node]) -> list[Node]:
     order: list[Node] = []
     seen: set[Node] = set()
     for root in roots:
@@ -65,6 +105,17 @@ def users(roots: Sequence[Node]) -> dict[Node, list[Node]]:
         for operand in node.operands:
             found[operand].append(node)
     return found
+
+
+def use_counts(order: Iterable[Node], roots: Iterable[Node] = ()) -> Counter[Node]:
+    """How often each node of a post-order is an operand, or one of the roots."""
+    count = dict.fromkeys(order, 0)
+    for node in [*count]:
+        for operand in node.operands:
+            count[operand] += 1
+    for root in roots:
+        count[root] += 1
+    return Counter(count)
 
 
 def dependents(roots: Iterable[Node], sources: Iterable[Node]) -> set[Node]:

@@ -24,6 +24,7 @@ from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
 from tcalc.expr.packing import pack, unpack
+from tcalc.expr.traverse import orders_kept
 
 RECORDED = 1 << 28
 """The most multiplications of one product in a CUDA graph."""
@@ -149,7 +150,7 @@ class Planner:
     def make(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
         """Plan, write and run a module; the memory limit holds where there are arrays."""
         recipe = self.recipe
-        with self._lock, collector_paused():
+        with self._lock, collector_paused(), orders_kept():
             if itemsize is not None:
                 self._refuse_large(sizes, itemsize)
             program = self._fixed or lower(

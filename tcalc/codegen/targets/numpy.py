@@ -37,7 +37,6 @@ from tcalc.codegen.program import (
     Triangle,
     Typed,
     Value,
-    operands,
 )
 from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.overwriting import add_to, overwriting
@@ -74,7 +73,7 @@ class NumPy(Target):
         over: Value | None,
     ) -> list[str]:
         operation = statement.operation
-        if any(map(writer.is_sparse, operands(operation))):
+        if any(map(writer.is_sparse, statement.reads)):
             return [f"{names[0]} = {self._sparse(operation, writer)}"]
         if over is not None:
             lines = overwriting(self, operation, names[0], writer, over)

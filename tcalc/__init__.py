@@ -24,24 +24,22 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.products`: products with derivatives, as formulas;
 - `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
 - `tcalc.conversion`: from and to SymPy; `tcalc.examples`: worked examples of optimisation;
-- `tcalc.api`: the functions below; `tcalc.cli`: the command line.
+- `tcalc.compilation`: from expressions to functions of arrays;
+- `tcalc.api`, `tcalc.problems`: the other functions below; `tcalc.cli`: the command line.
 """
 
 from tcalc.api import (
     check,
-    compile,
     derivative,
     evaluate,
     explain,
     gradient,
     hessian,
-    hessian_operator,
     jacobian,
-    laplace,
     parse,
-    problem,
     symbols,
 )
+from tcalc.compilation import compile
 from tcalc.conversion import from_sympy, to_sympy
 from tcalc.costing import cost
 from tcalc.custom import elementwise, function
@@ -49,6 +47,7 @@ from tcalc.drawing import draw
 from tcalc.errors import TcalcError
 from tcalc.expression import Expression, combine
 from tcalc.linearization import linearize
+from tcalc.problems import hessian_operator, laplace, problem
 from tcalc.products import hvp, jvp, vjp
 
 __all__ = [

@@ -8,14 +8,13 @@ quick from a cold start.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from tcalc import calculus, language
+from tcalc.compilation import compile
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError, UnsupportedError
+from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Var
-from tcalc.expr.traverse import postorder
 from tcalc.expression import (
     Context,
     Expression,
@@ -26,17 +25,11 @@ from tcalc.expression import (
     require_sizes,
 )
 
-LONGEST_TITLE = 60
-"""The most nodes of an expression that is written into the docstring of its module."""
-
 if TYPE_CHECKING:
     from numpy.random import Generator
 
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
-    from tcalc.estimation import HessianOperator, LaplaceApproximation
-    from tcalc.optimisation import Given, Problem
-    from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
 
 
 def parse(
@@ -70,7 +63,8 @@ def parse(
 def symbols(declarations: str) -> Any:
     """The declared inputs as expressions, one or a tuple, for building formulas in Python.
 
-    Which of the two it is stands in the text, where no type checker sees it: hence `Any`.
+    Which of the two it is stands in the text, where no type checker sees it: hence `Any`.  Raises
+    `TcalcError`, pointing into the declarations, for what is none.
 
     >>> X, w = symbols("X[m,n], w[n]")
     >>> print(X @ w)
@@ -96,6 +90,9 @@ def gradient(
     ``"forward"``, ``"reverse"``, ``"cross-country"``, ``"least-degree"`` or ``"tensor-order"``: the
     same tensor by different routes, whose costs `tcalc.cost` compares.
 
+    Raises `DimensionError` where `f` has axes, `UnknownNameError` for what is no variable of it,
+    and `ArgumentError` for another mode or for what is no expression.
+
     >>> print(gradient(parse("x'*A*x", "A[n,n] symmetric, x[n]"), "x"))
     2*A*x
     """
@@ -111,6 +108,8 @@ def jacobian(
     F: Expression, wrt: str | Names, mode: str = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The derivative of a tensor of any order: the axes of `F`, then those of the variable.
+
+    `wrt` and `mode` are those of `gradient`, and so are the errors; `F` may have axes.
 
     >>> jacobian(parse("X*w", "X[m,n], w[n]"), "X").shape
     ('m', 'm', 'n')
@@ -135,7 +134,8 @@ def hessian(
 ) -> Expression | dict[str, Expression]:
     """The Hessian of a scalar: the axes of the variable twice.
 
-    With `wrt2` the mixed second derivative, first by `wrt`, then by `wrt2`.
+    With `wrt2` the mixed second derivative, first by `wrt`, then by `wrt2`.  `mode` and the errors
+    are those of `gradient`.
 
     >>> print(hessian(parse("x'*A*x"), "x"))
     A + A'
@@ -149,6 +149,8 @@ def hessian(
 
 def explain(f: Expression, wrt: str) -> Derivation:
     """The gradient of a scalar derived step by step, each with the rule that it uses.
+
+    Raises what `gradient` does, and `LimitError` where there are more steps than anybody reads.
 
     >>> print(explain(parse("sum(exp(A*x))"), "x"))
     The function, one operation at a time:
@@ -177,6 +179,8 @@ def explain(f: Expression, wrt: str) -> Derivation:
 def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Expression:
     """The derivative by each of the variables in turn: the axes of `F`, then those of each.
 
+    `mode` and the errors are those of `gradient`; `ArgumentError` without a variable, too.
+
     >>> print(derivative(parse("x^5", "x[]"), "x", "x", "x"))
     60*x^2
     """
@@ -187,117 +191,13 @@ def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Express
     return F.with_node(node, lead=node.order - by[-1].order)
 
 
-def compile(
-    expressions: Expression | Sequence[Expression],
-    backend: str = "numpy",
-    *,
-    form: Literal["dense", "factored", "auto"] = "dense",
-    contiguous: bool = False,
-    reuse: bool = False,
-    check_finite: bool = False,
-    memory_limit: float | None = None,
-    reorder: bool = True,
-    checked: bool = True,
-    graph: bool = False,
-) -> CompiledFunction | FactoredFunction:
-    """A function of arrays: one result for one expression, a tuple for a list.
-
-    The results share all common work.  Arguments are given by keyword, as arrays of any float
-    type; results have their type.  See `tcalc.runtime.CompiledFunction` for what it offers:
-    `source`, `source_for`, `signature`, `bind`.  ``contiguous=True`` makes results C-contiguous,
-    ``reuse=True`` allows a call to overwrite the results of the one before, ``check_finite=True``
-    refuses NaN and infinities, and `memory_limit`, in bytes, bounds results and temporaries.
-    ``reorder=False`` multiplies products in the order in which the mode of the derivative leaves
-    them, where otherwise the cheapest order is planned: so plain forward and reverse mode run.
-
-    With ``backend="cupy"`` the arrays are CuPy's and stay on the device, and element-wise steps run
-    as one kernel; ``checked=False`` lets a call return before its work is done, at the price that a
-    matrix that cannot be factorised gives NaN where it raised an error.  CuPy is imported by the
-    first call; the source can be read without it.  ``graph=True`` records the launches of a call
-    for each combination of sizes and replays them as one CUDA graph: results are then overwritten
-    by the next call, and steps that CuPy cannot record are refused; see
-    `tcalc.runtime.recording`.  Products in float32 use TF32 only where the environment asks CuPy
-    for it, by ``CUPY_TF32=1``.
-
-    With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
-    matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
-    that, on the device where the backend is CuPy.  ``"auto"`` gives this form where the structure
-    is of use, never by sizes.
-
-    >>> f = parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
-    >>> fun = compile([f, gradient(f, "w")])
-    >>> value, grad = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
-    >>> round(float(value), 4), grad.tolist()
-    (0.6931, [-0.5, -1.0])
-    """
-    from tcalc import runtime
-
-    single = isinstance(expressions, Expression)
-    several = require_expressions(expressions)
-    if not several:
-        raise ArgumentError("there is nothing to compile", hint="give one expression or several")
-    if form not in ("dense", "factored", "auto"):
-        raise ArgumentError(f"there is no form {form!r}", hint="'dense', 'factored' or 'auto'")
-    if graph and form != "dense":
-        raise UnsupportedError(
-            f"the form {form!r} keeps arrays that the next call of a CUDA graph writes over",
-            hint="leave out graph=True or form=",
-        )
-    context = several[0].context
-    for expression in several[1:]:
-        context = context.merged(expression.context)
-    limit = runtime.MEMORY_LIMIT if memory_limit is None else memory_limit
-    layouts = [_layout(expression, form) for expression in several]
-    factored = any(isinstance(layout.parts, tuple) for layout in layouts)
-    roots = runtime.needed(layouts) if factored else [root for x in layouts for root in x.roots]
-    function = runtime.compile(
-        roots[0] if single and not factored else roots,
-        backend=backend,
-        variables=tuple(context.variables.values()),
-        contiguous=contiguous,
-        reuse=reuse,
-        check_finite=check_finite,
-        memory_limit=limit,
-        reorder=reorder,
-        checked=checked,
-        graph=graph,
-        title=cache(lambda: runtime.described(layouts) if factored else _title(several)),
-        tables=runtime.tables(layouts) if factored else "",
-    )
-    if not factored:
-        return function
-    inputs = tuple(context.variables.values())
-    return runtime.FactoredFunction(function, layouts, inputs, single, limit)
-
-
-def _title(expressions: Sequence[Expression]) -> str:
-    """The formulas that a module computes, for its docstring, where they are short."""
-    texts: list[str] = []
-    for expression in expressions:
-        if len(postorder([expression.node])) > LONGEST_TITLE:
-            return ""
-        texts += [f"    {line}" for line in expression.text().splitlines()]
-    return "\n".join(["Generated by tcalc, to compute", "", *texts])
-
-
-def _layout(expression: Expression, form: str) -> Layout:
-    """How a result is to be computed: as a dense array, or as the cores of its terms."""
-    from tcalc.runtime import Layout
-
-    (node,) = calculus.prepare([expression.node])
-    if form == "dense" or not expression.lead or node.order < 2:
-        return Layout(node.dims, node)
-    terms = tuple(calculus.factored_terms(node))
-    plain = all(len(t.factors) == 1 and len(set(t.output)) == node.order for t in terms)
-    if form == "auto" and plain:
-        return Layout(node.dims, node)
-    return Layout(node.dims, terms, expression.lead, expression.factored)
-
-
 def evaluate(
     expressions: Expression | Sequence[Expression], /, *positional: Never, **arrays: Any
 ) -> Any:
     """The values on data by the reference interpreter: slow, obvious, the yardstick of the tests.
+
+    Arrays are given by the names of the inputs.  Raises `ArgumentError` for those that do not fit,
+    `DomainError` where a function has no value, `LimitError` for what does not fit into memory.
 
     >>> evaluate(parse("x'*x"), x=[3.0, 4.0])
     array(25.)
@@ -335,7 +235,10 @@ def check(
     five-point differences too.  The report is on the highest order, or on the first that is wrong;
     then it says which function's local Jacobian is to blame.  ``form="factored"`` checks the
     factored form, as compiled code applies it.  Data at a kink are moved off it, and the report
-    says so.
+    says so.  `sizes` are those of random data, `directions` is how many there are, drawn by `seed`.
+
+    Raises `ArgumentError` for data and sizes that do not fit, and `DomainError` where function or
+    derivative have no finite value, or where rounding alone decides what it is.
 
     >>> bool(check(parse("sum(exp(A*x))"), "x", order=2))
     True
@@ -383,92 +286,6 @@ def _applied(derivative: Expression) -> Callable[[Mapping[str, Any], Any], Any]:
         return tensor @ direction
 
     return product
-
-
-def problem(
-    f: Expression,
-    wrt: str | Names,
-    data: Mapping[str, Any],
-    *,
-    bounds: Mapping[str, Any] | None = None,
-    constraints: Sequence[Given] = (),
-) -> Problem:
-    """A function of one vector for SciPy's optimisers, with derivatives, bounds and constraints.
-
-    A scalar is to be minimised, and has `fun`, `jac`, `hess`, `hessp` and `minimize`; the entries
-    of any other tensor are residuals, with `fun`, `jac`, `least_squares` and `root`.  `data` are
-    the other arguments, and first values of the variables.  `bounds` has a pair for some of the
-    variables, ``{"w": (0, None)}``; `constraints` are texts over the names of the program, as
-    ``"sum(w) == 1"``, or expressions, as ``(g, "<=", 0)``.  Their Jacobians, and the Hessian of the
-    Lagrangian, are handed on.
-
-    >>> data = {"X": [[1.0, 1.0], [1.0, 2.0]], "y": [3.0, 5.0]}
-    >>> p = problem(parse("norm2(X*w - y)^2"), "w", data, constraints=["sum(w) == 2"])
-    >>> p.minimize().variables["w"].round(6).tolist()
-    [-1.0, 3.0]
-
-    All of it goes into SciPy by hand too:
-
-    >>> from scipy.optimize import minimize
-    >>> p = problem(parse("norm2(X*w - y)^2"), "w", data)
-    >>> found = minimize(p.fun, p.x0, jac=p.jac, hess=p.hess, method="trust-exact")
-    >>> p.unpack(found.x)["w"].round(6).tolist()
-    [1.0, 2.0]
-    """
-    from tcalc.optimisation import Problem, constraint
-
-    names = [wrt] if isinstance(wrt, str) else list(wrt)
-    variables = [_input(f, name) for name in names]
-    required = [constraint(given, f) for given in constraints]
-    return Problem(f.node, variables, tuple(f.variables.values()), data, bounds, required)
-
-
-def hessian_operator(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> HessianOperator:
-    """The Hessian of a scalar at given data, as a SciPy `LinearOperator` that is never formed.
-
-    It estimates its trace, diagonal and log-determinant from products, finds its extreme
-    eigenvalues, and solves; see `tcalc.estimation.HessianOperator`.
-
-    >>> f = parse("sum(log(1 + exp(-y .* (X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]")
-    >>> data = {"X": [[1.0, 2.0], [3.0, 4.0]], "y": [1.0, -1.0], "w": [0.0, 0.0]}
-    >>> H = hessian_operator(f, "w", data)
-    >>> value, error = H.trace(method="exact")
-    >>> value, error, H.shape
-    (9.5, 0.0, (2, 2))
-    """
-    from tcalc.estimation import HessianOperator
-
-    require_scalar(f, "hessian")
-    return HessianOperator(problem(f, wrt, data))
-
-
-def laplace(
-    f: Expression,
-    wrt: str | Names,
-    data: Mapping[str, Any],
-    *,
-    minimise: bool = True,
-    method: str | None = None,
-    samples: int = 30,
-    seed: int | Generator = 0,
-) -> LaplaceApproximation:
-    """Laplace's approximation of ``log ∫ exp(-f)``: the evidence, f being ``-log p(data, wrt)``.
-
-    f is minimised from the values among the data, by a `method` of `problem`'s, or they are the
-    mode with ``minimise=False``.  The log-determinant of the Hessian is exact where its structure
-    gives it or where it is small, else estimated from so many samples, and `error` tells.
-
-    >>> f = parse("norm2(X*w - y)^2/2 + norm2(w)^2/2", "X[m,n], y[m], w[n]")
-    >>> found = laplace(f, "w", {"X": [[1.0], [1.0]], "y": [1.0, 3.0]})
-    >>> round(found.log_evidence, 6), found.mode["w"].round(6).tolist()
-    (-1.963701, [1.333333])
-    """
-    from tcalc import estimation
-
-    require_scalar(f, "evidence")
-    return estimation.laplace(
-        problem(f, wrt, data), minimise=minimise, method=method, samples=samples, seed=seed
-    )
 
 
 def _input(F: Expression, name: str) -> Var:

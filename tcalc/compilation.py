@@ -1,0 +1,126 @@
+"""Compilation: from expressions to functions of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+from tcalc import calculus
+from tcalc.errors import ArgumentError, UnsupportedError
+from tcalc.expr.traverse import postorder
+from tcalc.expression import Expression, require_expressions
+
+LONGEST_TITLE = 60
+"""The most nodes of an expression that is written into the docstring of its module."""
+
+if TYPE_CHECKING:
+    from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
+
+
+def compile(
+    expressions: Expression | Sequence[Expression],
+    backend: str = "numpy",
+    *,
+    form: Literal["dense", "factored", "auto"] = "dense",
+    contiguous: bool = False,
+    reuse: bool = False,
+    check_finite: bool = False,
+    memory_limit: float | None = None,
+    reorder: bool = True,
+    checked: bool = True,
+    graph: bool = False,
+) -> CompiledFunction | FactoredFunction:
+    """A function of arrays: one result for one expression, a tuple for a list.
+
+    The results share all common work.  Arguments are given by keyword, as arrays of any float
+    type; results have their type.  See `tcalc.runtime.CompiledFunction` for what it offers:
+    `source`, `source_for`, `signature`, `bind`.  ``contiguous=True`` makes results C-contiguous,
+    ``reuse=True`` allows a call to overwrite the results of the one before, ``check_finite=True``
+    refuses NaN and infinities, and `memory_limit`, in bytes, bounds results and temporaries.
+    ``reorder=False`` multiplies products in the order in which the mode of the derivative leaves
+    them, where otherwise the cheapest order is planned: so plain forward and reverse mode run.
+
+    With ``backend="cupy"`` the arrays are CuPy's and stay on the device, and element-wise steps run
+    as one kernel; ``checked=False`` lets a call return before its work is done, at the price that a
+    matrix that cannot be factorised gives NaN where it raised an error.  CuPy is imported by the
+    first call; the source can be read without it.  ``graph=True`` records the launches of a call
+    for each combination of sizes and replays them as one CUDA graph: results are then overwritten
+    by the next call, and steps that CuPy cannot record are refused; see
+    `tcalc.runtime.recording`.  Products in float32 use TF32 only where the environment asks CuPy
+    for it, by ``CUPY_TF32=1``.
+
+    With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
+    matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
+    that, on the device where the backend is CuPy.  ``"auto"`` gives this form where the structure
+    is of use, never by sizes.
+
+    >>> import tcalc
+    >>> f = tcalc.parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
+    >>> fun = compile([f, tcalc.gradient(f, "w")])
+    >>> value, grad = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
+    >>> round(float(value), 4), grad.tolist()
+    (0.6931, [-0.5, -1.0])
+    """
+    from tcalc import runtime
+
+    single = isinstance(expressions, Expression)
+    several = require_expressions(expressions)
+    if not several:
+        raise ArgumentError("there is nothing to compile", hint="give one expression or several")
+    if form not in ("dense", "factored", "auto"):
+        raise ArgumentError(f"there is no form {form!r}", hint="'dense', 'factored' or 'auto'")
+    if graph and form != "dense":
+        raise UnsupportedError(
+            f"the form {form!r} keeps arrays that the next call of a CUDA graph writes over",
+            hint="leave out graph=True or form=",
+        )
+    context = several[0].context
+    for expression in several[1:]:
+        context = context.merged(expression.context)
+    limit = runtime.MEMORY_LIMIT if memory_limit is None else memory_limit
+    layouts = [_layout(expression, form) for expression in several]
+    factored = any(isinstance(layout.parts, tuple) for layout in layouts)
+    roots = runtime.needed(layouts) if factored else [root for x in layouts for root in x.roots]
+    function = runtime.compile(
+        roots[0] if single and not factored else roots,
+        backend=backend,
+        variables=tuple(context.variables.values()),
+        contiguous=contiguous,
+        reuse=reuse,
+        check_finite=check_finite,
+        memory_limit=limit,
+        reorder=reorder,
+        checked=checked,
+        graph=graph,
+        title=cache(lambda: runtime.described(layouts) if factored else _title(several)),
+        tables=runtime.tables(layouts) if factored else "",
+    )
+    if not factored:
+        return function
+    inputs = tuple(context.variables.values())
+    return runtime.FactoredFunction(function, layouts, inputs, single, limit)
+
+
+def _title(expressions: Sequence[Expression]) -> str:
+    """The formulas that a module computes, for its docstring, where they are short."""
+    texts: list[str] = []
+    for expression in expressions:
+        if len(postorder([expression.node])) > LONGEST_TITLE:
+            return ""
+        texts += [f"    {line}" for line in expression.text().splitlines()]
+    return "\n".join(["Generated by tcalc, to compute", "", *texts])
+
+
+def _layout(expression: Expression, form: str) -> Layout:
+    """How a result is to be computed: as a dense array, or as the cores of its terms."""
+    from tcalc.runtime import Layout
+
+    (node,) = calculus.prepare([expression.node])
+    if form == "dense" or not expression.lead or node.order < 2:
+        return Layout(node.dims, node)
+    terms = tuple(calculus.factored_terms(node))
+    plain = all(len(t.factors) == 1 and len(set(t.output)) == node.order for t in terms)
+    if form == "auto" and plain:
+        return Layout(node.dims, node)
+    return Layout(node.dims, terms, expression.lead, expression.factored)

@@ -1,0 +1,115 @@
+"""Functions on data as SciPy wants them: problems, and their Hessians as operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tcalc.errors import ArgumentError
+from tcalc.expression import Expression, Names, require_expression, require_scalar
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+    from tcalc.estimation import HessianOperator, LaplaceApproximation
+    from tcalc.optimisation import Given, Problem
+
+
+def problem(
+    f: Expression,
+    wrt: str | Names,
+    data: Mapping[str, Any],
+    *,
+    bounds: Mapping[str, Any] | None = None,
+    constraints: Sequence[Given] = (),
+) -> Problem:
+    """A function of one vector for SciPy's optimisers, with derivatives, bounds and constraints.
+
+    A scalar is to be minimised, and has `fun`, `jac`, `hess`, `hessp` and `minimize`; the entries
+    of any other tensor are residuals, with `fun`, `jac`, `least_squares` and `root`.  `data` are
+    the other arguments, and first values of the variables.  `bounds` has a pair for some of the
+    variables, ``{"w": (0, None)}``; `constraints` are texts over the names of the program, as
+    ``"sum(w) == 1"``, or expressions, as ``(g, "<=", 0)``.  Their Jacobians, and the Hessian of the
+    Lagrangian, are handed on.
+
+    Raises `UnknownNameError` for what is no variable, and `ArgumentError` for data, bounds and
+    constraints that do not fit.
+
+    >>> import tcalc
+    >>> data = {"X": [[1.0, 1.0], [1.0, 2.0]], "y": [3.0, 5.0]}
+    >>> p = problem(tcalc.parse("norm2(X*w - y)^2"), "w", data, constraints=["sum(w) == 2"])
+    >>> p.minimize().variables["w"].round(6).tolist()
+    [-1.0, 3.0]
+
+    All of it goes into SciPy by hand too:
+
+    >>> from scipy.optimize import minimize
+    >>> p = problem(tcalc.parse("norm2(X*w - y)^2"), "w", data)
+    >>> found = minimize(p.fun, p.x0, jac=p.jac, hess=p.hess, method="trust-exact")
+    >>> p.unpack(found.x)["w"].round(6).tolist()
+    [1.0, 2.0]
+    """
+    from tcalc.optimisation import Problem, constraint
+
+    variables = [
+        require_expression(f).variable(name) for name in ([wrt] if isinstance(wrt, str) else wrt)
+    ]
+    if not variables:
+        raise ArgumentError("a problem needs at least one variable", hint="problem(f, 'w', data)")
+    required = [constraint(given, f) for given in constraints]
+    return Problem(f.node, variables, tuple(f.variables.values()), data, bounds, required)
+
+
+def hessian_operator(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> HessianOperator:
+    """The Hessian of a scalar at given data, as a SciPy `LinearOperator` that is never formed.
+
+    It estimates its trace, diagonal and log-determinant from products, finds its extreme
+    eigenvalues, and solves; see `tcalc.estimation.HessianOperator`.  Raises what `problem` does,
+    and `DimensionError` where `f` has axes.
+
+    >>> import tcalc
+    >>> f = tcalc.parse("sum(log(1 + exp(-y .* (X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]")
+    >>> data = {"X": [[1.0, 2.0], [3.0, 4.0]], "y": [1.0, -1.0], "w": [0.0, 0.0]}
+    >>> H = hessian_operator(f, "w", data)
+    >>> value, error = H.trace(method="exact")
+    >>> value, error, H.shape
+    (9.5, 0.0, (2, 2))
+    """
+    from tcalc.estimation import HessianOperator
+
+    require_scalar(f, "hessian")
+    return HessianOperator(problem(f, wrt, data))
+
+
+def laplace(
+    f: Expression,
+    wrt: str | Names,
+    data: Mapping[str, Any],
+    *,
+    minimise: bool = True,
+    method: str | None = None,
+    samples: int = 30,
+    seed: int | Generator = 0,
+) -> LaplaceApproximation:
+    """Laplace's approximation of ``log ∫ exp(-f)``: the evidence, f being ``-log p(data, wrt)``.
+
+    f is minimised from the values among the data, by a `method` of `problem`'s, or they are the
+    mode with ``minimise=False``.  The log-determinant of the Hessian is exact where its structure
+    gives it or where it is small, else estimated from so many samples, and `error` tells.
+
+    Raises what `hessian_operator` does, and `DomainError` at a point that is no mode, or where the
+    Hessian is not positive definite.  (MacKay, *Information Theory, Inference, and Learning
+    Algorithms*, 2003, chapter 27.)
+
+    >>> import tcalc
+    >>> f = tcalc.parse("norm2(X*w - y)^2/2 + norm2(w)^2/2", "X[m,n], y[m], w[n]")
+    >>> found = laplace(f, "w", {"X": [[1.0], [1.0]], "y": [1.0, 3.0]})
+    >>> round(found.log_evidence, 6), found.mode["w"].round(6).tolist()
+    (-1.963701, [1.333333])
+    """
+    from tcalc import estimation
+
+    require_scalar(f, "evidence")
+    return estimation.laplace(
+        problem(f, wrt, data), minimise=minimise, method=method, samples=samples, seed=seed
+    )

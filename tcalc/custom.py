@@ -53,7 +53,8 @@ class UserFunction:
 def elementwise(name: str, expression: Any, *symbols: Any) -> UserFunction:
     """An element-wise function given as a SymPy expression in the given symbols.
 
-    SymPy differentiates it to every order and writes its NumPy code; text is never parsed.
+    SymPy differentiates it to every order and writes its NumPy code; text is never parsed.  Raises
+    `ArgumentError` for a name that is no name of a function, or for an expression in other symbols.
 
     >>> import sympy, tcalc
     >>> t = sympy.Symbol("t")

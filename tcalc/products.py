@@ -40,6 +40,9 @@ def jvp(
     its own direction: the result is the sum.  `several` is the name or size of one more axis, the
     last one of directions and result, for as many directions at once.
 
+    Raises `UnknownNameError` for what is no variable, `DimensionError` for a direction that is an
+    input of another shape, and `ArgumentError` for names that cannot be those of directions.
+
     >>> import tcalc
     >>> f = tcalc.parse("A*sin(x)")
     >>> print(jvp(f, "x"))
@@ -72,7 +75,8 @@ def vjp(
     """A cotangent, an input of the given name and the shape of `F`, times the Jacobian.
 
     Without a name the cotangent is ``F_bar``.  A list of variables gives a dictionary by name.
-    `several` is the name or size of one more axis, the first one of cotangents and results.
+    `several` is the name or size of one more axis, the first one of cotangents and results.  The
+    errors are those of `jvp`.
 
     >>> import tcalc
     >>> print(vjp(tcalc.parse("A*x"), "x", "u"))
@@ -106,7 +110,8 @@ def hvp(
     It is the directional derivative of the gradient: forward over reverse.  Without a name the
     direction of `x` is ``dx``.  A list of variables takes a direction for each, and gives the
     product with the whole Hessian, mixed derivatives included, as a dictionary by name.  `several`
-    is the name or size of one more axis, the last one of directions and results.
+    is the name or size of one more axis, the last one of directions and results.  The errors are
+    those of `jvp`, and `DimensionError` where `f` has axes.
 
     >>> import tcalc
     >>> f = tcalc.parse("sum(exp(x))")

@@ -12,6 +12,7 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp, sigmoid
 from tcalc.primitives.hyperbolic import sinh
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.kron import Kron, Split
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.selection import LowerMask
@@ -101,6 +102,8 @@ numbers_in_views = _inside(_is_view, _has_number)
 numbers_in_products = _inside(_is_product, _has_number)
 numbers_in_powers = _inside(_is_power, _has_number)
 numbers_in_inverses = _inside(_is_inverse, _has_number)
+numbers_in_splits = _inside(lambda node: _function(node, Split), _has_number)
+inverses_of_kronecker_products = _inside(_is_inverse, lambda x: _function(x, Kron))
 inverses_of_views = _inside(_is_inverse, _is_view)
 factorisations = _count(lambda node: _function(node, Cholesky))
 inverses = _count(_is_inverse)

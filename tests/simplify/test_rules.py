@@ -105,6 +105,11 @@ EXAMPLES: dict[str, str] = {
     "square_of_sign": "sign(s).^2.*abs(s)",
     "step_of_rectified": "relu(s).*step(s)",
     "share_of_rectified": "min(0, s).*(1 - sign(s))",
+    "kronecker_products_opened": "vec(A)'*kron(B, K)*vec(B)",
+    "kronecker_products_multiplied": "kron(A, B)*kron(x, y)",
+    "inverse_of_kronecker_product": "inv(kron(A, B))",
+    "number_out_of_split": "split(2*kron(x, y), n, n)",
+    "split_of_product": "split(kron(A, B)*kron(x, y) + kron(y, x), n, n)",
     "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
@@ -167,6 +172,8 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "matrix_out_of_factor": measures.factors,
     "equal_numbers": measures.factors,
     "function_of_negative": measures.negative_arguments,
+    "inverse_of_kronecker_product": measures.inverses_of_kronecker_products,
+    "number_out_of_split": measures.numbers_in_splits,
     "sigmoid_times_reciprocal": measures.exponentials,
 }
 """What a rule lowers that need not make a formula shorter; all others lower `length`."""

@@ -127,8 +127,11 @@ class Pairs:
         elif set(a.labels) <= set(b.labels):
             order = b.labels
         else:
-            last = len(rank)
-            order = _long_last(sorted(dims, key=lambda x: rank.get(x, last)), dims)
+            order = _long_last(sorted(dims, key=lambda x: rank.get(x, len(rank))), dims)
+            last = a.labels[-1]
+            if last == b.labels[-1] and (dims[last].value or SHORT) >= SHORT:
+                # Along this axis both operands are read, and the result written, as they lie.
+                order = (*(x for x in order if x != last), last)
         views = (arranged(a.value, a.labels, order), arranged(b.value, b.labels, order))
         memory = Memory.NONE if a.value.weak and b.value.weak else Memory.FRESH
         shape = tuple(dims[label] for label in order)

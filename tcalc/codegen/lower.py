@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import assert_never
 
 from tcalc.codegen.companions import with_companions
 from tcalc.codegen.distances import with_distances
-from tcalc.codegen.distribute import Distribution
+from tcalc.codegen.distribute import Distribution, core_of
+from tcalc.codegen.exchanges import with_ordered_indices
 from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.memory import shared
 from tcalc.codegen.opening import Opened
@@ -100,7 +102,7 @@ class Lowering:
         reorder: bool = True,
         given: Collection[str] = (),
     ) -> None:
-        self.roots = with_companions(with_distances(expand(roots)))
+        self.roots = with_ordered_indices(with_companions(with_distances(expand(roots))))
         distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
         if reorder:
             finished = distribution.run
@@ -159,7 +161,7 @@ class Lowering:
             case Einsum():
                 return self._view(node) if node.is_view else self.products.lower(node)
             case Add():
-                terms = [(c, self.tensors[term]) for c, term in self.opened.sums[node]]
+                terms = [self._term(c, term) for c, term in self.opened.sums[node]]
                 return self.builder.add(terms, node.dims)
             case Apply():
                 if isinstance(node.primitive, Elementwise):
@@ -167,6 +169,18 @@ class Lowering:
                 return self._apply(node)
             case _:
                 assert_never(node)
+
+    def _term(self, coefficient: Fraction, term: Node) -> tuple[Fraction, Tensor]:
+        """A term of a sum; a product used here alone is multiplied by its coefficient as it is
+        formed, where one of its factors has fewer axes."""
+        tensor = self.tensors[term]
+        core = core_of(term)
+        alone = self.opened.uses[term] == self.opened.uses[core] == 1
+        if alone and abs(coefficient) != 1 and tensor.value.dims:
+            scaled = self.builder.scaled_product(coefficient, tensor.value)
+            if scaled is not None:
+                return ONE, replace(tensor, value=scaled)
+        return coefficient, tensor
 
     def _output(self, root: Node) -> Output:
         view = self.dense(root)

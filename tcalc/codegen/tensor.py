@@ -186,13 +186,13 @@ class Builder:
             return self.number(coefficient * self.numbers[value])
         if coefficient == 1:
             return value
-        if (product := self._scaled_product(coefficient, value)) is not None:
+        if (product := self.scaled_product(coefficient, value)) is not None:
             return product
         terms = (Addend(coefficient, View.of(value)),)
         memory = Memory.NONE if value.weak else Memory.FRESH
         return self.make(Sum(value.dims, terms), value.dims, memory)
 
-    def _scaled_product(self, coefficient: Fraction, value: Value) -> Value | None:
+    def scaled_product(self, coefficient: Fraction, value: Value) -> Value | None:
         """A product times a number that goes to a number among its factors, or to a small one."""
         operation = self.sources.get(value)
         if not isinstance(operation, Product) or not value.dims:
@@ -223,7 +223,9 @@ class Builder:
         """The whole tensor as an array, zeros and repetitions written out where there are any."""
         order = [axis.label for axis in tensor.axes]
         if not tensor.plain:
-            made = self.make(Sum(dims, (), (placed(ONE, tensor),), spans=False), dims)
+            made = self.make(
+                Sum(dims, (), (placed(ONE, tensor, range(len(dims))),), spans=False), dims
+            )
             return View.of(made)
         labels = [label for label in order if label is not None]
         if set(labels) == set(tensor.labels) and len(labels) == len(tensor.labels):
@@ -243,19 +245,24 @@ class Builder:
         if len(structures) == 1:
             return self._add_alike([(c, tensor.relabelled()) for c, tensor in terms])
         addends: list[tuple[Fraction, Value, tuple[int, ...]]] = []
-        parts: list[Placed] = []
+        parts: list[tuple[Fraction, Tensor]] = []
         for c, tensor in terms:
             if tensor.plain:
                 addends.append((c, tensor.value, tensor.places))
             else:
-                parts.append(placed(c, tensor))
+                parts.append((c, tensor))
         if not parts:
             return self._add_plain(addends, dims)
         covered = {place for _, _, places in addends for place in places}
-        order = tuple(range(len(dims)))
-        whole = tuple(self._addends(addends, order))
         spans = bool(addends) and len(covered) == len(dims)
-        return Tensor.of(self.make(Sum(dims, whole, tuple(parts), spans), dims))
+        # The terms on parts are added to the others as these lie, which may then be overwritten.
+        sizes = dict(enumerate(dims))
+        order = self._layout(addends, sizes) if spans else tuple(sizes)
+        whole = tuple(self._addends(addends, order))
+        shape = tuple(dims[place] for place in order)
+        turned = tuple(placed(c, tensor, order) for c, tensor in parts)
+        made = self.make(Sum(shape, whole, turned, spans), shape)
+        return Tensor(made, order, tuple(Axis(place) for place in range(len(dims))))
 
     def _add_alike(self, terms: Sequence[tuple[Fraction, Tensor]]) -> Tensor:
         """Terms that run over their values in one way: the values are added."""
@@ -325,11 +332,12 @@ class Builder:
         return Program(tuple(self.statements), (), tuple(self.requirements), tuned=self.tuned)
 
 
-def placed(coefficient: Fraction, tensor: Tensor) -> Placed:
-    """The tensor as a term of a sum that lies on a part of it."""
-    remaining = [axis.label for axis in tensor.axes if axis.label is not None]
+def placed(coefficient: Fraction, tensor: Tensor, layout: Sequence[int]) -> Placed:
+    """The tensor as a term of a sum that lies on a part of it; `layout` has the sum's axes."""
+    axes = [tensor.axes[place] for place in layout]
+    remaining = [axis.label for axis in axes if axis.label is not None]
     order = tuple(dict.fromkeys(remaining))
-    index = tuple(axis.index for axis in tensor.axes)
+    index = tuple(axis.index for axis in axes)
     view = arranged(tensor.value, tensor.labels, order)
     number = {label: k for k, label in enumerate(order)}
     return Placed(coefficient, view, index, tuple(number[label] for label in remaining))

@@ -39,7 +39,7 @@ class Cost:
 
     `nodes` counts the nodes of the graph, `order` is the highest tensor order of any of them,
     results included.  `flops` are operations and `memory` numbers held at one time, as polynomials
-    in the dimensions; `operations` and `bytes` are the same at the sizes that were given.
+    in the dimensions; `operations` and `bytes` are the same at the sizes of the table.
     """
 
     mode: str
@@ -48,8 +48,8 @@ class Cost:
     order: int
     flops: Polynomial
     memory: Polynomial
-    operations: int | None = None
-    bytes: int | None = None
+    operations: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class CostTable:
         for row in self.rows:
             told: tuple[str, ...] = (row.mode, row.form, str(row.nodes), str(row.order))
             told += (row.flops.text(SHOWN), row.memory.text(SHOWN))
-            if row.operations is not None and row.bytes is not None:
+            if self.given:
                 told += (f"{row.operations:.4g}", f"{row.bytes:.4g}")
             cells.append(told)
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -140,7 +140,7 @@ def cost(
         calculus.check_mode(mode)
     full = _sizes(F, sizes or {})
     given = bool(sizes) or not full
-    rows = tuple(row for mode in modes for row in _rows(F.node, inputs, mode, full, given))
+    rows = tuple(row for mode in modes for row in _rows(F.node, inputs, mode, full))
     return CostTable(tuple(names), full, given, rows)
 
 
@@ -163,19 +163,17 @@ def _sizes(F: Expression, given: Mapping[str, int]) -> dict[str, int]:
 
 
 def _rows(
-    function: Node, inputs: Sequence[Var], mode: str, sizes: Mapping[str, int], given: bool
+    function: Node, inputs: Sequence[Var], mode: str, sizes: Mapping[str, int]
 ) -> Iterator[Cost]:
     found = calculus.derivative(function, inputs, mode)
     (node,) = calculus.prepare([found])
-    yield _row([node], mode, "dense", sizes, given)
+    yield _row([node], mode, "dense", sizes)
     if node.order > 1 and node.order > inputs[-1].order:
         factors = [x for term in calculus.factored_terms(node) for x in term.factors]
-        yield _row(list(dict.fromkeys(factors)), mode, "factored", sizes, given)
+        yield _row(list(dict.fromkeys(factors)), mode, "factored", sizes)
 
 
-def _row(
-    roots: Sequence[Node], mode: str, form: Form, sizes: Mapping[str, int], given: bool
-) -> Cost:
+def _row(roots: Sequence[Node], mode: str, form: Form, sizes: Mapping[str, int]) -> Cost:
     from tcalc.codegen.lower import lower
     from tcalc.codegen.work import flops, peak_elements
 
@@ -183,7 +181,5 @@ def _row(
     order = max((node.order for node in nodes), default=0)
     program = lower(roots, sizes, reorder=mode not in calculus.PLAIN)
     work, memory = flops(program), peak_elements(program, sizes)
-    if not given:
-        return Cost(mode, form, len(nodes), order, work, memory)
     operations, held = work.evaluate(sizes), ITEM * memory.evaluate(sizes)
     return Cost(mode, form, len(nodes), order, work, memory, operations, held)

@@ -16,6 +16,7 @@ from typing import Literal
 
 import tcalc
 from tcalc import gallery, language
+from tcalc.calculus import NOMINAL_SIZE
 from tcalc.checking import check_derivative
 from tcalc.derivation import Line
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
@@ -29,10 +30,6 @@ from .complaints import of_tcalc
 MOST_RESULTS = 24
 """Derivatives by all choices of several variables soon become very many."""
 
-NOMINAL = 100
-"""The size of a dimension, for costs, unless another is given."""
-ITEM = 8
-"""The bytes of a float64."""
 MOST_TERMS = 4
 """Terms of a polynomial that are shown of a cost."""
 
@@ -179,7 +176,7 @@ def cost(request: schemas.CostRequest) -> schemas.Costs:
     value = program(request.formula, request.declarations)
     dims = [dim for variable in value.variables.values() for dim in variable.dims]
     names = sorted({name for dim in dims for name in dim.names()})
-    sizes = {name: request.sizes.get(name, NOMINAL) for name in names}
+    sizes = {name: request.sizes.get(name, NOMINAL_SIZE) for name in names}
     kind = kind_of(value, request.order)
     return schemas.Costs(
         sizes=sizes,
@@ -199,8 +196,8 @@ def _costs(value: Expression, wrt: tuple[str, ...], sizes: dict[str, int]) -> li
             order=row.order,
             flops=row.flops.text(MOST_TERMS),
             memory=row.memory.text(MOST_TERMS),
-            operations=int(row.flops.evaluate(sizes)),
-            bytes=int(ITEM * row.memory.evaluate(sizes)),
+            operations=row.operations,
+            bytes=row.bytes,
         )
         for row in tcalc.cost(value, list(wrt), sizes=sizes)
     ]

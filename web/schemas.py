@@ -6,13 +6,14 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tcalc.calculus.derivative import Mode
+
 LONGEST_FORMULA = 20_000
 LONGEST_DECLARATIONS = 5_000
 
 Name: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=200, description="The name of a variable.")
 ]
-Mode: TypeAlias = Literal["cross-country", "forward", "reverse", "least-degree", "tensor-order"]
 Notation: TypeAlias = Literal["text", "einstein", "latex", "mathml", "einstein_mathml"]
 Kind: TypeAlias = Literal["gradient", "Jacobian", "Hessian", "derivative"]
 Size: TypeAlias = Annotated[int, Field(ge=1, le=10**9)]

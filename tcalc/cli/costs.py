@@ -82,11 +82,11 @@ def document(table: CostTable) -> dict[str, Any]:
         "wrt": list(table.wrt),
         "sizes": dict(table.sizes),
         "nominal": not table.given,
-        "costs": [_entry(row) for row in table],
+        "costs": [_entry(row, table.given) for row in table],
     }
 
 
-def _entry(row: Cost) -> dict[str, Any]:
+def _entry(row: Cost, given: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "mode": row.mode,
         "form": row.form,
@@ -95,6 +95,6 @@ def _entry(row: Cost) -> dict[str, Any]:
         "flops": str(row.flops),
         "memory": str(row.memory),
     }
-    if row.operations is not None:
+    if given:
         entry |= {"operations": row.operations, "bytes": row.bytes}
     return entry

@@ -10,6 +10,7 @@ from typing import Any, Never
 import numpy as np
 from numpy import ndarray
 
+from tcalc.calculus import NOMINAL_SIZE
 from tcalc.codegen.signature import Signature, signature_of
 from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
@@ -30,8 +31,6 @@ from tcalc.runtime.plans import Kind, Plan, Planner, Recipe
 
 MEMORY_LIMIT = 8 * 2**30
 """The most bytes that the results of one call may take, unless another limit is given."""
-NOMINAL = 100
-"""The size of every dimension before the first call."""
 KEPT = 8
 """For how many combinations of sizes and types a function keeps memory, or what is bound."""
 ENTRIES = 1024
@@ -237,7 +236,7 @@ class CompiledFunction:
                 )
             if not isinstance(size, int) or size < 0:
                 raise ArgumentError(f"the size {name} is {size!r}, and should be a whole number")
-        return {name: sizes.get(name, NOMINAL) for name in known}
+        return {name: sizes.get(name, NOMINAL_SIZE) for name in known}
 
     def bind(self, /, *positional: Never, **arguments: Any) -> CompiledFunction:
         """A function of the remaining arguments, these being given.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
+import re
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 
 import numpy as np
 import pytest
 
 from tcalc import gallery
+from tcalc.calculus import MODES
 
 RIDGE = {"formula": "norm2(X*w - y)^2 + c*norm2(w)^2", "declarations": "X[m,n], w[n], y[m], c"}
 
@@ -35,6 +39,17 @@ def test_parse_tells_what_was_found(client):
         {"name": "b", "dims": [], "properties": [], "guessed": True},
     ]
     assert found["mathml"].startswith("<math")
+
+
+def test_the_page_offers_the_modes_that_there_are():
+    static = files("tcalc.web") / "static"
+    (menu,) = re.findall(
+        r'<select id="mode">(.*?)</select>', (static / "index.html").read_text(), re.S
+    )
+    (known,) = re.findall(
+        r"^const MODES = (\[.*?\]);", (static / "state.js").read_text(), re.M | re.S
+    )
+    assert set(re.findall(r'value="(.*?)"', menu)) == set(json.loads(known)) == set(MODES)
 
 
 def test_of_a_wrong_program_it_tells_what_names_are_taken_for(client):

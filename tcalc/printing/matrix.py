@@ -43,7 +43,6 @@ from tcalc.printing.writer import (
     size_of,
     span,
     triangle,
-    turned_sum,
 )
 
 
@@ -105,7 +104,7 @@ class MatrixNotation:
             return known
         written = yield self._sum(node)
         if node.order == 2 and self.writer.transposes(written) > 1:
-            turned = turned_sum(node)
+            turned = self.writer.turned_sum(node)
             if isinstance(turned, Add) and turned is not node:
                 other = self.writer.sums.get(turned)
                 if other is None:

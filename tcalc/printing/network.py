@@ -63,7 +63,6 @@ from tcalc.printing.writer import (
     raised,
     size_of,
     triangle,
-    turned_sum,
 )
 from tcalc.simplify.flatten import is_contraction
 
@@ -180,7 +179,7 @@ class Network:
             case (start, stop):
                 link = link_of(factor, formula, inverse)
                 if isinstance(factor, Add) and isinstance(formula, Sum) and not link.symmetric:
-                    turned = yield self.form(turned_sum(factor))
+                    turned = yield self.form(self.writer.turned_sum(factor))
                     if self.writer.transposes(turned) <= self.writer.transposes(formula):
                         link = replace(link, turned=turned)
                 self.edges.append(Edge(start, stop, (link,)))

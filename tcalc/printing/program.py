@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import chain, count
 from typing import Literal, TypeAlias, get_args
 
@@ -51,6 +52,9 @@ REPETITIVE = 2.5
 
 READABLE = 20_000
 """The most nodes of a formula that is written out where no definitions are wanted."""
+
+REMEMBERED = 4
+"""Of so many results is kept how they are simplified, to be written in another notation."""
 
 PIECE = 40
 """The most nodes of a piece, where a formula is divided."""
@@ -96,13 +100,15 @@ def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
 
 def written(roots: Sequence[Node], cse: Cse, notation: Notation) -> tuple[list[Node], bool]:
     """The tensors as they are written, and whether with definitions for their parts."""
-    tidied, divide = _tidied(roots, cse)
+    tidied, divide = _tidied(tuple(roots), cse)
     if notation != "einstein" and all(root.order <= 2 for root in tidied):
         return as_matrices(tidied), divide
-    return tidied, divide
+    return list(tidied), divide
 
 
+@lru_cache(maxsize=REMEMBERED)
 def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
+    """The tensors simplified: the same in all notations and for all media, and so remembered."""
     roots = expand_unnamed(roots)
     divide = cse is True or (cse == "auto" and len(postorder(roots)) > LONGEST)
     if divide:

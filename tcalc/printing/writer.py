@@ -63,6 +63,7 @@ class Writer:
     def __init__(self, order: Iterable[str] = ()) -> None:
         self.rank: dict[str, int] = {}
         self.defined: dict[Node, str] = {}
+        self._turned: dict[Node, Node] = {}
         self.next_page(order)
 
     def next_page(self, names: Iterable[str] = ()) -> None:
@@ -118,6 +119,14 @@ class Writer:
     def transposes(self, formula: Formula) -> int:
         """How many transposes a formula has."""
         return self._weight(formula)[1]
+
+    def turned_sum(self, node: Add) -> Node:
+        """A sum of matrices with its terms transposed."""
+        turned = self._turned.get(node)
+        if turned is None:
+            turned = build.add((c, build.transpose(x)) for c, x in node.terms)
+            self._turned[node], self._turned[turned] = turned, node
+        return turned
 
     def ranks(self, formula: Formula) -> tuple[int, ...]:
         """The places in the user's program of the names in a formula, in the order of reading."""
@@ -245,11 +254,6 @@ def power_of(node: Node) -> tuple[Node, Fraction]:
     if isinstance(node, Apply) and isinstance(node.primitive, PowerOf):
         return node.args[0], node.primitive.exponent
     return node, ONE
-
-
-def turned_sum(node: Add) -> Node:
-    """A sum of matrices with its terms transposed."""
-    return build.add((c, build.transpose(x)) for c, x in node.terms)
 
 
 def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Formula:

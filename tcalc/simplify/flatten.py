@@ -11,14 +11,15 @@ both passes are linear in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Literal, TypeAlias, TypeGuard
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.traverse import postorder, with_operands
-from tcalc.simplify.coefficients import content, multiple, product_of
+from tcalc.simplify.coefficients import ONE, content, multiple, product_of
 
 Inline: TypeAlias = Literal["single", "all"]
 
@@ -54,33 +55,92 @@ def flatten(
     >>> len(z.operands)
     3
     """
-    order = postorder(roots)
-    uses = _count_uses(order, roots)
-    above = _only_user(order, roots)
+    opening = Opening(roots, inline=inline, factors=factors, terms=terms, numbers=numbers)
     done: dict[Node, Node] = {}
-    primitive: dict[Node, tuple[Fraction, Node]] = {}
-    sums: dict[tuple[tuple[Fraction, Node], ...], Node] = {}
-    for node in order:
-        if isinstance(node, Add) and isinstance(above.get(node), Add):
-            continue  # its only user takes its terms
+    for node in opening.order:
+        if opening.is_left(node) and isinstance(node, Add):
+            continue
+        if leaves and node in leaves:
+            done[node] = leaves[node]
+            continue
+        new = opening.made(node, [done[operand] for operand in opening.operands(node)])
+        if new is not node and meeting and is_contraction(node):
+            new = _met(new, meeting)
+        done[node] = new
+    return [done[root] for root in roots]
+
+
+class Opening:
+    """How the products and sums nested in some tensors are opened, node by node.
+
+    A node is `made` from its `operands` once these are final, so that whoever changes them on the
+    way has each node made once.
+    """
+
+    def __init__(
+        self,
+        roots: Sequence[Node],
+        *,
+        inline: Inline,
+        factors: int = FACTORS,
+        terms: int = TERMS,
+        numbers: bool = False,
+    ) -> None:
+        self.order = postorder(roots)
+        self._uses = _count_uses(self.order, roots)
+        self._user = _only_user(self.order, roots)
+        self._inline = inline
+        self._factors = factors
+        self._terms = terms if inline == "all" else 0
+        self._primitive: dict[Node, tuple[Fraction, Node]] | None = {} if numbers else None
+        self._sums: dict[tuple[tuple[Fraction, Node], ...], Node] = {}
+
+    def is_left(self, node: Node) -> bool:
+        """Whether a sum or product is left to its only user, which takes its terms or factors."""
         match node:
             case Add():
-                done[node] = _open_sum(node, done, terms if inline == "all" else 0)
-                if numbers and inline == "single":
-                    done[node] = _as_negative(done[node], sums)
+                return isinstance(self._user.get(node), Add)
             case Einsum() if not node.is_view:
-                shared = inline == "all"
-                opened = [shared or uses[factor] == 1 for factor in node.factors]
-                done[node] = _open_product(node, done, opened, factors)
-                if numbers:
-                    done[node] = _numbers_out(done[node], primitive)
-                if done[node] is not node:
-                    done[node] = _met(done[node], meeting)
-            case _ if leaves and node in leaves:
-                done[node] = leaves[node]
-            case _:
-                done[node] = with_operands(node, [done[operand] for operand in node.operands])
-    return [done[root] for root in roots]
+                user = self._user.get(node)
+                return user is not None and is_contraction(user)
+        return False
+
+    def operands(self, node: Node) -> Sequence[Node]:
+        """What a node is made of: of a sum the terms of the sums that are left to it too."""
+        if isinstance(node, Add) and node in self._uses:
+            return [term for _, term in self._terms_below(node)]
+        return node.operands
+
+    def made(self, node: Node, operands: Sequence[Node]) -> Node:
+        """The node from operands in which everything is opened."""
+        match node:
+            case Add() if node in self._uses:
+                coefficients = [c for c, _ in self._terms_below(node)]
+                new = _open_sum(list(zip(coefficients, operands, strict=True)), self._terms)
+                negatives = self._primitive is not None and self._inline == "single"
+                return _as_negative(new, self._sums) if negatives else new
+            case Einsum() if not node.is_view and node in self._uses:
+                shared = self._inline == "all"
+                opened = [shared or self._uses[factor] == 1 for factor in node.factors]
+                return _open_product(node, operands, opened, self._factors, self._primitive)
+        return with_operands(node, operands)
+
+    def _terms_below(self, node: Add) -> Sequence[tuple[Fraction, Node]]:
+        """The terms of a sum, through the sums that are left to it."""
+        if not any(isinstance(x, Add) and self._user.get(x) is node for _, x in node.terms):
+            return node.terms
+        found: list[tuple[Fraction, Node]] = []
+        stack = [(ONE, iter(node.terms))]
+        while stack:
+            outer, pending = stack[-1]
+            for coefficient, term in pending:
+                if isinstance(term, Add) and self.is_left(term):
+                    stack.append((outer * coefficient, iter(term.terms)))
+                    break
+                found.append((outer * coefficient, term))
+            else:
+                stack.pop()
+        return found
 
 
 def _as_negative(node: Node, known: dict[tuple[tuple[Fraction, Node], ...], Node]) -> Node:
@@ -103,33 +163,34 @@ def _met(node: Node, rules: Sequence[Callable[[Node], Node | None]]) -> Node:
         coefficient *= number
 
 
+def _number_out(
+    node: Node, known: dict[Node, tuple[Fraction, Node]] | None
+) -> tuple[Fraction, Node]:
+    """A factor as the content of a sum and the rest; `known` has those found before."""
+    if known is None or not isinstance(node, Add):
+        return ONE, node
+    if node not in known:
+        c = content(node)
+        known[node] = (ONE, node) if c == 1 else (c, multiple(1 / c, node))
+    return known[node]
+
+
 def _numbers_out(node: Node, known: dict[Node, tuple[Fraction, Node]]) -> Node:
-    """A product with the contents of its factors in front; `known` has those found before."""
+    """A product with the contents of sums in front that only views of them hid before."""
     opened = contraction_in(node)
     if opened is None:
         return node
     coefficient, product, output = opened
-    changed = False
-    factors: list[Node] = []
-    for factor in product.factors:
-        if isinstance(factor, Add):
-            if factor not in known:
-                c = content(factor)
-                known[factor] = (c, factor if c == 1 else multiple(1 / c, factor))
-            c, factor = known[factor]
-            changed |= c != 1
-            coefficient *= c
-        factors.append(factor)
-    if not changed:
+    found = [_number_out(factor, known) for factor in product.factors]
+    if all(number is ONE for number, _ in found):
         return node
-    new = build.einsum(factors, product.subscripts, output)
-    return build.scale(coefficient, new)
+    new = build.einsum([factor for _, factor in found], product.subscripts, output)
+    return build.scale(prod([number for number, _ in found], start=coefficient), new)
 
 
 def open_product(node: Einsum) -> Node:
     """The product with the products among its factors opened, within the budget."""
-    done = {factor: factor for factor in node.factors}
-    return _open_product(node, done, [True] * len(node.factors), FACTORS)
+    return _open_product(node, node.factors, [True] * len(node.factors), FACTORS)
 
 
 def opened_and(node: Einsum, rule: Callable[[Node], Node | None]) -> Node | None:
@@ -146,7 +207,7 @@ def opened_and(node: Einsum, rule: Callable[[Node], Node | None]) -> Node | None
 
 def open_sum(node: Add) -> Node:
     """The sum with the sums among its terms opened, within the budget."""
-    return _open_sum(node, {term: term for term in node.operands}, TERMS)
+    return _open_sum(node.terms, TERMS)
 
 
 def is_contraction(node: Node) -> TypeGuard[Einsum]:
@@ -173,11 +234,14 @@ def _only_user(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, Node]
     return {node: user for node, user in only.items() if user is not None}
 
 
-def _open_sum(node: Add, done: dict[Node, Node], budget: int) -> Node:
-    """The sum over all terms of the sums below that nobody else uses, and of small shared ones."""
+def _open_sum(terms: Sequence[tuple[Fraction, Node]], budget: int) -> Node:
+    """The sum of terms, through sums with one term, small ones, and those within the budget."""
     found: list[tuple[Fraction, Node]] = []
-    for coefficient, term in _terms_below(node, done):
-        outer, inner = product_of(done[term])
+    for coefficient, term in terms:
+        if not isinstance(term, Add):
+            found.append((coefficient, term))
+            continue
+        outer, inner = product_of(term)
         coefficient *= outer
         if isinstance(inner, Add) and (len(inner.terms) + len(found) <= budget or _is_short(inner)):
             found += [(coefficient * c, x) for c, x in inner.terms]
@@ -191,49 +255,52 @@ def _is_short(node: Add) -> bool:
     return len(node.terms) == 2 and not any(term.operands for term in node.operands)
 
 
-def _terms_below(node: Add, done: dict[Node, Node]) -> Iterator[tuple[Fraction, Node]]:
-    """The terms of a sum, through the sums that were left to it."""
-    stack = [(Fraction(1), iter(node.terms))]
-    while stack:
-        outer, pending = stack[-1]
-        for coefficient, term in pending:
-            if isinstance(term, Add) and term not in done:
-                stack.append((outer * coefficient, iter(term.terms)))
-                break
-            yield outer * coefficient, term
-        else:
-            stack.pop()
-
-
 def _open_product(
-    node: Einsum, done: dict[Node, Node], opened: Sequence[bool], budget: int
+    node: Einsum,
+    operands: Sequence[Node],
+    opened: Sequence[bool],
+    budget: int,
+    known: dict[Node, tuple[Fraction, Node]] | None = None,
 ) -> Node:
-    """The product with its factors' own factors, as long as there are few enough."""
-    new = [done[factor] for factor in node.factors]
-    parts = [
-        contraction_in(factor) if free else None for factor, free in zip(new, opened, strict=True)
-    ]
-    count = len(new)
-    any_opened = False
+    """The product with its factors' own factors, as long as there are few enough.
+
+    With `known`, the contents of sums among the factors come to the front.
+    """
+    count = len(operands)
+    same = True
     factors: list[Node] = []
     rows: list[Sequence[object]] = []
-    coefficient = Fraction(1)
-    for k, (factor, part, row) in enumerate(zip(new, parts, node.subscripts, strict=True)):
+    coefficient = ONE
+    for k, (old, new, free) in enumerate(zip(node.factors, operands, opened, strict=True)):
+        row = node.subscripts[k]
+        part = contraction_in(new) if free else None
         if part is None or count + len(part[1].factors) - 1 > budget:
+            number, factor = _number_out(new, known)
             factors.append(factor)
             rows.append(row)
+            same &= factor is old
+            if number is not ONE:
+                coefficient *= number
             continue
-        any_opened = True
-        count += len(part[1].factors) - 1
-        coefficient *= part[0]
-        named = dict(zip(part[2], row, strict=True))
-        for inner, labels in zip(part[1].factors, part[1].subscripts, strict=True):
-            factors.append(inner)
+        same = False
+        number, core, output = part
+        count += len(core.factors) - 1
+        if number is not ONE:
+            coefficient *= number
+        named = dict(zip(output, row, strict=True))
+        for inner, labels in zip(core.factors, core.subscripts, strict=True):
+            number, factor = _number_out(inner, known)
+            factors.append(factor)
             rows.append([named.get(label, (k, label)) for label in labels])
-    if not any_opened:
-        return with_operands(node, new)
+            if number is not ONE:
+                coefficient *= number
+    if same:
+        return node
     dims = dict(zip(node.output, node.dims, strict=True))
-    return build.scale(coefficient, build.einsum(factors, rows, node.output, dims))
+    product = build.einsum(factors, rows, node.output, dims)
+    if known is not None:
+        product = _numbers_out(product, known)
+    return product if coefficient == 1 else build.scale(coefficient, product)
 
 
 def contraction_in(node: Node) -> tuple[Fraction, Einsum, tuple[int, ...]] | None:

@@ -5,8 +5,9 @@ Matrix Anal. Appl. 45, 2024): the vertices of a graph are unknowns, the inputs p
 local Jacobians blocks.  The derivative ``g' (I - L)^{-1} D`` has two bracketings: forward
 substitution is forward mode, back substitution reverse mode.
 
-`blocks` has the operators that blocks are, `recognition` finds which one a local Jacobian is,
-`system` puts the graph together, `writing` writes it, `numbers` applies it to arrays.
+`blocks` has the operators that blocks are, `compositions` those made of others, `recognition` finds
+which one a local Jacobian is, `system` puts the graph together, `writing` writes it, `numbers`
+applies it to arrays.
 """
 
 from tcalc.backslash.blocks import Block

@@ -24,9 +24,8 @@ from tcalc.backslash.blocks import (
     Scalar,
     Slice,
     Times,
-    chain,
-    total,
 )
+from tcalc.backslash.compositions import chain, total
 from tcalc.calculus.terms import components
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct

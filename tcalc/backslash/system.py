@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
-from tcalc.backslash.blocks import Applied, Block, Projection, chain, total
+from tcalc.backslash.blocks import Applied, Block, Projection
+from tcalc.backslash.compositions import chain, total
 from tcalc.backslash.recognition import composed, recognised
 from tcalc.calculus.linearize import edges
 from tcalc.expr import build

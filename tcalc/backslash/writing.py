@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tcalc import printing
-from tcalc.backslash.blocks import Block, Sum
+from tcalc.backslash.blocks import Block
+from tcalc.backslash.compositions import Sum
 from tcalc.backslash.system import System, transposed
 from tcalc.expr import build
 from tcalc.expr.facts import holds

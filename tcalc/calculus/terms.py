@@ -16,15 +16,16 @@ Sizes are compared at nominal sizes, since derivations are symbolic.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import TypeAlias
 
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
-from tcalc.expr.dims import Dim
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Labels
 
@@ -34,12 +35,14 @@ Placed: TypeAlias = tuple[Node, tuple[Class, ...]]
 NOMINAL_SIZE = 100
 
 
+@lru_cache(maxsize=4096)
 def nominal(dim: Dim) -> int:
     """The size that a dimension is taken to have where sizes are compared."""
     return max(dim.evaluate(dict.fromkeys(dim.names(), NOMINAL_SIZE)), 1)
 
 
-def volume(dims: Sequence[Dim]) -> int:
+@lru_cache(maxsize=4096)
+def volume(dims: Shape) -> int:
     """The number of elements at nominal sizes."""
     return prod(map(nominal, dims))
 
@@ -139,12 +142,12 @@ def merge(terms: Sequence[OpenProduct]) -> list[OpenProduct]:
 
     So ``a·c + a·d + b·c + b·d`` becomes ``(a + b)·(c + d)``, in two rounds.
     """
-    merged: list[OpenProduct] = []
+    merged: list[_Weighed] = []
     pending = [term for term in reversed(terms) if term.coefficient != 0]
     while pending:
-        term = pending.pop()
+        term = _Weighed(pending.pop())
         for k, other in enumerate(merged):
-            joined = _merged(other, term)
+            joined = None if _apart(other, term) else _merged(other, term)
             if joined is not None:
                 del merged[k]
                 if joined.coefficient != 0:
@@ -152,15 +155,45 @@ def merge(terms: Sequence[OpenProduct]) -> list[OpenProduct]:
                 break
         else:
             merged.append(term)
-    return merged
+    return [found.term for found in merged]
 
 
-def _merged(left: OpenProduct, right: OpenProduct) -> OpenProduct | None:
+class _Weighed:
+    """A term with what is asked of it for each other one."""
+
+    def __init__(self, term: OpenProduct) -> None:
+        self.term = term
+        self.factors = set(term.factors)
+        self.labels = {label for row in term.subscripts for label in row}
+        self.linked = len(set(term.output)) < len(term.output)
+        self.volumes = {factor: volume(factor.dims) for factor in term.factors}
+        self.size = self.without([])
+
+    def without(self, shared: Iterable[Node]) -> int:
+        """The number of elements of all factors but those."""
+        volumes = self.volumes
+        total = sum(map(volumes.__getitem__, self.term.factors))
+        return total - sum(map(volumes.__getitem__, shared)) or 1
+
+
+def _apart(left: _Weighed, right: _Weighed) -> bool:
+    """Whether two terms have no factor in common, and their sum is larger than both together."""
+    if left.linked or right.linked or not left.factors.isdisjoint(right.factors):
+        return False
+    pairs = zip(left.term.output, right.term.output, strict=True)
+    size = prod(
+        nominal(left.term.dims[x]) for x, y in pairs if x in left.labels or y in right.labels
+    )
+    return size > left.size + right.size
+
+
+def _merged(first: _Weighed, second: _Weighed) -> OpenProduct | None:
     """``a·b + a·c`` as ``a·(b + c)``, or None where the sum would be larger than b and c.
 
     The axes of the result are grouped as far as both terms tie them by unit tensors; what one of
     them ties beyond that is a factor of its rest.
     """
+    left, right = first.term, second.term
     classes: tuple[Class, ...] = tuple(zip(left.output, right.output, strict=True))
     match = _Match(left, right, classes)
     rests = match.rest_left, match.rest_right
@@ -172,7 +205,8 @@ def _merged(left: OpenProduct, right: OpenProduct) -> OpenProduct | None:
     union = tuple(c for c in match.open if any(c in side for side in touched))
     dims = {c: left.dims[c[0]] for c in match.open}
     size = prod(nominal(dims[c]) for c in union)
-    if size > sum(map(_size, rests)):
+    shared = [node for node, _ in match.shared]
+    if size > first.without(shared) + second.without(shared):
         closed = sum(prod(nominal(dims[c]) for c in union if c in side) for side in touched)
         if not match.inner or 2 * size > closed:
             return None
@@ -180,7 +214,7 @@ def _merged(left: OpenProduct, right: OpenProduct) -> OpenProduct | None:
         (term.coefficient, _closed(rest, tied, union, dims))
         for term, rest, tied in zip((left, right), rests, links, strict=True)
     ]
-    factors = [*(node for node, _ in match.shared), build.add(parts)]
+    factors = [*shared, build.add(parts)]
     return build.open_product(factors, [*(row for _, row in match.shared), union], classes, dims)
 
 
@@ -268,10 +302,6 @@ def _closed(
         union,
         dims,
     )
-
-
-def _size(rest: Sequence[Placed]) -> int:
-    return sum(volume(node.dims) for node, _ in rest) or 1
 
 
 def times(coefficient: Fraction, term: OpenProduct) -> OpenProduct:

@@ -13,6 +13,7 @@ canonical, so that it can serve in digests.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 Monomial: TypeAlias = tuple[str, ...]
@@ -44,11 +45,7 @@ class Dim:
     @staticmethod
     def of(value: str | int | Dim) -> Dim:
         """The dimension of a given name or number."""
-        if isinstance(value, Dim):
-            return value
-        if isinstance(value, int):
-            return Dim({(): value})
-        return Dim({(value,): 1})
+        return value if isinstance(value, Dim) else _atom(value)
 
     @staticmethod
     def minimum(left: Dim, right: Dim) -> Dim:
@@ -194,6 +191,12 @@ class Dim:
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Dim, (dict(self._terms), self._atoms))
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _atom(value: str | int) -> Dim:
+    """A name or a number; one object for each, as far as possible: identity is seen at once."""
+    return Dim({(): value}) if isinstance(value, int) else Dim({(value,): 1})
 
 
 Shape: TypeAlias = tuple[Dim, ...]

@@ -96,6 +96,9 @@ class ProdOthers(Reduction):
         kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
         return True if fact in kept and holds(node.args[0], fact) else None
 
+    def notation(self, node: Apply) -> Notation:
+        return Notation(name=self.name, mark="vector" if node.order == 1 else "")
+
 
 def products_of_others(x: Array, axes: int) -> Array:
     """For each element of the last axes the product of all before it and of all behind it."""

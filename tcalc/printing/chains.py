@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
@@ -13,7 +14,10 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.printing.formula import Call, Formula, Indexed, Power, Product, Transpose
-from tcalc.printing.writer import WHOLE, position, span
+from tcalc.printing.writer import WHOLE, Writer, position, span
+
+LONGEST = 24
+"""Products of more factors do not open those among their factors."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,6 +169,40 @@ def is_chain(node: Einsum) -> bool:
         and len(summed) == len(places) - (vectors or 1)
         and node.order > 0
     )
+
+
+def opened(
+    node: Einsum, writer: Writer
+) -> tuple[list[tuple[Node, tuple[int, ...]]], tuple[int, ...]]:
+    """The factors of a product; a view of a product is opened, and so are chains among factors.
+
+    A product in a product is one that has other uses, but no name: ``(V*C)'*(V*C)`` says no more
+    than ``C'*V'*V*C``.
+    """
+    top = 1 + max(chain.from_iterable((*node.subscripts, node.output)), default=0)
+    found: list[tuple[Node, tuple[int, ...]]] = []
+    waiting = [*zip(node.factors, node.subscripts, strict=True)][::-1]
+    free = node.is_view
+    while waiting:
+        factor, row = waiting.pop()
+        if (
+            isinstance(factor, Einsum)
+            and not factor.is_view
+            and factor not in writer.defined
+            and len(found) + len(waiting) < LONGEST
+            and (free or is_chain(factor))
+        ):
+            named = dict(zip(factor.output, row, strict=True))
+            inside = [
+                (inner, tuple(named.get(x, top + x) for x in labels))
+                for inner, labels in zip(factor.factors, factor.subscripts, strict=True)
+            ]
+            waiting += inside[::-1]
+            top += 1 + max(chain.from_iterable(factor.subscripts), default=0)
+            free = False
+        else:
+            found.append((factor, row))
+    return found, node.output
 
 
 def is_elementwise(formula: Formula) -> bool:

@@ -15,15 +15,17 @@ _OPERATORS = {
     "⊘": r"\oslash",
     "×": r"\times",
     "∑": r"\sum",
+    "∏": r"\prod",
+    "≠": r"\ne",
     "≤": r"\le",
     "≥": r"\ge",
     ":": "{:}",
 }
 _APPLIED = "\u2061"  # marks the end of a function's name until its argument comes
 _NAMES = (r"\operatorname", r"\log", r"\exp", r"\sin", r"\cos", r"\tan", r"\det", r"\max", r"\min")
-_BINARY = (r"\odot", r"\oslash", r"\sum", "+", "-")
+_BINARY = (r"\odot", r"\oslash", r"\sum", r"\prod", "+", "-")
 _FENCES = {"‖": r"\|", "|": "|", "(": "(", ")": ")", "[": "[", "]": "]"}
-_TALL = (r"\frac", r"\sum", r"\begin", r"\left", "^", "_{")
+_TALL = (r"\frac", r"\sum", r"\prod", r"\begin", r"\left", "^", "_{")
 
 
 _SIGNS = {*_OPERATORS.values(), *"+-=<>,|", r"\quad"}

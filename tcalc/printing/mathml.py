@@ -14,7 +14,7 @@ from tcalc.printing.typeset import GREEK, VARIANTS, Medium, Typesetter
 _NAMES = {"⊙": "⊙", "⊘": "⊘", "-": "−"}
 _ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
 _BARS = "|‖"
-_TALL = ("<mfrac", "<mtable", "<msqrt", "<mo>∑")
+_TALL = ("<mfrac", "<mtable", "<msqrt", "<mo>∑", "<mo>∏")
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import assert_never
 
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
@@ -163,7 +164,8 @@ class MatrixNotation:
         for argument in node.args:
             args += [(yield self.whole(argument))]
         if isinstance(primitive, Cofactors) and primitive.k == 1 and node.order == 2:
-            return Transpose(Call("adj", tuple(args), r"\operatorname{adj}"))
+            adjugate = Call("adj", tuple(args), r"\operatorname{adj}")
+            return adjugate if symmetric_axes(node) else Transpose(adjugate)
         if isinstance(primitive, Inverse) and isinstance(args[0], Transpose):
             return Transpose(call(node, [args[0].base]))
         return call(node, args)

@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node
@@ -30,10 +29,10 @@ from tcalc.printing.chains import (
     Weight,
     cuts_of,
     flip,
-    is_chain,
     is_elementwise,
     linear,
     link_of,
+    opened,
     weight_of,
 )
 from tcalc.printing.formula import (
@@ -68,9 +67,6 @@ from tcalc.simplify.flatten import is_contraction
 
 ONE = Fraction(1)
 
-LONGEST = 24
-"""Products of more factors do not open those among their factors."""
-
 
 class Network:
     """One product on its way to a formula."""
@@ -87,12 +83,13 @@ class Network:
         self.scalars: list[Formula] = []
         self.places: dict[Node, int] = {}  # of scalar factors, in `scalars`
         self.divisors: list[Formula] = []
+        self.sums: dict[int, Formula] = {}  # of scalars that are sums, over how many numbers
         self.weights: dict[int, list[Weight]] = {}
         self.edges: list[Edge] = []
         self.dims: dict[int, Dim] = {}
 
     def write(self, node: Einsum) -> Writing:
-        core, output = _opened(node, self.writer)
+        core, output = opened(node, self.writer)
         same: dict[int, int] = {}
         for factor, row in core:
             if isinstance(factor, Delta):
@@ -239,6 +236,7 @@ class Network:
             inner.discard(other)
             del self.weights[other]
             body = min(linear(edge.chain), linear(flip(edge.chain)), key=self._simple)
+            self.sums[len(self.scalars)] = size_of(self.dims[label] * self.dims[other])
             self.scalars.append(Call("sum", (product(ONE, (), body),)))
             return
         if len(weights) == 1 and weights[0].unit:
@@ -371,6 +369,8 @@ class Network:
         vector = self._vector(weights, dim)
         negative, rest_of = signed(vector)
         total: Formula = Call("sum", (rest_of,))
+        if not negative:
+            self.sums[len(self.scalars)] = size_of(dim)
         self.scalars.append(Sum(((True, total),)) if negative else total)
 
     def _inner(self, left: Weight, right: Weight) -> Formula:
@@ -432,6 +432,8 @@ class Network:
         return self._scaled((self._vector(weights, self.dims[label]),), elementwise=False)
 
     def _scaled(self, body: tuple[Formula, ...], *, elementwise: bool) -> Formula:
+        if self.sums and self.divisors:
+            self._take_means()
         return product(
             ONE,
             self.writer.scalars(self.scalars),
@@ -440,39 +442,15 @@ class Network:
             divisors=self.writer.scalars(self.divisors),
         )
 
-
-def _opened(
-    node: Einsum, writer: Writer
-) -> tuple[list[tuple[Node, tuple[int, ...]]], tuple[int, ...]]:
-    """The factors of a product; a view of a product is opened, and so are chains among factors.
-
-    A product in a product is one that has other uses, but no name: ``(V*C)'*(V*C)`` says no more
-    than ``C'*V'*V*C``.
-    """
-    top = 1 + max(chain.from_iterable((*node.subscripts, node.output)), default=0)
-    found: list[tuple[Node, tuple[int, ...]]] = []
-    waiting = [*zip(node.factors, node.subscripts, strict=True)][::-1]
-    free = node.is_view
-    while waiting:
-        factor, row = waiting.pop()
-        if (
-            isinstance(factor, Einsum)
-            and not factor.is_view
-            and factor not in writer.defined
-            and len(found) + len(waiting) < LONGEST
-            and (free or is_chain(factor))
-        ):
-            named = dict(zip(factor.output, row, strict=True))
-            inside = [
-                (inner, tuple(named.get(x, top + x) for x in labels))
-                for inner, labels in zip(factor.factors, factor.subscripts, strict=True)
-            ]
-            waiting += inside[::-1]
-            top += 1 + max(chain.from_iterable(factor.subscripts), default=0)
-            free = False
-        else:
-            found.append((factor, row))
-    return found, node.output
+    def _take_means(self) -> None:
+        """``sum(x)/n`` as ``mean(x)``."""
+        for place, count in self.sums.items():
+            total, size = self.scalars[place], self.writer.text(count)
+            for divisor in self.divisors:
+                if isinstance(total, Call) and self.writer.text(divisor) == size:
+                    self.divisors.remove(divisor)
+                    self.scalars[place] = replace(total, name="mean")
+                    break
 
 
 def _inverse_of(chain: Chain) -> Formula | None:

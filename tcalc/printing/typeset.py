@@ -182,6 +182,8 @@ class Typesetter:
                 base, exponent = inner
                 script = exponent.text
                 if elementwise:
+                    # x^{⊙ (a + 1)}, lest it be read as a sum with a circle
+                    script = self._fenced(exponent, Binding.PRODUCT)
                     script = medium.row([medium.operator("⊙"), script])
                 return Set(medium.above(self._fenced(base, Binding.ATOM), script), Binding.POWER)
             case Product():
@@ -327,6 +329,14 @@ class Typesetter:
                 return Set(medium.cases([(yes, condition), (no, "")]), Binding.ATOM)
         return self._function(call, inner, texts)
 
+    def _products_of_others(self, vector: Set) -> str:
+        """For each element of a vector the product of all the others, in brackets."""
+        medium = self.medium
+        i, j = medium.letter("i"), medium.letter("j")
+        sign = medium.below(medium.operator("∏"), medium.row([j, medium.operator("≠"), i]))
+        factor = medium.below(self._fenced(vector, Binding.ATOM), j)
+        return medium.below(medium.fenced(medium.row([sign, factor]), "[", "]"), i)
+
     def _consumed(self, call: Call) -> list[str]:
         return [self.medium.operator(","), self._positions(call.over)] if call.over else []
 
@@ -345,6 +355,8 @@ class Typesetter:
                 return Set(medium.below(one, medium.row(sizes)), Binding.ATOM)
             case "eye":
                 return Set(medium.below(medium.letter("I"), texts[0]), Binding.ATOM)
+            case "prodothers" if call.mark and not call.over:
+                return Set(self._products_of_others(inner[0]), Binding.ATOM)
             case "sum" if call.over:
                 sign = medium.below(medium.operator("∑"), self._positions(call.over))
                 return Set(medium.row([sign, self._fenced(inner[0], Binding.PRODUCT)]), Binding.SUM)

@@ -40,6 +40,8 @@ SIGNS = [
         "",
         r"\begin{cases} a & \text{if } a < b \\ 0 & \text{otherwise} \end{cases}",
     ),
+    ("x.^(a + 1)", "x[n], a", r"x^{\odot (1 + a)}"),
+    ("prodothers(x + y)", "x[n], y[n]", r"\left[ \prod_{j \ne i} (x + y)_j \right]_i"),
     ("eye(n)*3 + A", "A[n,n]", r"A + 3 I_n"),
     ("ones(n)*a", "x[n]", r"a \mathbf{1}_n"),
 ]

@@ -188,7 +188,8 @@ def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Express
         raise ArgumentError("derivative needs at least one variable", hint="derivative(f, 'x')")
     by = [_input(F, name) for name in wrt]
     node = calculus.derivative(F.node, by, mode)
-    return F.with_node(node, lead=node.order - by[-1].order)
+    ends = by[0] if not F.shape and len(by) == 2 and by[0] is by[1] else None
+    return F.with_node(node, lead=node.order - by[-1].order, ends=ends)
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -114,7 +115,7 @@ def _title(expressions: Sequence[Expression]) -> str:
 
 def _layout(expression: Expression, form: str) -> Layout:
     """How a result is to be computed: as a dense array, or as the cores of its terms."""
-    from tcalc.runtime import Layout
+    from tcalc.runtime import Ends, Layout
 
     (node,) = calculus.prepare([expression.node])
     if form == "dense" or not expression.lead or node.order < 2:
@@ -123,4 +124,7 @@ def _layout(expression: Expression, form: str) -> Layout:
     plain = all(len(t.factors) == 1 and len(set(t.output)) == node.order for t in terms)
     if form == "auto" and plain:
         return Layout(node.dims, node)
-    return Layout(node.dims, terms, expression.lead, expression.factored)
+    ends = None if expression.ends is None else Ends(expression.ends)
+    if ends is not None and ends.kind == "symmetric":
+        ends = replace(ends, half=calculus.half_of(terms))
+    return Layout(node.dims, terms, expression.lead, expression.factored, ends)

@@ -75,6 +75,8 @@ class Expression:
     row: bool = False
     #: For a derivative, how many of its axes belong to the function; the rest to the variable.
     lead: int | None = None
+    #: For the Hessian by a variable, that variable: both its ends are what it can be.
+    ends: Var | None = None
 
     @property
     def shape(self) -> tuple[str, ...]:
@@ -161,11 +163,15 @@ class Expression:
         )
 
     def with_node(
-        self, node: Node, extra: Sequence[Var] = (), lead: int | None = None
+        self,
+        node: Node,
+        extra: Sequence[Var] = (),
+        lead: int | None = None,
+        ends: Var | None = None,
     ) -> Expression:
         """Another expression of the same program, with further inputs if any."""
         known = {**self.variables, **{variable.name: variable for variable in extra}}
-        return Expression(node, replace(self.context, variables=known), lead=lead)
+        return Expression(node, replace(self.context, variables=known), lead=lead, ends=ends)
 
     def __add__(self, other: Operand) -> Expression:
         return combine("left + right", left=self, right=other)
@@ -225,6 +231,7 @@ class Expression:
             dict(context.guesses),
             self.row,
             self.lead,
+            None if self.ends is None else self.ends.name,
         )
         return _unpickled, state
 
@@ -271,11 +278,13 @@ def _unpickled(
     guesses: dict[str, str],
     row: bool,
     lead: int | None,
+    ends: str | None,
 ) -> Expression:
     node, *named = unpack(packed)
     inputs = {name: x for name, x in zip(variables, named, strict=False) if isinstance(x, Var)}
     known = dict(zip(definitions, named[len(variables) :], strict=True))
-    return Expression(node, Context(inputs, guesses, known), row, lead)
+    end = None if ends is None else inputs[ends]
+    return Expression(node, Context(inputs, guesses, known), row, lead, end)
 
 
 def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Operand) -> Expression:

@@ -7,6 +7,7 @@ from tcalc.calculus.derivative import MODES, PLAIN, check_mode, derivative, deri
 from tcalc.calculus.factored import compression, factored_terms
 from tcalc.calculus.prepare import prepare
 from tcalc.calculus.products import hvp, hvps, jvp, vjp
+from tcalc.calculus.solves import half_of
 from tcalc.calculus.terms import NOMINAL_SIZE
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "derivative",
     "derivatives",
     "factored_terms",
+    "half_of",
     "hvp",
     "hvps",
     "jvp",

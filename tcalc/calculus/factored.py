@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from math import prod
 
 from tcalc.calculus.terms import components, merge, nominal, times, volume
@@ -21,8 +22,31 @@ from tcalc.simplify import flatten
 def factored_terms(node: Node) -> list[OpenProduct]:
     """The terms of a tensor, smallest storage first found; their sum is the tensor."""
     (flat,) = flatten([node], inline="all")
-    summands = flat.terms if isinstance(flat, Add) else ((build.ONE, flat),)
-    terms = [times(coefficient, _opened(term)) for coefficient, term in summands]
+    terms = _compressed_terms(flat)
+    opened = build.add([piece for term in _summands(flat) for piece in _turned_summands(*term)])
+    if opened is flat:
+        return terms
+    others = _compressed_terms(*flatten([opened], inline="all"))
+    return others if storage(others) < storage(terms) else terms
+
+
+def _summands(node: Node) -> Sequence[tuple[Fraction, Node]]:
+    return node.terms if isinstance(node, Add) else ((build.ONE, node),)
+
+
+def _turned_summands(coefficient: Fraction, node: Node) -> list[tuple[Fraction, Node]]:
+    """The summands of a transposed sum, as for a symmetric variable ``(H + H')/2`` has one."""
+    if not isinstance(node, Einsum) or not node.is_view or len(node.factors) != 1:
+        return [(coefficient, node)]
+    dims = dict(zip(node.output, node.dims, strict=True))
+    return [
+        (coefficient * c, build.einsum([term], node.subscripts, node.output, dims))
+        for c, term in _summands(node.factors[0])
+    ]
+
+
+def _compressed_terms(node: Node) -> list[OpenProduct]:
+    terms = [times(coefficient, _opened(term)) for coefficient, term in _summands(node)]
     return merge([_compressed(term) for term in terms])
 
 

@@ -14,8 +14,8 @@ the inverses of the parts:
 A sum of terms that are all diagonal in some axes is block-diagonal in these: one stack of inverses.
 All of this is exact: the whole is singular where one of its parts is.
 
-The Hessian by a symmetric matrix takes skew matrices to zero.  A system with it is one over the
-symmetric matrices, which are what the solution is looked for in.
+The Hessian by a symmetric matrix takes skew matrices to zero, that by a triangular one what is
+beyond the triangle.  A system with it is one within the structure, and so is its solution.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import permutations
 
+from tcalc.calculus.derivative import project, unit
 from tcalc.calculus.factored import factored_terms
 from tcalc.calculus.terms import components
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
-from tcalc.expr.nodes import Node
-from tcalc.expr.primitive import Labels
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Node, Var
+from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.power import inverse_entries
 from tcalc.primitives.sylvester import sylvester
@@ -47,19 +49,23 @@ def inverse_by_parts(h: Node, axes: int) -> Node:
     >>> inverse_by_parts(H, 2) is build.einsum([inv(M), build.delta(m)], "lj,ki->klij")
     True
     """
-    if h.order != 2 * axes or axes == 1:
-        return inv(h, axes)
-    terms = factored_terms(h)
-    found = _inverted(terms[0], axes) if len(terms) == 1 else None
-    if found is None:
-        found = _inverted_blocks(terms, axes)
+    found = _inverse_by_structure(h, axes)
     return inv(h, axes) if found is None else found
 
 
-def solve_by_parts(h: Node, g: Node, axes: int, *, symmetric: bool = False) -> Node:
+def _inverse_by_structure(h: Node, axes: int) -> Node | None:
+    if h.order != 2 * axes or axes == 1:
+        return None
+    terms = factored_terms(h)
+    found = _inverted(terms[0], axes) if len(terms) == 1 else None
+    return _inverted_blocks(terms, axes) if found is None else found
+
+
+def solve_by_parts(h: Node, g: Node, axes: int, *, within: Var | None = None) -> Node:
     """``H \\ G`` over the first `axes` axes of `g`, along the structure of `h` where it has one.
 
-    With `symmetric` the solution is a symmetric matrix, and `h` a derivative by one.
+    `h` may be the Hessian by a variable that was declared symmetric, diagonal or triangular: then
+    the solution is looked for `within` such matrices.
 
     >>> from tcalc.expr import shape
     >>> m, n = shape("m", "n")
@@ -69,35 +75,73 @@ def solve_by_parts(h: Node, g: Node, axes: int, *, symmetric: bool = False) -> N
     >>> solve_by_parts(build.sum_of(left, right), G, 2) is sylvester(S, build.transpose(R), G)
     True
     """
-    if symmetric:
-        x = solve_by_parts(_without_kernel(h), g, axes)
-        half = Fraction(1, 2)
-        return build.add([(half, x), (half, build.transpose(x, (1, 0, *range(2, x.order))))])
+    if within is not None:
+        rest = tuple(range(axes, g.order))
+        x = build.transpose(_solved_within(h, g, within), (*rest, *range(axes)))
+        return build.transpose(project(x, within), (*range(len(rest), g.order), *range(len(rest))))
+    found = _solved_by_structure(h, g, axes)
+    return _applied(inv(h, axes), g, axes) if found is None else found
+
+
+def _solved_by_structure(h: Node, g: Node, axes: int) -> Node | None:
     sides = _kronecker_sum(h) if h.order == 4 and axes == g.order == 2 else None
     if sides is not None:
         return sylvester(sides[0], build.transpose(sides[1]), g)
+    inverse = _inverse_by_structure(h, axes)
+    return None if inverse is None else _applied(inverse, g, axes)
+
+
+def _applied(inverse: Node, g: Node, axes: int) -> Node:
     rows = [("r", k) for k in range(axes)]
     columns = [("c", k) for k in range(axes)]
     rest = [("g", k) for k in range(g.order - axes)]
-    inverse = inverse_by_parts(h, axes)
     return build.einsum([inverse, g], [[*columns, *rows], [*rows, *rest]], [*columns, *rest])
 
 
-def _without_kernel(h: Node) -> Node:
-    """A map that agrees with `h` on symmetric matrices, where `h` takes skew ones to zero.
+def _solved_within(h: Node, g: Node, variable: Var) -> Node:
+    """A solution whose part within the structure is the one that is looked for.
 
-    ``(A ⊗ A)(I + T)/2 -> A ⊗ A``; else the skew part of its argument is added to its value.
+    Where nothing better is known, what its argument has beside the structure is added to the value
+    of `h`, which takes that to zero.
     """
+    axes = variable.order
     terms = factored_terms(h)
-    if len(terms) == 2:
-        first, second = (build.scale(2, term.close()) for term in terms)
-        turned = build.transpose(first, (0, 1, 3, 2))
-        if turned is second and build.transpose(first, (1, 0, 3, 2)) is first:
-            return first
-    i, j = h.dims[:2]
-    same = build.einsum([build.delta(i), build.delta(j)], ["ik", "jl"], "ijkl")
-    half = Fraction(1, 2)
-    return build.add([(1, h), (half, same), (-half, build.transpose(same, (0, 1, 3, 2)))])
+    half = half_of(terms) if holds(variable, Fact.SYMMETRIC) is True else None
+    if half is not None:
+        whole = build.add((Fraction(times), terms[k].close()) for k, times in half)
+        found = _solved_by_structure(whole, g, axes)
+        if found is not None:
+            return found
+    same = unit(variable.dims)
+    beside = build.subtract(same, project(same, variable))
+    return _applied(inv(build.sum_of(h, beside), axes), g, axes)
+
+
+def half_of(terms: Sequence[OpenProduct]) -> tuple[tuple[int, int], ...] | None:
+    """Some of the terms, and how often each, that make a map which agrees on symmetric matrices.
+
+    With each of its terms the Hessian by a symmetric matrix has the one with its columns turned,
+    ``(A ⊗ A)(I + T)/2``; on symmetric matrices these are the same, and twice the one is left, or
+    once where it is both.  The map that is made takes the transpose of a matrix to that of its
+    value.  None where the terms are not such.
+    """
+    if any(len(term.output) != 4 for term in terms):
+        return None
+    nodes = [term.close() for term in terms]
+    place = {node: k for k, node in enumerate(nodes)}
+    kept: dict[int, int] = {}
+    left: set[int] = set()
+    for k, node in enumerate(nodes):
+        if k in kept or k in left:
+            continue
+        both = place.get(build.transpose(node, (1, 0, 3, 2)))
+        for each in (k, both):
+            turned = None if each is None else place.get(build.transpose(nodes[each], (0, 1, 3, 2)))
+            if each is None or turned is None or each in left or turned in kept.keys() - {each}:
+                return None
+            kept[each] = 1 if turned == each else 2
+            left |= {turned} - {each}
+    return tuple(sorted(kept.items()))
 
 
 def _kronecker_sum(h: Node) -> tuple[Node, Node] | None:

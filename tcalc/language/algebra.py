@@ -38,9 +38,10 @@ class Value:
     `axes` are labels, each carried by a factor, with their `dims`; `names` are the indices of the
     axes in Einstein notation, and empty in matrix notation, where `row` tells a row from a
     column.  `occurrences` counts how often each index stands in the text.  `variable_axes` is the
-    number of axes of the variable of a derivative, and `variable_symmetric` whether that is a
-    symmetric matrix.  An `elastic` value is a scalar that stands for
-    a tensor of whatever shape is wanted: a bare ``ones`` or ``zeros``.
+    number of axes of the variable of a derivative, and `within` the slot of that variable where it
+    was declared symmetric, diagonal or triangular, and so are both ends of the derivative.  An
+    `elastic` value is a scalar that stands for a tensor of whatever shape is wanted: a bare
+    ``ones`` or ``zeros``.
     """
 
     coefficient: Fraction
@@ -52,7 +53,7 @@ class Value:
     row: bool = False
     occurrences: Mapping[str, int] = field(default_factory=lambda: NOWHERE)
     variable_axes: int = 0
-    variable_symmetric: bool = False
+    within: Slot | None = None
     elastic: bool = False
 
     @property

@@ -66,15 +66,21 @@ def _differentiated(
     made = algebra.atom(slot, dims, call.span)
     if call.function not in ("jacobian", "hessian"):
         return made
+    structures = set(map(_structure, variables))
+    structured = call.function == "hessian" and len(structures) == 1 and "" not in structures
     return replace(
         made,
         variable_axes=len(variables[-1].dims),
-        variable_symmetric=call.function == "hessian" and all(map(_is_symmetric, variables)),
+        within=slots[-1] if structured else None,
     )
 
 
-def _is_symmetric(variable: Variable) -> bool:
-    return len(variable.dims) == 2 and not SYMMETRIC.isdisjoint(variable.properties)
+def _structure(variable: Variable) -> str:
+    """What derivatives by a variable are projected on; empty where they are any tensor."""
+    if len(variable.dims) < 2:
+        return ""
+    known = {"symmetric" if x in SYMMETRIC else x for x in variable.properties}
+    return next((x for x in ("diagonal", "symmetric", "lower", "upper") if x in known), "")
 
 
 def _variable(elaborator: Elaborator, expression: Expression, call: Call) -> Variable:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from tcalc.calculus.solves import solve_by_parts
 from tcalc.errors import DimensionError, DomainError, LimitError, OrientationError, Span
-from tcalc.expr import Node
+from tcalc.expr import Node, Var
 from tcalc.language.algebra import Algebra, Value
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import multiplied
@@ -158,10 +158,13 @@ def _solved_over_axes(left: Value, right: Value, span: Span, algebra: Algebra) -
         algebra.dimensions.equate(row, column, "only a square tensor can be solved with", span)
         algebra.dimensions.equate(row, Side(right.dims[k], right.span), message, span)
 
-    def solution(h: Node, g: Node) -> Node:
-        return solve_by_parts(h, g, axes, symmetric=left.variable_symmetric)
+    def solution(h: Node, g: Node, *by: Node) -> Node:
+        variable = by[0] if by and isinstance(by[0], Var) else None
+        return solve_by_parts(h, g, axes, within=variable)
 
-    slot = algebra.tape.call(solution, [algebra.slot(left), algebra.slot(right)], span=span)
+    slots = [algebra.slot(left), algebra.slot(right)]
+    slots += [] if left.within is None else [left.within]
+    slot = algebra.tape.call(solution, slots, span=span)
     return algebra.atom(slot, (*left.dims[axes:], *right.dims[axes:]), span)
 
 

@@ -1,14 +1,12 @@
 """Several tensors as one vector, and back: what SciPy's optimisers act on.
 
-A variable of a declared structure has as many coordinates as it has free entries: a symmetric
-matrix its lower triangle, a diagonal one its diagonal.  The map ``x = P z`` from coordinates to
-entries is linear, so that gradients pull back by ``P'`` and Hessians by ``P' H P``.
+A variable of a declared structure has as many coordinates as it has free entries, see
+`tcalc.runtime.coordinates`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -18,44 +16,9 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Var
 from tcalc.expr.primitive import Fact
 from tcalc.interpret import numbers_of
+from tcalc.runtime.coordinates import Coordinates
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-
-
-class Coordinates:
-    """The free entries of one variable: `places` has the coordinate of each entry, -1 for none."""
-
-    def __init__(self, variable: Var, shape: tuple[int, ...]) -> None:
-        self.variable, self.shape = variable, shape
-        self.places = _places(variable, shape)
-        self.plain = self.places is None
-        self.size = prod(shape) if self.places is None else int(self.places.max(initial=-1)) + 1
-
-    def entries(self, z: Array) -> Array:
-        """The tensor of given coordinates; they may have further axes."""
-        more = z.shape[1:]
-        if self.places is None:
-            return z.reshape(self.shape + more)
-        padded = np.concatenate([z, np.zeros((1, *more), z.dtype)])
-        return np.asarray(padded[self.places])
-
-    def coordinates(self, x: Array) -> Array:
-        """The coordinates of a tensor that has the structure."""
-        if self.places is None:
-            return x.reshape(-1)
-        z = np.zeros(self.size, x.dtype)
-        free = self.places >= 0
-        z[self.places[free]] = x[free]
-        return z
-
-    def pulled(self, gradient: Array) -> Array:
-        """``P' g``: a derivative by the entries, its first axes, as one by the coordinates."""
-        more = gradient.shape[len(self.shape) :]
-        if self.places is None:
-            return gradient.reshape((self.size, *more))
-        total = np.zeros((self.size + 1, *more), gradient.dtype)
-        np.add.at(total, self.places, gradient)
-        return total[:-1]
 
 
 class Packing:
@@ -178,28 +141,3 @@ def _own_bounds(variable: Var) -> tuple[float | None, float | None]:
     if holds(variable, Fact.NONNEGATIVE):
         return 0.0, None
     return None, None
-
-
-def _places(variable: Var, shape: tuple[int, ...]) -> Array | None:
-    """The coordinate of each entry of a structured matrix, or of a stack; None for any tensor."""
-    if len(shape) < 2:
-        return None
-    *lead, m, n = shape
-    row, column = np.indices((m, n))
-    if holds(variable, Fact.DIAGONAL):
-        free, same = row == column, row
-    elif holds(variable, Fact.SYMMETRIC):
-        free, same = row >= column, np.maximum(row, column)
-    elif holds(variable, Fact.LOWER):
-        free, same = row >= column, row
-    elif holds(variable, Fact.UPPER):
-        free, same = row <= column, row
-    else:
-        return None
-    count = int(free.sum())
-    one = np.full((m, n), -1)
-    one[free] = np.arange(count)
-    if holds(variable, Fact.SYMMETRIC) and not holds(variable, Fact.DIAGONAL):
-        one = one[same, np.minimum(row, column)]
-    stack = np.arange(prod(lead)).reshape(*lead, 1, 1) * count
-    return np.asarray(np.where(one >= 0, one + stack, -1))

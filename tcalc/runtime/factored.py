@@ -24,6 +24,7 @@ import numpy as np
 from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
 from tcalc.runtime.modules import as_array, is_on_device, module_of
 from tcalc.runtime.parts import Array
+from tcalc.runtime.restricted import Ends, Projected, Reduced, solver_within
 from tcalc.runtime.structure import Dense, Solver, product_of, scattered, solver_for
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class FactoredTensor:
 
     ``H @ x`` applies it to one tensor of the shape `columns`, or to many stacked along further
     axes; `solve`, `logdet` and `eigvalsh` use the structure, and `route` says which was found.
+    The Hessian by a variable that was declared symmetric, diagonal or triangular has its `ends`
+    there: its systems, determinant and eigenvalues are those within such matrices.
     `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.  Where
     the cores are CuPy's, so are the arrays that it takes and gives, and what it does happens on
     their device; Sylvester equations alone go through the host.
@@ -72,12 +75,14 @@ class FactoredTensor:
         dtype: Any,
         text: str | Callable[[], str] | None = None,
         memory_limit: float = DENSE_LIMIT,
+        ends: Ends | None = None,
     ) -> None:
         self.terms = tuple(terms)
         self.rows, self.columns = rows, columns
         self.dtype = np.dtype(dtype)
         self.memory_limit = memory_limit
         self._text = text
+        self.ends = ends if ends is not None and ends.kind else None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,7 +141,9 @@ class FactoredTensor:
             FactoredTerm(t.coefficient, t.cores, t.subscripts, t.output[count:] + t.output[:count])
             for t in self.terms
         ]
-        return FactoredTensor(terms, self.columns, self.rows, self.dtype, None, self.memory_limit)
+        return FactoredTensor(
+            terms, self.columns, self.rows, self.dtype, None, self.memory_limit, self.ends
+        )
 
     def diagonal(self) -> Array:
         """The entries at equal row and column positions, in the shape `rows`."""
@@ -160,7 +167,7 @@ class FactoredTensor:
     @cached_property
     def _solver(self) -> Solver:
         self._require_square("solve")
-        return solver_for(self)
+        return solver_for(self) if self.ends is None else solver_within(self, self.ends)
 
     @property
     def route(self) -> str:
@@ -200,7 +207,11 @@ class FactoredTensor:
             raise ArgumentError(
                 f"there is no method {method!r}", hint="'auto', 'dense' or 'iterative'"
             )
-        return kinds[method](self)
+        if self.ends is None:
+            return kinds[method](self)
+        if method == "dense":
+            return Reduced(self, self.ends)
+        return Projected(self, self.ends, Iterative(self))
 
     def logdet(self) -> tuple[float, float]:
         """The sign of the determinant and the logarithm of its absolute value."""

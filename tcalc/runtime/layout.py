@@ -22,6 +22,7 @@ from tcalc.printing.operator import term_text
 from tcalc.runtime.compiled import CompiledFunction
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
 from tcalc.runtime.modules import as_array
+from tcalc.runtime.restricted import Ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,14 @@ class Layout:
     """One result: a node that is computed as it is, or terms whose factors are computed.
 
     `lead` counts the axes of the rows, `text` tells what the factored tensor prints, when it does:
-    to write it takes longer than to compile it.
+    to write it takes longer than to compile it.  `ends` is the variable of a Hessian.
     """
 
     shape: Shape
     parts: Node | tuple[OpenProduct, ...]
     lead: int = 0
     text: Callable[[], str] | None = None
+    ends: Ends | None = None
 
     @property
     def roots(self) -> tuple[Node, ...]:
@@ -195,7 +197,9 @@ class FactoredFunction:
         else:
             dtype = types.pop() if types else np.dtype(float)
         lead = layout.lead
-        return FactoredTensor(terms, shape[:lead], shape[lead:], dtype, layout.text, self._limit)
+        return FactoredTensor(
+            terms, shape[:lead], shape[lead:], dtype, layout.text, self._limit, layout.ends
+        )
 
     @property
     def signature(self) -> Signature:

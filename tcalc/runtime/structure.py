@@ -115,7 +115,7 @@ class Dense:
         return float(sign), float(logarithm)
 
     def eigenvalues(self) -> Array:
-        return _symmetric_eigenvalues(self.matrix.matrix)
+        return symmetric_eigenvalues(self.matrix.matrix)
 
 
 class Parts:
@@ -205,7 +205,7 @@ class Parts:
         output = [self.left.index(x) for x in linked]
         for k, part in enumerate(self.parts, len(self.left)):
             operands += [
-                _symmetric_eigenvalues(part.matrix),
+                symmetric_eigenvalues(part.matrix),
                 [*map(self.left.index, part.shared), k],
             ]
             output.append(k)
@@ -336,7 +336,7 @@ class KroneckerSum:
         return sign, float(np.sum(np.log(np.abs(sums))))
 
     def eigenvalues(self) -> Array:
-        sums = _symmetric_eigenvalues(self.A)[:, None] + _symmetric_eigenvalues(self.B)
+        sums = symmetric_eigenvalues(self.A)[:, None] + symmetric_eigenvalues(self.B)
         return as_array(sums.reshape(-1))
 
 
@@ -347,7 +347,7 @@ def _symmetric(a: Array) -> bool:
     return not difference > 64 * np.finfo(a.dtype).eps * scale
 
 
-def _symmetric_eigenvalues(a: Array) -> Array:
+def symmetric_eigenvalues(a: Array) -> Array:
     """The eigenvalues of the symmetric parts of matrices, ascending."""
     return as_array(np.linalg.eigvalsh((a + a.swapaxes(-1, -2)) / 2))
 

@@ -86,8 +86,8 @@ def test_tables_do_not_change():
         ((["w", "w"], 3), {}, ArgumentError, "do not fit the order"),
         (([],), {}, ArgumentError, "do not fit the order"),
         (("w",), {"modes": ["sideways"]}, ArgumentError, "no mode 'sideways'"),
-        (("w",), {"sizes": {"q": 3}}, ArgumentError, "q=3 is no size"),
-        (("w",), {"sizes": {"m": 0}}, ArgumentError, "m=0 is no size"),
+        (("w",), {"sizes": {"q": 3}}, ArgumentError, "q is no size"),
+        (("w",), {"sizes": {"m": 0}}, ArgumentError, "the size m is 0"),
     ],
 )
 def test_what_is_wrong_is_told(arguments, options, error, message):

@@ -10,9 +10,12 @@ from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
+from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.power import power
 from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.selection import Window
+from tcalc.primitives.slogdet import logabsdet
+from tcalc.primitives.spectral import ARGUMENT, Spectral
 from tcalc.primitives.svd import Svd
 from tcalc.simplify.engine import Trait, of_functions, of_products_having
 from tcalc.simplify.flatten import is_contraction
@@ -172,6 +175,29 @@ def orthonormal_axes(node: Node) -> tuple[int, ...]:
 
 
 @of_functions
+def whole_power_of_matrix(node: Apply) -> Node | None:
+    """``powm(2, S) -> S*S`` and ``powm(-1, S) -> inv(S)`` for small whole powers of a symmetric S.
+
+    The number of functions of eigenvalues falls.
+    """
+    match node:
+        case Apply(primitive=Spectral(k=0, g=g), args=(a,)):
+            base, p = base_and_exponent(g)
+            count = abs(p.numerator)
+            whole = base is ARGUMENT and p.denominator == 1 and count <= LARGEST_POWER
+            if not whole or a.order != 2 or not symmetric_axes(a):
+                return None
+            factor = a if p > 0 else inv(a)
+            rows = [(k, k + 1) for k in range(count)]
+            return build.einsum([factor] * count, rows, (0, count))
+    return None
+
+
+LARGEST_POWER = 4
+"""The largest power of a matrix that is written as a product."""
+
+
+@of_functions
 def inverse_of_diagonal(node: Apply) -> Node | None:
     """``inv(diag(x)) -> diag(1./x)``."""
     match node:
@@ -218,10 +244,13 @@ def cofactors_of_inverse(node: Apply) -> Node | None:
 
 @of_functions
 def log_of_determinant(node: Apply) -> Node | None:
-    """``log(det(A)) -> logdet(A)``."""
+    """``log(det(A)) -> logdet(A)``, ``log(abs(det(A))) -> logabsdet(A)``."""
     match node:
-        case Apply(primitive=function, args=(inner,)) if function == log:
-            return logdet(inner.operands[0]) if _is_cofactors(inner, 0) else None
+        case Apply(primitive=function, args=(Apply() as inner,)) if function == log:
+            if _is_cofactors(inner, 0):
+                return logdet(inner.args[0])
+            if inner.primitive == abs_ and _is_cofactors(inner.args[0], 0):
+                return logabsdet(inner.args[0].operands[0])
     return None
 
 
@@ -257,6 +286,7 @@ RULES = (
     inverse_of_inverse,
     inverse_of_scaled,
     inverse_of_transpose,
+    whole_power_of_matrix,
     inverse_of_diagonal,
     inverse_cancelled,
     inverse_of_product_cancelled,

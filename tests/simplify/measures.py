@@ -17,6 +17,7 @@ from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import Softmax
+from tcalc.primitives.spectral import Spectral
 from tcalc.simplify.coefficients import content
 
 Measure = Callable[[Node], int]
@@ -106,6 +107,7 @@ numbers_in_splits = _inside(lambda node: _function(node, Split), _has_number)
 inverses_of_kronecker_products = _inside(_is_inverse, lambda x: _function(x, Kron))
 inverses_of_views = _inside(_is_inverse, _is_view)
 factorisations = _count(lambda node: _function(node, Cholesky))
+functions_of_eigenvalues = _count(lambda node: _function(node, Spectral))
 inverses = _count(_is_inverse)
 repeated_vectors = _inside(_is_product, lambda x: _is_sum(x) and any(map(_repeats, x.operands)))
 powers = _count(_is_power)

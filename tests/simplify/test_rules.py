@@ -110,6 +110,7 @@ EXAMPLES: dict[str, str] = {
     "inverse_of_kronecker_product": "inv(kron(A, B))",
     "number_out_of_split": "split(2*kron(x, y), n, n)",
     "split_of_product": "split(kron(A, B)*kron(x, y) + kron(y, x), n, n)",
+    "whole_power_of_matrix": "powm(3, K)",
     "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
@@ -172,6 +173,7 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "matrix_out_of_factor": measures.factors,
     "equal_numbers": measures.factors,
     "function_of_negative": measures.negative_arguments,
+    "whole_power_of_matrix": measures.functions_of_eigenvalues,
     "inverse_of_kronecker_product": measures.inverses_of_kronecker_products,
     "number_out_of_split": measures.numbers_in_splits,
     "sigmoid_times_reciprocal": measures.exponentials,

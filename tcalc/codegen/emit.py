@@ -17,7 +17,15 @@ from typing import Any
 
 from tcalc.codegen import checks
 from tcalc.codegen.binding import bound_first, crossing
-from tcalc.codegen.memory import LARGE, counter, last_uses, overwritten, renamed, reuses_names
+from tcalc.codegen.memory import (
+    LARGE,
+    count,
+    counter,
+    last_uses,
+    overwritten,
+    renamed,
+    reuses_names,
+)
 from tcalc.codegen.program import (
     Argument,
     Call,
@@ -36,7 +44,7 @@ from tcalc.codegen.targets.target import quoted
 from tcalc.codegen.texts import harmless, read, size_text, uses
 from tcalc.codegen.workspace import Workspace, workspace
 from tcalc.errors import ArgumentError
-from tcalc.expr.dims import Dim
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Var
 from tcalc.primitives.routines import Supplied
 
@@ -179,6 +187,9 @@ class _Emitter:
 
     def is_sparse(self, value: Value) -> bool:
         return value in self.program.sparse
+
+    def count(self, dims: Shape) -> int:
+        return count(dims, self.planned)
 
     def buffer(self, value: Value) -> tuple[str, bool] | None:
         place = self.space.place.get(value)
@@ -483,3 +494,6 @@ class _Scout:
 
     def define(self, stem: str, text: str) -> str:
         return "_"
+
+    def count(self, dims: Shape) -> int:
+        return 0

@@ -182,6 +182,8 @@ class Namespace:
 class Plain(NumPy):
     """NumPy without what is written for its memory: `out=`, and views made writable."""
 
+    dotted = 0
+
     def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
         return writer.embed(device_diagonal if function is diagonal_of else function)
 

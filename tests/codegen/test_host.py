@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tcalc
 from tcalc.codegen.host import lq_by_lapack, qr_by_lapack
 from tcalc.codegen.solvers import factorise, log_determinant_factored, solve_triangle
 from tcalc.primitives.qr import thin_lq, thin_qr
@@ -80,3 +81,16 @@ def test_the_sign_of_a_determinant_counts_exchanges_and_negative_pivots():
             np.testing.assert_allclose(log_determinant_factored(factors, where="f"), value)
     a[0, 0] = np.nan
     assert np.isnan(log_determinant_factored(factorise(a, where="f"), where="f"))
+
+
+def test_small_matrices_are_multiplied_by_the_method():
+    f = tcalc.parse("A*B*x", "A[n,m], B[m,n], x[n]")
+    function = tcalc.compile(f)
+    for n, operator in ((4, ".dot("), (40, " @ ")):
+        rng = np.random.default_rng(0)
+        A, B, x = rng.standard_normal((n, 3)), rng.standard_normal((3, n)), rng.standard_normal(n)
+        np.testing.assert_allclose(function(A=A, B=B, x=x), A @ (B @ x))
+        assert operator in function.source
+    stack = tcalc.compile(tcalc.parse("C[b,i,k] = A[b,i,j]*B[b,j,k]\nC", "A[b,n,m], B[b,m,p]"))
+    A, B = rng.standard_normal((5, 2, 3)), rng.standard_normal((5, 3, 4))
+    np.testing.assert_allclose(stack(A=A, B=B), A @ B)

@@ -45,6 +45,9 @@ class Counting(np.ndarray):
         _count_function(function, plain, options, result)
         return _wrapped(result)
 
+    def dot(self, other):
+        return np.matmul(self, other)
+
     def __iadd__(self, other):
         # On a view put back by `x[...] += y` the ufunc writes in place.
         return np.add(self, other, out=(self,))

@@ -44,6 +44,9 @@ class Writer(Protocol):
     def define(self, stem: str, text: str) -> str:
         """The name of a new global of the module; ``{name}`` in the text is its name."""
 
+    def count(self, dims: Shape) -> int:
+        """The number of elements of an array, at the sizes that the module is planned for."""
+
 
 class Target(ABC):
     """An array library: the names under which it is imported, and its way to say a statement."""

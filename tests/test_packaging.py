@@ -81,6 +81,6 @@ def test_a_wheel_has_every_file(tmp_path):
         prefix + path.relative_to(source).as_posix()
         for prefix, folder in (("", "tcalc"), ("tcalc/", "grammar"), ("tcalc/", "web"))
         for path in (source / folder).rglob("*")
-        if path.suffix in (".py", ".tc", ".lark", ".typed", ".html", ".css", ".js", ".svg")
+        if path.suffix in (".py", ".tc", ".lark", ".json", ".typed", ".html", ".css", ".js", ".svg")
     }
     assert packed == expected

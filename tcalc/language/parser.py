@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
@@ -20,6 +19,7 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 from tcalc.errors import LimitError, ParseError, Place, Source, Span
 from tcalc.language.complaints import stray_character, unexpected
 from tcalc.language.syntax import Statement
+from tcalc.language.tables import parser
 from tcalc.language.tree import TreeBuilder
 
 LONGEST_TEXT = 120_000
@@ -50,7 +50,7 @@ def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Sta
             hint="write repetition as a loop: `for t = 1:T`",
         )
     lexemes = _read(source)
-    parser = _grammar().parse_interactive()
+    reading = _grammar().parse_interactive()
     last: Lexeme | None = None
     opened: list[Lexeme] = []
     for lexeme in lexemes:
@@ -58,28 +58,25 @@ def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Sta
         if lexeme.type == "_SEPARATOR" and opened and lexeme.text != ";":
             continue
         if declarations and (last is None or last.type == "_SEPARATOR"):
-            _announce(parser, lexeme)
+            _announce(reading, lexeme)
         try:
-            parser.feed_token(lexeme)  # type: ignore[arg-type] # our lexeme has what Lark reads
+            reading.feed_token(lexeme)  # type: ignore[arg-type] # our lexeme has what Lark reads
         except UnexpectedToken:
             _require_balance(opened, lexemes)
-            raise unexpected(lexeme, last, _accepted(parser)) from None
+            raise unexpected(lexeme, last, _accepted(reading)) from None
         last = lexeme
     _require_balance(opened, lexemes)
     end = Lexeme("$END", "", _end_of(source))
     try:
-        statements: tuple[Statement, ...] = parser.feed_token(end)  # type: ignore[arg-type] # as above
+        statements: tuple[Statement, ...] = reading.feed_token(end)  # type: ignore[arg-type] # as above
     except UnexpectedToken:
-        raise unexpected(end, last, _accepted(parser)) from None
+        raise unexpected(end, last, _accepted(reading)) from None
     return statements
 
 
 @cache
 def _grammar() -> Lark:
-    text = resources.files("tcalc.grammar").joinpath("tcalc.lark").read_text(encoding="utf-8")
-    return Lark(
-        text, start="program", parser="lalr", lexer="basic", transformer=TreeBuilder(), cache=False
-    )
+    return parser(TreeBuilder())
 
 
 def _accepted(parser: InteractiveParser) -> set[str]:

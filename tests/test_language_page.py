@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import tcalc
-from tcalc.language.names import PROPERTIES
+from tcalc.expr.properties import PROPERTIES
 from tcalc.language.special import FORMS
 from tcalc.primitives import FUNCTIONS
 

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
 from math import isfinite
+from time import monotonic
 from typing import Literal
 
 import tcalc
 from tcalc import gallery, language
-from tcalc.calculus import NOMINAL_SIZE
+from tcalc.calculus import MODES, NOMINAL_SIZE
 from tcalc.checking import check_derivative
 from tcalc.derivation import Line
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr import Var
+from tcalc.expr.properties import PROPERTIES
 from tcalc.expression import Expression
-from tcalc.language.names import PROPERTIES
 
 from . import schemas
 from .complaints import of_tcalc
@@ -32,6 +33,9 @@ MOST_RESULTS = 24
 
 MOST_TERMS = 4
 """Terms of a polynomial that are shown of a cost."""
+
+ANSWERED_WITHIN = 0.5
+"""Seconds after which an answer tells the costs that are counted so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +182,22 @@ def cost(request: schemas.CostRequest) -> schemas.Costs:
     names = sorted({name for dim in dims for name in dim.names()})
     sizes = {name: request.sizes.get(name, NOMINAL_SIZE) for name in names}
     kind = kind_of(value, request.order)
+    tables = [schemas.CostTable(wrt=list(wrt), kind=kind, costs=[]) for wrt in choices(request)]
+    rows = [(table, mode) for table in tables for mode in MODES]
+    began = monotonic()
+    at = request.start
+    while at < len(rows) and (at == request.start or monotonic() - began < ANSWERED_WITHIN):
+        table, mode = rows[at]
+        table.costs += _costs(value, table.wrt, mode, sizes)
+        at += 1
     return schemas.Costs(
-        sizes=sizes,
-        tables=[
-            schemas.CostTable(wrt=list(wrt), kind=kind, costs=_costs(value, wrt, sizes))
-            for wrt in choices(request)
-        ],
+        sizes=sizes, modes=list(MODES), tables=tables, next=at if at < len(rows) else None
     )
 
 
-def _costs(value: Expression, wrt: tuple[str, ...], sizes: dict[str, int]) -> list[schemas.Cost]:
+def _costs(
+    value: Expression, wrt: list[str], mode: str, sizes: dict[str, int]
+) -> list[schemas.Cost]:
     return [
         schemas.Cost(
             mode=row.mode,
@@ -199,7 +209,7 @@ def _costs(value: Expression, wrt: tuple[str, ...], sizes: dict[str, int]) -> li
             operations=row.operations,
             bytes=row.bytes,
         )
-        for row in tcalc.cost(value, list(wrt), sizes=sizes)
+        for row in tcalc.cost(value, wrt, sizes=sizes, modes=[mode])
     ]
 
 

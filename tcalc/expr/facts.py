@@ -12,23 +12,8 @@ from fractions import Fraction
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact, Labels
+from tcalc.expr.properties import IMPLIED
 from tcalc.expr.symmetry import parity
-
-_IMPLIED: dict[str, tuple[Fact, ...]] = {
-    "symmetric": (Fact.SYMMETRIC,),
-    "psd": (Fact.PSD, Fact.SYMMETRIC),
-    "spd": (Fact.SPD, Fact.PSD, Fact.SYMMETRIC),
-    "diagonal": (Fact.DIAGONAL, Fact.SYMMETRIC, Fact.LOWER, Fact.UPPER),
-    "lower": (Fact.LOWER,),
-    "upper": (Fact.UPPER,),
-    "orthogonal": (Fact.ORTHOGONAL,),
-    "positive": (Fact.POSITIVE, Fact.NONNEGATIVE),
-    "nonnegative": (Fact.NONNEGATIVE,),
-    "integer": (Fact.INTEGER,),
-    "constant": (Fact.CONSTANT,),
-}
-
-PROPERTIES = tuple(_IMPLIED)
 
 _MIRRORED = {Fact.LOWER: Fact.UPPER, Fact.UPPER: Fact.LOWER}
 """What a fact becomes under transposition, where it changes."""
@@ -78,7 +63,7 @@ def symmetric_axes(node: Node) -> bool:
 def _infer(node: Node, fact: Fact) -> bool | None:
     match node:
         case Var(properties=properties):
-            return True if any(fact in _IMPLIED[p] for p in properties) else None
+            return True if any(fact in IMPLIED[p] for p in properties) else None
         case Const():
             return _of_constant(node, fact)
         case Delta():

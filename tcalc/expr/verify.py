@@ -11,8 +11,8 @@ from typing import assert_never
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.facts import PROPERTIES
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.properties import PROPERTIES
 from tcalc.expr.traverse import postorder
 
 

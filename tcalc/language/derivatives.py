@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tcalc.errors import DimensionError, IndexNotationError, ParseError, UnknownNameError
+from tcalc.expr.properties import SYMMETRIC
 from tcalc.language.algebra import Value
 from tcalc.language.einstein import Scope
 from tcalc.language.names import Variable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from tcalc.language.tasks import Handler, Task
 
 NAMES = ("gradient", "jacobian", "hessian", "derivative")
-SYMMETRIC = frozenset(("symmetric", "psd", "spd"))
 
 
 def _derivative(

@@ -19,15 +19,12 @@ from tcalc.errors import (
     Span,
     UnknownNameError,
 )
-from tcalc.expr import Dim, Fact
+from tcalc.expr import Dim
+from tcalc.expr.properties import OF_MATRICES, PROPERTIES, SQUARE, SYMMETRIC
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.syntax import Bound, Declared
 from tcalc.primitives.function import Function
-
-PROPERTIES = tuple(fact.value for fact in Fact)
-_SQUARE = {"symmetric", "spd", "psd", "diagonal", "orthogonal"}
-_MATRIX = _SQUARE | {"lower", "upper", "orthogonal"}
 
 BUILT_IN = ("ones", "zeros", "eye", "delta", "pi")
 """Names that mean something unless a program declares or defines them."""
@@ -132,19 +129,19 @@ class Names:
                     if near
                     else f"one of {', '.join(PROPERTIES)}",
                 )
-            if word in _MATRIX and len(dims) < 2:
+            if word in OF_MATRICES and len(dims) < 2:
                 raise DimensionError(
                     f"only a matrix can be {word}",
                     span=item.span,
                     hint="a matrix has two axes: X[n,n]",
                 )
-            if word in _SQUARE:
+            if word in SQUARE:
                 left, right = Side(dims[-2], item.span), Side(dims[-1], item.span)
                 self.dimensions.equate(left, right, f"a {word} matrix is square", item.span)
         words = {word for word, _ in item.properties}
         triangles = words & {"lower", "upper"}
-        if triangles and (len(triangles) > 1 or words & {"symmetric", "spd", "psd"}):
-            both = " and ".join(word for word, _ in item.properties if word in _MATRIX)
+        if triangles and (len(triangles) > 1 or words & SYMMETRIC):
+            both = " and ".join(word for word, _ in item.properties if word in OF_MATRICES)
             raise DimensionError(
                 f"a matrix that is {both} is diagonal",
                 span=item.span,

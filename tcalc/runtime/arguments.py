@@ -12,17 +12,12 @@ from tcalc.codegen.checks import as_arrays, expect_property
 from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
+from tcalc.expr.properties import CHECKED
 
 NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128))
 """The types of numbers whose conversion depends on the type alone."""
 
 _NATIVE = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.complex128))
-_CHECKED = frozenset(
-    (
-        *("symmetric", "psd", "spd", "diagonal", "lower", "upper", "orthogonal"),
-        *("positive", "nonnegative", "integer"),
-    )
-)
 
 
 def ordered(signature: Signature, given: Mapping[str, Any]) -> list[Any]:
@@ -171,7 +166,7 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
         if check_finite and not np.isfinite(values).all():
             raise ArgumentError(f"{argument.name} has values that are infinite or not a number")
         for kind in argument.properties:
-            if kind in _CHECKED:
+            if kind in CHECKED:
                 whole = is_sparse(array) and kind not in ("nonnegative", "integer")
                 try:
                     expect_property(argument.name, array.toarray() if whole else values, kind)

@@ -13,8 +13,9 @@ from running import run
 from tcalc.calculus import derivative, jvp, vjp
 from tcalc.expr import Fact, build
 from tcalc.expr.dims import shape
-from tcalc.expr.facts import PROPERTIES, holds
+from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.properties import PROPERTIES
 from tcalc.interpret import evaluate
 from tcalc.primitives.hyperbolic import tanh
 

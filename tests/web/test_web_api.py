@@ -15,6 +15,7 @@ import pytest
 
 from tcalc import gallery
 from tcalc.calculus import MODES
+from tcalc.expr.properties import OF_MATRICES, SQUARE
 
 RIDGE = {"formula": "norm2(X*w - y)^2 + c*norm2(w)^2", "declarations": "X[m,n], w[n], y[m], c"}
 
@@ -50,6 +51,14 @@ def test_the_page_offers_the_modes_that_there_are():
         r"^const MODES = (\[.*?\]);", (static / "state.js").read_text(), re.M | re.S
     )
     assert set(re.findall(r'value="(.*?)"', menu)) == set(json.loads(known)) == set(MODES)
+
+
+def test_the_page_knows_which_properties_are_those_of_matrices():
+    code = (files("tcalc.web") / "static" / "declarations.js").read_text()
+    (square,) = re.findall(r"^const SQUARE = (\[.*?\]);", code, re.M)
+    (further,) = re.findall(r"^const MATRIX = \[...SQUARE, (.*?)\];", code, re.M)
+    assert set(json.loads(square)) == SQUARE
+    assert SQUARE | set(json.loads(f"[{further}]")) == OF_MATRICES
 
 
 def test_of_a_wrong_program_it_tells_what_names_are_taken_for(client):

@@ -3,9 +3,9 @@
 The module has a function `evaluate`, which checks its arguments and takes them by keyword, and a
 function `compute`, which is the straight line.  It imports its array library and nothing of
 tcalc.  Names from the user's program become identifiers of their own, and never meet a generated
-name; whatever else he wrote stands in docstrings and in string literals only.  Functions of his
-are not in the module: one that calls some has a dictionary `supplied`, to be filled before the
-first call, and its docstring lists them.
+name; whatever else it holds stands in docstrings and in string literals only.  Functions of the
+user's are not in the module: one that calls some has a dictionary `supplied`, to be filled before
+the first call, and its docstring lists them.
 """
 
 from __future__ import annotations
@@ -46,10 +46,9 @@ from tcalc.codegen.workspace import Workspace, workspace
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Var
+from tcalc.expr.properties import CHECKED
 from tcalc.primitives.routines import Supplied
 
-_CHECKED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper", "orthogonal")
-_SIGNED = ("positive", "nonnegative", "integer")
 _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
              "evaluate", "compute", "prepare", "prepared", "workspace", "work", "Array", "Any",
              "supplied", "TERMS", "AXES", "ValueError", "TypeError")  # fmt: skip
@@ -448,7 +447,7 @@ class _Emitter:
             shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
             function = self.embed(checks.expect_shape)
             lines.append(f"{function}({self._said(argument)}, {shape})")
-        for kind in (*_CHECKED, *_SIGNED):
+        for kind in CHECKED:
             if kind in argument.properties:
                 name = self.parameters[argument.name]
                 function = self.embed(checks.expect_property)

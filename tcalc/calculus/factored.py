@@ -7,16 +7,24 @@ result takes no more storage than the factors do.  What is left is what a factor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import prod
+from typing import TypeAlias
 
 from tcalc.calculus.terms import components, merge, nominal, times, volume
 from tcalc.expr import build
-from tcalc.expr.build import OpenProduct
+from tcalc.expr.build import ONE, OpenProduct
+from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.simplify import flatten
+
+HELD = 3
+"""How many factors have to share a summed label for a component to be taken apart there."""
+
+Placed: TypeAlias = tuple[Node, tuple[int, ...]]
 
 
 def factored_terms(node: Node) -> list[OpenProduct]:
@@ -75,18 +83,56 @@ def _opened(node: Node) -> OpenProduct:
 
 
 def _compressed(term: OpenProduct) -> OpenProduct:
-    """The term with every component contracted that takes no more storage so."""
+    """The term with every component contracted that takes no more storage so.
+
+    A component that does not is held together by labels that many factors share, as those of the
+    rows of data: it is taken apart there, and its parts are contracted where that takes less.
+    """
     free = set(term.output)
     factors: list[Node] = []
     rows: list[tuple[int, ...]] = []
     for group in components(term):
-        inside = [term.factors[k] for k in group]
-        labels = [term.subscripts[k] for k in group]
-        kept = tuple(dict.fromkeys(x for row in labels for x in row if x in free))
-        size = prod(nominal(term.dims[x]) for x in kept)
-        if size <= sum(volume(factor.dims) for factor in set(inside)):
-            inside, labels = [build.einsum(inside, labels, kept)], [kept]
-        factors += inside
-        rows += labels
+        placed = [(term.factors[k], term.subscripts[k]) for k in group]
+        for factor, row in _parts(placed, free, term.dims):
+            factors.append(factor)
+            rows.append(row)
     result = build.open_product(factors, rows, term.output, term.dims)
     return replace(result, coefficient=result.coefficient * term.coefficient)
+
+
+def _parts(group: Sequence[Placed], free: set[int], dims: Mapping[int, Dim]) -> list[Placed]:
+    """The factors of a component: contracted to one, or in parts, or as they are."""
+    kept = tuple(dict.fromkeys(x for _, row in group for x in row if x in free))
+    size = prod(nominal(dims[x]) for x in kept)
+    if size <= sum(volume(factor.dims) for factor in {factor for factor, _ in group}):
+        factors, rows = zip(*group, strict=True)
+        return [(build.einsum(factors, rows, kept), kept)]
+    uses = Counter(label for _, row in group for label in set(row) - free)
+    shared = max(uses, key=lambda label: (uses[label], -label))
+    if uses[shared] < HELD:
+        return list(group)
+    outer = free | {shared}
+    factors, rows = zip(*group, strict=True)
+    found: list[Placed] = []
+    for part in components(OpenProduct(ONE, factors, rows, tuple(outer), dims)):
+        found += _parts([group[k] for k in part], outer, dims)
+    return _absorbed(found)
+
+
+def _absorbed(group: Sequence[Placed]) -> list[Placed]:
+    """The factors, each multiplied into one that has all its labels, where there is such a one."""
+    order = sorted(range(len(group)), key=lambda k: (len(group[k][1]), k))
+    inside: dict[int, list[int]] = {k: [k] for k in order}
+    for place, k in enumerate(order):
+        whole = next((m for m in order[place + 1 :] if set(group[k][1]) <= set(group[m][1])), None)
+        if whole is not None:
+            inside[whole] += inside.pop(k)
+    found: list[Placed] = []
+    for k, members in inside.items():
+        row = group[k][1]
+        if len(members) == 1:
+            found.append(group[k])
+        else:
+            factors, rows = zip(*(group[m] for m in sorted(members)), strict=True)
+            found.append((build.einsum(factors, rows, row), row))
+    return found

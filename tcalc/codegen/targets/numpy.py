@@ -42,7 +42,7 @@ from tcalc.codegen.program import (
 from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.overwriting import add_to, overwriting
 from tcalc.codegen.targets.target import Target, Writer, number_text, quoted
-from tcalc.expr.dims import product
+from tcalc.expr.dims import Dim, product
 from tcalc.primitives.cholesky import cholesky
 from tcalc.primitives.routines import Supplied, Template
 
@@ -142,11 +142,14 @@ class NumPy(Target):
     def _matmul(self, left: View, right: View, writer: Writer) -> str:
         """A product of matrices or vectors, by the method where they are small."""
         first, second = self.operand(left, writer), self.operand(right, writer)
-        shapes = (left.dims, right.dims)
-        small = all(writer.count((dim,)) <= self.dotted for dims in shapes for dim in dims)
-        if small and all(len(dims) <= 2 for dims in shapes):
-            return f"{first}.dot({second})"
+        if len(left.dims) <= 2 and len(right.dims) <= 2:
+            return self._times(first, second, (*left.dims, *right.dims), writer)
         return f"{first} @ {second}"
+
+    def _times(self, first: str, second: str, lengths: Sequence[Dim], writer: Writer) -> str:
+        """The product of two matrices or vectors whose axes have these lengths."""
+        small = all(writer.count((dim,)) <= self.dotted for dim in lengths)
+        return f"{first}.dot({second})" if small else f"{first} @ {second}"
 
     def _from_factor(self, operation: FromFactor, writer: Writer, over: Value | None) -> str:
         """What is read off a factorisation."""
@@ -227,7 +230,9 @@ class NumPy(Target):
         kept = [k for k in range(len(right.dims)) if k not in b]
         first = self._folded(left, (free, a), writer)
         second = self._folded(right, (b, kept), writer)
-        matrix = f"{first} @ {second}"
+        groups = ((left, free), (left, a), (right, b), (right, kept))
+        lengths = [product(value.dims[k] for k in group) for value, group in groups]
+        matrix = self._times(first, second, lengths, writer)
         if len(free) <= 1 and len(kept) <= 1:
             return matrix
         shape = (*(left.dims[k] for k in free), *(right.dims[k] for k in kept))

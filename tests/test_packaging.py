@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +51,31 @@ def test_the_gallery_is_found_as_a_resource():
 
 def test_the_package_is_typed():
     assert files("tcalc").joinpath("py.typed").is_file()
+
+
+def imported(folder: str) -> set[str]:
+    """The packages of others that the modules of a folder import, wherever in them."""
+    found: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"tcalc", "cupy", "cupyx"}
+
+
+def required(texts: list[str]) -> set[str]:
+    """The names of packages in a list of requirements."""
+    return {re.split(r"[<>=\[]", text)[0] for text in texts}
+
+
+def test_what_is_required_is_what_is_imported():
+    project = PROJECT["project"]
+    assert imported("tcalc") == required(project["dependencies"])
+    web = required(project["optional-dependencies"]["web"]) - {"ziamath"}  # the font, as a file
+    parts = {"starlette", "h11"}  # of FastAPI and of uvicorn
+    assert imported("web") - required(project["dependencies"]) == web | parts
 
 
 def test_a_wheel_has_every_file(tmp_path):

@@ -96,6 +96,9 @@ class CostRequest(Differentiation):
     sizes: dict[Name, Size] = Field(
         default={}, max_length=50, description="Sizes of dimensions; 100 for those left out."
     )
+    start: int = Field(
+        default=0, ge=0, description="Where to begin: the `next` of an answer that was not all."
+    )
 
 
 class CheckRequest(ModedRequest):
@@ -209,14 +212,22 @@ class CostTable(BaseModel):
 
     wrt: list[str]
     kind: Kind
-    costs: list[Cost]
+    costs: list[Cost] = Field(description="Those that this answer tells.")
 
 
 class Costs(BaseModel):
-    """Operations and memory of the derivatives."""
+    """Operations and memory of the derivatives.
+
+    What takes long to count comes in several answers: each has all tables, and some rows of them.
+    Rows are counted in the order of the tables, and in each in the order of the modes.
+    """
 
     sizes: dict[str, int] = Field(description="Those that the costs are told for.")
+    modes: list[str]
     tables: list[CostTable]
+    next: int | None = Field(
+        default=None, description="Where the next request begins; null where all is told."
+    )
 
 
 class Check(BaseModel):

@@ -11,6 +11,7 @@ from browsing import WAIT, Form
 from serving import needed
 
 from tcalc import gallery
+from tcalc.calculus import MODES
 
 expect = needed("playwright.sync_api", "browser").expect
 pytestmark = pytest.mark.browser
@@ -257,6 +258,17 @@ def test_every_tab_shows_something(form, title):
         "Steps": ".steps math",
     }
     form.page.locator(shown[title]).first.wait_for(timeout=WAIT)
+
+
+def test_costs_are_shown_as_they_are_counted(form):
+    variables = "X[b,n], W1[n,n], W2[n,n]"
+    formula = f"tensor {variables}\nsum(exp(tanh(X*W1')*W2'))"
+    form.open(f=formula, wrt="X,W1,W2", order="2", tab="cost")
+    form.page.locator(".counting progress").wait_for(timeout=WAIT)
+    assert form.page.locator(".costs tbody tr").count() > 0
+    form.page.locator(".counting").wait_for(state="detached", timeout=3 * WAIT)
+    assert form.page.locator(".costs caption").count() == 6
+    assert form.page.locator(".costs tbody tr").count() == 6 * 2 * len(MODES)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
+import tcalc
 from tcalc import gallery
 from tcalc.calculus import MODES
 from tcalc.expr.properties import OF_MATRICES, SQUARE
@@ -297,3 +298,25 @@ def test_the_examples_in_the_docstrings_hold(client, name):
     found = doctest.testmod(importlib.import_module(f"tcalc.web.{name}"))
     assert found.attempted
     assert not found.failed
+
+
+def test_costs_that_take_long_come_in_several_answers(client):
+    body = {
+        "formula": "sum(exp(tanh(X*W1')*W2'))",
+        "declarations": "X[b,n], W1[n,n], W2[n,n]",
+        "wrt": ["X", "W1", "W2"],
+        "order": 2,
+    }
+    answers = [good(client, "cost", **body)]
+    while answers[-1]["next"] is not None:
+        answers.append(good(client, "cost", **body, start=answers[-1]["next"]))
+    assert len(answers) > 1
+    f = tcalc.parse(body["formula"], body["declarations"])
+    for k, table in enumerate(answers[0]["tables"]):
+        rows = [row for answer in answers for row in answer["tables"][k]["costs"]]
+        expected = tcalc.cost(f, table["wrt"])
+        assert [row["operations"] for row in rows] == [row.operations for row in expected]
+        assert list(dict.fromkeys(row["mode"] for row in rows)) == answers[0]["modes"]
+    after = good(client, "cost", **body, start=1000)
+    assert after["next"] is None
+    assert not any(table["costs"] for table in after["tables"])

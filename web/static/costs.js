@@ -1,22 +1,65 @@
 // @ts-check
 /** What a derivative costs, by mode and form, for sizes that the user gives. */
 
-import { post } from "./api.js";
+import { ApiError, post } from "./api.js";
 import { make } from "./dom.js";
 
 /**
  * @typedef {{mode: string, form: string, nodes: number, order: number, flops: string, memory: string,
  *   operations: number, bytes: number}} Cost
  * @typedef {{wrt: string[], kind: string, costs: Cost[]}} Table
+ * @typedef {{sizes: Record<string, number>, modes: string[], tables: Table[], next: number|null,
+ *   missing: string}} Costs `missing` says which rows take too long to count
  */
 
 /** @type {import("./views.js").View} */
 export const cost = {
   title: "Cost",
   sized: true,
-  ask: ({ differentiation, sizes, signal }) => post("cost", { ...differentiation, sizes }, signal),
-  show: ({ sizes, tables }, resize) => [inputs(sizes, resize), ...tables.map(table)],
+  ask: count,
+  show: (told, resize) => [inputs(told.sizes, resize), ...progress(told), ...told.tables.filter(hasRows).map(table)],
 };
+
+/**
+ * All costs, asked for in several requests where they take long to count; what is told so far is shown.
+ * @param {import("./views.js").Question} question
+ * @returns {Promise<Costs>}
+ */
+async function count({ differentiation, sizes, signal, sofar }) {
+  const ask = (/** @type {number} */ start) => post("cost", { ...differentiation, sizes, start }, signal);
+  /** @type {Costs} */
+  const told = { ...await ask(0), missing: "" };
+  const rows = told.modes.length * told.tables.length;
+  while (told.next !== null) {
+    sofar(told);
+    try {
+      const more = await ask(told.next);
+      told.tables.forEach((known, k) => known.costs.push(...more.tables[k].costs));
+      told.next = more.next;
+    } catch (error) {
+      if (!(error instanceof ApiError && error.complaint.kind === "limit")) throw error;
+      const table = /** @type {Table} */ (told.tables[Math.floor(told.next / told.modes.length)]);
+      const row = `${told.modes[told.next % told.modes.length]} by ${table.wrt.join(", ")}`;
+      told.missing += `${told.missing ? "; " : ""}${row}: ${error.message}`;
+      told.next = told.next + 1 < rows ? told.next + 1 : null;
+    }
+  }
+  return told;
+}
+
+/** @param {Table} table */
+function hasRows({ costs }) {
+  return costs.length > 0;
+}
+
+/** @param {Costs} told */
+function progress({ modes, tables, next, missing }) {
+  const rows = modes.length * tables.length;
+  const notes = missing ? [make("p", { class: "note" }, `Not counted: ${missing}`)] : [];
+  if (next === null) return notes;
+  return [...notes, make("p", { class: "note counting" },
+    make("progress", { value: next, max: rows, "aria-label": "Costs counted" }), ` ${next} of ${rows} counted …`)];
+}
 
 /**
  * @param {Record<string, number>} sizes

@@ -180,22 +180,39 @@ class Page {
     const differentiation = { ...this.program, wrt, order, mixed };
     const { view } = this;
     const { mode, cse, sizes, tab } = this.state;
-    const question = { program: this.program, differentiation, mode, wrt, cse, sizes, signal };
+    const sofar = (/** @type {any} */ part) => {
+      signal.throwIfAborted();
+      this.present(view, part);
+      this.panel.setAttribute("aria-busy", "true");
+    };
+    const question = { program: this.program, differentiation, mode, wrt, cse, sizes, signal, sofar };
     const slow = setTimeout(() => this.panel.classList.add("is-stale"), 250);
     const key = { tab, differentiation, mode, cse: view.common && cse, sizes: view.sized && sizes };
     try {
       const answer = await this.ask("view", key, () => view.ask(question));
       signal.throwIfAborted();
-      const focused = document.activeElement?.id;
-      this.panel.replaceChildren(...view.show(answer, (changed) => this.change({ sizes: changed })));
-      if (focused?.startsWith("size-")) byId(focused)?.focus();
-      reachScrollers(this.panel);
-      this.settle(false);
+      this.present(view, answer);
       this.later("speech", BEFORE_SPEECH, () => this.speak(answer));
     } finally {
       clearTimeout(slow);
     }
     this.later("check", BEFORE_CHECK, () => this.check({ ...differentiation, mode }, signal));
+  }
+
+  /**
+   * @param {import("./views.js").View} view
+   * @param {any} answer
+   */
+  present(view, answer) {
+    const typing = document.activeElement;
+    this.panel.replaceChildren(...view.show(answer, (changed) => this.change({ sizes: changed })));
+    if (typing instanceof HTMLInputElement && typing.id.startsWith("size-")) {
+      const field = byId(typing.id);
+      field?.focus();
+      if (field) field.value = typing.value;
+    }
+    reachScrollers(this.panel);
+    this.settle(false);
   }
 
   /**

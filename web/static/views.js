@@ -12,7 +12,8 @@ import { einstein, latex, mathematics, quotient } from "./results.js";
 /**
  * The request that the page is about, and the wishes beside it.
  * @typedef {{program: object, differentiation: object, mode: string, wrt: string[], cse: boolean,
- *   sizes: Record<string, number>, signal: AbortSignal}} Question
+ *   sizes: Record<string, number>, signal: AbortSignal, sofar: (part: any) => void}} Question
+ * `sofar` shows an answer of which more is to come
  * @typedef {(sizes: Record<string, number>) => void} Resize
  * @typedef {{title: string, ask: (question: Question) => Promise<any>,
  *   show: (answer: any, resize: Resize) => Node[], common?: boolean, sized?: boolean, scalar?: boolean}} View

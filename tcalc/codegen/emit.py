@@ -17,6 +17,7 @@ from typing import Any
 
 from tcalc.codegen import checks
 from tcalc.codegen.binding import bound_first, crossing
+from tcalc.codegen.entrance import Entrance, reads
 from tcalc.codegen.memory import (
     LARGE,
     count,
@@ -38,15 +39,15 @@ from tcalc.codegen.program import (
     Statement,
     Value,
 )
-from tcalc.codegen.signature import Names, Signature, Source, describe, sources_of
+from tcalc.codegen.scout import Scout
+from tcalc.codegen.signature import Names, Signature, describe, sources_of
 from tcalc.codegen.targets import NumPy, Target
 from tcalc.codegen.targets.target import quoted
-from tcalc.codegen.texts import harmless, read, size_text, uses
+from tcalc.codegen.texts import harmless, size_text, uses
 from tcalc.codegen.workspace import Workspace, workspace
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Var
-from tcalc.expr.properties import CHECKED
 from tcalc.primitives.routines import Supplied
 
 _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
@@ -147,7 +148,7 @@ class _Emitter:
 
     def _reserve_functions(self) -> None:
         """Let the names of all functions that the statements call be taken first."""
-        scout = _Scout(self)
+        scout = Scout()
         for statement in self.program.statements:
             if isinstance(statement.operation, Call | Factorise | Solve | FromFactor):
                 self.target.write(statement, ("_",) * len(statement.results), scout, None)
@@ -200,7 +201,7 @@ class _Emitter:
         defined = [f"{name} = {text.format(name=name)}" for text, name in self.globals.items()]
         parts += ["\n".join(defined)] if defined else []
         parts += [tables] if tables else []
-        parts += [self._evaluate(), *computing]
+        parts += [self._entrance(), *computing]
         functions = [self.target.source(f) for f in self.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         code = self.target.spelled(code)
@@ -375,84 +376,31 @@ class _Emitter:
         names = [self.parameters[x.name] for x in arguments]
         lines = [f"def {title}({', '.join((*names, *further))}):", f'    """{_ABOUT[title]}"""']
         used = [s for s in sources_of(arguments) if s.name in self.used_sizes]
-        lines += [f"    {line}" for line in self._reads(arguments, used)]
+        lines += [f"    {line}" for line in reads(arguments, used, self.parameters, self.sizes)]
         if self.typed:
             kind = f"{names[0]}.dtype.type" if names else "np.float64"
             lines.append(f"    dtype = {kind}")
         lines += [f"    {line}" for line in body]
         return "\n".join(lines)
 
-    def _reads(self, arguments: Sequence[Var], sources: Sequence[Source]) -> list[str]:
-        """The lines that read sizes off the shapes of the arguments."""
-        lines: list[str] = []
-        for place, argument in enumerate(arguments):
-            mine = [s for s in sources if s.argument == place]
-            if not mine:
-                continue
-            name = self.parameters[argument.name]
-            plain = len(mine) == argument.order and all(
-                (s.offset, s.factor) == (0, 1) for s in mine
-            )
-            if plain:
-                targets = ", ".join(self.sizes[s.name] for s in mine)
-                lines.append(f"{targets if len(mine) > 1 else f'({targets},)'} = {name}.shape")
-                continue
-            lines += [f"{self.sizes[s.name]} = {read(name, s)}" for s in mine]
-        return lines
-
-    def _evaluate(self) -> str:
+    def _entrance(self) -> str:
         """The function that checks its arguments first."""
-        arguments = self.signature.arguments
-        names = [self.parameters[x.name] for x in arguments]
-        star = "*, " if names else ""
-        lines = [f"def evaluate({star}{', '.join(names)}):"]
-        lines.append('    """The results, after a check of the arguments."""')
-        if names:
-            pairs = ", ".join(f"{name}={name}" for name in names)
-            comma = "," if len(names) == 1 else ""
-            function = self.target.embedded(checks.as_arrays, None, self)
-            lines.append(f"    {', '.join(names)}{comma} = {function}({pairs})")
-        measured = {s.argument for s in self.signature.sources}
-        for place, argument in enumerate(arguments):
-            if place in measured:
-                call = f"{self.embed(checks.expect_axes)}({self._said(argument)}, {argument.order})"
-                lines.append(f"    {call}")
-        lines += [f"    {line}" for line in self._reads(arguments, self.signature.sources)]
-        for place, argument in enumerate(arguments):
-            lines += [f"    {line}" for line in self._checks(place, argument)]
-        for requirement in self.program.requirements:
-            low, high = (size_text(d, self.sizes) for d in (requirement.low, requirement.high))
-            text = f"the sizes do not fit: {requirement.low} is beyond {requirement.high}"
-            lines += [f"    if {low} > {high}:", f"        raise ValueError({quoted(text)})"]
         given = [self.parameters[x.name] for x in self.given]
         rest = [self.parameters[x.name] for x in self.open]
         if given:
             rest.append(f"prepare({', '.join(given)})")
         if self.buffers:
+            names = (self.parameters[x.name] for x in self.signature.arguments)
             rest.append(f"workspace({', '.join(names)})")
-        lines.append(f"    return compute({', '.join(rest)})")
-        return "\n".join(lines)
-
-    def _said(self, argument: Var) -> str:
-        axes = ", ".join(map(str, argument.dims))
-        name = self.parameters[argument.name]
-        return f"{quoted(argument.name)}, {name}, {quoted(axes)}"
-
-    def _checks(self, place: int, argument: Var) -> list[str]:
-        lines: list[str] = []
-        mine = [s for s in self.signature.sources if s.argument == place]
-        exact = [s for s in mine if (s.offset, s.factor) == (0, 1)]
-        if len(exact) < argument.order or not mine:
-            sizes = [size_text(dim, self.sizes) for dim in argument.dims]
-            shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-            function = self.embed(checks.expect_shape)
-            lines.append(f"{function}({self._said(argument)}, {shape})")
-        for kind in CHECKED:
-            if kind in argument.properties:
-                name = self.parameters[argument.name]
-                function = self.embed(checks.expect_property)
-                lines.append(f"{function}({quoted(argument.name)}, {name}, {quoted(kind)})")
-        return lines
+        entrance = Entrance(
+            self.signature,
+            self.program.requirements,
+            self.parameters,
+            self.sizes,
+            self.target,
+            self,
+        )
+        return entrance.source(rest)
 
 
 _ABOUT = {
@@ -461,38 +409,3 @@ _ABOUT = {
     "prepare": "What depends on these arguments alone, for `compute`.",
 }
 _CHECKS = (checks.as_arrays, checks.expect_axes, checks.expect_shape, checks.expect_property)
-
-
-class _Scout:
-    """A writer that only notes which functions are called."""
-
-    def __init__(self, emitter: _Emitter) -> None:
-        self.functions: set[str] = set()
-
-    def name(self, value: Value) -> str:
-        return "_"
-
-    def size(self, dim: Dim) -> str:
-        return "_"
-
-    def embed(self, function: Callable[..., Any]) -> str:
-        self.functions.add(function.__name__)
-        return function.__name__
-
-    def supply(self, function: Supplied) -> str:
-        return "_"
-
-    def dtype(self) -> str:
-        return "_"
-
-    def is_sparse(self, value: Value) -> bool:
-        return False
-
-    def buffer(self, value: Value) -> tuple[str, bool] | None:
-        return None
-
-    def define(self, stem: str, text: str) -> str:
-        return "_"
-
-    def count(self, dims: Shape) -> int:
-        return 0

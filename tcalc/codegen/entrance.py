@@ -1,0 +1,103 @@
+"""The entrance of a module: its function `evaluate`, which checks arguments and hands them on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tcalc.codegen import checks
+from tcalc.codegen.program import Requirement
+from tcalc.codegen.signature import Signature, Source
+from tcalc.codegen.targets import Target, Writer
+from tcalc.codegen.targets.target import quoted
+from tcalc.codegen.texts import read, size_text
+from tcalc.expr.nodes import Var
+from tcalc.expr.properties import CHECKED
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What `evaluate` has to check: arguments by a signature, and what sizes have to obey.
+
+    `parameters` are the names of the arguments in the module, `sizes` those of their dimensions.
+    """
+
+    signature: Signature
+    requirements: Sequence[Requirement]
+    parameters: Mapping[str, str]
+    sizes: Mapping[str, str]
+    target: Target
+    writer: Writer
+
+    def source(self, rest: Sequence[str]) -> str:
+        """The function; `rest` are the arguments of `compute`, as they are written."""
+        arguments = self.signature.arguments
+        names = [self.parameters[x.name] for x in arguments]
+        star = "*, " if names else ""
+        lines = [f"def evaluate({star}{', '.join(names)}):"]
+        lines.append('    """The results, after a check of the arguments."""')
+        if names:
+            pairs = ", ".join(f"{name}={name}" for name in names)
+            comma = "," if len(names) == 1 else ""
+            function = self.target.embedded(checks.as_arrays, None, self.writer)
+            lines.append(f"    {', '.join(names)}{comma} = {function}({pairs})")
+        measured = {s.argument for s in self.signature.sources}
+        for place, argument in enumerate(arguments):
+            if place in measured:
+                function = self.writer.embed(checks.expect_axes)
+                lines.append(f"    {function}({self._said(argument)}, {argument.order})")
+        lines += [
+            f"    {line}"
+            for line in reads(arguments, self.signature.sources, self.parameters, self.sizes)
+        ]
+        for place, argument in enumerate(arguments):
+            lines += [f"    {line}" for line in self._checks(place, argument)]
+        for requirement in self.requirements:
+            low, high = (size_text(d, self.sizes) for d in (requirement.low, requirement.high))
+            text = f"the sizes do not fit: {requirement.low} is beyond {requirement.high}"
+            lines += [f"    if {low} > {high}:", f"        raise ValueError({quoted(text)})"]
+        lines.append(f"    return compute({', '.join(rest)})")
+        return "\n".join(lines)
+
+    def _said(self, argument: Var) -> str:
+        axes = ", ".join(map(str, argument.dims))
+        name = self.parameters[argument.name]
+        return f"{quoted(argument.name)}, {name}, {quoted(axes)}"
+
+    def _checks(self, place: int, argument: Var) -> list[str]:
+        lines: list[str] = []
+        mine = [s for s in self.signature.sources if s.argument == place]
+        exact = [s for s in mine if (s.offset, s.factor) == (0, 1)]
+        if len(exact) < argument.order or not mine:
+            sizes = [size_text(dim, self.sizes) for dim in argument.dims]
+            shape = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+            function = self.writer.embed(checks.expect_shape)
+            lines.append(f"{function}({self._said(argument)}, {shape})")
+        for kind in CHECKED:
+            if kind in argument.properties:
+                name = self.parameters[argument.name]
+                function = self.writer.embed(checks.expect_property)
+                lines.append(f"{function}({quoted(argument.name)}, {name}, {quoted(kind)})")
+        return lines
+
+
+def reads(
+    arguments: Sequence[Var],
+    sources: Sequence[Source],
+    parameters: Mapping[str, str],
+    sizes: Mapping[str, str],
+) -> list[str]:
+    """The lines that read sizes off the shapes of the arguments."""
+    lines: list[str] = []
+    for place, argument in enumerate(arguments):
+        mine = [s for s in sources if s.argument == place]
+        if not mine:
+            continue
+        name = parameters[argument.name]
+        plain = len(mine) == argument.order and all((s.offset, s.factor) == (0, 1) for s in mine)
+        if plain:
+            targets = ", ".join(sizes[s.name] for s in mine)
+            lines.append(f"{targets if len(mine) > 1 else f'({targets},)'} = {name}.shape")
+            continue
+        lines += [f"{sizes[s.name]} = {read(name, s)}" for s in mine]
+    return lines

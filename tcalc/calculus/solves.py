@@ -37,8 +37,8 @@ from tcalc.primitives.power import inverse_entries
 from tcalc.primitives.sylvester import sylvester
 
 
-def inverse_by_parts(h: Node, axes: int) -> Node:
-    """The inverse of a tensor over groups of `axes` axes, along its structure where it has one.
+def _inverse_by_structure(h: Node, axes: int) -> Node | None:
+    """The inverse of a tensor over groups of `axes` axes, where it has one by its structure.
 
     The result has the axes of the columns of `h`, then those of its rows.
 
@@ -46,14 +46,9 @@ def inverse_by_parts(h: Node, axes: int) -> Node:
     >>> V, (m,) = build.var("V", shape("n", "k")), shape("m")
     >>> H = build.einsum([V, V, build.delta(m)], "aj,al,ik->ijkl")
     >>> M = build.einsum([V, V], "aj,al->jl")
-    >>> inverse_by_parts(H, 2) is build.einsum([inv(M), build.delta(m)], "lj,ki->klij")
+    >>> _inverse_by_structure(H, 2) is build.einsum([inv(M), build.delta(m)], "lj,ki->klij")
     True
     """
-    found = _inverse_by_structure(h, axes)
-    return inv(h, axes) if found is None else found
-
-
-def _inverse_by_structure(h: Node, axes: int) -> Node | None:
     if h.order != 2 * axes or axes == 1:
         return None
     terms = factored_terms(h)

@@ -21,28 +21,37 @@ from tcalc.primitives.power import Power
 from tcalc.simplify.engine import Rule, of_functions, of_products, of_products_having, rewrite
 from tcalc.simplify.factorisations import (
     HALF,
+    factor_times_factor,
     inverse_of_factor_inside,
     is_factor,
     logarithms,
 )
+from tcalc.simplify.flatten import opened_and
 
 
 @of_products_having(Power)
 def squares_of_solution(node: Einsum) -> Node | None:
-    """``Σ (inv(L)*A).^2 -> tr(A'*inv(K)*A)`` for L = chol(K), K symmetric."""
+    """``Σ (inv(L)*A).^2 -> tr(A'*inv(K)*A)`` for L = chol(K), ``Σ (L'*A).^2 -> tr(A'*K*A)``."""
     match node:
         case Einsum(factors=(Apply(primitive=Power(exponent=p), args=(x,)),), output=()) if p == 2:
             if len(set(node.subscripts[0])) < x.order:
                 return None
             product = build.einsum([x, x], [range(x.order)] * 2, ())
-            return inverse_of_factor_inside(product)
+            return _without_factor(product)
     return None
+
+
+def _without_factor(product: Node) -> Node | None:
+    """A number with two factors or their inverses put together; products inside are opened."""
+    if not isinstance(product, Einsum):
+        return None
+    return inverse_of_factor_inside(product) or opened_and(product, factor_times_factor)
 
 
 @of_products
 def product_of_solutions(node: Einsum) -> Node | None:
-    """``tr((inv(L)*A)'*(inv(L)*B)) -> tr(A'*inv(K)*B)`` for L = chol(K), K symmetric."""
-    return None if node.output else inverse_of_factor_inside(node)
+    """``tr((inv(L)*A)'*(inv(L)*B)) -> tr(A'*inv(K)*B)`` for L = chol(K), and so with L' and K."""
+    return None if node.output else _without_factor(node)
 
 
 @of_products_having(log)

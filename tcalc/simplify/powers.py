@@ -139,6 +139,22 @@ def reciprocal_of_quotient(node: Apply) -> Node | None:
     return None
 
 
+@of_functions
+def power_of_quotient(node: Apply) -> Node | None:
+    """``(x/c)^p -> x^p/c^p`` for a whole p > 0 and a scalar c, so that like terms meet."""
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(base,)) if p > 0 and p.denominator == 1:
+            inner = _element_by_element(base)
+            if inner is None or not node.order:
+                return None
+            known = [base_and_exponent(x) for x in inner.factors]
+            if any(q < 0 and not x.order for x, q in known):
+                new = [power(x, p * q) for x, q in known]
+                opened = inner.replaced(range(len(new)), new, inner.rows).build()
+                return build.scale(inner.coefficient ** (p.numerator - 1), opened)
+    return None
+
+
 def _element_by_element(base: Node) -> Parts | None:
     """A product of several factors in which nothing is summed and nothing repeated."""
     inner = parts_of(base)
@@ -362,6 +378,7 @@ RULES = (
     powers_collected,
     power_of_product_opened,
     reciprocal_of_quotient,
+    power_of_quotient,
     product_over_itself,
     others_over_product,
     equal_numbers,

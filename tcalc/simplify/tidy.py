@@ -18,6 +18,7 @@ from tcalc.simplify import (
     powers,
     products,
     projections,
+    quotients,
     selections,
     signs,
     sums,
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     *products.RULES,
     *views.RULES,
     *selections.RULES,
+    *quotients.RULES,
     *sums.RULES,
 )
 """Every rule, in the order in which they are tried."""

@@ -30,6 +30,7 @@ def has_factor(expression):
         "sum((inv(chol(A))*y).^2)/2 + sum(log(diag(chol(A))))",
         "(inv(chol(A))*y)'*(inv(chol(A))*y) + logdet(chol(A))",
         "sum(log(diag(chol(A + s*eye(n)))))*y'*y",
+        "norm2(chol(A)'*y)^2 + norm2(chol(A))^2",
     ],
 )
 def test_no_factor_is_differentiated(text):

@@ -111,6 +111,9 @@ EXAMPLES: dict[str, str] = {
     "number_out_of_split": "split(2*kron(x, y), n, n)",
     "split_of_product": "split(kron(A, B)*kron(x, y) + kron(y, x), n, n)",
     "whole_power_of_matrix": "powm(3, K)",
+    "power_of_quotient": "(y/sum(x)).^2",
+    "quotients_by_sum": "(1 + x).^-1 - x.*(1 + x).^-2",
+    "denominator_into_sum": "x.^-2.*(1 + y.*x.^-1).^-2",
     "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
@@ -174,6 +177,7 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "equal_numbers": measures.factors,
     "function_of_negative": measures.negative_arguments,
     "whole_power_of_matrix": measures.functions_of_eigenvalues,
+    "power_of_quotient": measures.powers_of_products,
     "inverse_of_kronecker_product": measures.inverses_of_kronecker_products,
     "number_out_of_split": measures.numbers_in_splits,
     "sigmoid_times_reciprocal": measures.exponentials,

@@ -1,0 +1,149 @@
+"""Rules for quotients by sums: where something cancels once they are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import product
+from math import prod
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.primitive import Labels
+from tcalc.primitives.power import power
+from tcalc.simplify.coefficients import product_of
+from tcalc.simplify.engine import length, of_products_having, of_sums
+from tcalc.simplify.flatten import is_contraction, open_product
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.powers import powers_collected
+from tcalc.simplify.sums import common_factor
+
+MOST_TERMS = 6
+"""The most terms of a sum that is looked at for quotients."""
+
+
+@of_sums
+def quotients_by_sum(node: Add) -> Node | None:
+    """``a ./ u - a x ./ u^2 -> a c ./ u^2`` for ``u = x + c``: one denominator, where terms cancel.
+
+    Example: ``1./(1 + x) - x./(1 + x).^2 -> 1./(1 + x).^2``.
+    """
+    if not 1 < len(node.terms) <= MOST_TERMS:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    powers: dict[Add, set[Fraction]] = {}
+    for parts in terms:
+        for factor in parts.factors:
+            base, exponent = base_and_exponent(factor)
+            if isinstance(base, Add) and exponent < 0 and len(base.terms) <= MOST_TERMS:
+                powers.setdefault(base, set()).add(exponent)
+    shortest: float | None = None
+    for u, exponents in powers.items():
+        low = min(exponents)
+        for gap in (LARGEST_GAP, 1):
+            if any(0 < p - low <= gap and (p - low).denominator == 1 for p in exponents):
+                new = _over_one_denominator(node, terms, u, low, gap)
+                if shortest is None:
+                    shortest = length(common_factor(node) or node)
+                if new is not None and length(new) <= shortest - LEAST_GAIN:
+                    return new
+    return None
+
+
+LEAST_GAIN = 2
+"""By how much a sum over one denominator must be shorter, for less is lost in other ways."""
+
+LARGEST_GAP = 2
+"""The largest power of a sum that is multiplied out for one denominator."""
+
+
+def _over_one_denominator(
+    node: Add, terms: list[Parts], u: Add, low: Fraction, gap: int
+) -> Node | None:
+    """The sum with ``u^(p+1)`` written as ``u u^p`` for the lowest p, and that u multiplied out."""
+    new: list[tuple[Fraction, Node]] = []
+    for (c, term), parts in zip(node.terms, terms, strict=True):
+        powers = [base_and_exponent(x) for x in parts.factors]
+        places = [k for k, (base, p) in enumerate(powers) if base is u and low < p <= low + gap]
+        over_u = any(base is u for base, _ in powers)
+        if over_u and any(isinstance(factor, Add) for factor in parts.factors):
+            return None  # which would be multiplied out as well
+        if not places:
+            new.append((c, term))
+            continue
+        (k,) = places
+        row, times = parts.rows[k], powers[k][1] - low
+        for d, factors in _multiplied_out(u, times.numerator):
+            opened = parts.replaced((k,), (*factors, power(u, low)), (row,) * (1 + len(factors)))
+            e, rest = _collected(opened.build())
+            new.append((c * d * e, rest))
+    whole = build.add(new)
+    return (common_factor(whole) if isinstance(whole, Add) else None) or whole
+
+
+def _multiplied_out(u: Add, times: int) -> Iterator[tuple[Fraction, tuple[Node, ...]]]:
+    """The terms of a power of a sum."""
+    for chosen in product(u.terms, repeat=times):
+        yield prod((c for c, _ in chosen), start=Fraction(1)), tuple(x for _, x in chosen)
+
+
+@of_products_having(Add)
+def denominator_into_sum(node: Einsum) -> Node | None:
+    """``1/(a (1 + b/a)) -> 1/(a + b)`` for a factor that cancels in a sum beside it, and powers.
+
+    Example: ``x./(y.*(1 + x./y)) -> x./(y + x)``.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        u, exponent = base_and_exponent(factor)
+        if not isinstance(u, Add) or len(u.terms) > MOST_TERMS:
+            continue
+        if exponent > 0 or exponent.denominator != 1:
+            continue
+        for j, other in enumerate(parts.factors):
+            base, p = base_and_exponent(other)
+            row = _inside(parts.rows[j], parts.rows[k])
+            times = p / exponent
+            if j == k or times.denominator != 1 or times < 1 or row is None:
+                continue
+            new = _times(u, power(base, times), row)
+            if length(new) < length(u) + length(other) - 1:
+                raised = power(new, exponent)
+                return parts.replaced((k, j), (raised,), (parts.rows[k],)).build()
+    return None
+
+
+def _inside(row: Labels, whole: Labels) -> Labels | None:
+    """The axes of a tensor that another one has, all of whose indices are among those of it."""
+    if len(set(whole)) < len(whole) or not set(row) <= set(whole):
+        return None
+    return tuple(whole.index(label) for label in row)
+
+
+def _times(node: Add, factor: Node, row: Labels) -> Node:
+    """A sum times a tensor along some of its axes, term by term."""
+    axes = tuple(range(node.order))
+    found: list[tuple[Fraction, Node]] = []
+    for c, term in node.terms:
+        d, rest = _collected(
+            build.einsum([term, factor], [axes, row], axes, dict(enumerate(node.dims)))
+        )
+        found.append((c * d, rest))
+    return build.add(found)
+
+
+def _collected(node: Node) -> tuple[Fraction, Node]:
+    """A product opened and with its powers collected."""
+    coefficient, inner = product_of(node)
+    while is_contraction(inner):
+        c, opened = product_of(open_product(inner))
+        coefficient *= c
+        new = powers_collected(opened)
+        if new is None:
+            return coefficient, opened
+        c, inner = product_of(new)
+        coefficient *= c
+    return coefficient, inner
+
+
+RULES = (quotients_by_sum, denominator_into_sum)

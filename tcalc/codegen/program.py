@@ -213,6 +213,41 @@ class Sum:
     spans: bool = True
 
 
+def written(total: Sum) -> list[bool]:
+    """For each part of a sum whether it is written, and not added: where nothing lies as yet."""
+    blank = not total.spans and not total.addends
+    parts = [part.index for part in total.placed]
+    return [
+        blank and all(_apart(part, earlier) for earlier in parts[:place])
+        for place, part in enumerate(parts)
+    ]
+
+
+def _apart(first: tuple[Index, ...], second: tuple[Index, ...]) -> bool:
+    """Whether two parts have no element in common, whatever the sizes."""
+    return any(
+        at_most(b[1], a[0]) or at_most(a[1], b[0])
+        for a, b in zip(map(_range, first), map(_range, second), strict=True)
+        if a is not None and b is not None
+    )
+
+
+def _range(index: Index) -> tuple[Dim, Dim] | None:
+    """The first place of an index, and the one after its last; None for a whole axis."""
+    match index:
+        case None:
+            return None
+        case Slice(start=start, length=length):
+            return start, start + length
+        case start:
+            return start, start + 1
+
+
+def at_most(low: Dim, high: Dim) -> bool:
+    """Whether ``low <= high`` holds for all sizes, as the coefficients tell."""
+    return all(coefficient >= 0 for _, coefficient in (high - low).terms)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """The routine of a primitive."""

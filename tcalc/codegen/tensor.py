@@ -29,6 +29,7 @@ from tcalc.codegen.program import (
     Typed,
     Value,
     View,
+    at_most,
 )
 from tcalc.expr.dims import Dim, Shape
 
@@ -177,7 +178,7 @@ class Builder:
 
     def require(self, low: Dim, high: Dim) -> None:
         """Note that ``low <= high`` must hold, unless it always does."""
-        if any(coefficient < 0 for _, coefficient in (high - low).terms):
+        if not at_most(low, high):
             self.requirements.setdefault(Requirement(low, high))
 
     def scaled(self, coefficient: Fraction, value: Value) -> Value:

@@ -49,6 +49,7 @@ from tcalc.codegen.program import (
     Typed,
     Value,
     View,
+    written,
 )
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.polynomial import Polynomial
@@ -262,14 +263,12 @@ def _of_sum(total: Sum) -> Polynomial:
         count += _pointwise([addend.view for addend in addends])
         if addends[0].coefficient == -1:
             count += _signs(addends[:1])
-    fresh = not total.spans and not total.addends
-    for part in total.placed:
+    for part, alone in zip(total.placed, written(total), strict=True):
         count += _scaling(part)
-        if not fresh:
+        if not alone:
             count += elements(_part(part, total.dims))
         elif part.coefficient == -1:
             count += _signs([part])
-        fresh = False
     return count
 
 

@@ -94,3 +94,17 @@ def test_small_matrices_are_multiplied_by_the_method():
     stack = tcalc.compile(tcalc.parse("C[b,i,k] = A[b,i,j]*B[b,j,k]\nC", "A[b,n,m], B[b,m,p]"))
     A, B = rng.standard_normal((5, 2, 3)), rng.standard_normal((5, 3, 4))
     np.testing.assert_allclose(stack(A=A, B=B), A @ B)
+
+
+def test_parts_are_added_only_where_something_lies_already():
+    joined = tcalc.compile(tcalc.parse("concat(x, 2*y, x)", "x[n], y[m]"))
+    x, y = np.array([1.0, 2.0]), np.array([3.0])
+    assert joined(x=x, y=y).tolist() == [1, 2, 6, 1, 2]
+    assert "+=" not in joined.source
+    f = tcalc.parse("sum(x[1:2].^2) + sum(x[2:3].^2)", "x[n]")
+    overlapping = tcalc.compile(tcalc.gradient(f, "x"))
+    assert overlapping(x=np.array([1.0, 2.0, 3.0])).tolist() == [2, 8, 6]
+    f = tcalc.parse("sum(x[1:m].^2) + x[3]^2 + sum(y)", "x[n], y[m]")
+    unknown = tcalc.compile(tcalc.gradient(f, "x"))
+    for m, expected in ((1, [2, 0, 6]), (3, [2, 4, 12])):
+        assert unknown(x=np.array([1.0, 2.0, 3.0]), y=np.ones(m)).tolist() == expected

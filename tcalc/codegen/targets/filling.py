@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from tcalc.codegen.program import Call, MatMul, Operation, Product, Sum
+from tcalc.codegen.program import Call, MatMul, Operation, Product, Sum, written
 from tcalc.codegen.targets.overwriting import Terms, add_to, scaled_by
 from tcalc.codegen.targets.target import Writer, number_text
 from tcalc.primitives.routines import Template
@@ -62,4 +62,5 @@ def _sum(target: Terms, total: Sum, name: str, writer: Writer, zeroed: bool) -> 
             lines.append(f"np.multiply({sign}{number_text(abs(c))}, {text}, out={name})")
     lines += [add_to(name, target.term(x, writer)) for x in addends]
     lines += scaled_by(name, shared)
-    return lines + [target.place(part, name, writer, False) for part in total.placed]
+    places = zip(total.placed, written(total), strict=True)
+    return lines + [target.place(part, name, writer, alone) for part, alone in places]

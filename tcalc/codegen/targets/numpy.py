@@ -38,6 +38,7 @@ from tcalc.codegen.program import (
     Typed,
     Value,
     View,
+    written,
 )
 from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.overwriting import add_to, overwriting
@@ -240,12 +241,15 @@ class NumPy(Target):
 
     def _folded(self, value: Value, groups: Sequence[Sequence[int]], writer: Writer) -> str:
         """A value as a matrix, or as a vector where one of the groups of its axes is empty."""
-        text = self.operand(View(value, tuple(k for group in groups for k in group)), writer)
         full = [group for group in groups if group]
+        # What lies in front is folded first, so that little or nothing is moved.
+        turned = len(full) == 2 and max(map(len, full)) > 1 and 0 in full[1]
+        order = full[::-1] if turned else full
+        text = self.operand(View(value, tuple(k for group in order for k in group)), writer)
         if all(len(group) == 1 for group in full):
             return text
-        sizes = (product(value.dims[k] for k in group) for group in full)
-        return f"{text}.reshape({', '.join(writer.size(size) for size in sizes)})"
+        sizes = (product(value.dims[k] for k in group) for group in order)
+        return f"{text}.reshape({', '.join(writer.size(size) for size in sizes)}){'.T' * turned}"
 
     def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
         if function is solvers.factorise_spd:
@@ -324,11 +328,8 @@ class NumPy(Target):
             if scaled:
                 lines.append(f"{name} *= {_signed(common)}")
         lines += [add_to(name, term) for term in terms]
-        fresh = not total.spans and not total.addends
-        for part in total.placed:
-            lines.append(self.place(part, name, writer, fresh))
-            fresh = False
-        return lines
+        places = zip(total.placed, written(total), strict=True)
+        return lines + [self.place(part, name, writer, alone) for part, alone in places]
 
     def _blank(self, total: Sum, name: str, writer: Writer) -> str:
         shape, dtype = self.shape(total.dims, writer), writer.dtype()

@@ -18,6 +18,7 @@ from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.operators import repeats
+from tcalc.primitives.pinv import PseudoInverseAlong
 from tcalc.primitives.singular import Singular, SingularSum, written_out
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
@@ -53,7 +54,7 @@ def _is_unnamed(node: Node) -> bool:
     match node:
         case Apply(primitive=Spectral() as spectral, args=(a, *_)):
             return spectral.function == spectral.name or repeats(a) > 0
-        case Apply(primitive=Singular() | SingularSum()):
+        case Apply(primitive=Singular() | SingularSum() | PseudoInverseAlong()):
             return True
         case _:
             return False

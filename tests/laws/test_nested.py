@@ -29,3 +29,39 @@ def test_second_derivatives_are_those_of_the_first(text, mode):
     above, below = (run(**{name: value + k * step * direction})[0] for k in (1, -1))
     product = np.tensordot(hessian, direction, 2)
     np.testing.assert_allclose(product, (above - below) / (2 * step), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse", "cross-country"])
+@pytest.mark.parametrize("shape", [(4, 2), (2, 4), (3, 3)])
+def test_pinv_to_third_order_in_every_mode(mode, shape):
+    f = tcalc.parse("sum(sin(pinv(A)))", "A[m,n]")
+    rng = np.random.default_rng(2)
+    A, E = rng.standard_normal((2, *shape))
+    A = A + 2 * np.eye(*shape)
+    run = tcalc.compile([tcalc.derivative(f, *["A"] * k, mode=mode) for k in (1, 2, 3)])
+    at = run(A=A)
+    step = 1e-3
+    for k in (1, 2):
+        found = np.tensordot(at[k], E, 2)
+        a, b, c, d = (run(A=A + j * step * E)[k - 1] for j in (-2, -1, 1, 2))
+        due = (a - 8 * b + 8 * c - d) / (12 * step)
+        np.testing.assert_allclose(found, due, rtol=1e-6, atol=1e-7 * np.abs(due).max())
+
+
+def test_second_derivatives_of_pinv_along_matrices_of_one_rank():
+    """Along A(t) = u(t) v(t)': the second derivative of f is f''[A', A'] + f'[A'']."""
+    f = tcalc.parse("sum(sin(pinv(A)))", "A[m,n]")
+    rng = np.random.default_rng(3)
+    u, du = rng.standard_normal((2, 4))
+    v, dv = rng.standard_normal((2, 3))
+    run = tcalc.compile([f, tcalc.gradient(f, "A"), tcalc.hessian(f, "A")])
+
+    def at(t):
+        return np.outer(u + t * du, v + t * dv)
+
+    _, gradient, hessian = run(A=at(0.0))
+    first, second = np.outer(du, v) + np.outer(u, dv), 2 * np.outer(du, dv)
+    found = np.einsum("ijkl,ij,kl", hessian, first, first) + np.sum(gradient * second)
+    h = 1e-3
+    due = (run(A=at(h))[0] - 2 * run(A=at(0.0))[0] + run(A=at(-h))[0]) / h**2
+    assert np.isclose(found, due, rtol=1e-4)

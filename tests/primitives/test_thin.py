@@ -18,6 +18,8 @@ FUNCTIONS = {
     "svd wide": ("U, s, V = svd(A); sum(sin(U.*U)) + sum(sin(V.*V))", (SHORT, LONG)),
     "svdvals": ("sum(log(svdvals(A)))", (LONG, SHORT)),
     "normnuc": ("normnuc(A)", (LONG, SHORT)),
+    "pinv tall": ("sum(sin(100*pinv(A)))", (LONG, SHORT)),
+    "pinv wide": ("sum(sin(100*pinv(A)))", (SHORT, LONG)),
 }
 
 

@@ -61,11 +61,10 @@ class Pairs:
         """
         if a.value.number > b.value.number:
             a, b = b, a
+        ways = [(a, b)]
         if a.value in self.symmetric or b.value in self.symmetric:
-            a, b = min(
-                ((first, second) for first in self._turned(a) for second in self._turned(b)),
-                key=lambda pair: _pattern(*pair),
-            )
+            ways = [(first, second) for first in self._turned(a) for second in self._turned(b)]
+            a, b = min(ways, key=lambda pair: _pattern(*pair))
         names = tuple(dict.fromkeys((*a.labels, *b.labels)))
         left = frozenset(k for k, label in enumerate(names) if label in kept)
         key = (a.value, b.value, *_pattern(a, b), left)
@@ -73,7 +72,11 @@ class Pairs:
             found, old = self.done[key]
             renamed = dict(zip(old, names, strict=True))
             return Operand(found.value, tuple(renamed[x] for x in found.labels))
-        made = self._pair(a, b, kept, rank)
+        if len(ways) > 1:
+            first, second = min(ways, key=lambda way: _copies(*way, kept=kept))
+            made = self._pair(first, second, kept, rank)
+        else:
+            made = self._pair(a, b, kept, rank)
         self.done[key] = made, names
         return made
 
@@ -221,6 +224,17 @@ class Pairs:
         )
         view = arranged(operand.value, operand.labels, order)
         return View.of(self.builder.make(Fold(view, shape), shape, operand.value.memory))
+
+
+def _copies(a: Operand, b: Operand, *, kept: Collection[int]) -> int:
+    """How many operands have to be copied for the axes that are summed to be the last, or first."""
+    summed = [label for label in a.labels if label in b.labels and label not in kept]
+    count = len(summed)
+    return sum(
+        len(labels) > 2 and set(summed) not in (set(labels[:count]), set(labels[-count:]))
+        for labels in (a.labels, b.labels)
+        if count
+    )
 
 
 def _pattern(a: Operand, b: Operand) -> tuple[Labels, Labels]:

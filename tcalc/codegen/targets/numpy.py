@@ -38,6 +38,7 @@ from tcalc.codegen.program import (
     Typed,
     Value,
     View,
+    written,
 )
 from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.overwriting import add_to, overwriting
@@ -327,11 +328,8 @@ class NumPy(Target):
             if scaled:
                 lines.append(f"{name} *= {_signed(common)}")
         lines += [add_to(name, term) for term in terms]
-        fresh = not total.spans and not total.addends
-        for part in total.placed:
-            lines.append(self.place(part, name, writer, fresh))
-            fresh = False
-        return lines
+        places = zip(total.placed, written(total), strict=True)
+        return lines + [self.place(part, name, writer, alone) for part, alone in places]
 
     def _blank(self, total: Sum, name: str, writer: Writer) -> str:
         shape, dtype = self.shape(total.dims, writer), writer.dtype()

@@ -48,7 +48,7 @@ from tcalc.codegen.workspace import Workspace, workspace
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Var
-from tcalc.primitives.routines import Supplied
+from tcalc.primitives.routines import Embedded, Supplied
 
 _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
              "evaluate", "compute", "prepare", "prepared", "workspace", "work", "Array", "Any",
@@ -150,8 +150,9 @@ class _Emitter:
         """Let the names of all functions that the statements call be taken first."""
         scout = Scout()
         for statement in self.program.statements:
-            if isinstance(statement.operation, Call | Factorise | Solve | FromFactor):
-                self.target.write(statement, ("_",) * len(statement.results), scout, None)
+            match statement.operation:
+                case Call(routine=Embedded() | Supplied()) | Factorise() | Solve() | FromFactor():
+                    self.target.write(statement, ("_",) * len(statement.results), scout, None)
         self.names.taken.update(scout.functions)
         self.names.taken.update(f.__name__ for f in _CHECKS)
 
@@ -333,7 +334,7 @@ class _Emitter:
 
     def _written(self, statement: Statement, over: Value | None) -> list[str]:
         """The lines of a statement, its result in the memory of `over` if there is one."""
-        opaque = isinstance(statement.operation, Factorise | FromFactor)
+        opaque = isinstance(statement.operation, (Factorise, FromFactor))
         if over is not None and not opaque and statement.results[0] not in self.program.hints:
             names: tuple[str, ...] = (self.texts[over],)
         elif (buffer := self.buffer(statement.results[0])) is not None:

@@ -212,7 +212,7 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
                 continue
             if place >= program.prepared and value in kept:
                 continue
-            opaque = isinstance(statement.operation, Factorise | FromFactor)
+            opaque = isinstance(statement.operation, (Factorise, FromFactor))
             fits = opaque or value.dims == statement.results[0].dims
             if fits and (elements(value) >= WORTHWHILE or _saves_copy(statement.operation)):
                 found[place] = value

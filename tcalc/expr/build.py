@@ -191,9 +191,14 @@ def _open_already(
     found: list[Dim] = []
     rows: list[Labels] = []
     for factor, labels in zip(factors, subscripts, strict=True):
-        if isinstance(factor, Const | Delta) or (
-            factor.is_view if isinstance(factor, Einsum) else _is_multiple(factor)
-        ):
+        match factor:
+            case Einsum(is_view=opened):
+                pass
+            case Add(terms=terms):
+                opened = len(terms) == 1
+            case _:
+                opened = isinstance(factor, (Const, Delta))
+        if opened:
             return None
         if len(labels) != len(factor.dims):
             raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
@@ -213,10 +218,6 @@ def _open_already(
             raise ValueError(f"one label for the dimensions {found[number[label]]} and {dim}")
     out = tuple(number[label] for label in output)
     return OpenProduct(ONE, tuple(factors), tuple(rows), out, dict(enumerate(found)))
-
-
-def _is_multiple(node: Node) -> bool:
-    return isinstance(node, Add) and len(node.terms) == 1
 
 
 class _Product:

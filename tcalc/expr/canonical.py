@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Labels
@@ -38,7 +40,15 @@ def arrange(
         rows = list(subscripts)
     else:
         factors, subscripts, swappable, copies = _without_copies(factors, subscripts)
-        order, rows = _refined(factors, subscripts, swappable, copies, rank)
+        places_of = {digest: k for k, digest in enumerate(sorted({x.digest for x in factors}))}
+        order, rows = _refined(
+            tuple(places_of[factor.digest] for factor in factors),
+            tuple(factor.dims for factor in factors),
+            tuple(subscripts),
+            tuple(swappable),
+            tuple(copies),
+            tuple(rank.items()),
+        )
     number: dict[int, int] = {}
     for k in order:
         for label in rows[k]:
@@ -73,23 +83,28 @@ def is_rigid(factors: Sequence[Node]) -> bool:
     return len(set(factors)) == len(factors) and not any(map(symmetric_axes, factors))
 
 
+@lru_cache(maxsize=4096)
 def _refined(
-    factors: Sequence[Node],
-    subscripts: Sequence[Labels],
-    swappable: Sequence[bool],
-    copies: Sequence[int],
-    rank: Mapping[int, int],
+    digests: tuple[int, ...],
+    dims: tuple[Shape, ...],
+    subscripts: tuple[Labels, ...],
+    swappable: tuple[bool, ...],
+    copies: tuple[int, ...],
+    positions: tuple[tuple[int, int], ...],
 ) -> tuple[list[int], list[Labels]]:
+    """The order of factors, and the labels of each; of the digests their order is enough.
+
+    The steps of a recurrence have products that are alike: they are arranged once.
+    """
+    rank = dict(positions)
     scalars = [k for k, labels in enumerate(subscripts) if not labels]
     tensors = [k for k, labels in enumerate(subscripts) if labels]
     label_colour: dict[int, Any] = {}
     for k in tensors:
-        for label, dim in zip(subscripts[k], factors[k].dims, strict=True):
+        for label, dim in zip(subscripts[k], dims[k], strict=True):
             label_colour[label] = (str(dim), label in rank)
     label_colour = _ranked(label_colour)
-    factor_colour = _ranked(
-        {k: (factors[k].digest, _pattern(subscripts[k]), copies[k]) for k in tensors}
-    )
+    factor_colour = _ranked({k: (digests[k], _pattern(subscripts[k]), copies[k]) for k in tensors})
     far = len(rank)
 
     def place(k: int) -> tuple[int, ...]:
@@ -109,7 +124,7 @@ def _refined(
             break
         chosen = min(groups[tied[1]], key=lambda k: (place(k), k))
         factor_colour = {k: 2 * c - (k == chosen) for k, c in factor_colour.items()}
-    order = sorted(scalars, key=lambda k: factors[k].digest)
+    order = sorted(scalars, key=lambda k: digests[k])
     order += sorted(tensors, key=lambda k: factor_colour[k])
     return order, _oriented(order, subscripts, swappable, label_colour, rank)
 

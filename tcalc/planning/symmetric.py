@@ -134,6 +134,8 @@ class _Exchange:
             return False  # a diagonal of the array, and all of it
         if turned:
             i, j = self.exchangeable[self.alike[second]]
+            if max(i, j) >= len(row):
+                return False  # diagonals, whose two axes are one
             row[i], row[j] = row[j], row[i]
         image = dict(self.image)
         for x, y in zip(self.rows[first], row, strict=True):

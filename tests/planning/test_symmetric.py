@@ -134,3 +134,10 @@ def test_plans_of_symmetric_products_are_right_and_no_dearer(problem):
     operands = [x for pair in zip(arrays, rows, strict=True) for x in pair]
     expected = np.einsum(*operands, output, optimize="greedy")
     np.testing.assert_allclose(contracted(rows, output, arrays, found.path), expected, atol=1e-9)
+
+
+def test_diagonals_have_no_axes_to_exchange():
+    # Σ A[i,i] A[j,j] x[i] x[j], its diagonals by one label each
+    rows, alike = [(0,), (1,), (0,), (1,)], [0, 0, 1, 1]
+    found = plan(rows, (0, 1), {0: N, 1: N}, alike=alike, exchangeable={0: (0, 1)})
+    assert len(found.path) == 3

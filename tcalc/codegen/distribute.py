@@ -19,6 +19,7 @@ from fractions import Fraction
 from math import prod
 from typing import TypeGuard
 
+from tcalc.codegen.opening import spliced
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
@@ -111,22 +112,7 @@ class Distribution:
             return replace(flat, output=tuple(number[label] for label in node.output))
         if not isinstance(node, Einsum) or node.is_view:
             return Flat((node,), (tuple(range(node.order)),), tuple(range(node.order)))
-        fresh = 1 + max((x for row in node.subscripts for x in row), default=0)
-        factors: list[Node] = []
-        rows: list[Labels] = []
-        for factor, row in zip(node.factors, node.subscripts, strict=True):
-            if not self._opens(factor):
-                factors.append(factor)
-                rows.append(row)
-                continue
-            number = dict(zip(factor.output, row, strict=True))
-            for inner, labels in zip(factor.factors, factor.subscripts, strict=True):
-                for label in labels:
-                    if label not in number:
-                        number[label] = fresh
-                        fresh += 1
-                factors.append(inner)
-                rows.append(tuple(number[label] for label in labels))
+        factors, rows = spliced(node, self._opens)
         return Flat(tuple(factors), tuple(rows), node.output)
 
     def _opens(self, factor: Node) -> TypeGuard[Einsum]:

@@ -11,7 +11,7 @@ chain of 50,000 products is opened in linear time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeGuard
@@ -32,6 +32,39 @@ class OpenProduct:
     rows: tuple[tuple[int, ...], ...]
     output: tuple[int, ...]
     dims: tuple[Dim, ...]
+
+
+def spliced(
+    node: Einsum, opens: Callable[[Node], TypeGuard[Einsum]]
+) -> tuple[list[Node], list[tuple[int, ...]]]:
+    """The factors of a product and their labels, products that are to be opened replaced by theirs.
+
+    What an inner product sums over has fresh labels.
+
+    >>> from tcalc.expr import build, shape
+    >>> A, B, C = (build.var(name, shape("n", "n")) for name in "ABC")
+    >>> product = build.einsum([build.einsum([A, B], "ij,jk->ik"), C], "ik,kl->il")
+    >>> factors, rows = spliced(product, lambda factor: isinstance(factor, Einsum))
+    >>> sorted(map(repr, factors)), sorted(rows)
+    (['A[n,n]', 'B[n,n]', 'C[n,n]'], [(0, 2), (1, 3), (3, 0)])
+    """
+    fresh = 1 + max((label for row in node.subscripts for label in row), default=0)
+    factors: list[Node] = []
+    rows: list[tuple[int, ...]] = []
+    for factor, row in zip(node.factors, node.subscripts, strict=True):
+        if not opens(factor):
+            factors.append(factor)
+            rows.append(row)
+            continue
+        number = dict(zip(factor.output, row, strict=True))
+        for inner, labels in zip(factor.factors, factor.subscripts, strict=True):
+            for label in labels:
+                if label not in number:
+                    number[label] = fresh
+                    fresh += 1
+            factors.append(inner)
+            rows.append(tuple(number[label] for label in labels))
+    return factors, rows
 
 
 class Opened:

@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
+from typing import TypeGuard
 
 from tcalc.calculus.cost import flops
 from tcalc.codegen.distribute import is_permuted
+from tcalc.codegen.opening import spliced
 from tcalc.expr import build
 from tcalc.expr.nodes import Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild
@@ -100,25 +102,13 @@ def _alone(node: Einsum) -> Node:
 def _opened(roots: Sequence[Node], shared: Einsum) -> list[Node]:
     """The roots with one product opened in all products that have it as a factor."""
 
+    def is_shared(factor: Node) -> TypeGuard[Einsum]:
+        return factor is shared
+
     def changed(node: Node) -> Node:
         if not isinstance(node, Einsum) or node.is_view or shared not in node.factors:
             return node
-        fresh = 1 + max(label for row in node.subscripts for label in row)
-        factors: list[Node] = []
-        rows: list[tuple[int, ...]] = []
-        for factor, row in zip(node.factors, node.subscripts, strict=True):
-            if factor is not shared:
-                factors.append(factor)
-                rows.append(row)
-                continue
-            number = dict(zip(shared.output, row, strict=True))
-            for inner, labels in zip(shared.factors, shared.subscripts, strict=True):
-                for label in labels:
-                    if label not in number:
-                        number[label] = fresh
-                        fresh += 1
-                factors.append(inner)
-                rows.append(tuple(number[label] for label in labels))
+        factors, rows = spliced(node, is_shared)
         return build.einsum(
             factors, rows, node.output, dict(zip(node.output, node.dims, strict=True))
         )

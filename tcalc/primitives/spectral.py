@@ -239,7 +239,14 @@ class PositiveEigenvalues(Coded):
         return positive_eigenvalues(arrays[0], self.function)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(positive_eigenvalues, (described(node),))
+        return Embedded(positive_eigenvalues, (_both_ways(described(node)),))
+
+
+def _both_ways(text: str) -> str:
+    """A function of a matrix as it may have been written: ``log(eigvalsh(A)) or logm(A)``."""
+    name, _, rest = text.partition("(")
+    values = {"logm": f"log(eigvalsh({rest})", "powm": f"eigvalsh({rest}.^p"}.get(name)
+    return text if values is None else f"{values} or {text}"
 
 
 def positive_eigenvalues(w: Array, where: str) -> Array:

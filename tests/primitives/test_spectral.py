@@ -373,3 +373,16 @@ def test_derivatives_of_no_matrices_at_all(text):
     second = tcalc.jacobian(first, "A")
     results = tcalc.compile([F, first, second])(A=np.zeros((0, 3, 3)))
     assert [result.shape for result in results] == [(0, 3, 3) * k for k in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("sum(log(eigvalsh(A)))", r"log\(eigvalsh\(A\)\) or logm\(A\): "),
+        ("sum(eigvalsh(A).^(-1/2))", r"eigvalsh\(A\)\.\^p or powm\(A\): "),
+    ],
+)
+def test_messages_name_functions_of_eigenvalues_as_they_are_written(text, written):
+    run = tcalc.compile(tcalc.parse(text, "A[n,n] symmetric"))
+    with pytest.raises(tcalc.TcalcError, match=written + "the matrix is not positive definite"):
+        run(A=np.array([[1.0, 2.0], [2.0, 1.0]]))

@@ -1,7 +1,7 @@
 """What is to be known of a Hessian that is never formed: estimators, on SciPy's solvers."""
 
 from tcalc.estimation.estimate import Estimate
-from tcalc.estimation.laplace import LaplaceApproximation, laplace
+from tcalc.estimation.evidence import LaplaceApproximation, laplace
 from tcalc.estimation.operator import HessianOperator
 
 __all__ = ["Estimate", "HessianOperator", "LaplaceApproximation", "laplace"]

@@ -28,6 +28,8 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.api`, `tcalc.problems`: the other functions below; `tcalc.cli`: the command line.
 """
 
+from typing import TYPE_CHECKING
+
 from tcalc.api import (
     check,
     derivative,
@@ -78,3 +80,15 @@ __all__ = [
     "to_sympy",
     "vjp",
 ]
+
+__version__: str
+
+if not TYPE_CHECKING:  # for a checker every name would be there
+
+    def __getattr__(name: str) -> str:
+        if name == "__version__":
+            # Asked for now: to look it up takes longer than to print a short derivative.
+            from importlib.metadata import version
+
+            return version("tcalc")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

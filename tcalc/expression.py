@@ -261,6 +261,9 @@ class Expression:
         wanted = set(forms) if include is None else set(include)
         return {kind: make() for kind, make in forms.items() if kind in wanted - set(exclude or ())}
 
+    # With indices from 1, Python would begin at one that is not there.
+    __iter__ = None
+
     # NumPy must leave `array * expression` to us, which then says what is wrong.
     __array_ufunc__ = None
 
@@ -345,7 +348,11 @@ def require_expression(F: object) -> Expression:
         return F
     raise ArgumentError(
         f"an expression was expected, not an object of type {type(F).__name__}",
-        hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
+        hint="tcalc.parse makes one of a text"
+        if isinstance(F, str)
+        else "give the list of its values"
+        if isinstance(F, dict)
+        else None,
     )
 
 

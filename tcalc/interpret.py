@@ -130,6 +130,11 @@ def _double(value: Fraction) -> float:
 
 def numbers_of(name: str, value: Any) -> Array:
     """What is given under a name as an array of floats; raises `ArgumentError` for all else."""
+    if hasattr(value, "toarray"):
+        raise ArgumentError(
+            f"{name} is a sparse matrix, which compiled functions alone take",
+            hint=f"give a dense array: {name}.toarray()",
+        )
     if np.ma.is_masked(value):
         raise ArgumentError(f"{name} has masked entries, which have no value: fill or drop them")
     try:

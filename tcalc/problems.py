@@ -21,7 +21,7 @@ def problem(
     data: Mapping[str, Any],
     *,
     bounds: Mapping[str, Any] | None = None,
-    constraints: Sequence[Given] = (),
+    constraints: str | Sequence[Given] = (),
 ) -> Problem:
     """A function of one vector for SciPy's optimisers, with derivatives, bounds and constraints.
 
@@ -56,7 +56,8 @@ def problem(
     ]
     if not variables:
         raise ArgumentError("a problem needs at least one variable", hint="problem(f, 'w', data)")
-    required = [constraint(given, f) for given in constraints]
+    several = [constraints] if isinstance(constraints, str) else constraints
+    required = [constraint(given, f) for given in several]
     return Problem(f.node, variables, tuple(f.variables.values()), data, bounds, required)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import numpy as np
 import pytest
+import scipy.sparse
 
 import tcalc
 from tcalc.errors import ArgumentError, DomainError, LimitError
@@ -160,3 +163,38 @@ def test_arguments_that_are_not_needed_must_fit_all_the_same():
         ):
             with pytest.raises(tcalc.TcalcError, match=message.removesuffix(r".* = \(3,\)")):
                 compute(y)
+
+
+def test_the_version_is_that_of_the_package():
+    assert tcalc.__version__ == importlib.metadata.version("tcalc")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        tcalc.nothing  # noqa: B018
+
+
+def test_an_expression_is_not_iterated_over():
+    with pytest.raises(TypeError, match="not iterable"):
+        list(tcalc.parse("x"))
+
+
+def test_a_dictionary_of_derivatives_is_compiled_by_its_values():
+    found = tcalc.gradient(f, ["X", "w"])
+    with pytest.raises(ArgumentError, match="an object of type dict") as caught:
+        tcalc.compile(found)
+    assert "list of its values" in caught.value.hint
+
+
+def test_sparse_data_are_told_who_takes_them():
+    data = {"X": scipy.sparse.eye_array(2), "y": np.ones(2), "w": np.ones(2)}
+    for use in (
+        lambda: tcalc.evaluate(f, **data),
+        lambda: tcalc.check(f, "w", data=data),
+        lambda: tcalc.problem(f, "w", data),
+    ):
+        with pytest.raises(ArgumentError, match="X is a sparse matrix"):
+            use()
+
+
+def test_a_single_constraint_needs_no_list():
+    data = {"X": np.eye(2), "y": np.zeros(2)}
+    found = tcalc.problem(f, "w", data, constraints="sum(w) == 1").minimize()
+    np.testing.assert_allclose(found.variables["w"], 0.5, rtol=1e-6)

@@ -59,7 +59,7 @@ def cost(
     """Compare what a derivative costs in each mode, dense and factored.
 
     Told are the nodes of its graph, their highest order, floating-point operations, and the
-    numbers held in memory at one time, as polynomials in the sizes, and for given sizes as numbers
+    numbers held in memory at one time, as polynomials in the sizes, and with --sizes as numbers
     (bytes of float64).  A flop is one multiplication or one addition.  Several --wrt stand for the
     derivative by each in turn.
     """

@@ -30,7 +30,7 @@ from tcalc.drawing import draw as drawn
     show_default=True,
     help="The most nodes that are drawn.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write to this file instead of printing.")
+@click.option("-o", "--output", metavar="FILE.svg", help="Write to this file instead of printing.")
 def draw(
     expr: str,
     declare: Sequence[str],
@@ -45,6 +45,8 @@ def draw(
 
     Colours tell the order of each tensor.
     """
+    if output is not None and Path(output).suffix not in ("", ".svg"):
+        raise click.UsageError(f"The picture goes to an .svg file, and {output!r} is none.")
     program = load(expr, declare, let)
     depth = order if order is not None else int(bool(wrt))
     results = derive(program, program.default_wrt(wrt) if depth else (), depth, mode)

@@ -65,6 +65,14 @@ def to_numbers(
     return numbers
 
 
+def to_names(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> tuple[str, ...]:
+    """The names in texts like ``x`` and ``X,w``."""
+    names = tuple(name.strip() for text in given for name in text.split(","))
+    if "" in names:
+        raise click.BadParameter(f"{','.join(given)!r} is not of the form x,y")
+    return names
+
+
 def to_cse(ctx: click.Context, param: click.Parameter, given: bool | None) -> Cse:
     """What the printers take: where it shortens, if nothing is said."""
     return "auto" if given is None else given
@@ -116,7 +124,8 @@ wrt = click.option(
     "--wrt",
     metavar="NAME",
     multiple=True,
-    help="The variable to differentiate by; repeat it for several.",
+    callback=to_names,
+    help="The variable to differentiate by; repeat it, or separate by commas, for several.",
 )
 
 mode = click.option(

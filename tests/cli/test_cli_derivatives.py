@@ -52,6 +52,12 @@ def test_a_hessian_by_several_variables_has_all_blocks(run):
     assert lines[1] == "x,y: A"
 
 
+def test_variables_may_be_separated_by_commas(run):
+    repeated = run("gradient", "x'*A*y", "--wrt", "x", "--wrt", "y")
+    assert run("gradient", "x'*A*y", "--wrt", "x, y").out == repeated.out
+    assert run("gradient", "x'*A*y", "--wrt", "x,").status == 2
+
+
 def test_the_only_variable_needs_no_wrt(run):
     assert run("gradient", "sum(exp(x))").out == "exp(x)\n"
 

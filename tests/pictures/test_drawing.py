@@ -161,3 +161,10 @@ def test_on_the_command_line(tmp_path) -> None:  # type: ignore[no-untyped-def]
     assert shown.stdout.startswith("<svg")
     with pytest.raises(tcalc.TcalcError, match="hard to read"):
         CliRunner().invoke(cli, ["draw", "x'*A*x", "--limit", "2"], catch_exceptions=False)
+
+
+def test_the_command_writes_no_other_kind_of_picture(tmp_path):
+    path = tmp_path / "dag.png"
+    outcome = CliRunner().invoke(cli, ["draw", "x'*A*x", "-o", str(path)])
+    assert outcome.exit_code == 2
+    assert not path.exists()

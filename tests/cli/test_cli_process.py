@@ -15,6 +15,12 @@ resource = pytest.importorskip("resource", reason="the system does not count pro
 HEAVY = ("numpy", "scipy", "sympy", "networkx", "opt_einsum", "jax")
 
 
+@pytest.mark.parametrize("module", ["tcalc", "tcalc.cli"])
+def test_it_is_run_as_a_module_too(module):
+    command = [sys.executable, "-m", module, "gradient", "sum(x.^2)", "--wrt", "x"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2*x\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -7,6 +7,7 @@ import numpy as np
 import tcalc
 
 DISTANCES = "tensor X[n,d]\nR[i,j] = sqrt((X[i,k] - X[j,k])^2 + 1e-6)\nsum(R)"
+DIFFERENCES = "tensor X[n,d]\nD[i,k,j] = X[i,k] - X[j,k]\nD"
 
 
 def test_both_sides_of_a_difference_are_one_term() -> None:
@@ -35,3 +36,11 @@ def test_a_sign_is_kept_where_indices_are_exchanged() -> None:
     W = rng.normal(size=(6, 6))
     data = {"X": rng.normal(size=(6, 3)), "Y": rng.normal(size=(6, 3)), "W": W + W.T}
     np.testing.assert_allclose(tcalc.compile(E)(**data), tcalc.evaluate(E, **data), rtol=1e-11)
+
+
+def test_transposes_that_are_repeated_are_laid_out_where_they_are_not_small() -> None:
+    fun = tcalc.compile(tcalc.parse(DIFFERENCES))
+    assert "X.T.copy()" in fun.source_for(n=100, d=3)
+    assert "copy()" not in fun.source_for(n=5, d=3)
+    X = np.random.default_rng(3).normal(size=(100, 3))
+    np.testing.assert_allclose(fun(X=X), X[:, :, None] - X.T)

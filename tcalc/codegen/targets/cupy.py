@@ -51,6 +51,7 @@ class CuPy(NumPy):
     name = "cupy"
     module = "cp"
     dotted = 0
+    laid_out = 0
     arrays = "CuPy arrays of float32 or float64"
     imports = {  # noqa: RUF012 - never changed
         "numpy": "import numpy",

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from tcalc.codegen import host, solvers
 from tcalc.codegen.contract import LETTERS
+from tcalc.codegen.memory import SHORT
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -58,9 +59,11 @@ class NumPy(Target):
 
     name = "numpy"
     module = "np"
-    dotted = 32
+    dotted = SHORT
     """The length of axes up to which ``a.dot(b)`` is written: it does what ``a @ b`` does in a
     third of the time to a half, the rest being the choice of a loop."""
+    laid_out = 128
+    """The elements from which on transposes that are repeated are copied first; 0 for never."""
     arrays = "Arrays of float32, float64 or complex numbers"
     imports = {  # noqa: RUF012 - never changed
         "np": "import numpy as np",
@@ -114,8 +117,10 @@ class NumPy(Target):
                 shift = "" if offset.value == 0 else f", {writer.size(offset)}"
                 return f"np.{'tril' if lower else 'triu'}({self.operand(view, writer)}{shift})"
             case Product(factors=factors, divisors=divisors):
-                above = " * ".join(self.operand(view, writer) for view in factors)
-                return above + "".join(f" / {self.operand(view, writer)}" for view in divisors)
+                order = max(len(view.axes) for view in (*factors, *divisors))
+                above = " * ".join(self._spread(view, order, writer) for view in factors)
+                below = (self._spread(view, order, writer) for view in divisors)
+                return above + "".join(f" / {text}" for text in below)
             case MatMul(left=left, right=right):
                 return self._matmul(left, right, writer)
             case TensorDot():
@@ -139,6 +144,24 @@ class NumPy(Target):
                 return f"{writer.dtype()}({writer.name(source)})"
             case _:
                 assert_never(operation)
+
+    def _spread(self, view: View, order: int, writer: Writer) -> str:
+        """An operand of an element-wise step whose result has `order` axes.
+
+        Where it is a transpose that is repeated along others of these, it is copied: NumPy would
+        walk along the axis on which it lies, be it ever so short.
+        """
+        axes = tuple(axis for axis in view.axes if axis is not None)
+        turned = axes != tuple(sorted(axes)) and view.axes[-1] is not None
+        if not (self.laid_out and turned and len(axes) < order):
+            return self.operand(view, writer)
+        if writer.count(view.value.dims) < self.laid_out:
+            return self.operand(view, writer)
+        text = f"{self.operand(View(view.value, axes), writer)}.copy()"
+        if None in view.axes:
+            index = [":" if axis is not None else "None" for axis in view.axes]
+            text += f"[{', '.join(index)}]"
+        return text
 
     def _matmul(self, left: View, right: View, writer: Writer) -> str:
         """A product of matrices or vectors, by the method where they are small."""
@@ -306,7 +329,8 @@ class NumPy(Target):
     def _sum(self, total: Sum, name: str, writer: Writer) -> list[str]:
         """A fresh buffer, and then one term a statement; a common coefficient comes last."""
         common, addends = _common(total)
-        terms = [self.term(addend, writer) for addend in addends]
+        order = len(total.dims)
+        terms = [self.term(addend, writer, order) for addend in addends]
         lines: list[str] = []
         if not total.spans:
             lines.append(self._blank(total, name, writer))
@@ -341,11 +365,11 @@ class NumPy(Target):
             return f"{name} = np.full({shape}, {text}, {dtype})"
         return f"{name} = np.zeros({shape}, {dtype})"
 
-    def term(self, addend: Addend | Placed, writer: Writer) -> str:
-        """A term with its sign."""
+    def term(self, addend: Addend | Placed, writer: Writer, order: int = 0) -> str:
+        """A term with its sign; one of a sum that is formed has its `order`."""
         c, view = addend.coefficient, addend.view
         sign = "-" if c < 0 else ""
-        text = self.operand(view, writer)
+        text = self._spread(view, order, writer)
         if view.value.weak and text == "1":
             return sign + number_text(abs(c))
         return sign + (text if abs(c) == 1 else f"{number_text(abs(c))} * {text}")

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from tcalc.codegen.companions import with_companions
+from tcalc.codegen.diagonals import with_shared_diagonals
 from tcalc.codegen.distances import with_distances
 from tcalc.codegen.distribute import Distribution, core_of
 from tcalc.codegen.exchanges import with_ordered_indices
@@ -130,7 +131,7 @@ class Lowering:
             if node in self.tensors and not self.tensors[node].value.weak
         }
         program = replace(self.builder.finish(), outputs=outputs, hints=named)
-        return without_unused(program)
+        return without_unused(with_shared_diagonals(program, self.sizes))
 
     def _deferred(self, node: Node) -> bool:
         """Whether a node is only made when somebody needs it as an array."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tcalc import calculus
 from tcalc.errors import ArgumentError
@@ -21,7 +21,7 @@ from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.traverse import postorder, variables
-from tcalc.expression import Expression, Names, require_expression, require_sizes
+from tcalc.expression import Expression, Names, require_expression, require_order, require_sizes
 
 Form: TypeAlias = Literal["dense", "factored"]
 
@@ -79,6 +79,10 @@ class CostTable:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and notebooks show."""
+        printer.text(str(self))
 
     def __str__(self) -> str:
         cells: list[tuple[str, ...]] = [HEADINGS + (HEADINGS_AT_SIZES if self.given else ())]
@@ -145,9 +149,10 @@ def cost(
 
 
 def _times(F: Expression, order: int | None) -> int:
-    if order is not None and order < 1:
-        raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")
-    return order or (1 if F.shape else 2)
+    if order is None:
+        return 1 if F.shape else 2
+    require_order(order)
+    return order
 
 
 def _sizes(F: Expression, given: Mapping[str, int]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 from tcalc import printing
 from tcalc.calculus import prepare
@@ -59,6 +59,10 @@ class Derivation:
     values: tuple[Line, ...]
     cotangents: tuple[Line, ...]
     result: Line
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and notebooks show."""
+        printer.text(str(self))
 
     def __str__(self) -> str:
         lines = ["The function, one operation at a time:", ""]

@@ -190,6 +190,10 @@ class Linearization:
     def __str__(self) -> str:
         return self.text()
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and notebooks show."""
+        printer.text(str(self))
+
     def __repr__(self) -> str:
         return (
             f"<Linearization: {len(self.system.vertices)} vertices, "

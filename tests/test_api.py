@@ -121,7 +121,7 @@ def test_arguments_of_evaluate_are_given_by_name():
 
 @pytest.mark.parametrize("sizes", [{"q": 3}, {"m": 0}])
 def test_check_with_sizes_that_the_program_has_not(sizes):
-    with pytest.raises(ArgumentError, match=r"no size of the program|should be at least 1"):
+    with pytest.raises(ArgumentError, match=r"no size of the program|the size m is 0"):
         tcalc.check(f, "w", sizes=sizes)
 
 
@@ -198,3 +198,31 @@ def test_a_single_constraint_needs_no_list():
     data = {"X": np.eye(2), "y": np.zeros(2)}
     found = tcalc.problem(f, "w", data, constraints="sum(w) == 1").minimize()
     np.testing.assert_allclose(found.variables["w"], 0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        lambda: tcalc.check(f, "w"),
+        lambda: tcalc.cost(f, "w"),
+        lambda: tcalc.explain(f, "w"),
+        lambda: tcalc.linearize(f, "w"),
+    ],
+    ids=["check", "cost", "explain", "linearize"],
+)
+def test_notebooks_show_reports_as_they_print(show):
+    class Printer:
+        def text(self, text):
+            self.shown = text
+
+    printer, made = Printer(), show()
+    made._repr_pretty_(printer, cycle=False)
+    assert printer.shown == str(made)
+
+
+def test_what_functions_and_problems_are_is_read_off_them():
+    assert repr(tcalc.compile(f).signature) == "<Signature(X[m, n], w[n], y[m])>"
+    data = {"X": np.eye(2), "y": np.ones(2)}
+    assert repr(tcalc.problem(f, "w", data)) == "<Problem(of w[2]; given X[2, 2], y[2])>"
+    residuals = tcalc.problem(tcalc.parse("x*a - y", "x[n], y[n], a"), "a", {"x": [1], "y": [2]})
+    assert repr(residuals) == "<Problem(residuals of a[]; given x[1], y[1])>"

@@ -101,6 +101,10 @@ class CheckReport:
         """Whether the derivative is right as far as the method can tell."""
         return self.error <= self.tolerance
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and notebooks show."""
+        printer.text(str(self))
+
     def __str__(self) -> str:
         verdict = "correct" if self.passed else "WRONG"
         sizes = ", ".join(f"{name}={size}" for name, size in self.sizes.items())

@@ -68,6 +68,9 @@ class Signature:
     def __str__(self) -> str:
         return ", ".join(map(describe, self.arguments))
 
+    def __repr__(self) -> str:
+        return f"<Signature({self})>"
+
 
 def describe(argument: Var) -> str:
     """An argument as it is declared: ``X[m, n]``."""

@@ -70,6 +70,11 @@ class Problem:
         self.x0 = self.pack(start)
         self._at: tuple[bytes, Callable[..., Any]] | None = None
 
+    def __repr__(self) -> str:
+        variables = ", ".join(f"{name}{list(shape)}" for name, shape in self.shapes.items())
+        given = ", ".join(f"{name}{list(x.shape)}" for name, x in self._data.items())
+        return f"<Problem({'of ' if self.scalar else 'residuals of '}{variables}; given {given})>"
+
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shapes of the variables, by name."""

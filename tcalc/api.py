@@ -21,6 +21,7 @@ from tcalc.expression import (
     Names,
     require_expression,
     require_expressions,
+    require_order,
     require_scalar,
     require_sizes,
 )
@@ -51,6 +52,13 @@ def parse(
     >>> f.shape, list(f.variables)
     ((), ['X', 'w', 'y'])
     """
+    functions = list(functions)
+    for function in functions:
+        if not isinstance(function, UserFunction):
+            raise ArgumentError(
+                f"{function!r} is not a function for programs",
+                hint="tcalc.function and tcalc.elementwise make them",
+            )
     known = [function.entry for function in functions]
     program = language.parse(text, declarations, functions=known, given=None, **parameters)
     return Expression(
@@ -246,8 +254,9 @@ def check(
     """
     from tcalc.checking import check_derivative
 
-    if order < 1:
-        raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")
+    require_order(order)
+    if directions < 1:
+        raise ArgumentError(f"{directions} directions check nothing", hint="directions=1 or more")
     if form not in ("dense", "factored"):
         raise ArgumentError(f"there is no form {form!r}", hint="'dense' or 'factored'")
     variable = _input(F, wrt)

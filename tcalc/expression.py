@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 from tcalc import calculus, language, printing
@@ -383,5 +383,13 @@ def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
             raise ArgumentError(
                 f"{name} is no size of the program", hint=suggestion(name, known, others)
             )
-        if size < 1:
-            raise ArgumentError(f"the size {name} is {size}, and should be at least 1")
+        if not isinstance(size, Integral) or size < 1:
+            raise ArgumentError(
+                f"the size {name} is {size!r}, and should be a whole number, at least 1"
+            )
+
+
+def require_order(order: object) -> None:
+    """Refuse with `ArgumentError` what is no order of a derivative."""
+    if not isinstance(order, Integral) or order < 1:
+        raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")

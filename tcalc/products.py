@@ -17,6 +17,7 @@ of the shape ``[t]``:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import overload
 
 from tcalc import calculus
@@ -146,7 +147,7 @@ def _axes(F: Expression, several: str | int | None) -> Shape:
         raise ArgumentError(f"{several!r} is not a name for a dimension")
     if isinstance(several, str) and several in F.variables:
         raise ArgumentError(f"{several} is a variable, and cannot be a dimension too")
-    if isinstance(several, int) and several < 1:
+    if not isinstance(several, str) and (not isinstance(several, Integral) or several < 1):
         raise ArgumentError(f"{several} directions are none", hint="several=1 or more")
     return (Dim.of(several),)
 
@@ -165,7 +166,7 @@ def _inputs(
             build.var(_fresh(pattern.format(x.name), known), dims)
             for x, dims in zip(of, shapes, strict=True)
         ]
-    names = [given] if isinstance(given, str) else list(given)
+    names = list(given) if isinstance(given, list | tuple) else [given]
     if len(names) != len(of):
         raise ArgumentError(
             f"{len(names)} directions for {len(of)} variables", hint="give a name for each"

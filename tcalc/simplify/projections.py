@@ -101,22 +101,25 @@ def _product(matrix: Node, row: Labels, term: Node, at: Labels, output: Labels) 
     """A matrix times a term of a sum, shorter where the term begins with that matrix."""
     inner = parts_of(term)
     named: dict[int, object] = dict(zip(inner.output, at, strict=True))
+    # A term may be repeated along axes that none of its factors has.
+    dims = dict(zip((*row, *at), (*matrix.dims, *term.dims), strict=True))
     if matrix in inner.factors and len(named) == len(inner.output):
         rows: list[Sequence[object]] = [[named.get(x, ("inner", x)) for x in r] for r in inner.rows]
-        opened = build.einsum([matrix, *inner.factors], [row, *rows], output)
+        opened = build.einsum([matrix, *inner.factors], [row, *rows], output, dims)
         core, axes = _uncovered(opened)
         shorter = orthogonal_cancelled(core)
         if shorter is not None:
             turned = build.einsum([shorter], [range(shorter.order)], axes)
             return build.scale(inner.coefficient, turned)
-    return build.einsum([matrix, term], [row, at], output)
+    return build.einsum([matrix, term], [row, at], output, dims)
 
 
 def _uncovered(node: Node) -> tuple[Node, tuple[int, ...]]:
     """A product below a transpose, and the axes of it that are the axes of the node."""
     if isinstance(node, Einsum) and node.is_view and len(node.factors) == 1:
         (row,) = node.subscripts
-        return node.factors[0], tuple(map(row.index, node.output))
+        if sorted(row) == sorted(node.output):
+            return node.factors[0], tuple(map(row.index, node.output))
     return node, tuple(range(node.order))
 
 

@@ -11,6 +11,7 @@ NESTED = (
     "det(polar(B))*tr(B) + sum(polar(B).^3)",
     "norm2(polar(A) - A)",
     "U, s, V = svd(B); sum((U*diag(s.^2)*V').*B.*B)",
+    "U, s, V = svd(B); sum(U*diag(sqrt(s))*V')",
 )
 
 

@@ -9,7 +9,7 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
-from tcalc.primitives.exponential import log, log0
+from tcalc.primitives.exponential import exp, log, log0, pow_
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
@@ -17,7 +17,7 @@ from tcalc.primitives.reductions import ProdOthers, prod
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import Trait, length, of_functions, of_products, of_products_having
-from tcalc.simplify.flatten import contraction_in
+from tcalc.simplify.flatten import contraction_in, open_sum
 from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of
 
 HALF = Fraction(1, 2)
@@ -103,7 +103,7 @@ def power_of_product_opened(node: Einsum) -> Node | None:
     """
     parts = parts_of(node)
     present = {
-        (base_and_exponent(factor)[0], row)
+        (_met_by(base_and_exponent(factor)[0]), row)
         for factor, row in zip(parts.factors, parts.rows, strict=True)
     }
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
@@ -114,10 +114,55 @@ def power_of_product_opened(node: Einsum) -> Node | None:
         named = dict(zip(inner.output, row, strict=True))
         rows = [tuple(named[label] for label in labels) for labels in inner.rows]
         bases = [base_and_exponent(x)[0] for x in inner.factors]
-        if any(pair in present for pair in zip(bases, rows, strict=True)):
+        if any((_met_by(x), at) in present for x, at in zip(bases, rows, strict=True)):
             new = [power(x, exponent) for x in inner.factors]
             opened = parts.replaced((k,), new, rows).build()
             return build.scale(inner.coefficient**exponent.numerator, opened)
+    return None
+
+
+def _met_by(base: Node) -> object:
+    """What the powers of a base can be collected with: all exponentials are powers of one."""
+    return exp if isinstance(base, Apply) and base.primitive == exp else base
+
+
+@of_products_having(pow_)
+def variable_powers_collected(node: Einsum) -> Node | None:
+    """``x^t .* x^q -> x^(t+q)`` where that is shorter, for an exponent t that is no number.
+
+    Example: ``x.^(a - 1).*x -> x.^a``, ``x.^(a - 1)./x -> x.^(a - 2)``.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if not (isinstance(factor, Apply) and factor.primitive == pow_):
+            continue
+        x, t = factor.args
+        for j, other in enumerate(parts.factors):
+            base, q = base_and_exponent(other)
+            if j == k or parts.rows[j] != parts.rows[k]:
+                continue
+            if base is x:
+                more: Node = build.const(q, t.dims)
+            elif isinstance(other, Apply) and other.primitive == pow_ and other.args[0] is x:
+                more = other.args[1]
+            else:
+                continue
+            total = build.sum_of(t, more)
+            total = open_sum(total) if isinstance(total, Add) else total
+            new = power(x, total.value) if isinstance(total, Const) else pow_(x, total)
+            if length(new) < length(factor) + length(other):
+                return parts.replaced((k, j), (new,), (parts.rows[k],)).build()
+    return None
+
+
+@of_functions
+def power_of_variable_power(node: Apply) -> Node | None:
+    """``(x^t)^p -> x^(p t)`` for a whole p."""
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(Apply(primitive=inner) as base,)):
+            if inner == pow_ and p.denominator == 1:
+                x, t = base.args
+                return pow_(x, multiple(p, t) if isinstance(t, Add) else build.scale(p, t))
     return None
 
 
@@ -145,10 +190,8 @@ def power_of_quotient(node: Apply) -> Node | None:
     match node:
         case Apply(primitive=Power(exponent=p), args=(base,)) if p > 0 and p.denominator == 1:
             inner = _element_by_element(base)
-            if inner is None or not node.order:
-                return None
-            known = [base_and_exponent(x) for x in inner.factors]
-            if any(q < 0 and not x.order for x, q in known):
+            known = [base_and_exponent(x) for x in inner.factors] if inner is not None else []
+            if inner is not None and any(q < 0 and not x.order for x, q in known):
                 new = [power(x, p * q) for x, q in known]
                 opened = inner.replaced(range(len(new)), new, inner.rows).build()
                 return build.scale(inner.coefficient ** (p.numerator - 1), opened)
@@ -377,6 +420,8 @@ RULES = (
     power_of_zero_or_one,
     powers_collected,
     power_of_product_opened,
+    variable_powers_collected,
+    power_of_variable_power,
     reciprocal_of_quotient,
     power_of_quotient,
     product_over_itself,

@@ -8,6 +8,7 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
+from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
 from tcalc.simplify.engine import length, of_functions, of_products_having, of_sums
 from tcalc.simplify.parts import Parts, parts_of
@@ -60,6 +61,28 @@ def product_of_sums(node: Einsum) -> Node | None:
         if isinstance(factor, Add) and not is_centred(factor):
             return multiplied_out(parts, k)
     return None
+
+
+@of_functions
+def square_of_sum(node: Apply) -> Node | None:
+    """``(a + b)^2 -> a^2 + 2 a b + b^2``: likewise not tidy in itself."""
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(Add(terms=terms) as u,)) if p == 2:
+            if len(terms) <= MOST_SQUARED and not is_centred(u):
+                return build.add((c * d, build.hadamard(x, y)) for c, x in terms for d, y in terms)
+    return None
+
+
+@of_functions
+def square_of_products(node: Apply) -> Node | None:
+    """The same for sums with a product among their terms, ``(a b - c)^2``, not ``(x - y)^2``."""
+    if isinstance(node.primitive, Power) and any(x.operands for x in node.args[0].operands):
+        return square_of_sum(node)
+    return None
+
+
+MOST_SQUARED = 3
+"""The most terms of a sum whose square is multiplied out."""
 
 
 def is_centred(node: Add) -> bool:

@@ -15,7 +15,7 @@ from tcalc.simplify.coefficients import product_of
 from tcalc.simplify.engine import length, of_products_having, of_sums
 from tcalc.simplify.flatten import is_contraction, open_product
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
-from tcalc.simplify.powers import powers_collected
+from tcalc.simplify.powers import powers_collected, variable_powers_collected
 from tcalc.simplify.sums import common_factor
 
 MOST_TERMS = 6
@@ -101,16 +101,34 @@ def denominator_into_sum(node: Einsum) -> Node | None:
         if exponent > 0 or exponent.denominator != 1:
             continue
         for j, other in enumerate(parts.factors):
-            base, p = base_and_exponent(other)
             row = _inside(parts.rows[j], parts.rows[k])
-            times = p / exponent
-            if j == k or times.denominator != 1 or times < 1 or row is None:
-                continue
-            new = _times(u, power(base, times), row)
-            if length(new) < length(u) + length(other) - 1:
-                raised = power(new, exponent)
-                return parts.replaced((k, j), (raised,), (parts.rows[k],)).build()
+            if j != k and row is not None:
+                pair = _shorter(u, exponent, other, row)
+                if pair is not None:
+                    rows = parts.rows[k], parts.rows[j]
+                    return parts.replaced((k, j), pair, rows).build()
     return None
+
+
+def _shorter(u: Add, exponent: Fraction, other: Node, row: Labels) -> tuple[Node, Node] | None:
+    """A power of a sum and another factor with as much of it taken into the sum as cancels."""
+    base, p = base_and_exponent(other)
+    best: tuple[Node, Node] | None = None
+    most, least = length(u) + length(other), length(u) + 1
+    for times in range(1, MOST_TAKEN + 1):
+        rest = p - times * exponent
+        if p > 0 or rest > 0:
+            break
+        new = _times(u, power(base, times), row)
+        left = power(base, rest)
+        size = length(new) + (0 if rest == 0 else length(left))
+        if size < most and length(new) < least:
+            best, least = (power(new, exponent), left), length(new)
+    return best
+
+
+MOST_TAKEN = 4
+"""The largest power of a factor that is taken into a sum."""
 
 
 def _inside(row: Labels, whole: Labels) -> Labels | None:
@@ -138,7 +156,7 @@ def _collected(node: Node) -> tuple[Fraction, Node]:
     while is_contraction(inner):
         c, opened = product_of(open_product(inner))
         coefficient *= c
-        new = powers_collected(opened)
+        new = powers_collected(opened) or variable_powers_collected(opened)
         if new is None:
             return coefficient, opened
         c, inner = product_of(new)

@@ -72,6 +72,9 @@ EXPANDING: tuple[Rule, ...] = (
 )
 """The rules for multiplying out, to let inverses and like terms cancel."""
 
+SQUARING: tuple[Rule, ...] = (products.square_of_products, products.square_of_sum)
+"""Rules for squares of sums, one of which may be tried as well: mostly, squares read better."""
+
 LONGEST_EXPANDED = 120.0
 """Formulas beyond this length are not multiplied out."""
 
@@ -114,9 +117,12 @@ def _cancelled(root: Node) -> Node:
     """The tensor multiplied out and tidied again, where that makes it shorter."""
     if length(root) > LONGEST_EXPANDED or not _may_gain(root):
         return root
-    expanded = rewrite([root], EXPANDING)
-    again = rewrite(expanded, RULES)[0]
-    return again if length(again) < length(root) else root
+    best, nodes = root, postorder([root])
+    squaring = [rule for rule in SQUARING if any(rule(x) is not None for x in nodes)]
+    for rules in (EXPANDING, *((*EXPANDING, rule) for rule in squaring)):
+        again = rewrite(rewrite([root], rules), RULES)[0]
+        best = again if length(again) < length(best) else best
+    return best
 
 
 def _may_gain(root: Node) -> bool:

@@ -132,7 +132,7 @@ def numbers_of(name: str, value: Any) -> Array:
     """What is given under a name as an array of floats; raises `ArgumentError` for all else."""
     if hasattr(value, "toarray"):
         raise ArgumentError(
-            f"{name} is a sparse matrix, which compiled functions alone take",
+            f"{name} is a sparse matrix, which compiled functions take, and problems as data",
             hint=f"give a dense array: {name}.toarray()",
         )
     if np.ma.is_masked(value):

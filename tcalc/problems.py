@@ -27,7 +27,8 @@ def problem(
 
     A scalar is to be minimised, and has `fun`, `jac`, `hess`, `hessp` and `minimize`; the entries
     of any other tensor are residuals, with `fun`, `jac`, `least_squares` and `root`.  `data` are
-    the other arguments, and first values of the variables.  `bounds` has a pair for some of the
+    the other arguments, and first values of the variables; matrices of them that occur in products
+    only may be SciPy's sparse ones.  `bounds` has a pair for some of the
     variables, ``{"w": (0, None)}``; `constraints` are texts over the names of the program, as
     ``"sum(w) == 1"``, or expressions, as ``(g, "<=", 0)``.  Their Jacobians, and the Hessian of the
     Lagrangian, are handed on.

@@ -188,7 +188,7 @@ def test_sparse_data_are_told_who_takes_them():
     for use in (
         lambda: tcalc.evaluate(f, **data),
         lambda: tcalc.check(f, "w", data=data),
-        lambda: tcalc.problem(f, "w", data),
+        lambda: tcalc.problem(f, "X", data),
     ):
         with pytest.raises(ArgumentError, match="X is a sparse matrix"):
             use()

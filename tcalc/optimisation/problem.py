@@ -56,7 +56,7 @@ class Problem:
         known = list(dict.fromkeys([*inputs, *needed]))
         asked = dict.fromkeys(x.name for x in needed if x.name not in names)
         interpret.require_names(data, known, asked)
-        given = {name: _finite(name, data[name]) for name in data}
+        given = {name: _finite(name, data[name], name not in names) for name in data}
         shapes = _shapes(wrt, known, given)
         self._packing = Packing(wrt, shapes)
         self._data = {name: given[name] for name in given if name not in names}
@@ -349,7 +349,8 @@ class Problem:
     def culprit(self, x: Array, function: Node | None = None) -> str:
         """The first function on the way whose value is not finite, as text."""
         nodes = postorder([self.derivatives.function if function is None else function])
-        values = {**self._data, **self.unpack(x)}
+        dense = {n: a.toarray() if hasattr(a, "toarray") else a for n, a in self._data.items()}
+        values = {**dense, **self.unpack(x)}
         with np.errstate(all="ignore"):
             found = interpret.evaluate(nodes, values)
         for node, value in zip(nodes, found, strict=True):
@@ -373,8 +374,21 @@ class Problem:
             )
 
 
-def _finite(name: str, value: Any) -> Array:
-    """The data under a name as numbers; refuses what is not finite."""
+def _finite(name: str, value: Any, constant: bool) -> Any:
+    """The data under a name as numbers; refuses what is not finite.
+
+    A sparse matrix that is no variable stays one.
+    """
+    if constant and hasattr(value, "toarray"):
+        from scipy.sparse import csr_array
+
+        matrix: Any = csr_array(value)
+        matrix.data = _real(name, matrix.data)
+        if not np.isfinite(matrix.data).all():
+            raise ArgumentError(
+                f"{name} has entries that are not finite", hint="optimisers need finite data"
+            )
+        return matrix
     array = _real(name, value)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):

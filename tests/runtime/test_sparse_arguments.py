@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 import tcalc
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, TcalcError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 5)) * (RNG.random((12, 5)) < 0.4)
@@ -96,3 +96,27 @@ def test_sparse_data_are_bound_and_checked() -> None:
     strict = tcalc.compile(f, check_finite=True)
     with pytest.raises(ArgumentError, match="X has values"):
         strict(**{**given, "X": sparse.csr_matrix(X * np.nan)})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["L-BFGS-B", "newton", "trust-ncg", "trust-exact"])
+def test_problems_take_them_as_data(kind: Any, method: str) -> None:
+    f = tcalc.parse("sum(log(1 + exp(-y.*(X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]")
+    sparse_data = {"X": kind(X), "y": DATA["y"]}
+    found = tcalc.problem(f, "w", sparse_data, constraints=[]).minimize(method)
+    due = tcalc.problem(f, "w", {**sparse_data, "X": X}).minimize(method)
+    assert found.success
+    np.testing.assert_allclose(found.x, due.x, rtol=1e-9)
+
+
+def test_problems_look_at_what_sparse_data_hold() -> None:
+    f = tcalc.parse("norm2(X*w - y)^2", "X[m,n], y[m], w[n]")
+    wrong = sparse.csr_array(np.where(X == 0, 0, np.nan))
+    with pytest.raises(ArgumentError, match="X has entries that are not finite"):
+        tcalc.problem(f, "w", {"X": wrong, "y": DATA["y"]})
+    with pytest.raises(ArgumentError, match="in other ways than products"):
+        g = tcalc.parse("sum(exp(X)*w)", "X[m,n], w[n]")
+        tcalc.problem(g, "w", {"X": sparse.csr_array(X)}).minimize()
+    start = tcalc.problem(tcalc.parse("sum(log(X*w))", "X[m,n], w[n]"), "w", {"X": sparse.eye(3)})
+    with pytest.raises(TcalcError, match=r"log\(X\*w\) is not"):
+        start.minimize()

@@ -116,13 +116,19 @@ def _refined(
         groups: dict[int, list[int]] = {}
         for k, colour in factor_colour.items():
             groups.setdefault(colour, []).append(k)
-        tied = min(
-            ((len(members), colour) for colour, members in groups.items() if len(members) > 1),
-            default=None,
-        )
-        if tied is None:
+        tied = [members for members in groups.values() if len(members) > 1]
+        if not tied:
             break
-        chosen = min(groups[tied[1]], key=lambda k: (place(k), k))
+        # Where members have places in the output that differ, these decide.
+        least = min(
+            tied,
+            key=lambda members: (
+                len({place(k) for k in members}) == 1,
+                len(members),
+                factor_colour[members[0]],
+            ),
+        )
+        chosen = min(least, key=lambda k: (place(k), k))
         factor_colour = {k: 2 * c - (k == chosen) for k, c in factor_colour.items()}
     order = sorted(scalars, key=lambda k: digests[k])
     order += sorted(tensors, key=lambda k: factor_colour[k])

@@ -143,7 +143,10 @@ class Network:
                 self.weights[label].append(Weight((), formula))
             case [start, stop]:
                 dims = (self.dims[start], self.dims[stop])
-                self.edges.append(Edge(start, stop, (Link(formula, dims=dims),)))
+                turned = isinstance(formula, Transpose)
+                core = formula.base if isinstance(formula, Transpose) else formula
+                link = Link(core, transposed=turned, dims=dims)
+                self.edges.append(Edge(start, stop, (link,)))
             case _:
                 self.scalars.append(formula)
         return formula

@@ -326,5 +326,7 @@ def triangle(formula: Formula, offset: int, *, upper: bool = False) -> Formula:
 def indexed(base: Formula, positions: Sequence[str]) -> Formula:
     """An element or slice; without positions the formula itself."""
     if isinstance(base, Transpose) and len(positions) == 2:
-        return Indexed(base.base, tuple(reversed(positions)))
+        turned = Indexed(base.base, tuple(reversed(positions)))
+        # A'[i,j] is A[j,i], and A'[:,2] is A[2,:]; but A'[:,2:3] is A[2:3,:]'
+        return Transpose(turned) if all(":" in at for at in positions) else turned
     return Indexed(base, tuple(positions)) if positions else base

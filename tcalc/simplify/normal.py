@@ -8,6 +8,7 @@ so do different routes to one derivative.  `normal` settles them once:
     products in products, and diagonals of products, are opened;  sums in sums too
     (x .* y)^-p      ->  x^-p .* y^-p     for whole p
     norm2(x)^2, Σ x x  ->  Σ x^2          and Σ A y A y for a product x = A*y; other powers too
+    x (2 y - 2 z)    ->  2 x (y - z)
     an inner sum or element-wise function of order two and more has its axes in the order
     that gives the smallest digest; its users see it transposed
 
@@ -25,8 +26,7 @@ from math import factorial, prod
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.facts import symmetric_axes
-from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
@@ -46,6 +46,7 @@ from tcalc.simplify.engine import (
 )
 from tcalc.simplify.flatten import Inline, contraction_in, flatten
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.sums import number_out_of_factor, number_out_of_view
 
 ONE = Fraction(1)
 
@@ -54,6 +55,9 @@ FEW_AXES = 4
 
 MOST_ORDERS = 720
 """The most orders of axes that are tried for one tensor."""
+
+MOST_TURNED = 64
+"""The most ways to turn the symmetric factors of a product that are tried together."""
 
 MOST_ROUNDS = 8
 """How often the clauses are applied to a whole; a bound, two rounds are usual."""
@@ -282,7 +286,7 @@ def _in_order(node: Node, taken: int, made: Callable[[Sequence[Node]], Node]) ->
     options: list[tuple[tuple[int, bytes], Node, tuple[int, ...]]] = []
     for front in orders:
         for back in permutations(last):
-            new = made([_only(operand, (*front, *back)) for operand in operands])
+            new = made([_settled(_only(operand, (*front, *back))) for operand in operands])
             options.append((_key(new), new, (*front, *back)))
     least, best, axes = min(options, key=lambda option: option[0])
     # Of many axes the order of the node itself may not be among those tried, and does not count.
@@ -290,6 +294,11 @@ def _in_order(node: Node, taken: int, made: Callable[[Sequence[Node]], Node]) ->
         return None
     out = axes[: best.order]
     return build.einsum([best], [out], range(node.order), dict(enumerate(node.dims)))
+
+
+def _settled(node: Node) -> Node:
+    """A view as `view_of_symmetric` has it, so that no order of axes is undone by that clause."""
+    return view_of_symmetric(node) or node
 
 
 def _key(node: Node) -> tuple[int, bytes]:
@@ -313,18 +322,33 @@ def view_of_symmetric(node: Einsum) -> Node | None:
 
 
 def _of_symmetric_factors(node: Einsum) -> Node | None:
-    best: Node = node
-    for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
-        for axes in _symmetries(factor):
-            new = _replaced(node, (k,), [factor], [[row[axis] for axis in axes]])
-            if _of_digest(new) < _of_digest(best):
-                best = new
-    return best if best is not node else None
+    turns = [
+        [row, *([row[axis] for axis in axes] for axes in _symmetries(factor))]
+        for factor, row in zip(node.factors, node.subscripts, strict=True)
+    ]
+    if prod(map(len, turns)) == 1:
+        return None
+    if prod(map(len, turns)) <= MOST_TURNED:
+        options = list(product(*turns))[1:]
+    else:  # one factor at a time
+        rows = list(node.subscripts)
+        options = [
+            (*rows[:k], turned, *rows[k + 1 :])
+            for k, (_, *others) in enumerate(turns)
+            for turned in others
+        ]
+    dims = dict(zip(node.output, node.dims, strict=True))
+    found = [build.einsum(node.factors, option, node.output, dims) for option in options]
+    best = min(found, key=_of_digest)
+    return best if _of_digest(best) < _of_digest(node) else None
 
 
-def _of_digest(node: Node) -> tuple[bool, bytes]:
-    """Views of contractions by the digest of these first."""
-    return isinstance(node, Einsum) and node.is_view, node.digest
+def _of_digest(node: Node) -> tuple[bytes, bool, bytes]:
+    """By the digest of what a view is of, since a tensor and its transpose are seen alike."""
+    if not (isinstance(node, Einsum) and node.is_view):
+        return node.digest, False, node.digest
+    core = next((x for x in node.factors if not _is_delta(x)), node)
+    return core.digest, True, node.digest
 
 
 @lru_cache(maxsize=4096)
@@ -372,20 +396,43 @@ def _orders(
 
 
 def _ties(node: Node) -> list[tuple[object, ...]]:
-    """For each axis of a tensor, which axes of which factors it is."""
+    """For each axis of a tensor, which axes of which factors it is.
+
+    Of axes that a unit tensor links any may be the one that is its factor's.
+    """
     if not (isinstance(node, Einsum) and node.is_view):
         return [((node.digest, place),) for place in _places(node)]
-    found: list[list[tuple[bytes, int]]] = [[] for _ in node.output]
+    links = [row for x, row in zip(node.factors, node.subscripts, strict=True) if _is_delta(x)]
+    first = {label: label for label in node.output}
+    first.update((second, here) for here, second in map(sorted, links))
+    found: dict[int, list[tuple[bytes, int]]] = {label: [] for label in node.output}
     for factor, row in zip(node.factors, node.subscripts, strict=True):
         for label, place in zip(row, _places(factor), strict=True):
-            found[node.output.index(label)].append((factor.digest, place))
-    return [tuple(sorted(one)) for one in found]
+            found[first[label]].append((factor.digest, place))
+    return [tuple(sorted(found[first[label]])) for label in node.output]
+
+
+def _is_delta(node: Node) -> bool:
+    return isinstance(node, Delta)
 
 
 def _places(node: Node) -> list[int]:
-    """The axes of a tensor, with one number for two that may be swapped."""
-    last = node.order - 1
-    return [last - 1 if k == last and symmetric_axes(node) else k for k in range(node.order)]
+    """The axes of a tensor, with one number for those that may be exchanged."""
+    places = list(range(node.order))
+    for k in places[1:]:
+        same = (j for j in range(k) if places[j] == j and _may_be_exchanged(node, j, k))
+        places[k] = next(same, k)
+    return places
+
+
+@lru_cache(maxsize=4096)
+def _may_be_exchanged(node: Node, first: int, second: int) -> bool:
+    """Whether a tensor is the same with two of its axes exchanged, where its form shows that."""
+    if node.dims[first] != node.dims[second]:
+        return False
+    axes = list(range(node.order))
+    axes[first], axes[second] = second, first
+    return build.transpose(node, axes) is node
 
 
 def _repeated(node: Node) -> set[int]:
@@ -412,6 +459,8 @@ def _only(node: Node, axes: Sequence[int]) -> Node:
 
 
 CLAUSES = (
+    number_out_of_factor,
+    number_out_of_view,
     power_of_power,
     reciprocal_of_product,
     equal_factors,

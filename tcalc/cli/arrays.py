@@ -104,10 +104,14 @@ def to_lists(array: Array) -> Any:
     return np.where(np.isfinite(array), array.astype(object), array.astype(str)).tolist()
 
 
-def save(path: str, arrays: Mapping[str, Array]) -> None:
-    """Write arrays by name to an .npz file."""
+def require_npz(path: str) -> None:
+    """Refuse the name of a file that is no .npz file."""
     if not path.endswith(".npz"):
         raise click.UsageError(f"The results go to an .npz file, and {path!r} is none.")
+
+
+def save(path: str, arrays: Mapping[str, Array]) -> None:
+    """Write arrays by name to an .npz file."""
     # savez takes names as keywords, and has one of its own.
     with Path(path).open("wb") as file:
         np.savez(file, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})

@@ -39,9 +39,10 @@ def printing(compute: Compute) -> click.Command:
         sizes: Mapping[str, int],
     ) -> None:
         program = load(expr, declare, let)
-        results = compute(program, program.default_wrt(wrt), mode)
-        text = present(program, results, "json" if as_json else form, cse, sizes, mode=mode)
+        variables = program.default_wrt(wrt)
         tell_guesses(program)
+        results = compute(program, variables, mode)
+        text = present(program, results, "json" if as_json else form, cse, sizes, mode=mode)
         write(text)
 
     return command

@@ -59,6 +59,8 @@ def evaluate(
     if sizes and not at_random:
         raise click.UsageError("--sizes are for what --random draws; the data have their own.")
     require_sizes(program.expression, sizes)
+    if output is not None:
+        arrays.require_npz(output)
     results = upto_order(program, wrt, order, mode)
     given = arrays.load_data(data, variables)
     tell_guesses(program)
@@ -71,6 +73,7 @@ def evaluate(
     if output is not None:
         named = zip(results, values, strict=True)
         arrays.save(output, {result.title.replace(" ", "_"): value for result, value in named})
+        click.echo(f"wrote {output}", err=True)
     elif as_json:
         write(dump(numbers_document(program, results, values, used)))
     else:

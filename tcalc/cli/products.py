@@ -79,9 +79,10 @@ def printing(compute: Compute) -> click.Command:
         sizes: Mapping[str, int],
     ) -> None:
         program = load(expr, declare, let)
-        results = compute(program.expression, program.default_wrt(wrt), names, several)
-        text = present(program, results, "json" if as_json else form, cse, sizes)
+        variables = program.default_wrt(wrt)
         tell_guesses(program)
+        results = compute(program.expression, variables, names, several)
+        text = present(program, results, "json" if as_json else form, cse, sizes)
         _tell_new(program, results, what)
         write(text)
 

@@ -52,6 +52,15 @@ def test_a_hessian_by_several_variables_has_all_blocks(run):
     assert lines[1] == "x,y: A"
 
 
+@pytest.mark.parametrize("command", ["gradient", "hvp"])
+def test_guesses_are_told_before_what_is_wrong_because_of_them(run, command):
+    outcome = run(command, "a*x", "--declare", "a", "--wrt", "a")
+    assert outcome.status == 1
+    guess, complaint, *_ = outcome.err.splitlines()
+    assert guess.startswith("guessed: x[m]")
+    assert "has the axes [m]" in complaint
+
+
 def test_variables_may_be_separated_by_commas(run):
     repeated = run("gradient", "x'*A*y", "--wrt", "x", "--wrt", "y")
     assert run("gradient", "x'*A*y", "--wrt", "x, y").out == repeated.out

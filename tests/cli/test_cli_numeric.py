@@ -279,6 +279,14 @@ def test_sizes_that_would_change_nothing_are_refused(run, command):
     assert "--sizes are" in outcome.err
 
 
+def test_results_in_a_file_are_told_of(run, tmp_path):
+    path = tmp_path / "out.npz"
+    outcome = run("evaluate", "x'*x", "--random", "-o", str(path))
+    assert outcome.out == ""
+    assert f"wrote {path}" in outcome.err
+    assert np.load(path)["value"].shape == ()
+
+
 def test_missing_data_are_told_of_with_the_options_that_give_them(run):
     outcome = run("evaluate", "x'*A*x")
     assert outcome.status == 1

@@ -65,20 +65,15 @@ def qr_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
         return thin_qr(A, where=where)
     n, columns = A.shape
     # Enough room for blocks of columns: the wrappers' own choice is the least that will do.
-    packed, tau, _, _ = linalg.lapack.dgeqrf(A, lwork=64 * columns)
+    packed, tau, _ = linalg.lapack.dgeqrfp(A, 64 * columns)
     R = np.triu(packed[:columns])
-    Q, _, _ = linalg.lapack.dorgqr(packed, tau, lwork=64 * columns, overwrite_a=True)
-    d = R.diagonal()
-    size = np.abs(d)
-    largest = size.max()
-    if not (largest + np.add.reduce(size)) < np.inf:
+    Q, _, _ = linalg.lapack.dorgqr(packed, tau, 64 * columns, True)  # in the place of packed
+    d = R.diagonal()  # not negative, of this routine
+    largest = d.max()
+    if not (largest + np.add.reduce(d)) < np.inf:
         return thin_qr(A, where=where)
-    if (size <= n * np.finfo(A.dtype).eps * largest).any():
+    if d.min() <= n * 2.0**-52 * largest:
         raise np.linalg.LinAlgError(f"{where}: the matrix does not have full rank")
-    (negative,) = np.nonzero(d < 0)
-    if negative.size:
-        R[negative] *= -1
-        Q[:, negative] *= -1
     return Q, R
 
 

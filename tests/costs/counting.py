@@ -231,7 +231,7 @@ def _orthogonal(m: int, n: int) -> Fraction:
 
 # LAPACK Working Note 41, "Installation Guide for LAPACK", appendix C, leading terms.
 _LAPACK: dict[str, Callable[[tuple[int, ...], Any], Fraction | int]] = {
-    "geqrf": lambda shape, _: _orthogonal(*shape),
+    "geqrfp": lambda shape, _: _orthogonal(*shape),
     "orgqr": lambda shape, _: _orthogonal(*shape),
     "potrf": lambda shape, _: Fraction(shape[0] ** 3, 3),
     "potri": lambda shape, _: Fraction(2 * shape[0] ** 3, 3),

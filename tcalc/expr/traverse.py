@@ -57,9 +57,10 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
     return order.copy()
 
 
-def _walked(roots: Iterable[Node]) -> list[Node]:
+def _walked(roots: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
+    """The order without the nodes that are known, and what only they need."""
     order: list[Node] = []
-    seen: set[Node] = set()
+    seen = set(known)
     for root in roots:
         if root in seen:
             continue
@@ -159,20 +160,9 @@ def rebuild(
     the nodes below them are not visited on their account.  Untouched nodes come back as they are.
     """
     done: dict[Node, Node] = dict(replacements or {})
-    for root in roots:
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if node in done:
-                stack.pop()
-                continue
-            operands = node.operands
-            missing = [operand for operand in operands if operand not in done]
-            if missing:
-                stack.extend(reversed(missing))
-                continue
-            stack.pop()
-            new = [done[operand] for operand in operands]
-            same = all(map(is_, new, operands))
-            done[node] = change(node if same else with_operands(node, new))
+    for node in _walked(roots, done) if done else postorder(roots):
+        operands = node.operands
+        new = [done[operand] for operand in operands]
+        same = all(map(is_, new, operands))
+        done[node] = change(node if same else with_operands(node, new))
     return [done[root] for root in roots]

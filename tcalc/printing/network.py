@@ -408,6 +408,13 @@ class Network:
             (diagonal,) = self._diagonal(weights)
             return self._scaled((diagonal.formula,), elementwise=False)
         chains = [edge.from_(start) for edge in self.edges]
+        masks = [c[0] for c in chains if len(c) == 1 and c[0].mask is not None]
+        if chains and len(masks) == len(chains) and all(self.weights[label] for label in out):
+            x, y = (self._single(label) for label in out)
+            formula = product(ONE, (), _outer(x, y))
+            for mask in masks:
+                formula = triangle(formula, mask.mask or 0, upper=mask.transposed)
+            return self._scaled((formula,), elementwise=False)
         if chains:
             left, right = (self._diagonal(self.weights[label]) for label in out)
             chain = (*left, *self._hadamard(chains), *right)
@@ -418,8 +425,7 @@ class Network:
                 return self._scaled((Transpose(whole_chain),), elementwise=False)
             return self._scaled(linear(chain), elementwise=False)
         x, y = (self._single(label) for label in out)
-        body = linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
-        return self._scaled(body, elementwise=False)
+        return self._scaled(_outer(x, y), elementwise=False)
 
     def _single(self, label: int) -> Weight:
         """All weights of a label as one."""
@@ -454,6 +460,11 @@ class Network:
                     self.divisors.remove(divisor)
                     self.scalars[place] = replace(total, name="mean")
                     break
+
+
+def _outer(x: Weight, y: Weight) -> tuple[Formula, ...]:
+    """``x*y'`` of two vectors."""
+    return linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
 
 
 def _inverse_of(chain: Chain) -> Formula | None:

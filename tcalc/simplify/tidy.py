@@ -22,6 +22,7 @@ from tcalc.simplify import (
     selections,
     signs,
     sums,
+    triangles,
     views,
 )
 from tcalc.simplify.engine import Rule, length, rewrite
@@ -58,7 +59,12 @@ MEETING: tuple[Rule, ...] = (
 )
 """The rules for factors that meet when a product with a single use is opened."""
 
-TRIANGLES: tuple[Rule, ...] = (products.triangle_without_diagonal, powers.power_of_zero_or_one)
+TRIANGLES: tuple[Rule, ...] = (
+    triangles.triangle_and_its_transpose,
+    products.triangle_without_diagonal,
+    powers.power_of_zero_or_one,
+    sums.number_out_of_factor,
+)
 """What puts strict triangles together again, in the end."""
 
 EXPANDING: tuple[Rule, ...] = (

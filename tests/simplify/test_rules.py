@@ -8,6 +8,7 @@ import measures
 import numpy as np
 import pytest
 
+import tcalc
 from tcalc.expr import build, shape
 from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.traverse import postorder, variables
@@ -266,3 +267,11 @@ def test_what_is_centred_is_not_multiplied_out() -> None:
 def test_the_sum_of_centred_terms_is_zero() -> None:
     node = parse("sum(2*(x - mean(x)) - sum(x)*(y - mean(y)))", DECLARED).value
     assert tidy(node) is build.zeros(())
+
+
+def test_a_symmetric_matrix_is_given_by_a_triangle() -> None:
+    mask = "(2*tril(ones(n,n)) - eye(n))"
+    node = parse(f"{mask}.*(A*B) + ({mask}.*(A*B))'", DECLARED).value
+    assert to_text(node, order="AB") == "2*(tril(A*B) + tril(A*B, -1)')"
+    gradient = tcalc.gradient(tcalc.parse("sum(exp(chol(K)))", DECLARED), "K")
+    assert "ones" not in str(gradient)

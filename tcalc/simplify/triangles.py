@@ -1,0 +1,78 @@
+"""Symmetric matrices that are given by a triangle, as derivatives of factorisations are.
+
+Seeger et al., "Auto-Differentiating Linear Algebra" (2017), call the operation ``copyltu``.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
+from tcalc.primitives.selection import LowerMask
+from tcalc.simplify.engine import of_sums
+from tcalc.simplify.parts import Parts, parts_of
+from tcalc.simplify.products import multiplied_out
+
+MOST_TERMS = 6
+"""The most terms of a sum that is looked at."""
+
+
+@of_sums
+def triangle_and_its_transpose(node: Add) -> Node | None:
+    """``tril(A) + tril(A)' - diag(diag(A)) -> tril(A) + tril(A, -1)'``.
+
+    Masks in sums are multiplied out for it: ``(2 tril(1) - I) .* A`` and its transpose, added up,
+    are ``2*(tril(A) + tril(A, -1)')``.  The number of terms falls.
+    """
+    if node.order != 2 or not 1 < len(node.terms) <= MOST_TERMS:
+        return None
+    opened = build.add((c * d, x) for c, term in node.terms for d, x in _opened(term))
+    if not isinstance(opened, Add):
+        return None
+    known = {term: c for c, term in opened.terms}
+    for c, term in opened.terms:
+        parts = parts_of(term)
+        for k, factor in enumerate(parts.factors):
+            if not _is_triangle(factor) or parts.rows[k] != parts.output:
+                continue
+            mirrored = build.transpose(term)
+            diagonal = _replaced(parts, k, build.delta(factor.dims[0]))
+            if known.get(mirrored) != c or known.get(diagonal) != -c or mirrored is term:
+                continue
+            # The matrix stays a node of its own, which may get a name.
+            matrix, (rows, columns) = parts.replaced((k,), (), ()).build(), factor.dims
+            below, strict = (build.apply(LowerMask(rows, columns, at)) for at in (0, -1))
+            rest = [(d, x) for d, x in opened.terms if x not in (term, mirrored, diagonal)]
+            first = build.hadamard(matrix, below)
+            second = build.transpose(build.hadamard(matrix, strict))
+            return build.add([*rest, (c, first), (c, second)])
+    return None
+
+
+def _opened(term: Node) -> list[tuple[Fraction, Node]]:
+    """A term over the masks and unit matrices that a factor of it is a sum of."""
+    parts = parts_of(term)
+    for k, factor in enumerate(parts.factors):
+        if isinstance(factor, Add) and all(map(_is_mask_or_unit, factor.operands)):
+            opened = multiplied_out(parts, k)
+            return list(opened.terms) if isinstance(opened, Add) else [(Fraction(1), term)]
+    return [(Fraction(1), term)]
+
+
+def _replaced(parts: Parts, k: int, factor: Node) -> Node:
+    return parts.replaced((k,), (factor,), (parts.rows[k],)).build()
+
+
+def _is_triangle(node: Node) -> bool:
+    """Whether a node is the mask of the lower triangle of a square, the diagonal included."""
+    match node:
+        case Apply(primitive=LowerMask(rows=rows, columns=columns, offset=offset)):
+            return offset.value == 0 and rows == columns
+    return False
+
+
+def _is_mask_or_unit(node: Node) -> bool:
+    if isinstance(node, Einsum) and node.is_view and len(node.factors) == 1:
+        node = node.factors[0]
+    return isinstance(node, Delta) or _is_triangle(node)

@@ -19,6 +19,8 @@ CASES = {
     "blocks": ("sum(Omega .* (T - U*V').^2)", "Omega[n,m], T[n,m], U[n,k], V[m,k]", "U"),
     "Kronecker sum": ("tr(U'*A*U) + tr(U*B*U')", "U[n,k], A[n,n] spd, B[k,k] spd", "U"),
     "low rank": ("sum(x.^4) + (c'*x)^2 + norm2(x)^2", "x[n], c[n]", "x"),
+    "symmetric square": ("logdet(S)", "S[n,n] spd", "S"),
+    "symmetric, dense": ("norm2(S*S - A)^2", "S[n,n] spd, A[n,n] spd", "S"),
     "one matrix": ("sum((A*x).^4)", "A[m,n], x[n]", "x"),
     "dense": (
         "tr(U'*A*U*B) + tr(U'*C*U*D)",
@@ -63,6 +65,8 @@ def test_products_and_systems(name: str, cupy: Any) -> None:  # noqa: F811
     rng = np.random.default_rng(0)
     x = rng.normal(size=here.columns)
     several = rng.normal(size=(*here.columns, 2))
+    if name.startswith("symmetric"):
+        x, several = x + x.swapaxes(0, 1), several + several.swapaxes(0, 1)
     for b in (x, several):
         require_same(there @ cupy.asarray(b), here @ b)
         require_same(there.T @ cupy.asarray(b), here.T @ b)

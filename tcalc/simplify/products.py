@@ -121,8 +121,8 @@ def triangle_without_diagonal(node: Add) -> Node | None:
     if sum((c for c, _ in node.terms), Fraction(0)) or len(node.terms) != 2:
         return None
     (c, mask), (_, unit) = sorted(node.terms, key=lambda term: isinstance(term[1], Delta))
-    core = mask.factors[0] if isinstance(mask, Einsum) and _is_mask_or_unit(mask) else mask
-    if not isinstance(unit, Delta) or not _is_mask(core):
+    core = mask.factors[0] if isinstance(mask, Einsum) and is_mask_or_unit(mask) else mask
+    if not isinstance(unit, Delta) or not is_mask(core):
         return None
     rows, columns = core.dims
     strict = build.apply(LowerMask(rows, columns, -1))
@@ -134,7 +134,7 @@ def mask_of_triangle(node: Einsum) -> Node | None:
     """``tril(L) -> L`` for what is lower triangular anyway."""
     parts = parts_of(node)
     for k, mask in enumerate(parts.factors):
-        if not _is_mask(mask):
+        if not is_mask(mask):
             continue
         for j, factor in enumerate(parts.factors):
             if j != k and _is_triangular(factor, parts.rows[j], parts.rows[k]):
@@ -147,7 +147,7 @@ def mask_of_other_triangle(node: Einsum) -> Node | None:
     """``tril(U) -> diag(diag(U))`` for what is upper triangular."""
     parts = parts_of(node)
     for k, mask in enumerate(parts.factors):
-        if not _is_mask(mask):
+        if not is_mask(mask):
             continue
         for j, factor in enumerate(parts.factors):
             if j != k and _is_triangular(factor, parts.rows[j], parts.rows[k][::-1]):
@@ -164,7 +164,7 @@ def masks_multiplied_out(node: Einsum) -> Node | None:
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
-        if not isinstance(factor, Add) or not all(map(_is_mask_or_unit, factor.operands)):
+        if not isinstance(factor, Add) or not all(map(is_mask_or_unit, factor.operands)):
             continue
         ends = (parts.rows[k], parts.rows[k][::-1])
         for j, other in enumerate(parts.factors):
@@ -173,7 +173,7 @@ def masks_multiplied_out(node: Einsum) -> Node | None:
     return None
 
 
-def _is_mask(node: Node) -> bool:
+def is_mask(node: Node) -> bool:
     """Whether a node is the mask of the lower triangle, the diagonal included."""
     match node:
         case Apply(primitive=LowerMask(rows=rows, columns=columns, offset=offset)):
@@ -181,10 +181,10 @@ def _is_mask(node: Node) -> bool:
     return False
 
 
-def _is_mask_or_unit(node: Node) -> bool:
+def is_mask_or_unit(node: Node) -> bool:
     if isinstance(node, Einsum) and node.is_view and len(node.factors) == 1:
         node = node.factors[0]
-    return isinstance(node, Delta) or _is_mask(node)
+    return isinstance(node, Delta) or is_mask(node)
 
 
 def _is_triangular(factor: Node, row: Labels, lower: Labels) -> bool:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
+from tcalc.expr.nodes import Add, Node
 from tcalc.primitives.selection import LowerMask
 from tcalc.simplify.engine import of_sums
 from tcalc.simplify.parts import Parts, parts_of
-from tcalc.simplify.products import multiplied_out
+from tcalc.simplify.products import is_mask, is_mask_or_unit, multiplied_out
 
 MOST_TERMS = 6
 """The most terms of a sum that is looked at."""
@@ -34,7 +34,7 @@ def triangle_and_its_transpose(node: Add) -> Node | None:
     for c, term in opened.terms:
         parts = parts_of(term)
         for k, factor in enumerate(parts.factors):
-            if not _is_triangle(factor) or parts.rows[k] != parts.output:
+            if not is_mask(factor) or parts.rows[k] != parts.output:
                 continue
             mirrored = build.transpose(term)
             diagonal = _replaced(parts, k, build.delta(factor.dims[0]))
@@ -54,7 +54,7 @@ def _opened(term: Node) -> list[tuple[Fraction, Node]]:
     """A term over the masks and unit matrices that a factor of it is a sum of."""
     parts = parts_of(term)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and all(map(_is_mask_or_unit, factor.operands)):
+        if isinstance(factor, Add) and all(map(is_mask_or_unit, factor.operands)):
             opened = multiplied_out(parts, k)
             return list(opened.terms) if isinstance(opened, Add) else [(Fraction(1), term)]
     return [(Fraction(1), term)]
@@ -62,17 +62,3 @@ def _opened(term: Node) -> list[tuple[Fraction, Node]]:
 
 def _replaced(parts: Parts, k: int, factor: Node) -> Node:
     return parts.replaced((k,), (factor,), (parts.rows[k],)).build()
-
-
-def _is_triangle(node: Node) -> bool:
-    """Whether a node is the mask of the lower triangle of a square, the diagonal included."""
-    match node:
-        case Apply(primitive=LowerMask(rows=rows, columns=columns, offset=offset)):
-            return offset.value == 0 and rows == columns
-    return False
-
-
-def _is_mask_or_unit(node: Node) -> bool:
-    if isinstance(node, Einsum) and node.is_view and len(node.factors) == 1:
-        node = node.factors[0]
-    return isinstance(node, Delta) or _is_triangle(node)

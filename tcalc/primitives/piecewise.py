@@ -12,7 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.facts import holds as known
+from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Style
 from tcalc.primitives.arrays import np
 from tcalc.primitives.elementwise import Derivative, Elementwise, plus, same
@@ -162,10 +163,10 @@ class Where(Elementwise):
         return f"where({self.comparison})"
 
     def routine(self, node: Apply) -> Routine:
-        if all(isinstance(x, Const) for x in node.args[2:]):
-            # Numbers alone would give the array another type than that of the arguments.
+        if all(known(x, Fact.CONSTANT) is True for x in node.args[2:]):
+            # Numbers and sizes alone would give the array another type than that of the arguments.
             chosen = f"np.where({{0}} {self.comparison} {{1}}, {{2}}, {{3}})"
-            return Template(f"{chosen}.astype(np.result_type({{0}}, {{1}}))", work=no_work)
+            return Template(f"{chosen}.astype(np.result_type({{0}}, {{1}}, 0.0))", work=no_work)
         return super().routine(node)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from enrolled import SIZES, Case, cases
 
+import tcalc
 from tcalc.calculus import jvp, vjp
 from tcalc.expr import build
 from tcalc.expr.nodes import Node
@@ -50,3 +51,15 @@ def _rounded(case: Case, inputs: list[Any], sizes: dict[str, int]) -> dict[str, 
     for x in inputs[len(case.arguments) :]:
         values[x.name] = generator.standard_normal(tuple(d.evaluate(sizes) for d in x.dims))
     return {name: np.asarray(array, np.float32) for name, array in values.items()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["where(sum(x) > 0, n, 2)", "where(sum(x) > 9, sum(x), mean(x))", "where(n > 2, n, 0)*x"],
+)
+def test_a_choice_between_sizes_has_the_type_of_the_arguments(text):
+    f = tcalc.parse(text, "x[n]")
+    x = np.array([1, -2, 3], np.float32)
+    found = tcalc.compile(f)(x=x)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, tcalc.evaluate(f, x=x), rtol=1e-6)

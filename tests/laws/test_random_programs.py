@@ -70,7 +70,14 @@ def test_modes_agree_with_each_other_and_with_differences(program, sizes, choice
         agree(other, first)
     given_values = {name: values[name] for name in f.variables}
     report = check_derivative(
-        below, found[0], wrt[-1], order=order, data=given_values, sizes=sizes, directions=1
+        below,
+        found[0],
+        wrt[-1],
+        order=order,
+        data=given_values,
+        inputs=tuple(f.variables.values()),
+        sizes=sizes,
+        directions=1,
     )
     agree(report.error * min(1.0, float(np.abs(first).max(initial=0))), 0, 1e-5)
 

@@ -20,8 +20,10 @@ from tcalc.calculus.factored import factored_terms
 from tcalc.calculus.terms import components
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
-from tcalc.expr.nodes import Node, Var
+from tcalc.expr.nodes import Add, Node, Var
 from tcalc.simplify import tidy
+from tcalc.simplify.parts import parts_of
+from tcalc.simplify.products import multiplied_out
 
 Text = Callable[[Node], str]
 
@@ -43,12 +45,35 @@ def operator_form(node: Node, text: Text) -> str | None:
     if node.order != 4:
         return None
     written: list[tuple[Fraction, str]] = []
-    for term in factored_terms(tidy(node)):
+    for term in factored_terms(_multiplied_out(tidy(node))):
         operator = _operator(term, text)
         if operator is None:
             return None
         written.append((term.coefficient, operator))
     return _sum_of(written) if written else None
+
+
+MOST_TERMS = 64
+"""The most terms of an operator form that arise by multiplying out."""
+
+
+def _multiplied_out(node: Node) -> Node:
+    """A sum of products without sums among their factors that couple rows and columns."""
+    waiting = list(node.terms) if isinstance(node, Add) else [(Fraction(1), node)]
+    found: list[tuple[Fraction, Node]] = []
+    while waiting and len(waiting) + len(found) <= MOST_TERMS:
+        coefficient, term = waiting.pop()
+        parts = parts_of(term)
+        sums = (k for k, x in enumerate(parts.factors) if isinstance(x, Add) and x.order > 2)
+        place = next(sums, None)
+        opened = multiplied_out(parts, place) if place is not None and term.operands else None
+        if opened is None or opened is term:
+            found.append((coefficient, term))
+        elif isinstance(opened, Add):
+            waiting += [(coefficient * c, x) for c, x in opened.terms]
+        else:
+            waiting.append((coefficient, opened))
+    return build.add([*found, *waiting])
 
 
 def factored_form(terms: Sequence[OpenProduct], text: Text) -> str:

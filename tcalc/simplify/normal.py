@@ -365,7 +365,7 @@ def _symmetries(node: Node) -> tuple[Labels, ...]:
         return tuple(
             order
             for order in orders
-            if with_operands(node, [_only(x, order) for x in node.operands]) is node
+            if with_operands(node, [_settled(_only(x, order)) for x in node.operands]) is node
         )
     found: dict[Labels, None] = {}
     if isinstance(node, Einsum) and not node.is_view:

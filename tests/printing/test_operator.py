@@ -17,6 +17,12 @@ HESSIANS = [
         "2 (R ⊗ I) + 2 (I ⊗ S)",
     ),
     ("c*norm2(X)^2", "X[m,n], c", "X", "2 c (I ⊗ I)"),
+    (
+        "a'*inv(x*X)*b",
+        "X[n,n], a[n], b[n], x",
+        "X",
+        "x^2 (inv(x*X)*b*a'*inv(x*X) ⊗ inv(x*X)') T + x^2 (inv(x*X) ⊗ inv(x*X)'*a*b'*inv(x*X)') T",
+    ),
     ("sum(exp(X))", "X[m,n]", "X", None),
     ("sum(exp(x))", "x[n]", "x", None),
 ]

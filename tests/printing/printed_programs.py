@@ -135,8 +135,8 @@ EXAMPLES = (
     Example("sum(exp(A*x)./(1 + exp(A*x)))", orders=2),
     Example("K[i,j] = exp(-(X[i,k] - X[j,k])^2/2)", "X[m,n]", "X"),
     Example("x[2:4]'*A[2:4,1]", "A[m,n], x[n]"),
-    Example("(V'*A' - B')[2:3,2:5]", "A[p,n], B[p,n], V[n,n]", "A", 0),
-    Example("(V'*A' - B')[:,2:5]*Q[2:5,:]", "A[p,n], B[p,n], V[n,n], Q[p,p]", "A", 0),
+    Example("(V'*A' - B')[2:3,2:4]", "A[p,n], B[p,n], V[n,n]", "A", 0),
+    Example("(V'*A' - B')[:,2:4]*Q[2:4,:]", "A[p,n], B[p,n], V[n,n], Q[p,p]", "A", 0),
 )
 
 SIZES = {"m": 5, "n": 4, "k": 3, "l": 6}

@@ -261,14 +261,14 @@ def test_every_tab_shows_something(form, title):
 
 
 def test_costs_are_shown_as_they_are_counted(form):
-    variables = "X[b,n], W1[n,n], W2[n,n]"
-    formula = f"tensor {variables}\nsum(exp(tanh(X*W1')*W2'))"
-    form.open(f=formula, wrt="X,W1,W2", order="2", tab="cost")
+    variables = "X[b,n], W1[n,n], W2[n,n], W3[n,n], W4[n,n]"
+    formula = f"tensor {variables}\nsum(exp(tanh(tanh(tanh(X*W1')*W2')*W3')*W4'))"
+    form.open(f=formula, wrt="X,W1,W2,W3,W4", order="2", tab="cost")
     form.page.locator(".counting progress").wait_for(timeout=WAIT)
     assert form.page.locator(".costs tbody tr").count() > 0
     form.page.locator(".counting").wait_for(state="detached", timeout=3 * WAIT)
-    assert form.page.locator(".costs caption").count() == 6
-    assert form.page.locator(".costs tbody tr").count() == 6 * 2 * len(MODES)
+    assert form.page.locator(".costs caption").count() == 15
+    assert form.page.locator(".costs tbody tr").count() == 15 * 2 * len(MODES)
 
 
 @pytest.mark.parametrize(

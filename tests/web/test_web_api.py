@@ -302,9 +302,9 @@ def test_the_examples_in_the_docstrings_hold(client, name):
 
 def test_costs_that_take_long_come_in_several_answers(client):
     body = {
-        "formula": "sum(exp(tanh(X*W1')*W2'))",
-        "declarations": "X[b,n], W1[n,n], W2[n,n]",
-        "wrt": ["X", "W1", "W2"],
+        "formula": "sum(exp(tanh(tanh(tanh(X*W1')*W2')*W3')*W4'))",
+        "declarations": "X[b,n], W1[n,n], W2[n,n], W3[n,n], W4[n,n]",
+        "wrt": ["X", "W1", "W2", "W3", "W4"],
         "order": 2,
     }
     answers = [good(client, "cost", **body)]

@@ -19,6 +19,8 @@ PACKAGE = "casadi"
 MOST_SCALARS = 20_000
 """An SX graph has a node for every scalar operation."""
 MOST_DIRECTIONS = 3000
+MOST_DIRECTIONS_BY_SCALARS = 700
+"""Of which SX has at least the square of nodes in a Hessian."""
 LARGEST_EXPANSION = 8
 
 
@@ -74,10 +76,12 @@ OPERATIONS = SimpleNamespace(
 def contenders(task: Task) -> Iterator[Contender]:
     if task.quantity == "jacobian":
         raise UnavailableError("tensors of order four")
-    if task.quantity not in ("value", "gradient", "bound") and task.variables > MOST_DIRECTIONS:
+    first = task.quantity in ("value", "gradient", "bound")
+    if not first and task.variables > MOST_DIRECTIONS:
         raise UnavailableError(f"{task.variables} directions")
     yield contender(task, casadi.MX, "MX")
-    if task.problem.widest(**task.sizes) <= MOST_SCALARS and task.variables <= MOST_DIRECTIONS:
+    most = MOST_DIRECTIONS if first else MOST_DIRECTIONS_BY_SCALARS
+    if task.problem.widest(**task.sizes) <= MOST_SCALARS and task.variables <= most:
         yield contender(task, casadi.SX, "SX")
 
 

@@ -99,6 +99,9 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
         try:
             made: list[Call] = []
             entry.compile = timed(partial(first, contender, made), 1)
+            if entry.compile > SLOWEST:
+                entry.absent = f"first call took {entry.compile:.0f} s"
+                continue
             result = contender.arrays(made[0]())
         except (UnavailableError, ModuleNotFoundError) as reason:
             entry.absent = str(reason)
@@ -112,9 +115,6 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
             if not contender.peer:
                 raise
             entry.absent = f"failed: {str(error).splitlines()[0][:100]}"
-            continue
-        if entry.compile > SLOWEST:
-            entry.absent = f"first call took {entry.compile:.0f} s"
             continue
         if row.quantity == "factored" and contender.name == "expert":
             entry.error = 0.0  # cores, in no common layout: compared in the dense task

@@ -57,7 +57,7 @@ def _ratio(other: Entry | None, ours: Entry) -> str:
     ratio = other.median / ours.median
     digits = 0 if ratio >= 99.5 else 1 if ratio >= 9.95 else 2
     text = f"{ratio:,.{digits}f}"
-    return text if ratio >= 1 else f"**{text}**"
+    return f"**{text}**" if ratio < 0.995 else text
 
 
 def embedded(text: str, table: str) -> str:

@@ -35,8 +35,6 @@ def uses(code: str, name: str) -> bool:
 def harmless(line: str) -> str:
     """A line that can stand in a docstring, whatever it holds."""
     printable = "".join(c if c.isprintable() else "?" for c in line)
-    return (
-        textwrap.shorten(printable, 400, placeholder=" …")
-        if len(printable) > 400
-        else (printable.replace("\\", "\\\\").replace('"""', "'''"))
-    )
+    if len(printable) > 400:
+        printable = textwrap.shorten(printable, 400, placeholder=" …")
+    return printable.replace("\\", "\\\\").replace('"""', "'''")

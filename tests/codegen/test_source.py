@@ -15,6 +15,7 @@ import pytest
 from scipy import special
 
 from tcalc import runtime
+from tcalc.codegen.texts import harmless
 from tcalc.errors import DomainError, LimitError
 from tcalc.expr import Dim, build, shape
 from tcalc.expr.nodes import Node
@@ -283,6 +284,13 @@ def test_any_name_of_an_input_is_harmless(name: str) -> None:
     namespace: dict[str, Any] = {}
     exec(function.source, namespace)
     assert namespace["evaluate"].__kwdefaults__ is None
+
+
+@pytest.mark.parametrize("line", ['"""; x = 1; """', "\\d\\", "a \t\0 b"])
+@pytest.mark.parametrize("times", [1, 300])
+def test_any_line_can_stand_in_a_docstring(line: str, times: int) -> None:
+    (found,) = ast.parse(f'"""Title.\n{harmless(" ".join([line] * times))}\n"""').body
+    assert isinstance(found, ast.Expr)
 
 
 def test_two_hostile_names_stay_apart() -> None:

@@ -22,7 +22,7 @@ from tcalc.planning import Inversion
 from tcalc.planning import cost as product_cost
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse, is_triangle
-from tcalc.primitives.routines import routine_of, work_of
+from tcalc.primitives.routines import Coded, routine_of, work_of
 from tcalc.simplify import flatten
 
 
@@ -80,11 +80,10 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
 def _of_primitive(node: Apply, size: Callable[[Dim], int]) -> int:
     shapes = [argument.dims for argument in node.args]
     made = node.primitive.shapes(*shapes)
-    try:
-        work = work_of(routine_of(node), shapes, made)
-    except NotImplementedError:
+    if not isinstance(node.primitive, Coded):
         # Written out before code is made: a decomposition, and a product.
         return 11 * prod(map(size, node.dims)) * size(shapes[0][-1])
+    work = work_of(routine_of(node), shapes, made)
     return work.evaluate({name: size(Dim.of(name)) for name in sorted(work.names())})
 
 

@@ -31,7 +31,7 @@ class SquaredDistance(Coded):
         return ((m, n),)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        raise NotImplementedError("what code is made from is not differentiated")
+        raise TypeError("squareddistance is for code, after all derivatives are taken")
 
     def evaluate(self, *arrays: Any) -> Any:
         A, B = arrays

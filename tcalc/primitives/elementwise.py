@@ -86,6 +86,8 @@ class Elementwise(Coded):
         self._code = code
         self._value = value
         if type(self) is Elementwise:
+            if value is None and isinstance(code, Template):
+                raise TypeError(f"{name}: a template needs a value on arrays beside it")
             _by_name[name] = self
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,8 +120,7 @@ class Elementwise(Coded):
             return self._value(*arrays)
         if isinstance(self._code, Embedded):
             return self._code.function(*arrays, *self._code.parameters)
-        if isinstance(self._code, Template):
-            raise NotImplementedError(f"{self.name} has no value on arrays")
+        assert isinstance(self._code, str)  # a template has a value beside it
         module, _, function = self._code.partition(".")
         modules = {"np": np, "linalg": linalg, "special": special}
         return getattr(modules[module], function)(*arrays)

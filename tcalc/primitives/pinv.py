@@ -23,7 +23,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, Notation, Operator
+from tcalc.expr.primitive import Fact, Holds, Notation, Operator, Primitive
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
@@ -63,7 +63,7 @@ class PseudoInverse(Coded):
         return Notation(name="pinv")
 
 
-class PseudoInverseAlong(Coded):
+class PseudoInverseAlong(Primitive):
     """The derivative of the pseudo-inverse of A in the direction E; the arguments are A and E."""
 
     name = "pinvalong"
@@ -95,9 +95,6 @@ class PseudoInverseAlong(Coded):
 
     def expansion(self, node: Apply) -> Node:
         return _written(*node.args)
-
-    def routine(self, node: Apply) -> Routine:
-        raise NotImplementedError("pinvalong is expanded before code is made")
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name)

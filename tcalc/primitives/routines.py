@@ -117,7 +117,10 @@ Routine: TypeAlias = Template | Embedded | Supplied
 
 
 class Coded(Primitive):
-    """A primitive that generated code can call: every one in this room."""
+    """A primitive that generated code can call.
+
+    The others have an `expansion`, by which they are written out before code is made.
+    """
 
     @abstractmethod
     def routine(self, node: Apply) -> Routine:
@@ -125,10 +128,10 @@ class Coded(Primitive):
 
 
 def routine_of(node: Apply) -> Routine:
-    """The code for a node; raises `NotImplementedError` for a primitive that has none."""
+    """The code for a node; `TypeError` for a primitive that has none."""
     if isinstance(node.primitive, Coded):
         return node.primitive.routine(node)
-    raise NotImplementedError(f"{node.primitive.name} has no code for arrays")
+    raise TypeError(f"{node.primitive.name} has no code for arrays")
 
 
 def work_of(routine: Routine, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:

@@ -26,7 +26,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Node
-from tcalc.expr.primitive import LinearMap, Notation, Operator, linear_map
+from tcalc.expr.primitive import LinearMap, Notation, Operator, Primitive, linear_map
 from tcalc.expr.traverse import rebuild, variables
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.divided_differences import (
@@ -42,7 +42,6 @@ from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
 from tcalc.primitives.polar import check_matrix, normnuc, polar, polar_equation
 from tcalc.primitives.power import power, reciprocal, square
 from tcalc.primitives.reductions import total
-from tcalc.primitives.routines import Coded, Routine
 from tcalc.primitives.scalar import scalar_applied, scalar_derivative, scalar_value
 from tcalc.primitives.spectral import ARGUMENT, parameter
 from tcalc.primitives.svd import (
@@ -57,7 +56,7 @@ HALF = Fraction(1, 2)
 ONE = build.const(1)
 
 
-class SingularSum(Coded):
+class SingularSum(Primitive):
     """``Σ g(s)`` over the singular values of a matrix; the arguments are A and the parameters."""
 
     name = "singularsum"
@@ -94,14 +93,11 @@ class SingularSum(Coded):
         A, *t = node.args
         return total(_applied(self.g, svdvals(A), t), 1)
 
-    def routine(self, node: Apply) -> Routine:
-        raise NotImplementedError("singularsum is expanded before code is made")
-
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name)
 
 
-class Singular(Coded):
+class Singular(Primitive):
     """``U diag(f(s)) V'``, or its derivative in a direction, the last argument."""
 
     name = "singular"
@@ -130,7 +126,7 @@ class Singular(Coded):
             slope = scalar_derivative(self.f, parameter(position - 1))
             return linear_map(node, position, "ij", "", (1, "ij", (singular(slope, A, t, *E),)))
         if position == 0 and self.k:
-            raise NotImplementedError("singular is written out before it is differentiated twice")
+            raise TypeError("singular is written out before it is differentiated twice")
 
         def rule(d: Node, A: Node, *t: Node) -> Node:
             return singular(self.f, A, t, d)
@@ -210,9 +206,6 @@ class Singular(Coded):
             product("ir,jr->ij", left, V),
             product("ir,r,rj->ij", U, Q, right),
         )
-
-    def routine(self, node: Apply) -> Routine:
-        raise NotImplementedError("singular is expanded before code is made")
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name)

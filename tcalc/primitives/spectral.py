@@ -25,7 +25,15 @@ from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Add, Apply, Const, Node, Var
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator, linear_map
+from tcalc.expr.primitive import (
+    Fact,
+    Holds,
+    LinearMap,
+    Notation,
+    Operator,
+    Primitive,
+    linear_map,
+)
 from tcalc.expr.traverse import rebuild, variables
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.determinant import check_square
@@ -63,7 +71,7 @@ def parameter(k: int) -> Var:
     return build.var(f"t{k}", ())
 
 
-class Spectral(Coded):
+class Spectral(Primitive):
     """``g(A)`` for the symmetric part of A, or its derivative in k directions.
 
     The arguments are A, the parameters of g, and the directions.
@@ -165,9 +173,6 @@ class Spectral(Coded):
 
     def _in_domain(self, w: Node) -> Node:
         return build.apply(PositiveEigenvalues(self.function), w) if self.definite else w
-
-    def routine(self, node: Apply) -> Routine:
-        raise NotImplementedError("spectral is expanded before code is made")
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if fact is Fact.SYMMETRIC:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from pathlib import Path
 
 import pytest
+from sessions import run_sessions
 
 import tcalc
 from tcalc.expr.properties import PROPERTIES
@@ -27,14 +27,7 @@ def test_programs_can_be_differentiated(program):
 
 
 def test_sessions():
-    text = "\n".join(re.findall(r"^```pycon\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-    test = doctest.DocTestParser().get_doctest(text, {}, "language.md", "language.md", 0)
-    assert len(test.examples) > 8
-    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    report: list[str] = []
-    doctest.DocTestRunner(optionflags=options, verbose=False).run(test, out=report.append)
-    if report:
-        pytest.fail("".join(report), pytrace=False)
+    assert run_sessions(PAGE, "language.md") > 8
 
 
 def test_every_function_is_mentioned():

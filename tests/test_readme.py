@@ -6,7 +6,6 @@ session, and all of them together are one.  A line ``...`` stands for any output
 
 from __future__ import annotations
 
-import doctest
 import re
 import shlex
 import subprocess
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sessions import run_sessions
 
 import tcalc
 
@@ -70,14 +70,7 @@ def matches(found: str, expected: str) -> bool:
 
 
 def test_python_sessions():
-    text = "\n".join(blocks("pycon"))
-    test = doctest.DocTestParser().get_doctest(text, {}, "README.md", "README.md", 0)
-    assert test.examples
-    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    report: list[str] = []
-    doctest.DocTestRunner(optionflags=options, verbose=False).run(test, out=report.append)
-    if report:
-        pytest.fail("".join(report), pytrace=False)
+    assert run_sessions(README, "README.md")
 
 
 def test_the_commands_of_a_newcomer():

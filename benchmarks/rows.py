@@ -107,6 +107,7 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
             entry.absent = str(reason)
             continue
         except (AttributeError, NotImplementedError, TypeError) as error:
+            # The ways in which the peers say that they lack an operation; of ours it is a fault.
             if not contender.peer:
                 raise
             entry.absent = f"not supported: {str(error).splitlines()[0][:100]}"

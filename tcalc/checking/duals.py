@@ -72,7 +72,7 @@ def duals(
     order = postorder(roots)
     known = dict(zip(order, evaluate(order, values, sizes), strict=True))
     live = dependents(roots, moves)
-    tangents: dict[Node, Array] = {x: move for x, move in moves.items()}  # noqa: C416
+    tangents: dict[Node, Array] = {x: move for x, move in moves.items()}  # noqa: C416 - `dict` keeps the type of the keys
     extrapolated: list[Apply] = []
     singular: list[Apply] = []
     for node in order:

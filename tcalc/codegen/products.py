@@ -194,8 +194,11 @@ class Products:
         if not operands:
             return Operand(self.builder.number(ONE), ())
         count = _occurrences(rows)
-        # Only inverses are in `inverses`, and those are operands with a node.
-        special = {k: inversion_of(operands[k].node) for k in inverses}  # type: ignore[union-attr]
+        special = {
+            k: inversion_of(operand.node)
+            for k, operand in enumerate(operands)
+            if isinstance(operand, Inverted)
+        }
         names = [x.node if isinstance(x, Inverted) else (x.value, x.divides) for x in operands]
         found = self._plan(rows, kept, selected.dims, special, names)
         items: list[Operand | Inverted] = []

@@ -17,9 +17,9 @@ factorisation waits for the device.  Without, nothing waits, and such a matrix g
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from tcalc.codegen import checks, device, device_checks
 from tcalc.codegen.fusion import fused, inputs
@@ -53,7 +53,7 @@ class CuPy(NumPy):
     dotted = 0
     laid_out = 0
     arrays = "CuPy arrays of float32 or float64"
-    imports = {  # noqa: RUF012 - never changed
+    imports: ClassVar[Mapping[str, str]] = {
         "numpy": "import numpy",
         "cp": "import cupy as cp",
         "linalg": "from cupyx.scipy import linalg",

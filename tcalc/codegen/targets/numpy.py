@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, assert_never
+from typing import Any, ClassVar, assert_never
 
 from tcalc.codegen import host, solvers
 from tcalc.codegen.contract import LETTERS
@@ -65,7 +65,7 @@ class NumPy(Target):
     laid_out = 128
     """The elements from which on transposes that are repeated are copied first; 0 for never."""
     arrays = "Arrays of float32, float64 or complex numbers"
-    imports = {  # noqa: RUF012 - never changed
+    imports: ClassVar[Mapping[str, str]] = {
         "np": "import numpy as np",
         "linalg": "from scipy import linalg",
         "special": "from scipy import special",

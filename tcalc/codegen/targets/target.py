@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from tcalc.codegen.program import Index, Program, Slice, Solver, Statement, Value, View
 from tcalc.errors import LimitError
@@ -56,7 +56,7 @@ class Target(ABC):
     """The name by which code knows the array library."""
     arrays: str
     """What arguments are, for the docstring of a module."""
-    imports: dict[str, str]
+    imports: ClassVar[Mapping[str, str]]
     """For each name that code may use, the line that imports it."""
 
     def prepared(self, program: Program) -> Program:

@@ -79,13 +79,16 @@ class Products:
         """With how many columns a product would apply its inverses."""
         selection = Selection(opened, Builder(), found)
         rows, kept = selection.rows()
+        # A part of an array, or its diagonal, has a name of its own.
+        names = [
+            factor if row == whole else (factor, whole)
+            for (factor, whole), row in zip(selection.parts, rows, strict=True)
+        ]
         first = len(rows) - len(selection.inverses)
         rows += self._alone(rows, range(first, len(rows)), kept)
         special = {
             first + k: inversion_of(inverse) for k, (inverse, _) in enumerate(selection.inverses)
         }
-        parts = (*selection.dense, *selection.masks, *selection.inverses)
-        names = [factor for factor, _ in parts]
         solved = self._plan(rows, kept, selection.dims, special, names).solved
         columns: Counter[Node] = Counter()
         for k, count in solved.items():

@@ -122,15 +122,20 @@ class Selection:
             start = offset if start is None else start + offset
         return label, start
 
+    @property
+    def parts(self) -> list[tuple[Node, Labels]]:
+        """The operands as they were given, the inverses last."""
+        return [*self.dense, *self.masks, *self.inverses]
+
     def rows(self) -> tuple[list[Labels], Labels]:
-        """The labels of all operands, the inverses last, and of the result."""
+        """The labels of all `parts`, of what selections leave of them, and of the result."""
         rows = [
             tuple(
                 label
                 for label in dict.fromkeys(self.resolve(label)[0] for label in row)
                 if label not in self.picked
             )
-            for _, row in (*self.dense, *self.masks, *self.inverses)
+            for _, row in self.parts
         ]
         axes = (self._axis(label) for label in self.output)
         return rows, tuple(axis.label for axis in axes if axis.label is not None)

@@ -65,7 +65,8 @@ def plan(
 
     `alike` has equal numbers for factors that are the same tensor: then steps that only repeat
     others under other labels are taken to cost nothing (`tcalc.planning.symmetric`).  Of some of
-    these tensors two axes may be `exchangeable`.
+    these tensors two axes may be `exchangeable`.  Such factors have a label for every axis, equal
+    ones where a diagonal is taken.
 
     >>> i, j, k = 0, 1, 2
     >>> n = 100

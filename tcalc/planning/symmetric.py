@@ -50,6 +50,8 @@ def halves(
 ) -> Halves | None:
     """The largest halves of a product; `alike` has equal numbers for equal factors.
 
+    Factors that are alike have a label for every axis, equal ones on a diagonal.
+
     >>> W, V, i, j, a, b, c = 0, 1, 0, 1, 2, 3, 4
     >>> halves([(c, a), (a, i), (c, b), (b, j)], (i, j), [W, V, W, V])
     Halves(first=(0, 1), second=(2, 3))
@@ -130,12 +132,8 @@ class _Exchange:
     def _pair(self, first: int, second: int, turned: bool) -> bool:
         """Take two factors for counterparts, where that agrees with what is known."""
         row = list(self.rows[second])
-        if len(self.rows[first]) != len(row):
-            return False  # a diagonal of the array, and all of it
         if turned:
             i, j = self.exchangeable[self.alike[second]]
-            if max(i, j) >= len(row):
-                return False  # diagonals, whose two axes are one
             row[i], row[j] = row[j], row[i]
         image = dict(self.image)
         for x, y in zip(self.rows[first], row, strict=True):

@@ -39,3 +39,22 @@ def test_bound_arguments_and_derivatives() -> None:
     bound = tcalc.compile(tcalc.gradient(f, "r")).bind(A=data(5)["A"], B=data(5)["B"])
     plain = tcalc.compile(tcalc.gradient(f, "r"))(**data(5))
     np.testing.assert_allclose(bound(r=data(5)["r"]), plain)
+
+
+def test_diagonals_over_other_axes_are_not_taken_for_each_other() -> None:
+    # Each side of the product solves for p right-hand sides of its own, which are many here.
+    f = tcalc.parse(
+        """
+        tensor T[p,n,n,n], K[n,n] spd
+        H = inv(K)
+        R[p,q,x,y] = T[p,a,a,b]*H[b,x]*T[q,c,d,c]*H[d,y]
+        R
+        """
+    )
+    function = tcalc.compile(f)
+    rng = np.random.default_rng(0)
+    T, K = rng.standard_normal((4, 10, 10, 10)), np.diag(np.arange(1.0, 11))
+    first, second = (np.einsum(rule, T, np.linalg.inv(K)) for rule in ("paab,bx", "qcdc,dy"))
+    np.testing.assert_allclose(function(T=T, K=K), np.einsum("px,qy->pqxy", first, second))
+    assert "solve_factored" not in function.source_for(n=10, p=4)
+    assert "solve_factored" in function.source_for(n=40, p=4)

@@ -136,8 +136,19 @@ def test_plans_of_symmetric_products_are_right_and_no_dearer(problem):
     np.testing.assert_allclose(contracted(rows, output, arrays, found.path), expected, atol=1e-9)
 
 
-def test_diagonals_have_no_axes_to_exchange():
-    # Σ A[i,i] A[j,j] x[i] x[j], its diagonals by one label each
-    rows, alike = [(0,), (1,), (0,), (1,)], [0, 0, 1, 1]
-    found = plan(rows, (0, 1), {0: N, 1: N}, alike=alike, exchangeable={0: (0, 1)})
-    assert len(found.path) == 3
+def test_diagonals_are_told_apart_by_their_labels():
+    # Σ A[i,i,k] B[j,k] A[l,m,m] B[j,l]: the diagonals are over other axes.
+    rows, alike = [(0, 0, 1), (2, 1), (3, 4, 4), (2, 3)], [0, 1, 0, 1]
+    assert halves(rows, (), alike) is None
+    # Σ A[i,i,k] B[j,k] A[l,l,m] B[j,m]
+    rows[2:] = (3, 3, 4), (2, 4)
+    assert halves(rows, (), alike) is not None
+
+
+def test_axes_of_diagonals_are_exchanged_where_they_stand():
+    # Σ A[i,i,k,l] v[k] A[m,m,n,o] v[o], where the last two axes of A are exchangeable
+    rows, alike = [(0, 0, 1, 2), (1,), (3, 3, 4, 5), (5,)], [0, 1, 0, 1]
+    assert halves(rows, (2, 4), alike) is None
+    found = halves(rows, (2, 4), alike, {0: (2, 3)})
+    assert found is not None
+    assert [found.image[x] for x in (0, 1, 2)] == [3, 5, 4]

@@ -27,9 +27,10 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp
+from tcalc.primitives.scalar import ARGUMENT, parameter
 from tcalc.primitives.singular import singular, singular_sum
 from tcalc.primitives.softmax import Softmax, logsumexp
-from tcalc.primitives.spectral import ARGUMENT, parameter, spectral
+from tcalc.primitives.spectral import spectral
 from tcalc.primitives.svd import SingularValues, Svd
 from tcalc.simplify.flatten import is_contraction, open_product
 

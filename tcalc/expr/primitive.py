@@ -122,6 +122,10 @@ class Primitive(ABC):
     even: bool = False
     #: Whether no value is larger than 1 in size, so that ``1 - v`` is not negative.
     bounded: bool = False
+    #: The function that messages blame on the first argument, where `name` is none of the language.
+    blamed: str = ""
+    #: Whether it takes the values of a decomposition, which messages name together with its matrix.
+    of_values: bool = False
     aliases: tuple[str, ...] = ()
 
     @property

@@ -138,6 +138,7 @@ class Gap(Coded):
 
     name = "gap"
     analytic = True
+    of_values = True
 
     def __init__(self, p: int = 1) -> None:
         self.p = p

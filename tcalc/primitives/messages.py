@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from tcalc.expr.nodes import Apply, Einsum, Node, Var
 from tcalc.primitives.operators import repeats
 
-_OF_VALUES = ("gap", "svdreciprocals", "positiveeig")
-"""Primitives that take the values of a decomposition."""
-
 
 def described(node: Apply) -> str:
     """An application as a short text.
@@ -23,14 +20,12 @@ def described(node: Apply) -> str:
     ('eigh(A)', 'eigh(A)')
     """
     primitive, arguments = node.primitive, node.args
-    # What stands for a function of the language, or its derivative, is blamed on its matrix.
-    name = getattr(primitive, "function", None)
-    if primitive.name in _OF_VALUES and isinstance(inner := node.args[0], Apply):
+    name = primitive.blamed
+    if primitive.of_values and isinstance(inner := arguments[0], Apply):
         name, arguments = name or inner.primitive.name, inner.args
     elif name:
         arguments = arguments[:1]
-    name = name or primitive.name
-    return _call("eigh" if name == "spectral" else name, arguments, depth=1)
+    return _call(name or primitive.name, arguments, depth=1)
 
 
 def _call(name: str, arguments: Sequence[Node], depth: int) -> str:

@@ -67,8 +67,7 @@ class PseudoInverseAlong(Primitive):
     """The derivative of the pseudo-inverse of A in the direction E; the arguments are A and E."""
 
     name = "pinvalong"
-    function = "pinv"
-    """What messages call it."""
+    blamed = "pinv"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         a, e = arguments

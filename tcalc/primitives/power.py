@@ -13,7 +13,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Style
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.elementwise import Elementwise, same
 from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.routines import Embedded, Routine, Template, per_element
 
@@ -155,6 +155,25 @@ reciprocal0 = Elementwise(
 )
 
 
+quotient = Elementwise(
+    "quotient",
+    "np.divide",
+    lambda x, y, z: reciprocal(y),
+    lambda x, y, z: build.scale(-1, build.hadamard(z, reciprocal(y))),
+    summary="x/y as one division, where x * (1/y) may leave the range of numbers on the way",
+    domain="y ≠ 0",
+    derivative="1/y and -x/y^2",
+)
+one_for_zero = Elementwise(
+    "one_for_zero",
+    Template("np.where({0} == 0, 1, {0})"),
+    lambda x, y: same(1, x),
+    value=lambda x: np.where(x == 0, 1, x),
+    summary="x, and 1 at x = 0: a denominator",
+    derivative="1",
+)
+
+
 def reciprocal_of_entries(x: Array) -> Array:
     """1/x; an error that tells the place where x = 0."""
     if (x == 0).any():
@@ -165,6 +184,8 @@ def reciprocal_of_entries(x: Array) -> Array:
 
 class InverseEntries(Elementwise):
     """1/x for the diagonal of a matrix that is inverted, which is singular where x = 0."""
+
+    blamed = "inv"
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,18 +1,28 @@
 """Functions of one number, given as expressions: substituted, differentiated, evaluated.
 
-A spectral function carries such a function, built from element-wise primitives, products, sums and
-numbers over scalar variables; its divided differences need the function's own derivatives.
+A function of a matrix carries the function of a number that it applies to eigenvalues or singular
+values: an expression of element-wise primitives, products, sums and numbers in `ARGUMENT` and, as
+scalars that it is differentiated by as well, `parameter(0)`, `parameter(1)`, ….  Divided
+differences need its derivatives.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node, Var
-from tcalc.expr.traverse import postorder
+from tcalc.expr.traverse import postorder, rebuild, variables
+from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import Elementwise
+
+ARGUMENT = build.var("x", ())
+
+
+def parameter(k: int) -> Var:
+    """The variable that stands for the k-th parameter of a function."""
+    return build.var(f"t{k}", ())
 
 
 def scalar_derivative(g: Node, by: Var) -> Node:
@@ -82,3 +92,32 @@ def scalar_value(g: Node, values: Mapping[Node, Any]) -> Any:
             case Apply(primitive=primitive):
                 found[node] = primitive.evaluate(*operands)
     return found[g]
+
+
+def applied_to(g: Node, x: Node, parameters: Sequence[Node]) -> Node:
+    """The function of all elements of a tensor; a parameter has the first of its axes, or none."""
+    axes = tuple(range(x.order))
+    dims = dict(enumerate(x.dims))
+    given: dict[Node, Node] = {
+        parameter(k): build.einsum([t], [axes[: t.order]], axes, dims)
+        for k, t in enumerate(parameters)
+    }
+    return scalar_applied(g, {ARGUMENT: x, **given})
+
+
+def values_at(g: Node, x: Array, parameters: Sequence[Array]) -> Array:
+    """The same on arrays."""
+    given: dict[Node, Array] = {
+        parameter(k): t.reshape(*t.shape, *[1] * (x.ndim - t.ndim))
+        for k, t in enumerate(parameters)
+    }
+    return scalar_value(g, {ARGUMENT: x, **given}) + np.zeros_like(x)
+
+
+def without_unused(g: Node, parameters: Sequence[Node]) -> tuple[Node, list[Node]]:
+    """The function and its parameters, those left out that it does not use."""
+    used = variables([g])
+    kept = [k for k in range(len(parameters)) if parameter(k) in used]
+    renamed: dict[Node, Node] = {parameter(k): parameter(j) for j, k in enumerate(kept)}
+    (g,) = rebuild([g], replacements=renamed)
+    return g, [parameters[k] for k in kept]

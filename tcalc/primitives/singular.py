@@ -14,7 +14,7 @@ of a scalar it is its own adjoint.  For the third derivative D is `written_out` 
 ``1/(s[i] - s[j])``, which has no value at ties; for the polar factor, where f is 1, there is an
 equation that has.
 
-The function may have parameters, as `tcalc.primitives.spectral` describes.
+The function may have parameters, as `tcalc.primitives.scalar` describes.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.primitive import LinearMap, Notation, Operator, Primitive, linear_map
-from tcalc.expr.traverse import rebuild, variables
-from tcalc.primitives.arrays import Array, np
+from tcalc.expr.traverse import variables
+from tcalc.primitives.arrays import np
 from tcalc.primitives.divided_differences import (
     divided_difference,
     divided_differences,
@@ -42,8 +42,15 @@ from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
 from tcalc.primitives.polar import check_matrix, normnuc, polar, polar_equation
 from tcalc.primitives.power import power, reciprocal, square
 from tcalc.primitives.reductions import total
-from tcalc.primitives.scalar import scalar_applied, scalar_derivative, scalar_value
-from tcalc.primitives.spectral import ARGUMENT, parameter
+from tcalc.primitives.scalar import (
+    ARGUMENT,
+    applied_to,
+    parameter,
+    scalar_applied,
+    scalar_derivative,
+    values_at,
+    without_unused,
+)
 from tcalc.primitives.svd import (
     singular_decomposition,
     singular_reciprocals,
@@ -60,6 +67,7 @@ class SingularSum(Primitive):
     """``Σ g(s)`` over the singular values of a matrix; the arguments are A and the parameters."""
 
     name = "singularsum"
+    blamed = "svdvals"
 
     def __init__(self, g: Node, parameters: int) -> None:
         self.g, self.parameters = g, parameters
@@ -86,12 +94,12 @@ class SingularSum(Primitive):
 
     def evaluate(self, *arrays: Any) -> Any:
         A, *t = arrays
-        _, s, _ = singular_decomposition(A, where="svdvals")
-        return _values(self.g, s, t).sum(axis=-1)
+        _, s, _ = singular_decomposition(A, where=self.blamed)
+        return values_at(self.g, s, t).sum(axis=-1)
 
     def expansion(self, node: Apply) -> Node:
         A, *t = node.args
-        return total(_applied(self.g, svdvals(A), t), 1)
+        return total(applied_to(self.g, svdvals(A), t), 1)
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name)
@@ -104,6 +112,7 @@ class Singular(Primitive):
 
     def __init__(self, f: Node, parameters: int, k: int) -> None:
         self.f, self.parameters, self.k = f, parameters, k
+        self.blamed = "polar" if self.is_polar else "svd"
 
     @property
     def key(self) -> str:
@@ -135,15 +144,15 @@ class Singular(Primitive):
 
     def evaluate(self, *arrays: Any) -> Any:
         A, t, E = self._split(arrays)
-        U, s, V = singular_decomposition(A, where=self.function)
-        f = _values(self.f, s, t)
+        U, s, V = singular_decomposition(A, where=self.blamed)
+        f = values_at(self.f, s, t)
         if not E:
             return np.einsum("...ir,...r,...jr->...ij", U, f, V)
         points = simplex_points(-s, 1, points_per_axis(1))
         slope = scalar_derivative(self.f, ARGUMENT)
-        D = -divided_differences(-s, f, -_values(slope, -points, t))
+        D = -divided_differences(-s, f, -values_at(slope, -points, t))
         P = (f[..., :, None] + f[..., None, :]) / (s[..., :, None] + s[..., None, :])
-        Q = f * singular_reciprocals(s, self.function)
+        Q = f * singular_reciprocals(s, self.blamed)
         U_t, V_t = U.swapaxes(-1, -2), V.swapaxes(-1, -2)
         M = U_t @ E[0] @ V
         M_t = M.swapaxes(-1, -2)
@@ -154,11 +163,6 @@ class Singular(Primitive):
 
     def expansion(self, node: Apply) -> Node:
         return self._written(node, apart=False)
-
-    @property
-    def function(self) -> str:
-        """What messages call it."""
-        return "polar" if self.is_polar else "svd"
 
     @property
     def is_polar(self) -> bool:
@@ -174,25 +178,13 @@ class Singular(Primitive):
         lead = A.dims[:count]
         A, t = unrepeated(A, count), tuple(unrepeated(x, count) for x in t)
         U, s, V = svd(A)
-        f = _applied(self.f, s, t)
+        f = applied_to(self.f, s, t)
         if not E:
             found = product("ir,r,jr->ij", U, f, V)
             return build.broadcast(found, lead + found.dims)
-        slope = scalar_derivative(self.f, ARGUMENT)
-        if apart:
-            # gap(s)[i,j] = 1/(s[j] - s[i])
-            rows, columns = _spread(f)
-            quotients = product("ij,ij->ij", gap(s), build.subtract(columns, rows))
-            D = build.sum_of(quotients, diagonal_matrix(_applied(slope, s, t)))
-        elif is_zero(slope):
-            D = build.zeros((*s.dims, s.dims[-1]))
-        else:
-            w = build.scale(-1, s)
-            points = build.scale(-1, simplex_points_of(w, 1))
-            D = divided_difference(w, f, build.scale(-1, _applied(slope, points, t)))
-            D = build.scale(-1, D)
+        D = self._divided_differences(s, f, t, apart)
         P = build.hadamard(build.sum_of(*_spread(f)), reciprocal(build.sum_of(*_spread(s))))
-        Q = build.hadamard(f, singular_value_reciprocals(s, self.function))
+        Q = build.hadamard(f, singular_value_reciprocals(s, self.blamed))
         U, V, D, P, Q = (build.broadcast(x, lead + x.dims) for x in (U, V, D, P, Q))
         T = product("ij,jr->ir", E[0], V)
         M = product("ir,ij->rj", U, T)
@@ -206,6 +198,22 @@ class Singular(Primitive):
             product("ir,jr->ij", left, V),
             product("ir,r,rj->ij", U, Q, right),
         )
+
+    def _divided_differences(self, s: Node, f: Node, t: Sequence[Node], apart: bool) -> Node:
+        """D, by quotients of differences if the values are `apart`."""
+        slope = scalar_derivative(self.f, ARGUMENT)
+        if apart:
+            # gap(s)[i,j] = 1/(s[j] - s[i])
+            rows, columns = _spread(f)
+            quotients = product("ij,ij->ij", gap(s), build.subtract(columns, rows))
+            return build.sum_of(quotients, diagonal_matrix(applied_to(slope, s, t)))
+        if is_zero(slope):
+            return build.zeros((*s.dims, s.dims[-1]))
+        # Singular values descend, and divided differences are of values that ascend.
+        w = build.scale(-1, s)
+        points = build.scale(-1, simplex_points_of(w, 1))
+        found = divided_difference(w, f, build.scale(-1, applied_to(slope, points, t)))
+        return build.scale(-1, found)
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name)
@@ -224,40 +232,12 @@ def derivative_of_polar(a: Node, direction: Node) -> Node:
     return build.apply(Singular(ONE, 0, 1), a, direction)
 
 
-def _given(x: Node, t: Sequence[Node]) -> dict[Node, Node]:
-    axes = tuple(range(x.order))
-    dims = dict(enumerate(x.dims))
-    return {
-        parameter(j): build.einsum([tj], [axes[: tj.order]], axes, dims) for j, tj in enumerate(t)
-    }
-
-
-def _applied(g: Node, x: Node, t: Sequence[Node]) -> Node:
-    return scalar_applied(g, {ARGUMENT: x, **_given(x, t)})
-
-
-def _values(g: Node, x: Array, t: Sequence[Array]) -> Array:
-    given: dict[Node, Any] = {
-        parameter(j): tj.reshape(*tj.shape, *[1] * (x.ndim - tj.ndim)) for j, tj in enumerate(t)
-    }
-    return scalar_value(g, {ARGUMENT: x, **given}) + np.zeros_like(x)
-
-
 def _spread(s: Node) -> tuple[Node, Node]:
     """``s[i]`` and ``s[j]`` as matrices over i and j."""
     lead, n = tuple(range(s.order - 1)), s.dims[-1]
     dims: dict[Any, Dim] = {**dict(enumerate(s.dims[:-1])), "i": n, "j": n}
     rows, columns = (build.einsum([s], [(*lead, x)], (*lead, "i", "j"), dims) for x in "ij")
     return rows, columns
-
-
-def _reduced(g: Node, parameters: Sequence[Node]) -> tuple[Node, list[Node]]:
-    """The function without the parameters that it does not use."""
-    used = variables([g])
-    kept = [k for k in range(len(parameters)) if parameter(k) in used]
-    renamed: dict[Node, Node] = {parameter(k): parameter(j) for j, k in enumerate(kept)}
-    (g,) = rebuild([g], replacements=renamed)
-    return g, [parameters[k] for k in kept]
 
 
 def singular_sum(g: Node, a: Node, parameters: Sequence[Node] = ()) -> Node:
@@ -269,7 +249,7 @@ def singular_sum(g: Node, a: Node, parameters: Sequence[Node] = ()) -> Node:
         return normnuc(a)
     if g is power(ARGUMENT, 2):
         return total(square(a), 2)
-    g, kept = _reduced(g, parameters)
+    g, kept = without_unused(g, parameters)
     return build.apply(SingularSum(g, len(kept)), a, *kept)
 
 
@@ -282,7 +262,7 @@ def singular(f: Node, a: Node, parameters: Sequence[Node] = (), *direction: Node
         return direction[0]
     if f is ARGUMENT:
         return direction[0] if direction else a
-    f, kept = _reduced(f, parameters)
+    f, kept = without_unused(f, parameters)
     if ARGUMENT not in variables([f]) and not direction:
         factor = scalar_applied(f, {parameter(j): t for j, t in enumerate(kept)}) if kept else f
         return product("ij,->ij", polar(a), build.broadcast(factor, a.dims[:-2]))

@@ -10,8 +10,7 @@ Bhatia, Matrix Analysis, V.3; Higham & Relton 2014).  The family is closed under
 and its own adjoint.  No eigenvector is ever differentiated, so that nothing is lost where
 eigenvalues meet.
 
-The function may have parameters, scalars that it is differentiated by as well: g is a scalar
-expression in `ARGUMENT` and `parameter(0)`, `parameter(1)`, ….
+The function may have parameters, as `tcalc.primitives.scalar` describes.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import holds as known
-from tcalc.expr.nodes import Add, Apply, Const, Node, Var
+from tcalc.expr.nodes import Add, Apply, Const, Node
 from tcalc.expr.primitive import (
     Fact,
     Holds,
@@ -59,16 +58,18 @@ from tcalc.primitives.operators import (
 )
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.routines import Coded, Embedded, Routine
-from tcalc.primitives.scalar import scalar_applied, scalar_derivative, scalar_value
+from tcalc.primitives.scalar import (
+    ARGUMENT,
+    applied_to,
+    parameter,
+    scalar_applied,
+    scalar_derivative,
+    values_at,
+    without_unused,
+)
 
 HALF = Fraction(1, 2)
-ARGUMENT = build.var("x", ())
 _POSITIVE = build.var("x", (), ("positive",))
-
-
-def parameter(k: int) -> Var:
-    """The variable that stands for the k-th parameter in a function."""
-    return build.var(f"t{k}", ())
 
 
 class Spectral(Primitive):
@@ -81,6 +82,7 @@ class Spectral(Primitive):
 
     def __init__(self, g: Node, parameters: int, k: int) -> None:
         self.g, self.parameters, self.k = g, parameters, k
+        self.blamed = "eigh" if self.function == self.name else self.function
 
     @property
     def key(self) -> str:
@@ -128,11 +130,7 @@ class Spectral(Primitive):
         values: list[Any] = []
         for k, g in enumerate(self.derivatives()):
             x = simplex_points(w, k, points_per_axis(k)) if k else w
-            given: dict[Node, Any] = {
-                parameter(j): tj.reshape(*tj.shape, *[1] * (x.ndim - tj.ndim))
-                for j, tj in enumerate(t)
-            }
-            values.append(scalar_value(g, {ARGUMENT: x, **given}) + np.zeros_like(x))
+            values.append(values_at(g, x, t))
         D = divided_differences(w, *values)
         i = "ijklmnop"[: self.k + 1]
         turned = [
@@ -155,7 +153,7 @@ class Spectral(Primitive):
         w = self._in_domain(w)
         values: list[Node] = []
         for k, g in enumerate(self.derivatives()):
-            values.append(_applied(g, simplex_points_of(w, k) if k else w, t))
+            values.append(applied_to(g, simplex_points_of(w, k) if k else w, t))
         i = "ijklmnop"[: self.k + 1]
         D = divided_difference(w, *values) if self.k else values[0]
         D, V = (build.broadcast(x, lead + x.dims) for x in (D, V))
@@ -169,7 +167,7 @@ class Spectral(Primitive):
     def of_eigenvalues(self, node: Apply) -> Node:
         """``g(w)``, whose sum is the trace of ``g(A)``: no eigenvectors are needed for that."""
         A, t, _ = self._split(node.args)
-        return _applied(self.g, self._in_domain(eigvalsh(A)), t)
+        return applied_to(self.g, self._in_domain(eigvalsh(A)), t)
 
     def _in_domain(self, w: Node) -> Node:
         return build.apply(PositiveEigenvalues(self.function), w) if self.definite else w
@@ -212,27 +210,18 @@ class Spectral(Primitive):
         return Notation(name=self.function)
 
 
-def _applied(g: Node, x: Node, t: Sequence[Node]) -> Node:
-    """The function of points, each of the parameters the same for all that come from one matrix."""
-    axes = tuple(range(x.order))
-    dims = dict(enumerate(x.dims))
-    given: dict[Node, Node] = {
-        parameter(j): build.einsum([tj], [axes[: tj.order]], axes, dims) for j, tj in enumerate(t)
-    }
-    return scalar_applied(g, {ARGUMENT: x, **given})
-
-
 class PositiveEigenvalues(Coded):
     """Eigenvalues as they are; an error where one is not positive."""
 
     name = "positiveeig"
+    of_values = True
 
-    def __init__(self, function: str = "eigh") -> None:
-        self.function = function
+    def __init__(self, blamed: str = "eigh") -> None:
+        self.blamed = blamed
 
     @property
     def key(self) -> str:
-        return f"positiveeig({self.function})"
+        return f"positiveeig({self.blamed})"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         return arguments
@@ -241,7 +230,7 @@ class PositiveEigenvalues(Coded):
         return linear_map(node, 0, "i", "i", (1, "", ()))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return positive_eigenvalues(arrays[0], self.function)
+        return positive_eigenvalues(arrays[0], self.blamed)
 
     def routine(self, node: Apply) -> Routine:
         return Embedded(positive_eigenvalues, (_both_ways(described(node)),))
@@ -282,12 +271,7 @@ def spectral(
     if isinstance(g, Add) and len(g.terms) == 1:
         coefficient, g = g.terms[0]
         return build.scale(coefficient, spectral(g, a, parameters, directions))
-    used = variables([g])
-    kept = [k for k in range(len(parameters)) if parameter(k) in used]
-    if len(kept) < len(parameters):
-        renamed: dict[Node, Node] = {parameter(k): parameter(j) for j, k in enumerate(kept)}
-        (g,) = rebuild([g], replacements=renamed)
-        parameters = [parameters[k] for k in kept]
+    g, parameters = without_unused(g, parameters)
     for k, direction in enumerate(directions):
         number = unit_multiple(direction)
         if is_zero(direction):
@@ -309,13 +293,7 @@ def _polynomial(
     """Constants and the identity, and what is left of a polynomial after enough derivatives."""
     k = len(directions)
     if g is ARGUMENT:
-        return (
-            symmetrised(a)
-            if k == 0
-            else symmetrised(directions[0])
-            if k == 1
-            else build.zeros(a.dims)
-        )
+        return symmetrised((a, *directions)[k]) if k < 2 else build.zeros(a.dims)
     if ARGUMENT not in variables([g]):
         if k:
             return build.zeros(a.dims)

@@ -130,13 +130,14 @@ class SingularReciprocals(Coded):
     """1/s for the singular values of a matrix; an error where it does not have full rank."""
 
     name = "svdreciprocals"
+    of_values = True
 
-    def __init__(self, function: str = "svd") -> None:
-        self.function = function
+    def __init__(self, blamed: str = "svd") -> None:
+        self.blamed = blamed
 
     @property
     def key(self) -> str:
-        return f"svdreciprocals({self.function})"
+        return f"svdreciprocals({self.blamed})"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         return arguments
@@ -146,7 +147,7 @@ class SingularReciprocals(Coded):
         return linear_map(node, 0, "i", "i", (-1, "i,i", (node, node)))
 
     def evaluate(self, *arrays: Any) -> Any:
-        return singular_reciprocals(arrays[0], self.function)
+        return singular_reciprocals(arrays[0], self.blamed)
 
     def routine(self, node: Apply) -> Routine:
         return Embedded(singular_reciprocals, (described(node),))

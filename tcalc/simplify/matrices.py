@@ -13,9 +13,10 @@ from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.power import power
 from tcalc.primitives.qr import Lq, Qr
+from tcalc.primitives.scalar import ARGUMENT
 from tcalc.primitives.selection import Window
 from tcalc.primitives.slogdet import logabsdet
-from tcalc.primitives.spectral import ARGUMENT, Spectral
+from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import Svd
 from tcalc.simplify.engine import Trait, of_functions, of_products_having
 from tcalc.simplify.flatten import is_contraction

@@ -32,8 +32,9 @@ from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.polar import normnuc
 from tcalc.primitives.power import power
 from tcalc.primitives.reductions import total
+from tcalc.primitives.scalar import ARGUMENT
 from tcalc.primitives.softmax import logsumexp
-from tcalc.primitives.spectral import ARGUMENT, Spectral, logm, powm, spectral
+from tcalc.primitives.spectral import Spectral, logm, powm, spectral
 from tcalc.primitives.sqrtm import sqrtm
 from tcalc.primitives.svd import svd, svdvals
 from tcalc.runtime.compiled import compile as compile_nodes

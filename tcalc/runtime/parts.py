@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import linalg
 
+from tcalc.primitives.arrays import linalg
 from tcalc.runtime.modules import as_array, is_on_device, largest
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]

@@ -21,8 +21,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from scipy import linalg
 
+from tcalc.primitives.arrays import linalg
 from tcalc.runtime.modules import as_array, largest, module_of, on_host, where
 from tcalc.runtime.parts import Array, Factored, Labels, Part
 

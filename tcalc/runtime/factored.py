@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
+from tcalc.runtime.algebra import added, divided, multiplied, real_number
 from tcalc.runtime.modules import as_array, is_on_device, module_of
 from tcalc.runtime.parts import Array
 from tcalc.runtime.restricted import Ends, Projected, Reduced, solver_within
@@ -49,9 +50,12 @@ class FactoredTensor:
     """A tensor as a sum of factored terms, seen as a linear map.
 
     ``H @ x`` applies it to one tensor of the shape `columns`, or to many stacked along further
-    axes; `solve`, `logdet` and `eigvalsh` use the structure, and `route` says which was found.
-    The Hessian by a variable that was declared symmetric, diagonal or triangular has its `ends`
-    there: its systems, determinant and eigenvalues are those within such matrices.
+    axes, and ``x @ H`` its adjoint to tensors of the shape `rows`, further axes first.  Multiples,
+    ``2*H``, ``-H``, ``H/2``, and sums and differences of maps between the same shapes are factored
+    again, and terms that are alike become one.  `solve`, `logdet` and `eigvalsh` use the structure,
+    and `route` says which was found.  The Hessian by a variable that was declared symmetric,
+    diagonal or triangular has its `ends` there: its systems, determinant and eigenvalues are those
+    within such matrices.
     `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.  Where
     the cores are CuPy's, so are the arrays that it takes and gives, and what it does happens on
     their device; Sylvester equations alone go through the host.
@@ -63,6 +67,9 @@ class FactoredTensor:
     ((3, 2, 3, 2), 32, 'part by part: 2 × 2')
     >>> H.solve(np.ones((3, 2)))[0].tolist(), H.trace()
     ([0.25, 0.0625], 60.0)
+    >>> G = H/2 + H
+    >>> len(G.terms), G.trace(), (np.ones((3, 2)) @ G)[0].tolist()
+    (1, 90.0, [6.0, 24.0])
     """
 
     __array_priority__ = 1000
@@ -144,6 +151,86 @@ class FactoredTensor:
         return FactoredTensor(
             terms, self.columns, self.rows, self.dtype, None, self.memory_limit, self.ends
         )
+
+    def __rmatmul__(self, x: Any) -> Array:
+        """The adjoint map applied, from the left: ``x @ H`` is ``H.T @ x``.
+
+        Of several tensors of the shape `rows` further axes come first, as NumPy has them, and stay
+        there.
+        """
+        array = as_array(x)
+        more = array.ndim - len(self.rows)
+        if more < 0 or array.shape[more:] != self.rows:
+            raise ArgumentError(
+                f"the array has the shape {array.shape}, and should end with {self.rows}"
+            )
+        turned = array.transpose(*range(more, array.ndim), *range(more))
+        result = self.T @ turned
+        count = len(self.columns)
+        return result.transpose(*range(count, result.ndim), *range(count))
+
+    def __mul__(self, factor: Any) -> FactoredTensor:
+        """A multiple by a real number, which keeps the type of the cores."""
+        number = real_number(factor)
+        if number is None:
+            raise ArgumentError(
+                f"a factored tensor is multiplied by real numbers, not by {_named(factor)}",
+                hint="H @ x applies it, and H.dense() is the array",
+            )
+        return self._made(multiplied(self.terms, number), self.dtype, self.ends)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> FactoredTensor:
+        """The quotient by a real number."""
+        number = real_number(divisor)
+        if number is None:
+            raise ArgumentError(
+                f"a factored tensor is divided by real numbers, not by {_named(divisor)}",
+                hint="H.solve(b) undoes it",
+            )
+        return self._made(divided(self.terms, number), self.dtype, self.ends)
+
+    def __neg__(self) -> FactoredTensor:
+        return self._made(multiplied(self.terms, -1.0), self.dtype, self.ends)
+
+    def __pos__(self) -> FactoredTensor:
+        return self
+
+    def __add__(self, other: Any) -> FactoredTensor:
+        """The sum of two maps between the same shapes, in factored form.
+
+        It is within symmetric, diagonal or triangular matrices where both maps are.
+        """
+        if not isinstance(other, FactoredTensor):
+            if real_number(other) == 0:  # where `sum` begins
+                return self
+            raise ArgumentError(
+                f"a factored tensor and {_named(other)} have no factored sum",
+                hint="H.dense() is the array",
+            )
+        if self._module is not other._module:
+            raise ArgumentError(
+                "one factored tensor is on a device, and the other is not", hint="move its data"
+            )
+        terms, ends = added(self, other)
+        limit = min(self.memory_limit, other.memory_limit)
+        return self._made(terms, np.result_type(self.dtype, other.dtype), ends, limit)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> FactoredTensor:
+        return self + (-other if isinstance(other, FactoredTensor) else other)
+
+    def __rsub__(self, other: Any) -> FactoredTensor:
+        return (-self).__add__(other)
+
+    def _made(
+        self, terms: Sequence[FactoredTerm], dtype: Any, ends: Ends | None, limit: float = np.inf
+    ) -> FactoredTensor:
+        """Another map between the same shapes."""
+        limit = min(limit, self.memory_limit)
+        return FactoredTensor(terms, self.rows, self.columns, dtype, None, limit, ends)
 
     def diagonal(self) -> Array:
         """The entries at equal row and column positions, in the shape `rows`."""
@@ -319,6 +406,14 @@ class FactoredTensor:
             f"<FactoredTensor {self.rows} × {self.columns}, {len(self.terms)} terms, "
             f"{self.nbytes} bytes (dense {dense})>"
         )
+
+
+def _named(value: Any) -> str:
+    """What a value is, for messages."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"an array of the shape {shape}"
+    return f"an object of type {type(value).__name__}"
 
 
 def _joined(pairs: Any) -> dict[int, int]:

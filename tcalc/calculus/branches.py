@@ -14,10 +14,12 @@ none.  In ``where(y > 0, A*log(x), 0)`` every element of y needs every ``log(x[j
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import TypeAlias
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
+from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.elementwise import Elementwise
@@ -153,10 +155,4 @@ class _Branch:
 def _rows(node: Einsum, row: Labels, taken: int) -> list[Labels]:
     """The labels of the factors of a product whose axes have the labels `row`."""
     named = dict(zip(node.output, row, strict=True))
-    fresh = max((taken - 1, *row)) + 1
-    for labels in node.subscripts:
-        for label in labels:
-            if label not in named:
-                named[label] = fresh
-                fresh += 1
-    return [tuple(named[label] for label in labels) for labels in node.subscripts]
+    return relabelled(node.subscripts, named, count(max((taken - 1, *row)) + 1))

@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, count
 from typing import TypeGuard
 
 from tcalc.expr.dims import Dim
+from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.traverse import use_counts
 
@@ -48,7 +50,7 @@ def spliced(
     >>> sorted(map(repr, factors)), sorted(rows)
     (['A[n,n]', 'B[n,n]', 'C[n,n]'], [(0, 2), (1, 3), (3, 0)])
     """
-    fresh = 1 + max((label for row in node.subscripts for label in row), default=0)
+    fresh = count(1 + max(chain(*node.subscripts), default=0))
     factors: list[Node] = []
     rows: list[tuple[int, ...]] = []
     for factor, row in zip(node.factors, node.subscripts, strict=True):
@@ -56,14 +58,8 @@ def spliced(
             factors.append(factor)
             rows.append(row)
             continue
-        number = dict(zip(factor.output, row, strict=True))
-        for inner, labels in zip(factor.factors, factor.subscripts, strict=True):
-            for label in labels:
-                if label not in number:
-                    number[label] = fresh
-                    fresh += 1
-            factors.append(inner)
-            rows.append(tuple(number[label] for label in labels))
+        factors += factor.factors
+        rows += relabelled(factor.subscripts, dict(zip(factor.output, row, strict=True)), fresh)
     return factors, rows
 
 
@@ -126,29 +122,24 @@ class Opened:
     def _product(self, node: Einsum) -> OpenProduct:
         factors: list[Node] = []
         rows: list[tuple[int, ...]] = []
-        fresh = 1 + max((label for row in node.subscripts for label in row), default=-1)
-        count = len(node.factors)
-        pending = deque([(node, {label: label for row in node.subscripts for label in row})])
+        fresh = count(1 + max(chain(*node.subscripts), default=-1))
+        size = len(node.factors)
+        pending = deque([(node, list(node.subscripts))])
         while pending:
             # What stays comes before what is opened, so that chains alike look alike to planning.
-            product, number = pending.popleft()
-            for factor, row in zip(product.factors, product.subscripts, strict=True):
-                labels = tuple(number[label] for label in row)
+            product, labelled = pending.popleft()
+            for factor, row in zip(product.factors, labelled, strict=True):
                 if (
                     not self._opens(factor, node in self.fixed)
-                    or count + len(factor.factors) - 1 > FACTORS
+                    or size + len(factor.factors) - 1 > FACTORS
                 ):
                     factors.append(factor)
-                    rows.append(labels)
+                    rows.append(row)
                     continue
                 (self.inner if self.uses[factor] == 1 else self.optional).add(factor)
-                count += len(factor.factors) - 1
-                inner = dict(zip(factor.output, labels, strict=True))
-                for label in (label for row in factor.subscripts for label in row):
-                    if label not in inner:
-                        inner[label] = fresh
-                        fresh += 1
-                pending.append((factor, inner))
+                size += len(factor.factors) - 1
+                outer = dict(zip(factor.output, row, strict=True))
+                pending.append((factor, relabelled(factor.subscripts, outer, fresh)))
         return OpenProduct(tuple(factors), tuple(rows), node.output, node.dims)
 
 

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias, TypeGuard
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
-from tcalc.expr.traverse import postorder, with_operands
+from tcalc.expr.traverse import postorder, use_counts, with_operands
 from tcalc.simplify.coefficients import ONE, content, multiple, product_of
 
 Inline: TypeAlias = Literal["single", "all"]
@@ -87,7 +87,7 @@ class Opening:
         numbers: bool = False,
     ) -> None:
         self.order = postorder(roots)
-        self._uses = _count_uses(self.order, roots)
+        self._uses = use_counts(self.order, roots)
         self._user = _only_user(self.order, roots)
         self._inline = inline
         self._factors = factors
@@ -213,16 +213,6 @@ def open_sum(node: Add) -> Node:
 def is_contraction(node: Node) -> TypeGuard[Einsum]:
     """Whether a node multiplies or sums, and so may be opened inside a product."""
     return isinstance(node, Einsum) and not node.is_view
-
-
-def _count_uses(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, int]:
-    uses = dict.fromkeys(order, 0)
-    for root in roots:
-        uses[root] += 1
-    for node in order:
-        for operand in node.operands:
-            uses[operand] += 1
-    return uses
 
 
 def _only_user(order: Sequence[Node], roots: Sequence[Node]) -> dict[Node, Node]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import product
+from itertools import count, product
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
+from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power
@@ -64,10 +65,10 @@ def parts_of(node: Node) -> Parts:
 
 def _view_opened(node: Einsum) -> Parts:
     """A diagonal or a repetition, of a product as that product with unit tensors beside it."""
-    dims = dict(zip(node.output, node.dims, strict=True))
     factors: list[Node] = []
     rows: list[Labels] = []
-    coefficient = Fraction(1)
+    fresh = count(max(node.output, default=-1) + 1)
+    coefficient = ONE
     for factor, row in zip(node.factors, node.subscripts, strict=True):
         opened = contraction_in(factor)
         if opened is None:
@@ -76,14 +77,11 @@ def _view_opened(node: Einsum) -> Parts:
             continue
         number, core, output = opened
         coefficient *= number
-        named = dict(zip(output, row, strict=True))
-        for inner, labels in zip(core.factors, core.subscripts, strict=True):
-            for label, dim in zip(labels, inner.dims, strict=True):
-                at = named.setdefault(label, max([*named.values(), *node.output], default=-1) + 1)
-                dims[at] = dim
-            factors.append(inner)
-            rows.append(tuple(named[label] for label in labels))
-    return Parts(coefficient, tuple(factors), tuple(rows), node.output, dims)
+        factors += core.factors
+        rows += relabelled(core.subscripts, dict(zip(output, row, strict=True)), fresh)
+    dims = dict(zip(node.output, node.dims, strict=True))
+    found = _parts(coefficient, tuple(factors), tuple(rows), node.output)
+    return replace(found, dims=dims | found.dims)
 
 
 def _parts(

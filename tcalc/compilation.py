@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
 
 from tcalc import calculus
 from tcalc.errors import ArgumentError, UnsupportedError
@@ -20,6 +20,34 @@ if TYPE_CHECKING:
     from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
 
 
+@overload
+def compile(
+    expressions: Expression | Sequence[Expression],
+    backend: str = ...,
+    *,
+    form: Literal["dense"] = ...,
+    contiguous: bool = ...,
+    reuse: bool = ...,
+    check_finite: bool = ...,
+    memory_limit: float | None = ...,
+    reorder: bool = ...,
+    checked: bool = ...,
+    graph: bool = ...,
+) -> CompiledFunction: ...
+@overload
+def compile(
+    expressions: Expression | Sequence[Expression],
+    backend: str = ...,
+    *,
+    form: Literal["dense", "factored", "auto"],
+    contiguous: bool = ...,
+    reuse: bool = ...,
+    check_finite: bool = ...,
+    memory_limit: float | None = ...,
+    reorder: bool = ...,
+    checked: bool = ...,
+    graph: bool = ...,
+) -> CompiledFunction | FactoredFunction: ...
 @collector_paused()
 @orders_kept()
 def compile(

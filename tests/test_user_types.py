@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import tcalc
 from tcalc import Expression, TcalcError
+from tcalc.runtime import CompiledFunction, FactoredFunction, FactoredTensor
 
 DATA: dict[str, NDArray[np.float64]] = {
     "X": np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 1.0]]),
@@ -35,15 +36,29 @@ def test_derivatives_by_one_variable_and_by_several() -> None:
 
 
 def test_compiled_functions() -> None:
-    dense = tcalc.compile([LOSS, tcalc.gradient(LOSS, "w")])
+    dense: CompiledFunction = tcalc.compile([LOSS, tcalc.gradient(LOSS, "w")], reuse=True)
     value, gradient = dense(**DATA)
     source: str = dense.source
     assert "def compute" in source
-    step = dense.bind(X=DATA["X"], y=DATA["y"])
+    step: CompiledFunction = dense.bind(X=DATA["X"], y=DATA["y"])
     assert np.allclose(step(w=DATA["w"])[1], gradient)
     factored = tcalc.compile(tcalc.hessian(LOSS, "w"), form="factored")
     assert factored(**DATA).solve(gradient).shape == (2,)
+    bound = factored.bind(X=DATA["X"])
+    assert isinstance(bound, FactoredFunction) and bound.bound == ("X",)
+    # What the result is depends on the form, and on the structure: both have the same attributes.
+    sizes: int = bound.peak_memory(m=3, n=2)
+    assert sizes > 0 and "def compute" in bound.source_for(m=3)
     assert float(value) > 0
+
+
+def test_factored_tensors() -> None:
+    factored = tcalc.compile(tcalc.hessian(LOSS, "w"), form="factored")
+    H: FactoredTensor = factored(**DATA)
+    damped: FactoredTensor = 2 * H / 3 - (-H) + np.float64(0.5) * H
+    direction: NDArray[np.float64] = np.ones(2)
+    left: NDArray[Any] = direction @ damped
+    assert np.allclose(left, 13 / 6 * (H @ direction))
 
 
 def test_expressions_made_of_symbols() -> None:

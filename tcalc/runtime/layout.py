@@ -203,8 +203,13 @@ class FactoredFunction:
 
     @property
     def signature(self) -> Signature:
-        """The names and dimensions of the arguments."""
+        """The names and dimensions of the arguments, of those that are bound too."""
         return self.function.signature
+
+    @property
+    def bound(self) -> tuple[str, ...]:
+        """The names of the arguments that are given."""
+        return self.function.bound
 
     @property
     def source(self) -> str:
@@ -212,8 +217,12 @@ class FactoredFunction:
         return self.function.source
 
     def source_for(self, **sizes: int) -> str:
-        """The module for given sizes."""
+        """The module for given sizes; those that are not given are nominal (100)."""
         return self.function.source_for(**sizes)
+
+    def peak_memory(self, **sizes: int) -> int:
+        """The bytes that cores and temporaries of float64 take at most, predicted for sizes."""
+        return self.function.peak_memory(**sizes)
 
     def bind(self, /, *positional: Never, **arguments: Any) -> FactoredFunction:
         """A function of the remaining arguments, these being given."""

@@ -30,18 +30,18 @@ async function count({ differentiation, sizes, signal, sofar }) {
   /** @type {Costs} */
   const told = { ...await ask(0), missing: "" };
   const rows = told.modes.length * told.tables.length;
-  while (told.next !== null) {
+  for (let next = told.next; next !== null; next = told.next) {
     sofar(told);
     try {
-      const more = await ask(told.next);
+      const more = await ask(next);
       told.tables.forEach((known, k) => known.costs.push(...more.tables[k].costs));
       told.next = more.next;
     } catch (error) {
       if (!(error instanceof ApiError && error.complaint.kind === "limit")) throw error;
-      const table = /** @type {Table} */ (told.tables[Math.floor(told.next / told.modes.length)]);
-      const row = `${told.modes[told.next % told.modes.length]} by ${table.wrt.join(", ")}`;
+      const table = /** @type {Table} */ (told.tables[Math.floor(next / told.modes.length)]);
+      const row = `${told.modes[next % told.modes.length]} by ${table.wrt.join(", ")}`;
       told.missing += `${told.missing ? "; " : ""}${row}: ${error.message}`;
-      told.next = told.next + 1 < rows ? told.next + 1 : null;
+      told.next = next + 1 < rows ? next + 1 : null;
     }
   }
   return told;

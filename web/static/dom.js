@@ -30,13 +30,24 @@ export function byId(id) {
 }
 
 /**
+ * An element of MathML.
+ * @param {string} tag
+ * @param {...(Node|string)} children
+ */
+export function math(tag, ...children) {
+  const element = document.createElementNS("http://www.w3.org/1998/Math/MathML", tag);
+  element.append(...children);
+  return element;
+}
+
+/**
  * MathML from the server as a node; its text is escaped there.
  * @param {string} text
- * @returns {Node}
+ * @returns {Element}
  */
 export function mathml(text) {
   const parsed = new DOMParser().parseFromString(text, "text/html");
-  return parsed.body.firstElementChild ?? document.createTextNode("");
+  return parsed.body.firstElementChild ?? math("math");
 }
 
 /**
@@ -62,7 +73,11 @@ export function reachScrollers(root) {
   }
 }
 
-/** @param {string} message */
+/**
+ * Tell it to screen readers, once.
+ * @param {string} message
+ */
 export function say(message) {
-  byId("status").textContent = message;
+  const status = byId("status");
+  if (status.textContent !== message) status.textContent = message;
 }

@@ -52,45 +52,56 @@ export class Editor {
 
   paint() {
     const text = this.field.value;
-    /** @type {Map<number, string[]>} */
-    const classes = new Map();
-    const [from, to] = this.error ? stretch(text, this.error) : [-1, -1];
     const focused = document.activeElement === this.field;
-    const paired = focused ? pair(text, this.field.selectionStart) : [];
     const coloured = text.length <= LONGEST_COLOURED ? tokens(text) : [];
-    const cuts = new Set([0, text.length, ...paired, ...paired.map((k) => k + 1)]);
-    for (const [start, end] of coloured) cuts.add(start).add(end);
-    if (from >= 0) cuts.add(from).add(Math.min(to, text.length));
-    const ordered = [...cuts].sort((a, b) => a - b);
-    const pieces = [];
-    let next = 0;
-    for (let k = 0; k < ordered.length; k++) {
-      const start = /** @type {number} */ (ordered[k]);
-      const end = ordered[k + 1] ?? start;
-      if (start === from) pieces.push(make("span", { class: "caret" }));
-      while (next < coloured.length && (coloured[next]?.[1] ?? 0) <= start) next++;
-      const token = coloured[next];
-      const names = [];
-      if (token && token[0] <= start && start < token[1]) names.push(token[2]);
-      if (paired.includes(start)) names.push("paired");
-      if (start >= from && start < to) names.push("wrong");
-      const piece = text.slice(start, end);
-      if (piece) pieces.push(names.length ? make("span", { class: names.join(" ") }, piece) : piece);
-      else if (start === from) pieces.push(make("span", { class: "wrong" }, "\u00a0"));
-    }
+    const paired = focused ? pair(text, this.field.selectionStart) : [];
+    const mistake = this.error ? stretch(text, this.error) : null;
     // A last line that is empty has a height too.
-    this.layer.replaceChildren(...pieces, "\u200b");
+    this.layer.replaceChildren(...pieces(text, coloured, paired, mistake), "\u200b");
   }
 }
 
 /**
- * The offsets of the mistake in the text; columns count characters, not their halves.
+ * A text with its colours, its matching brackets, and the mark of its mistake.
+ * @param {string} text
+ * @param {[number, number, string][]} coloured
+ * @param {number[]} paired
+ * @param {[number, number]|null} mistake
+ */
+function pieces(text, coloured, paired, mistake) {
+  const [from, to] = mistake ?? [-1, -1];
+  const cuts = new Set([0, text.length, ...paired, ...paired.map((k) => k + 1)]);
+  for (const [start, end] of coloured) cuts.add(start).add(end);
+  if (mistake) cuts.add(from).add(Math.min(to, text.length));
+  const ordered = [...cuts].sort((a, b) => a - b);
+  /** @type {(Node|string)[]} */
+  const made = [];
+  let next = 0;
+  ordered.forEach((start, k) => {
+    if (start === from) made.push(make("span", { class: "caret" }));
+    while (next < coloured.length && (coloured[next]?.[1] ?? 0) <= start) next++;
+    const token = coloured[next];
+    const names = [];
+    if (token && token[0] <= start) names.push(token[2]);
+    if (paired.includes(start)) names.push("paired");
+    if (start >= from && start < to) names.push("wrong");
+    const piece = text.slice(start, ordered[k + 1] ?? start);
+    if (piece) made.push(names.length ? make("span", { class: names.join(" ") }, piece) : piece);
+    // At the end of the text there is no character to mark.
+    else if (start === from) made.push(make("span", { class: "wrong" }, "\u00a0"));
+  });
+  return made;
+}
+
+/**
+ * The offsets of the mistake in the text, if it has a place there; columns count characters, not
+ * their halves.
  * @param {string} text
  * @param {Complaint} error
- * @returns {[number, number]}
+ * @returns {[number, number]|null}
  */
 function stretch(text, error) {
-  if (error.line === null || error.column === null || error.source !== "formula") return [-1, -1];
+  if (error.line === null || error.column === null || error.source !== "formula") return null;
   const lines = text.split("\n");
   const line = lines[error.line - 1] ?? "";
   const before = lines.slice(0, error.line - 1).reduce((sum, other) => sum + other.length + 1, 0);

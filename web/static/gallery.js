@@ -6,30 +6,43 @@ import { byId, make, say } from "./dom.js";
 
 /** @typedef {import("./types.js").Example} Example */
 
+/** Open the dialog. */
+export function openGallery() {
+  byId("gallery").showModal();
+}
+
 /**
  * @param {(example: Example) => void} chosen
  * @param {(properties: string[]) => void} known called with the words for properties
  */
-export async function setUpGallery(chosen, known) {
+export function setUpGallery(chosen, known) {
   const dialog = byId("gallery");
-  byId("open-gallery").addEventListener("click", () => dialog.showModal());
-  byId("close-gallery").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (/** @type {Event} */ event) => {
-    if (event.target === dialog) dialog.close();
-  });
   const choose = (/** @type {Example} */ example) => {
     dialog.close();
     chosen(example);
     say(`Example: ${example.title}`);
   };
-  try {
-    const { examples, properties } = await get("/api/examples");
-    known(properties);
-    byId("gallery-list").replaceChildren(...groups(examples, choose));
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    byId("gallery-list").replaceChildren(make("p", { class: "failure" }, error.message));
-  }
+  let filled = false;
+  const fill = async () => {
+    try {
+      const { examples, properties } = await get("/api/examples");
+      known(properties);
+      byId("gallery-list").replaceChildren(...groups(examples, choose));
+      filled = true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      byId("gallery-list").replaceChildren(make("p", { class: "failure" }, error.message));
+    }
+  };
+  byId("open-gallery").addEventListener("click", () => {
+    openGallery();
+    if (!filled) fill();
+  });
+  byId("close-gallery").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("click", (/** @type {Event} */ event) => {
+    if (event.target === dialog) dialog.close();
+  });
+  fill();
 }
 
 /**

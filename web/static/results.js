@@ -2,7 +2,7 @@
 /** Derivatives as they are shown: their headings, their badges, their notations. */
 
 import { copyButton } from "./clipboard.js";
-import { make, mathml, scroller } from "./dom.js";
+import { make, math, mathml, scroller } from "./dom.js";
 
 /** @typedef {import("./types.js").Result} Result */
 /** @typedef {import("./types.js").Check} Check */
@@ -18,9 +18,11 @@ const LONGEST_PLAIN = 600;
 function article(result, content, buttons) {
   const title = `${result.kind} by ${result.wrt.join(", ")}`;
   const axes = result.dims.length ? `axes [${result.dims.join(", ")}]` : "a number";
+  const symbol = math("math", quotient(result.wrt));
+  symbol.setAttribute("aria-hidden", "true");
   return make("article", { class: "result", "aria-label": title },
     make("div", { class: "result-head" },
-      make("h3", {}, mathml(quotient(result)), make("span", { class: "only-spoken" }, title)),
+      make("h3", {}, symbol, make("span", { class: "only-spoken" }, title)),
       make("p", { class: "note" }, `${result.kind}, ${axes}`),
       make("p", { class: "badge", "data-wrt": result.wrt.join(","), hidden: true }),
       make("div", { class: "buttons" }, ...buttons)),
@@ -29,21 +31,21 @@ function article(result, content, buttons) {
 
 /**
  * ∂²f / ∂x ∂y as MathML.
- * @param {{wrt: string[]}} result
+ * @param {string[]} wrt
  */
-export function quotient(result) {
-  const script = (/** @type {string} */ base, /** @type {number} */ power) =>
-    power > 1 ? `<msup>${base}<mn>${power}</mn></msup>` : base;
+export function quotient(wrt) {
+  const raised = (/** @type {Node} */ base, /** @type {number} */ power) =>
+    power > 1 ? math("msup", base, math("mn", String(power))) : base;
   /** @type {[string, number][]} */
   const runs = [];
-  for (const name of result.wrt) {
+  for (const name of wrt) {
     const last = runs.at(-1);
     if (last && last[0] === name) last[1]++;
     else runs.push([name, 1]);
   }
-  const below = runs.map(([name, power]) => `<mi>∂</mi>${script(`<mi>${name}</mi>`, power)}`).join("");
-  const above = `${script("<mi>∂</mi>", result.wrt.length)}<mi>f</mi>`;
-  return `<math aria-hidden="true"><mfrac><mrow>${above}</mrow><mrow>${below}</mrow></mfrac></math>`;
+  const below = runs.flatMap(([name, power]) => [math("mi", "∂"), raised(math("mi", name), power)]);
+  const above = [raised(math("mi", "∂"), wrt.length), math("mi", "f")];
+  return math("mfrac", math("mrow", ...above), math("mrow", ...below));
 }
 
 /** @param {Result} result */
@@ -80,7 +82,7 @@ export function latex(result) {
  */
 function formula(markup, text) {
   const shown = mathml(markup);
-  if (shown instanceof Element) shown.setAttribute("aria-label", text.slice(0, 1000));
+  shown.setAttribute("aria-label", text.slice(0, 1000));
   return scroller("The derivative as mathematics", "formula-box", shown);
 }
 
@@ -94,25 +96,26 @@ export function showChecks(checks, overall, panel) {
   const badges = /** @type {HTMLElement[]} */ ([...panel.querySelectorAll(".badge[data-wrt]")]);
   const several = badges.length > 1;
   if (checks === null) {
-    paint(overall, "", "checking numerically …", "");
+    tell(overall, "", "checking numerically …", "");
     for (const badge of badges) badge.hidden = true;
     return;
   }
   for (const badge of badges) {
     const check = checks.find((other) => other.wrt.join(",") === badge.dataset.wrt);
-    if (check && several) paint(badge, ...verdict([check], "checked"));
+    if (check && several) tell(badge, ...verdict([check], "checked"));
     else badge.hidden = true;
   }
-  paint(overall, ...verdict(checks));
+  tell(overall, ...verdict(checks));
 }
 
 /**
+ * Write something into a badge.
  * @param {HTMLElement} badge
  * @param {string} kind
  * @param {string} text
  * @param {string} more
  */
-function paint(badge, kind, text, more) {
+export function tell(badge, kind, text, more) {
   badge.hidden = false;
   badge.className = `badge ${kind}`;
   badge.textContent = text;

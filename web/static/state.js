@@ -45,6 +45,15 @@ export function encode(state) {
 }
 
 /**
+ * The title of the page for a state, as the browser's history shows it.
+ * @param {State} state
+ */
+export function titled({ formula }) {
+  const line = formula.trim().split("\n").at(-1) ?? "";
+  return line ? `${line.length > 60 ? `${line.slice(0, 59)}…` : line} · tcalc` : "tcalc: derivatives of tensor expressions";
+}
+
+/**
  * The state that a fragment holds; null where it holds none.
  * @param {string} fragment
  * @param {(text: string) => Record<string, string>} split makes declarations of a text

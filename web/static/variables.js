@@ -67,7 +67,7 @@ export class VariableTable {
       for (const row of rows) row.hidden = row.contains(button);
       rows[MOST_ROWS]?.querySelector("select")?.focus();
     };
-    const button = make("button", { type: "button", class: "reset", onclick: open }, `show all ${rows.length} variables`);
+    const button = make("button", { type: "button", class: "link", onclick: open }, `show all ${rows.length} variables`);
     return make("tr", {}, make("td", { colspan: 4 }, button));
   }
 
@@ -83,7 +83,7 @@ export class VariableTable {
       ? make("span", { class: "guess" }, "guessed")
       : here
         ? make("span", { class: "guess" },
-            make("button", { type: "button", class: "reset", id: `reset-${name}`, onclick: forget,
+            make("button", { type: "button", class: "link", id: `reset-${name}`, onclick: forget,
               "aria-label": `guess ${name} again` }, "guess again"))
         : null;
     return make("tr", {},

@@ -4,7 +4,7 @@
 import { post } from "./api.js";
 import { copyButton, downloadButton } from "./clipboard.js";
 import { cost } from "./costs.js";
-import { make, mathml, scroller } from "./dom.js";
+import { make, math, mathml, scroller } from "./dom.js";
 import { einstein, latex, mathematics, quotient } from "./results.js";
 
 /** @typedef {import("./types.js").Result} Result */
@@ -85,22 +85,23 @@ const steps = {
   show: ({ wrt, answers }) => answers.flatMap((/** @type {any} */ { values, cotangents, result }, /** @type {number} */ k) => [
     make("h3", { class: "steps-heading" }, "The function, one operation at a time"),
     lines(values),
-    make("h3", { class: "steps-heading" }, `The derivatives of f by each step, from the last one back`),
+    make("h3", { class: "steps-heading" }, "The derivatives of f by each step, from the last one back"),
     lines(cotangents),
     make("h3", { class: "steps-heading" }, "Put together and simplified"),
     result
-      ? lines([{ ...result, mathml: equation(/** @type {string} */ (wrt[k]), result.mathml) }])
+      ? make("div", { class: "scroller" }, equation(/** @type {string} */ (wrt[k]), result))
       : make("p", { class: "note" }, "Written out in one formula it is too long to read: the last line above is the result."),
   ]),
 };
 
 /**
  * @param {string} name
- * @param {string} markup
+ * @param {Step} result
  */
-function equation(name, markup) {
-  const fraction = quotient({ wrt: [name] }).replace(/<\/?math[^>]*>/g, "");
-  return markup.replace(/^(<math[^>]*>)/, `$1${fraction}<mo>=</mo>`);
+function equation(name, result) {
+  const formula = mathml(result.mathml);
+  formula.prepend(quotient([name]), math("mo", "="));
+  return formula;
 }
 
 /** @param {Step[]} list */

@@ -205,6 +205,8 @@ def evaluate(
 ) -> Any:
     """The values on data by the reference interpreter: slow, obvious, the yardstick of the tests.
 
+    It evaluates what `compile` makes code from, with forms that overflow replaced
+    (`tcalc.simplify.stable`), so that both have values, and raise errors, at the same points.
     Arrays are given by the names of the inputs.  Raises `ArgumentError` for those that do not fit,
     `DomainError` where a function has no value, `LimitError` for what does not fit into memory.
 
@@ -221,7 +223,7 @@ def evaluate(
         from tcalc.runtime.arguments import refuse_positions
 
         refuse_positions(positional, known)
-    values = interpret.evaluate_data(nodes, arrays, list(known.values()))
+    values = interpret.evaluate_data(calculus.prepare(nodes), arrays, list(known.values()))
     return values[0] if single else tuple(values)
 
 

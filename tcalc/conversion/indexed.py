@@ -16,7 +16,7 @@ from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.logdet import LogDet
-from tcalc.primitives.norms import Norm2
+from tcalc.primitives.norms import Direction, Norm2, direction_written
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power
 from tcalc.primitives.reductions import Prod, ProdOthers, written_out
@@ -158,6 +158,8 @@ class _Writer:
                 return sympy.Piecewise((1, own[1] <= own[0] + dimension(offset)), (0, True))
             case ProdOthers():
                 return self.entry(written_out(node), own)
+            case Direction():
+                return self.entry(direction_written(node), own)
             case Norm2() | LogSumExp() | Softmax() | Prod():
                 return self._reduced(node, own)
             case Inverse(axes=1) | Cofactors(k=0) | LogDet():

@@ -157,9 +157,10 @@ reciprocal0 = Elementwise(
 
 quotient = Elementwise(
     "quotient",
-    "np.divide",
+    Template("{0} / {1}"),
     lambda x, y, z: reciprocal(y),
     lambda x, y, z: build.scale(-1, build.hadamard(z, reciprocal(y))),
+    value=lambda x, y: x / y,
     summary="x/y as one division, where x * (1/y) may leave the range of numbers on the way",
     domain="y ≠ 0",
     derivative="1/y and -x/y^2",

@@ -11,6 +11,7 @@ from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
 from tcalc.simplify import (
     branches,
+    directions,
     exponentials,
     factorisations,
     kronecker,
@@ -29,6 +30,7 @@ from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import Inline, flatten
 
 RULES: tuple[Rule, ...] = (
+    *directions.RULES,
     *powers.RULES,
     *exponentials.RULES,
     *signs.RULES,

@@ -58,7 +58,7 @@ PROMISED = [
     (Example("tr(chol(K))", "K[n,n] spd", "K"), "inv(chol(K))'*diag(diag(chol(K)))*inv(chol(K))/2"),
     (
         Example("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]"),
-        "y/(norm2(x)*norm2(y)) - x'*y*x/(norm2(x)^3*norm2(y))",
+        "(y/norm2(x) - x'*y*x/norm2(x)^3)/norm2(y)",
     ),
     (Example("norm1(A*x - y)"), "A'*sign(A*x - y)"),
     (Example("A*exp(x)"), "A*diag(exp(x))"),

@@ -59,9 +59,7 @@ GRADIENTS = {
         "exp(-norm2(x - y)^2/(2*s^2))*(y - x)/s^2"
     ),
     ("norm2(x/norm2(x) - y)^2", "x[n], y[n]", "x"): "2*(x'*y*x/norm2(x)^3 - y/norm2(x))",
-    ("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]", "x"): (
-        "y/(norm2(x)*norm2(y)) - x'*y*x/(norm2(x)^3*norm2(y))"
-    ),
+    ("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]", "x"): ("(y/norm2(x) - x'*y*x/norm2(x)^3)/norm2(y)"),
     ("sum(tanh(W*x + b))", "W[m,n], x[n], b[m]", "W"): "(1 - tanh(W*x + b).^2)*x'",
     ("v'*relu(W*x)", "W[m,n], x[n], v[m]", "x"): "W'*(v.*step(W*x))",
     ("sum(x.*log(x))", "x[n]", "x"): "1 + log(x)",

@@ -121,8 +121,8 @@ def tangent(
 def _exact(primitive: Primitive, at: Sequence[Array], along: Sequence[Array]) -> Any | None:
     """The tangent of all outputs, where one of the exact ways is open."""
     match primitive:
-        case Elementwise(name=name) if name in _BRANCHING:
-            return _BRANCHING[name](*_moved(at, along, 1j * STEP)).imag / STEP
+        case Elementwise(branchwise=branch) if branch is not None:
+            return branch(*_moved(at, along, 1j * STEP)).imag / STEP
         case Extremum(over=over, largest=largest):
             return _of_extremum(over, largest, at[0], along[0])
         case Share():
@@ -220,26 +220,3 @@ def extrapolated_difference(
 
 def _largest(x: Array) -> float:
     return float(np.max(np.abs(x), initial=0.0))
-
-
-def _real(x: Any) -> Any:
-    return np.real(x)
-
-
-def _atan2(y: Any, x: Any) -> Any:
-    # The two quotients differ by a constant, which has no tangent; one of them is finite.
-    steep = np.abs(_real(y)) > np.abs(_real(x))
-    flat = np.arctan(y / np.where(steep, 1, x))
-    return np.where(steep, -np.arctan(x / np.where(steep, y, 1)), flat)
-
-
-_BRANCHING: dict[str, Callable[..., Any]] = {
-    "sign": lambda x: 0 * x,
-    "step": lambda x: 0 * x,
-    "abs": lambda x: np.where(_real(x) < 0, -x, x),
-    "relu": lambda x: np.where(_real(x) > 0, x, 0),
-    "max": lambda x, y: np.where(_real(x) > _real(y), x, y),
-    "min": lambda x, y: np.where(_real(x) < _real(y), x, y),
-    "atan2": _atan2,
-}
-"""Functions that compare, on complex numbers: analytic on each branch of the real part."""

@@ -142,8 +142,6 @@ def _function(name: str) -> Function:
 
 
 def _entry(function: Function) -> dict[str, str | list[str]]:
-    from tcalc.codegen.device import THROUGH_HOST
-
     return {
         "name": function.name,
         "aliases": list(function.aliases),
@@ -151,7 +149,7 @@ def _entry(function: Function) -> dict[str, str | list[str]]:
         "domain": function.domain,
         "derivative": function.derivative,
         "kinks": function.kink,
-        "on a device": THROUGH_HOST.get(function.name, ""),
+        "on a device": function.on_device,
         "source": function.source,
     }
 

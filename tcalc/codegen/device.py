@@ -157,13 +157,6 @@ def sylvester_schur(a: Array, b: Array, c: Array, *, where: str) -> Array:
     return np.stack([np.asarray(x) for x in found]).reshape(c.shape)
 
 
-THROUGH_HOST = {
-    "sylvester": "A and B that are not known to be symmetric go through the host",
-    "lyap": "an A that is not known to be symmetric goes through the host",
-    "sqrtm": "the derivative of a matrix not known to be symmetric goes through the host",
-}
-"""The functions of the language whose code for devices has such a step, and when it is taken."""
-
 VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     solvers.factorise: (lu_factors,),
     solvers.factorise_spd: (cholesky_factors,),

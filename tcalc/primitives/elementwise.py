@@ -36,9 +36,10 @@ class Elementwise(Coded):
 
     Attributes: `regular_point`, a number at which all derivatives are finite (where all arguments
     take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
-    `analytic`, whether its code is right for the complex step; `zero_at_zero`; `positive` and
-    `nonnegative` if the values always are; `bounded` if they lie between -1 and 1; `domain`,
-    `derivative` and `kink`, texts for the user.
+    `analytic`, whether its code is right for the complex step; `branchwise`, where it is not, the
+    function on complex numbers that takes the branch of their real parts; `zero_at_zero`;
+    `positive` and `nonnegative` if the values always are; `bounded` if they lie between -1 and 1;
+    `domain`, `derivative` and `kink`, texts for the user.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Elementwise(Coded):
         *derivatives: Derivative,
         summary: str = "",
         value: Callable[..., Any] | None = None,
+        branchwise: Callable[..., Any] | None = None,
         aliases: tuple[str, ...] = (),
         domain: str = "all numbers",
         derivative: str = "",
@@ -85,6 +87,7 @@ class Elementwise(Coded):
         }
         self._code = code
         self._value = value
+        self.branchwise = branchwise
         if type(self) is Elementwise:
             if value is None and isinstance(code, Template):
                 raise TypeError(f"{name}: a template needs a value on arrays beside it")

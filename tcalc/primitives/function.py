@@ -119,7 +119,8 @@ class Form:
 class Function:
     """A function of the language: its names, its forms, and what `tcalc functions` tells of it.
 
-    `companions` are known wherever it is: what its derivatives are written with.
+    `on_device` says where its code for devices goes through the host.  `companions` are known
+    wherever it is: what its derivatives are written with.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Function:
     kink: str = ""
     aliases: tuple[str, ...] = ()
     source: str = ""
+    on_device: str = ""
     companions: tuple[Function, ...] = ()
 
     @property

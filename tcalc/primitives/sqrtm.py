@@ -130,5 +130,6 @@ FUNCTIONS = (
         "X dX + dX X = dA, exact where eigenvalues coincide",
         "no derivative where A is singular: an error",
         source="Higham, Functions of Matrices, 6.1",
+        on_device="the derivative of a matrix not known to be symmetric goes through the host",
     ),
 )

@@ -206,6 +206,7 @@ FUNCTIONS = (
         _DOMAIN,
         "A dX + dX B = dC - dA X - X dB",
         source="Kao & Hennequin, arXiv 2011.11430",
+        on_device="A and B that are not known to be symmetric go through the host",
     ),
     Function(
         "lyap",
@@ -214,5 +215,6 @@ FUNCTIONS = (
         "no two eigenvalues of A with sum 0, else an error",
         "A dX + dX A' = dQ - dA X - X dA'",
         source="Kao & Hennequin, arXiv 2011.11430",
+        on_device="an A that is not known to be symmetric goes through the host",
     ),
 )

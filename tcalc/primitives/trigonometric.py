@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Node
+from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import Elementwise, plus
 from tcalc.primitives.power import power, reciprocal, square
 
@@ -23,6 +24,13 @@ def _one_plus_square(x: Node) -> Node:
 def _over_radius(x: Node, u: Node, v: Node) -> Node:
     # x / (u^2 + v^2)
     return build.hadamard(x, reciprocal(build.sum_of(square(u), square(v))))
+
+
+def _complex_angle(y: Array, x: Array) -> Array:
+    """The angle of (x, y) up to a constant, from the quotient that is finite."""
+    steep = np.abs(y.real) > np.abs(x.real)
+    flat = np.arctan(y / np.where(steep, 1, x))
+    return np.where(steep, -np.arctan(x / np.where(steep, y, 1)), flat)
 
 
 sin = Elementwise(
@@ -97,6 +105,7 @@ atan2 = Elementwise(
     # d atan2(y, x) = (x dy - y dx) / (x^2 + y^2)
     lambda y, x, z: _over_radius(x, x, y),
     lambda y, x, z: build.scale(-1, _over_radius(y, x, y)),
+    branchwise=_complex_angle,
     summary="the angle of the point (x, y), for arguments y, x",
     aliases=("arctan2",),
     domain="not both 0",

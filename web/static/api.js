@@ -62,16 +62,16 @@ async function reach(path, options) {
 /** @param {Response} response */
 async function answer(response) {
   /** @type {any} */
-  let content;
+  let content = null;
   try {
     content = await response.json();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    // Something between the page and the server has answered in its place.
-    throw new ApiError(plain("no connection", `no answer of tcalc's, status ${response.status}`, "is tcalc serve still running?"));
   }
-  if (!response.ok) throw new ApiError(content.error);
-  return content;
+  if (response.ok && content !== null) return content;
+  if (content?.error) throw new ApiError(content.error);
+  // Something between the page and the server has answered in its place.
+  throw new ApiError(plain("no connection", `no answer of tcalc's, status ${response.status}`, "is tcalc serve still running?"));
 }
 
 /**
@@ -94,6 +94,6 @@ function pause(milliseconds, signal) {
     signal.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
-    });
+    }, { once: true });
   });
 }

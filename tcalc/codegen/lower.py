@@ -18,6 +18,7 @@ from tcalc.codegen.diagonals import with_shared_diagonals
 from tcalc.codegen.distances import with_distances
 from tcalc.codegen.distribute import Distribution, core_of
 from tcalc.codegen.exchanges import with_ordered_indices
+from tcalc.codegen.gathered import with_gathered_products
 from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.memory import shared
 from tcalc.codegen.opening import Opened
@@ -109,6 +110,7 @@ class Lowering:
             finished = distribution.run
             self.roots = finished(self.roots) if given else reopened(self.roots, sizes, finished)
         self.sizes = sizes
+        self.given = given
         self.contiguous = contiguous
         self.builder = Builder()
         self.builder.tuned = distribution.sized
@@ -131,7 +133,8 @@ class Lowering:
             if node in self.tensors and not self.tensors[node].value.weak
         }
         program = replace(self.builder.finish(), outputs=outputs, hints=named)
-        return without_unused(with_shared_diagonals(program, self.sizes))
+        program = without_unused(with_shared_diagonals(program, self.sizes))
+        return with_gathered_products(program, self.sizes, self.given)
 
     def _deferred(self, node: Node) -> bool:
         """Whether a node is only made when somebody needs it as an array."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from tcalc.expr.dims import Dim, Shape
@@ -217,10 +218,24 @@ def written(total: Sum) -> list[bool]:
     """For each part of a sum whether it is written, and not added: where nothing lies as yet."""
     blank = not total.spans and not total.addends
     parts = [part.index for part in total.placed]
+    if blank and any(map(_in_order, zip(*parts, strict=True))):
+        return [True] * len(parts)
     return [
         blank and all(_apart(part, earlier) for earlier in parts[:place])
         for place, part in enumerate(parts)
     ]
+
+
+def _in_order(indices: tuple[Index, ...]) -> bool:
+    """Whether each stretch of one axis begins where the one before it has ended, or later.
+
+    So lie the rows of a stack: to compare all with all would take a while for hundreds.
+    """
+    ranges = list(map(_range, indices))
+    return all(
+        first is not None and second is not None and at_most(first[1], second[0])
+        for first, second in pairwise(ranges)
+    )
 
 
 def _apart(first: tuple[Index, ...], second: tuple[Index, ...]) -> bool:

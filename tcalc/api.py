@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, overload
 from tcalc import calculus, language
 from tcalc.compilation import compile
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr.nodes import Var
 from tcalc.expression import (
     Context,
@@ -234,6 +234,7 @@ def check(
     *,
     mode: str = "cross-country",
     form: Literal["dense", "factored"] = "dense",
+    claim: Expression | None = None,
     data: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     directions: int = 5,
@@ -245,14 +246,19 @@ def check(
     the complex step where every function on the way allows it, else by dual numbers, and by
     five-point differences too.  The report is on the highest order, or on the first that is wrong;
     then it says which function's local Jacobian is to blame.  ``form="factored"`` checks the
-    factored form, as compiled code applies it.  Data at a kink are moved off it, and the report
-    says so.  `sizes` are those of random data, `directions` is how many there are, drawn by `seed`.
+    factored form, as compiled code applies it.  `claim` is an expression that is said to be the
+    derivative, found by hand perhaps: it is checked in the place of tcalc's own.  Data at a kink
+    are moved off it, and the report says so.  `sizes` are those of random data, `directions` is how
+    many there are, drawn by `seed`.
 
-    Raises `ArgumentError` for data and sizes that do not fit, and `DomainError` where function or
-    derivative have no finite value, or where rounding alone decides what it is.
+    Raises `ArgumentError` for data and sizes that do not fit, `DimensionError` for a claim of
+    another shape, and `DomainError` where function or derivative have no finite value, or where
+    rounding alone decides what it is.
 
     >>> bool(check(parse("sum(exp(A*x))"), "x", order=2))
     True
+    >>> bool(check(parse("x'*A*x"), "x", claim=parse("2*A*x", "A[m,m]")))
+    False
     """
     from tcalc.checking import check_derivative
 
@@ -262,10 +268,12 @@ def check(
     if form not in ("dense", "factored"):
         raise ArgumentError(f"there is no form {form!r}", hint="'dense' or 'factored'")
     variable = _input(F, wrt)
+    if claim is not None:
+        F = _with_claim(F, variable, claim, order, form)
     require_sizes(F, sizes or {})
     for k in range(1, order + 1):
         below = calculus.derivative(F.node, [variable] * (k - 1), mode)
-        full = calculus.derivative(below, [variable], mode)
+        full = claim.node if claim else calculus.derivative(below, [variable], mode)
         report = check_derivative(
             below,
             full,
@@ -277,12 +285,32 @@ def check(
             directions=directions,
             seed=seed,
             product=_applied(F.with_node(full, lead=below.order)) if form == "factored" else None,
-            form=form,
+            form="claimed" if claim else form,
             places=F.context.places,
         )
         if not report:
             break
     return report
+
+
+def _with_claim(
+    F: Expression, variable: Var, claim: Expression, order: int, form: str
+) -> Expression:
+    """The function, knowing the inputs of what is said to be its derivative."""
+    if order != 1 or form != "dense":
+        raise ArgumentError(
+            "a claim is about the first derivative, as it is written",
+            hint="check a gradient to check a Hessian, and leave out `form`",
+        )
+    shape = F.shape + tuple(map(str, variable.dims))
+    if require_expression(claim).shape != shape:
+        raise DimensionError(
+            f"the derivative has the axes [{', '.join(shape)}], the claim "
+            f"[{', '.join(claim.shape)}]",
+            hint="those of the function come first, then those of the variable",
+        )
+    merged = F.context.merged(claim.context)
+    return F.with_node(F.node, list(merged.variables.values()))
 
 
 def _applied(derivative: Expression) -> Callable[[Mapping[str, Any], Any], Any]:

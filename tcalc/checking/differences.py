@@ -25,7 +25,7 @@ import numpy as np
 from tcalc.checking.blame import blamed, name_of, text_of
 from tcalc.checking.duals import duals
 from tcalc.checking.kinks import kinks
-from tcalc.checking.report import ROUGH, TOLERANCE, Blame, CheckReport, Method, Opinion
+from tcalc.checking.report import ROUGH, TOLERANCE, Blame, CheckReport, Form, Method, Opinion
 from tcalc.checking.sampling import MANNERS, Array, complete_sizes, direction, sample
 from tcalc.errors import ArgumentError, DomainError, Span
 from tcalc.expr.facts import holds
@@ -65,7 +65,7 @@ def check_derivative(
     directions: int = 5,
     seed: int | np.random.Generator = 0,
     product: Product | None = None,
-    form: str = "dense",
+    form: Form = "dense",
     places: Mapping[Node, Span] | None = None,
 ) -> CheckReport:
     """Compare `derivative` with the change of `function` along random directions of `variable`.

@@ -268,11 +268,10 @@ def check(
     if form not in ("dense", "factored"):
         raise ArgumentError(f"there is no form {form!r}", hint="'dense' or 'factored'")
     variable = _input(F, wrt)
-    if claim is not None:
-        F = _with_claim(F, variable, claim, order, form)
-    require_sizes(F, sizes or {})
+    function = F if claim is None else _with_claim(F, variable, claim, order, form)
+    require_sizes(function, sizes or {})
     for k in range(1, order + 1):
-        below = calculus.derivative(F.node, [variable] * (k - 1), mode)
+        below = calculus.derivative(function.node, [variable] * (k - 1), mode)
         full = claim.node if claim else calculus.derivative(below, [variable], mode)
         report = check_derivative(
             below,
@@ -280,13 +279,15 @@ def check(
             variable,
             order=k,
             data=data,
-            inputs=list(F.variables.values()),
+            inputs=list(function.variables.values()),
             sizes=sizes,
             directions=directions,
             seed=seed,
-            product=_applied(F.with_node(full, lead=below.order)) if form == "factored" else None,
+            product=_applied(function.with_node(full, lead=below.order))
+            if form == "factored"
+            else None,
             form="claimed" if claim else form,
-            places=F.context.places,
+            places=function.context.places,
         )
         if not report:
             break

@@ -76,7 +76,7 @@ class FactoredTensor:
 
     def __init__(
         self,
-        terms: Sequence[FactoredTerm],
+        terms: Sequence[FactoredTerm] | Callable[[], Sequence[FactoredTerm]],
         rows: tuple[int, ...],
         columns: tuple[int, ...],
         dtype: Any,
@@ -84,12 +84,20 @@ class FactoredTensor:
         memory_limit: float = DENSE_LIMIT,
         ends: Ends | None = None,
     ) -> None:
-        self.terms = tuple(terms)
+        # To put the terms together takes longer than to compute a small core.
+        self._terms = terms if callable(terms) else tuple(terms)
         self.rows, self.columns = rows, columns
         self.dtype = np.dtype(dtype)
         self.memory_limit = memory_limit
         self._text = text
         self.ends = ends if ends is not None and ends.kind else None
+
+    @property
+    def terms(self) -> tuple[FactoredTerm, ...]:
+        """The terms that it is the sum of."""
+        if not isinstance(self._terms, tuple):
+            self._terms = tuple(self._terms())
+        return self._terms
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -342,7 +350,8 @@ class FactoredTensor:
 
     def __getstate__(self) -> dict[str, Any]:
         # A module does not pickle, and solvers are made again when they are asked for.
-        return {k: x for k, x in self.__dict__.items() if k not in ("_module", "_solver")}
+        kept = {k: x for k, x in self.__dict__.items() if k not in ("_module", "_solver")}
+        return {**kept, "_terms": self.terms}
 
     @cached_property
     def _module(self) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Never, TypeAlias
+from functools import partial
+from typing import Any, Never, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -99,6 +100,7 @@ def _row(term: OpenProduct, place: Mapping[Node, int]) -> tuple[Any, ...]:
 
 
 _Term: TypeAlias = "tuple[float, list[int], tuple[tuple[int, ...], ...], tuple[int, ...]]"
+
 SHAPES = 256
 """For how many combinations of shapes of arguments those of the results are remembered."""
 
@@ -125,6 +127,11 @@ class FactoredFunction:
         self.given: dict[str, Any] = {}
         self._place = {node: k for k, node in enumerate(needed(layouts))}
         self._recipes = [self._recipe(layout) for layout in self._layouts]
+        self._cores = [
+            sorted({place for term in recipe for place in term[1]})
+            for recipe in ([] if isinstance(x, int) else x for x in self._recipes)
+        ]
+        self._ends = [x.ends if x.ends and x.ends.kind else None for x in self._layouts]
         wanted = {name for x in layouts for dim in x.shape for name in dim.names()}
         telling = [v.name for v in variables if wanted.intersection(map(str, v.dims))]
         self._telling = [name for name in telling if name not in function.bound]
@@ -185,20 +192,16 @@ class FactoredFunction:
         ]
 
     def _factored(self, k: int, computed: Sequence[Any], shape: tuple[int, ...]) -> FactoredTensor:
-        layout, recipe = self._layouts[k], self._recipes[k]
+        layout, recipe, lead = self._layouts[k], self._recipes[k], self._layouts[k].lead
         assert not isinstance(recipe, int)
-        terms = [
-            FactoredTerm(c, tuple([as_array(computed[place]) for place in places]), rows, output)
-            for c, places, rows, output in recipe
-        ]
-        types = {core.dtype for term in terms for core in term.cores}
-        if len(types) > 1:
-            dtype = np.result_type(*types, np.float32)
+        types = {computed[place].dtype for place in self._cores[k]}
+        if len(types) == 1:
+            (dtype,) = types
         else:
-            dtype = types.pop() if types else np.dtype(float)
-        lead = layout.lead
+            dtype = np.result_type(*types, np.float32) if types else np.dtype(float)
+        terms = partial(_terms, recipe, computed)
         return FactoredTensor(
-            terms, shape[:lead], shape[lead:], dtype, layout.text, self._limit, layout.ends
+            terms, shape[:lead], shape[lead:], dtype, layout.text, self._limit, self._ends[k]
         )
 
     @property
@@ -216,11 +219,11 @@ class FactoredFunction:
         """The module of the last call; it returns the cores."""
         return self.function.source
 
-    def source_for(self, **sizes: int) -> str:
+    def source_for(self, **sizes: SupportsIndex) -> str:
         """The module for given sizes; those that are not given are nominal (100)."""
         return self.function.source_for(**sizes)
 
-    def peak_memory(self, **sizes: int) -> int:
+    def peak_memory(self, **sizes: SupportsIndex) -> int:
         """The bytes that cores and temporaries of float64 take at most, predicted for sizes."""
         return self.function.peak_memory(**sizes)
 
@@ -238,3 +241,11 @@ class FactoredFunction:
 
     def __repr__(self) -> str:
         return f"<FactoredFunction({self.signature})>"
+
+
+def _terms(recipe: Sequence[_Term], computed: Sequence[Any]) -> list[FactoredTerm]:
+    """The terms of a result, of the arrays that were computed."""
+    return [
+        FactoredTerm(c, tuple([as_array(computed[place]) for place in places]), rows, output)
+        for c, places, rows, output in recipe
+    ]

@@ -455,3 +455,16 @@ def test_an_outer_product_of_vectors_of_one_element_has_a_determinant():
     sign, logarithm = H.logdet()
     assert sign == -1
     assert np.isclose(logarithm, np.log(18.0))
+
+
+def test_terms_are_put_together_when_they_are_asked_for() -> None:
+    asked = []
+
+    def terms():
+        asked.append(1)
+        return [FactoredTerm(2.0, (np.eye(2),), ((1, 2),), (0, 1, 0, 2))]
+
+    H = FactoredTensor(terms, (3, 2), (3, 2), np.float32)
+    assert H.shape == (3, 2, 3, 2) and H.dtype == np.float32 and not asked
+    assert H.terms is H.terms and asked == [1]
+    assert H.trace() == 12.0

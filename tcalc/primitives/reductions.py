@@ -20,10 +20,12 @@ from tcalc.primitives.routines import Coded, Embedded, Routine, Template, per_el
 class Reduction(Coded):
     """A function of the last `axes` axes taken together, mapped over the axes before.
 
-    `keeps` tells whether those axes stay (softmax) or go (max).
+    `keeps` tells whether those axes stay (softmax) or go (max), `along_last` whether they are the
+    last one alone where no indices are given, and not all.
     """
 
     keeps = False
+    along_last = False
 
     def __init__(self, axes: int) -> None:
         self.axes = axes
@@ -72,6 +74,7 @@ class ProdOthers(Reduction):
     name = "prodothers"
     analytic = True
     keeps = True
+    along_last = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
         (x,) = node.args

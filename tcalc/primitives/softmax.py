@@ -53,6 +53,7 @@ class Softmax(Reduction):
     analytic = True
     bounded = True
     keeps = True
+    along_last = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
         i, j = groups(2, self.axes)

@@ -7,6 +7,7 @@ Text is the language itself: it parses to the same tensor.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict, Unpack
 
 from tcalc.expr.nodes import Node
 from tcalc.printing.latex import program_latex
@@ -18,16 +19,18 @@ from tcalc.printing.text import statement_text
 __all__ = ["Cse", "Notation", "factored_form", "operator_form", "to_latex", "to_mathml", "to_text"]
 
 
-def to_text(
-    node: Node | Sequence[Node],
-    *,
-    notation: Notation = "auto",
-    order: Sequence[str] = (),
-    names: Sequence[str] = (),
-    cse: Cse = "auto",
-    called: str = "",
-    indices: Sequence[str] = (),
-) -> str:
+class Options(TypedDict, total=False):
+    """How a result is to be written; see `to_text`."""
+
+    notation: Notation
+    order: Sequence[str]
+    names: Sequence[str]
+    cse: Cse
+    called: str
+    indices: Sequence[str]
+
+
+def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     """One or several tensors as a program of the language, a statement to a line.
 
     `order` are the variables in the order of the user's program, which factors and terms follow;
@@ -41,20 +44,10 @@ def to_text(
     >>> to_text(build.einsum([X, w], "ij,j->i"), notation="einstein")
     'X[i,j]*w[j]'
     """
-    wishes = Wishes(notation, order, names, cse, called, indices)
-    return "\n".join(map(statement_text, statements(_roots(node), wishes)))
+    return "\n".join(map(statement_text, statements(_roots(node), Wishes(**options))))
 
 
-def to_latex(
-    node: Node | Sequence[Node],
-    *,
-    notation: Notation = "auto",
-    order: Sequence[str] = (),
-    names: Sequence[str] = (),
-    cse: Cse = "auto",
-    called: str = "",
-    indices: Sequence[str] = (),
-) -> str:
+def to_latex(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     r"""The same in LaTeX, for math mode with amsmath.
 
     >>> from tcalc.expr import build, shape
@@ -62,23 +55,12 @@ def to_latex(
     >>> to_latex(build.einsum([X, w], "ij,i->j"))
     'X^\\top w'
     """
-    wishes = Wishes(notation, order, names, cse, called, indices)
-    return program_latex(statements(_roots(node), wishes))
+    return program_latex(statements(_roots(node), Wishes(**options)))
 
 
-def to_mathml(
-    node: Node | Sequence[Node],
-    *,
-    notation: Notation = "auto",
-    order: Sequence[str] = (),
-    names: Sequence[str] = (),
-    cse: Cse = "auto",
-    called: str = "",
-    indices: Sequence[str] = (),
-) -> str:
+def to_mathml(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     """The same in MathML Core: one ``<math>`` element."""
-    wishes = Wishes(notation, order, names, cse, called, indices)
-    return program_mathml(statements(_roots(node), wishes))
+    return program_mathml(statements(_roots(node), Wishes(**options)))
 
 
 def _roots(node: Node | Sequence[Node]) -> list[Node]:

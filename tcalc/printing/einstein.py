@@ -8,7 +8,8 @@ in its place, it is written out, ``sum[i](exp(x[i]))``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import assert_never
 
@@ -55,6 +56,15 @@ from tcalc.printing.writer import (
 )
 
 
+@dataclass(slots=True, eq=False)
+class _Quotient:
+    """A product as it is written: its factors above and below, and where each stands first."""
+
+    above: list[Formula] = field(default_factory=list)
+    below: list[Formula] = field(default_factory=list)
+    first: dict[tuple[Node, Labels], int] = field(default_factory=dict)
+
+
 class EinsteinNotation:
     """Writes elements of tensors; whole tensors only as arguments of linear algebra."""
 
@@ -90,59 +100,52 @@ class EinsteinNotation:
                 assert_never(node)
 
     def _product(self, node: Einsum, at: tuple[str, ...]) -> Writing:
-        names: dict[int, str] = dict(zip(node.output, at, strict=True))
+        places = list(zip(node.factors, node.subscripts, strict=True))
+        sizes = {x: dim for f, row in places for x, dim in zip(row, f.dims, strict=True)}
+        carried = {x for f, row in places if not isinstance(f, Const) for x in row}
+        names = _positions(places) | dict(zip(node.output, at, strict=True))
         summed: dict[str, Dim] = {}
-        carried: dict[int, int] = {}
-        sizes: dict[int, Dim] = {}
-        for factor, row in zip(node.factors, node.subscripts, strict=True):
-            sizes.update(zip(row, factor.dims, strict=True))
-            for label in row:
-                carried[label] = carried.get(label, 0) + (not isinstance(factor, Const))
-            if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
-                (label,) = row
-                if label not in names:
-                    names[label] = position(factor.primitive.index, factor.primitive.dim)
-        above: list[Formula] = []
-        below: list[Formula] = []
-        written: dict[tuple[Node, tuple[int, ...]], int] = {}
+        quotient = _Quotient()
         for factor, row, ranges in self._sliced(node):
             if isinstance(factor, Const):
                 # A ones tensor stands here for the size of a summed dimension.
-                above += [
-                    size_of(dim)
-                    for label, dim in zip(row, factor.dims, strict=True)
-                    if not carried[label]
-                ]
+                quotient.above += [size_of(sizes[label]) for label in row if label not in carried]
                 continue
-            if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
-                (label,) = row
-                if label not in node.output:
-                    continue
+            if _is_unit_vector(factor) and row[0] not in node.output:
+                continue
             for label in row:
                 if label not in names:
                     names[label] = next(self.indices)
                     summed[names[label]] = sizes[label]
-            base, exponent = power_of(factor)
             place = tuple(names[label] for label in row)
             if ranges:
-                above.append(Indexed(Indexed(Symbol(self._name(factor)), ranges), place))
-                continue
-            if symmetric_axes(factor) and place[-1] in self.left and place[-2] not in self.left:
-                place = (*place[:-2], place[-1], place[-2])
-            if exponent < 0 and factor not in self.writer.defined:
-                inner = yield self.element(base, place)
-                below.append(raised(inner, -exponent, elementwise=False))
-            elif (factor, row) in written and not isinstance(above[written[factor, row]], Indexed):
-                first = written[factor, row]
-                above[first] = times_once_more(above[first])
+                sliced = Indexed(Symbol(self._name(factor)), ranges)
+                quotient.above.append(Indexed(sliced, place))
             else:
-                written[factor, row] = len(above)
-                above += [(yield self.element(factor, place))]
+                yield from self._enter(factor, row, place, quotient)
         for index, dim in list(summed.items()):
-            if not any(index in self.occurrences(factor) for factor in (*above, *below)):
-                above.append(size_of(dim))  # the factor is the same at all indices
+            written = (*quotient.above, *quotient.below)
+            if not any(index in self.occurrences(factor) for factor in written):
+                quotient.above.append(size_of(dim))  # the factor is the same at all indices
                 del summed[index]
-        return self._sum_over(tuple(summed), above, below)
+        return self._sum_over(tuple(summed), quotient.above, quotient.below)
+
+    def _enter(
+        self, factor: Node, row: Labels, at: tuple[str, ...], quotient: _Quotient
+    ) -> Generator[Writing, Formula, None]:
+        """Write a factor at these indices: above, below, or as one more power of what is there."""
+        if symmetric_axes(factor) and at[-1] in self.left and at[-2] not in self.left:
+            at = (*at[:-2], at[-1], at[-2])
+        base, exponent = power_of(factor)
+        above, first = quotient.above, quotient.first.get((factor, row))
+        if exponent < 0 and factor not in self.writer.defined:
+            inner = yield self.element(base, at)
+            quotient.below.append(raised(inner, -exponent, elementwise=False))
+        elif first is not None and not isinstance(above[first], Indexed):
+            above[first] = times_once_more(above[first])
+        else:
+            quotient.first[factor, row] = len(above)
+            above.append((yield self.element(factor, at)))
 
     def _name(self, node: Node) -> str:
         """The name of an input or of a definition; empty for anything else."""
@@ -255,6 +258,20 @@ class EinsteinNotation:
             return len(inner) > 1
         (content,) = inner
         return isinstance(content, Sum) and self._spread(index, content)
+
+
+def _positions(places: Sequence[tuple[Node, Labels]]) -> dict[int, str]:
+    """The positions that unit vectors put in the place of labels."""
+    found: dict[int, str] = {}
+    for factor, row in places:
+        match factor:
+            case Apply(primitive=UnitVector(index=index, dim=dim)):
+                found.setdefault(row[0], position(index, dim))
+    return found
+
+
+def _is_unit_vector(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector)
 
 
 def repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import assert_never
 
+from tcalc.expr import build
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.primitives.determinant import Cofactors
@@ -181,7 +182,7 @@ class MatrixNotation:
 
     def _reduction(self, node: Apply, primitive: Reduction) -> Writing:
         (argument,) = node.args
-        plain = argument.order if not primitive.keeps or primitive.name.endswith("share") else 1
+        plain = 1 if primitive.along_last else argument.order
         if primitive.axes != plain:
             raise NoMatrixFormError(f"`{primitive.name}` over some of the axes")
         inner = yield self.whole(argument)
@@ -192,8 +193,6 @@ def _scalar_of(node: Node) -> Node | None:
     """The scalar that a tensor has in all places, where its form shows that."""
     match node:
         case Const(value=value):
-            from tcalc.expr import build
-
             return build.const(value)
         case Einsum(factors=(core,), subscripts=((),)) if node.is_view:
             return core

@@ -15,21 +15,19 @@ sequences of matrices, so that they can be read from either end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node
 from tcalc.printing.chains import (
-    Chain,
     Cut,
     Edge,
     Link,
     Weight,
     cuts_of,
     flip,
-    is_elementwise,
     linear,
     link_of,
     opened,
@@ -38,18 +36,14 @@ from tcalc.printing.chains import (
 from tcalc.printing.formula import (
     Call,
     Formula,
-    Indexed,
-    Number,
-    Power,
-    Product,
     Sum,
-    Symbol,
     Transpose,
     number,
     product,
     signed,
     times_once_more,
 )
+from tcalc.printing.phrases import Phrases, column, element, masked, masks_among, outer
 from tcalc.printing.writer import (
     WHOLE,
     NoMatrixFormError,
@@ -57,11 +51,9 @@ from tcalc.printing.writer import (
     Writing,
     eye,
     indexed,
-    ones,
     power_of,
     raised,
     size_of,
-    triangle,
 )
 from tcalc.simplify.flatten import is_contraction
 
@@ -78,6 +70,7 @@ class Network:
         whole: Callable[[Node], Writing],
     ) -> None:
         self.writer = writer
+        self.phrases = Phrases(writer)
         self.form = form
         self.whole = whole
         self.scalars: list[Formula] = []
@@ -220,7 +213,7 @@ class Network:
                 self._leaf(edge, label, weights, inner)
             case [left, right]:
                 start, stop = left.other(label), right.other(label)
-                middle = self._diagonal(weights)
+                middle = self.phrases.diagonal(weights)
                 chain = (*left.from_(start), *middle, *right.from_(label))
                 self.edges.append(Edge(start, stop, chain))
 
@@ -238,24 +231,18 @@ class Network:
             # Nothing else at either end: the sum of all elements.
             inner.discard(other)
             del self.weights[other]
-            body = min(linear(edge.chain), linear(flip(edge.chain)), key=self._simple)
+            body = self.phrases.either_way(edge.chain)
             self.sums[len(self.scalars)] = size_of(self.dims[label] * self.dims[other])
             self.scalars.append(Call("sum", (product(ONE, (), body),)))
             return
         if len(weights) == 1 and weights[0].unit:
-            self.weights[other].append(Weight((), self._line(chain, other, weights[0].unit)))
+            self.weights[other].append(Weight((), column(chain, weights[0].unit)))
             return
-        end = self._vector(weights, self.dims[label])
+        end = self.phrases.vector(weights, self.dims[label])
         if len(weights) == 1 and weights[0].inverse is None:
             self.weights[other].append(Weight((*chain, *weights[0].chain), weights[0].end))
         else:
             self.weights[other].append(Weight(chain, end))
-
-    def _line(self, chain: Chain, label: int, at: str) -> Formula:
-        """The column of a matrix at a position; a row of what stands transposed."""
-        if len(chain) == 1 and chain[0].transposed:
-            return Indexed(chain[0].formula, (at, WHOLE))
-        return Indexed(product(ONE, (), linear(chain)), (WHOLE, at))
 
     def _loops(self, inner: set[int]) -> None:
         """Edges from a label to itself: traces, or diagonals."""
@@ -265,26 +252,10 @@ class Network:
             if label in inner and not self.weights[label] and not self._at(label):
                 inner.discard(label)
                 del self.weights[label]
-                self.scalars.append(self._trace(edge.chain))
+                self.scalars.append(self.phrases.trace(edge.chain))
             else:
-                body = min(linear(edge.chain), linear(flip(edge.chain)), key=self._simple)
+                body = self.phrases.either_way(edge.chain)
                 self.weights[label].append(Weight((), Call("diag", (product(ONE, (), body),))))
-
-    def _trace(self, chain: Chain) -> Formula:
-        """``tr``, of the rotation and direction that read best; ``norm2(A)^2``, ``sum(A.*B)``."""
-        if len(chain) == 2:
-            left, right = chain[0], chain[1].flipped()
-            if left.transposed and (right.transposed or right.symmetric):
-                left, right = left.flipped(), right.flipped()
-            a, b = left.written, right.written
-            if self.writer.text(a) == self.writer.text(b):
-                return Power(Call("norm2", (a,)), Number(Fraction(2)))
-            if is_elementwise(a) or is_elementwise(b):
-                return Call("sum", (self._elementwise((a, b), ()),))
-        turns = [(*chain[k:], *chain[:k]) for k in range(len(chain))]
-        turns += [flip(turn) for turn in turns]
-        body = min((linear(turn) for turn in turns), key=self._simple)
-        return Call("tr", (product(ONE, (), body),))
 
     def _merge_parallel(self, label: int) -> None:
         """Parallel edges at a label become one, element by element."""
@@ -294,64 +265,8 @@ class Network:
         for other, edges in groups.items():
             if len(edges) > 1:
                 self.edges = [edge for edge in self.edges if edge not in edges]
-                merged = self._hadamard([edge.from_(label) for edge in edges])
+                merged = self.phrases.hadamard([edge.from_(label) for edge in edges])
                 self.edges.append(Edge(label, other, merged))
-
-    def _hadamard(self, chains: Sequence[Chain]) -> Chain:
-        """Chains between the same two labels, multiplied element by element."""
-        if len(chains) == 1:
-            return chains[0]
-        flipped = [flip(chain) for chain in chains]
-        turns = [
-            sum(link.transposed for c in cs for link in c if link.mask is None)
-            for cs in (chains, flipped)
-        ]
-        if turns[1] < turns[0]:
-            return flip(self._hadamard(flipped))
-        dims = (*chains[0][0].dims[:1], *chains[0][-1].dims[-1:])
-        masks = [c[0] for c in chains if len(c) == 1 and c[0].mask is not None]
-        rest = [c for c in chains if not (len(c) == 1 and c[0].mask is not None)]
-        if masks and rest:
-            formula = product(ONE, (), linear(self._hadamard(rest)))
-            for mask in masks:
-                formula = triangle(formula, mask.mask or 0, upper=mask.transposed)
-            return (Link(formula, dims=dims),)
-        above = [product(ONE, (), linear(c)) for c in chains if not _inverse_of(c)]
-        below = [inverse for c in chains if (inverse := _inverse_of(c)) is not None]
-        return (Link(self._elementwise(above, below), dims=dims),)
-
-    def _elementwise(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula:
-        if len(above) == 1 and not below:
-            return above[0]
-        coefficient = ONE
-        kept: list[Formula] = []
-        for factor in above:
-            negative, rest = signed(factor)
-            coefficient = -coefficient if negative else coefficient
-            kept.append(rest)
-        return product(
-            coefficient,
-            (),
-            self.writer.scalars(kept),
-            elementwise=True,
-            over=self.writer.scalars(below),
-        )
-
-    # Weights as vectors, as diagonal matrices, as scalars.
-
-    def _vector(self, weights: Sequence[Weight], dim: Dim) -> Formula:
-        """All weights of a label as one vector; ones where there is none."""
-        if not weights:
-            return ones(dim)
-        above = [product(ONE, (), w.body) for w in weights if w.inverse is None]
-        below = [w.inverse for w in weights if w.inverse is not None]
-        return self._elementwise(above, below)
-
-    def _diagonal(self, weights: Sequence[Weight]) -> Chain:
-        if not weights:
-            return ()
-        vector = self._vector(weights, Dim.of(1))
-        return (Link(Call("diag", (vector,)), symmetric=True),)
 
     def _scalar(self, weights: list[Weight], dim: Dim) -> None:
         """A label that is left with its weights alone."""
@@ -360,94 +275,68 @@ class Network:
             rest = [w for w in weights if w is not units[0]]
             if not rest:
                 return
-            self.scalars.append(_element(self._vector(rest, dim), units[0].unit))
+            self.scalars.append(element(self.phrases.vector(rest, dim), units[0].unit))
             return
         if not weights:
             self.scalars.append(size_of(dim))
             return
         plain = [w for w in weights if w.inverse is None]
         if len(weights) == 2 and len(plain) == 2:
-            self.scalars.append(self._inner(*plain))
+            self.scalars.append(self.phrases.inner(*plain))
             return
-        vector = self._vector(weights, dim)
+        vector = self.phrases.vector(weights, dim)
         negative, rest_of = signed(vector)
         total: Formula = Call("sum", (rest_of,))
         if not negative:
             self.sums[len(self.scalars)] = size_of(dim)
         self.scalars.append(Sum(((True, total),)) if negative else total)
 
-    def _inner(self, left: Weight, right: Weight) -> Formula:
-        """``x'*A*y``, read from the better end."""
-        if not left.chain and not right.chain:
-            same = self.writer.text(left.end) == self.writer.text(right.end)
-            if same and not isinstance(left.end, Symbol):
-                return Power(Call("norm2", (left.end,)), Number(Fraction(2)))
-        options = [
-            linear([Link(x.end, transposed=True), *flip(x.chain), *y.chain, Link(y.end)])
-            for x, y in ((left, right), (right, left))
-        ]
-        return product(ONE, (), min(options, key=self._simple))
-
-    def _simple(self, body: tuple[Formula, ...]) -> tuple[object, ...]:
-        transposes, *rest = self.writer.simplicity(Product(body=body))
-        first, last = (self.writer.text(formula) for formula in (body[0], body[-1]))
-        return (transposes, first != f"{last}'", *rest)
-
     # The result.
 
     def _result(self, out: list[int]) -> Formula:
         if not out:
-            return self._scaled((), elementwise=False)
+            return self._scaled(())
         if len(out) == 1:
-            return self._column(out[0])
+            return self._scaled(self._single(out[0]).body)
         start, stop = out
         if start == stop:
             weights = self.weights[start]
             if not weights:
-                return self._scaled((eye(self.dims[start]),), elementwise=False)
-            (diagonal,) = self._diagonal(weights)
-            return self._scaled((diagonal.formula,), elementwise=False)
+                return self._scaled((eye(self.dims[start]),))
+            (diagonal,) = self.phrases.diagonal(weights)
+            return self._scaled((diagonal.formula,))
         chains = [edge.from_(start) for edge in self.edges]
-        masks = [c[0] for c in chains if len(c) == 1 and c[0].mask is not None]
+        masks = masks_among(chains)
         if chains and len(masks) == len(chains) and all(self.weights[label] for label in out):
             x, y = (self._single(label) for label in out)
-            formula = product(ONE, (), _outer(x, y))
-            for mask in masks:
-                formula = triangle(formula, mask.mask or 0, upper=mask.transposed)
-            return self._scaled((formula,), elementwise=False)
+            formula = masked(product(ONE, (), outer(x, y)), masks)
+            return self._scaled((formula,))
         if chains:
-            left, right = (self._diagonal(self.weights[label]) for label in out)
-            chain = (*left, *self._hadamard(chains), *right)
+            left, right = (self.phrases.diagonal(self.weights[label]) for label in out)
+            chain = (*left, *self.phrases.hadamard(chains), *right)
             turned = sum(link.transposed for link in chain)
             if turned > 1 and not any(link.transposed for link in flip(chain)):
                 # (A*B*C)' for C'*B'*A'
                 whole_chain = product(ONE, (), linear(flip(chain)))
-                return self._scaled((Transpose(whole_chain),), elementwise=False)
-            return self._scaled(linear(chain), elementwise=False)
+                return self._scaled((Transpose(whole_chain),))
+            return self._scaled(linear(chain))
         x, y = (self._single(label) for label in out)
-        return self._scaled(_outer(x, y), elementwise=False)
+        return self._scaled(outer(x, y))
 
     def _single(self, label: int) -> Weight:
         """All weights of a label as one."""
         weights = self.weights[label]
         if len(weights) == 1 and weights[0].inverse is None:
             return weights[0]
-        return Weight((), self._vector(weights, self.dims[label]))
+        return Weight((), self.phrases.vector(weights, self.dims[label]))
 
-    def _column(self, label: int) -> Formula:
-        weights = self.weights[label]
-        if len(weights) == 1 and weights[0].inverse is None:
-            return self._scaled(weights[0].body, elementwise=False)
-        return self._scaled((self._vector(weights, self.dims[label]),), elementwise=False)
-
-    def _scaled(self, body: tuple[Formula, ...], *, elementwise: bool) -> Formula:
+    def _scaled(self, body: tuple[Formula, ...]) -> Formula:
         if self.sums and self.divisors:
             self._take_means()
         return product(
             ONE,
             self.writer.scalars(self.scalars),
             body,
-            elementwise=elementwise,
             divisors=self.writer.scalars(self.divisors),
         )
 
@@ -460,25 +349,3 @@ class Network:
                     self.divisors.remove(divisor)
                     self.scalars[place] = replace(total, name="mean")
                     break
-
-
-def _outer(x: Weight, y: Weight) -> tuple[Formula, ...]:
-    """``x*y'`` of two vectors."""
-    return linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
-
-
-def _inverse_of(chain: Chain) -> Formula | None:
-    if len(chain) != 1 or chain[0].inverse is None:
-        return None
-    return Transpose(chain[0].inverse) if chain[0].transposed else chain[0].inverse
-
-
-def _element(vector: Formula, at: str) -> Formula:
-    """One element of a vector; a column of a matrix gives an element of the matrix."""
-    if isinstance(vector, Indexed) and len(vector.positions) == 2:
-        row, column = vector.positions
-        if ":" in row:
-            return Indexed(vector.base, (at, column))
-        if ":" in column:
-            return Indexed(vector.base, (row, at))
-    return Indexed(vector, (at,))

@@ -10,7 +10,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from tcalc.expr.primitive import Style
 from tcalc.printing.formula import (
@@ -26,16 +26,17 @@ from tcalc.printing.formula import (
     Transpose,
     fold,
 )
-from tcalc.printing.text import Binding, ratio
+from tcalc.printing.text import Binding, Set, ratio
 
 _LETTERS = """
 alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau
 upsilon phi chi psi omega
 """
 GREEK = _LETTERS.split()
+"""The names of the letters; with a capital first letter, of capital letters."""
+
 ACCENTS = ("bar", "hat", "tilde")
 """Suffixes of names that are written over the letter: ``x_bar``, ``t1_hat``."""
-"""The names of the letters; with a capital first letter, of capital letters."""
 
 VARIANTS = {"varepsilon": "ε", "vartheta": "ϑ", "varrho": "ϱ", "varsigma": "ς", "varphi": "φ"}
 """Other shapes of Greek letters, by LaTeX's names for them."""
@@ -118,11 +119,6 @@ class Medium(ABC):
     @abstractmethod
     def lines(self, rows: Sequence[str]) -> str:
         """Statements, or the parts of a long one, below each other."""
-
-
-class Set(NamedTuple):
-    text: str
-    binding: Binding
 
 
 class Typesetter:

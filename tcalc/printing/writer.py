@@ -283,7 +283,7 @@ def size_of(dim: Dim) -> Formula:
     if dim.is_name:
         return Symbol(str(dim))
     terms: list[tuple[bool, Formula]] = []
-    for monomial, coefficient in dim._terms:
+    for monomial, coefficient in dim.terms:
         factors = tuple(Symbol(name) for name in monomial)
         term = product(Fraction(coefficient), factors)
         terms.append(signed(term))

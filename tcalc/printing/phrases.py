@@ -1,0 +1,167 @@
+"""What chains of matrices and weights say: vectors, diagonals, traces, element-wise products.
+
+Each phrase is written in the one of its forms that reads best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from tcalc.expr.dims import Dim
+from tcalc.printing.chains import Chain, Link, Weight, flip, is_elementwise, linear
+from tcalc.printing.formula import (
+    Call,
+    Formula,
+    Indexed,
+    Number,
+    Power,
+    Product,
+    Symbol,
+    Transpose,
+    product,
+    signed,
+)
+from tcalc.printing.writer import WHOLE, Writer, ones, triangle
+
+ONE = Fraction(1)
+
+
+class Phrases:
+    """Phrases of one page."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def vector(self, weights: Sequence[Weight], dim: Dim) -> Formula:
+        """All weights of a label as one vector; ones where there is none."""
+        if not weights:
+            return ones(dim)
+        above = [product(ONE, (), w.body) for w in weights if w.inverse is None]
+        below = [w.inverse for w in weights if w.inverse is not None]
+        return self.elementwise(above, below)
+
+    def diagonal(self, weights: Sequence[Weight]) -> Chain:
+        """All weights of a label as a diagonal matrix; nothing where there is none."""
+        if not weights:
+            return ()
+        vector = self.vector(weights, Dim.of(1))
+        return (Link(Call("diag", (vector,)), symmetric=True),)
+
+    def elementwise(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula:
+        """A product element by element, over another one."""
+        if len(above) == 1 and not below:
+            return above[0]
+        coefficient = ONE
+        kept: list[Formula] = []
+        for factor in above:
+            negative, rest = signed(factor)
+            coefficient = -coefficient if negative else coefficient
+            kept.append(rest)
+        return product(
+            coefficient,
+            (),
+            self.writer.scalars(kept),
+            elementwise=True,
+            over=self.writer.scalars(below),
+        )
+
+    def hadamard(self, chains: Sequence[Chain]) -> Chain:
+        """Chains between the same two labels, multiplied element by element."""
+        if len(chains) == 1:
+            return chains[0]
+        flipped = [flip(chain) for chain in chains]
+        turns = [
+            sum(link.transposed for c in cs for link in c if link.mask is None)
+            for cs in (chains, flipped)
+        ]
+        if turns[1] < turns[0]:
+            return flip(self.hadamard(flipped))
+        dims = (*chains[0][0].dims[:1], *chains[0][-1].dims[-1:])
+        masks = masks_among(chains)
+        rest = [c for c in chains if not masks_among([c])]
+        if masks and rest:
+            whole = product(ONE, (), linear(self.hadamard(rest)))
+            return (Link(masked(whole, masks), dims=dims),)
+        above = [product(ONE, (), linear(c)) for c in chains if not _inverse_of(c)]
+        below = [inverse for c in chains if (inverse := _inverse_of(c)) is not None]
+        return (Link(self.elementwise(above, below), dims=dims),)
+
+    def trace(self, chain: Chain) -> Formula:
+        """``tr``, of the rotation and direction that read best; ``norm2(A)^2``, ``sum(A.*B)``."""
+        if len(chain) == 2:
+            left, right = chain[0], chain[1].flipped()
+            if left.transposed and (right.transposed or right.symmetric):
+                left, right = left.flipped(), right.flipped()
+            a, b = left.written, right.written
+            if self.writer.text(a) == self.writer.text(b):
+                return Power(Call("norm2", (a,)), Number(Fraction(2)))
+            if is_elementwise(a) or is_elementwise(b):
+                return Call("sum", (self.elementwise((a, b), ()),))
+        turns = [(*chain[k:], *chain[:k]) for k in range(len(chain))]
+        turns += [flip(turn) for turn in turns]
+        body = min((linear(turn) for turn in turns), key=self.simplicity)
+        return Call("tr", (product(ONE, (), body),))
+
+    def inner(self, left: Weight, right: Weight) -> Formula:
+        """``x'*A*y``, read from the better end."""
+        if not left.chain and not right.chain:
+            same = self.writer.text(left.end) == self.writer.text(right.end)
+            if same and not isinstance(left.end, Symbol):
+                return Power(Call("norm2", (left.end,)), Number(Fraction(2)))
+        options = [
+            linear([Link(x.end, transposed=True), *flip(x.chain), *y.chain, Link(y.end)])
+            for x, y in ((left, right), (right, left))
+        ]
+        return product(ONE, (), min(options, key=self.simplicity))
+
+    def either_way(self, chain: Chain) -> tuple[Formula, ...]:
+        """A chain read from the better end."""
+        return min(linear(chain), linear(flip(chain)), key=self.simplicity)
+
+    def simplicity(self, body: tuple[Formula, ...]) -> tuple[object, ...]:
+        """Which of two products reads better, as a key: the smaller one does."""
+        transposes, *rest = self.writer.simplicity(Product(body=body))
+        first, last = (self.writer.text(formula) for formula in (body[0], body[-1]))
+        return (transposes, first != f"{last}'", *rest)
+
+
+def column(chain: Chain, at: str) -> Formula:
+    """The column of a matrix at a position; a row of what stands transposed."""
+    if len(chain) == 1 and chain[0].transposed:
+        return Indexed(chain[0].formula, (at, WHOLE))
+    return Indexed(product(ONE, (), linear(chain)), (WHOLE, at))
+
+
+def outer(x: Weight, y: Weight) -> tuple[Formula, ...]:
+    """``x*y'`` of two vectors."""
+    return linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
+
+
+def masks_among(chains: Sequence[Chain]) -> list[Link]:
+    """The triangles of ones among chains."""
+    return [c[0] for c in chains if len(c) == 1 and c[0].mask is not None]
+
+
+def masked(formula: Formula, masks: Sequence[Link]) -> Formula:
+    """A matrix times triangles of ones, element by element."""
+    for mask in masks:
+        formula = triangle(formula, mask.mask or 0, upper=mask.transposed)
+    return formula
+
+
+def _inverse_of(chain: Chain) -> Formula | None:
+    if len(chain) != 1 or chain[0].inverse is None:
+        return None
+    return Transpose(chain[0].inverse) if chain[0].transposed else chain[0].inverse
+
+
+def element(vector: Formula, at: str) -> Formula:
+    """One element of a vector; a column of a matrix gives an element of the matrix."""
+    if isinstance(vector, Indexed) and len(vector.positions) == 2:
+        row, column = vector.positions
+        if ":" in row:
+            return Indexed(vector.base, (at, column))
+        if ":" in column:
+            return Indexed(vector.base, (row, at))
+    return Indexed(vector, (at,))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, SupportsIndex, TypeAlias
 
 from tcalc import calculus, language, printing
 from tcalc.errors import ArgumentError, DimensionError, Span, UnknownNameError, suggestion
@@ -21,7 +21,7 @@ Names: TypeAlias = list[str] | tuple[str, ...]
 """Several variables, by name."""
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
-Position: TypeAlias = "int | str | slice"
+Position: TypeAlias = "SupportsIndex | str | slice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +324,7 @@ def _position(position: Position) -> str:
             return f"{1 if start is None else start}:{'end' if stop is None else stop}"
         case bool() | slice():
             raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
-        case int():
+        case Integral():
             if position < 1:
                 raise ArgumentError(
                     f"positions count from 1, and {position} is below that",

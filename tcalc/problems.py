@@ -52,11 +52,19 @@ def problem(
     """
     from tcalc.optimisation import Problem, constraint
 
-    variables = [
-        require_expression(f).variable(name) for name in ([wrt] if isinstance(wrt, str) else wrt)
-    ]
+    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    variables = [require_expression(f).variable(name) for name in names]
     if not variables:
         raise ArgumentError("a problem needs at least one variable", hint="problem(f, 'w', data)")
+    for name in names:
+        if names.count(name) > 1:
+            raise ArgumentError(f"{name} is given twice as a variable of the problem")
+    for what, given in (("data", data), ("bounds", bounds or {})):
+        if not isinstance(given, Mapping):
+            raise ArgumentError(
+                f"{what} are given by name, and not as an object of type {type(given).__name__}",
+                hint=f"{{{names[0]!r}: ...}}",
+            )
     several = [constraints] if isinstance(constraints, str) else constraints
     required = [constraint(given, f) for given in several]
     return Problem(f.node, variables, tuple(f.variables.values()), data, bounds, required)

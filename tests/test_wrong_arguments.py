@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 import tcalc
@@ -31,6 +34,16 @@ DATA = {"X": [[1.0]], "y": [1.0]}
         lambda: tcalc.jvp(f, "w", 3),
         lambda: tcalc.vjp(f, "w", ["a", "b"]),
         lambda: tcalc.problem(f, [], DATA),
+        lambda: tcalc.problem(f, None, DATA),
+        lambda: tcalc.problem(f, ["w", "w"], DATA),
+        lambda: tcalc.problem(f, "w", [[[1.0]], [1.0]]),
+        lambda: tcalc.problem(f, "w", DATA, bounds=[(0, 1)]),
+        lambda: tcalc.problem(f, "w", DATA, bounds={"w": (float("nan"), 1)}),
+        lambda: tcalc.problem(f, "w", DATA, bounds={"w": ("a", 1)}),
+        lambda: tcalc.problem(f, "w", DATA).minimize(x0="a"),
+        lambda: tcalc.problem(f, "w", DATA).minimize(x0={"v": [1.0]}),
+        lambda: tcalc.problem(f, "w", DATA).minimize(tolerance=1e-3),
+        lambda: tcalc.problem(f, "w", DATA).minimize(args=(1,)),
         lambda: tcalc.elementwise(3, 3, 3),
         lambda: tcalc.from_sympy("x"),
         lambda: tcalc.combine(3, a=f),
@@ -42,3 +55,54 @@ def test_what_is_of_the_wrong_kind_is_refused(call):
     with pytest.raises(ArgumentError) as caught:
         call()
     assert caught.value.message
+
+
+class _Refusing:
+    """An array of another library that does not hand itself over, as one with gradients."""
+
+    def __array__(self, *arguments: object, **options: object) -> None:
+        raise RuntimeError("call detach() first")
+
+
+def test_numbers_of_python_are_taken_however_exact() -> None:
+    g = tcalc.compile(tcalc.parse("c*x", "x[n], c"))
+    assert g(x=[3.0], c=Fraction(1, 3)).tolist() == [1.0]
+    assert g(x=[1.0], c=10**30).tolist() == [1e30]
+    with pytest.raises(ArgumentError, match="range of doubles"):
+        g(x=[1.0], c=10**400)
+    with pytest.raises(ArgumentError, match="detach"):
+        g(x=_Refusing(), c=1)
+
+
+def test_integers_of_numpy_are_positions_and_sizes() -> None:
+    place = np.int64(2)
+    x = tcalc.symbols("x[n]")
+    assert x[place].node is x[2].node
+    assert x[place : np.int64(3)].node is x[2:3].node
+    fun = tcalc.compile(x.T @ x)
+    assert fun.source_for(n=place) == fun.source_for(n=2)
+    assert fun.peak_memory(n=place) == fun.peak_memory(n=2)
+    for wrong in (np.bool_(True), np.float64(2), np.int64(0)):
+        with pytest.raises(ArgumentError):
+            x[wrong]
+
+
+def test_what_a_callback_raises_is_the_callers() -> None:
+    problem = tcalc.problem(f, "w", {"X": [[1.0, 2.0], [2.0, 1.0]], "y": [1.0, 2.0]})
+    residuals = tcalc.problem(tcalc.parse("X*w - y"), "w", {"X": [[1.0]], "y": [1.0]})
+
+    def mistaken(progress: object) -> None:
+        raise ValueError("a mistake of the caller")
+
+    def stops(progress: object) -> None:
+        raise StopIteration
+
+    for run in (problem.minimize, residuals.least_squares):
+        with pytest.raises(ValueError, match="a mistake of the caller"):
+            run(callback=mistaken)
+        assert "ended by the callback" in run(callback=stops).message
+
+
+def test_residuals_of_no_variables_have_a_jacobian_of_as_many_rows() -> None:
+    problem = tcalc.problem(tcalc.parse("X*w - y"), "w", {"X": np.ones((3, 0)), "y": np.ones(3)})
+    assert problem.jac(problem.x0).shape == (3, 0)

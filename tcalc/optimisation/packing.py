@@ -99,7 +99,11 @@ class Packing:
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise ArgumentError(f"the bounds of {name} are a pair, as (0, None)")
             for side, bound, nothing in ((low, pair[0], -np.inf), (high, pair[1], np.inf)):
-                value = np.asarray(nothing if bound is None else bound, dtype=float)
+                value = numbers_of(f"a bound of {name}", nothing if bound is None else bound)
+                if np.isnan(value).any():
+                    raise ArgumentError(
+                        f"a bound of {name} is not a number", hint="None, or inf, is no bound"
+                    )
                 try:
                     full = np.broadcast_to(value, part.shape)
                 except ValueError:

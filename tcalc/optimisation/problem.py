@@ -10,7 +10,7 @@ import numpy as np
 
 from tcalc import interpret
 from tcalc.checking.blame import text_of
-from tcalc.errors import ArgumentError, DomainError
+from tcalc.errors import ArgumentError, DomainError, suggestion
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder, variables
 from tcalc.optimisation import residuals
@@ -112,7 +112,7 @@ class Problem:
         blocks = self.derivatives.first(**self.unpack(x))
         if self.scalar:
             return self._packing.gradient(blocks)
-        rows = np.size(blocks[0]) // max(1, prod(next(iter(self.shapes.values()))))
+        rows = prod(np.shape(blocks[0])[: self.derivatives.function.order])
         return self._packing.jacobian(blocks, rows)
 
     def fun_and_jac(self, x: Any) -> tuple[float, Array]:
@@ -302,8 +302,13 @@ class Problem:
     def _started(self, x0: Any) -> Array:
         """The start, in the domain and within the bounds."""
         if isinstance(x0, Mapping):
+            for name in x0:
+                if name not in self.shapes:
+                    others = "the variables: " + ", ".join(self.shapes)
+                    hint = suggestion(name, self.shapes, otherwise=others)
+                    raise ArgumentError(f"{name!r} is not a variable of the problem", hint=hint)
             x0 = self.pack({**self.unpack(self.x0), **x0})
-        x = np.array(self.x0 if x0 is None else x0, dtype=float)
+        x = np.array(self.x0 if x0 is None else _real("x0", x0), dtype=float)
         self.unpack(x)  # refuses another size
         for place in np.flatnonzero(~np.isfinite(x)):
             raise ArgumentError(f"the start has {self.name(place)} = {x[place]}")

@@ -59,6 +59,10 @@ class EndedError(Exception):
     """The run was ended, and this is why."""
 
 
+class CallbackError(Exception):
+    """A callback raised what is its cause, which is the caller's and no end of the run."""
+
+
 class Watched(ABC):
     """A problem under way: how often it was evaluated, who looks on, and the best point so far.
 
@@ -87,7 +91,15 @@ class Watched(ABC):
         now = Progress(self.steps, value, size, self.problem.unpack(np.array(x)))
         if self.progress:
             print(now, file=sys.stderr)
-        if self.callback is not None and says_stop(self.callback(now)):
+        if self.callback is None:
+            return
+        try:
+            ended = says_stop(self.callback(now))
+        except StopIteration:  # by which SciPy's callbacks end a run
+            ended = True
+        except Exception as error:
+            raise CallbackError from error
+        if ended:
             raise EndedError("ended by the callback")
 
     @abstractmethod
@@ -104,7 +116,10 @@ class Watched(ABC):
             return self.so_far(str(ended))
         except (DomainError, np.linalg.LinAlgError, FloatingPointError) as error:
             return self.so_far(f"the run broke off: {error}")
-        except ValueError as error:
+        except CallbackError as raised:
+            assert raised.__cause__ is not None
+            raise raised.__cause__ from None
+        except (TypeError, ValueError) as error:
             if not self.steps:  # SciPy's complaint of an option
                 raise ArgumentError(
                     f"SciPy refuses the method or an option of it: {error}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache, partial
 from typing import Any
 
@@ -83,12 +84,12 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
     if first in _NATIVE and all(type(x) is np.ndarray and x.dtype == first for x in values):
         return [x if x.ndim else x[()] for x in values]
     # A sparse matrix stands for its type only, until the common one is known.
-    plain = [np.empty(0, x.dtype) if is_sparse(x) else x for x in values]
+    plain = [np.empty(0, x.dtype) if is_sparse(x) else _plain(x) for x in values]
     try:
         arrays: list[Any] = as_arrays(
             **{f"_{name}": x for name, x in zip(signature.names, plain, strict=True)}
         )
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:  # the latter by arrays of other libraries
         raise ArgumentError(str(error).removeprefix("_")) from None
     for place, value in enumerate(values):
         if is_sparse(value):
@@ -96,6 +97,16 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
 
             arrays[place] = sparse.csr_array(value).astype(arrays[place].dtype)
     return arrays
+
+
+def _plain(value: Any) -> Any:
+    """An exact number as a float: a fraction, or an integer beyond those of NumPy."""
+    if isinstance(value, Fraction) or (type(value) is int and value.bit_length() > 63):
+        try:
+            return float(value)
+        except OverflowError:
+            raise ArgumentError("a number is beyond the range of doubles") from None
+    return value
 
 
 def conversions(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Never
+from numbers import Integral
+from typing import Any, Never, SupportsIndex
 
 import numpy as np
 from numpy import ndarray
@@ -216,27 +217,27 @@ class CompiledFunction:
         last = self._last
         return last.source if last else self.source_for()
 
-    def source_for(self, **sizes: int) -> str:
+    def source_for(self, **sizes: SupportsIndex) -> str:
         """The module for given sizes; those that are not given are nominal (100).
 
         Raises `ArgumentError` for a size that the function does not have.
         """
         return self._planner.make(self._full(sizes), None, Kind()).source
 
-    def peak_memory(self, **sizes: int) -> int:
+    def peak_memory(self, **sizes: SupportsIndex) -> int:
         """The bytes that results and temporaries of float64 take at most, predicted for sizes."""
         return self._planner.make(self._full(sizes), None, Kind()).peak * 8
 
-    def _full(self, sizes: Mapping[str, int]) -> dict[str, int]:
+    def _full(self, sizes: Mapping[str, SupportsIndex]) -> dict[str, int]:
         known = self.signature.sizes
         for name, size in sizes.items():
             if name not in known:
                 raise ArgumentError(
                     f"there is no size {name!r}", hint=f"the sizes: {', '.join(known) or 'none'}"
                 )
-            if not isinstance(size, int) or size < 0:
+            if not isinstance(size, Integral) or size < 0:
                 raise ArgumentError(f"the size {name} is {size!r}, and should be a whole number")
-        return {name: sizes.get(name, NOMINAL_SIZE) for name in known}
+        return {name: int(sizes.get(name, NOMINAL_SIZE)) for name in known}
 
     def bind(self, /, *positional: Never, **arguments: Any) -> CompiledFunction:
         """A function of the remaining arguments, these being given.

@@ -118,10 +118,11 @@ def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
             return 2 * np.add.reduce(np.log(d))
         size = np.abs(d)
         value = np.add.reduce(np.log(size))
-        swaps = np.count_nonzero(pivots != np.arange(len(pivots)))
+        # To count the bytes takes a third of the time of np.count_nonzero on a few elements.
+        swaps = (pivots != np.arange(len(pivots))).tobytes().count(1)
         if a.dtype.kind == "f":
             # Of a matrix that is not finite the value is not a number, and has no sign.
-            if (swaps + np.count_nonzero(d < 0)) % 2 and value == value:
+            if (swaps + np.signbit(d).tobytes().count(1)) % 2 and value == value:
                 raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
             return value
         sign = (d / size).prod() * (-1) ** swaps

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.codegen.host import lq_by_lapack, qr_by_lapack
+from tcalc.codegen.host import (
+    log_sum_exp_in_place,
+    lq_by_lapack,
+    qr_by_lapack,
+    soft_max_in_place,
+)
 from tcalc.codegen.solvers import factorise, log_determinant_factored, solve_triangle
 from tcalc.primitives.qr import thin_lq, thin_qr
+from tcalc.primitives.softmax import log_sum_exp, soft_max
 
 SHAPES = [(1, 1), (5, 1), (4, 4), (7, 3), (90, 70), (3, 0), (0, 0)]
 
@@ -111,3 +117,36 @@ def test_parts_are_added_only_where_something_lies_already():
     unknown = tcalc.compile(tcalc.gradient(f, "x"))
     for m, expected in ((1, [2, 0, 6]), (3, [2, 4, 12])):
         assert unknown(x=np.array([1.0, 2.0, 3.0]), y=np.ones(m)).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("axes", [(-1,), (-2, -1)])
+def test_exponentials_that_sum_to_one(dtype, axes):
+    x = (300 * np.random.default_rng(0).standard_normal((5, 4, 3))).astype(dtype)
+    for fast, slow in ((log_sum_exp_in_place, log_sum_exp), (soft_max_in_place, soft_max)):
+        before = x.copy()
+        found, expected = fast(x, axes), slow(x, axes)
+        assert found.dtype == expected.dtype and found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype is np.float32 else 1e-13)
+        np.testing.assert_array_equal(x, before)
+    assert type(log_sum_exp_in_place(x[0, 0], (-1,))) is type(log_sum_exp(x[0, 0], (-1,)))
+
+
+def test_the_logarithm_of_a_sum_of_infinite_exponentials():
+    x = np.array([[np.inf, 1.0], [-np.inf, 2.0], [np.nan, 1.0]])
+    np.testing.assert_array_equal(log_sum_exp_in_place(x[:2], (-1,)), [np.inf, 2.0])
+    assert np.isnan(log_sum_exp_in_place(x[2:], (-1,))).all()
+
+
+def test_the_sign_of_a_determinant_is_that_of_its_factors():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 5, 40):
+        for _ in range(6):
+            A = rng.standard_normal((n, n))
+            sign, value = np.linalg.slogdet(A)
+            factors = factorise(A, where="f")
+            if sign > 0:
+                np.testing.assert_allclose(log_determinant_factored(factors, where="f"), value)
+            else:
+                with pytest.raises(np.linalg.LinAlgError, match="the determinant is not positive"):
+                    log_determinant_factored(factors, where="f")

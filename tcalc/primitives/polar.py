@@ -1,7 +1,8 @@
 """The polar factor ``W = U V'`` of a matrix ``A = U diag(s) V'`` of full rank, and `normnuc`.
 
 W is a function of all singular values alike, the constant 1 (`tcalc.primitives.singular`): that is
-how its derivative is computed, by factors as thin as A.  It has an equation too.
+how its derivative is computed, by factors as thin as A.  Higher derivatives are those of its
+equation (`tcalc.primitives.polar_solve`).
 
 With ``K = A W' = U diag(s) U'`` and ``H = W' A = V diag(s) V'``,
 
@@ -72,14 +73,19 @@ class Polar(Coded):
         return Notation(name="polar")
 
 
-def polar_equation(a: Node, d: Node) -> Node:
-    """The derivative of the polar factor in a direction, by its equation."""
+def polar_equation(a: Node, right: Node) -> Node:
+    """The solution X of ``K X + X H = R`` for a right-hand side R."""
     W = polar(a)
     K, H = (
         build.add([(HALF, x), (HALF, transpose(x))])
         for x in (product("ij,kj->ik", a, W), product("ji,jk->ik", W, a))
     )
-    return sylvester(K, H, build.subtract(d, product("ij,kj,kl->il", W, d, W)))
+    return sylvester(K, H, right)
+
+
+def turned(d: Node, factor: Node) -> Node:
+    """``dA - W dA' W``, the right-hand side for dW: an operator that is its own adjoint."""
+    return build.subtract(d, product("ij,kj,kl->il", factor, d, factor))
 
 
 def polar_factor(A: Array, *, where: str) -> Array:
@@ -155,7 +161,6 @@ FUNCTIONS = (
         "polar factor U*V' of A = U*diag(s)*V'; the gradient of normnuc",
         "A of full rank, else an error",
         "K dW + dW H = dA - W dA' W,  K = A W',  H = W' A",
-        "second and higher derivatives form matrices of the longer side squared",
         source="Higham, Functions of Matrices, chapter 8",
     ),
 )

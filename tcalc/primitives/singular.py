@@ -12,7 +12,7 @@ and this generalised matrix function (Hawkins & Ben-Israel 1973) the derivative 
 divided difference D, so that nothing is lost where singular values meet.  As the second derivative
 of a scalar it is its own adjoint.  For the third derivative D is `written_out` by
 ``1/(s[i] - s[j])``, which has no value at ties; for the polar factor, where f is 1, there is an
-equation that has.
+equation that has (`tcalc.primitives.polar_solve`).
 
 The function may have parameters, as `tcalc.primitives.scalar` describes.
 """
@@ -39,7 +39,8 @@ from tcalc.primitives.divided_differences import (
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.matrices import diagonal_matrix, product, transpose
 from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
-from tcalc.primitives.polar import check_matrix, normnuc, polar, polar_equation
+from tcalc.primitives.polar import check_matrix, normnuc, polar
+from tcalc.primitives.polar_solve import polar_along
 from tcalc.primitives.power import power, reciprocal, square
 from tcalc.primitives.reductions import total
 from tcalc.primitives.scalar import (
@@ -172,7 +173,7 @@ class Singular(Primitive):
     def _written(self, node: Apply, apart: bool) -> Node:
         A, t, E = self._split(node.args)
         if apart and self.is_polar:
-            return polar_equation(A, E[0])
+            return polar_along(A, E[0])
         # One matrix for many directions, as in a whole Hessian, is decomposed once.
         count = min(map(repeats, (A, *t)))
         lead = A.dims[:count]

@@ -19,6 +19,8 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.operators import repeats
 from tcalc.primitives.pinv import PseudoInverseAlong
+from tcalc.primitives.polar import polar_equation
+from tcalc.primitives.polar_solve import PolarSolve
 from tcalc.primitives.singular import Singular, SingularSum, written_out
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
@@ -45,7 +47,9 @@ def expand_unnamed(roots: Sequence[Node]) -> list[Node]:
 def _for_print(node: Node) -> Node:
     match node:
         case Apply(primitive=Singular(is_polar=True)):
-            return written_out(node)
+            return _for_print(written_out(node))
+        case Apply(primitive=PolarSolve(), args=(a, right)):
+            return polar_equation(a, right)
         case _:
             return _expanded(node)
 
@@ -54,7 +58,7 @@ def _is_unnamed(node: Node) -> bool:
     match node:
         case Apply(primitive=Spectral() as spectral, args=(a, *_)):
             return spectral.function == spectral.name or repeats(a) > 0
-        case Apply(primitive=Singular() | SingularSum() | PseudoInverseAlong()):
+        case Apply(primitive=Singular() | SingularSum() | PseudoInverseAlong() | PolarSolve()):
             return True
         case _:
             return False

@@ -34,11 +34,12 @@ def test_second_derivatives_are_those_of_the_first(text, mode):
 
 @pytest.mark.parametrize("mode", ["forward", "reverse", "cross-country"])
 @pytest.mark.parametrize("shape", [(4, 2), (2, 4), (3, 3)])
-def test_pinv_to_third_order_in_every_mode(mode, shape):
-    f = tcalc.parse("sum(sin(pinv(A)))", "A[m,n]")
+@pytest.mark.parametrize("name", ["pinv", "polar", "polar at ties"])
+def test_functions_of_thin_matrices_to_third_order_in_every_mode(name, mode, shape):
+    f = tcalc.parse(f"sum(sin({name.split()[0]}(A)))", "A[m,n]")
     rng = np.random.default_rng(2)
     A, E = rng.standard_normal((2, *shape))
-    A = A + 2 * np.eye(*shape)
+    A = 2 * np.eye(*shape) + (A if "ties" not in name else 0)
     run = tcalc.compile([tcalc.derivative(f, *["A"] * k, mode=mode) for k in (1, 2, 3)])
     at = run(A=A)
     step = 1e-3

@@ -18,6 +18,8 @@ FUNCTIONS = {
     "svd wide": ("U, s, V = svd(A); sum(sin(U.*U)) + sum(sin(V.*V))", (SHORT, LONG)),
     "svdvals": ("sum(log(svdvals(A)))", (LONG, SHORT)),
     "normnuc": ("normnuc(A)", (LONG, SHORT)),
+    "polar tall": ("sum(sin(100*polar(A)))", (LONG, SHORT)),
+    "polar wide": ("sum(sin(100*polar(A)))", (SHORT, LONG)),
     "pinv tall": ("sum(sin(100*pinv(A)))", (LONG, SHORT)),
     "pinv wide": ("sum(sin(100*pinv(A)))", (SHORT, LONG)),
 }

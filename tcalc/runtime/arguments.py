@@ -99,6 +99,20 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
     return arrays
 
 
+def common_type(values: Iterable[Any]) -> np.dtype[Any]:
+    """The floating-point type of results for certain arguments, without a look at what is in them.
+
+    Plain numbers follow the arrays, and all that is no array of floats counts as float64.
+    """
+    types = [
+        dtype if (dtype := getattr(x, "dtype", np.dtype(float))).kind in "fc" else np.dtype(float)
+        for x in values
+        if type(x) not in (int, float, bool)
+    ]
+    wide = np.result_type(np.float32, *types) if types else np.dtype(float)
+    return min(wide, np.dtype(complex if wide.kind == "c" else float), key=lambda x: x.itemsize)
+
+
 def _plain(value: Any) -> Any:
     """An exact number as a float: a fraction, or an integer beyond those of NumPy."""
     if isinstance(value, Fraction) or (type(value) is int and value.bit_length() > 63):

@@ -20,6 +20,7 @@ from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Node, Var
 from tcalc.printing.operator import term_text
+from tcalc.runtime.arguments import common_type
 from tcalc.runtime.compiled import CompiledFunction
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
 from tcalc.runtime.modules import as_array
@@ -144,7 +145,9 @@ class FactoredFunction:
         except (AttributeError, KeyError):
             shapes = self._shapes(arguments)
         results = [
-            computed[recipe] if isinstance(recipe, int) else self._factored(k, computed, shapes[k])
+            computed[recipe]
+            if isinstance(recipe, int)
+            else self._factored(k, computed, shapes[k], arguments)
             for k, recipe in enumerate(self._recipes)
         ]
         return results[0] if self._single else tuple(results)
@@ -191,14 +194,22 @@ class FactoredFunction:
             for x in layout.parts
         ]
 
-    def _factored(self, k: int, computed: Sequence[Any], shape: tuple[int, ...]) -> FactoredTensor:
+    def _factored(
+        self,
+        k: int,
+        computed: Sequence[Any],
+        shape: tuple[int, ...],
+        arguments: Mapping[str, Any],
+    ) -> FactoredTensor:
         layout, recipe, lead = self._layouts[k], self._recipes[k], self._layouts[k].lead
         assert not isinstance(recipe, int)
         types = {computed[place].dtype for place in self._cores[k]}
         if len(types) == 1:
             (dtype,) = types
-        else:
-            dtype = np.result_type(*types, np.float32) if types else np.dtype(float)
+        elif types:
+            dtype = np.result_type(*types, np.float32)
+        else:  # zero, or a multiple of a unit tensor
+            dtype = common_type([*self.given.values(), *arguments.values()])
         terms = partial(_terms, recipe, computed)
         return FactoredTensor(
             terms, shape[:lead], shape[lead:], dtype, layout.text, self._limit, self._ends[k]

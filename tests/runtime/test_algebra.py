@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,15 @@ DATA = {name: RANDOM.standard_normal((4, 3)) for name in "ABX"} | {
 DECLARED = "X[m,n], A[m,n], B[m,n], S[m,m] spd, R[n,n] spd, P[m,m] spd, Q[n,n] spd"
 
 
+@cache
+def compiled(text: str, wrt: str, declared: str) -> Any:
+    return tcalc.compile(tcalc.hessian(tcalc.parse(text, declared), wrt), form="factored")
+
+
 def hessian(
     text: str, wrt: str = "X", declared: str = DECLARED, data: dict[str, Any] = DATA
 ) -> FactoredTensor:
-    H = tcalc.hessian(tcalc.parse(text, declared), wrt)
-    tensor = tcalc.compile(H, form="factored")(**data)
+    tensor = compiled(text, wrt, declared)(**data)
     assert isinstance(tensor, FactoredTensor)
     return tensor
 

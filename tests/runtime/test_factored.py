@@ -247,6 +247,24 @@ def test_axes_without_any_factor_repeat():
     np.testing.assert_array_equal(tensor @ np.ones(3), np.full(2, 6.0))
 
 
+@pytest.mark.parametrize("wrt", ["x", "y"])
+def test_a_result_without_cores_has_the_type_of_the_arguments(wrt):
+    H = tcalc.hessian(tcalc.parse("a'*x + c*sum(x) + y'*y", "a[n], x[n], y[m], c"), wrt)
+    fun = tcalc.compile(H, form="factored")
+    data = dict.fromkeys("axy", np.ones(3, np.float32)) | {"c": 2}
+    for given, dtype in (
+        (data, np.float32),
+        ({**data, "c": 2.5}, np.float32),
+        ({**data, "a": np.ones(3)}, np.float64),
+        ({**data, "a": [1, 2, 3]}, np.float64),
+        ({**data, "a": np.ones(3, np.int8)}, np.float64),
+    ):
+        tensor = fun(**given)
+        assert tensor.dtype == (tensor @ data["x"]).dtype == tensor.dense().dtype == dtype
+        bound = fun.bind(**{name: given[name] for name in "ac"})
+        assert bound(x=given["x"], y=given["y"]).dtype == dtype
+
+
 def factored(terms, rows, columns=None, **options):
     """A factored tensor from pairs of cores with subscripts, in letters."""
     made = []

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 from tcalc.expr.dims import Dim, Shape
@@ -214,52 +213,10 @@ class Sum:
     spans: bool = True
 
 
-def written(total: Sum) -> list[bool]:
-    """For each part of a sum whether it is written, and not added: where nothing lies as yet."""
-    blank = not total.spans and not total.addends
-    parts = [part.index for part in total.placed]
-    if blank and any(map(_in_order, zip(*parts, strict=True))):
-        return [True] * len(parts)
-    return [
-        blank and all(_apart(part, earlier) for earlier in parts[:place])
-        for place, part in enumerate(parts)
-    ]
-
-
-def _in_order(indices: tuple[Index, ...]) -> bool:
-    """Whether each stretch of one axis begins where the one before it has ended, or later.
-
-    So lie the rows of a stack: to compare all with all would take a while for hundreds.
-    """
-    ranges = list(map(_range, indices))
-    return all(
-        first is not None and second is not None and at_most(first[1], second[0])
-        for first, second in pairwise(ranges)
-    )
-
-
-def _apart(first: tuple[Index, ...], second: tuple[Index, ...]) -> bool:
-    """Whether two parts have no element in common, whatever the sizes."""
-    return any(
-        at_most(b[1], a[0]) or at_most(a[1], b[0])
-        for a, b in zip(map(_range, first), map(_range, second), strict=True)
-        if a is not None and b is not None
-    )
-
-
-def _range(index: Index) -> tuple[Dim, Dim] | None:
-    """The first place of an index, and the one after its last; None for a whole axis."""
-    match index:
-        case None:
-            return None
-        case Slice(start=start, length=length):
-            return start, start + length
-        case start:
-            return start, start + 1
-
-
 def at_most(low: Dim, high: Dim) -> bool:
     """Whether ``low <= high`` holds for all sizes, as the coefficients tell."""
+    if low.value is not None and high.value is not None:
+        return low.value <= high.value
     return all(coefficient >= 0 for _, coefficient in (high - low).terms)
 
 

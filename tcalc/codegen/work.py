@@ -20,6 +20,7 @@ from fractions import Fraction
 from typing import assert_never
 
 from tcalc.codegen.memory import held_at_peak, owned
+from tcalc.codegen.placement import written
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -49,7 +50,6 @@ from tcalc.codegen.program import (
     Typed,
     Value,
     View,
-    written,
 )
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.polynomial import Polynomial

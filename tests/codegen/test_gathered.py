@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.codegen.program import Placed, Slice, Sum, View, written
+from tcalc.codegen.placement import written
+from tcalc.codegen.program import Placed, Slice, Sum, View
 from tcalc.codegen.tensor import Builder
 from tcalc.expr import shape
 from tcalc.expr.dims import Dim

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from tcalc.codegen.program import Call, MatMul, Operation, Product, Sum, written
+from tcalc.codegen.placement import written
+from tcalc.codegen.program import Call, MatMul, Operation, Product, Sum
 from tcalc.codegen.targets.overwriting import Terms, add_to, scaled_by
 from tcalc.codegen.targets.target import Writer, number_text
 from tcalc.primitives.routines import Template

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, assert_never
 from tcalc.codegen import host, solvers
 from tcalc.codegen.contract import LETTERS
 from tcalc.codegen.memory import SHORT
+from tcalc.codegen.placement import written
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -39,7 +40,6 @@ from tcalc.codegen.program import (
     Typed,
     Value,
     View,
-    written,
 )
 from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.overwriting import add_to, overwriting

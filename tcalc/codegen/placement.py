@@ -1,0 +1,78 @@
+"""Parts of a sum that lie apart: there a term is written, and not added."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from itertools import pairwise
+
+from tcalc.codegen.program import Index, Slice, Sum, at_most
+from tcalc.expr.dims import Dim
+
+Part = tuple[Index, ...]
+
+
+def written(total: Sum) -> list[bool]:
+    """For each part of a sum whether it is written, and not added: where nothing lies as yet.
+
+    There may be thousands of parts: the gradient by a vector has one for each element that the
+    program names, in no order.
+    """
+    places: dict[Part, int] = {}
+    for place, term in enumerate(total.placed):
+        places.setdefault(term.index, place)
+    found = [False] * len(total.placed)
+    if not total.spans and not total.addends:
+        parts = list(places)
+        for part, before in zip(parts, _near(parts), strict=True):
+            found[places[part]] = all(_apart(part, parts[k]) for k in before)
+    return found
+
+
+def _near(parts: Sequence[Part]) -> list[Collection[int]]:
+    """For each part the earlier ones of which one axis alone does not tell that it is apart."""
+    known = [along for indices in zip(*parts, strict=True) if (along := _near_along(indices))]
+    if not known:
+        return [range(place) for place in range(len(parts))]
+    return [set.intersection(*(along[place] for along in known)) for place in range(len(parts))]
+
+
+def _near_along(indices: Sequence[Index]) -> list[set[int]]:
+    """The same for one axis, by sorting; nothing where that tells little."""
+    ranges = [x for index in indices if (x := _range(index)) is not None]
+    sizes = {name: 1 for low, _ in ranges for name in low.names()}
+    order = sorted(range(len(ranges)), key=lambda k: ranges[k][0].evaluate(sizes))
+    ordered = all(at_most(ranges[j][0], ranges[k][0]) for j, k in pairwise(order))
+    if len(ranges) < len(indices) or not ordered:
+        return []
+    found: list[set[int]] = [set() for _ in ranges]
+    limit = 4 * len(ranges) ** 1.5
+    running: list[int] = []
+    for k in order:
+        running = [j for j in running if not at_most(ranges[j][1], ranges[k][0])]
+        for j in running:
+            found[max(j, k)].add(min(j, k))
+        limit -= len(running)
+        if limit < 0:
+            return []  # as of elements in one row, which the other axis tells apart
+        running.append(k)
+    return found
+
+
+def _apart(first: Part, second: Part) -> bool:
+    """Whether two parts have no element in common, whatever the sizes."""
+    return any(
+        at_most(b[1], a[0]) or at_most(a[1], b[0])
+        for a, b in zip(map(_range, first), map(_range, second), strict=True)
+        if a is not None and b is not None
+    )
+
+
+def _range(index: Index) -> tuple[Dim, Dim] | None:
+    """The first place of an index, and the one after its last; None for a whole axis."""
+    match index:
+        case None:
+            return None
+        case Slice(start=start, length=length):
+            return start, start + length
+        case start:
+            return start, start + 1

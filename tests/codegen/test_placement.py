@@ -1,0 +1,101 @@
+"""Which parts of a sum lie where nothing lies yet."""
+
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tcalc
+from tcalc.codegen.placement import written
+from tcalc.codegen.program import Placed, Slice, Sum, View
+from tcalc.codegen.tensor import Builder
+from tcalc.expr.dims import Dim
+from tcalc.expr.dims import shape as shape_of
+
+ROW = View.of(Builder().filled(Fraction(0), ()))
+
+
+def total_of(parts, spans=False):
+    dims = shape_of("m", "n")[: len(parts[0])]
+    return Sum(dims, (), tuple(Placed(Fraction(1), ROW, part, ()) for part in parts), spans)
+
+
+def cells(part, size):
+    axes = []
+    for index in part:
+        match index:
+            case None:
+                axes.append(range(size))
+            case Slice(start=start, length=length):
+                first = start.evaluate({"n": size // 2})
+                axes.append(range(first, first + length.evaluate({"n": size // 2})))
+            case place:
+                axes.append([place.evaluate({"n": size // 2})])
+    return {(i, j) for i in axes[0] for j in axes[1]}
+
+
+places = st.one_of(
+    st.integers(0, 6).map(Dim.of),
+    st.integers(0, 6).map(lambda k: Dim.of("n") + k),
+    st.tuples(st.integers(0, 5), st.integers(1, 3)).map(lambda x: Slice(*map(Dim.of, x))),
+    st.sampled_from([None, Slice(Dim.of(0), Dim.of("n")), Slice(Dim.of("n"), Dim.of(2))]),
+)
+
+
+@given(st.lists(st.tuples(places, places), min_size=1, max_size=12))
+@settings(max_examples=300, deadline=None)
+def test_what_is_written_covers_nothing_before_it(parts):
+    found = written(total_of(parts))
+    assert written(total_of(parts, spans=True)) == [False] * len(parts)
+    lying: set[tuple[int, int]] = set()
+    for alone, part in zip(found, parts, strict=True):
+        mine = cells(part, 20)
+        assert not (alone and mine & lying)
+        lying |= mine
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_elements_are_written_just_when_they_come_first(elements):
+    parts = [(Dim.of(i), Dim.of(j)) for i, j in elements]
+    assert written(total_of(parts)) == [x not in elements[:k] for k, x in enumerate(elements)]
+
+
+def test_stretches_of_named_lengths_may_come_in_any_order():
+    n = Dim.of("n")
+    rows = [Slice(n * k, n) for k in (3, 0, 2, 4, 1)]
+    assert written(total_of([(row, None) for row in rows])) == [True] * 5
+    rows.append(Slice(n * 2 + 1, n))
+    assert written(total_of([(row, None) for row in rows])) == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize("row", [True, False])
+def test_elements_of_one_row_and_of_a_square_are_told_apart(row):
+    elements = [(3, k) if row else divmod(k, 12) for k in range(144)]
+    assert all(written(total_of([(Dim.of(i), Dim.of(j)) for i, j in elements])))
+
+
+def test_the_gradient_by_a_vector_of_which_each_element_is_named():
+    f = tcalc.parse(
+        "f{0} = 0\nfor t = 1:T\nf{t} = f{t-1} + (x[t+1] - x[t]^2)^2\nend\nf{T}", "x[21]", T=20
+    )
+    x = np.linspace(-1, 1, 21)
+    residual = x[1:] - x[:-1] ** 2
+    expected = np.append(0, 2 * residual) - np.append(4 * residual * x[:-1], 0)
+    np.testing.assert_allclose(tcalc.compile(tcalc.gradient(f, "x"))(x=x), expected, atol=1e-12)
+
+
+@pytest.mark.slow
+def test_four_times_the_parts_take_four_times_as_long():
+    def seconds(count):
+        order = np.random.default_rng(0).permutation(count).tolist()
+        total = total_of([(Dim.of(k % count), None) for k in (*order, *order)])
+        start = time.process_time()
+        assert sum(written(total)) == count
+        return time.process_time() - start
+
+    seconds(100)
+    assert min(seconds(4000) for _ in range(3)) < 8 * min(seconds(1000) for _ in range(3))

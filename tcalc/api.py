@@ -272,7 +272,7 @@ def check(
     require_sizes(function, sizes or {})
     for k in range(1, order + 1):
         below = calculus.derivative(function.node, [variable] * (k - 1), mode)
-        full = claim.node if claim else calculus.derivative(below, [variable], mode)
+        full = claim.node if claim is not None else calculus.derivative(below, [variable], mode)
         report = check_derivative(
             below,
             full,
@@ -286,7 +286,7 @@ def check(
             product=_applied(function.with_node(full, lead=below.order))
             if form == "factored"
             else None,
-            form="claimed" if claim else form,
+            form="claimed" if claim is not None else form,
             places=function.context.places,
         )
         if not report:

@@ -3,7 +3,7 @@
 `derivative(F, [X, Y])` has the axes of ``F``, then those of ``X``, then those of ``Y``.
 """
 
-from tcalc.calculus.derivative import MODES, PLAIN, check_mode, derivative, derivatives, unit
+from tcalc.calculus.derivative import MODES, PLAIN, Mode, check_mode, derivative, derivatives, unit
 from tcalc.calculus.factored import compression, factored_terms
 from tcalc.calculus.prepare import prepare
 from tcalc.calculus.products import hvp, hvps, jvp, vjp
@@ -14,6 +14,7 @@ __all__ = [
     "MODES",
     "NOMINAL_SIZE",
     "PLAIN",
+    "Mode",
     "check_mode",
     "compression",
     "derivative",

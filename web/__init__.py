@@ -3,9 +3,9 @@
 `app` is the web application, and only hands requests on: all that is computed is computed in
 worker processes.  `nursery` is a process that has tcalc loaded and forks workers, `worker` what
 runs in one, `operations` what a worker can do, `pool` who hands requests to workers and ends those
-that take too long.  `schemas` has the requests and responses, `guard` what every response and
-request must obey, `connections` how long the latter may take to arrive, `assets` the files of the
-page, and `serving` starts it all.
+that take too long.  `catalogue` has the lists to choose from, `schemas` the requests and
+responses, `guard` what every response and request must obey, `connections` how long the latter may
+take to arrive, `assets` the files of the page; `serving` starts it all.
 
-This folder is installed as ``tcalc.web``; all that it uses of tcalc, `operations` uses.
+This folder is installed as ``tcalc.web``.
 """

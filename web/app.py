@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -16,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from . import assets, schemas
+from . import assets, catalogue, schemas
 from .complaints import failure
 from .guard import Guard
 from .pool import Busy, Gone, Pool
@@ -95,6 +96,35 @@ OPERATIONS = (
         schemas.Explanation,
         "Derive a gradient step by step",
         "The steps of the function, then the derivatives by them from the last one back.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that is the same for all, and what the description of the API tells of it."""
+
+    name: str
+    make: Callable[[], BaseModel]
+    answer: type[BaseModel]
+    summary: str
+    description: str
+
+
+LISTINGS = (
+    Listing(
+        "examples",
+        catalogue.examples,
+        schemas.Examples,
+        "List the model programs",
+        "Formulas that MatrixCalculus.org documents, and models.",
+    ),
+    Listing(
+        "language",
+        catalogue.language,
+        schemas.Language,
+        "List the words of the language",
+        "Its functions with their derivatives, and the properties of variables.",
     ),
 )
 
@@ -191,22 +221,28 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
 
 
 def _add_catalogue(app: FastAPI) -> None:
-    catalogue: list[bytes] = []
+    """One route for each list of what there is to choose from."""
+    for listing in LISTINGS:
+        app.get(
+            f"/api/{listing.name}",
+            operation_id=listing.name,
+            summary=listing.summary,
+            description=listing.description,
+            response_model=listing.answer,
+        )(_list(listing))
 
-    @app.get(
-        "/api/examples",
-        operation_id="examples",
-        summary="List the model programs",
-        response_model=schemas.Examples,
-    )
-    async def examples() -> Response:
-        """Formulas that MatrixCalculus.org documents, and models."""
-        if not catalogue:
-            from .operations import examples
 
-            catalogue.append(examples().model_dump_json().encode())
-        headers = {"Cache-Control": "max-age=3600"}
-        return Response(catalogue[0], media_type=JSON, headers=headers)
+def _list(listing: Listing) -> Callable[..., Awaitable[Response]]:
+    """What answers requests for a list, which is made for the first of them."""
+
+    @cache
+    def made() -> assets.Asset:
+        return assets.Asset.of(f"{listing.name}.json", listing.make().model_dump_json().encode())
+
+    async def serve(request: Request) -> Response:
+        return made().respond(request)
+
+    return serve
 
 
 def _add_page(app: FastAPI) -> None:

@@ -1,6 +1,6 @@
 """What a worker can do: one function for each request of the API.
 
-All of tcalc that the web form uses is used here.  Texts of users are parsed by tcalc's own parser
+Texts of users are parsed by tcalc's own parser
 and nothing else; numbers are computed by the reference interpreter on random data of small sizes.
 """
 
@@ -16,14 +16,11 @@ from time import monotonic
 from typing import Literal
 
 import tcalc
-from tcalc import gallery, language
-from tcalc.calculus import MODES, NOMINAL_SIZE
-from tcalc.checking import check_derivative
+from tcalc import Expression, language
+from tcalc.calculus import MODES
+from tcalc.costing import Cost
 from tcalc.derivation import Line
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
-from tcalc.expr import Var
-from tcalc.expr.properties import PROPERTIES
-from tcalc.expression import Expression
 
 from . import schemas
 from .complaints import of_tcalc
@@ -108,28 +105,26 @@ def parse(request: schemas.Program) -> schemas.Parsed:
         shown = value.mathml()
     except tcalc.TcalcError as error:
         return schemas.Parsed(error=of_tcalc(error), variables=_variables_of_wrong(request))
-    variables = _variables(value.variables, value.guesses)
-    return schemas.Parsed(dims=list(value.shape), variables=variables, mathml=shown)
+    return schemas.Parsed(dims=list(value.shape), variables=_variables(value), mathml=shown)
 
 
 def _variables_of_wrong(request: schemas.Program) -> list[schemas.Variable]:
     """What the names in a wrong program are taken for, so that the user can say otherwise."""
     for declarations in (request.declarations, ""):  # it may be these that are wrong
         with suppress(tcalc.TcalcError):
-            found = language.inputs(request.formula, declarations)
-            return _variables(found.variables, found.guesses)
+            return _variables(language.inputs(request.formula, declarations))
     return []
 
 
-def _variables(found: Mapping[str, Var], guesses: Mapping[str, str]) -> list[schemas.Variable]:
+def _variables(found: Expression | language.Inputs) -> list[schemas.Variable]:
     return [
         schemas.Variable(
             name=name,
             dims=[str(dim) for dim in variable.dims],
             properties=list(variable.properties),
-            guessed=name in guesses,
+            guessed=name in found.guesses,
         )
-        for name, variable in found.items()
+        for name, variable in found.variables.items()
     ]
 
 
@@ -179,38 +174,37 @@ def cost(request: schemas.CostRequest) -> schemas.Costs:
     """Operations and memory of each derivative in all modes, dense and factored."""
     value = program(request.formula, request.declarations)
     dims = [dim for variable in value.variables.values() for dim in variable.dims]
-    names = sorted({name for dim in dims for name in dim.names()})
-    sizes = {name: request.sizes.get(name, NOMINAL_SIZE) for name in names}
+    names = {name for dim in dims for name in dim.names()}
+    given = {name: size for name, size in request.sizes.items() if name in names}
     kind = kind_of(value, request.order)
-    tables = [schemas.CostTable(wrt=list(wrt), kind=kind, costs=[]) for wrt in choices(request)]
-    rows = [(table, mode) for table in tables for mode in MODES]
-    began = monotonic()
-    at = request.start
-    while at < len(rows) and (at == request.start or monotonic() - began < ANSWERED_WITHIN):
-        table, mode = rows[at]
-        table.costs += _costs(value, table.wrt, mode, sizes)
-        at += 1
-    return schemas.Costs(
-        sizes=sizes, modes=list(MODES), tables=tables, next=at if at < len(rows) else None
+    told = schemas.Costs(
+        sizes=given,
+        modes=list(MODES),
+        tables=[schemas.CostTable(wrt=list(wrt), kind=kind, costs=[]) for wrt in choices(request)],
     )
+    rows = [(table, mode) for table in told.tables for mode in MODES]
+    began = monotonic()
+    for at, (table, mode) in enumerate(rows[request.start :], request.start):
+        if at > request.start and monotonic() - began > ANSWERED_WITHIN:
+            told.next = at
+            break
+        found = tcalc.cost(value, table.wrt, sizes=given, modes=[mode])
+        told.sizes = dict(sorted(found.sizes.items()))
+        table.costs += map(_cost, found)
+    return told
 
 
-def _costs(
-    value: Expression, wrt: list[str], mode: str, sizes: dict[str, int]
-) -> list[schemas.Cost]:
-    return [
-        schemas.Cost(
-            mode=row.mode,
-            form=row.form,
-            nodes=row.nodes,
-            order=row.order,
-            flops=row.flops.text(MOST_TERMS),
-            memory=row.memory.text(MOST_TERMS),
-            operations=row.operations,
-            bytes=row.bytes,
-        )
-        for row in tcalc.cost(value, wrt, sizes=sizes, modes=[mode])
-    ]
+def _cost(row: Cost) -> schemas.Cost:
+    return schemas.Cost(
+        mode=row.mode,
+        form=row.form,
+        nodes=row.nodes,
+        order=row.order,
+        flops=row.flops.text(MOST_TERMS),
+        memory=row.memory.text(MOST_TERMS),
+        operations=row.operations,
+        bytes=row.bytes,
+    )
 
 
 def check(request: schemas.CheckRequest) -> schemas.Checks:
@@ -219,16 +213,8 @@ def check(request: schemas.CheckRequest) -> schemas.Checks:
 
 
 def _check(found: Derivative, seed: int) -> schemas.Check:
-    variable = found.below.variables[found.wrt[-1]]
     try:
-        report = check_derivative(
-            found.below.node,
-            found.expression.node,
-            variable,
-            order=len(found.wrt),
-            inputs=list(found.below.variables.values()),
-            seed=seed,
-        )
+        report = tcalc.check(found.below, found.wrt[-1], claim=found.expression, seed=seed)
     except tcalc.TcalcError as error:
         return schemas.Check(wrt=list(found.wrt), passed=None, reason=error.message)
     return schemas.Check(
@@ -246,19 +232,20 @@ def explain(request: schemas.ExplainRequest) -> schemas.Explanation:
     """A gradient derived step by step."""
     found = tcalc.explain(program(request.formula, request.declarations), request.wrt)
 
-    def step(line: Line) -> schemas.Step:
-        return schemas.Step(
-            name=line.name, formula=line.formula, mathml=line.mathml(), reason=line.reason
-        )
-
     try:
-        result = step(found.result)
+        result = _step(found.result)
     except LimitError:
         result = None  # the last of the cotangents says it, in terms of the others
     return schemas.Explanation(
-        values=list(map(step, found.values)),
-        cotangents=list(map(step, found.cotangents)),
+        values=list(map(_step, found.values)),
+        cotangents=list(map(_step, found.cotangents)),
         result=result,
+    )
+
+
+def _step(line: Line) -> schemas.Step:
+    return schemas.Step(
+        name=line.name, formula=line.formula, mathml=line.mathml(), reason=line.reason
     )
 
 
@@ -267,27 +254,3 @@ def draw(request: schemas.DrawRequest) -> schemas.Picture:
     found = list(derivatives(request))
     title = "; ".join(x.title for x in found)
     return schemas.Picture(svg=tcalc.draw([x.expression for x in found], title=title))
-
-
-@lru_cache(maxsize=1)
-def examples() -> schemas.Examples:
-    """The gallery, with the declarations of each program apart from its formula."""
-    return schemas.Examples(
-        examples=list(map(_example, gallery.models())), properties=list(PROPERTIES)
-    )
-
-
-def _example(model: gallery.Model) -> schemas.Example:
-    lines = model.program.splitlines()
-    declared = [line.removeprefix("tensor ") for line in lines if line.startswith("tensor ")]
-    rest = "\n".join(line for line in lines if not line.startswith("tensor "))
-    return schemas.Example(
-        name=model.name,
-        title=model.title,
-        about=model.about,
-        source=model.source,
-        group="MatrixCalculus.org" if model.source == "MatrixCalculus.org" else "Models",
-        formula=rest.strip(),
-        declarations=", ".join(declared),
-        wrt=list(model.wrt),
-    )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tcalc.calculus.derivative import Mode
+from tcalc.calculus import Mode
 
 LONGEST_FORMULA = 20_000
 LONGEST_DECLARATIONS = 5_000
@@ -288,7 +288,25 @@ class Example(BaseModel):
 
 
 class Examples(BaseModel):
-    """The model programs, and the words of the language for forms."""
+    """The model programs."""
 
     examples: list[Example]
+
+
+class Function(BaseModel):
+    """A function of the language; texts that there are none of are empty."""
+
+    name: str
+    aliases: list[str]
+    summary: str
+    domain: str
+    derivative: str
+    kinks: str = Field(description="What holds where it is not differentiable.")
+    source: str = Field(description="Where its derivative is from.")
+
+
+class Language(BaseModel):
+    """The words of the language, for menus and for help."""
+
+    functions: list[Function]
     properties: list[str] = Field(description="The properties that a variable can have.")

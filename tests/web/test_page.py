@@ -35,6 +35,22 @@ def test_documented_examples_give_their_derivative(form, client, model):
     form.page.get_by_text("checked numerically, largest error").first.wait_for(timeout=WAIT)
 
 
+def test_help_finds_a_function_and_puts_it_into_the_formula(form):
+    form.open(f="2*", wrt="K")
+    form.page.get_by_label("Formula", exact=True).press("End")
+    form.page.get_by_role("button", name="Help").click()
+    assert form.page.get_by_text("an index is summed where it occurs twice").is_visible()
+    search = form.page.get_by_label("Find a function")
+    search.fill("no such thing")
+    assert form.page.get_by_text("No function is called so.").is_visible()
+    search.fill("Log(det")
+    expect(form.page.locator(".function-entry:visible")).to_have_count(1)
+    form.page.get_by_role("button", name="logdet").click()
+    form.page.keyboard.type("K)")
+    assert form.page.get_by_label("Formula", exact=True).input_value() == "2*logdet(K)"
+    form.reads("2*inv(K)'")
+
+
 def test_a_formula_is_typed_and_its_derivative_read(form):
     form.open()
     field = form.page.get_by_label("Formula", exact=True)

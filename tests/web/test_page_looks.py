@@ -75,25 +75,32 @@ def bare(chromium):
 
 
 @pytest.mark.parametrize(
-    ("path", "scheme", "width"),
+    ("path", "scheme", "width", "dialog"),
     [
-        ("", "light", 1440),
-        ("", "dark", 360),
-        ("#f=x*y", "dark", 1440),
-        ("#f=sum(exp(A*x))&wrt=x&tab=steps", "light", 1440),
-        ("#f=sum(exp(A*x))&wrt=x&tab=cost", "dark", 1440),
-        ("#f=sum(exp(A*x))&tab=numpy", "light", 360),
-        ("api", "light", 1440),
-        ("api", "dark", 360),
+        ("", "light", 1440, ""),
+        ("", "dark", 360, ""),
+        ("", "light", 360, "Help"),
+        ("", "dark", 1440, "Help"),
+        ("", "dark", 360, "Examples"),
+        ("#f=x*y", "dark", 1440, ""),
+        ("#f=", "light", 1440, ""),
+        ("#f=sum(exp(A*x))&wrt=x&tab=steps", "light", 1440, ""),
+        ("#f=sum(exp(A*x))&wrt=x&tab=cost", "dark", 1440, ""),
+        ("#f=sum(exp(A*x))&tab=numpy", "light", 360, ""),
+        ("api", "light", 1440, ""),
+        ("api", "dark", 360, ""),
     ],
 )
-def test_axe_finds_nothing(bare, address, path, scheme, width):
+def test_axe_finds_nothing(bare, address, path, scheme, width, dialog):
     axe = importlib.import_module("axe_playwright_python.sync_playwright")
     bare.emulate_media(color_scheme=scheme)
     bare.set_viewport_size({"width": width, "height": 900})
     form = Form(bare, address)
     bare.goto(f"{address}/{path}")
     form.settle()
+    if dialog:
+        bare.get_by_role("button", name=dialog).click()
+        bare.locator("dialog[open] :is(.function-entry, .gallery-item)").first.wait_for()
     violations = axe.Axe().run(bare).response["violations"]
     assert not violations, json.dumps(violations, indent=1)[:3000]
     assert bare.evaluate("document.documentElement.scrollWidth") <= width

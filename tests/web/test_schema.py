@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from serving import needed
 
-OPERATIONS = ("parse", "derivative", "code", "check", "cost", "draw", "explain", "examples")
+OPERATIONS = (
+    *("parse", "derivative", "code", "check", "cost", "draw", "explain"),
+    *("examples", "language"),
+)
 
 # Random texts are hardly ever programs, so that most requests get one of these.
 PROGRAMS = (

@@ -41,6 +41,16 @@ export class Editor {
     this.paint();
   }
 
+  /**
+   * Put a text where the cursor is, as if it were typed.
+   * @param {string} text
+   */
+  insert(text) {
+    this.field.focus();
+    this.field.setRangeText(text, this.field.selectionStart, this.field.selectionEnd, "end");
+    this.field.dispatchEvent(new Event("input"));
+  }
+
   /** @param {Complaint|null} error */
   show(error) {
     this.error = error;

@@ -1,48 +1,19 @@
 // @ts-check
 /** The examples, as a menu in a dialog. */
 
-import { ApiError, get } from "./api.js";
-import { byId, make, say } from "./dom.js";
+import { Dialog } from "./dialogs.js";
+import { make, say } from "./dom.js";
 
 /** @typedef {import("./types.js").Example} Example */
 
-/** Open the dialog. */
-export function openGallery() {
-  byId("gallery").showModal();
-}
-
-/**
- * @param {(example: Example) => void} chosen
- * @param {(properties: string[]) => void} known called with the words for properties
- */
-export function setUpGallery(chosen, known) {
-  const dialog = byId("gallery");
-  const choose = (/** @type {Example} */ example) => {
-    dialog.close();
+/** @param {(example: Example) => void} chosen */
+export function setUpGallery(chosen) {
+  const gallery = new Dialog("gallery", ({ examples }) => groups(examples, (example) => {
+    gallery.close();
     chosen(example);
     say(`Example: ${example.title}`);
-  };
-  let filled = false;
-  const fill = async () => {
-    try {
-      const { examples, properties } = await get("/api/examples");
-      known(properties);
-      byId("gallery-list").replaceChildren(...groups(examples, choose));
-      filled = true;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      byId("gallery-list").replaceChildren(make("p", { class: "failure" }, error.message));
-    }
-  };
-  byId("open-gallery").addEventListener("click", () => {
-    openGallery();
-    if (!filled) fill();
-  });
-  byId("close-gallery").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (/** @type {Event} */ event) => {
-    if (event.target === dialog) dialog.close();
-  });
-  fill();
+  }));
+  return gallery;
 }
 
 /**

@@ -7,7 +7,8 @@ import { copied } from "./clipboard.js";
 import { declaredIn, needed, split, withDeclared, withKnown, write } from "./declarations.js";
 import { byId, make, mathml, say } from "./dom.js";
 import { Editor } from "./editor.js";
-import { openGallery, setUpGallery } from "./gallery.js";
+import { setUpGallery } from "./gallery.js";
+import { setUpHelp } from "./help.js";
 import { Options, chosen, ordering } from "./options.js";
 import { Panel } from "./panel.js";
 import { FIRST_FORMULA, decode, encode, initial, titled } from "./state.js";
@@ -46,7 +47,8 @@ class Page {
     addEventListener("pagehide", () => this.commit("replace"));
     addEventListener("online", () => this.refresh());
     setUpTheme();
-    setUpGallery((example) => this.open(example), (words) => {
+    this.gallery = setUpGallery((example) => this.open(example));
+    setUpHelp((text) => this.editor.insert(text), (words) => {
       this.table.properties = words;
       if (this.parsed) this.table.show(this.parsed.variables, this.state.declared);
     });
@@ -149,7 +151,7 @@ class Page {
       const variables = parsed.variables.length ? withKnown(parsed.variables, before) : before;
       this.table.show(withDeclared(variables, this.state.declared), this.state.declared);
       this.options.show(this.state, variables);
-      if (empty) this.panel.note("Type a formula above, or open ", make("button", { type: "button", class: "link", onclick: openGallery }, "an example"), ".");
+      if (empty) this.panel.note("Type a formula above, or open ", this.exampleLink(), ".");
       else if (this.panel.filled) this.panel.outdate();
       else this.panel.note("No derivative: the formula has an error.");
       if (!empty) this.later("speech", () => say(`Error: ${error.message}`));
@@ -161,6 +163,10 @@ class Page {
     this.table.show(parsed.variables, this.state.declared);
     this.options.show(this.state, parsed.variables);
     return true;
+  }
+
+  exampleLink() {
+    return make("button", { type: "button", class: "link", onclick: () => this.gallery.open() }, "an example");
   }
 
   /** @param {AbortSignal} signal */

@@ -27,6 +27,7 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp
+from tcalc.primitives.norms import Direction
 from tcalc.primitives.scalar import ARGUMENT, parameter
 from tcalc.primitives.singular import singular, singular_sum
 from tcalc.primitives.softmax import Softmax, logsumexp
@@ -79,6 +80,8 @@ def _learn(node: Node, known: dict[Node, OfEigenvalues | None]) -> None:
             total = logsumexp(x, 1)
             shifted = _combined(node, (x, total), known, build.subtract)
             known[node] = shifted and replace(shifted, function=exp(shifted.function))
+        case Apply(primitive=Direction(axes=1) as unit, args=(x,)) if known.get(x):
+            known[node] = _combined(node, (x, unit.reciprocal(x)), known, build.hadamard)
         case Add(terms=terms):
             numbers = [coefficient for coefficient, _ in terms]
             known[node] = _combined(

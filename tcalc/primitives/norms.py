@@ -15,7 +15,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Primitive, Style, linear_map
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.function import Function, normalisation, reduction
+from tcalc.primitives.function import Function, OfScalar, normalisation, reduction
 from tcalc.primitives.labels import groups
 from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.power import one_for_zero, power, quotient, reciprocal, reciprocal0
@@ -27,6 +27,7 @@ class Norm2(Reduction):
     """The square root of the sum of squares; its derivatives of all orders are 0 at 0."""
 
     name = "norm2"
+    letter = "d"
     analytic = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
@@ -84,12 +85,16 @@ class Direction(Primitive):
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
         i, j = groups(2, self.axes)
-        norm = norm2(node.args[0], self.axes)
-        over = reciprocal0(norm) if self.extended else reciprocal(norm)
+        over = self.reciprocal(node.args[0])
         # du[i] = (dx[i] - u[i] u[j] dx[j])/‖x‖
         (along,) = linear_map(node, 0, i, i, (1, "", (over,)))
         (across,) = linear_map(node, 0, i, j, (-1, f"{i},{j},", (node, node, over)))
         return (along, across)
+
+    def reciprocal(self, x: Node) -> Node:
+        """One over the norm, with this value at 0."""
+        norm = norm2(x, self.axes)
+        return reciprocal0(norm) if self.extended else reciprocal(norm)
 
     def evaluate(self, *arrays: Any) -> Any:
         (x,) = arrays
@@ -111,8 +116,7 @@ class Direction(Primitive):
         lead = tuple(range(norm.order))
         axes = tuple(range(x.order))
         if _is_sum_of_repeated(x, norm.order):
-            over = reciprocal0(norm) if self.extended else reciprocal(norm)
-            return build.einsum([x, over], [axes, lead], axes)
+            return build.einsum([x, self.reciprocal(x)], [axes, lead], axes)
         below = one_for_zero(norm) if self.extended else norm
         spread = build.einsum([below], [lead], axes, dict(enumerate(x.dims)))
         return quotient(x, spread)
@@ -177,6 +181,7 @@ FUNCTIONS = (
         "Euclidean norm (of a matrix: Frobenius), to full accuracy wherever it is representable",
         derivative="x/norm2(x)",
         kink="0 at x = 0, at every order",
+        of_scalar=OfScalar.ABSOLUTE,
     ),
     Function(
         "direction",
@@ -198,5 +203,6 @@ FUNCTIONS = (
         "largest absolute value",
         derivative="sign(x) at the largest, 0 elsewhere",
         kink="equal shares for equal absolute values",
+        of_scalar=OfScalar.ABSOLUTE,
     ),
 )

@@ -124,6 +124,10 @@ class Primitive(ABC):
     bounded: bool = False
     #: The function that messages blame on the first argument, where `name` is none of the language.
     blamed: str = ""
+    #: The usual letter for the value.
+    letter: str = ""
+    #: The name for the value of a matrix that has a name, which ``{}`` stands for: ``{}_inv``.
+    compound: str = ""
     #: Whether it takes the values of a decomposition, which messages name together with its matrix.
     of_values: bool = False
     aliases: tuple[str, ...] = ()

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tcalc.language.elaborate import Elaborator
     from tcalc.language.tasks import Handler, Task
 
-NAMES = ("gradient", "jacobian", "hessian", "derivative")
-
 
 def _derivative(
     elaborator: Elaborator, call: Call, scope: Scope, *, scalar: bool, most: int, twice: bool

@@ -6,10 +6,10 @@ of form serves them all, so that a new primitive needs nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, assert_never
 
 from tcalc.errors import (
     DimensionError,
@@ -28,16 +28,9 @@ from tcalc.language.matrix import reciprocal
 from tcalc.language.names import Names
 from tcalc.language.syntax import Call
 from tcalc.language.tape import Slot
-from tcalc.primitives import REGISTRY, Form, Function, Kind, Pattern
-
-_SCALARS = {"tr", "det", "inv"}
-"""Functions of a square matrix that take a scalar as a matrix with one row."""
-
-_OF_ONE_NUMBER: Mapping[str, str | None] = {
-    **dict.fromkeys(("max", "min", "prod", "logsumexp")),
-    **dict.fromkeys(("norm2", "norminf"), "abs"),
-}
-"""What a reduction does to a scalar: nothing, or what another function does."""
+from tcalc.primitives import Form, Function, Kind, Pattern
+from tcalc.primitives.function import OfScalar
+from tcalc.primitives.piecewise import abs_
 
 
 def bracket_names(names: Names, call: Call, scope: Scope) -> tuple[str, ...]:
@@ -81,19 +74,29 @@ def applied(
         case Kind.ELEMENTWISE:
             build = partial(form.build, *_parameters(form, values, call))
             return [algebra.mapped(build, values[form.cuts[1]], call.span)]
-        case Kind.REDUCTION if not values[0].order and function.name in _OF_ONE_NUMBER:
-            same = _OF_ONE_NUMBER[function.name]
-            if same is None:
-                return [replace(values[0], span=call.span)]
-            return applied(algebra, REGISTRY[same], values, names, call)
-        case Kind.REDUCTION:
-            return [_over_all(algebra, form, values[0], call)]
         case Kind.NORMALISATION:
             return [_coupled(algebra, form, values[0], call)]
-    if len(values) == 1 and not values[0].order and function.name in _SCALARS:
-        value = replace(values[0], span=call.span)
-        return [reciprocal(value, call.span, algebra) if function.name == "inv" else value]
-    return _tensors(algebra, form, values, call)
+        case _ if function.of_scalar is not None and not values[0].order:
+            return [_of_scalar(algebra, function.of_scalar, values[0], call)]
+        case Kind.REDUCTION:
+            return [_over_all(algebra, form, values[0], call)]
+        case Kind.TENSOR:
+            return _tensors(algebra, form, values, call)
+        case _:
+            assert_never(form.kind)
+
+
+def _of_scalar(algebra: Algebra, what: OfScalar, value: Value, call: Call) -> Value:
+    """A function of tensors, of a scalar."""
+    match what:
+        case OfScalar.ITSELF:
+            return replace(value, span=call.span)
+        case OfScalar.ABSOLUTE:
+            return algebra.mapped(abs_, [value], call.span)
+        case OfScalar.RECIPROCAL:
+            return reciprocal(replace(value, span=call.span), call.span, algebra)
+        case _:
+            assert_never(what)
 
 
 def _form(function: Function, values: Sequence[Value], call: Call) -> Form:

@@ -29,6 +29,8 @@ class Cholesky(Coded):
     """The lower triangular L with positive diagonal and ``L L' = (A + A')/2``."""
 
     name = "chol"
+    letter = "L"
+    compound = "L"
     analytic = True
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:

@@ -24,7 +24,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.function import Function, OfScalar, tensor_form
 from tcalc.primitives.labels import groups
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template, elements, of_square
 
@@ -157,6 +157,7 @@ FUNCTIONS = (
         (tensor_form("...nn->...", det),),
         "determinant",
         derivative="cofactors, exact at singular matrices too",
+        of_scalar=OfScalar.ITSELF,
     ),
     Function(
         "adj",

@@ -55,6 +55,7 @@ class Elementwise(Coded):
         derivative: str = "",
         kink: str = "",
         latex: str = "",
+        letter: str = "",
         style: Style = Style.CALL,
         regular_point: Fraction | int = 1,
         total: bool = False,
@@ -78,6 +79,7 @@ class Elementwise(Coded):
         self.total = total
         self.analytic = analytic
         self.zero_at_zero = zero_at_zero
+        self.letter = letter
         self._latex = latex
         self._style = style
         self._always = {

@@ -32,6 +32,7 @@ class Expm(Coded):
     """The exponential of A, or its derivative of order k in k directions."""
 
     name = "expm"
+    compound = "exp_{}"
     analytic = True
 
     def __init__(self, k: int = 0) -> None:

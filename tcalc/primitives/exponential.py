@@ -51,6 +51,7 @@ exp = Elementwise(
     summary="exponential",
     derivative="exp(x)",
     latex=r"\exp",
+    letter="e",
     regular_point=0,
     positive=True,
 )
@@ -62,6 +63,7 @@ log = Elementwise(
     domain="x > 0",
     derivative="1/x",
     latex=r"\log",
+    letter="l",
 )
 log1p = Elementwise(
     "log1p",
@@ -109,6 +111,7 @@ sigmoid = Elementwise(
     summary="logistic function 1/(1 + exp(-x)), without overflow",
     derivative="sigmoid(x) (1 - sigmoid(x))",
     latex=r"\sigma",
+    letter="p",
     regular_point=0,
     total=True,
     positive=True,
@@ -121,6 +124,7 @@ softplus = Elementwise(
     value=lambda x: softplus_stable(x) if np.iscomplexobj(x) else np.logaddexp(0, x),
     summary="log(1 + exp(x)), without overflow",
     derivative="sigmoid(x)",
+    letter="s",
     regular_point=0,
     total=True,
     positive=True,

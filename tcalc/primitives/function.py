@@ -38,6 +38,14 @@ class Kind(enum.Enum):
     TENSOR = "tensor"
 
 
+class OfScalar(enum.Enum):
+    """What a function of tensors makes of a scalar, where that is no tensor with one entry."""
+
+    ITSELF = "itself"
+    ABSOLUTE = "absolute value"
+    RECIPROCAL = "reciprocal"
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """The axes of one argument or result: a letter per dimension, after batch axes or none."""
@@ -119,8 +127,8 @@ class Form:
 class Function:
     """A function of the language: its names, its forms, and what `tcalc functions` tells of it.
 
-    `on_device` says where its code for devices goes through the host.  `companions` are known
-    wherever it is: what its derivatives are written with.
+    `on_device` says where its code for devices goes through the host, and `of_scalar` what it makes
+    of a scalar.  `companions` are known wherever it is: what its derivatives are written with.
     """
 
     name: str
@@ -132,6 +140,7 @@ class Function:
     aliases: tuple[str, ...] = ()
     source: str = ""
     on_device: str = ""
+    of_scalar: OfScalar | None = None
     companions: tuple[Function, ...] = ()
 
     @property

@@ -37,6 +37,7 @@ tanh = Elementwise(
     summary="hyperbolic tangent",
     derivative="1 - tanh(x)^2",
     latex=r"\tanh",
+    letter="h",
     zero_at_zero=True,
     total=True,
     bounded=True,

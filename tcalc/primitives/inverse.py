@@ -18,7 +18,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Style, linear_map
 from tcalc.primitives.arrays import Array, linalg, np
-from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.function import Function, OfScalar, tensor_form
 from tcalc.primitives.labels import groups
 from tcalc.primitives.routines import Coded, Embedded, Routine, elements, of_square
 
@@ -29,6 +29,8 @@ class Inverse(Coded):
     """The inverse of a tensor whose last 2·axes axes are a square matrix over `axes` axes each."""
 
     name = "inv"
+    letter = "V"
+    compound = "{}_inv"
     analytic = True
 
     def __init__(self, axes: int = 1) -> None:
@@ -202,6 +204,7 @@ FUNCTIONS = (
         "inverse of a square matrix",
         "A not singular",
         "dY = -Y dA Y",
+        of_scalar=OfScalar.RECIPROCAL,
     ),
     Function(
         "tensorinv",

@@ -22,6 +22,7 @@ class LogDet(Coded):
     """``log(det(A))``; an error where det(A) <= 0."""
 
     name = "logdet"
+    compound = "logdet_{}"
     analytic = True
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:

@@ -9,7 +9,7 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Fact
-from tcalc.primitives.function import Form, Function, elementwise_form, tensor_form
+from tcalc.primitives.function import Form, Function, OfScalar, elementwise_form, tensor_form
 from tcalc.primitives.selection import lower
 
 
@@ -93,7 +93,13 @@ def _masked(a: Node, mask: Node) -> Node:
 
 
 FUNCTIONS = (
-    Function("tr", (tensor_form("...nn->...", trace),), "trace", derivative="the unit matrix"),
+    Function(
+        "tr",
+        (tensor_form("...nn->...", trace),),
+        "trace",
+        derivative="the unit matrix",
+        of_scalar=OfScalar.ITSELF,
+    ),
     Function(
         "diag",
         (tensor_form("...nn->...n", diagonal), tensor_form("n->nn", diagonal_matrix)),

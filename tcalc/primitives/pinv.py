@@ -41,6 +41,7 @@ class PseudoInverse(Coded):
     """The matrix P with ``A P A = A``, ``P A P = P``, and A P and P A symmetric."""
 
     name = "pinv"
+    compound = "{}_pinv"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         (a,) = arguments

@@ -10,7 +10,7 @@ from tcalc.expr.dims import Shape, product
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.function import Function, elementwise_form, normalisation, reduction
+from tcalc.primitives.function import Function, OfScalar, elementwise_form, normalisation, reduction
 from tcalc.primitives.labels import groups
 from tcalc.primitives.piecewise import maximum, minimum
 from tcalc.primitives.power import reciprocal
@@ -252,6 +252,7 @@ FUNCTIONS = (
         (reduction(prod),),
         "product of all elements",
         derivative="prodothers(x)",
+        of_scalar=OfScalar.ITSELF,
     ),
     Function(
         "prodothers",
@@ -265,6 +266,7 @@ FUNCTIONS = (
         "largest element, or the larger of two numbers",
         derivative="1 at the largest, 0 elsewhere",
         kink=_TIES,
+        of_scalar=OfScalar.ITSELF,
     ),
     Function(
         "min",
@@ -272,6 +274,7 @@ FUNCTIONS = (
         "smallest element, or the smaller of two numbers",
         derivative="1 at the smallest, 0 elsewhere",
         kink=_TIES,
+        of_scalar=OfScalar.ITSELF,
     ),
     Function(
         "maxshare",

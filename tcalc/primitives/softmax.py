@@ -15,7 +15,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, LinearMap, linear_map
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.function import Function, normalisation, reduction
+from tcalc.primitives.function import Function, OfScalar, normalisation, reduction
 from tcalc.primitives.labels import groups
 from tcalc.primitives.reductions import Reduction, span
 from tcalc.primitives.routines import Embedded, Routine, elements, per_element
@@ -50,6 +50,7 @@ class Softmax(Reduction):
     """``exp(x) / Σ exp(x)`` over the last axes."""
 
     name = "softmax"
+    letter = "p"
     analytic = True
     bounded = True
     keeps = True
@@ -108,6 +109,7 @@ FUNCTIONS = (
         (reduction(logsumexp),),
         "log(sum(exp(x))), without overflow",
         derivative="softmax(x)",
+        of_scalar=OfScalar.ITSELF,
     ),
     Function(
         "softmax",

@@ -28,6 +28,7 @@ class SquareRoot(Coded):
     """The square root whose eigenvalues have positive real parts."""
 
     name = "sqrtm"
+    compound = "sqrt_{}"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         check_square(self.name, arguments[0])

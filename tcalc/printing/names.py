@@ -11,32 +11,6 @@ from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 INDEX_LETTERS = "ijklpqrstuvabcdefgh"
 """Letters for indices, in the order in which a reader expects them."""
 
-FUNCTION_NAMES = {
-    "sigmoid": "p",
-    "softmax": "p",
-    "exp": "e",
-    "softplus": "s",
-    "log": "l",
-    "norm2": "d",
-    "tanh": "h",
-    "relu": "h",
-    "step": "h",
-    "inv": "V",
-    "chol": "L",
-}
-"""The usual letter for the value of a function."""
-
-OF_MATRIX = {
-    "inv": "{0}_inv",
-    "chol": "L",
-    "logdet": "logdet_{0}",
-    "expm": "exp_{0}",
-    "sqrtm": "sqrt_{0}",
-    "adj": "adj_{0}",
-    "pinv": "{0}_pinv",
-}
-"""The name for a function of a matrix that has a name itself: ``K_inv``."""
-
 
 def meaning(node: Node) -> str:
     """A stem for the name of a tensor, by what it is; ``t`` where that has no usual name.
@@ -47,10 +21,10 @@ def meaning(node: Node) -> str:
     'K_inv'
     """
     match node:
-        case Apply(primitive=primitive, args=(Var(name=name),)) if primitive.name in OF_MATRIX:
-            return OF_MATRIX[primitive.name].format(name)
+        case Apply(primitive=primitive, args=(Var(name=name),)) if primitive.compound:
+            return primitive.compound.format(name)
         case Apply(primitive=primitive):
-            return FUNCTION_NAMES.get(primitive.name, "t")
+            return primitive.letter or "t"
         case Add(terms=terms) if _is_residual(terms):
             return "r"
     return "t"

@@ -29,7 +29,7 @@ from tcalc.printing.formula import (
     scaled,
 )
 from tcalc.printing.matrix import MatrixNotation
-from tcalc.printing.names import OF_MATRIX, Names, index_names, meaning
+from tcalc.printing.names import Names, index_names, meaning
 from tcalc.printing.opening import as_matrices
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.simplify import tidy_all
@@ -297,8 +297,8 @@ def _is_output(node: Node) -> bool:
 
 
 def _is_of_matrix(node: Node) -> bool:
-    """Whether a node is a dear function of a matrix, which gets a name however short it is."""
-    return isinstance(node, Apply) and node.primitive.name in OF_MATRIX
+    """Whether a node is an expensive function of a matrix, named however short it is."""
+    return isinstance(node, Apply) and bool(node.primitive.compound)
 
 
 def _can_be_named(node: Node) -> bool:

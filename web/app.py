@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from . import assets, catalogue, schemas
 from .complaints import failure
-from .guard import Guard
+from .guard import HEADERS, Guard
 from .pool import Busy, Gone, Pool
 from .settings import Settings
 
@@ -149,6 +149,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Derivatives of tensor expressions, as formulas and as code.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     app.add_middleware(Guard, settings=settings)
@@ -163,6 +164,9 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            at = f"{first['ctx']['error']}, at character {first['loc'][1] + 1}"
+            return _error(400, "request error", f"the body is no JSON: {at}")
         place = ".".join(str(part) for part in first["loc"][1:])
         unit = {"string_too_long": "characters", "too_long": "items"}.get(first["type"])
         if unit is not None:
@@ -176,6 +180,12 @@ def _add_errors(app: FastAPI) -> None:
         kind = "not found" if error.status_code == 404 else "request error"
         response = _error(error.status_code, kind, str(error.detail))
         response.headers.update(error.headers or {})
+        return response
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        response = _error(500, "internal error", "the server is at fault: please report it")
+        response.headers.update(HEADERS)  # it is sent past the guard
         return response
 
     @app.exception_handler(Busy)

@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from pydantic import BaseModel
@@ -32,6 +34,8 @@ MOST_REQUESTS = 5_000
 GROWN = 400 * 2**10
 """The resident memory, in KiB, beyond which a worker is not used again."""
 LONGEST_REPLY = 8 * 2**20
+DEEPEST = 6
+"""The calls that are logged of an error."""
 SPARE_CPU = 10
 """Seconds of CPU time after which the system ends a worker that nobody else has ended."""
 
@@ -106,12 +110,19 @@ def _answer(name: str, body: bytes) -> tuple[int, bytes, bool]:
             True,
         )
     except Exception as error:
-        print(f"tcalc.web: {name}: {error!r}", file=sys.stderr)
+        print(f"tcalc.web: {name}: {_origin(error)}", file=sys.stderr)
         return (
             HTTPStatus.INTERNAL_SERVER_ERROR,
             failure("internal error", f"{type(error).__name__} in tcalc: please report it"),
             True,
         )
+
+
+def _origin(error: Exception) -> str:
+    """The type of an error and where it arose; its message may quote the text of a user."""
+    frames = extract_tb(error.__traceback__)[-DEEPEST:]
+    calls = [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]
+    return " > ".join([*calls, type(error).__name__])
 
 
 def _read(channel: socket.socket) -> bytes | None:

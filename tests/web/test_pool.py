@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,8 @@ from serving import needed
 needed("fastapi", "web")
 needed("uvicorn", "web")
 
-from tcalc.web.app import create_app  # noqa: E402 -- it is skipped without them
+from tcalc.web import schemas, worker  # noqa: E402 -- it is skipped without them
+from tcalc.web.app import create_app  # noqa: E402
 from tcalc.web.pool import Busy, Gone, Pool  # noqa: E402
 from tcalc.web.settings import Settings  # noqa: E402
 
@@ -129,6 +131,56 @@ def test_over_http_a_refusal_says_when_to_come_again():
             assert answer.json()["error"]["kind"] == "busy"
 
     within(30, run)
+
+
+SECRET = "nobody's business"
+
+
+def fail(*arguments, **more):
+    raise RuntimeError(SECRET)
+
+
+def test_a_fault_of_a_worker_is_logged_without_the_text_of_the_user(monkeypatch, capfd):
+    monkeypatch.setitem(worker.OPERATIONS, "draw", worker.Operation(schemas.Program, fail))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        frame = b"draw\n" + json.dumps({"formula": SECRET}).encode()
+        ours.sendall(worker.HEADER.pack(len(frame)) + frame)
+        monkeypatch.setattr(worker, "_limit", lambda memory: None)
+        monkeypatch.setattr(worker, "_limit_time", lambda: None)
+        worker.serve(theirs, 0)  # which ends, as a worker does that may be broken
+        length, status, last = worker.REPLY.unpack(ours.recv(worker.REPLY.size))
+        body = ours.recv(length)
+    assert (status, last) == (500, True)
+    assert json.loads(body)["error"]["kind"] == "internal error"
+    logged = capfd.readouterr().err
+    assert "tcalc.web: draw: " in logged
+    assert "in fail > RuntimeError" in logged
+    assert SECRET not in logged + body.decode()
+
+
+def test_a_fault_of_the_server_is_an_error_like_any_other(monkeypatch):
+    httpx = needed("httpx", "browser")
+
+    async def broken(*arguments):
+        fail()
+
+    monkeypatch.setattr(Pool, "_compute", broken)
+
+    async def run():
+        app = create_app(Settings(workers=1))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
+            return await client.post("/api/parse", json={"formula": "x"})
+
+    answer = asyncio.run(run())
+    assert answer.status_code == 500
+    assert answer.json()["error"]["kind"] == "internal error"
+    assert SECRET not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_a_nursery_that_dies_is_replaced():

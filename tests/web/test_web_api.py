@@ -239,6 +239,39 @@ def test_wrong_requests_are_told_so(client, operation, body, kind):
     assert response.json()["error"]["kind"] == kind
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"\xff\xfe{}",
+        b"[" * 100_000,
+        b'{"formula": "x", "wrt": ["x"], "order": ' + b"1" * 10_000,
+    ],
+    ids=["unfinished", "no text", "deep", "endless number"],
+)
+def test_what_is_no_json_is_told_so(client, body):
+    headers = {"Content-Type": "application/json"}
+    response = client.post("/api/derivative", content=body, headers=headers)
+    assert response.status_code == 400
+    assert response.json()["error"]["kind"] == "request error"
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static", "/api/"])
+def test_there_is_no_way_to_other_files(client, path):
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.json()["error"]["kind"] == "not found"
+
+
+@pytest.mark.parametrize("sign", ["\ud800", "\x00", "\u202e", "<script>", "&amp;", "\U0001f4a5"])
+def test_signs_that_mean_nothing_here_do_no_harm(client, sign):
+    content = json.dumps({"formula": f"x + {sign}", "declarations": sign}).encode()
+    headers = {"Content-Type": "application/json"}
+    response = client.post("/api/parse", content=content, headers=headers)
+    assert response.status_code in (200, 422)
+    assert response.json()["error"]["message"]
+
+
 def test_a_body_over_the_limit_is_refused_however_it_comes(client):
     def chunks() -> Iterator[bytes]:
         for _ in range(200):

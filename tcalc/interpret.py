@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, TypeAlias, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -23,9 +23,8 @@ from tcalc.errors import ArgumentError, DomainError, LimitError, suggestion
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder, variables
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.messages import described
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 def evaluate(

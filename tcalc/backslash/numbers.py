@@ -20,11 +20,11 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
+from tcalc.primitives.arrays import NumPyArray as Array
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Way: TypeAlias = Literal["forward", "reverse"]
 
 

@@ -16,12 +16,12 @@ from tcalc import printing
 from tcalc.calculus.accumulate import pulled, pushed
 from tcalc.checking.duals import duals, tangent
 from tcalc.checking.report import Blame, Rule
-from tcalc.checking.sampling import Array
 from tcalc.errors import DomainError, Span
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.interpret import evaluate
+from tcalc.primitives.arrays import NumPyArray as Array
 
 TOLERANCE = 1e-7
 TEXT = 60

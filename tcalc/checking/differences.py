@@ -26,13 +26,14 @@ from tcalc.checking.blame import blamed, name_of, text_of
 from tcalc.checking.duals import duals
 from tcalc.checking.kinks import kinks
 from tcalc.checking.report import ROUGH, TOLERANCE, Blame, CheckReport, Form, Method, Opinion
-from tcalc.checking.sampling import MANNERS, Array, complete_sizes, direction, sample
+from tcalc.checking.sampling import MANNERS, complete_sizes, direction, sample
 from tcalc.errors import ArgumentError, DomainError, Span
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, variables
 from tcalc.interpret import evaluate, evaluate_data, measure, numbers_of
+from tcalc.primitives.arrays import NumPyArray as Array
 
 COMPLEX_STEP = 1e-20
 REAL_STEPS = (3e-3, 3e-4, 3e-5)

@@ -25,12 +25,12 @@ from typing import Any, assert_never
 import numpy as np
 
 from tcalc.checking.equations import DEFINED, by_equations
-from tcalc.checking.sampling import Array
 from tcalc.errors import DomainError
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.interpret import evaluate
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.reductions import Extremum, Share
 from tcalc.primitives.slogdet import LogAbsDet, SignLogDet

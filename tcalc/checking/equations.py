@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tcalc.checking.sampling import Array
 from tcalc.errors import DomainError
 from tcalc.expr.primitive import Primitive
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.pinv import PseudoInverse
 from tcalc.primitives.polar import NuclearNorm, Polar

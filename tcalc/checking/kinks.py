@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from tcalc.checking.duals import Duals
-from tcalc.checking.sampling import Array
 from tcalc.expr.nodes import Apply, Node
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.norms import Norm2
 from tcalc.primitives.piecewise import Where
 

@@ -8,15 +8,13 @@ tamest, and the caller takes the first in which its function has a value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
 
 import numpy as np
 
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Var
 from tcalc.expr.primitive import Fact
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+from tcalc.primitives.arrays import NumPyArray as Array
 
 DEFAULT_SIZES = (4, 3, 5, 2, 6)
 

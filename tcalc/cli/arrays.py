@@ -21,9 +21,9 @@ from tcalc.checking import complete_sizes, sample
 from tcalc.checking.sampling import MANNERS
 from tcalc.errors import ArgumentError, TcalcError
 from tcalc.expr.nodes import Var
+from tcalc.primitives.arrays import NumPyArray as Array
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-Content: TypeAlias = Array | dict[str, Array]
+Content: TypeAlias = "Array | dict[str, Array]"
 
 SHOWN = 256
 """The most entries of an array that are printed all."""

@@ -18,7 +18,7 @@ from tcalc.expr.traverse import variables as inputs_of
 from tcalc.expression import require_sizes
 
 if TYPE_CHECKING:
-    from tcalc.cli.arrays import Array
+    from tcalc.primitives.arrays import NumPyArray as Array
 
 upto = click.option(
     "--order",

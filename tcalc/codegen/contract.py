@@ -22,9 +22,10 @@ from tcalc.codegen.program import (
     Value,
     View,
 )
-from tcalc.codegen.selection import Labels, Operand
+from tcalc.codegen.selection import Operand
 from tcalc.codegen.tensor import Builder, arranged
 from tcalc.expr.dims import Dim, product
+from tcalc.expr.primitive import Labels
 
 LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -24,6 +24,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
+from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import cost
 
@@ -39,8 +40,6 @@ TERMS = 32
 """How many terms of a sum there may be before no more sums in it are opened."""
 FACTORS = 16
 """The most factors of a product that is looked at."""
-
-Labels = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

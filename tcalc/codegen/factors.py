@@ -19,12 +19,12 @@ from tcalc.codegen.program import (
     Value,
     View,
 )
-from tcalc.codegen.selection import Inverted, Labels, Operand
+from tcalc.codegen.selection import Inverted, Operand
 from tcalc.codegen.tensor import Builder, Tensor, arranged
 from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node, Var
-from tcalc.expr.primitive import Fact
+from tcalc.expr.primitive import Fact, Labels
 from tcalc.expr.traverse import at_most
 from tcalc.planning import Inversion
 from tcalc.primitives.cholesky import Cholesky

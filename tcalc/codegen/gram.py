@@ -13,9 +13,8 @@ from typing import TypeAlias
 from tcalc.codegen.opening import OpenProduct
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Node
-from tcalc.expr.primitive import Fact
+from tcalc.expr.primitive import Fact, Labels
 
-Labels: TypeAlias = tuple[int, ...]
 Part: TypeAlias = tuple[Node, Labels]
 
 

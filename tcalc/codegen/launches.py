@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from math import prod
-from typing import TypeAlias
 
 from tcalc.codegen.program import (
     Addend,
@@ -45,9 +44,8 @@ from tcalc.codegen.program import (
     operands,
 )
 from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.primitive import Labels
 from tcalc.primitives.routines import Embedded, Template
-
-Labels: TypeAlias = tuple[int, ...]
 
 
 def arranged(program: Program, captured: bool = False) -> Program:

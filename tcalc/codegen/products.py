@@ -12,11 +12,12 @@ from tcalc.codegen.factors import Factors, Surroundings, axes_of, group_of, inve
 from tcalc.codegen.gram import Gram, gram
 from tcalc.codegen.opening import Opened, OpenProduct
 from tcalc.codegen.program import Call, Product, Value, View
-from tcalc.codegen.selection import Inverted, Labels, Operand, Selected, Selection, triangle
+from tcalc.codegen.selection import Inverted, Operand, Selected, Selection, triangle
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
+from tcalc.expr.primitive import Labels
 from tcalc.planning import Inversion, Plan, plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power

@@ -15,9 +15,8 @@ from tcalc.codegen.program import Diagonal, Index, Memory, Pick, Slice, Triangle
 from tcalc.codegen.tensor import Axis, Builder, Tensor, arranged
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Const, Node
+from tcalc.expr.primitive import Labels
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
-
-Labels = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

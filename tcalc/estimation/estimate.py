@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tcalc.optimisation import says_stop
+from tcalc.primitives.arrays import NumPyArray as Array
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Callback: TypeAlias = "Callable[[Estimate], object]"
 
 

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from tcalc.errors import DomainError
-from tcalc.estimation.estimate import Array, Estimate
+from tcalc.estimation.estimate import Estimate
 from tcalc.estimation.operator import HessianOperator
 from tcalc.optimisation import Problem
+from tcalc.primitives.arrays import NumPyArray as Array
 
 STATIONARY = 1e-4
 """How large the gradient may be at a mode, beside that of one unit of the function."""

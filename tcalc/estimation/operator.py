@@ -16,11 +16,12 @@ from scipy.sparse.linalg import LinearOperator, cg, eigsh, minres
 
 from tcalc import calculus, runtime
 from tcalc.errors import ArgumentError, DomainError
-from tcalc.estimation.estimate import Array, Callback, Estimate, sampled
+from tcalc.estimation.estimate import Callback, Estimate, sampled
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Node, Var
 from tcalc.optimisation import Problem
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.structure import KroneckerSum, LowRank, Parts
 
 Seed: TypeAlias = "int | np.random.Generator"

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 from tcalc.errors import ArgumentError, suggestion
 
 if TYPE_CHECKING:
-    from tcalc.gallery.data import Array
+    from tcalc.primitives.arrays import NumPyArray as Array
 
 __all__ = ["Model", "load", "make_data", "models", "names"]
 

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.random import Generator
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+from tcalc.primitives.arrays import NumPyArray as Array
+
 Data: TypeAlias = dict[str, Any]
 
 MAKERS: dict[str, Callable[..., Data]] = {}

@@ -11,7 +11,8 @@ from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expression import Expression, Operand, combine
 from tcalc.optimisation.derivatives import Derivatives
-from tcalc.optimisation.packing import Array, Packing
+from tcalc.optimisation.packing import Packing
+from tcalc.primitives.arrays import NumPyArray as Array
 
 if TYPE_CHECKING:
     from scipy.optimize import NonlinearConstraint

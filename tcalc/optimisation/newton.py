@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tcalc.errors import DomainError
-from tcalc.optimisation.packing import Array
+from tcalc.primitives.arrays import NumPyArray as Array
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

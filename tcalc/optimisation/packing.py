@@ -7,7 +7,7 @@ A variable of a declared structure has as many coordinates as it has free entrie
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, SupportsIndex, TypeAlias
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -16,9 +16,8 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Var
 from tcalc.expr.primitive import Fact
 from tcalc.interpret import numbers_of
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.coordinates import Coordinates
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 class Packing:

@@ -16,8 +16,9 @@ from tcalc.expr.traverse import postorder, variables
 from tcalc.optimisation import residuals
 from tcalc.optimisation.constraints import Constraint, Violations
 from tcalc.optimisation.derivatives import Derivatives
-from tcalc.optimisation.packing import Array, Packing
+from tcalc.optimisation.packing import Packing
 from tcalc.optimisation.runs import Progress, run
+from tcalc.primitives.arrays import NumPyArray as Array
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds, NonlinearConstraint, OptimizeResult

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tcalc.optimisation.newton import result_of
-from tcalc.optimisation.packing import Array
 from tcalc.optimisation.runs import OUT, OUTSIDE, Progress, Watched
+from tcalc.primitives.arrays import NumPyArray as Array
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

@@ -12,7 +12,7 @@ import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.optimisation.newton import newton, result_of
-from tcalc.optimisation.packing import Array
+from tcalc.primitives.arrays import NumPyArray as Array
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

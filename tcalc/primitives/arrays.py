@@ -10,10 +10,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["Array", "linalg", "np", "special"]
+__all__ = ["Array", "NumPyArray", "linalg", "np", "special"]
 
 Array: TypeAlias = Any
 """An array of the backend: its element type is known when it runs, not when it is written."""
+
+NumPyArray: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+"""An array of NumPy's, of any shape and type, where no other backend can be."""
 
 if TYPE_CHECKING:
     import numpy as np

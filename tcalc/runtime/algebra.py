@@ -13,7 +13,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tcalc.errors import ArgumentError
-from tcalc.runtime.parts import Labels
+from tcalc.expr.primitive import Labels
 from tcalc.runtime.restricted import Ends
 
 if TYPE_CHECKING:

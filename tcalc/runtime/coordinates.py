@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from functools import cached_property
 from math import prod
-from typing import Any, TypeAlias
 
 import numpy as np
 
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Var
 from tcalc.expr.primitive import Fact
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+from tcalc.primitives.arrays import NumPyArray as Array
 
 
 class Coordinates:

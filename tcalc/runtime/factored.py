@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.algebra import added, divided, multiplied, real_number
 from tcalc.runtime.modules import as_array, is_on_device, module_of
-from tcalc.runtime.parts import Array
 from tcalc.runtime.restricted import Ends, Projected, Reduced, solver_within
 from tcalc.runtime.structure import Dense, Solver, product_of, scattered, solver_for
 

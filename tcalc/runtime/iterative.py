@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tcalc.runtime.parts import Array
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.structure import Dense
 
 if TYPE_CHECKING:

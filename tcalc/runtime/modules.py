@@ -7,11 +7,11 @@ arrays refuse, to become NumPy's unasked.
 from __future__ import annotations
 
 import sys
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+from tcalc.primitives.arrays import NumPyArray as Array
 
 
 def is_on_device(array: Any) -> bool:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from tcalc.expr.primitive import Labels
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.arrays import linalg
 from tcalc.runtime.modules import as_array, is_on_device, largest
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-Labels: TypeAlias = tuple[int, ...]
 
 
 class Factored:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tcalc.expr.nodes import Var
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.coordinates import Coordinates, kind_of
 from tcalc.runtime.modules import as_array, largest, where
-from tcalc.runtime.parts import Array, Factored
+from tcalc.runtime.parts import Factored
 from tcalc.runtime.structure import Parts, Solver, structured, symmetric_eigenvalues
 
 if TYPE_CHECKING:

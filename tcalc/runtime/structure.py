@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from tcalc.expr.primitive import Labels
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.arrays import linalg
 from tcalc.runtime.modules import as_array, largest, module_of, on_host, where
-from tcalc.runtime.parts import Array, Factored, Labels, Part
+from tcalc.runtime.parts import Factored, Part
 
 if TYPE_CHECKING:
     from tcalc.runtime.factored import FactoredTensor, FactoredTerm

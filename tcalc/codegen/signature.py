@@ -84,7 +84,7 @@ def signature_of(roots: Sequence[Node], known: Sequence[Var] = ()) -> Signature:
     A variable that is not computed with may still be needed for its shape.  Raises
     `ArgumentError` where a size cannot be told from any argument.
     """
-    found = variables(roots)
+    found = dict.fromkeys(variables(roots))
     named: dict[str, Var] = {}
     for argument in (*known, *found):
         if named.setdefault(argument.name, argument) is not argument:
@@ -92,16 +92,16 @@ def signature_of(roots: Sequence[Node], known: Sequence[Var] = ()) -> Signature:
                 f"two inputs with the name {argument.name}: {describe(named[argument.name])} "
                 f"and {describe(argument)}"
             )
-    ordered = [*(x for x in known if x in set(found)), *(x for x in found if x not in set(known))]
+    ordered = {x: None for x in (*known, *found) if x in found}
     needed = sorted(_size_names(roots))
-    sources = _sources(ordered)
+    sources = _sources([*ordered])
     for extra in known:
         missing = [name for name in needed if name not in sources]
         if not missing:
             break
         if extra not in ordered and not _size_names([extra]).isdisjoint(missing):
-            ordered.append(extra)
-            sources = _sources(ordered)
+            ordered[extra] = None
+            sources = _sources([*ordered])
     for name in needed:
         if name not in sources:
             raise ArgumentError(

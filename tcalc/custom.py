@@ -24,6 +24,9 @@ from tcalc.primitives.operators import is_zero, operator
 
 Arrays: TypeAlias = Callable[..., Any]
 
+WORDS = ("tensor", "for", "end")
+"""What the grammar keeps to itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class UserFunction:
@@ -35,6 +38,9 @@ class UserFunction:
 
     entry: Function
     supplied: Mapping[str, Arrays] = field(default_factory=dict, compare=False)
+
+    def __repr__(self) -> str:
+        return f"<UserFunction {self.entry.summary}>"
 
     def __call__(self, *arguments: Operand) -> Any:
         """The function applied to expressions, as in a program: an `Expression`, or several."""
@@ -186,6 +192,8 @@ def _texts(
 def _check_name(name: str) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ArgumentError(f"{name!r} is not a name for a function")
+    if name in WORDS:
+        raise ArgumentError(f"{name} is a word of the language", hint="choose another name")
     if name in REGISTRY or name in FORMS:
         raise ArgumentError(
             f"the language has a function {name} of its own", hint="choose another name"
@@ -246,11 +254,19 @@ def _described(primitive: Called, summary: str) -> Function:
         for side in (primitive.inputs, primitive.results)
     )
 
-    def applied(*nodes: Node) -> Node | tuple[Node, ...]:
-        found = outputs_of(build.apply(primitive, *nodes))
-        return found if len(found) > 1 else found[0]
+    form = tensor_form(f"{inputs}->{outputs}", _Application(primitive))
+    return Function(primitive.name, (form,), summary)
 
-    return Function(primitive.name, (tensor_form(f"{inputs}->{outputs}", applied),), summary)
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """The node, or the nodes, of a callable on tensors: an object, which pickles as no closure."""
+
+    primitive: Called
+
+    def __call__(self, *nodes: Node) -> Node | tuple[Node, ...]:
+        found = outputs_of(build.apply(self.primitive, *nodes))
+        return found if len(found) > 1 else found[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,3 +124,23 @@ def test_notebooks_show_formulas():
     assert bundle == {"text/plain": str(e), "text/latex": latex, "text/html": html}
     assert set(e._repr_mimebundle_(include=["text/html", "image/png"])) == {"text/html"}
     assert set(e._repr_mimebundle_(exclude=["text/html"])) == {"text/plain", "text/latex"}
+
+
+def test_functions_of_the_user_pickle_and_what_is_built_of_them():
+    inverse = tcalc.function("inverse", "A[n,n] -> Y[n,n]", np.linalg.inv, pushforward="-Y*dA*Y")
+    other = tcalc.function(
+        "other",
+        "A[n,n] -> Y[n,n]",
+        np.linalg.inv,
+        pushforward="-inverse(A)*dA*inverse(A)",
+        functions=[inverse],
+    )
+    again = pickle.loads(pickle.dumps(other))
+    assert again == other and repr(again) == "<UserFunction other: A[n,n] -> Y[n,n]>"
+    f = tcalc.parse("sum(other(A).^2)", functions=[again])
+    data = {"A": np.array([[2.0, 1.0], [0.0, 3.0]])}
+    for e in (f, tcalc.gradient(f, "A"), tcalc.hessian(f, "A")):
+        assert pickle.loads(pickle.dumps(e)).node is e.node
+        fun = tcalc.compile(e)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(fun))(**data), fun(**data))
+        np.testing.assert_array_equal(copy.deepcopy(fun)(**data), fun(**data))

@@ -45,6 +45,7 @@ DATA = {"X": [[1.0]], "y": [1.0]}
         lambda: tcalc.problem(f, "w", DATA).minimize(tolerance=1e-3),
         lambda: tcalc.problem(f, "w", DATA).minimize(args=(1,)),
         lambda: tcalc.elementwise(3, 3, 3),
+        lambda: tcalc.function("for", "x[n] -> y[n]", np.sort),
         lambda: tcalc.from_sympy("x"),
         lambda: tcalc.combine(3, a=f),
         lambda: f[0],

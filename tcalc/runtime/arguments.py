@@ -99,6 +99,30 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
     return arrays
 
 
+class CallSignature:
+    """What `inspect.signature` tells of a function of arrays, and notebooks complete names by.
+
+    It has the arguments that are not given yet, with their dimensions; those that the results do
+    not depend on, and names that Python keeps to itself, are among ``**others``.
+    """
+
+    def __get__(self, function: Any, owner: type | None = None) -> Any:
+        if function is None:  # the class itself is called otherwise
+            raise AttributeError("__signature__")
+        import inspect
+        from keyword import iskeyword
+
+        signature: Signature = function.signature
+        parameters = [
+            inspect.Parameter(x.name, inspect.Parameter.KEYWORD_ONLY, annotation=_wanted(x))
+            for x in signature.arguments
+            if x.name not in function.bound and not iskeyword(x.name)
+        ]
+        if signature.unused or any(iskeyword(x.name) for x in signature.arguments):
+            parameters.append(inspect.Parameter("others", inspect.Parameter.VAR_KEYWORD))
+        return inspect.Signature(parameters)
+
+
 def common_type(values: Iterable[Any]) -> np.dtype[Any]:
     """The floating-point type of results for certain arguments, without a look at what is in them.
 

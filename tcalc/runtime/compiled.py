@@ -18,6 +18,7 @@ from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
 from tcalc.runtime.arguments import (
     NUMBERS,
+    CallSignature,
     consistent,
     conversions,
     converted,
@@ -66,6 +67,8 @@ class CompiledFunction:
     Raises `ArgumentError` for arguments that do not fit, `DomainError` where a function has no
     value (a singular matrix), `LimitError` where the results would be larger than the memory limit.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(self, recipe: Recipe, given: Mapping[str, Any] | None = None) -> None:
         self._recipe = recipe

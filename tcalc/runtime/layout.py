@@ -20,7 +20,7 @@ from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Node, Var
 from tcalc.printing.operator import term_text
-from tcalc.runtime.arguments import common_type
+from tcalc.runtime.arguments import CallSignature, common_type
 from tcalc.runtime.compiled import CompiledFunction
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
 from tcalc.runtime.modules import as_array
@@ -111,6 +111,8 @@ class FactoredFunction:
 
     It is called, bound and inspected as a `CompiledFunction` is.
     """
+
+    __signature__ = CallSignature()
 
     def __init__(
         self,

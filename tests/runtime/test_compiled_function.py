@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 import traceback
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tcalc
 from tcalc import runtime
 from tcalc.errors import ArgumentError, DomainError, LimitError, TcalcError, UnsupportedError
 from tcalc.expr import Dim, build, shape
@@ -355,3 +357,14 @@ def test_an_argument_may_be_called_self() -> None:
     fun = runtime.compile(build.sum_all(strange), variables=(strange,))
     assert fun(self=np.ones(3)) == 3.0
     assert fun.bind(self=np.ones(2))() == 2.0
+
+
+def test_inspect_tells_the_arguments_that_are_to_be_given():
+    f = tcalc.parse("norm2(X*w - y)^2 + c*lambda", "X[m,n], w[n], y[m], c, lambda, z[k]")
+    H = tcalc.compile([f, tcalc.hessian(f, "w")], form="factored")
+    for fun in (tcalc.compile(f), H):
+        told = inspect.signature(fun.bind(X=np.eye(2)))
+        assert str(told) == "(*, w: '[n]', y: '[m]', c: 'a number', **others)"
+        assert "recipe" in str(inspect.signature(type(fun))) or fun is H
+    told = inspect.signature(tcalc.compile(tcalc.parse("a*b", "a, b")))
+    assert list(told.parameters) == ["a", "b"]

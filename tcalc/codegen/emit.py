@@ -320,7 +320,8 @@ class _Emitter:
                 for value in done
                 if self.elements(value) >= LARGE and value not in self.space.place
             ]
-            if gone:
+            # After the last statement all are gone with the call.
+            if gone and place + 1 < len(self.program.statements):
                 lines.append(f"del {', '.join(gone)}")
             if self.reused:
                 kept = (self.program.hints, self.space.place)

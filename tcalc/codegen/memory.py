@@ -7,6 +7,7 @@ is saved.  What belongs to the caller is never written to: an argument, a part o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from math import prod
@@ -45,8 +46,12 @@ from tcalc.primitives.routines import Template
 P = ParamSpec("P")
 T = TypeVar("T")
 
-LARGE = 1 << 17
-"""The elements from which on a temporary is dropped when it is no longer needed."""
+LARGE = 1 << 12
+"""The elements from which on a temporary is dropped when it is no longer needed.
+
+So the next one takes its memory while that is in the processor's cache.  Temporaries that are all
+let go at the end of a call are given back to the system, and its pages made anew in each call.
+"""
 
 LONG = 2000
 """The statements from which on names are given on, so that no chain holds all its steps."""
@@ -275,8 +280,8 @@ def _candidates(operation: Operation) -> list[View]:
             return [View.of(factor)]
         case _:
             return []
-    read = [view.value for view in views]
-    return [view for view in views if read.count(view.value) == 1]
+    reads = Counter(view.value for view in views)
+    return [view for view in views if reads[view.value] == 1]
 
 
 def _saves_copy(operation: Operation) -> bool:

@@ -148,6 +148,7 @@ GOLDEN: list[tuple[str, Node, list[str]]] = [
         [
             "t1 = factorise_spd(K, where='inv(K)')",
             "t2 = solve_factored(t1, x, transposed=False, columns=False)",
+            "del t1",
             "t3 = t2 @ x",
             "return t3",
         ],

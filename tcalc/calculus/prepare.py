@@ -39,6 +39,7 @@ from tcalc.primitives.singular import Singular, written_out
 from tcalc.simplify import stable
 from tcalc.simplify.definite import without_factors
 from tcalc.simplify.factorisations import quadratic_form_of_factor
+from tcalc.simplify.pairs import in_pairs
 
 LONGEST_PRODUCT = 4
 
@@ -123,7 +124,7 @@ def inverse_of_diagonal(node: Apply, matrix: Node) -> Node:
 
 
 def split_product(node: Einsum) -> Node:
-    """A product of many factors as a tree of products of two, the numbers of their values equal."""
+    """A product of many factors as a tree of products of two."""
     moving = [factor for factor in node.factors if holds(factor, Fact.CONSTANT) is not True]
     if len(moving) <= LONGEST_PRODUCT:
         return node
@@ -132,20 +133,4 @@ def split_product(node: Einsum) -> Node:
         for factor, row in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(row, factor.dims, strict=True)
     }
-    operands = list(zip(node.factors, node.subscripts, strict=True))
-    uses: dict[int, int] = {}
-    for _, row in operands:
-        for label in set(row):
-            uses[label] = uses.get(label, 0) + 1
-    for label in node.output:
-        uses[label] = uses.get(label, 0) + 1
-    for first, second in plan(node.subscripts, node.output, sizes).path:
-        (x, a), (y, b) = operands[first], operands[second]
-        for label in set(a) & set(b):
-            uses[label] -= 1
-        kept = tuple(
-            label for label in dict.fromkeys(a + b) if uses[label] > 1 or label in node.output
-        )
-        operands.append((build.einsum([x, y], [a, b], kept), kept))
-    result, row = operands[-1]
-    return build.einsum([result], [row], node.output)
+    return in_pairs(node, plan(node.subscripts, node.output, sizes).path)

@@ -11,7 +11,6 @@ could be singular though the sum is not.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,6 +30,7 @@ from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
 from tcalc.primitives.reductions import total
 from tcalc.simplify.flatten import flatten, is_contraction
+from tcalc.simplify.pairs import in_pairs
 
 WORTH = 3
 """By how many times the rank is smaller than the matrix where the identity saves work."""
@@ -160,23 +160,12 @@ def _with_factor(node: Einsum, place: int, term: Node) -> Node:
 
 def _by_pairs(node: Einsum, sizes: Mapping[str, int], solved: Callable[[Node], Node]) -> Node:
     """A product of many factors as products of two, each of them `solved`."""
-    operands: list[tuple[Node, Labels]] = list(zip(node.factors, node.subscripts, strict=True))
     extents = {
         label: dim.evaluate(sizes)
-        for factor, row in operands
+        for factor, row in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(row, factor.dims, strict=True)
     }
-    left = Counter(label for _, row in operands for label in set(row))
-    left.update(node.output)
-    for first, second in plan(node.subscripts, node.output, extents).path:
-        (x, a), (y, b) = operands[first], operands[second]
-        left.subtract(set(a) & set(b))
-        kept = tuple(k for k in dict.fromkeys(a + b) if left[k] > 1 or k in node.output)
-        left.subtract(k for k in {*a, *b} if k not in kept)
-        operands.append((solved(build.einsum([x, y], [a, b], kept)), kept))
-    result, row = operands[-1]
-    dims = dict(zip(node.output, node.dims, strict=True))
-    return build.einsum([result], [row], node.output, dims)
+    return in_pairs(node, plan(node.subscripts, node.output, extents).path, solved)
 
 
 def _by_determinant_lemma(split: _Split) -> Node:

@@ -63,6 +63,16 @@ class Span:
         """The characters it covers; empty where the source is not known."""
         return "" if self.source is None else self.source.text[self.start : self.end]
 
+    def following(self, characters: int) -> str:
+        """So many characters behind it, the blanks before them left out."""
+        text = "" if self.source is None else self.source.text
+        return text[self.end : self.end + characters + 20].lstrip(" \t")[:characters]
+
+    def up_to_end(self, characters: int) -> str:
+        """The last so many characters up to its end, which may begin before it."""
+        text = "" if self.source is None else self.source.text
+        return text[max(0, self.end - characters) : self.end]
+
     def excerpt(self) -> str:
         """Where it is, and its line with carets under it; the line is missing if not known."""
         return "\n".join(_excerpt("at ", self, self.source, ""))

@@ -7,14 +7,14 @@ own have a task here, by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tcalc.errors import ParseError, UnknownNameError
 from tcalc.language import derivatives, functions, joining, special
 from tcalc.language.algebra import Value
 from tcalc.language.einstein import Scope
-from tcalc.language.syntax import Call
+from tcalc.language.habits import function_hint
+from tcalc.language.syntax import Call, Number
 from tcalc.language.tasks import run
 from tcalc.primitives import REGISTRY, Function, Kind, lookup
 
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 
 FORMS: Mapping[str, Handler] = {**special.FORMS, **joining.FORMS, **derivatives.FORMS}
 """The functions that the registry cannot describe."""
-
-_OTHER_WORDS: Mapping[str, str] = {
-    "ln": "log",
-    "trace": "tr",
-    "inverse": "inv",
-    "determinant": "det",
-    "norm": "norm2",
-    "average": "mean",
-    "cholesky": "chol",
-    "logistic": "sigmoid",
-}
-"""Words of other languages for functions of this one."""
 
 
 def stays(function: str) -> bool:
@@ -88,16 +76,17 @@ def _entry(elaborator: Elaborator, call: Call) -> Function:
         return known
     if elaborator.names.is_known(name) or len(name) == 1:
         raise UnknownNameError(
-            f"`{name}` is no function",
-            span=call.name_span,
-            hint=f"a product needs its operator: {name}*(...)",
+            f"`{name}` is no function", span=call.name_span, hint=_no_function_hint(name, call)
         )
-    meant = _OTHER_WORDS.get(name.lower())
-    words = [*brought, *REGISTRY, *FORMS]
-    near = [meant] if meant else get_close_matches(name, words, 1)
-    near = near or get_close_matches(name.lower(), words, 1)
     raise UnknownNameError(
         f"there is no function `{name}`",
         span=call.name_span,
-        hint=f"did you mean `{near[0]}`?" if near else "`tcalc functions` lists all functions",
+        hint=function_hint(name, [*brought, *REGISTRY, *FORMS]),
     )
+
+
+def _no_function_hint(name: str, call: Call) -> str:
+    if len(call.arguments) == 1 and not isinstance(call.arguments[0], Number):
+        sigmoid = ", or `sigmoid(...)`" if name == "σ" else ""
+        return f"a product needs its operator: {name}*(...){sigmoid}"
+    return f"a product needs its operator, {name}*(...); an element stands in brackets, {name}[...]"

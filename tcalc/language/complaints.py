@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tcalc.errors import ParseError, Span
+from tcalc.expr.properties import PROPERTIES
+from tcalc.language.habits import WORDS, character_hint, tex_hint, word_hint
 
 if TYPE_CHECKING:
     from tcalc.language.parser import Lexeme
-
-_LOOK_ALIKES = {
-    "−": "the minus sign is `-`",
-    "–": "the minus sign is `-`",
-    "×": "the product is `*`",
-    "·": "the product is `*`",
-    "⋅": "the product is `*`",
-    "∘": "the element-wise product is `.*`",
-    "⊙": "the element-wise product is `.*`",
-    "÷": "the quotient is `/`",
-    "²": "a square is `^2`",
-    "³": "a cube is `^3`",
-    "⁻": "the inverse is `inv(A)`, a negative power `^-2`",
-    "|": "a norm is `norm2(x)` or `norm1(x)`, an absolute value `abs(a)`",
-    "’": "the transpose is `'`",
-    "′": "the transpose is `'`",
-    "ᵀ": "the transpose is `'`",
-    "⊤": "the transpose is `'`",
-    "≤": "write `<=`",
-    "≥": "write `>=`",
-    "“": 'a text stands between `"`',
-    "”": 'a text stands between `"`',
-    '"': 'a text ends on its own line, with a second `"`',
-    "%": "a comment starts with `#`",
-    "!": "a comparison is one of `< <= > >= ==`",
-    "_": "a name begins with a letter",
-    "$": "a name begins with a letter",
-    "√": "the square root is `sqrt(x)`",
-    "∑": "a sum is `sum(x)`, or a repeated index",
-    ".": "a number is `0.5`, element-wise operators are `.*`, `./`, `.^`; behind a name only `.T`",
-}
 
 _OPERATORS = {"SIGN", "TIMES", "BY", "POWER", "COMPARE"}
 _OPERANDS = {"NAME", "NUMBER", "LPAR"}
@@ -53,10 +25,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
-def stray_character(character: str, span: Span) -> ParseError:
-    """The error for a character that no token begins with."""
+def stray_character(text: str, span: Span) -> ParseError:
+    """The error for a character of the text that no token begins with."""
+    character = text[span.start]
     shown = character if character.isprintable() else repr(character)[1:-1]
-    hint = _LOOK_ALIKES.get(character, "the language has no such character")
+    hint = character_hint(text, span.start)
     return ParseError(f"unexpected character `{shown}`", span=span, hint=hint)
 
 
@@ -91,7 +64,7 @@ def _expectation(accepted: set[str]) -> str:
             parts.append(text)
     if "END" in accepted and "NUMBER" not in accepted:
         parts.append("`end`")
-    if "$END" in accepted or ("_SEPARATOR" in accepted and not parts):
+    if "$END" in accepted or ("_SEPARATOR" in accepted and "NAME" not in accepted):
         parts.append("the end of the statement")
     *most, final = parts or ["something else"]
     return f"{', '.join(most)} or {final}" if most else final
@@ -116,28 +89,125 @@ _HINTS = {
     "TEXT": 'a text is the first argument of einsum("ij,jk->ik", A, B)',
     "LBRACE": "braces number a name: `x{t}`",
     "QUOTE": "the transpose stands behind a value: `X'`",
-    "LSQB": "an index stands behind a value: `X[i,j]`",
+    "LSQB": "an index stands behind a value, `X[i,j]`; arrays of numbers are data, and tensors are "
+    "joined by stack(x, y) or concat(x, y)",
+    "RPAR": "parentheses hold a value",
     "HASH": '#("ij,jk->ik", A, B) is an einsum, where a value may stand; a comment has no `(`',
     "$END": "the formula is not finished",
 }
 
 
-def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None:
-    if lexeme.type in {"NAME", "NUMBER"} and {"COLON", "RSQB"} <= accepted:
-        return "positions are separated by commas"
-    ends_value = last is not None and last.type in {"NAME", "NUMBER", "RPAR", "RSQB", "QUOTE"}
-    if last is not None and last.type == "COLON":
-        return "a range has both its ends: `1:2`, `2:end`; a whole axis is `:`"
-    if lexeme.type == "COMPARE":
-        return "a comparison compares two values, inside where()"
-    if lexeme.type in _OPERANDS and ends_value and accepted & _OPERATORS:
-        return "a product needs its operator: write `*` between the two"
-    if last is not None and last.text == lexeme.text == "*":
-        return "the power is `^`, element by element `.^`"
-    if lexeme.type == "$END" and "END" in accepted:
-        return "a `for` ends with `end`"
-    if lexeme.text == "\\" and not ends_value:
-        return "a solve is `A \\ b`; Greek letters are written `alpha` or `α`"
+_ENDS_OF_VALUES = {"NAME", "NUMBER", "RPAR", "RSQB", "RBRACE", "QUOTE"}
+_HEADER = {"COLON", "SIGN", "TIMES", "_SEPARATOR"}
+_RESERVED = "`for`, `end` and `tensor` are words of the language, and no names"
+_RANGE = "a range has both its ends: `1:2`, `2:end`; a whole axis is `:`"
+_PRODUCT = "a product needs its operator: write `*` between the two"
+
+
+def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str:
+    """What to write instead, from the special to the general."""
+    before = "" if last is None else last.type
+    if {"NAME", "COMMA"} <= accepted and "NUMBER" not in accepted:
+        return _declaration_hint(lexeme, accepted)
+    if accepted <= _HEADER:
+        return WORDS["in"]
+    if accepted <= {"$END", "_SEPARATOR"} and lexeme.type not in _HINTS:
+        return "statements stand on lines of their own, or are separated by `;`"
+    if before in _ENDS_OF_VALUES:
+        found = _hint_after_value(lexeme, last, accepted)
+    else:
+        found = _hint_for_value(lexeme, last, accepted)
+    if found is not None:
+        return found
     if lexeme.type in _OPERATORS:
         return "an operator stands between two values"
     return _HINTS.get(lexeme.type, "something is missing before it")
+
+
+def _declaration_hint(lexeme: Lexeme, accepted: set[str]) -> str:
+    """Within a declaration, behind a name, its dimensions or a property."""
+    match lexeme.type:
+        case "EQUAL":
+            return "a declaration has no value: what is computed needs none"
+        case "LSQB" | "NUMBER" if "LSQB" not in accepted:
+            return "dimensions stand in one pair of brackets: `X[m,n]`"
+        case _ if "LSQB" in accepted:
+            return "dimensions stand in brackets: `X[m,n]`"
+    return "declarations are separated by commas: `tensor X[m,n], K[n,n] spd, c`"
+
+
+def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None:
+    """Behind a value, where an operator or an end was expected."""
+    assert last is not None
+    following = lexeme.span.following(1)
+    match lexeme.type:
+        case "NAME" if lexeme.text in WORDS:
+            return WORDS[lexeme.text]
+        case "NAME" if lexeme.text in PROPERTIES:
+            return f"a declaration begins with `tensor`: `tensor X[n,n] {lexeme.text}`"
+        case "NAME" | "NUMBER" | "LPAR" if accepted & _OPERATORS and "RSQB" not in accepted:
+            return _hint_between_values(last)
+        case "NAME" | "NUMBER" if {"COMMA", "RSQB"} <= accepted:
+            dotted = lexeme.text.startswith(".")
+            return (
+                "a range is `1:3`" if dotted else "what stands in brackets is separated by commas"
+            )
+        case "EQUAL" if "RPAR" in accepted:
+            return "arguments have no names; over one axis: sum[j](X[i,j])"
+        case "EQUAL" if last.type in ("FOR", "TENSOR"):
+            return _RESERVED
+        case "COLON" if following == "=":
+            return "a definition is `name = formula`"
+        case "COLON" if "RSQB" in accepted:
+            return "a range is `2:5`, and takes every element"
+        case "FOR" if "RPAR" in accepted:
+            return "a sum over an index is sum[i](x[i]); one that occurs twice is summed by itself"
+        case "COMPARE":
+            return "a comparison compares two values, inside where()"
+        case "$END" | "_SEPARATOR" if {"EQUAL", "COMMA"} <= accepted:
+            return "statements are separated by `;`, and numbers are written without commas"
+    return None
+
+
+def _hint_between_values(last: Lexeme) -> str:
+    """Where two values stand side by side."""
+    if re.search(r"[d∂]\s*/\s*d\w+\Z", last.span.up_to_end(40)):
+        return "a derivative is gradient(f, x), or jacobian(f, x)"
+    if last.type == "RBRACE":
+        return f"{_PRODUCT}; an index stands in brackets, `A[i,j]`"
+    return (last.type == "NAME" and word_hint(last.text)) or _PRODUCT
+
+
+def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None:
+    """Where a value, or a name, was expected."""
+    before = "" if last is None else last.type
+    match lexeme.type:
+        case "LBRACE" if before == "POWER":
+            return "an exponent stands in parentheses, `A^(-1)`; the transpose is `A'`"
+        case "EQUAL" if before in ("FOR", "TENSOR"):
+            return _RESERVED
+        case "END" if lexeme.span.following(1) == "=":
+            return _RESERVED
+        case "EQUAL" if before in ("SIGN", "TIMES", "BY", "POWER"):
+            return "a definition is `name = formula`, and each name is assigned once"
+        case "QUOTE" if before in ("LPAR", "COMMA"):
+            return 'a text stands between `"`; the transpose stands behind a value'
+        case "TIMES" if before == "TIMES":
+            return "the power is `^`, element by element `.^`"
+        case "BY" if lexeme.text == "\\":
+            return tex_hint(lexeme.span.following(20))
+        case "BY" if last is not None and last.text == lexeme.text == "/":
+            return "a comment starts with `#`; a quotient is `/`"
+        case "COMPARE" if lexeme.text == "<":
+            return "the scalar product is x'*y; a comparison compares two values, inside where()"
+        case "COMPARE":
+            return "a comparison compares two values, inside where()"
+        case "COLON" if before == "LPAR":
+            return "elements and slices stand in brackets: `A[:,1]`"
+        case "END" if before in ("LPAR", "COMMA") and "RPAR" in accepted:
+            return "elements and slices stand in brackets: `x[end]`"
+        case _ if before == "COLON":
+            return _RANGE
+        case "$END" if "END" in accepted:
+            return "a `for` ends with `end`"
+    return None

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from tcalc.errors import IndexNotationError, ParseError, Span, UnsupportedError
+from tcalc.errors import IndexNotationError, LanguageError, ParseError, Span, UnsupportedError
 from tcalc.language import calls, einstein, matrix
-from tcalc.language.algebra import NOWHERE, Algebra, Value
+from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value
 from tcalc.language.einstein import Indexer, Scope
+from tcalc.language.habits import meant
 from tcalc.language.names import Counters, Names
 from tcalc.language.syntax import (
     Call,
@@ -241,10 +242,22 @@ class Elaborator:
         else:
             inner = base.inner if isinstance(base, Paren) else base
             value = yield self.region(inner, None, scope.counters)
+            if isinstance(base, Index) and any(not name.startswith(SLICE) for name in value.names):
+                raise IndexNotationError(
+                    "an index of what is indexed already",
+                    span=index.span,
+                    hint="all indices stand in one pair of brackets: A[i,j]",
+                )
             value = replace(value, names=(), occurrences=NOWHERE, span=base.span)
         if value.elastic:
             value = self._stretched(value, len(index.positions))
-        return self.indexer.index(value, index.positions, scope.counters, index.span)
+        try:
+            return self.indexer.index(value, index.positions, scope.counters, index.span)
+        except LanguageError as error:
+            function = meant(base.name) if isinstance(base, Name) else ""
+            if function and value.span.text in self.names.guesses:
+                error.hint = f"a function takes its argument in parentheses: `{function}(...)`"
+            raise
 
     def _means_delta(self, name: Name) -> bool:
         """Whether ``delta[...]`` is the unit tensor, which a declaration or definition hides."""

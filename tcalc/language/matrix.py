@@ -200,7 +200,7 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
         raise OrientationError(
             f"an exponent that is {exponent.kind}",
             span=span,
-            hint="`.^` takes powers element by element",
+            hint=_exponent_hint(base, exponent),
         )
     if base.order == 1:
         name = base.span.text
@@ -213,13 +213,23 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
     if base.order > 2:
         raise _too_high(base, "`^`", span)
     if exponent.number is None or exponent.number.denominator != 1:
-        transpose = exponent.span.text == "T"
         raise DimensionError(
             "the exponent of a matrix is an integer, written as a number",
             span=span,
-            hint="the transpose is `'`" if transpose else "`.^` takes powers element by element",
+            hint=_exponent_hint(base, exponent),
         )
     return _matrix_power(base, int(exponent.number), span, algebra)
+
+
+def _exponent_hint(base: Value, exponent: Value) -> str:
+    """What was meant by an exponent that is none: a transpose, or Euler's number to a power."""
+    if exponent.span.text == "T" and base.order:
+        return f"the transpose is `{_text(base, '(...)')}'`"
+    if base.span.text == "e":
+        return "the exponential function is `exp(...)`"
+    if base.order == 2 and exponent.number == Fraction(1, 2):
+        return "the square root of a matrix is `sqrtm(A)`; `.^` takes powers element by element"
+    return "`.^` takes powers element by element"
 
 
 def _matrix_power(base: Value, exponent: int, span: Span, algebra: Algebra) -> Value:

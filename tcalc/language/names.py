@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
@@ -16,11 +16,13 @@ from tcalc.errors import (
     IndexNotationError,
     LanguageError,
     ParseError,
+    Place,
     Span,
     UnknownNameError,
 )
 from tcalc.expr import Dim
 from tcalc.expr.properties import OF_MATRICES, PROPERTIES, SQUARE, SYMMETRIC
+from tcalc.language import habits
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.syntax import Bound, Declared
@@ -36,6 +38,11 @@ _GREEK = frozenset(
         *("varrho", "sigma", "varsigma", "tau", "upsilon", "phi", "varphi", "chi", "psi", "omega"),
     )
 )
+
+_MOST_PLACES = 2
+
+STEP = "the step of a name"
+"""What the numbers in braces are, for messages."""
 
 Counters = Mapping[str, int]
 
@@ -121,7 +128,9 @@ class Names:
     def _check_properties(self, item: Declared, dims: tuple[Dim, ...]) -> None:
         for word, span in item.properties:
             if word not in PROPERTIES:
-                near = get_close_matches(word, PROPERTIES, 1)
+                folded = word.lower()
+                meant = habits.PROPERTIES.get(folded)
+                near = [meant] if meant else get_close_matches(folded, PROPERTIES, 1)
                 raise ParseError(
                     f"`{word}` is no property",
                     span=span,
@@ -199,6 +208,28 @@ class Names:
         order = self.orders[name][0] if name in self.orders else guessed_order(name)
         return order, ("scalar", "vector", "matrix")[order] if order < 3 else f"tensor{order}"
 
+    def tell_guesses(self, error: LanguageError) -> None:
+        """Say at an error on shapes which of the names where it points were guessed, and how."""
+        assert error.span is not None
+        places = error.places or tuple(self._guessed_places(error.span))
+        remark = "; `tensor {0}` makes it a number"
+        told: list[Place] = []
+        for place in places:
+            name, note = place.span.text, place.note
+            if name in self.guesses:
+                note += ", as nothing declares it"
+                if self.guesses[name] == "vector":
+                    note, remark = note + remark.format(name), ""
+            told.append(Place(note, place.span))
+        error.places = tuple(told)
+
+    def _guessed_places(self, span: Span) -> Iterator[Place]:
+        """The first vectors and matrices in a stretch of text that nothing declares."""
+        found = dict.fromkeys(re.findall(r"[^\W\d]\w*", span.text))
+        guessed = [name for name in found if self.guesses.get(name) in ("vector", "matrix")]
+        for name in guessed[:_MOST_PLACES]:
+            yield Place(f"taken for a {self.guesses[name]}", self.variables[name].span)
+
     def used_with_brackets(self, name: str, order: int, span: Span) -> None:
         """Note that an undeclared name has as many axes as it has indices here."""
         known = self.orders.setdefault(name, (order, span))
@@ -235,7 +266,8 @@ class Names:
         raise UnknownNameError(
             f"`{name}` is not known: {what} must be a number before anything runs",
             span=bound.span,
-            hint=f"write a number, or give one: `--let {name}=200`, or parse(..., {name}=200)",
+            hint=f"write a number, or give one: `--let {name}=200`, or parse(..., {name}=200)"
+            + ("; an index stands in brackets, not in braces" if what == STEP else ""),
         )
 
     def position(self, bound: Bound, counters: Counters, end: Dim) -> Dim:
@@ -279,7 +311,7 @@ class Names:
 
     def stepped(self, name: str, steps: Iterable[Bound], counters: Counters) -> str:
         """The name with its braces filled in: ``m{3}``."""
-        numbers = [self.integer(step, counters, "the step of a name") for step in steps]
+        numbers = [self.integer(step, counters, STEP) for step in steps]
         return f"{name}{{{','.join(map(str, numbers))}}}" if numbers else name
 
 

@@ -99,7 +99,7 @@ def _read(source: Source) -> Iterator[Lexeme]:
     except UnexpectedCharacters as error:
         at = error.pos_in_stream or 0
         span = Span(at, at + 1, error.line, error.column, source)
-        raise stray_character(source.text[at], span) from None
+        raise stray_character(source.text, span) from None
 
 
 def _normal(token: Token) -> str:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from tcalc.errors import ArgumentError, DimensionError, ParseError, Source, Span
+from tcalc.errors import (
+    ArgumentError,
+    DimensionError,
+    OrientationError,
+    ParseError,
+    Source,
+    Span,
+)
 from tcalc.expr import Const, Node, Var, build
 from tcalc.expr.collector import collector_paused
 from tcalc.language import derivatives, loops
@@ -188,9 +195,14 @@ class _Compilation:
     def run(self) -> Program:
         """The program."""
         *before, last = self._live()
-        for step in before:
-            self._elaborate(step)
-        return self._finish(*self._elaborate(last))
+        try:
+            for step in before:
+                self._elaborate(step)
+            return self._finish(*self._elaborate(last))
+        except (DimensionError, OrientationError) as error:
+            if error.span is not None:
+                self._names.tell_guesses(error)
+            raise
 
     def inputs(self) -> Inputs:
         """Its variables, as far as they are known without a look at what is done with them."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tcalc.errors import IndexNotationError, LimitError, ParseError
+from tcalc.language.habits import power_hint
 from tcalc.language.syntax import (
     Bound,
     Call,
@@ -141,7 +142,7 @@ class TreeBuilder:
         raise ParseError(
             "only a function can be called",
             span=callee.span,
-            hint="a product needs its operator: write `*` before the parenthesis",
+            hint=power_hint(callee.span.up_to_end(40)),
         )
 
     def name(self, children: list[Any]) -> Name:

@@ -29,7 +29,7 @@ from tcalc.language import parse, parse_declarations
         ("a **b", 1, 4, "`^`"),
         ("2x", 1, 2, "write `*`"),
         ("x y", 1, 3, "write `*`"),
-        ("sin x", 1, 5, "write `*`"),
+        ("sin x", 1, 5, "`sin(...)`"),
         ("(a)(b)", 1, 1, "write `*`"),
         ("2(a)", 1, 1, "write `*`"),
         ("a = b = c", 1, 7, "where"),
@@ -110,7 +110,7 @@ def test_cases_of_the_language():
         ("sin(x, y)", ParseError, 1, "sine"),
         ("||x||", ParseError, 1, "norm2(x)"),
         ("A⁻¹", ParseError, 2, "inv(A)"),
-        ("A.I*x", ParseError, 2, "only `.T`"),
+        ("A.foo*x", ParseError, 2, "only `.T`"),
         ("\\alpha*x", ParseError, 1, "`alpha` or `α`"),
     ],
 )

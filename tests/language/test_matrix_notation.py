@@ -224,8 +224,8 @@ def test_misfits(text, kind, hint):
 
 
 def test_the_transpose_is_a_prime():
-    refused("A^T", OrientationError, (1, 1), ".^")
-    refused("A^T", DimensionError, (1, 1), "`'`", "A[n,n], T")
+    refused("A^T", OrientationError, (1, 1), "`A'`")
+    refused("A^T", DimensionError, (1, 1), "`A'`", "A[n,n], T")
 
 
 def test_squares_only():

@@ -1,0 +1,325 @@
+"""What people write who come from NumPy, MATLAB or LaTeX, and what to write instead.
+
+Nothing here is accepted: each entry turns the habit into the hint of an error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from tcalc.language.catalogue import BY_NAME
+
+_CLOSE = 0.65
+"""How alike two words must be for one to be offered in place of the other."""
+
+FUNCTIONS: Mapping[str, str] = {
+    "average": "mean",
+    "cat": "concat",
+    "cholesky": "chol",
+    "concatenate": "concat",
+    "determinant": "det",
+    "diagm": "diag",
+    "diagonal": "diag",
+    "eig": "eigh",
+    "eigvals": "eigvalsh",
+    "expit": "sigmoid",
+    "fro": "norm2",
+    "frobenius": "norm2",
+    "gammaln": "lgamma",
+    "grad": "gradient",
+    "heaviside": "step",
+    "hess": "hessian",
+    "horzcat": "concat",
+    "hstack": "concat",
+    "identity": "eye",
+    "inverse": "inv",
+    "jac": "jacobian",
+    "linsolve": "solve",
+    "ln": "log",
+    "logistic": "sigmoid",
+    "lse": "logsumexp",
+    "maximum": "max",
+    "minimum": "min",
+    "mldivide": "solve",
+    "multiply": "hadamard",
+    "norm": "norm2",
+    "nuclear": "normnuc",
+    "power": "pow",
+    "psi": "digamma",
+    "sgn": "sign",
+    "sigma": "sigmoid",
+    "tensordot": "einsum",
+    "trace": "tr",
+    "vertcat": "concat",
+    "vstack": "stack",
+}
+"""Functions of other languages, and ours that does the same."""
+
+PHRASES: Mapping[str, str] = {
+    "argmax": "a program is a function; tcalc.problem finds its minimum",
+    "argmin": "a program is a function; tcalc.problem finds its minimum",
+    "cov": "of the columns: R = X - ones(m)*(ones(m)'*X)/m; R'*R/m",
+    "cumsum": "the sums up to each element are tril(ones(n,n))*x",
+    "delta": "the unit tensor takes indices, delta[i,j]",
+    "diff": "differences are x[2:end] - x[1:end-1], derivatives gradient(f, x)",
+    "dims": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "len": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "length": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "logit": "log(p./(1 - p))",
+    "matmul": "the product is A*B",
+    "norm": "norm2(x), which is Frobenius' norm of a matrix; or norm1, norminf, normspec, normnuc",
+    "numel": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "pi": "pi is a number, and takes no argument",
+    "reshape": "vec(A) makes a vector of a matrix, split(x, m, n) a matrix of a vector",
+    "shape": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "size": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "std": "sqrt(mean((x - mean(x)).^2))",
+    "var": "mean((x - mean(x)).^2)",
+}
+"""Functions of other languages for which ours has a formula or a notation."""
+
+_CHOICE = "a choice is where(x > 0, a, b)"
+_LOOP = "a loop is `for t = 1:10`, its body on lines of its own, and `end`"
+_FORMULA = "a definition is a name and a formula, without parameters: `f = x'*x`"
+_DECLARATION = "a declaration is `tensor X[m,n], c`"
+_CONDITION = "a condition is one comparison: where(x > 0, where(y > 0, a, b), b)"
+_MINIMUM = "a program is a function; tcalc.problem finds its minimum"
+_NOTHING = "functions are there without an import"
+
+WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("if", "else", "elif", "elseif", "then", "otherwise"), _CHOICE),
+    **dict.fromkeys(("while", "do", "in", "range", "repeat", "foreach"), _LOOP),
+    **dict.fromkeys(("def", "function", "lambda", "fun", "let", "const", "set"), _FORMULA),
+    **dict.fromkeys(
+        ("declare", "input", "matrix", "param", "parameter", "scalar"),
+        _DECLARATION,
+    ),
+    **dict.fromkeys(("symbol", "symbols", "syms", "var", "variable", "vector"), _DECLARATION),
+    **dict.fromkeys(("and", "or", "not"), _CONDITION),
+    **dict.fromkeys(("minimize", "minimise", "maximize", "maximise"), _MINIMUM),
+    **dict.fromkeys(("argmin", "argmax", "subject"), _MINIMUM),
+    **dict.fromkeys(("import", "from", "using", "include"), _NOTHING),
+    **dict.fromkeys(("cdot", "times"), "the product is `*`"),
+    "return": "the value of a program is its last bare expression",
+    "print": "the value of a program is its last bare expression",
+}
+"""Words that begin statements or stand between values elsewhere."""
+
+CHARACTERS: Mapping[str, str] = {
+    "−": "the minus sign is `-`",
+    "–": "the minus sign is `-`",
+    "—": "the minus sign is `-`",
+    "‐": "the minus sign is `-`",
+    "±": "write the two formulas, one with `+` and one with `-`",
+    "×": "the product is `*`",
+    "·": "the product is `*`",
+    "⋅": "the product is `*`",
+    "•": "the product is `*`",
+    "∗": "the product is `*`",
+    "⊗": "the outer product is x*y', that of Kronecker kron(A, B)",
+    "∘": "the element-wise product is `.*`",
+    "⊙": "the element-wise product is `.*`",
+    "⊘": "the element-wise quotient is `./`",
+    "÷": "the quotient is `/`",
+    "∕": "the quotient is `/`",
+    "⁄": "the quotient is `/`",
+    "²": "a square is `^2`",
+    "³": "a cube is `^3`",
+    "⁻": "the inverse is `inv(A)`, a negative power `^-2`",
+    "⁺": "the pseudo-inverse is `pinv(A)`",
+    "†": "the pseudo-inverse is `pinv(A)`, the transpose `'`",
+    **dict.fromkeys("¹⁰⁴⁵⁶⁷⁸⁹ⁿ", "a power is `^`"),
+    **dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", "a number in a name is written as it is: `x1` or `x_1`"),
+    **dict.fromkeys("ᵢⱼₖₗₘₙ", "an index stands in brackets: `x[i]`"),
+    "½": "write 1/2",
+    "|": "a norm is `norm2(x)` or `norm1(x)`, an absolute value `abs(a)`",
+    "‖": "a norm is `norm2(x)` or `norm1(x)`",
+    "∥": "a norm is `norm2(x)` or `norm1(x)`",
+    **dict.fromkeys("⟨⟩〈〉", "the scalar product is x'*y"),
+    **dict.fromkeys("’‘′`´", "the transpose is `'`"),
+    **dict.fromkeys("ᵀᵗ⊤", "the transpose is `'`"),
+    "≤": "write `<=`",
+    "≥": "write `>=`",
+    "≠": "a comparison is one of `< <= > >= ==`",
+    "≈": "a comparison is one of `< <= > >= ==`",
+    "∈": "a declaration is `tensor X[m,n]`",
+    "←": "a definition is `name = formula`",
+    "≔": "a definition is `name = formula`",
+    "→": "subscripts have the arrow `->`",
+    "∞": "a formula has no infinite numbers",
+    **dict.fromkeys("“”„«»", 'a text stands between `"`'),
+    '"': 'a text ends on its own line, with a second `"`',
+    "%": "a comment starts with `#`",
+    "!": "a comparison is one of `< <= > >= ==`",
+    "~": "a comparison is one of `< <= > >= ==`",
+    "&": _CONDITION,
+    "?": _CHOICE,
+    "_": "a name begins with a letter",
+    "$": "a name begins with a letter",
+    "√": "the square root is `sqrt(x)`",
+    "∑": "a sum is `sum(x)`, or a repeated index",
+    "∏": "a product of all elements is `prod(x)`",
+    **dict.fromkeys("∂∇", "a derivative is gradient(f, x), or jacobian(f, x)"),
+    ".": "a number is `0.5`, element-wise operators are `.*`, `./`, `.^`; behind a name only `.T`",
+}
+"""Characters that no token begins with."""
+
+MODULES = frozenset(
+    (
+        *("F", "cp", "cupy", "jax", "jnp", "linalg", "math", "nn", "np", "numpy", "scipy", "sp"),
+        *("special", "sympy", "tcalc", "tf", "torch"),
+    )
+)
+"""Names before which a point stands elsewhere."""
+
+PROPERTIES: Mapping[str, str] = {
+    "definite": "spd",
+    "orthonormal": "orthogonal",
+    "pd": "spd",
+    "posdef": "spd",
+    "semidefinite": "psd",
+    "sym": "symmetric",
+    "unitary": "orthogonal",
+}
+"""Properties of matrices under other names."""
+
+
+def meant(name: str) -> str:
+    """The function that a name of a function means, in whatever language; empty if none.
+
+    >>> meant("Trace"), meant("exp"), meant("x")
+    ('tr', 'exp', '')
+    """
+    folded = name.lower()
+    return folded if folded in BY_NAME else FUNCTIONS.get(folded, "")
+
+
+def function_hint(name: str, known: Iterable[str]) -> str:
+    """What to write for a function that does not exist, of those that are `known`.
+
+    >>> function_hint("Trace", ["tr", "exp"]), function_hint("std", [])
+    ('did you mean `tr`?', 'sqrt(mean((x - mean(x)).^2))')
+    """
+    folded = name.lower().replace("_", "")
+    if folded in PHRASES:
+        return PHRASES[folded]
+    words = list(known)
+    near = [FUNCTIONS[folded]] if folded in FUNCTIONS else get_close_matches(name, words, 1, _CLOSE)
+    near = near or get_close_matches(folded, words, 1, _CLOSE)
+    return f"did you mean `{near[0]}`?" if near else "`tcalc functions` lists all functions"
+
+
+def character_hint(text: str, at: int) -> str:
+    """What to write in place of a character that no token begins with.
+
+    >>> character_hint("np.exp(x)", 2)
+    'functions stand without a module: `exp(...)`'
+    """
+    character = text[at]
+    if character == "." and (found := _point_hint(text, at)):
+        return found
+    if character == "_" and at and text[at - 1].isdigit():
+        return "digits are written without separators"
+    if character == "_" and at and text[at - 1] == ")":
+        return "an index stands in brackets, `(A*B)[i,j]`; norms are norm1(x), norm2(x), norminf(x)"
+    return CHARACTERS.get(character, "the language has no such character")
+
+
+def _point_hint(text: str, at: int) -> str | None:
+    if text.startswith("..", at):
+        return "a formula goes on over several lines inside parentheses; a range is `1:3`"
+    if text.startswith(".'", at):
+        return "the transpose is `'`"
+    found = re.compile(r"(?:\.[^\W\d]\w*)+").match(text, at)
+    if found is None:
+        return None
+    *_, last = found.group().split(".")
+    before = re.search(r"[^\W\d]\w*\Z", text[max(0, at - 200) : at])
+    owner = before.group() if before else "..."
+    called = text[found.end() : found.end() + 1] == "("
+    function = meant(last)
+    if owner in MODULES and called:
+        return f"functions stand without a module: `{function or last}(...)`"
+    if owner in MODULES:
+        return f"names stand without a module: `{last}`"
+    match last:
+        case "shape" | "size":
+            return PHRASES["shape"]
+        case "I":
+            return f"the inverse is `inv({owner})`"
+        case "H" | "mT":
+            return f"the transpose is `{owner}'`"
+        case "dot" | "mm" | "matmul":
+            return "the product is `*`"
+    if called and function:
+        return f"a function stands before its argument: `{function}({owner})`"
+    if called and last in PHRASES:
+        return PHRASES[last]
+    return None
+
+
+def word_hint(word: str) -> str | None:
+    """What to write for a word before a value, or between two, if it is a word of elsewhere.
+
+    >>> word_hint("sin"), word_hint("else")
+    ('a function takes its argument in parentheses: `sin(...)`', 'a choice is where(x > 0, a, b)')
+    """
+    if word in WORDS:
+        return WORDS[word]
+    stem, underscore, index = word.partition("_")
+    if underscore and stem in ("sum", "prod", "max", "min"):
+        return f"the index of `{stem}` stands in brackets: `{stem}[{index or 'i'}](...)`"
+    function = "" if word in ("gamma", "psi", "sigma") else meant(word)
+    return f"a function takes its argument in parentheses: `{function}(...)`" if function else None
+
+
+TEX: Mapping[str, str] = {
+    "|": "a norm is `norm2(x)` or `norm1(x)`",
+    "Vert": "a norm is `norm2(x)` or `norm1(x)`",
+    "cdot": "the product is `*`",
+    "circ": "the element-wise product is `.*`",
+    "dfrac": "a fraction is `a/b`",
+    "frac": "a fraction is `a/b`",
+    "lVert": "a norm is `norm2(x)` or `norm1(x)`",
+    "langle": "the scalar product is x'*y",
+    "left": "parentheses are written as they are",
+    "mathbf": "names are written as they are",
+    "mathrm": "names are written as they are",
+    "nabla": CHARACTERS["∇"],
+    "odot": "the element-wise product is `.*`",
+    "otimes": CHARACTERS["⊗"],
+    "partial": CHARACTERS["∂"],
+    "tfrac": "a fraction is `a/b`",
+    "times": "the product is `*`",
+    "top": "the transpose is `'`",
+}
+"""Commands of TeX."""
+
+
+def tex_hint(rest: str) -> str:
+    """What to write for a command of TeX, or a backslash, before the `rest` of the text.
+
+    >>> tex_hint("log(x)"), tex_hint("frac12")
+    ('functions are written without a backslash: `log(...)`', 'a fraction is `a/b`')
+    """
+    found = re.match(r"[A-Za-z]+|\|", rest)
+    command = found.group() if found else ""
+    if command in TEX:
+        return TEX[command]
+    if function := meant(command):
+        return f"functions are written without a backslash: `{function}(...)`"
+    return "a solve is `A \\ b`; Greek letters are written `alpha` or `α`"
+
+
+def power_hint(before: str) -> str:
+    """What to write for a call of what is no function, behind a text: ``sin^2`` before ``(x)``.
+
+    >>> power_hint("1 + sin^2")
+    "the power of a function's value is `sin(...)^2`"
+    """
+    found = re.search(r"([A-Za-z]\w*)\s*(\^[0-9]+)\Z", before)
+    if found and found.group(1) in BY_NAME:
+        return f"the power of a function's value is `{found.group(1)}(...){found.group(2)}`"
+    return "a product needs its operator: write `*` before the parenthesis"

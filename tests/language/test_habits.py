@@ -1,0 +1,216 @@
+"""What people write who come from elsewhere ends in an error that says what to write instead."""
+
+from __future__ import annotations
+
+import pytest
+from language_cases import refused
+
+from tcalc.errors import (
+    DimensionError,
+    IndexNotationError,
+    OrientationError,
+    ParseError,
+    UnknownNameError,
+)
+from tcalc.language import habits, parse
+from tcalc.language.calls import FORMS
+from tcalc.language.catalogue import BY_NAME
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "hint"),
+    [
+        ("np.exp(x)", 3, "`exp(...)`"),
+        ("np.linalg.norm(X @ w)", 3, "`norm2(...)`"),
+        ("torch.nn.functional.relu(x)", 6, "`relu(...)`"),
+        ("np.pi*x", 3, "`pi`"),
+        ("X.sum()", 2, "`sum(X)`"),
+        ("A.inverse()", 2, "`inv(A)`"),
+        ("A.dot(B)", 2, "`*`"),
+        ("A.I*x", 2, "`inv(A)`"),
+        ("A.H", 2, "`A'`"),
+        ("A.reshape(m, n)", 2, "vec(A)"),
+        ("x.shape", 2, "dimension"),
+        ("sum(X, axis=0)", 12, "sum[j](X[i,j])"),
+        ("softmax(X, axis=1)", 16, "no names"),
+        ("einsum('ij,jk->ik', A, B)", 8, '`"`'),
+        ("x += 1", 4, "assigned once"),
+        ("1_000*x", 2, "separators"),
+        ("x if y else z", 3, "where(x > 0, a, b)"),
+        ("lambda x: x*x", 8, "without parameters"),
+        ("def f(x): return x", 5, "without parameters"),
+        ("import numpy as np", 8, "without an import"),
+        ("where(x > 0 and y > 0, x, 0)", 13, "one comparison"),
+        ("sum(x[i] for i in 1:n)", 10, "sum[i](x[i])"),
+    ],
+)
+def test_python(text, column, hint):
+    refused(text, ParseError, (1, column), hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "hint"),
+    [
+        ("A.'", 2, "the transpose is `'`"),
+        ("A(:,1)", 3, "`A[:,1]`"),
+        ("x(end)", 3, "`x[end]`"),
+        ("[A, B]", 1, "concat(x, y)"),
+        ("f = @(x) x'*x", 5, "between two values"),
+        ("norm(A,'fro')", 8, '`"`'),
+        ("x[1:2:5]", 6, "every element"),
+        ("x[1..3]", 5, "`1:3`"),
+        ("for t = 1:3:", 12, "`for t = 1:10`"),
+        ("for t = 1..3", 11, "`for t = 1:10`"),
+        ("for t = 1:3 x", 13, "lines of its own"),
+        ("for t in 1:3", 7, "`for t = 1:10`"),
+        ("while x > 0", 7, "`for t = 1:10`"),
+        ("if x > 0", 4, "where(x > 0, a, b)"),
+        ("end = 3", 1, "words of the language"),
+        ("for = 3", 5, "words of the language"),
+        ("tensor = 3", 8, "words of the language"),
+        ("x ...\n + y", 3, "parentheses"),
+        ("1,000*x", 8, "without commas"),
+        ("a // b", 4, "`#`"),
+        ("y := x", 3, "`name = formula`"),
+        ("syms x", 6, "`tensor X[m,n], c`"),
+    ],
+)
+def test_matlab(text, column, hint):
+    refused(text, ParseError, (1, column), hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "hint"),
+    [
+        (r"\log(x)", 1, "`log(...)`"),
+        (r"\frac{1}{2}", 1, "`a/b`"),
+        (r"\|x\|^2", 1, "`norm2(x)`"),
+        (r"x^\top*y", 3, "`'`"),
+        ("A^{-1}", 3, "`A^(-1)`"),
+        ("A^{T}", 3, "`A'`"),
+        ("A_{ij} B_{jk}", 8, "`A[i,j]`"),
+        ("sum_{i} x[i]", 9, "write `*`"),
+        ("sum_i x[i]", 7, "`sum[i](...)`"),
+        ("exp x", 5, "`exp(...)`"),
+        ("log det A", 5, "`log(...)`"),
+        ("sin^2(x)", 5, "`sin(...)^2`"),
+        ("sigma x", 7, "write `*`"),
+        ("<x,y>", 1, "x'*y"),
+        ("‖x‖", 1, "norm2(x)"),
+        ("x ⊗ y", 3, "kron(A, B)"),
+        ("∇f", 1, "gradient(f, x)"),
+        ("d/dx x'*x", 6, "gradient(f, x)"),
+        ("x₁", 2, "`x1`"),
+        ("norm(x)_2", 8, "norm2(x)"),
+        ("()", 2, "hold a value"),
+        ("minimize x'*x", 10, "tcalc.problem"),
+    ],
+)
+def test_papers(text, column, hint):
+    refused(text, ParseError, (1, column), hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "hint"),
+    [
+        ("tensor X(m,n); X", 9, "`X[m,n]`"),
+        ("tensor X: m x n; X", 9, "`X[m,n]`"),
+        ("tensor X[m][n]; X", 12, "one pair"),
+        ("tensor X[m n]; X", 12, "commas"),
+        ("tensor x[n] = 3", 13, "no value"),
+        ("X[n,n] spd", 8, "`tensor X[n,n] spd`"),
+        ("variable X[m,n]; X", 10, "`tensor X[m,n], c`"),
+        ("tensor K[n,n] SPD; K", 15, "`spd`"),
+        ("tensor K[n,n] positive definite; K", 24, "`spd`"),
+        ("tensor K[n,n] orthonormal; K", 15, "`orthogonal`"),
+    ],
+)
+def test_declarations(text, column, hint):
+    refused(text, ParseError, (1, column), hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("norm(x)", "Frobenius"),
+        ("trace(A)", "`tr`"),
+        ("sigma(x)", "`sigmoid`"),
+        ("σ(x)", "`sigmoid(...)`"),
+        ("grad(x'*x, x)", "`gradient`"),
+        ("diff(x)", "x[2:end]"),
+        ("delta(i,j)", "delta[i,j]"),
+        ("size(X,1)", "dimension"),
+        ("std(x)", "sqrt(mean"),
+        ("cumsum(x)", "tril"),
+        ("log_sum_exp(x)", "`logsumexp`"),
+        ("A(1,2)", "A[...]"),
+        ("A(1)", "A[...]"),
+        ("a(x+y)", "a*(...)"),
+        ("nope(x)", "`tcalc functions`"),
+    ],
+)
+def test_functions(text, hint):
+    refused(text, UnknownNameError, (1, 1), hint)
+
+
+@pytest.mark.parametrize("table", [habits.FUNCTIONS.values(), habits.MODULES & BY_NAME.keys()])
+def test_only_functions_that_exist_are_offered(table):
+    assert set(table) <= {*BY_NAME, *FORMS}
+
+
+def test_no_habit_hides_a_function():
+    words = {*habits.FUNCTIONS, *habits.PHRASES, *habits.WORDS, *habits.TEX}
+    assert words & BY_NAME.keys() == {"matrix", "vector"}  # of which ``vector x`` is a habit too
+
+
+@pytest.mark.parametrize("text", [text for text in habits.PHRASES.values() if "(x" in text[:14]])
+def test_phrases_that_are_formulas_parse(text):
+    parse(text.split(",")[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "hint"),
+    [
+        ("A^T", 1, "`A'`"),
+        ("x^T*A*x", 1, "`x'`"),
+        ("(A*B)^T", 1, "`(...)'`"),
+        ("e^x", 1, "`exp(...)`"),
+    ],
+)
+def test_exponents_that_are_none(text, column, hint):
+    refused(text, OrientationError, (1, column), hint)
+
+
+def test_the_root_of_a_matrix():
+    refused("A^0.5", DimensionError, (1, 1), "`sqrtm(A)`")
+
+
+def test_indices_in_pairs_of_brackets_of_their_own():
+    refused("A[i][j]", IndexNotationError, (1, 1), "A[i,j]")
+    refused("Tr[A*B]", UnknownNameError, (1, 4), "`tr(...)`")
+    refused("A_{i,j}", UnknownNameError, (1, 4), "brackets")
+
+
+GUESSED = ", as nothing declares it"
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        (
+            "n*x",
+            [
+                f"this is a column{GUESSED}; `tensor n` makes it a number",
+                f"this is a column{GUESSED}",
+            ],
+        ),
+        ("tensor n; n^-1*x/y", [f"this is a column{GUESSED}; `tensor y` makes it a number"]),
+        ("det(x)", [f"taken for a vector{GUESSED}; `tensor x` makes it a number"]),
+        ("A*x + B", ["this is a column", f"this is a matrix{GUESSED}"]),
+        ("tensor x[n], y[n]; x*y", ["this is a column"] * 2),
+    ],
+)
+def test_errors_on_shapes_tell_what_was_guessed(text, notes):
+    with pytest.raises((OrientationError, DimensionError)) as caught:
+        parse(text)
+    assert [place.note for place in caught.value.places] == notes

@@ -146,7 +146,7 @@ def test_declarations(text, column, hint):
         ("A(1,2)", "A[...]"),
         ("A(1)", "A[...]"),
         ("a(x+y)", "a*(...)"),
-        ("nope(x)", "`tcalc functions`"),
+        ("foobarbaz(x)", "`tcalc functions`"),
     ],
 )
 def test_functions(text, hint):

@@ -122,6 +122,25 @@ def test_orders_modes_and_several_variables(form):
     expect(form.page).to_have_url(re.compile("mode=forward"))
 
 
+def test_derivatives_are_called_by_their_names(form):
+    form.open(f="A*x", wrt="x")
+    form.reads("A")
+    orders = form.page.locator("#order option")
+    assert orders.all_inner_texts()[:2] == ["first (Jacobian)", "second"]
+    form.type("x'*A*x")
+    form.reads("(A + A')*x")
+    assert orders.all_inner_texts()[:2] == ["first (gradient)", "second (Hessian)"]
+
+
+def test_a_derivative_is_by_one_variable_at_least(form):
+    form.open(f="x'*x", wrt="x")
+    form.reads("2*x")
+    box = form.page.get_by_role("checkbox", name="x", exact=True)
+    box.click()
+    assert box.is_checked()
+    form.reads("2*x")
+
+
 def test_a_link_holds_the_whole_state(form, context, address):
     form.open(f="x'*A*x", wrt="x", declare="A[n,n] symmetric", order="2", tab="latex")
     form.page.get_by_role("button", name="Copy link").click()

@@ -59,6 +59,17 @@ def test_nothing_overflows(form, fields):
         assert form.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_menus_stay_on_a_phone(form):
+    form.page.set_viewport_size({"width": 360, "height": 740})
+    form.open(f="x'*K*x")
+    form.settle()
+    form.page.locator("#variables-box > summary").click()
+    for name in ("x", "K"):
+        form.page.get_by_label(f"properties of {name}").first.click()
+        form.page.locator(f"#properties-{name} .choices").wait_for()
+        assert form.page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_a_long_sum_is_broken_into_lines(form):
     form.open(f=LONG, wrt="x")
     rows = form.page.locator(".result mtr")

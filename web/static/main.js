@@ -150,7 +150,7 @@ class Page {
       const before = this.parsed?.variables ?? [];
       const variables = parsed.variables.length ? withKnown(parsed.variables, before) : before;
       this.table.show(withDeclared(variables, this.state.declared), this.state.declared);
-      this.options.show(this.state, variables);
+      this.options.show(this.state, variables, !this.parsed?.dims.length);
       if (empty) this.panel.note("Type a formula above, or open ", this.exampleLink(), ".");
       else if (this.panel.filled) this.panel.outdate();
       else this.panel.note("No derivative: the formula has an error.");
@@ -161,7 +161,7 @@ class Page {
     byId("reading").replaceChildren(mathml(parsed.mathml));
     byId("reading-shape").textContent = shape(parsed.dims);
     this.table.show(parsed.variables, this.state.declared);
-    this.options.show(this.state, parsed.variables);
+    this.options.show(this.state, parsed.variables, !parsed.dims.length);
     return true;
   }
 

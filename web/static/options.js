@@ -1,7 +1,7 @@
 // @ts-check
 /** By which variables, to which order, in which mode. */
 
-import { byId, make } from "./dom.js";
+import { byId, make, say } from "./dom.js";
 
 /** @typedef {import("./types.js").Variable} Variable */
 /** @typedef {import("./types.js").State} State */
@@ -46,8 +46,11 @@ export class Options {
   /**
    * @param {State} state
    * @param {Variable[]} variables
+   * @param {boolean} scalar whether the value of the function is a number
    */
-  show(state, variables) {
+  show(state, variables, scalar) {
+    byId("order").options[0].text = scalar ? "first (gradient)" : "first (Jacobian)";
+    byId("order").options[1].text = scalar ? "second (Hessian)" : "second";
     byId("order").value = state.order;
     byId("mode").value = state.mode;
     byId("cse").checked = state.cse;
@@ -60,25 +63,24 @@ export class Options {
       make("label", { class: "chip" },
         make("input", {
           type: "checkbox", id: `wrt-${name}`, value: name, checked: wrt.includes(name),
-          onchange: () => this.choose(variables, wrt),
+          onchange: (/** @type {any} */ event) => this.choose(event.target, wrt),
         }),
         make("span", {}, name))));
     if (focused?.startsWith("wrt-")) document.getElementById(focused)?.focus();
   }
 
   /**
-   * @param {Variable[]} variables
+   * @param {HTMLInputElement} box the one that the user changed
    * @param {string[]} before
    */
-  choose(variables, before) {
-    const now = [...this.wrt.querySelectorAll("input:checked")].map((box) => box.value);
-    // In the order in which they were chosen, as blocks of a Hessian are read.
-    const wrt = [...before.filter((name) => now.includes(name)), ...now.filter((name) => !before.includes(name))];
-    if (!wrt.length) {
-      this.shown = "";
-      this.show({ .../** @type {any} */ ({ wrt: before, order: byId("order").value, mode: byId("mode").value, cse: byId("cse").checked }) }, variables);
+  choose(box, before) {
+    const now = [...this.wrt.querySelectorAll("input:checked")].map(({ value }) => value);
+    if (!now.length) {
+      box.checked = true;
+      say("A derivative is by one variable at least");
       return;
     }
-    this.changed({ wrt });
+    // In the order in which they were chosen, as blocks of a Hessian are read.
+    this.changed({ wrt: [...before.filter((name) => now.includes(name)), ...now.filter((name) => !before.includes(name))] });
   }
 }

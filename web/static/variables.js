@@ -121,7 +121,7 @@ export class VariableTable {
         this.declare({ ...variable, dims });
       };
       box.append(make("input", {
-        id: `dim-${variable.name}-${axis}`, value: dim, onchange: change, size: 3, maxlength: 40,
+        id: `dim-${variable.name}-${axis}`, value: dim, onchange: change, size: Math.max(2, dim.length), maxlength: 40,
         spellcheck: "false", autocomplete: "off", autocapitalize: "off",
         "aria-label": `dimension ${axis + 1} of ${variable.name}`,
       }));

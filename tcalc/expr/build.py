@@ -191,14 +191,7 @@ def _open_already(
     found: list[Dim] = []
     rows: list[Labels] = []
     for factor, labels in zip(factors, subscripts, strict=True):
-        match factor:
-            case Einsum(is_view=opened):
-                pass
-            case Add(terms=terms):
-                opened = len(terms) == 1
-            case _:
-                opened = isinstance(factor, (Const, Delta))
-        if opened:
+        if _is_opened(factor):
             return None
         if len(labels) != len(factor.dims):
             raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
@@ -218,6 +211,15 @@ def _open_already(
             raise ValueError(f"one label for the dimensions {found[number[label]]} and {dim}")
     out = tuple(number[label] for label in output)
     return OpenProduct(ONE, tuple(factors), tuple(rows), out, dict(enumerate(found)))
+
+
+def _is_opened(factor: Node) -> bool:
+    """Whether a factor is none in normal form: a view, a multiple, a number, a unit tensor."""
+    if isinstance(factor, Einsum):
+        return factor.is_view
+    if isinstance(factor, Add):
+        return len(factor.terms) == 1
+    return isinstance(factor, (Const, Delta))
 
 
 class _Product:

@@ -35,9 +35,8 @@ def arrange(
 ) -> Arrangement:
     """Order factors and number labels; `rank` is the position of each output label."""
     if is_rigid(factors):
-        copies = [1] * len(factors)
-        order = sorted(range(len(factors)), key=lambda k: factors[k].digest)
-        rows = list(subscripts)
+        places = sorted(range(len(factors)), key=lambda k: factors[k].digest)
+        order, rows = places, list(subscripts)
     else:
         factors, subscripts, swappable, copies = _without_copies(factors, subscripts)
         places_of = {digest: k for k, digest in enumerate(sorted({x.digest for x in factors}))}
@@ -49,11 +48,11 @@ def arrange(
             tuple(copies),
             tuple(rank.items()),
         )
+        places = [k for k in order for _ in range(copies[k])]
     number: dict[int, int] = {}
     for k in order:
         for label in rows[k]:
             number.setdefault(label, len(number))
-    places = [k for k in order for _ in range(copies[k])]
     return Arrangement(
         tuple(factors[k] for k in places),
         tuple(tuple(number[label] for label in rows[k]) for k in places),

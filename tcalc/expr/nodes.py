@@ -30,13 +30,23 @@ class _Interned(type):
     """Makes ``Class(*fields)`` return the node that already has these fields, if there is one."""
 
     def __call__(cls, *fields: Any) -> Any:
-        key = (cls, *fields)
+        return cls._interned((cls, *fields), fields)
+
+    def _interned(cls, key: tuple[Any, ...], fields: tuple[Any, ...]) -> Any:
         with _lock:
             node = _table.get(key)
             if node is None:
                 node = super().__call__(*fields)
                 _table[key] = node
             return node
+
+
+class _InternedSum(_Interned):
+    """The same for sums, by the integers of their coefficients: fractions are slow as keys."""
+
+    def __call__(cls, terms: tuple[tuple[Fraction, Node], ...]) -> Any:
+        ratios = [(node, coefficient.as_integer_ratio()) for coefficient, node in terms]
+        return cls._interned((cls, *ratios), (terms,))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False, weakref_slot=True)
@@ -70,11 +80,8 @@ class _Base:
         return f"<{type(self).__name__} [{_text(self.dims)}] {self.digest.hex()[:8]}>"
 
     def _settle(self, dims: Shape, operands: tuple[Node, ...], *content: str | bytes) -> None:
-        hashed = blake2b(digest_size=16)
-        for part in (type(self).__name__, *content):
-            piece = part.encode() if isinstance(part, str) else part
-            hashed.update(b"%d:" % len(piece))
-            hashed.update(piece)
+        pieces = [x.encode() if isinstance(x, str) else x for x in (type(self).__name__, *content)]
+        hashed = blake2b(b"".join([b"%d:%b" % (len(x), x) for x in pieces]), digest_size=16)
         object.__setattr__(self, "dims", dims)
         object.__setattr__(self, "operands", operands)
         object.__setattr__(self, "digest", hashed.digest())
@@ -146,7 +153,7 @@ class Einsum(_Base, metaclass=_Interned):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Add(_Base, metaclass=_Interned):
+class Add(_Base, metaclass=_InternedSum):
     """A sum of like-shaped terms with rational coefficients; one term is a scaled tensor."""
 
     terms: tuple[tuple[Fraction, Node], ...]

@@ -45,6 +45,8 @@ class Fact(enum.Enum):
     INTEGER = "integer"
     CONSTANT = "constant"
 
+    __hash__ = object.__hash__  # asked for very often, and quicker than that of the name
+
 
 Holds: TypeAlias = "Callable[[Node, Fact], bool | None]"
 
@@ -166,6 +168,13 @@ class Primitive(ABC):
         """An equal expression to make code from, where the primitive has no code of its own.
 
         It is not differentiated: the primitive is, and expanded afterwards.
+        """
+        return None
+
+    def written(self, node: Apply) -> Node | None:
+        """An equal formula to print, where the primitive stands for one that loses digits.
+
+        It is not evaluated; what is chosen at single points, as the value 0/0 = 0, is lost in it.
         """
         return None
 

@@ -122,28 +122,30 @@ def parts(formula: Formula) -> tuple[Formula, ...]:
 
 
 def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict[int, T]) -> T:
-    """A value for a formula from the values of its parts, bottom-up, without recursion.
+    """A value, not None, for a formula from those of its parts, bottom-up, without recursion.
 
     `known` keeps results by identity; the caller keeps the formulas alive.
     """
-    if id(formula) in known:
-        return known[id(formula)]
+    found = known.get(id(formula))
+    if found is not None:
+        return found
     stack = [(formula, parts(formula))]
     while stack:
         current, inner = stack[-1]
-        waiting = False
+        values: list[T] = []
         for part in inner:
-            if id(part) not in known:
+            value = known.get(id(part))
+            if value is None:
                 below = parts(part)
                 if below:
                     stack.append((part, below))
-                    waiting = True
-                else:
-                    known[id(part)] = combine(part, [])
-        if not waiting:
+                    continue
+                value = known[id(part)] = combine(part, [])
+            values.append(value)
+        if len(values) == len(inner):
             stack.pop()
             if id(current) not in known:
-                known[id(current)] = combine(current, [known[id(part)] for part in inner])
+                known[id(current)] = combine(current, values)
     return known[id(formula)]
 
 

@@ -105,7 +105,8 @@ class MatrixNotation:
         if known is not None:
             return known
         written = yield self._sum(node)
-        if node.order == 2 and self.writer.transposes(written) > 1:
+        many = node.order == 2 and self.writer.transposes(written) > 1
+        if many and not self.writer.primes_of_turned(node):
             turned = self.writer.turned_sum(node)
             if isinstance(turned, Add) and turned is not node:
                 other = self.writer.sums.get(turned)

@@ -172,9 +172,11 @@ class Network:
             case (start, stop):
                 link = link_of(factor, formula, inverse)
                 if isinstance(factor, Add) and isinstance(formula, Sum) and not link.symmetric:
-                    turned = yield self.form(self.writer.turned_sum(factor))
-                    if self.writer.transposes(turned) <= self.writer.transposes(formula):
-                        link = replace(link, turned=turned)
+                    most = self.writer.transposes(formula)
+                    if self.writer.primes_of_turned(factor) <= most:
+                        turned = yield self.form(self.writer.turned_sum(factor))
+                        if self.writer.transposes(turned) <= most:
+                            link = replace(link, turned=turned)
                 self.edges.append(Edge(start, stop, (link,)))
             case _:
                 raise NoMatrixFormError(f"a factor of order {len(row)}")

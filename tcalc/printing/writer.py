@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.nodes import Add, Apply, Node
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Add, Apply, Node, Var
 from tcalc.expr.primitive import Style
 from tcalc.primitives.exponential import pow_
 from tcalc.primitives.power import Power as PowerOf
@@ -128,6 +129,11 @@ class Writer:
             self._turned[node], self._turned[turned] = turned, node
         return turned
 
+    def primes_of_turned(self, node: Add) -> int:
+        """The fewest transposes that a sum has with its terms transposed: those of its matrices."""
+        plain = (x for x in node.operands if isinstance(x, Var) or x in self.defined)
+        return sum(not symmetric_axes(x) for x in plain)
+
     def ranks(self, formula: Formula) -> tuple[int, ...]:
         """The places in the user's program of the names in a formula, in the order of reading."""
         far = len(self.rank)
@@ -164,7 +170,8 @@ class Writer:
         found: list[tuple[bool, Formula]] = []
         for term in terms:
             found += term.terms if isinstance(term, Sum) else [(False, term)]
-        found.sort(key=lambda item: (item[0], *self._place(item[1], found)))
+        if len(found) > 1:
+            found.sort(key=lambda item: (item[0], *self._place(item[1], found)))
         return Sum(tuple(found)) if len(found) != 1 or found[0][0] else found[0][1]
 
     def _place(self, term: Formula, others: Sequence[tuple[bool, Formula]]) -> tuple[Any, ...]:

@@ -202,11 +202,10 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
                     stack.append(successor)
                 continue
             operands = node.operands
-            missing = [operand for operand in operands if operand not in done]
-            if missing:
-                stack.extend(reversed(missing))
+            changed = [found for operand in operands if (found := done.get(operand)) is not None]
+            if len(changed) < len(operands):
+                stack.extend([operand for operand in reversed(operands) if operand not in done])
                 continue
-            changed = [done[operand] for operand in operands]
             same = all(map(is_, changed, operands))
             new = node if same else with_operands(node, changed)
             if new is node and fired < STEPS_PER_NODE * (len(done) + 100):

@@ -93,7 +93,7 @@ class Opening:
         self._factors = factors
         self._terms = terms if inline == "all" else 0
         self._primitive: dict[Node, tuple[Fraction, Node]] | None = {} if numbers else None
-        self._sums: dict[tuple[tuple[Fraction, Node], ...], Node] = {}
+        self._sums: dict[tuple[tuple[Node, int, int], ...], Node] = {}
 
     def is_left(self, node: Node) -> bool:
         """Whether a sum or product is left to its only user, which takes its terms or factors."""
@@ -115,8 +115,11 @@ class Opening:
         """The node from operands in which everything is opened."""
         match node:
             case Add() if node in self._uses:
-                coefficients = [c for c, _ in self._terms_below(node)]
-                new = _open_sum(list(zip(coefficients, operands, strict=True)), self._terms)
+                terms = self._terms_below(node)
+                new: Node = node
+                if terms is not node.terms or any(map(_is_new_sum, operands, node.operands)):
+                    coefficients = [c for c, _ in terms]
+                    new = _open_sum(list(zip(coefficients, operands, strict=True)), self._terms)
                 negatives = self._primitive is not None and self._inline == "single"
                 return _as_negative(new, self._sums) if negatives else new
             case Einsum() if not node.is_view and node in self._uses:
@@ -143,22 +146,25 @@ class Opening:
         return found
 
 
-def _as_negative(node: Node, known: dict[tuple[tuple[Fraction, Node], ...], Node]) -> Node:
+def _as_negative(node: Node, known: dict[tuple[tuple[Node, int, int], ...], Node]) -> Node:
     """A sum as minus its negative, where that is known."""
     if not isinstance(node, Add) or len(node.terms) < 2:
         return node
-    first = known.get(tuple((-c, x) for c, x in node.terms))
-    known[node.terms] = node
+    ratios = [(x, *c.as_integer_ratio()) for c, x in node.terms]
+    first = known.get(tuple((x, -above, below) for x, above, below in ratios))
+    known[tuple(ratios)] = node
     return node if first is None else build.scale(-1, first)
 
 
 def _met(node: Node, rules: Sequence[Callable[[Node], Node | None]]) -> Node:
     """The product, perhaps with a coefficient, with the rules applied while one does."""
     coefficient, product = product_of(node)
+    changed = False
     while True:
         new = next((new for rule in rules if (new := rule(product)) is not None), product)
         if new is product:
-            return build.scale(coefficient, product)
+            return build.scale(coefficient, product) if changed else node
+        changed = True
         number, product = product_of(new)
         coefficient *= number
 
@@ -238,6 +244,11 @@ def _open_sum(terms: Sequence[tuple[Fraction, Node]], budget: int) -> Node:
         else:
             found.append((coefficient, inner))
     return build.add(found)
+
+
+def _is_new_sum(new: Node, old: Node) -> bool:
+    """Whether a term is not the one that it was, or is a sum, so that there is something to do."""
+    return new is not old or isinstance(new, Add)
 
 
 def _is_short(node: Add) -> bool:

@@ -27,6 +27,8 @@ def triangle_and_its_transpose(node: Add) -> Node | None:
     """
     if node.order != 2 or not 1 < len(node.terms) <= MOST_TERMS:
         return None
+    if not any(map(_has_mask, node.operands)):
+        return None
     opened = build.add((c * d, x) for c, term in node.terms for d, x in _opened(term))
     if not isinstance(opened, Add):
         return None
@@ -50,11 +52,20 @@ def triangle_and_its_transpose(node: Add) -> Node | None:
     return None
 
 
+def _has_mask(term: Node) -> bool:
+    """Whether a term has a mask, or a sum of masks and unit matrices, among its factors."""
+    return any(is_mask(x) or _is_of_masks(x) for x in parts_of(term).factors)
+
+
+def _is_of_masks(node: Node) -> bool:
+    return isinstance(node, Add) and all(map(is_mask_or_unit, node.operands))
+
+
 def _opened(term: Node) -> list[tuple[Fraction, Node]]:
     """A term over the masks and unit matrices that a factor of it is a sum of."""
     parts = parts_of(term)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and all(map(is_mask_or_unit, factor.operands)):
+        if _is_of_masks(factor):
             opened = multiplied_out(parts, k)
             return list(opened.terms) if isinstance(opened, Add) else [(Fraction(1), term)]
     return [(Fraction(1), term)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, overload
 
 from tcalc import calculus
@@ -106,6 +107,10 @@ def compile(
         raise UnsupportedError(
             f"the form {form!r} keeps arrays that the next call of a CUDA graph writes over",
             hint="leave out graph=True or form=",
+        )
+    if memory_limit is not None and not (isinstance(memory_limit, Real) and memory_limit > 0):
+        raise ArgumentError(
+            f"memory_limit is {memory_limit!r}, and should be a number of bytes", hint="8e9"
         )
     context = several[0].context
     for expression in several[1:]:

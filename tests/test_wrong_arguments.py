@@ -23,6 +23,8 @@ DATA = {"X": [[1.0]], "y": [1.0]}
         lambda: tcalc.derivative(f, "w", mode=3),
         lambda: tcalc.compile(None),
         lambda: tcalc.compile(f, backend=3, form="sparse"),
+        lambda: tcalc.compile(f, memory_limit="1e9"),
+        lambda: tcalc.compile(f, memory_limit=float("nan")),
         lambda: tcalc.check(f, "w", order="2"),
         lambda: tcalc.check(f, "w", directions=0),
         lambda: tcalc.check(f, "w", sizes={"m": "2"}),

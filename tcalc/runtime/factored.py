@@ -26,7 +26,7 @@ from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.algebra import added, divided, multiplied, real_number
 from tcalc.runtime.modules import as_array, is_on_device, module_of
 from tcalc.runtime.restricted import Ends, Projected, Reduced, solver_within
-from tcalc.runtime.structure import Dense, Solver, product_of, scattered, solver_for
+from tcalc.runtime.structure import Dense, Empty, Solver, product_of, scattered, solver_for
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
@@ -262,6 +262,8 @@ class FactoredTensor:
     @cached_property
     def _solver(self) -> Solver:
         self._require_square("solve")
+        if not prod(self.rows):
+            return Empty(self)
         return solver_for(self) if self.ends is None else solver_within(self, self.ends)
 
     @property
@@ -302,6 +304,8 @@ class FactoredTensor:
             raise ArgumentError(
                 f"there is no method {method!r}", hint="'auto', 'dense' or 'iterative'"
             )
+        if not prod(self.rows):
+            return Empty(self)
         if self.ends is None:
             return kinds[method](self)
         if method == "dense":

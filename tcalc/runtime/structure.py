@@ -93,6 +93,27 @@ def scattered(total: Array, labels: Labels, distinct: Labels, value: Array) -> N
     view += value
 
 
+class Empty:
+    """A map between tensors without entries: the only solution is such a tensor."""
+
+    route = "there are no entries"
+
+    def __init__(self, tensor: FactoredTensor) -> None:
+        self.tensor = tensor
+
+    def details(self) -> list[str]:
+        return []
+
+    def solve(self, b: Array) -> Array:
+        return as_array(b.reshape(self.tensor.columns + b.shape[len(self.tensor.rows) :]))
+
+    def slogdet(self) -> tuple[float, float]:
+        return 1.0, 0.0
+
+    def eigenvalues(self) -> Array:
+        return as_array(self.tensor._module.zeros(0, self.tensor.dtype))
+
+
 class Dense:
     """The dense matrix, factorised once."""
 

@@ -247,6 +247,26 @@ def test_axes_without_any_factor_repeat():
     np.testing.assert_array_equal(tensor @ np.ones(3), np.full(2, 6.0))
 
 
+@pytest.mark.parametrize("sizes", [(0, 3, 2), (3, 2, 0), (0, 0, 0)])
+@pytest.mark.parametrize("text", ["norm2(U*V'-T)^2", "sum(exp(U*V'-T)) + sum(U)^4"])
+def test_a_map_without_entries_has_the_empty_solution(text, sizes, capfd):
+    m, n, k = sizes
+    H = tcalc.hessian(tcalc.parse(text, "U[m,k], V[n,k], T[m,n]"), "U")
+    data = {"U": normal(m, k), "V": normal(n, k), "T": normal(m, n)}
+    tensor = tcalc.compile(H, form="factored")(**data)
+    for method in ("auto", "dense", "iterative"):
+        assert tensor.solve(np.ones((m, k)), method=method).shape == (m, k)
+        assert tensor.solve(np.ones((m, k, 5)), method=method).shape == (m, k, 5)
+    assert tensor.logdet() == (1.0, 0.0)
+    assert tensor.eigvalsh().shape == (0,)
+    assert tensor.explain_solve() == tensor.route == "there are no entries"
+    assert (2 * tensor + tensor).dense().shape == tensor.shape
+    K = tcalc.hessian(tcalc.parse("norm2(K)^2", "K[n,n] symmetric"), "K")
+    within = tcalc.compile(K, form="factored")(K=np.zeros((0, 0)))
+    assert within.solve(np.zeros((0, 0))).shape == (0, 0) and within.logdet() == (1.0, 0.0)
+    assert not any(capfd.readouterr())
+
+
 @pytest.mark.parametrize("wrt", ["x", "y"])
 def test_a_result_without_cores_has_the_type_of_the_arguments(wrt):
     H = tcalc.hessian(tcalc.parse("a'*x + c*sum(x) + y'*y", "a[n], x[n], y[m], c"), wrt)

@@ -8,6 +8,7 @@ hint as it rises, by :meth:`TcalcError.locate` and :meth:`TcalcError.advise`.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -273,12 +274,35 @@ def _excerpt(lead: str, span: Span, source: Source | None, note: str) -> list[st
     lines = [f"  {lead}{name}line {span.line}, column {span.column}{': ' if note else ''}{note}"]
     if source is None:
         return lines
-    line = source.line(span.line).replace("\t", " ")
+    line = "".join(map(_shown, source.line(span.line)))
     before, carets = span.column - 1, max(1, min(span.length, len(line) - span.column + 1))
     start = 0 if len(line) <= WINDOW else max(0, min(before - WINDOW // 2, len(line) - WINDOW))
     end = min(len(line), start + WINDOW)
     carets = max(1, min(carets, end - before))
     left, right = "…" if start else "", "…" if end < len(line) else ""
+    indent = len(left) + _width(line[start:before])
+    under = max(1, _width(line[before : before + carets]))
     lines.append(f"    {left}{line[start:end]}{right}")
-    lines.append("    " + " " * (before - start + len(left)) + "^" * carets)
+    lines.append("    " + " " * indent + "^" * under)
     return lines
+
+
+def _shown(character: str) -> str:
+    """What stands for a character in an excerpt: nothing there moves the cursor of a terminal."""
+    if unicodedata.category(character)[0] != "C":
+        return character
+    return " " if character.isspace() else "?"
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes.
+
+    >>> _width("x"), _width("字"), _width("x\u0302")
+    (1, 2, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )

@@ -63,6 +63,28 @@ def test_the_end_of_the_text_can_be_pointed_at():
     assert "^" in str(TcalcError("m", span=Span(0, 1, 1, 1), source=""))
 
 
+@pytest.mark.parametrize(
+    ("text", "at", "shown", "carets"),
+    [
+        ("字*b", 2, "字*b", "   ^"),
+        ("字*b", 0, "字*b", "^^"),
+        ("x\u0302*b", 3, "x\u0302*b", "  ^"),
+        ("é*b", 2, "é*b", "  ^"),
+    ],
+)
+def test_wide_and_combining_characters_do_not_shift_the_caret(text, at, shown, carets):
+    error = TcalcError("no", span=Span(at, at + 1, 1, at + 1), source=text)
+    assert str(error).splitlines()[2:] == [f"    {shown}", f"    {carets}"]
+
+
+@pytest.mark.parametrize("control", ["\x1b", "\r", "\x00", "\u200b", "\u202e", "\ud800"])
+def test_nothing_in_an_excerpt_moves_the_cursor(control):
+    error = TcalcError("no", span=Span(2, 3, 1, 3), source=f"a{control}b c")
+    excerpt, carets = str(error).splitlines()[2:]
+    assert excerpt in ("    a?b c", "    a b c")
+    assert carets == "      ^"
+
+
 def test_tabs_do_not_shift_the_caret():
     excerpt, carets = str(TcalcError("m", span=span_at("\t\tx y", 4, 1))).splitlines()[-2:]
     assert excerpt[carets.index("^")] == "y"

@@ -26,8 +26,8 @@ from tcalc.codegen.emit import emit
 from tcalc.codegen.lower import lower
 from tcalc.codegen.program import Call, Fused
 from tcalc.codegen.signature import signature_of
-from tcalc.codegen.targets import CapturedCuPy, CuPy
-from tcalc.codegen.targets.captured import obstacle
+from tcalc.codegen.targets.captured import CapturedCuPy, obstacle
+from tcalc.codegen.targets.cupy import CuPy
 from tcalc.codegen.targets.kernels import translatable
 from tcalc.codegen.targets.porting import ported
 from tcalc.errors import UnsupportedError

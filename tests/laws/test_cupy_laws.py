@@ -14,7 +14,7 @@ from tcalc import interpret, runtime
 from tcalc.codegen.emit import emit
 from tcalc.codegen.lower import lower
 from tcalc.codegen.signature import signature_of
-from tcalc.codegen.targets import CuPy
+from tcalc.codegen.targets.cupy import CuPy
 from tcalc.primitives import FUNCTIONS
 
 CASES = cases()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tcalc.codegen.targets.captured import CapturedCuPy
-from tcalc.codegen.targets.cupy import CuPy
 from tcalc.codegen.targets.numpy import NumPy
 from tcalc.codegen.targets.target import Target, Writer
 from tcalc.errors import UnsupportedError
 
-__all__ = ["CapturedCuPy", "CuPy", "NumPy", "Target", "Writer", "target_named"]
+__all__ = ["NumPy", "Target", "Writer", "target_named"]
 
 
 def target_named(name: str, checked: bool = True, graph: bool = False) -> Target:
@@ -21,6 +19,10 @@ def target_named(name: str, checked: bool = True, graph: bool = False) -> Target
         case "numpy":
             return NumPy()
         case "cupy":
+            # Imported here, so that nobody else waits for it.
+            from tcalc.codegen.targets.captured import CapturedCuPy
+            from tcalc.codegen.targets.cupy import CuPy
+
             return CapturedCuPy(checked) if graph else CuPy(checked)
         case _:
             raise UnsupportedError(f"there is no backend {name!r}", hint="backends: numpy, cupy")

@@ -288,6 +288,9 @@ class FactoredTensor:
         """
         b = self._checked(b, self.rows)
         solver = self._solver if method == "auto" else self._solver_by(method)
+        if not b.size:  # nothing is asked, or there is nothing to ask of
+            shape = self.columns + b.shape[len(self.rows) :]
+            return as_array(self._module.zeros(shape, np.result_type(b.dtype, self.dtype)))
         try:
             return solver.solve(b)
         except np.linalg.LinAlgError as error:

@@ -94,7 +94,7 @@ def scattered(total: Array, labels: Labels, distinct: Labels, value: Array) -> N
 
 
 class Empty:
-    """A map between tensors without entries: the only solution is such a tensor."""
+    """A map between tensors without entries, of which there is one."""
 
     route = "there are no entries"
 
@@ -105,7 +105,7 @@ class Empty:
         return []
 
     def solve(self, b: Array) -> Array:
-        return as_array(b.reshape(self.tensor.columns + b.shape[len(self.tensor.rows) :]))
+        return b
 
     def slogdet(self) -> tuple[float, float]:
         return 1.0, 0.0
@@ -233,8 +233,10 @@ class Parts:
             ]
             output.append(k)
         for x in linked:
-            operands += [self.tensor._module.ones(self.sizes[x]), [self.left.index(x)]]
-        values = np.einsum(*operands, output) if operands else self.tensor._module.ones(())
+            ones = self.tensor._module.ones(self.sizes[x], self.tensor.dtype)
+            operands += [ones, [self.left.index(x)]]
+        unit = self.tensor._module.ones((), self.tensor.dtype)
+        values = np.einsum(*operands, output) if operands else unit
         return as_array(self.term.coefficient * values.reshape(-1))
 
     def _in_place(self, part: Part) -> bool:
@@ -252,7 +254,8 @@ class LowRank:
         self.route = f"rank {rank}, by the identity of Woodbury, and {base.route}"
         self.solved = base.solve(U.reshape(*tensor.rows, rank)).reshape(-1, rank)
         products = V @ self.solved
-        self.core = Factored(tensor._module.eye(rank) + products, f"the core of rank {rank}")
+        unit = tensor._module.eye(rank, dtype=products.dtype)
+        self.core = Factored(unit + products, f"the core of rank {rank}")
         # What is left of I + V B^-1 U where the two cancel is rounding alone.
         least = np.linalg.norm(self.core.matrix, -2) if rank else np.inf
         rounding = np.finfo(products.dtype).eps * np.sqrt(len(U))
@@ -261,7 +264,7 @@ class LowRank:
     @staticmethod
     def find(tensor: FactoredTensor) -> LowRank | None:
         count = len(tensor.rows)
-        split = [_outer(term, count, tensor.shape) for term in tensor.terms]
+        split = [_outer(term, count, tensor.shape, tensor.dtype) for term in tensor.terms]
         plain = [term for term, pair in zip(tensor.terms, split, strict=True) if pair is None]
         pairs = [pair for pair in split if pair is not None]
         if not plain or not pairs:
@@ -418,7 +421,7 @@ def _contracted(term: FactoredTerm) -> FactoredTerm:
         outside = free.union(*(row for _, row in rest))
         kept = tuple(sorted({x for _, row in joined for x in row if x in outside}))
         inside, rows = zip(*joined, strict=True)
-        merged = product_of(inside, rows, kept, {}, float)
+        merged = product_of(inside, rows, kept, {}, inside[0].dtype)
         cores = [*rest, (merged, kept)]
     return replace(
         term,
@@ -427,7 +430,9 @@ def _contracted(term: FactoredTerm) -> FactoredTerm:
     )
 
 
-def _outer(term: FactoredTerm, count: int, shape: Sequence[int]) -> tuple[Array, Array] | None:
+def _outer(
+    term: FactoredTerm, count: int, shape: Sequence[int], dtype: Any
+) -> tuple[Array, Array] | None:
     """A term as ``U V`` with U of the rows and V of the columns, joined by its summed labels.
 
     None where it is no such product, or where its rank is too high for `LowRank`.
@@ -452,7 +457,7 @@ def _outer(term: FactoredTerm, count: int, shape: Sequence[int]) -> tuple[Array,
     outputs = (*left, *joined), (*joined, *right)
     made = [
         product_of(
-            [term.cores[k] for k in side], [term.subscripts[k] for k in side], output, sizes, float
+            [term.cores[k] for k in side], [term.subscripts[k] for k in side], output, sizes, dtype
         )
         for side, output in zip(sides, outputs, strict=True)
     ]

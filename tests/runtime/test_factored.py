@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,23 @@ def test_systems_are_solved_by_the_structure(hessian):
     np.testing.assert_allclose(factored @ factored.solve(b), b, rtol=1e-9, atol=1e-9)
     b = b[..., 0]
     np.testing.assert_allclose(factored @ factored.solve(b), b, rtol=1e-9, atol=1e-9)
+
+
+def test_no_right_hand_side_has_no_solution(hessian):
+    factored, _, _ = hessian
+    for method in ("auto", "dense", "iterative"):
+        b = np.zeros((*factored.rows, 2, 0))
+        assert factored.solve(b, method=method).shape == (*factored.columns, 2, 0)
+
+
+def test_single_precision_stays(hessian):
+    factored, _, _ = hessian
+    terms = [replace(t, cores=tuple(c.astype("f4") for c in t.cores)) for t in factored.terms]
+    single = FactoredTensor(terms, factored.rows, factored.columns, "f4")
+    b = normal(*single.rows, 2).astype("f4")
+    x = single.solve(b)
+    assert x.dtype == single.eigvalsh().dtype == single.diagonal().dtype == np.float32
+    np.testing.assert_allclose(single @ x, b, atol=1e-3)
 
 
 def test_determinant_eigenvalues_diagonal_and_trace(hessian):

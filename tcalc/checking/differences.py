@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -54,6 +55,10 @@ Product: TypeAlias = Callable[[Mapping[str, Any], Array], Array]
 """A derivative at given values times a direction, where it is not to be had as an expression."""
 
 
+Errors: TypeAlias = tuple[float, float, tuple[Apply, ...]]
+"""The error by the exact way, that by differences, and the functions where the former is not."""
+
+
 def check_derivative(
     function: Node,
     derivative: Node,
@@ -85,28 +90,23 @@ def check_derivative(
     inputs = list(dict.fromkeys([*variables([*roots, variable]), *inputs]))
     values, known = _data(roots, inputs, data, sizes, generator)
     values, moved = _off_kinks(function, variable, values, known, generator)
-    check = _Check(function, variable, values, known)
     with np.errstate(all="ignore"):
         full, value = evaluate([derivative, function], values, known)
     if not np.all(np.isfinite(value)):
         raise _without_value(function, values, known)
-    floor = 1e-3 * _largest([value]) + 1e-30
-    worst = rough = 0.0
-    extrapolated: list[Apply] = []
-    for _ in range(directions):
-        move = direction(variable, values[variable.name].shape, generator)
-        if product is None:
-            found = np.tensordot(full, move, axes=move.ndim) if move.ndim else full * move
-        else:
-            found = np.asarray(product(values, move))
-        error, second, nodes = check.errors(found, move, floor)
-        worst, rough = max(worst, error), max(rough, second)
-        extrapolated += nodes
+    applied = partial(_contracted, full) if product is None else partial(product, values)
+    check = _Check(function, variable, values, known, 1e-3 * _largest([value]) + 1e-30)
+    shape = values[variable.name].shape
+    moves = [direction(variable, shape, generator) for _ in range(directions)]
+    found = [check.errors(np.asarray(applied(move)), move) for move in moves]
+    extrapolated = [node for *_, nodes in found for node in nodes]
+    worst = max((error for error, _, _ in found), default=0.0)
     tolerance = ROUGH if extrapolated else TOLERANCE[check.method]
-    culprits: tuple[Blame, ...] = ()
+    culprits: list[Blame] = []
     if worst > tolerance:
         _refuse_noise(roots, values, known, generator)
-        culprits = tuple(blamed(function, values, {variable: move}, known, generator, places))
+        culprits = blamed(function, values, {variable: moves[-1]}, known, generator, places)
+    rough = max((error for _, error, _ in found), default=0.0)
     return CheckReport(
         check.method,
         order,
@@ -115,37 +115,44 @@ def check_derivative(
         tolerance,
         known,
         Opinion("five-point differences", rough, TOLERANCE["five-point differences"]),
-        culprits,
-        tuple(dict.fromkeys(map(text_of, moved))),
-        tuple(dict.fromkeys(map(name_of, extrapolated))),
-        form,
+        blame=tuple(culprits),
+        moved=tuple(dict.fromkeys(map(text_of, moved))),
+        extrapolated=tuple(dict.fromkeys(map(name_of, extrapolated))),
+        form=form,
     )
+
+
+def _contracted(derivative: Array, move: Array) -> Array:
+    """A derivative as an array times a direction."""
+    return np.tensordot(derivative, move, axes=move.ndim) if move.ndim else derivative * move
 
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """A function at a point, and the ways to its directional derivative there."""
+    """A function at a point, and the ways to its directional derivative there.
+
+    Errors are relative to `floor` at least.
+    """
 
     function: Node
     variable: Var
     values: Mapping[str, Array]
     sizes: Mapping[str, int]
+    floor: float
 
     @property
     def method(self) -> Method:
         return "complex step" if _is_analytic(self.function, self.variable) else "dual numbers"
 
-    def errors(
-        self, found: Array, move: Array, floor: float
-    ) -> tuple[float, float, tuple[Apply, ...]]:
+    def errors(self, found: Array, move: Array) -> Errors:
         """The errors of a directional derivative, by the exact way and by differences.
 
-        They are relative to what is expected, to `floor`, or to what rounding leaves of the numbers
-        that cancel on the way.  What is not exact on the exact way comes with them.
+        They are relative to what is expected, to the `floor`, or to what rounding leaves of the
+        numbers that cancel on the way.  What is not exact on the exact way comes with them.
         """
         expected, scale, nodes = self.exactly(move)
         most = TAME * max(1.0, _largest(self.values.values()))
-        floor = max(floor, ROUNDING / TOLERANCE[self.method] * min(scale, most))
+        floor = max(self.floor, ROUNDING / TOLERANCE[self.method] * min(scale, most))
         second = min(_error(found, other, floor) for other in self.roughly(move))
         return _error(found, expected, floor), second, nodes
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tcalc.optimisation.newton import result_of
 from tcalc.optimisation.runs import OUT, OUTSIDE, Progress, Watched
 from tcalc.primitives.arrays import NumPyArray as Array
 
@@ -38,9 +37,8 @@ class _Residuals(Watched):
         callback: Callable[[Progress], object] | None,
         progress: bool,
     ) -> None:
-        super().__init__(problem, callback, progress)
+        super().__init__(problem, start, callback, progress)
         self.solver = solver
-        self.best = np.array(start)
         self.best_value = problem.fun(start)
         self.least = float(self.best_value @ self.best_value)
         self.largest = float(np.max(np.abs(self.best_value), initial=0.0))
@@ -77,19 +75,9 @@ class _Residuals(Watched):
             # Of the sum of squares, as `Progress` has it.
             self.tell(self.best, self.least, 2 * self.best_value @ self.jac(self.best))
 
-    def so_far(self, why: str) -> OptimizeResult:
-        """The point with the least sum of squares so far."""
+    def at_best(self) -> dict[str, Any]:
         least = self.solver == "least_squares"
-        fields: dict[str, Any] = {"cost": self.least / 2} if least else {}
-        return result_of(
-            x=self.best,
-            fun=self.best_value,
-            success=False,
-            status=-1,
-            message=f"{why} after {self.steps} steps: the best point so far",
-            nfev=self.evaluations,
-            **fields,
-        )
+        return {"fun": self.best_value, **({"cost": self.least / 2} if least else {})}
 
     def at_edge(self, found: OptimizeResult) -> bool:
         """Whether a run converged only because there are no values further on."""

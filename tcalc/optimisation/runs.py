@@ -72,10 +72,12 @@ class Watched(ABC):
     def __init__(
         self,
         problem: Problem,
+        start: Array,
         callback: Callable[[Progress], object] | None,
         progress: bool,
     ) -> None:
         self.problem, self.callback, self.progress = problem, callback, progress
+        self.best = np.array(start)
         self.steps = 0
         self.evaluations = 0
         self.outside = ""
@@ -102,9 +104,20 @@ class Watched(ABC):
         if ended:
             raise EndedError("ended by the callback")
 
-    @abstractmethod
     def so_far(self, why: str) -> OptimizeResult:
         """The best point so far, as the result of a run that did not succeed."""
+        return result_of(
+            x=self.best,
+            success=False,
+            status=-1,
+            message=f"{why} after {self.steps} steps: the best point so far",
+            nfev=self.evaluations,
+            **self.at_best(),
+        )
+
+    @abstractmethod
+    def at_best(self) -> dict[str, Any]:
+        """What the result of such a run says of its point, as SciPy names it."""
 
     def result_of(self, solve: Callable[[], Any]) -> Any:
         """What a solver of SciPy's finds, or the best point so far where it is cut short."""
@@ -149,8 +162,8 @@ class _Objective(Watched):
         callback: Callable[[Progress], object] | None,
         progress: bool,
     ) -> None:
-        super().__init__(problem, callback, progress)
-        self.best, self.best_value, self.best_gradient = start, np.inf, np.zeros_like(start)
+        super().__init__(problem, start, callback, progress)
+        self.best_value, self.best_gradient = np.inf, np.zeros_like(start)
         self.largest = 0.0
         self._last: tuple[bytes, float, Array] | None = None
 
@@ -229,18 +242,8 @@ class _Objective(Watched):
         if not self.alone:
             self.tell(x, *self._both(np.asarray(x)))
 
-    def so_far(self, why: str) -> OptimizeResult:
-        """The best point so far; of infeasible ones the latest."""
-        return result_of(
-            x=self.best,
-            fun=self.best_value,
-            jac=self.best_gradient,
-            success=False,
-            status=-1,
-            message=f"{why} after {self.steps} steps: the best point so far",
-            nit=self.steps,
-            nfev=self.evaluations,
-        )
+    def at_best(self) -> dict[str, Any]:
+        return {"fun": self.best_value, "jac": self.best_gradient, "nit": self.steps}
 
 
 def run(

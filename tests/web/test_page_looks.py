@@ -68,6 +68,8 @@ def test_menus_stay_on_a_phone(form):
         form.page.get_by_label(f"properties of {name}").first.click()
         form.page.locator(f"#properties-{name} .choices").wait_for()
         assert form.page.evaluate("document.documentElement.scrollWidth") <= 360
+        form.page.keyboard.press("Escape")
+        form.page.locator(f"#properties-{name} .choices").wait_for(state="hidden")
 
 
 def test_a_long_sum_is_broken_into_lines(form):

@@ -135,9 +135,9 @@ def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
 
 def total(terms: Terms, root: Node, variable: Node) -> Node:
     """The terms of a derivative as one node: merged, contracted, and left factored."""
-    if not terms:
-        return build.zeros(root.dims + variable.dims)
-    return dense(merge([contract(term, root.order, False) for term in merge(terms)]))
+    merged = merge([contract(term, root.order, False) for term in merge(terms)])
+    # Terms may cancel, and leave none.
+    return dense(merged) if merged else build.zeros(root.dims + variable.dims)
 
 
 def settle(

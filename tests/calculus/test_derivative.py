@@ -22,7 +22,7 @@ from tcalc.primitives.exponential import exp, log
 from tcalc.primitives.hyperbolic import tanh
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.norms import norm2
-from tcalc.primitives.piecewise import Where
+from tcalc.primitives.piecewise import Where, relu
 from tcalc.primitives.power import power
 
 M, N, K = shape("m", "n", "k")
@@ -70,6 +70,14 @@ def test_axes_are_those_of_the_output_then_of_each_variable(mode):
 def test_what_does_not_depend_has_a_zero_derivative(mode):
     assert derivative(build.sum_all(x), [y], mode) is build.zeros((N,))
     assert derivative(x, [c], mode) is build.zeros((N,))
+
+
+@every_mode
+def test_what_cancels_has_a_zero_derivative(mode):
+    near, far = (build.subtract(x, other) for other in (y, build.var("z", (N,))))
+    margin = build.subtract(*(build.einsum([v, v], "i,i->") for v in (near, far)))
+    f = relu(margin)
+    assert derivative(f, [x, x], mode) is build.zeros((N, N))
 
 
 @every_mode

@@ -28,6 +28,9 @@ from .complaints import of_tcalc
 MOST_RESULTS = 24
 """Derivatives by all choices of several variables soon become very many."""
 
+MOST_NODES = 400
+"""A picture of the page can be scrolled."""
+
 MOST_TERMS = 4
 """Terms of a polynomial that are shown of a cost."""
 
@@ -253,4 +256,9 @@ def draw(request: schemas.DrawRequest) -> schemas.Picture:
     """The graph of the derivatives, as they were derived."""
     found = list(derivatives(request))
     title = "; ".join(x.title for x in found)
-    return schemas.Picture(svg=tcalc.draw([x.expression for x in found], title=title))
+    try:
+        svg = tcalc.draw([x.expression for x in found], title=title, limit=MOST_NODES)
+    except LimitError as error:
+        hint = "draw fewer derivatives, or those of a part of the function"
+        raise LimitError(error.message, hint=hint) from None
+    return schemas.Picture(svg=svg)

@@ -46,10 +46,11 @@ LONG = " + ".join(f"c_{k}*norm2(A_{k}*x - y)^2" for k in range(1, 31))
         {"f": "x*y"},
         {"f": "norm2(X*w - y)^2", "wrt": "w,X", "order": "2", "tab": "numpy"},
         {"f": "sum(exp(X*w))", "wrt": "w", "tab": "steps"},
+        {"f": "norm2(A*tanh(B*tanh(C*tanh(D*x))) - y)^2", "wrt": "x", "tab": "steps"},
         {"f": "sum(exp(X*w))", "wrt": "w", "tab": "graph"},
         {"f": "sum(exp(X*w))", "wrt": "w,X", "tab": "cost", "order": "2"},
     ],
-    ids=["first", "long", "error", "code", "steps", "graph", "cost"],
+    ids=["first", "long", "error", "code", "steps", "long steps", "graph", "cost"],
 )
 def test_nothing_overflows(form, fields):
     form.open(**fields)

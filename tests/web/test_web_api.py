@@ -189,6 +189,15 @@ def test_the_graph_is_a_picture(client):
     assert found["svg"].startswith("<svg")
 
 
+def test_a_graph_that_nobody_could_read_is_not_drawn(client):
+    (model,) = (model for model in gallery.models() if model.name == "kalman_filter")
+    response = post(client, "draw", formula=model.program, wrt=["A"], order=2)
+    assert response.status_code == 422
+    error = response.json()["error"]
+    assert error["kind"] == "limit"
+    assert "--limit" not in error["hint"]
+
+
 def test_examples_are_what_the_gallery_has(client):
     found = client.get("/api/examples").json()
     by_name = {x["name"]: x for x in found["examples"]}

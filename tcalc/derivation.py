@@ -7,6 +7,7 @@ one local Jacobian, and says which rule that is.  This is reverse mode on paper.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -18,6 +19,7 @@ from tcalc.calculus.derivative import derivatives, project
 from tcalc.calculus.linearize import edges
 from tcalc.errors import DimensionError, LimitError
 from tcalc.expr import build
+from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild, variables, with_operands
 from tcalc.primitives import REGISTRY
@@ -25,6 +27,10 @@ from tcalc.primitives.elementwise import Elementwise
 
 MOST_STEPS = 60
 """Longer derivations are not read by anybody."""
+
+
+_RESULT = "R"
+"""A name for the left side of a line, for which its own is put."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +47,37 @@ class Line:
         """The formula as text of the language."""
         return printing.to_text(self.node, order=self.order, cse=False)
 
+    def text(self, notation: printing.Notation = "auto") -> str:
+        """The line as text: ``t1 = A*x``, and why.
+
+        In Einstein notation the name has indices: ``t1[i] = A[i,j]*x[j]``.
+        """
+        written = printing.to_text(
+            self.node, order=self.order, cse=False, called=_RESULT, notation=notation
+        )
+        *comments, formula = written.splitlines()
+        text = self.name + formula.removeprefix(_RESULT)
+        return "\n  ".join([*comments, f"{text:<46}  {self.reason}" if self.reason else text])
+
+    def latex(self) -> str:
+        """The line in LaTeX, aligned at its ``=`` and at its reason."""
+        called = self.name if self.name.isidentifier() else _RESULT
+        written = printing.to_latex(self.node, order=self.order, cse=False, called=called)
+        if called is _RESULT:
+            over, under = map(_latex_name, self.name[1:].split("/d"))
+            fraction = rf"\frac{{\partial {over}}}{{\partial {under}}}"
+            indices = written.removeprefix(_RESULT)
+            written = (rf"\left( {fraction} \right)" if indices[0] == "_" else fraction) + indices
+        aligned = written.replace(" = ", " &= ", 1)
+        return rf"{aligned} && \text{{{_latex_text(self.reason)}}}" if self.reason else aligned
+
     def mathml(self) -> str:
         """The whole line as a MathML element; of the result its formula alone."""
         called = self.name if self.name.isidentifier() else ""
         return printing.to_mathml(self.node, order=self.order, cse=False, called=called)
 
     def __str__(self) -> str:
-        text = f"{self.name} = {self.formula}"
-        return f"{text:<46}  {self.reason}" if self.reason else text
+        return self.text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +93,28 @@ class Derivation:
         """What IPython and notebooks show."""
         printer.text(str(self))
 
-    def __str__(self) -> str:
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines in their order."""
+        return (*self.values, *self.cotangents, self.result)
+
+    def text(self, notation: printing.Notation = "auto") -> str:
+        """The derivation as text, its formulas in a notation of `Expression.text`."""
         lines = ["The function, one operation at a time:", ""]
-        lines += [f"  {line}" for line in self.values]
+        lines += [f"  {line.text(notation)}" for line in self.values]
         last = self.values[-1].name
         lines += ["", f"The derivatives of {last} by each step, from the last one back:", ""]
-        lines += [f"  {line}" for line in self.cotangents]
-        lines += ["", "Put together and simplified:", "", f"  {self.result}"]
+        lines += [f"  {line.text(notation)}" for line in self.cotangents]
+        lines += ["", "Put together and simplified:", "", f"  {self.result.text(notation)}"]
         return "\n".join(lines)
+
+    def latex(self) -> str:
+        """The derivation in LaTeX, for math mode with amsmath: a line to a row."""
+        rows = " \\\\\n".join(line.latex() for line in self.lines)
+        return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
+
+    def __str__(self) -> str:
+        return self.text()
 
 
 def explain(function: Node, variable: Var, order: Sequence[str] = ()) -> Derivation:
@@ -145,8 +188,7 @@ class _Teacher:
         return lines
 
     def _fresh(self, name: str, like: Node) -> Var:
-        while name in self.taken:
-            name += "_"
+        name = free_name(name, self.taken)
         self.taken.add(name)
         self.order.append(name)
         return build.var(name, like.dims)
@@ -180,3 +222,13 @@ class _Teacher:
 
     def _line(self, name: str, node: Node, reason: str = "") -> Line:
         return Line(name, node, self.order, reason)
+
+
+def _latex_name(name: str) -> str:
+    """A name of the language in LaTeX."""
+    return printing.to_latex(build.var(name, ()), cse=False)
+
+
+def _latex_text(text: str) -> str:
+    """A text for ``\\text{...}``."""
+    return re.sub(r"([_^&%#{}$])", r"\\\1", text).replace(r"\^", r"\^{}")

@@ -66,3 +66,26 @@ def test_the_lines_as_mathematics():
     assert '<mover accent="true"><mrow><mi>x</mi></mrow>' in last.mathml()
     assert "<mo>=</mo>" in last.mathml()
     assert "<mo>=</mo>" not in derivation.result.mathml()
+
+
+def test_a_tensor_of_higher_order_has_one_left_side():
+    found = tcalc.explain(tcalc.parse("y[i,j,k] = sin(T[i,j,k]*x[k]); sum(y)"), "T")
+    for line in found.lines:
+        assert line.text().removesuffix(line.reason).count(" = ") == 1
+    assert "t2_bar[i,j,k] = cos(t2[i,j,k])" in found.text()
+    assert r"\left( \frac{\partial f}{\partial T} \right)_{i j k} &= \cos" in found.latex()
+
+
+def test_the_notation_can_be_chosen():
+    found = tcalc.explain(tcalc.parse("sum(sin(A*x))"), "x")
+    assert "t1[i] = A[i,j]*x[j]" in found.text("einstein")
+    assert "df/dx[i] = A[j,i]*cos(A[j,k]*x[k])" in found.text("einstein")
+    assert found.text("matrix") == found.text() == str(found)
+
+
+def test_latex_has_a_row_for_each_line():
+    found = tcalc.explain(tcalc.parse("sum(x_1.^2)"), "x_1")
+    first, *rows, last = found.latex().splitlines()
+    assert (first, last) == (r"\begin{aligned}", r"\end{aligned}")
+    assert [row.count("&=") for row in rows] == [1] * len(found.lines)
+    assert rows[-1] == r"\frac{\partial f}{\partial x_1} &= 2 x_1"

@@ -54,7 +54,7 @@ def examples(ctx: click.Context) -> None:
 
 
 @examples.command("list")
-@options.as_json
+@options.report
 def list_models(as_json: bool = False) -> None:
     """List the model programs."""
     if as_json:
@@ -96,7 +96,7 @@ def show_model(name: str) -> None:
     help="The size of the data.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed of the data.")
-@options.as_json
+@options.report
 def run_model(name: str, wrt: str | None, mode: str, size: str, seed: int, as_json: bool) -> None:
     """Differentiate a model program twice, and evaluate it on its data."""
     model = gallery.load(name)
@@ -116,7 +116,7 @@ def run_model(name: str, wrt: str | None, mode: str, size: str, seed: int, as_js
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_function)
-@options.as_json
+@options.report
 def functions(name: str | None, as_json: bool) -> None:
     """Show the functions of the language: domain, derivative, convention at kinks.
 

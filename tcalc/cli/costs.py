@@ -35,15 +35,7 @@ from tcalc.costing import Cost, CostTable
     multiple=True,
     help="A mode to show; repeat it for several.  All are shown by default.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to print.",
-)
-@options.as_json
+@options.report
 def cost(
     expr: str,
     declare: Sequence[str],
@@ -53,7 +45,6 @@ def cost(
     order: int | None,
     sizes: Mapping[str, int],
     modes: Sequence[str],
-    form: str,
     as_json: bool,
 ) -> None:
     """Compare what a derivative costs in each mode, dense and factored.
@@ -73,7 +64,7 @@ def cost(
         modes=modes or MODES,
     )
     tell_guesses(program)
-    write(dump(document(table)) if as_json or form == "json" else str(table))
+    write(dump(document(table)) if as_json else str(table))
 
 
 def document(table: CostTable) -> dict[str, Any]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import click
 
 import tcalc
 from tcalc.cli import options
-from tcalc.cli.results import Format, Result, derive, present, write
+from tcalc.cli.results import Format, Result, derive, describe, dump, present, write
 from tcalc.cli.source import Program, load, tell_guesses
 from tcalc.errors import DimensionError
 from tcalc.printing import Cse
+
+if TYPE_CHECKING:
+    from tcalc.derivation import Derivation, Line
 
 Compute: TypeAlias = Callable[[Program, Sequence[str], str], list[Result]]
 
@@ -90,14 +93,51 @@ def derivative(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
 @click.command(cls=options.FormulaCommand)
 @options.program
 @options.wrt
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("auto", "matrix", "einstein", "latex", "json")),
+    default="auto",
+    show_default=True,
+    help="How to print; auto is matrix notation where it exists, else Einstein notation.",
+)
+@options.as_json
 def explain(
-    expr: str, declare: Sequence[str], let: Mapping[str, float], wrt: Sequence[str]
+    expr: str,
+    declare: Sequence[str],
+    let: Mapping[str, float],
+    wrt: Sequence[str],
+    form: Literal["auto", "matrix", "einstein", "latex", "json"],
+    as_json: bool,
 ) -> None:
     """Derive the gradient of a scalar step by step, with the rule of each step."""
     program = load(expr, declare, let)
-    derivations = [tcalc.explain(program.expression, name) for name in program.default_wrt(wrt)]
+    variables = program.default_wrt(wrt)
     tell_guesses(program)
-    write("\n\n".join(map(str, derivations)))
+    _require_scalar(program, "gradient")
+    found = [tcalc.explain(program.expression, name) for name in variables]
+    match "json" if as_json else form:
+        case "json":
+            derivations = [_entries(derivation) for derivation in found]
+            write(dump({**describe(program), "derivations": derivations}))
+        case "latex":
+            write("\n\n".join(derivation.latex() for derivation in found))
+        case "auto" | "matrix" | "einstein" as notation:
+            write("\n\n".join(derivation.text(notation) for derivation in found))
+
+
+def _entries(derivation: Derivation) -> dict[str, Any]:
+    """A derivation for JSON."""
+    return {
+        "wrt": derivation.variable,
+        "values": [_line_entry(line) for line in derivation.values],
+        "cotangents": [_line_entry(line) for line in derivation.cotangents],
+        "result": _line_entry(derivation.result),
+    }
+
+
+def _line_entry(line: Line) -> dict[str, str]:
+    return {"name": line.name, "formula": line.formula, "reason": line.reason}
 
 
 def _require_scalar(program: Program, what: str) -> None:

@@ -33,7 +33,7 @@ from tcalc.linearization import linearize as linearized
     show_default=True,
     help="The most vertices that are written.",
 )
-@options.as_json
+@options.report
 def linearize(
     expr: str,
     declare: Sequence[str],

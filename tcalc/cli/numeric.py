@@ -35,7 +35,7 @@ upto = click.option(
 @options.wrt
 @upto
 @options.mode
-@options.as_json
+@options.report
 @click.option("-o", "--output", metavar="FILE.npz", help="Write the results to a file.")
 def evaluate(
     expr: str,
@@ -164,7 +164,7 @@ def compile_module(
     show_default=True,
     help="Which form of the derivative to check.",
 )
-@options.as_json
+@options.report
 def check(
     expr: str,
     declare: Sequence[str],

@@ -19,7 +19,7 @@ def complete_example(
 
 @click.command("solve")
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_example)
-@options.as_json
+@options.report
 def solve(name: str | None, as_json: bool) -> None:
     """Run a worked example of optimisation, to its known optimum.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from typing import Any, TypeAlias, get_args
 
 import click
@@ -149,6 +150,25 @@ def sizes(purpose: str) -> Callable[[Function], Function]:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def report(function: Function) -> Function:
+    """The options ``--format text|json`` and ``--json``, of which the function gets `as_json`."""
+
+    @wraps(function)
+    def merged(*arguments: Any, report_format: str, as_json: bool, **more: Any) -> Any:
+        return function(*arguments, as_json=as_json or report_format == "json", **more)
+
+    chosen = click.option(
+        "--format",
+        "report_format",
+        type=click.Choice(("text", "json")),
+        default="text",
+        show_default=True,
+        help="How to print.",
+    )
+    return chosen(as_json(merged))
+
 
 layout = together(
     click.option(

@@ -268,3 +268,54 @@ class TestBadInput:
         outcome = run("gradient", "x'*x", "--wrt", "y")
         assert outcome.status == 1
         assert "'y'" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ("auto", "  t1 = A*x"),
+        ("matrix", "  t1 = A*x"),
+        ("einstein", "  t1[i] = A[i,j]*x[j]"),
+        ("latex", r"t_1 &= A x \\"),
+    ],
+)
+def test_derivations_in_every_notation(run, form, line):
+    outcome = run("explain", "sum(sin(A*x))", "--wrt", "x", "--format", form)
+    assert line in [text.rstrip() for text in outcome.out.splitlines()]
+
+
+def test_derivations_as_json(run):
+    outcome = run("explain", "sum(sin(A*x))", "--wrt", "x,A", "--format", "json")
+    assert outcome.out == run("explain", "sum(sin(A*x))", "--wrt", "x,A", "--json").out
+    document = json.loads(outcome.out)
+    assert document["guesses"] == ["A[m,n]", "x[n]"]
+    by_x, by_A = document["derivations"]
+    assert (by_x["wrt"], by_A["wrt"]) == ("x", "A")
+    assert by_x["values"][0] == {"name": "t1", "formula": "A*x", "reason": ""}
+    assert by_x["result"]["formula"] == "A'*cos(A*x)"
+
+
+def test_a_derivation_is_that_of_a_scalar(run):
+    outcome = run("explain", "A*x", "--wrt", "x")
+    assert outcome.status == 1 and "has the axes [m]" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("evaluate", "x'*x", "--random"),
+        ("check", "x'*x"),
+        ("linearize", "x'*x"),
+        ("cost", "x'*x"),
+        ("explain", "x'*x"),
+        ("gradient", "x'*x"),
+        ("functions",),
+        ("examples", "list"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_report_has_a_format(run, command):
+    outcome = run(*command, "--format", "json")
+    assert outcome.status == 0
+    json.loads(outcome.out)
+    assert run(*command, "--json").out == outcome.out

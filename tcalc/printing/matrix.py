@@ -135,6 +135,8 @@ class MatrixNotation:
         if isinstance(primitive, PowerOf):
             base = yield self.form(node.args[0])
             elementwise = node.order > 0
+            if isinstance(base, Transpose) and primitive.exponent > 0:
+                return Transpose(raised(base.base, primitive.exponent, elementwise=elementwise))
             size = raised(base, abs(primitive.exponent), elementwise=elementwise)
             if primitive.exponent > 0:
                 return size
@@ -173,12 +175,17 @@ class MatrixNotation:
         return call(node, args)
 
     def _elementwise(self, node: Apply) -> Writing:
+        """A function element by element, ``tanh((X*W)')`` as ``tanh(X*W)'``: primes then meet."""
         spread = [_scalar_of(argument) for argument in node.args]
         if None not in spread:
             spread[0] = None
         args: list[Formula] = []
         for argument, scalar in zip(node.args, spread, strict=True):
             args += [(yield self.form(argument if scalar is None else scalar))]
+        whole = [arg for arg, scalar in zip(args, spread, strict=True) if scalar is None]
+        if whole and all(isinstance(arg, Transpose) for arg in whole):
+            turned = [arg.base if isinstance(arg, Transpose) else arg for arg in args]
+            return Transpose(call(node, turned))
         return call(node, args)
 
     def _reduction(self, node: Apply, primitive: Reduction) -> Writing:

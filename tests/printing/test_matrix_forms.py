@@ -91,3 +91,10 @@ def test_differences_of_all_pairs_are_matrices() -> None:
     distances = tcalc.parse("s = (X[i,k] - X[j,k])^2*A[i,j]", "X[n,d], A[n,n]")
     gradient = "2*(diag(A*ones(n))*X + diag(A'*ones(n))*X - A*X - A'*X)"
     assert str(tcalc.gradient(distances, "X")) == gradient
+
+
+def test_transposes_around_functions_of_transposes_cancel() -> None:
+    net = tcalc.parse("norm2(tanh(X*W)*v - y)^2", "X[m,n], W[n,k], v[k], y[m]")
+    assert str(tcalc.gradient(net, "v")) == "2*tanh(X*W)'*(tanh(X*W)*v - y)"
+    gradient = "2*X'*diag(tanh(X*W)*v - y)*(1 - tanh(X*W).^2)*diag(v)"
+    assert str(tcalc.gradient(net, "W")) == gradient

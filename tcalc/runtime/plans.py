@@ -15,7 +15,7 @@ from typing import Any
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.lower import lower
-from tcalc.codegen.memory import count, dropped, overwritten, peak, short_axes
+from tcalc.codegen.memory import count, dropped, overwritten, peak, wording
 from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature
 from tcalc.codegen.sparse import sparse_program
@@ -173,11 +173,11 @@ class Planner:
                 self._refuse_temporaries(needed * itemsize)
             key: Any = (tuple(sizes.values()), kind)
             if not program.tuned and not recipe.reuse:
-                # Only what is dropped early, what is written over, and how small matrices are
-                # multiplied depends on the sizes then.
+                # Only what is dropped early, what is written over, and how products are written
+                # depends on the sizes then.
                 taken = overwritten(program, sizes)
                 over = tuple((place, value.number) for place, value in taken.items())
-                key = (dropped(program, sizes), over, short_axes(program, sizes), kind)
+                key = (dropped(program, sizes), over, wording(program, sizes), kind)
             if itemsize is None and recipe.backend != "numpy":
                 # To see the source takes no device.
                 source = self._written(program, sizes).source

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+import tcalc
 from tcalc import runtime
 from tcalc.expr import build, shape
 from tcalc.expr.nodes import Node
@@ -105,3 +106,21 @@ def test_predictions_hold_for_larger_programs() -> None:
     tracemalloc.stop()
     assert len(results) == 3
     assert abs(measured - fun.peak_memory(m=m, n=n)) < 0.1 * measured
+
+
+def test_the_words_for_products_follow_the_sizes_whichever_come_first() -> None:
+    cases = [
+        (
+            "H[i,j,k] = X[j,i] + exp(Y[k,i])\nH",
+            "X[n,n], Y[n,n]",
+            {5: "t1.T\n", 12: "t1.T.copy()\n"},
+        ),
+        ("A'*A", "A[n,n]", {30: "A.T.dot(A)", 40: "A.T @ A"}),
+        ("A*B", "A[n,n], B[n,n]", {60: "A.dot(B)", 70: "A @ B"}),
+    ]
+    for text, declarations, due in cases:
+        f = tcalc.parse(text, declarations)
+        for order in (list(due), list(due)[::-1]):
+            function = tcalc.compile(f)
+            for n in order:
+                assert due[n] in function.source_for(n=n)

@@ -169,7 +169,7 @@ GOLDEN: list[tuple[str, Node, list[str]]] = [
     (
         "a squared norm of a matrix",
         build.sum_all(square(X)),
-        ["t1 = X.ravel() @ X.ravel()", "return t1"],
+        ["t1 = X.ravel().dot(X.ravel())", "return t1"],
     ),
     ("a function of a transpose", build.transpose(exp(X)), ["t1 = np.exp(X)", "return t1.T"]),
 ]

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, assert_never
 
 from tcalc.codegen import host, solvers
 from tcalc.codegen.contract import LETTERS
-from tcalc.codegen.memory import SHORT
+from tcalc.codegen.memory import LAID_OUT, SHORT, SHORT_GRAM, is_in_order
 from tcalc.codegen.placement import written
 from tcalc.codegen.program import (
     Addend,
@@ -60,9 +60,8 @@ class NumPy(Target):
     name = "numpy"
     module = "np"
     dotted = SHORT
-    """The length of axes up to which ``a.dot(b)`` is written: it does what ``a @ b`` does in a
-    third of the time to a half, the rest being the choice of a loop."""
-    laid_out = 128
+    """The length of axes up to which ``a.dot(b)`` is written; 0 for never."""
+    laid_out = LAID_OUT
     """The elements from which on transposes that are repeated are copied first; 0 for never."""
     arrays = "Arrays of float32, float64 or complex numbers"
     imports: ClassVar[Mapping[str, str]] = {
@@ -125,11 +124,12 @@ class NumPy(Target):
                 return self._matmul(left, right, writer)
             case TensorDot():
                 return self._tensordot(operation, writer)
-            case EinSum(operands=(left, right), subscripts=(first, second), output=()) if (
-                first == second and len(first) > 1
+            case EinSum(operands=(left, right), subscripts=(row, other), output=()) if (
+                row == other and len(row) > 1
             ):
                 # A scalar product of all elements, which einsum does not hand to BLAS.
-                return f"{writer.name(left)}.ravel() @ {writer.name(right)}.ravel()"
+                first, second = f"{writer.name(left)}.ravel()", f"{writer.name(right)}.ravel()"
+                return f"{first}.dot({second})" if self.dotted else f"{first} @ {second}"
             case EinSum(operands=values, subscripts=rows, output=output):
                 return self._einsum(rows, output, [writer.name(value) for value in values])
             case Call():
@@ -152,7 +152,7 @@ class NumPy(Target):
         walk along the axis on which it lies, be it ever so short.
         """
         axes = tuple(axis for axis in view.axes if axis is not None)
-        turned = axes != tuple(sorted(axes)) and view.axes[-1] is not None
+        turned = not is_in_order(view) and view.axes[-1] is not None
         if not (self.laid_out and turned and len(axes) < order):
             return self.operand(view, writer)
         if writer.count(view.value.dims) < self.laid_out:
@@ -167,12 +167,19 @@ class NumPy(Target):
         """A product of matrices or vectors, by the method where they are small."""
         first, second = self.operand(left, writer), self.operand(right, writer)
         if len(left.dims) <= 2 and len(right.dims) <= 2:
-            return self._times(first, second, (*left.dims, *right.dims), writer)
+            gram = left.value is right.value and len(left.dims) == len(right.dims) == 2
+            return self._times(first, second, (*left.dims, *right.dims), writer, gram)
         return f"{first} @ {second}"
 
-    def _times(self, first: str, second: str, lengths: Sequence[Dim], writer: Writer) -> str:
-        """The product of two matrices or vectors whose axes have these lengths."""
-        small = all(writer.count((dim,)) <= self.dotted for dim in lengths)
+    def _times(
+        self, first: str, second: str, lengths: Sequence[Dim], writer: Writer, gram: bool = False
+    ) -> str:
+        """The product of two matrices or vectors whose axes have these lengths.
+
+        That of a matrix and its transpose is a `gram`.
+        """
+        longest = min(self.dotted, SHORT_GRAM) if gram else self.dotted
+        small = all(writer.count((dim,)) <= longest for dim in lengths)
         return f"{first}.dot({second})" if small else f"{first} @ {second}"
 
     def _from_factor(self, operation: FromFactor, writer: Writer, over: Value | None) -> str:

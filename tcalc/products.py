@@ -24,6 +24,7 @@ from tcalc import calculus
 from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Node, Var
 from tcalc.expression import Expression, Names, require_expression, require_scalar
 
@@ -162,10 +163,8 @@ def _inputs(
     """The new inputs: of the given names, or of names that nothing has yet."""
     known: Mapping[str, Var] = F.variables
     if given is None:
-        return [
-            build.var(_fresh(pattern.format(x.name), known), dims)
-            for x, dims in zip(of, shapes, strict=True)
-        ]
+        free = free_names((pattern.format(x.name) for x in of), known)
+        return [build.var(name, dims) for name, dims in zip(free, shapes, strict=True)]
     names = list(given) if isinstance(given, list | tuple) else [given]
     if len(names) != len(of):
         raise ArgumentError(
@@ -189,9 +188,3 @@ def _input(known: Mapping[str, Var], name: str, dims: Shape) -> Var:
             hint="choose another name",
         )
     return known[name]
-
-
-def _fresh(name: str, known: Mapping[str, Var]) -> str:
-    while name in known:
-        name += "_"
-    return name

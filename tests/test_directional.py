@@ -67,6 +67,15 @@ def test_several_variables_move_together():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_two_directions_never_share_a_name():
+    f = tcalc.parse("sum(x.*x_.*dx)", "x[n], x_[n], dx[n]")
+    # dx is an input, and so is dx_ for the direction of x: that of x_ takes the next one.
+    assert list(tcalc.hvp(f, ["x", "x_"])["x"].variables) == ["x", "x_", "dx", "dx_", "dx__"]
+    moved = tcalc.jvp(f, ["x", "x_"])
+    values = {"x": [2.0], "x_": [3.0], "dx": [5.0], "dx_": [7.0], "dx__": [11.0]}
+    assert tcalc.evaluate(moved, **values) == 5 * (3 * 7 + 2 * 11)
+
+
 def test_wrong_names_and_shapes_say_what_they_should_be():
     with pytest.raises(DimensionError, match=r"X\[m,n\] is a variable already.*\[n\]"):
         tcalc.hvp(F, "w", "X")

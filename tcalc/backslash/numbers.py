@@ -18,6 +18,7 @@ from tcalc.backslash.system import System, linearised
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
+from tcalc.expr.names import free_name, free_names
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
 from tcalc.primitives.arrays import NumPyArray as Array
@@ -187,9 +188,9 @@ class _Sweep:
         variables: Sequence[Var],
         data: Mapping[str, Any],
     ) -> None:
-        taken = {variable.name for variable in variables}
-        several = Dim.of(_fresh("q", {str(d) for v in variables for d in v.dims} | taken))
-        names = [_fresh(f"d{k}", taken) for k in range(len(sources))]
+        taken = [variable.name for variable in variables]
+        several = Dim.of(free_name("q", {str(d) for v in variables for d in v.dims}.union(taken)))
+        names = free_names((f"d{k}" for k in range(len(sources))), taken)
         given = {
             node: build.var(name, (*node.dims, several))
             for node, name in zip(sources, names, strict=True)
@@ -199,8 +200,9 @@ class _Sweep:
         results = [swept[node] for node in targets]
         fixed = _fixed(results, set(given.values()), several)
         arrays = runtime.compile(fixed, variables=variables)(**data) if fixed else ()
+        free = free_names((f"fixed{k}" for k in range(len(fixed))), [*taken, *names])
         known: dict[Node, Node] = {
-            node: build.var(_fresh(f"fixed{k}", taken), node.dims) for k, node in enumerate(fixed)
+            node: build.var(name, node.dims) for name, node in zip(free, fixed, strict=True)
         }
         # Their properties were verified with the data, and would be again at every product.
         plain = [build.var(x.name, x.dims) for x in variables]
@@ -231,13 +233,6 @@ def _fixed(results: Sequence[Node], moving: set[Node], several: Dim) -> list[Nod
                 if operand not in live and operand in with_data:
                     found[operand] = None
     return list(found)
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
 
 
 def _named(known: Mapping[str, Any], name: str | None, what: str) -> Any:

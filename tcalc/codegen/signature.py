@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim
+from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.selection import Selection
@@ -159,9 +160,7 @@ class Names:
 
     def give(self, wish: str) -> str:
         """An identifier that is the wish, or like it."""
-        name = identifier(wish)
-        while name in self.taken:
-            name += "_"
+        name = free_name(identifier(wish), self.taken)
         self.taken.add(name)
         return name
 

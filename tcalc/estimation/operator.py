@@ -19,6 +19,7 @@ from tcalc.errors import ArgumentError, DomainError
 from tcalc.estimation.estimate import Callback, Estimate, sampled
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
+from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Node, Var
 from tcalc.optimisation import Problem
 from tcalc.primitives.arrays import NumPyArray as Array
@@ -63,13 +64,10 @@ class HessianOperator(LinearOperator):
         """The product with several directions at once, everything else being bound."""
         parts = self.problem.derivatives
         taken = {str(name) for x in parts.inputs for dim in x.dims for name in dim.names()}
-        axis = "k"
-        while axis in taken:
-            axis += "_"
         moves: dict[Var, Node] = {}
         for x in parts.wrt:
             direction = parts.directions[x.name]
-            moves[x] = build.var(direction.name, (*x.dims, Dim.of(axis)))
+            moves[x] = build.var(direction.name, (*x.dims, Dim.of(free_name("k", taken))))
         nodes = calculus.hvps(parts.function, moves)
         directions = [x for x in moves.values() if isinstance(x, Var)]
         compiled = runtime.compile(nodes, variables=(*parts.inputs, *directions))

@@ -8,6 +8,7 @@ from typing import Any
 
 from tcalc import calculus, runtime
 from tcalc.expr import build
+from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Node, Var
 from tcalc.optimisation.packing import pairs
 
@@ -26,13 +27,10 @@ class Derivatives:
         self.wrt = tuple(wrt)
         self.inputs = tuple(inputs)
         self.data = dict(data)
-        taken = {node.name for node in inputs}
-        self.directions: dict[str, Var] = {}
-        for variable in wrt:
-            self.directions[variable.name] = build.var(
-                _fresh(f"d{variable.name}", taken), variable.dims
-            )
-        self.weight = build.var(_fresh("multiplier", taken), function.dims)
+        wishes = [*(f"d{variable.name}" for variable in wrt), "multiplier"]
+        *names, weight = free_names(wishes, (node.name for node in inputs))
+        self.directions = {x.name: build.var(d, x.dims) for d, x in zip(names, wrt, strict=True)}
+        self.weight = build.var(weight, function.dims)
 
     def _bound(self, nodes: Node | Sequence[Node], *extra: Var) -> runtime.CompiledFunction:
         compiled = runtime.compile(nodes, variables=(*self.inputs, *extra))
@@ -90,10 +88,3 @@ class Derivatives:
         moves: dict[Var, Node] = {x: self.directions[x.name] for x in self.wrt}
         nodes = calculus.hvps(self.function, moves)
         return self._bound(nodes, *self.directions.values())
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name

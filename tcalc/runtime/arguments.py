@@ -15,6 +15,9 @@ from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
 from tcalc.expr.properties import CHECKED
 
+FEW = 1 << 12
+"""The elements up to which the place of the least is found sooner than the least itself."""
+
 NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128))
 """The types of numbers whose conversion depends on the type alone."""
 
@@ -163,7 +166,7 @@ def conversions(
 
 def is_sparse(array: Any) -> bool:
     """Whether an argument is one of SciPy's sparse matrices."""
-    return hasattr(array, "toarray")
+    return type(array) is not np.ndarray and hasattr(array, "toarray")
 
 
 def consistent(signature: Signature, given: Mapping[str, Any]) -> None:
@@ -215,7 +218,7 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
         if check_finite and not np.isfinite(values).all():
             raise ArgumentError(f"{argument.name} has values that are infinite or not a number")
         for kind in argument.properties:
-            if kind in CHECKED:
+            if kind in CHECKED and not _at_sight(kind, values):
                 whole = is_sparse(array) and kind not in ("nonnegative", "integer")
                 try:
                     expect_property(argument.name, array.toarray() if whole else values, kind)
@@ -223,6 +226,16 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
                     raise ArgumentError(
                         str(error), hint=f"declare it without {kind!r}, or correct the data"
                     ) from None
+
+
+def _at_sight(kind: str, values: Any) -> bool:
+    """Whether few elements have the sign that they should: it takes half the time of the check."""
+    if kind not in ("positive", "nonnegative"):
+        return False
+    if type(values) is not np.ndarray or not 0 < values.size <= FEW or values.dtype.kind != "f":
+        return False
+    low = values.item(values.argmin())  # the first that is not a number, if there is one
+    return bool(low > 0 or (low == 0 and kind == "nonnegative"))
 
 
 def _wanted(argument: Var) -> str:

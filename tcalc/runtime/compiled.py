@@ -80,7 +80,8 @@ class CompiledFunction:
         self._names = tuple(name for name in signature.names if name not in self._given)
         self._open = tuple(x for x in signature.arguments if x.name not in self._given)
         strict = self._recipe.check_finite
-        self._verified = strict or any(x.properties for x in self._open)
+        self._looked_at = [k for k, x in enumerate(self._open) if strict or x.properties]
+        self._verified = [self._open[k] for k in self._looked_at]
         self._planner = Planner(self._recipe, self._given.keys() & set(signature.names))
         self._planners: dict[frozenset[str], Planner] = {}
         self._entries: dict[tuple[Any, ...], Entry] = {}
@@ -124,7 +125,8 @@ class CompiledFunction:
             for place, convert in entry.conversions:
                 arrays[place] = convert(arrays[place])
         if self._verified:
-            verify(self._open, arrays, self._recipe.check_finite)
+            looked_at = [arrays[k] for k in self._looked_at]
+            verify(self._verified, looked_at, self._recipe.check_finite)
         plan = self._last = entry.plan
         try:
             result = plan.compute(*arrays, *entry.further)

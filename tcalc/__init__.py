@@ -19,7 +19,7 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.checking`: numerical verification;
 - `tcalc.backslash`, `tcalc.linearization`: the linearised graph as a block-triangular system;
 - `tcalc.pictures`, `tcalc.drawing`: expression graphs as SVG;
-- `tcalc.custom`: functions of the user's;
+- `tcalc.custom`: functions of the user's; `tcalc.reference`: what there is to know of the others;
 - `tcalc.costing`: what derivatives cost, mode by mode;
 - `tcalc.products`: products with derivatives, as formulas;
 - `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
@@ -51,6 +51,7 @@ from tcalc.expression import Expression, combine
 from tcalc.linearization import linearize
 from tcalc.problems import hessian_operator, laplace, problem
 from tcalc.products import hvp, jvp, vjp
+from tcalc.reference import functions
 
 __all__ = [
     "Expression",
@@ -66,6 +67,7 @@ __all__ = [
     "explain",
     "from_sympy",
     "function",
+    "functions",
     "gradient",
     "hessian",
     "hessian_operator",

@@ -9,11 +9,12 @@ from numbers import Integral, Real
 from typing import Any, SupportsIndex, TypeAlias
 
 from tcalc import calculus, language, printing
-from tcalc.errors import ArgumentError, DimensionError, Span, UnknownNameError, suggestion
+from tcalc.errors import ArgumentError, Span, UnknownNameError, suggestion
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
 from tcalc.expr.traverse import variables as inputs_of
+from tcalc.language.habits import meant
 from tcalc.language.names import exact
 from tcalc.primitives.function import Function
 
@@ -264,8 +265,39 @@ class Expression:
     # With indices from 1, Python would begin at one that is not there.
     __iter__ = None
 
-    # NumPy must leave `array * expression` to us, which then says what is wrong.
-    __array_ufunc__ = None
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Expression:
+        """Functions of NumPy are refused, but operators between a number and an expression."""
+        operator = _OPERATORS.get(ufunc.__name__)
+        others = [each for each in inputs if not isinstance(each, Expression)]
+        if operator is None or not others or method != "__call__":
+            raise _no_number(ufunc.__name__)
+        if not isinstance(others[0], Real):
+            raise _no_operand(others[0])
+        return combine(f"left {operator} right", left=inputs[0], right=inputs[1])
+
+    def __array_function__(self, function: Any, *rest: Any) -> Expression:
+        """The other functions of NumPy, of which an expression is an argument."""
+        raise _no_number(function.__name__)
+
+    def __float__(self) -> float:
+        raise ArgumentError(
+            "a formula is no number",
+            hint="functions are combined, tcalc.combine('exp(x)', x=x), and numbers computed by "
+            "tcalc.evaluate or tcalc.compile",
+        )
+
+    def _compared(self, other: object) -> bool:
+        """Refuse a comparison: a formula has no size."""
+        raise ArgumentError(
+            "formulas are not compared in Python",
+            hint="a choice is tcalc.combine('where(a < b, x, y)', ...), a maximum "
+            "tcalc.combine('max(x, y)', ...)",
+        )
+
+    __lt__ = __le__ = __gt__ = __ge__ = _compared
+
+    def __abs__(self) -> Expression:
+        return combine("abs(operand)", operand=self)
 
     def __str__(self) -> str:
         return self.text()
@@ -308,13 +340,39 @@ def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Ope
         elif isinstance(operand, Real):
             given[name] = language.Given(build.const(exact(operand)))
         else:
-            raise ArgumentError(
-                f"an expression and an object of type {type(operand).__name__} do not combine",
-                hint="make an input of it with tcalc.symbols, and give its value to the function",
-            )
+            raise _no_operand(operand)
     program = language.parse(formula, functions=functions, given=given)
     new = Context(program.variables, program.guesses)
     return Expression(program.value, context.merged(new), program.orientation == "row")
+
+
+_OPERATORS = {
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "matmul": "*",
+    "divide": "/",
+    "true_divide": "/",
+    "power": "^",
+}
+"""The functions of NumPy that are operators of Python, and those of the language."""
+
+
+def _no_number(function: str) -> ArgumentError:
+    """The error for a function of NumPy that is given an expression."""
+    name = meant(function)
+    formula = f"tcalc.combine('{name}(x)', x=x)" if name else "tcalc.combine('2*x', x=x)"
+    return ArgumentError(
+        f"{function} of NumPy computes with numbers, and this is a formula",
+        hint=f"write the function in a program, or combine: {formula}",
+    )
+
+
+def _no_operand(operand: object) -> ArgumentError:
+    return ArgumentError(
+        f"an expression and an object of type {type(operand).__name__} do not combine",
+        hint="make an input of it with tcalc.symbols, and give its value to the function",
+    )
 
 
 def _position(position: Position) -> str:
@@ -334,62 +392,3 @@ def _position(position: Position) -> str:
         case str() if position.isidentifier():
             return position
     raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
-
-
-def require_expression(F: object) -> Expression:
-    """The argument itself; raises `ArgumentError` for what is no expression.
-
-    >>> require_expression("x'*x")
-    Traceback (most recent call last):
-    tcalc.errors.ArgumentError: an expression was expected, not an object of type str
-      hint: tcalc.parse makes one of a text
-    """
-    if isinstance(F, Expression):
-        return F
-    raise ArgumentError(
-        f"an expression was expected, not an object of type {type(F).__name__}",
-        hint="tcalc.parse makes one of a text"
-        if isinstance(F, str)
-        else "give the list of its values"
-        if isinstance(F, dict)
-        else None,
-    )
-
-
-def require_expressions(F: object) -> list[Expression]:
-    """One expression or a sequence of them, as a list; raises `ArgumentError` for all else."""
-    if isinstance(F, Sequence) and not isinstance(F, str):
-        return [require_expression(expression) for expression in F]
-    return [require_expression(F)]
-
-
-def require_scalar(f: object, what: str) -> None:
-    """Refuse what is no expression, and with `DimensionError` one that is not of order 0."""
-    if shape := require_expression(f).shape:
-        raise DimensionError(
-            f"the {what} is that of a scalar, and this expression has the axes "
-            f"[{', '.join(shape)}]",
-            hint="sum it up, or ask for the jacobian",
-        )
-
-
-def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
-    """Refuse with `ArgumentError` what is no positive size of a dimension of the inputs."""
-    dims = [dim for x in [*F.variables.values(), *inputs_of([F.node])] for dim in x.dims]
-    known = dict.fromkeys(name for dim in dims for name in sorted(dim.names()))
-    for name, size in sizes.items():
-        if name not in known:
-            others = f"it has {', '.join(known) or 'none'}"
-            raise ArgumentError(
-                f"{name} is no size of the program", hint=suggestion(name, known, others)
-            )
-        if not isinstance(size, Integral) or size < 1:
-            raise ArgumentError(
-                f"the size {name} is {size!r}, and should be a whole number, at least 1"
-            )
-
-
-def require_order(order: object) -> None:
-    """Refuse with `ArgumentError` what is no order of a derivative."""
-    if not isinstance(order, Integral) or order < 1:
-        raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")

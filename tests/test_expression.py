@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -104,3 +105,41 @@ def test_users_functions_in_python_and_in_programs():
         tcalc.elementwise("exp", sympy.exp(t), t)
     with pytest.raises(tcalc.TcalcError, match="SymPy"):
         tcalc.elementwise("evil", "__import__('os')", t)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda: np.exp(x), "combine('exp(x)', x=x)"),
+        (lambda: np.log(x), "combine('log(x)', x=x)"),
+        (lambda: np.maximum(x, 0), "combine('max(x)'"),
+        (lambda: np.sum(x), "combine('sum(x)'"),
+        (lambda: np.linalg.norm(X), "combine('norm2(x)'"),
+        (lambda: np.trace(X), "combine('tr(x)'"),
+        (lambda: np.multiply(x, x), "in a program"),
+        (lambda: np.add.reduce(x), "in a program"),
+        (lambda: math.exp(x), "combine('exp(x)', x=x)"),
+        (lambda: max(x, 0), "where(a < b, x, y)"),
+        (lambda: x > 0, "where(a < b, x, y)"),
+        (lambda: x >= 0, "where(a < b, x, y)"),
+    ],
+)
+def test_functions_of_numbers_say_how_formulas_are_written(wrong, hint):
+    with pytest.raises(tcalc.TcalcError) as caught:
+        wrong()
+    assert hint in str(caught.value)
+
+
+def test_arrays_do_not_combine_whatever_their_side():
+    for wrong in (
+        lambda: np.ones(3) * x,
+        lambda: np.ones(3) @ x,
+        lambda: x + np.ones(3),
+        lambda: np.add(np.ones(3), x),
+    ):
+        with pytest.raises(tcalc.TcalcError, match="type ndarray do not combine"):
+            wrong()
+
+
+def test_the_absolute_value_is_that_of_the_language():
+    assert str(abs(x)) == "abs(x)"

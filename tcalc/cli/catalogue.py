@@ -15,9 +15,8 @@ from tcalc.cli import options
 from tcalc.cli.numeric import compute, numbers, numbers_document, upto_order
 from tcalc.cli.results import dump, formula, write
 from tcalc.cli.source import Program
-from tcalc.errors import UnknownNameError, suggestion
-from tcalc.language.catalogue import BY_NAME, FUNCTIONS
-from tcalc.primitives import Function
+from tcalc.language.catalogue import BY_NAME
+from tcalc.reference import FunctionEntry
 
 COLUMNS = (14, 24, 44, 30)
 """The most characters of each column of the table of functions."""
@@ -122,40 +121,29 @@ def functions(name: str | None, as_json: bool) -> None:
 
     With NAME everything about one of them.
     """
-    chosen = FUNCTIONS if name is None else (_function(name),)
+    known = tcalc.functions()
+    chosen = known.values() if name is None else (known[name],)
     if as_json:
-        write(dump([_entry(function) for function in chosen]))
+        write(dump([_document(entry) for entry in chosen]))
     elif name is not None:
-        filled = {key: value for key, value in _entry(chosen[0]).items() if value}
-        write(_columns([(key, ", ".join(_listed(value))) for key, value in filled.items()]))
+        write(str(known[name]))
     else:
         rows = [("function", "domain", "derivative", "at kinks")]
-        rows += [(f.name, f.domain, f.derivative, f.kink) for f in chosen]
+        rows += [(f.name, f.domain, f.derivative, f.kinks) for f in chosen]
         write(_columns(rows, COLUMNS))
 
 
-def _function(name: str) -> Function:
-    if name not in BY_NAME:
-        hint = suggestion(name, BY_NAME, otherwise="`tcalc functions` lists them")
-        raise UnknownNameError(f"there is no function {name!r}", hint=hint)
-    return BY_NAME[name]
-
-
-def _entry(function: Function) -> dict[str, str | list[str]]:
+def _document(entry: FunctionEntry) -> dict[str, str | list[str]]:
     return {
-        "name": function.name,
-        "aliases": list(function.aliases),
-        "summary": function.summary,
-        "domain": function.domain,
-        "derivative": function.derivative,
-        "kinks": function.kink,
-        "on a device": function.on_device,
-        "source": function.source,
+        "name": entry.name,
+        "aliases": list(entry.aliases),
+        "summary": entry.summary,
+        "domain": entry.domain,
+        "derivative": entry.derivative,
+        "kinks": entry.kinks,
+        "on a device": entry.on_device,
+        "source": entry.source,
     }
-
-
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
 
 
 def _columns(rows: Sequence[Sequence[str]], limits: Sequence[int] = ()) -> str:

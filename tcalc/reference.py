@@ -1,0 +1,108 @@
+"""What there is to know of each function of the language, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tcalc.errors import UnknownNameError, suggestion
+from tcalc.language.catalogue import BY_NAME, FUNCTIONS
+from tcalc.primitives import Function
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionEntry:
+    """A function of the language.
+
+    Attributes:
+        name: its name in programs.
+        aliases: other names for it.
+        summary: what it is, with its arguments where they are not plain.
+        domain: where it has a value.
+        derivative: its derivative, in words or as a formula.
+        kinks: its convention where it is not differentiable; empty where it is everywhere.
+        on_device: how code for CuPy computes it, where that is not as code for NumPy does.
+        source: where its derivative is from; empty where it is common knowledge.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    summary: str
+    domain: str
+    derivative: str
+    kinks: str = ""
+    on_device: str = ""
+    source: str = ""
+
+    def __str__(self) -> str:
+        rows = {
+            "name": self.name,
+            "aliases": ", ".join(self.aliases),
+            "summary": self.summary,
+            "domain": self.domain,
+            "derivative": self.derivative,
+            "kinks": self.kinks,
+            "on a device": self.on_device,
+            "source": self.source,
+        }
+        filled = {key: value for key, value in rows.items() if value}
+        width = max(map(len, filled))
+        return "\n".join(f"{key:<{width}}  {value}" for key, value in filled.items())
+
+
+class UnknownFunctionError(UnknownNameError, KeyError):
+    """A name that no function of the language has."""
+
+
+class Functions(Mapping[str, FunctionEntry]):
+    """All functions of the language by name, in the order in which `tcalc functions` lists them.
+
+    An alias finds its function too, and what is no function is an `UnknownFunctionError`.
+    """
+
+    def __getitem__(self, name: str) -> FunctionEntry:
+        if name not in BY_NAME:
+            hint = suggestion(str(name), BY_NAME, otherwise="`tcalc functions` lists them")
+            raise UnknownFunctionError(f"there is no function {name!r}", hint=hint)
+        return _entry(BY_NAME[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in BY_NAME
+
+    def __iter__(self) -> Iterator[str]:
+        return (function.name for function in FUNCTIONS)
+
+    def __len__(self) -> int:
+        return len(FUNCTIONS)
+
+    def __repr__(self) -> str:
+        return f"Functions({', '.join(self)})"
+
+
+def functions() -> Functions:
+    """The functions of the language: their domains, derivatives, and conventions at kinks.
+
+    >>> import tcalc
+    >>> print(tcalc.functions()["relu"])
+    name        relu
+    summary     max(x, 0)
+    domain      all numbers
+    derivative  step(x)
+    kinks       0 at x = 0 (max(x, 0) has 1/2 there)
+    >>> "sinh" in tcalc.functions(), tcalc.functions()["arcsin"].name
+    (True, 'asin')
+    """
+    return Functions()
+
+
+def _entry(function: Function) -> FunctionEntry:
+    return FunctionEntry(
+        function.name,
+        tuple(function.aliases),
+        function.summary,
+        function.domain,
+        function.derivative,
+        function.kink,
+        function.on_device,
+        function.source,
+    )

@@ -1,0 +1,39 @@
+"""The functions of the language, as programs ask for them."""
+
+from __future__ import annotations
+
+import pytest
+
+import tcalc
+from tcalc.language.catalogue import BY_NAME, FUNCTIONS
+
+
+def test_every_function_is_there_in_order():
+    functions = tcalc.functions()
+    assert list(functions) == [function.name for function in FUNCTIONS]
+    assert len(functions) == len(FUNCTIONS)
+    for name, entry in functions.items():
+        assert entry.name == name
+        assert entry.domain and entry.derivative
+        assert str(entry).startswith("name ")
+
+
+def test_aliases_find_their_function():
+    functions = tcalc.functions()
+    for name in BY_NAME:
+        assert name in functions
+        assert name in (functions[name].name, *functions[name].aliases)
+
+
+def test_what_is_no_function_is_told():
+    assert "expp" not in tcalc.functions()
+    with pytest.raises(tcalc.TcalcError) as caught:
+        tcalc.functions()["expp"]
+    assert caught.value.hint == "did you mean 'exp'?"
+    assert tcalc.functions().get("expp") is None
+
+
+def test_the_convention_at_a_kink_is_told():
+    entry = tcalc.functions()["abs"]
+    assert "0" in entry.kinks
+    assert f"kinks       {entry.kinks}" in str(entry).splitlines()

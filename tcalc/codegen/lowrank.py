@@ -11,8 +11,8 @@ could be singular though the sum is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
@@ -22,14 +22,14 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
-from tcalc.expr.traverse import postorder, rebuild
+from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import plan
 from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
 from tcalc.primitives.reductions import total
-from tcalc.simplify.flatten import flatten, is_contraction
+from tcalc.simplify.flatten import FACTORS, flatten, is_contraction
 from tcalc.simplify.pairs import in_pairs
 
 WORTH = 3
@@ -65,18 +65,17 @@ def low_rank_solves(roots: Sequence[Node], sizes: Mapping[str, int]) -> tuple[li
     >>> low_rank_solves([step], {"n": 1000, "k": 500})[0] == [step]
     True
     """
-    if not _splits(roots):
+    order = postorder(roots)
+    found = _splits(order)
+    if not found:
         return list(roots), False
+    uses = use_counts(order, roots)
+    if not _small(_splits(order, lambda node: uses[node] == 1), sizes):
+        return list(roots), True  # mostly so, and all of the graph need not be opened to see it
     opened = flatten(roots, inline="single")
-    found = _splits(opened)
-    small = {
-        node: split
-        for node, split in found.items()
-        if WORTH * prod(dim.evaluate(sizes) for dim in split.rank)
-        <= split.d.dims[0].evaluate(sizes)
-    }
+    small = _small(_splits(postorder(opened)), sizes)
     if not small:
-        return list(roots), bool(found)
+        return list(roots), True
 
     def solved(node: Node) -> Node:
         match node:
@@ -99,17 +98,29 @@ def low_rank_solves(roots: Sequence[Node], sizes: Mapping[str, int]) -> tuple[li
     return rebuild(rebuild(opened, spread), solved), True
 
 
-def _splits(roots: Sequence[Node]) -> dict[Node, _Split]:
-    """The inverses and determinants of such sums."""
+def _splits(
+    order: Sequence[Node], inner: Callable[[Node], bool] = lambda node: False
+) -> dict[Node, _Split]:
+    """The inverses and determinants of such sums; sums and products that are `inner` are opened."""
     found: dict[Node, _Split] = {}
-    for node in postorder(roots):
+    for node in order:
         match node:
             case Apply(primitive=Inverse(axes=1) | LogDet(), args=(Add() as matrix,)):
-                split = _split(matrix) if matrix.order == 2 else None
+                split = _split(matrix, inner) if matrix.order == 2 else None
                 # A rank of several axes has no determinant in one piece.
                 if split and (len(split.rank) < 2 or isinstance(node.primitive, Inverse)):
                     found[node] = split
     return found
+
+
+def _small(found: Mapping[Node, _Split], sizes: Mapping[str, int]) -> dict[Node, _Split]:
+    """Those of so low a rank that it pays."""
+    return {
+        node: split
+        for node, split in found.items()
+        if WORTH * prod(dim.evaluate(sizes) for dim in split.rank)
+        <= split.d.dims[0].evaluate(sizes)
+    }
 
 
 def _term_by_term(node: Node, small: Collection[Node]) -> Node:
@@ -176,17 +187,18 @@ def _by_determinant_lemma(split: _Split) -> Node:
     return build.sum_of(total(log(split.d), 1), logdet(core))
 
 
-def _split(matrix: Add) -> _Split | None:
+def _split(matrix: Add, inner: Callable[[Node], bool]) -> _Split | None:
     """A sum of diagonal matrices and one product, as diagonal and product; else None."""
-    plain = [(c, term) for c, term in matrix.terms if holds(term, Fact.DIAGONAL) is True]
-    rest = [(c, term) for c, term in matrix.terms if holds(term, Fact.DIAGONAL) is not True]
+    terms = _terms(matrix, inner)
+    plain = [(c, term) for c, term in terms if holds(term, Fact.DIAGONAL) is True]
+    rest = [(c, term) for c, term in terms if holds(term, Fact.DIAGONAL) is not True]
     if not plain or len(rest) != 1:
         return None
     diagonal = build.einsum([build.add(plain)], "ii->i")
     if holds(diagonal, Fact.POSITIVE) is not True:
         return None
     ((coefficient, term),) = rest
-    product = _opened(term)
+    product = _opened(term, inner)
     row, column = product.output
     sides: tuple[list[int], list[int]] = ([], [])
     for k, labels in enumerate(product.subscripts):
@@ -207,22 +219,46 @@ def _split(matrix: Add) -> _Split | None:
     return _Split(diagonal, build.scale(coefficient * product.coefficient, u), v, rank)
 
 
-def _opened(node: Node) -> OpenProduct:
-    """A matrix as an open product: a view of a contraction as the factors of that."""
+def _terms(matrix: Add, inner: Callable[[Node], bool]) -> list[tuple[Fraction, Node]]:
+    """The terms of a sum, those of inner sums among them."""
+    found: list[tuple[Fraction, Node]] = []
+    pending = list(reversed(matrix.terms))
+    while pending:
+        coefficient, term = pending.pop()
+        if isinstance(term, Add) and inner(term):
+            pending += [(coefficient * c, x) for c, x in reversed(term.terms)]
+        else:
+            found.append((coefficient, term))
+    return found
+
+
+def _opened(node: Node, inner: Callable[[Node], bool]) -> OpenProduct:
+    """A matrix as an open product: a contraction, or what it is a view of, as its factors.
+
+    Those that are `inner` are opened in turn.
+    """
     product = build.open_product([node], ["ij"], "ij")
-    match product.factors:
-        case (Einsum() as core,) if not core.is_view:
-            outer = dict(zip(core.output, product.subscripts[0], strict=True))
-            rows = [[outer.get(x, ("inner", x)) for x in row] for row in core.subscripts]
-            inner = build.open_product(core.factors, rows, product.output, product.dims)
-            return OpenProduct(
-                product.coefficient * inner.coefficient,
-                inner.factors,
-                inner.subscripts,
-                inner.output,
-                inner.dims,
-            )
+    chosen = [is_contraction(factor) for factor in product.factors]
+    while any(chosen) and len(product.factors) <= FACTORS:
+        product = _with_opened(product, chosen)
+        chosen = [is_contraction(factor) and inner(factor) for factor in product.factors]
     return product
+
+
+def _with_opened(product: OpenProduct, chosen: Sequence[bool]) -> OpenProduct:
+    """A product with the factors of the chosen factors in the place of these."""
+    factors: list[Node] = []
+    rows: list[Sequence[Hashable]] = []
+    for k, (factor, row) in enumerate(zip(product.factors, product.subscripts, strict=True)):
+        if chosen[k] and isinstance(factor, Einsum):
+            outer = dict(zip(factor.output, row, strict=True))
+            factors += factor.factors
+            rows += [[outer.get(x, (k, x)) for x in labels] for labels in factor.subscripts]
+        else:
+            factors.append(factor)
+            rows.append(row)
+    opened = build.open_product(factors, rows, product.output, product.dims)
+    return replace(opened, coefficient=product.coefficient * opened.coefficient)
 
 
 def _core(split: _Split) -> Node:

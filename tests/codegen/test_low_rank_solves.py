@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 import tcalc
+from tcalc.codegen.lowrank import low_rank_solves
+from tcalc.expr import build, shape
+from tcalc.primitives.exponential import exp
+from tcalc.primitives.inverse import inv
 
 SUMS = [
     ("sum(exp(x)) + norm2(A*x)^2", "A[k,n], x[n]"),
@@ -110,3 +114,20 @@ def test_a_determinant_that_is_not_positive_is_an_error(scale: float) -> None:
     fun = tcalc.compile(f)
     with pytest.raises(tcalc.TcalcError, match=r"logdet\(.*determinant is not positive"):
         fun(d=np.ones(50), b=scale * np.ones(50))
+
+
+def test_a_low_rank_is_seen_through_sums_and_products_used_here_alone() -> None:
+    shapes = {"x": "n", "b": "n", "A": "nn", "B": "nk", "C": "kn"}
+    x, b, A, B, C = (build.var(name, shape(*dims)) for name, dims in shapes.items())
+    D = build.einsum([exp(x)], "i->ii")
+    inner = build.einsum([B, C], "ij,jk->ik")
+    product = build.einsum([A, inner], "ij,jk->ik")
+    nested = build.sum_of(D, build.scale(2, build.sum_of(D, build.scale(3, product))))
+    solve = build.einsum([inv(nested), b], "ij,j->i")
+    sizes = {"n": 300, "k": 100}
+    (new,), asked = low_rank_solves([solve], sizes)
+    assert asked
+    assert new is not solve
+    # What others need as well is formed, and then its factors are not looked at.
+    shared = build.sum_of(solve, build.einsum([inner], "ii->i"))
+    assert low_rank_solves([shared], sizes) == ([shared], True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import pytest
 from serving import needed
 
@@ -63,3 +65,10 @@ def test_the_description_is_whole(client):
         for operation in path.values():
             assert operation["summary"]
             assert operation["description"]
+
+
+def test_every_operation_is_known_to_workers_by_the_same_request():
+    needed("fastapi", "web")
+    app, worker = (importlib.import_module(f"tcalc.web.{name}") for name in ("app", "worker"))
+    described = {operation.name: operation.request for operation in app.OPERATIONS}
+    assert described == {name: one.request for name, one in worker.OPERATIONS.items()}

@@ -54,7 +54,7 @@ export function mathml(text) {
  * A box that scrolls if what is in it is too wide, and that a keyboard can scroll.
  * @param {string} label
  * @param {string} kind
- * @param {...Node} children
+ * @param {...(Node|string)} children
  */
 export function scroller(label, kind, ...children) {
   return make("div", { class: kind, tabindex: "0", role: "region", "aria-label": label }, ...children);

@@ -53,7 +53,8 @@ export class Panel {
     }
     reachScrollers(this.box);
     this.box.setAttribute("aria-busy", String(more));
-    this.check(null);
+    if (more) tell(this.badge, "", "computing …", "");
+    else this.check(null);
   }
 
   /**

@@ -65,7 +65,7 @@ export function mathematics(result) {
 /** @param {Result} result */
 export function einstein(result) {
   const text = result.einstein ?? "";
-  const content = [formula(result.einstein_mathml ?? "", text), make("pre", { class: "plain" }, text)];
+  const content = [formula(result.einstein_mathml ?? "", text), scroller("The derivative as text", "plain", text)];
   return article(result, content, [copyButton("Copy text", () => text)]);
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -44,20 +45,31 @@ class Line:
 
     @property
     def formula(self) -> str:
-        """The formula as text of the language."""
-        return printing.to_text(self.node, order=self.order, cse=False)
+        """The formula as text of the language.
+
+        One that would fill pages is a program, which names what occurs in it more than once.
+        """
+        return self._written()
 
     def text(self, notation: printing.Notation = "auto") -> str:
         """The line as text: ``t1 = A*x``, and why.
 
         In Einstein notation the name has indices: ``t1[i] = A[i,j]*x[j]``.
         """
-        written = printing.to_text(
-            self.node, order=self.order, cse=False, called=_RESULT, notation=notation
-        )
-        *comments, formula = written.splitlines()
+        *before, formula = self._written(called=_RESULT, notation=notation).splitlines()
         text = self.name + formula.removeprefix(_RESULT)
-        return "\n  ".join([*comments, f"{text:<46}  {self.reason}" if self.reason else text])
+        return "\n  ".join([*before, f"{text:<46}  {self.reason}" if self.reason else text])
+
+    def _written(self, called: str = "", notation: printing.Notation = "auto") -> str:
+        def with_names(cse: bool) -> str:
+            return printing.to_text(
+                self.node, order=self.order, cse=cse, called=called, notation=notation
+            )
+
+        try:
+            return with_names(cse=False)
+        except LimitError:
+            return with_names(cse=True)
 
     def latex(self) -> str:
         """The line in LaTeX, aligned at its ``=`` and at its reason."""
@@ -109,9 +121,15 @@ class Derivation:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """The derivation in LaTeX, for math mode with amsmath: a line to a row."""
-        rows = " \\\\\n".join(line.latex() for line in self.lines)
-        return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
+        """The derivation in LaTeX, for math mode with amsmath: a line to a row.
+
+        A result that would fill pages is left to the last of the cotangents, which it is.
+        """
+        rows = [line.latex() for line in (*self.values, *self.cotangents)]
+        with suppress(LimitError):
+            rows.append(self.result.latex())
+        together = " \\\\\n".join(rows)
+        return f"\\begin{{aligned}}\n{together}\n\\end{{aligned}}"
 
     def __str__(self) -> str:
         return self.text()

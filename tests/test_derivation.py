@@ -89,3 +89,30 @@ def test_latex_has_a_row_for_each_line():
     assert (first, last) == (r"\begin{aligned}", r"\end{aligned}")
     assert [row.count("&=") for row in rows] == [1] * len(found.lines)
     assert rows[-1] == r"\frac{\partial f}{\partial x_1} &= 2 x_1"
+
+
+def test_a_result_that_would_fill_pages_names_what_is_shared():
+    steps = """
+        x{0} = x
+        for t = 1:3
+            k{t} = tanh(A*x{t-1})
+            l{t} = tanh(A*(x{t-1} + c/2*k{t}))
+            m{t} = tanh(A*(x{t-1} + c/2*l{t}))
+            n{t} = tanh(A*(x{t-1} + c*m{t}))
+            x{t} = x{t-1} + c/6*(k{t} + 2*l{t} + 2*m{t} + n{t})
+        end
+        norm2(x{3})^2
+    """
+    f = tcalc.parse(steps, "A[d,d], x[d], c")
+    derivation = tcalc.explain(f, "c")
+    names = {line.name for line in derivation.lines}
+    *shared, result = str(derivation).split("simplified:")[1].split("\n  ")[1:]
+    assert result.startswith("df/dc = ") and shared
+    assert not names & {line.split(" = ")[0] for line in shared}
+    rng = np.random.default_rng(0)
+    data = {"A": rng.standard_normal((2, 2)), "x": rng.standard_normal(2), "c": 0.5}
+    program = tcalc.parse("\n".join([*shared, result.removeprefix("df/dc = ")]), "A[d,d], x[d], c")
+    due = tcalc.evaluate(tcalc.gradient(f, "c"), **data)
+    assert tcalc.evaluate(program, **data) == pytest.approx(due)
+    assert tcalc.parse(derivation.result.formula, "A[d,d], x[d], c").shape == ()
+    assert r"\begin{aligned}" in derivation.latex()

@@ -19,6 +19,9 @@ from tcalc.printing.writer import WHOLE, Writer, position, span
 LONGEST = 24
 """Products of more factors do not open those among their factors."""
 
+BY_ENTRY = (Kind.ELEMENTWISE, Kind.NORMALISATION)
+"""Functions of which the entries count: ``sum(Y.*logsoftmax(Z))``, not ``tr(Y'*logsoftmax(Z))``."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
@@ -215,7 +218,7 @@ def is_elementwise(formula: Formula) -> bool:
         case Call(name=name, args=args):
             function = REGISTRY.get(name)
             forms = function.forms if function is not None else ()
-            return any(f.kind is Kind.ELEMENTWISE and f.arity == len(args) for f in forms)
+            return any(f.kind in BY_ENTRY and f.arity == len(args) for f in forms)
     return False
 
 

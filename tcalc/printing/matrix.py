@@ -46,6 +46,7 @@ from tcalc.printing.writer import (
     span,
     triangle,
 )
+from tcalc.simplify.softmaxes import with_logsoftmax
 
 
 class MatrixNotation:
@@ -118,12 +119,16 @@ class MatrixNotation:
         return written
 
     def _sum(self, node: Add) -> Writing:
-        # A scalar is added to every element, as long as another term has the full shape.
-        spread = [_scalar_of(term) for _, term in node.terms]
-        if None not in spread:
-            spread[0] = None
+        """The terms of a sum; ``x - logsumexp(x)`` among them is ``logsoftmax(x)``."""
         written: list[tuple[Fraction, Formula]] = []
-        for (coefficient, term), scalar in zip(node.terms, spread, strict=True):
+        terms, logarithms = with_logsoftmax(node)
+        for coefficient, argument in logarithms:
+            written.append((coefficient, Call("logsoftmax", ((yield self.whole(argument)),))))
+        # A scalar is added to every element, as long as another term has the full shape.
+        spread = [_scalar_of(term) for _, term in terms]
+        if None not in spread and not written:
+            spread[0] = None
+        for (coefficient, term), scalar in zip(terms, spread, strict=True):
             inner = yield self.form(term if scalar is None or not node.order else scalar)
             written.append((coefficient, inner))
         return self.writer.linear(written)

@@ -12,6 +12,7 @@ from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
 from tcalc.simplify.engine import length, of_functions, of_products_having, of_sums
 from tcalc.simplify.parts import Parts, parts_of
+from tcalc.simplify.softmaxes import with_logsoftmax
 
 TERMS = 64
 """The most terms that multiplying out may make of one product."""
@@ -22,15 +23,15 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
     """``d .* (b - 1*c') -> d .* b - d*c'`` for a vector repeated as rows or columns in a factor.
 
     Where there is but one short factor beside, or where a vector runs along the repetition, as d
-    does.  Not where all terms repeat something, as the differences of all pairs do.  The number
-    of repeated vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
+    does.  Not where all terms repeat something, as the differences of all pairs do, nor for
+    ``logsoftmax(A)``.  The number of repeated vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if not isinstance(factor, Add) or factor.order < 2:
             continue
         repeats = list(map(_repeated_axes, factor.operands))
-        if not any(repeats) or all(repeats):
+        if not any(repeats) or all(repeats) or with_logsoftmax(factor)[1]:
             continue
         along = {parts.rows[k][axis] for axes in repeats for axis in axes}
         weighted = any(len(row) == 1 and row[0] in along for row in parts.rows)

@@ -148,6 +148,27 @@ def sum_of_repeated_numbers(node: Add) -> Node | None:
     return build.broadcast(build.add(scalars), node.dims)
 
 
+@of_sums
+def repeated_sum_in_sum(node: Add) -> Node | None:
+    """``x + 1*(a + b) -> x + 1*a + 1*b`` where so many terms then cancel that fewer are left.
+
+    Example: ``1 + x - 1*(1 + sum(x)) -> x - 1*sum(x)``.
+    """
+    found: list[tuple[Fraction, Node]] = []
+    for c, term in node.terms:
+        match term:
+            case Einsum(factors=(Add() as inner,), subscripts=rows, output=output) if term.is_view:
+                dims = dict(zip(output, term.dims, strict=True))
+                found += [(c * d, build.einsum([x], rows, output, dims)) for d, x in inner.terms]
+            case _:
+                found.append((c, term))
+    if len(found) == len(node.terms) or len(node.terms) == 1:
+        return None
+    new = build.add(found)
+    fewer = not isinstance(new, Add) or len(new.terms) < len(node.terms)
+    return new if fewer and length(new) < length(node) else None
+
+
 @of_products_having(Add)
 def sum_of_sum(node: Einsum) -> Node | None:
     """``Σ (a + b) -> Σ a + Σ b`` where that is shorter, for a factor that is summed by itself.
@@ -391,6 +412,7 @@ RULES = (
     transpose_of_sum,
     number_out_of_view,
     sum_of_repeated_numbers,
+    repeated_sum_in_sum,
     sign_into_factor,
     opposite_factors,
     sum_of_sum,

@@ -56,6 +56,10 @@ def _repeats(node: Node) -> bool:
     return _is_view(node) and 0 < max((x.order for x in node.operands), default=0) < node.order
 
 
+def _is_shift(node: Node) -> bool:
+    return isinstance(node, Const) or (_is_view(node) and node.subscripts[0] == ())
+
+
 def _is_mask(node: Node) -> bool:
     bare = node.operands[0] if _is_view(node) else node
     return isinstance(bare, Delta) or _function(bare, LowerMask)
@@ -99,6 +103,7 @@ strict_masks = _count(
     )
 )
 sums_of_masks = _inside(_is_product, lambda x: _is_sum(x) and all(map(_is_mask, x.operands)))
+shifts_in_products = _inside(_is_product, lambda x: _is_sum(x) and any(map(_is_shift, x.operands)))
 views_of_sums = _inside(_is_view, _is_sum)
 numbers_in_views = _inside(_is_view, _has_number)
 numbers_in_products = _inside(_is_product, _has_number)

@@ -7,6 +7,7 @@ that runs over a part.  `Tensor` says so, and only what needs it has zeros and c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -294,9 +295,10 @@ class Builder:
         addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]],
         sizes: dict[int, Dim],
     ) -> tuple[int, ...]:
-        """The order of axes of the sum: that of the full terms where they agree."""
-        full = {labels for _, _, labels in addends if len(labels) == len(sizes)}
-        return full.pop() if len(full) == 1 else tuple(sorted(sizes))
+        """The order of axes of the sum: that of most of the full terms, to add them as they lie."""
+        plain = tuple(sorted(sizes))
+        full = Counter(labels for _, _, labels in addends if len(labels) == len(sizes))
+        return max(full, key=lambda order: (full[order], order == plain), default=plain)
 
     def _sum(
         self,

@@ -137,11 +137,12 @@ class Problem:
     def _product_at(self, x: Any) -> Callable[..., Any]:
         """The product with the Hessian at a point, which many directions share."""
         key = np.asarray(x, dtype=float).tobytes()
-        if self._at is None or self._at[0] != key:
+        at = self._at  # which another thread may change
+        if at is None or at[0] != key:
             # A copy: optimisers move their point in place.
             here = self.unpack(np.array(x, dtype=float))
-            self._at = key, self.derivatives.product.bind(**here)
-        return self._at[1]
+            at = self._at = key, self.derivatives.product.bind(**here)
+        return at[1]
 
     def hessian_operator(self, x: Any) -> LinearOperator:
         """The Hessian at a point as a SciPy `LinearOperator`, by products."""

@@ -10,7 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from tcalc.primitives.arrays import Array, linalg, np
-from tcalc.primitives.exponential import sigmoid_stable, softplus_stable
+from tcalc.primitives.exponential import (
+    product_with_complement,
+    sigmoid_stable,
+    softplus_stable,
+)
+from tcalc.primitives.hyperbolic import complement_of_square
 from tcalc.primitives.norms import euclidean_norm, power_of_two_below
 from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.softmax import log_sum_exp, soft_max
@@ -61,6 +66,32 @@ def soft_max_in_place(x: Array, axes: tuple[int, ...]) -> Array:
     np.exp(e, out=e)
     e /= np.add.reduce(e, axes, keepdims=True)
     return e
+
+
+def complement_in_place(y: Array, x: Array) -> Array:
+    """1 - y² for y = tanh(x); near 1, where digits cancel, as 4e/(1 + e)² with e = exp(-2|x|)."""
+    if y.ndim == 0 or y.dtype.kind == "c":
+        return complement_of_square(y, x)
+    rest = np.square(y)
+    np.subtract(1, rest, out=rest)
+    near = rest < 0.01
+    if near.any():
+        e = np.exp(-2 * np.abs(np.broadcast_to(x, y.shape)[near]))
+        rest[near] = 4 * e / np.square(1 + e)
+    return rest
+
+
+def product_with_complement_in_place(y: Array, x: Array) -> Array:
+    """y (1 - y) for y = sigmoid(x); near 1, where digits cancel, as e/(1 + e)², e = exp(-x)."""
+    if y.ndim == 0 or y.dtype.kind == "c":
+        return product_with_complement(y, x)
+    found = 1 - y
+    found *= y
+    near = y > 0.99
+    if near.any():
+        e = np.exp(-np.broadcast_to(x, y.shape)[near])
+        found[near] = e / np.square(1 + e)
+    return found
 
 
 def norm_in_range(x: Array, axes: tuple[int, ...]) -> Array:
@@ -114,6 +145,8 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     soft_max: (soft_max_in_place,),
     thin_qr: (qr_by_lapack, thin_qr),
     thin_lq: (lq_by_lapack, thin_lq, qr_by_lapack, thin_qr),
+    complement_of_square: (complement_in_place, complement_of_square),
+    product_with_complement: (product_with_complement_in_place, product_with_complement),
     euclidean_norm: (norm_in_range, euclidean_norm, power_of_two_below),
 }
 """For a formula of a primitive's what NumPy computes it by, and what that calls."""

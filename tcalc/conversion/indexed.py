@@ -16,7 +16,7 @@ from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.logdet import LogDet
-from tcalc.primitives.norms import Direction, Norm2, direction_written
+from tcalc.primitives.norms import Norm2
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power
 from tcalc.primitives.reductions import Prod, ProdOthers, written_out
@@ -137,6 +137,9 @@ class _Writer:
         return self._total(value, dims, summed)
 
     def _applied(self, node: Apply, own: Sequence[Any]) -> Any:
+        formula = node.primitive.written(node)
+        if formula is not None:
+            return self.entry(formula, own)
         match node.primitive:
             case Pi():
                 return sympy.pi
@@ -158,8 +161,6 @@ class _Writer:
                 return sympy.Piecewise((1, own[1] <= own[0] + dimension(offset)), (0, True))
             case ProdOthers():
                 return self.entry(written_out(node), own)
-            case Direction():
-                return self.entry(direction_written(node), own)
             case Norm2() | LogSumExp() | Softmax() | Prod():
                 return self._reduced(node, own)
             case Inverse(axes=1) | Cofactors(k=0) | LogDet():

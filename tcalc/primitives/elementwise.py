@@ -32,7 +32,7 @@ class Elementwise(Coded):
 
     `derivatives` has for each argument a function ``(*arguments, value) -> Node``.  `code` is the
     dotted name of a NumPy or SciPy ufunc (``"np.exp"``), or a routine with `value`, the function
-    on arrays that the interpreter uses.
+    on arrays that the interpreter uses.  `written` is the formula on nodes that is printed for it.
 
     Attributes: `regular_point`, a number at which all derivatives are finite (where all arguments
     take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
@@ -50,6 +50,7 @@ class Elementwise(Coded):
         summary: str = "",
         value: Callable[..., Any] | None = None,
         branchwise: Callable[..., Any] | None = None,
+        written: Callable[..., Node] | None = None,
         aliases: tuple[str, ...] = (),
         domain: str = "all numbers",
         derivative: str = "",
@@ -88,6 +89,7 @@ class Elementwise(Coded):
             Fact.INTEGER: integer,
         }
         self._code = code
+        self._written = written
         self._value = value
         self.branchwise = branchwise
         if type(self) is Elementwise:
@@ -135,6 +137,9 @@ class Elementwise(Coded):
             places = ", ".join(f"{{{k}}}" for k in range(self.arity))
             return Template(f"{self._code}({places})", ufunc=True)
         return self._code
+
+    def written(self, node: Apply) -> Node | None:
+        return None if self._written is None else self._written(*node.args)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if self._always.get(fact):

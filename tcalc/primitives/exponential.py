@@ -9,9 +9,9 @@ from __future__ import annotations
 from tcalc.expr import build
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np, special
-from tcalc.primitives.elementwise import Elementwise, plus
+from tcalc.primitives.elementwise import Elementwise, plus, same
 from tcalc.primitives.power import power, reciprocal, reciprocal0
-from tcalc.primitives.routines import Embedded, per_element
+from tcalc.primitives.routines import Embedded, Template, per_element
 
 
 def sigmoid_stable(x: Array) -> Array:
@@ -19,6 +19,12 @@ def sigmoid_stable(x: Array) -> Array:
     size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
     e = np.exp(-size)
     return np.where(x.real < 0, e, 1) / (1 + e)
+
+
+def product_with_complement(y: Array, x: Array) -> Array:
+    """y (1 - y) for y = sigmoid(x); near 1, where digits cancel, as e/(1 + e)², e = exp(-x)."""
+    e = np.exp(-np.maximum(x, 0))
+    return np.where(y.real > 0.99, e / ((1 + e) * (1 + e)), y * (1 - y))
 
 
 def softplus_stable(x: Array) -> Array:
@@ -102,11 +108,36 @@ log10 = Elementwise(
     derivative="1/(x log(10))",
     latex=r"\log_{10}",
 )
-sigmoid = Elementwise(
+# These two are functions of y alone: x is told for the sake of digits.
+sigmoid_slope = Elementwise(
+    "sigmoid_slope",
+    Embedded(product_with_complement, work=per_element(2)),
+    lambda y, x, z: sigmoid_spread(y, x),
+    lambda y, x, z: build.zeros(x.dims),
+    written=lambda y, x: build.hadamard(y, plus(1, build.scale(-1, y))),
+    summary="y (1 - y) for y = sigmoid(x), with no digits lost",
+    regular_point=0,
+    total=True,
+    positive=True,
+    bounded=True,
+)
+sigmoid_spread = Elementwise(
+    "sigmoid_spread",
+    Template("np.tanh(-0.5 * {1})", work=per_element(2)),
+    lambda y, x, z: same(-2, y),
+    lambda y, x, z: build.zeros(x.dims),
+    value=lambda y, x: np.tanh(-x / 2),
+    written=lambda y, x: plus(1, build.scale(-2, y)),
+    summary="1 - 2 y for y = sigmoid(x), with no digits lost",
+    regular_point=0,
+    total=True,
+    bounded=True,
+)
+sigmoid: Elementwise = Elementwise(
     "sigmoid",
     Embedded(sigmoid_stable, work=per_element(7)),
     # σ' = σ (1 - σ)
-    lambda x, y: build.hadamard(y, plus(1, build.scale(-1, y))),
+    lambda x, y: sigmoid_slope(y, x),
     value=lambda x: sigmoid_stable(x) if np.iscomplexobj(x) else special.expit(x),
     summary="logistic function 1/(1 + exp(-x)), without overflow",
     derivative="sigmoid(x) (1 - sigmoid(x))",

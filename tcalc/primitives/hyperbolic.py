@@ -5,11 +5,68 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tcalc.expr import build
-from tcalc.primitives.elementwise import Elementwise, plus
+from tcalc.expr.nodes import Node
+from tcalc.primitives.arrays import Array, np
+from tcalc.primitives.elementwise import Elementwise, plus, same
 from tcalc.primitives.power import power, reciprocal, square
+from tcalc.primitives.radius import inverse_radius
+from tcalc.primitives.routines import Embedded, Template, per_element
 
-HALF = Fraction(1, 2)
 
+def complement_of_square(y: Array, x: Array) -> Array:
+    """1 - y² for y = tanh(x); near 1, where digits cancel, as 4e/(1 + e)² with e = exp(-2|x|)."""
+    size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+    e = np.exp(-2 * size)
+    rest = 1 - y * y
+    return np.where(rest.real < 0.01, 4 * e / ((1 + e) * (1 + e)), rest)
+
+
+def _one_minus_square(x: Node) -> Node:
+    return plus(1, build.scale(-1, square(x)))
+
+
+tanh_slope = Elementwise(
+    "tanh_slope",
+    Embedded(complement_of_square, work=per_element(2)),
+    # A function of y alone: x is told for the sake of digits.
+    lambda y, x, z: build.scale(-2, y),
+    lambda y, x, z: build.zeros(x.dims),
+    written=lambda y, x: _one_minus_square(y),
+    summary="1 - y^2 for y = tanh(x), with no digits lost",
+    regular_point=0,
+    total=True,
+    positive=True,
+    bounded=True,
+)
+acosh_slope: Elementwise = Elementwise(
+    "acosh_slope",
+    Template("1.0 / (np.sqrt({0} - 1.0) * np.sqrt({0} + 1.0))", work=per_element(6)),
+    # d (x^2 - 1)^(-1/2) = -x (x^2 - 1)^(-3/2) dx
+    lambda x, y: build.scale(-1, build.hadamard(acosh_quotient(x), square(y))),
+    value=lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),
+    written=lambda x: power(plus(-1, square(x)), Fraction(-1, 2)),
+    summary="1/sqrt(x^2 - 1), with no digits lost",
+    regular_point=2,
+    positive=True,
+)
+acosh_quotient: Elementwise = Elementwise(
+    "acosh_quotient",
+    Template("{0} / (np.sqrt({0} - 1.0) * np.sqrt({0} + 1.0))", work=per_element(6)),
+    lambda x, y: build.scale(-1, power(acosh_slope(x), 3)),
+    value=lambda x: x / (np.sqrt(x - 1) * np.sqrt(x + 1)),
+    written=lambda x: build.hadamard(x, power(plus(-1, square(x)), Fraction(-1, 2))),
+    summary="x/sqrt(x^2 - 1), with no digits lost",
+    regular_point=2,
+)
+atanh_slope: Elementwise = Elementwise(
+    "atanh_slope",
+    Template("1.0 / ((1.0 - {0}) * (1.0 + {0}))", work=per_element(4)),
+    lambda x, y: build.scale(2, build.hadamard(x, square(y))),
+    value=lambda x: 1 / ((1 - x) * (1 + x)),
+    written=lambda x: reciprocal(_one_minus_square(x)),
+    summary="1/(1 - x^2), with no digits lost near 1",
+    regular_point=0,
+)
 sinh = Elementwise(
     "sinh",
     "np.sinh",
@@ -33,7 +90,7 @@ cosh: Elementwise = Elementwise(
 tanh = Elementwise(
     "tanh",
     "np.tanh",
-    lambda x, y: plus(1, build.scale(-1, square(y))),
+    lambda x, y: tanh_slope(y, x),
     summary="hyperbolic tangent",
     derivative="1 - tanh(x)^2",
     latex=r"\tanh",
@@ -45,7 +102,7 @@ tanh = Elementwise(
 asinh = Elementwise(
     "asinh",
     "np.arcsinh",
-    lambda x, y: power(plus(1, square(x)), -HALF),
+    lambda x, y: inverse_radius(x, same(1, x)),
     summary="inverse hyperbolic sine",
     aliases=("arcsinh",),
     derivative="1/sqrt(1 + x^2)",
@@ -56,7 +113,7 @@ asinh = Elementwise(
 acosh = Elementwise(
     "acosh",
     "np.arccosh",
-    lambda x, y: power(plus(-1, square(x)), -HALF),
+    lambda x, y: acosh_slope(x),
     summary="inverse hyperbolic cosine",
     aliases=("arccosh",),
     domain="x > 1",
@@ -68,7 +125,7 @@ acosh = Elementwise(
 atanh = Elementwise(
     "atanh",
     "np.arctanh",
-    lambda x, y: reciprocal(plus(1, build.scale(-1, square(x)))),
+    lambda x, y: atanh_slope(x),
     summary="inverse hyperbolic tangent",
     aliases=("arctanh",),
     domain="-1 < x < 1",

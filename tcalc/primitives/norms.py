@@ -121,6 +121,12 @@ class Direction(Primitive):
         spread = build.einsum([below], [lead], axes, dict(enumerate(x.dims)))
         return quotient(x, spread)
 
+    def written(self, node: Apply) -> Node:
+        (x,) = node.args
+        over = power(norm2(x, self.axes), -1)
+        axes = tuple(range(x.order))
+        return build.einsum([x, over], [axes, axes[: over.order]], axes)
+
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name)
 
@@ -133,15 +139,6 @@ def norm2(x: Node, axes: int | None = None) -> Node:
 def direction(x: Node, axes: int | None = None, *, extended: bool = True) -> Node:
     """The unit vector over the last axes; at 0 it is 0, or NaN unless `extended`."""
     return build.apply(Direction(span(x, axes), extended), x)
-
-
-def direction_written(node: Apply) -> Node:
-    """A unit vector as the quotient that it is, its value at 0 apart."""
-    primitive, (x,) = node.primitive, node.args
-    assert isinstance(primitive, Direction)
-    over = power(norm2(x, primitive.axes), -1)
-    axes = tuple(range(x.order))
-    return build.einsum([x, over], [axes, axes[: over.order]], axes)
 
 
 def _is_sum_of_repeated(x: Node, lead: int) -> bool:

@@ -7,23 +7,14 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import Elementwise, plus
-from tcalc.primitives.power import power, reciprocal, square
-
-HALF = Fraction(1, 2)
+from tcalc.primitives.elementwise import Elementwise, plus, same
+from tcalc.primitives.power import power, square
+from tcalc.primitives.radius import inverse_radius, over_radius
+from tcalc.primitives.routines import Template, per_element
 
 
 def _one_minus_square(x: Node) -> Node:
     return plus(1, build.scale(-1, square(x)))
-
-
-def _one_plus_square(x: Node) -> Node:
-    return plus(1, square(x))
-
-
-def _over_radius(x: Node, u: Node, v: Node) -> Node:
-    # x / (u^2 + v^2)
-    return build.hadamard(x, reciprocal(build.sum_of(square(u), square(v))))
 
 
 def _complex_angle(y: Array, x: Array) -> Array:
@@ -33,6 +24,17 @@ def _complex_angle(y: Array, x: Array) -> Array:
     return np.where(steep, -np.arctan(x / np.where(steep, y, 1)), flat)
 
 
+asin_slope: Elementwise = Elementwise(
+    "asin_slope",
+    Template("1.0 / np.sqrt((1.0 - {0}) * (1.0 + {0}))", work=per_element(5)),
+    # d (1 - x^2)^(-1/2) = x (1 - x^2)^(-3/2) dx
+    lambda x, y: build.hadamard(x, power(y, 3)),
+    value=lambda x: 1 / np.sqrt((1 - x) * (1 + x)),
+    written=lambda x: power(_one_minus_square(x), Fraction(-1, 2)),
+    summary="1/sqrt(1 - x^2), with no digits lost near 1",
+    positive=True,
+    regular_point=0,
+)
 sin = Elementwise(
     "sin",
     "np.sin",
@@ -57,7 +59,7 @@ cos: Elementwise = Elementwise(
 tan = Elementwise(
     "tan",
     "np.tan",
-    lambda x, y: _one_plus_square(y),
+    lambda x, y: plus(1, square(y)),
     summary="tangent",
     domain="x not an odd multiple of pi/2",
     derivative="1 + tan(x)^2",
@@ -68,7 +70,7 @@ tan = Elementwise(
 asin = Elementwise(
     "asin",
     "np.arcsin",
-    lambda x, y: power(_one_minus_square(x), -HALF),
+    lambda x, y: asin_slope(x),
     summary="inverse sine",
     aliases=("arcsin",),
     domain="-1 < x < 1",
@@ -80,7 +82,7 @@ asin = Elementwise(
 acos = Elementwise(
     "acos",
     "np.arccos",
-    lambda x, y: build.scale(-1, power(_one_minus_square(x), -HALF)),
+    lambda x, y: build.scale(-1, asin_slope(x)),
     summary="inverse cosine",
     aliases=("arccos",),
     domain="-1 < x < 1",
@@ -91,7 +93,7 @@ acos = Elementwise(
 atan = Elementwise(
     "atan",
     "np.arctan",
-    lambda x, y: reciprocal(_one_plus_square(x)),
+    lambda x, y: square(inverse_radius(x, same(1, x))),
     summary="inverse tangent",
     aliases=("arctan",),
     derivative="1/(1 + x^2)",
@@ -103,8 +105,8 @@ atan2 = Elementwise(
     "atan2",
     "np.arctan2",
     # d atan2(y, x) = (x dy - y dx) / (x^2 + y^2)
-    lambda y, x, z: _over_radius(x, x, y),
-    lambda y, x, z: build.scale(-1, _over_radius(y, x, y)),
+    lambda y, x, z: build.hadamard(over_radius(x, y), inverse_radius(x, y)),
+    lambda y, x, z: build.scale(-1, build.hadamard(over_radius(y, x), inverse_radius(x, y))),
     branchwise=_complex_angle,
     summary="the angle of the point (x, y), for arguments y, x",
     aliases=("arctan2",),

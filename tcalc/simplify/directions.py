@@ -1,4 +1,4 @@
-"""Unit vectors ``x/norm2(x)``: found before differentiation, opened again in print.
+"""Unit vectors ``x/norm2(x)``, found before differentiation.
 
 The derivative of a quotient has ``norm2(x)^2``, that of a unit vector has not, so that it stays in
 the range of numbers wherever its value does (`tcalc.primitives.norms`).
@@ -12,20 +12,11 @@ from typing import TypeGuard
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
-from tcalc.primitives.norms import Direction, Norm2, direction, direction_written
+from tcalc.primitives.norms import Norm2, direction
 from tcalc.primitives.power import Power, power
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import of_products_having
 from tcalc.simplify.flatten import contraction_in
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
-
-
-@of_functions
-def direction_opened(node: Apply) -> Node | None:
-    """``direction(x) -> x/norm2(x)``: what holds at 0 is not part of the formula.
-
-    The number of unit vectors falls.
-    """
-    return direction_written(node) if isinstance(node.primitive, Direction) else None
 
 
 @of_products_having(Power)
@@ -90,6 +81,3 @@ def _vectors(parts: Parts, norm: Apply, labels: Labels) -> Iterator[tuple[int, N
             if y is x and tuple(map(named.get, at[: norm.order])) == labels:
                 factors = (*core.factors[:i], unit, *core.factors[i + 1 :])
                 yield j, build.scale(coefficient, build.einsum(factors, core.subscripts, output))
-
-
-RULES = (direction_opened,)

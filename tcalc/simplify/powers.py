@@ -412,7 +412,17 @@ def reciprocal_at_zero(node: Apply) -> Node | None:
     return None
 
 
+@of_functions
+def as_written(node: Apply) -> Node | None:
+    """Quotients and differences that primitives stand for so as to lose no digits.
+
+    The number of such primitives falls.  Example: ``direction(x) -> x/norm2(x)``.
+    """
+    return node.primitive.written(node)
+
+
 RULES = (
+    as_written,
     reciprocal_at_zero,
     power_of_power,
     power_of_scaled,

@@ -11,7 +11,6 @@ from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
 from tcalc.simplify import (
     branches,
-    directions,
     exponentials,
     factorisations,
     kronecker,
@@ -31,7 +30,6 @@ from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import Inline, flatten
 
 RULES: tuple[Rule, ...] = (
-    *directions.RULES,
     *powers.RULES,
     *exponentials.RULES,
     *softmaxes.RULES,

@@ -84,7 +84,7 @@ PROBLEMS = {
     "net of ten layers, tanh": Problem(
         net("tanh"), "W1", {"n": 10, "b": 4}, {"n": 20, "b": 8}, top=0.1
     ),
-    "recurrent net": Problem(recurrence(5), "W", {"n": 6}, {"n": 12}),
+    "recurrent net": Problem(recurrence(5), "W", {"n": 6}, {"n": 12}, top=0.1),
     "Gaussian process": Problem(
         """tensor X[n,d], y[n], ell[], v[], noise[]
         K[i,j] = v*exp(-(X[i,k]-X[j,k])^2/(2*ell^2)) + noise*delta[i,j]

@@ -24,10 +24,14 @@ from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives import FUNCTIONS, Form, Function, Kind
 from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.hyperbolic import acosh_quotient, acosh_slope, atanh_slope
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.piecewise import COMPARISONS, Where
+from tcalc.primitives.polar_solve import polar_solve
 from tcalc.primitives.power import Power
+from tcalc.primitives.radius import inverse_radius, over_radius
 from tcalc.primitives.symbolic import elementwise
+from tcalc.primitives.trigonometric import asin_slope
 from tcalc.simplify.expand import expand
 
 SIZES = tuple(
@@ -262,6 +266,14 @@ def _saddle() -> Any:
 
 
 FURTHER = (
+    Case("inverse-radius", inverse_radius, ("mn",) * 2, (normal,) * 2, True),
+    Case("over-radius", over_radius, ("mn",) * 2, (normal,) * 2, True),
+    Case("asin-slope", asin_slope, ("mn",), (DOMAIN["asin"],), True),
+    Case("atanh-slope", atanh_slope, ("mn",), (DOMAIN["atanh"],), True),
+    Case("acosh-slope", acosh_slope, ("mn",), (DOMAIN["acosh"],), True),
+    Case("acosh-quotient", acosh_quotient, ("mn",), (DOMAIN["acosh"],), True),
+    Case("polar-solve", polar_solve, ("mn",) * 2, (DOMAIN["polar"], normal)),
+    Case("polar-solve-batched", polar_solve, ("bmn",) * 2, (DOMAIN["polar"], normal)),
     *(Case(f"where({c})", Where(c), ("mn",) * 4, (normal,) * 4, True) for c in COMPARISONS),
     *(
         Case(f"power({p})", Power(p), ("mn",), (positive,), True)

@@ -14,7 +14,6 @@ from tcalc.primitives.hyperbolic import sinh
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.kron import Kron, Split
 from tcalc.primitives.logdet import LogDet
-from tcalc.primitives.norms import Direction
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import Softmax
@@ -130,7 +129,9 @@ sigmoids_of_negatives = _count(
 )
 functions_of_inverses = _inside(lambda node: _function(node, Cofactors, LogDet), _is_inverse)
 reciprocals_at_zero = _count(lambda node: isinstance(node, Apply) and node.primitive == reciprocal0)
-directions = _count(lambda node: _function(node, Direction))
+unwritten = _count(
+    lambda node: isinstance(node, Apply) and node.primitive.written(node) is not None
+)
 softmaxes = _count(lambda node: _function(node, Softmax))
 sums_in_sums = _inside(_is_sum, _is_sum)
 products_in_products = _inside(_is_product, _is_product)

@@ -39,6 +39,7 @@ FUNCTIONS = {
     "np.floor": "floor({0})",
     # NaN stays NaN, which a comparison alone would turn into 1
     "np.heaviside": "({0} != {0} ? {0} : {0} < 0 ? T(0) : {0} > 0 ? T(1) : {1})",
+    "np.hypot": "hypot({0}, {1})",
     "np.isfinite": "isfinite({0})",
     "np.isinf": "isinf({0})",
     "np.isnan": "isnan({0})",

@@ -1,0 +1,74 @@
+"""Functions of numbers and their derivatives to third order at extreme arguments.
+
+Values by SymPy and mpmath in hundreds of digits are the reference: compiled code and interpreter
+keep relative accuracy wherever the true value is representable, also where it is as small as
+exp(-600), and near the ends of domains.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+
+import tcalc
+
+x = sympy.Symbol("x", real=True)
+TINY = (1e-300, 1e-160, 1e-100, 1e-20, 1e-8)
+MIDDLE = (0.3, 1.0, 2.5, 10.0, 20.0, 40.0)
+HUGE = (1e3, 1e80, 1e110, 1e155, 1e200, 1e300)
+BELOW_ONE = (0.3, 0.9, 1 - 1e-8, 1 - 1e-12, 1 - 2.0**-52)
+ABOVE_ONE = (1 + 1e-8, 1 + 2.0**-51, 2.5, 40.0)
+
+
+def both(*points):
+    return tuple(chain.from_iterable((p, -p) for p in points))
+
+
+FUNCTIONS = {
+    # program in s: the formula in x, arguments, digits of the reference
+    "log": (sympy.log(x), TINY + MIDDLE + HUGE, 50),
+    "log1p": (sympy.log(1 + x), both(*TINY) + HUGE + (-1 + 1e-10, -1 + 2.0**-50), 700),
+    "expm1": (sympy.exp(x) - 1, both(*TINY, *MIDDLE, 600.0), 700),
+    "sigmoid": (1 / (1 + sympy.exp(-x)), both(*TINY, *MIDDLE, 600.0), 700),
+    "softplus": (sympy.log(1 + sympy.exp(x)), both(*TINY, *MIDDLE, 600.0), 700),
+    "tanh": (sympy.tanh(x), both(*TINY, *MIDDLE, 300.0), 700),
+    "asinh": (sympy.asinh(x), both(*TINY, *MIDDLE, *HUGE), 700),
+    "acosh": (sympy.acosh(x), ABOVE_ONE + HUGE, 700),
+    "atanh": (sympy.atanh(x), both(*TINY, *BELOW_ONE), 700),
+    "asin": (sympy.asin(x), both(*TINY, *BELOW_ONE), 700),
+    "acos": (sympy.acos(x), both(*TINY, *BELOW_ONE), 700),
+    "atan": (sympy.atan(x), both(*TINY, *MIDDLE, *HUGE), 700),
+    "erf": (sympy.erf(x), both(*TINY, 1.0, 5.0, 25.0), 120),
+    "erfc": (sympy.erfc(x), both(*TINY, 1.0, 5.0, 25.0), 120),
+    "normcdf": (sympy.erfc(-x / sympy.sqrt(2)) / 2, both(*TINY, 1.0, 5.0, 36.0), 400),
+    "xlogx": (x * sympy.log(x), TINY + MIDDLE + HUGE, 50),
+    "log(1 + exp(s))": (sympy.log(1 + sympy.exp(x)), both(1e-20, 1.0, 40.0, 600.0), 700),
+    "1/(1 + exp(-s))": (1 / (1 + sympy.exp(-x)), both(1e-20, 1.0, 40.0, 600.0), 700),
+    "logaddexp(s, 2*s)": (sympy.log(sympy.exp(x) + sympy.exp(2 * x)), (1.0, 40.0, 300.0), 700),
+    "atan2(s, 1e-200)": (sympy.atan(x * 10**200), (1e-230, 1e-200, 1e-170, 1.0), 700),
+    "atan2(3e150, s)": (sympy.atan(3 * 10**150 / x), (1e100, 1e150, 1e155, 1e200), 700),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_digits_are_lost(name: str) -> None:
+    formula, points, digits = FUNCTIONS[name]
+    f = tcalc.parse(name if "(" in name else f"{name}(s)", "s")
+    derivatives = [f, *(tcalc.derivative(f, *["s"] * order) for order in (1, 2, 3))]
+    compiled = tcalc.compile(derivatives)
+    exact = [sympy.lambdify(x, sympy.diff(formula, x, order), "mpmath") for order in range(4)]
+    wrong = []
+    with mpmath.workdps(digits), np.errstate(all="ignore"):
+        for point in points:
+            for found in (compiled(s=point), tcalc.evaluate(derivatives, s=point)):
+                for order, (number, truth) in enumerate(zip(found, exact, strict=True)):
+                    due = mpmath.re(truth(mpmath.mpf(point)))
+                    error = abs(mpmath.mpf(float(number)) - due)
+                    in_range = abs(due) < 1e300
+                    if in_range and not error <= 1e-12 * abs(due) + mpmath.mpf("1e-300"):
+                        wrong.append((order, point, float(number), mpmath.nstr(due, 17)))
+    assert not wrong

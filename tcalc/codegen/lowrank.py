@@ -66,14 +66,15 @@ def low_rank_solves(roots: Sequence[Node], sizes: Mapping[str, int]) -> tuple[li
     True
     """
     order = postorder(roots)
-    found = _splits(order)
-    if not found:
+    solves = _solves_with_sums(order)
+    if not solves:
         return list(roots), False
     uses = use_counts(order, roots)
-    if not _small(_splits(order, lambda node: uses[node] == 1), sizes):
-        return list(roots), True  # mostly so, and all of the graph need not be opened to see it
+    found = _splits(solves, lambda node: uses[node] == 1)
+    if not _small(found, sizes):
+        return list(roots), bool(found)  # seen before all of the graph is opened
     opened = flatten(roots, inline="single")
-    small = _small(_splits(postorder(opened)), sizes)
+    small = _small(_splits(_solves_with_sums(postorder(opened))), sizes)
     if not small:
         return list(roots), True
 
@@ -98,18 +99,27 @@ def low_rank_solves(roots: Sequence[Node], sizes: Mapping[str, int]) -> tuple[li
     return rebuild(rebuild(opened, spread), solved), True
 
 
-def _splits(
-    order: Sequence[Node], inner: Callable[[Node], bool] = lambda node: False
-) -> dict[Node, _Split]:
-    """The inverses and determinants of such sums; sums and products that are `inner` are opened."""
-    found: dict[Node, _Split] = {}
+def _solves_with_sums(order: Sequence[Node]) -> dict[Apply, Add]:
+    """The inverses and determinants of sums, and the sums."""
+    found: dict[Apply, Add] = {}
     for node in order:
         match node:
             case Apply(primitive=Inverse(axes=1) | LogDet(), args=(Add() as matrix,)):
-                split = _split(matrix, inner) if matrix.order == 2 else None
-                # A rank of several axes has no determinant in one piece.
-                if split and (len(split.rank) < 2 or isinstance(node.primitive, Inverse)):
-                    found[node] = split
+                if matrix.order == 2:
+                    found[node] = matrix
+    return found
+
+
+def _splits(
+    solves: Mapping[Apply, Add], inner: Callable[[Node], bool] = lambda node: False
+) -> dict[Node, _Split]:
+    """Those of a diagonal and a product, with what is `inner` in them opened."""
+    found: dict[Node, _Split] = {}
+    for node, matrix in solves.items():
+        split = _split(matrix, inner)
+        # A rank of several axes has no determinant in one piece.
+        if split and (len(split.rank) < 2 or isinstance(node.primitive, Inverse)):
+            found[node] = split
     return found
 
 

@@ -82,6 +82,8 @@ examples.add_command(solve)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on the given arguments, by default the process's, and exit."""
+    if sys.stdout is None:  # closed by the caller
+        sys.exit(_fail("error: standard output is closed"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot show a Greek letter shows its code, and nothing fails.
@@ -92,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     try:
         status = cli.main(
-            args=None if arguments is None else list(arguments),
+            args=list(map(_in_utf8, sys.argv[1:] if arguments is None else arguments)),
             prog_name="tcalc",
             standalone_mode=False,
         )
@@ -121,6 +123,15 @@ def _run(arguments: Sequence[str] | None) -> int:
             "  hint: this is a fault of tcalc, please report it with the traceback that "
             "TCALC_TRACEBACK=1 shows"
         )
+
+
+def _in_utf8(argument: str) -> str:
+    """An argument as it was typed, where the locale knows ASCII alone and left its bytes."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return argument.encode(errors="surrogateescape").decode(errors="surrogateescape")
+    return argument
 
 
 def _fail(message: str) -> int:

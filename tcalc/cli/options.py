@@ -31,6 +31,7 @@ class FormulaCommand(click.Command):
                 )
         kept: list[str] = []
         formulas: list[str] = []
+        others = 0
         for position, text in enumerate(args):
             if text == "--":
                 formulas += args[position + 1 :]
@@ -40,6 +41,10 @@ class FormulaCommand(click.Command):
                 formulas.append(text)
             else:
                 kept.append(text)
+                others += not is_value and (text == "-" or not text.startswith("-"))
+        if others:
+            # There is one formula only: what begins with a minus sign is an option then.
+            return super().parse_args(ctx, args)
         return super().parse_args(ctx, [*kept, "--", *formulas] if formulas else kept)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 import tcalc
-from tcalc.errors import ArgumentError, LimitError, Source, TcalcError
+from tcalc.errors import ArgumentError, LimitError, ParseError, Source, TcalcError
 from tcalc.expression import Expression
 
 STANDARD_INPUT = "-"
@@ -54,8 +54,17 @@ def load(expr: str, declare: Sequence[str], let: Mapping[str, int | float]) -> P
     except TcalcError as error:
         if error.source is not None and error.source.text == text:
             error.source = Source(text, name)
+        if isinstance(error, ParseError) and text is expr and _is_file(expr):
+            error.hint = f"there is a file of that name, which ./{expr} reads"
         raise
     return Program(text, name, expression)
+
+
+def _is_file(expr: str) -> bool:
+    try:
+        return Path(expr).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def guesses(expression: Expression) -> list[str]:
@@ -78,6 +87,8 @@ def read(expr: str) -> tuple[str, str]:
     ("x'*x", '')
     """
     if expr == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ArgumentError("standard input is closed", hint="give the program, or a file")
         return _decode(sys.stdin.buffer.read(LIMIT + 1), "standard input"), ""
     if not FILE_NAME.fullmatch(expr):
         return expr, ""

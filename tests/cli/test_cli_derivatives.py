@@ -319,3 +319,19 @@ def test_every_report_has_a_format(run, command):
     assert outcome.status == 0
     json.loads(outcome.out)
     assert run(*command, "--json").out == outcome.out
+
+
+def test_a_short_option_that_does_not_exist_is_no_formula(run):
+    for arguments in (("x'*x", "-w", "x"), ("-w", "x", "x'*x")):
+        outcome = run("gradient", *arguments)
+        assert outcome.status == 2
+        assert "No such option '-w'" in outcome.err
+    assert run("gradient", "--wrt", "x", "-x'*x").out == "-2*x\n"
+
+
+def test_a_file_without_the_ending_is_read_by_its_path(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "./model.txt" not in run("gradient", "model.txt").err
+    Path("model.txt").write_text("x'*x", encoding="utf-8")
+    assert "./model.txt" in run("gradient", "model.txt").err
+    assert run("gradient", "./model.txt").out == "2*x\n"

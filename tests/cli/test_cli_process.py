@@ -101,3 +101,30 @@ def test_output_that_the_terminal_cannot_show():
     )
     assert done.returncode == 0
     assert done.stdout
+
+
+def test_greek_letters_where_the_locale_knows_ascii_alone():
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [*TCALC, "gradient", "λ*x'*x", "--wrt", "λ"],
+        capture_output=True,
+        env={**os.environ, **ascii_only},
+        check=True,
+    )
+    assert done.stdout == b"x'*x\n"
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "message"),
+    [
+        (">&-", 1, "standard output is closed"),
+        ("<&-", 1, "standard input is closed"),
+        ("2>&-", 0, ""),
+    ],
+)
+def test_streams_that_are_closed(redirection, status, message):
+    command = f'"{sys.executable}" -m tcalc.cli gradient {{}} --wrt x {redirection}'
+    command = command.format("-" if "<" in redirection else '"x\'*x"')
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert message in done.stderr and "internal" not in done.stderr

@@ -15,10 +15,9 @@ from tcalc.compilation import compile
 from tcalc.custom import UserFunction
 from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr.nodes import Var
-from tcalc.expression import (
-    Context,
-    Expression,
-    Names,
+from tcalc.expression import Context, Expression, Names
+from tcalc.requirements import (
+    names_of,
     require_expression,
     require_expressions,
     require_order,
@@ -122,7 +121,7 @@ def jacobian(
     >>> jacobian(parse("X*w", "X[m,n], w[n]"), "X").shape
     ('m', 'm', 'n')
     """
-    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    names = names_of(wrt)
     inputs = [_input(F, name) for name in names]
     found = calculus.derivatives(F.node, inputs, mode)
     lead = F.node.order

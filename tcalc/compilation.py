@@ -12,7 +12,8 @@ from tcalc import calculus
 from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.traverse import at_most, orders_kept
-from tcalc.expression import Expression, require_expressions
+from tcalc.expression import Expression
+from tcalc.requirements import require_expressions
 
 LONGEST_TITLE = 60
 """The most nodes of an expression that is written into the docstring of its module."""

@@ -21,7 +21,8 @@ from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.traverse import postorder, variables
-from tcalc.expression import Expression, Names, require_expression, require_order, require_sizes
+from tcalc.expression import Expression, Names
+from tcalc.requirements import names_of, require_expression, require_order, require_sizes
 
 Form: TypeAlias = Literal["dense", "factored"]
 
@@ -136,7 +137,7 @@ def cost(
     """
     require_expression(F)
     several = isinstance(wrt, list | tuple)
-    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt] * _times(F, order)
+    names = names_of(wrt) * (1 if several else _times(F, order))
     if not names or (several and order not in (None, len(names))):
         raise ArgumentError("the variables do not fit the order", hint="cost(f, 'w', order=2)")
     inputs = [F.variable(name) for name in names]

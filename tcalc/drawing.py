@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from tcalc.errors import ArgumentError, LimitError
 from tcalc.expr.traverse import postorder
-from tcalc.expression import Expression, require_expressions
+from tcalc.expression import Expression
 from tcalc.pictures import picture
+from tcalc.requirements import require_expressions
 
 MOST_NODES = 150
 """The most nodes of a picture, unless more are asked for."""

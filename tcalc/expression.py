@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from typing import Any, SupportsIndex, TypeAlias
 
 from tcalc import calculus, language, printing
-from tcalc.errors import ArgumentError, DimensionError, Span, UnknownNameError, suggestion
+from tcalc.errors import ArgumentError, Span, UnknownNameError, suggestion
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
@@ -392,62 +392,3 @@ def _position(position: Position) -> str:
         case str() if position.isidentifier():
             return position
     raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
-
-
-def require_expression(F: object) -> Expression:
-    """The argument itself; raises `ArgumentError` for what is no expression.
-
-    >>> require_expression("x'*x")
-    Traceback (most recent call last):
-    tcalc.errors.ArgumentError: an expression was expected, not an object of type str
-      hint: tcalc.parse makes one of a text
-    """
-    if isinstance(F, Expression):
-        return F
-    raise ArgumentError(
-        f"an expression was expected, not an object of type {type(F).__name__}",
-        hint="tcalc.parse makes one of a text"
-        if isinstance(F, str)
-        else "give the list of its values"
-        if isinstance(F, dict)
-        else None,
-    )
-
-
-def require_expressions(F: object) -> list[Expression]:
-    """One expression or a sequence of them, as a list; raises `ArgumentError` for all else."""
-    if isinstance(F, Sequence) and not isinstance(F, str):
-        return [require_expression(expression) for expression in F]
-    return [require_expression(F)]
-
-
-def require_scalar(f: object, what: str) -> None:
-    """Refuse what is no expression, and with `DimensionError` one that is not of order 0."""
-    if shape := require_expression(f).shape:
-        raise DimensionError(
-            f"the {what} is that of a scalar, and this expression has the axes "
-            f"[{', '.join(shape)}]",
-            hint="sum it up, or ask for the jacobian",
-        )
-
-
-def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
-    """Refuse with `ArgumentError` what is no positive size of a dimension of the inputs."""
-    dims = [dim for x in [*F.variables.values(), *inputs_of([F.node])] for dim in x.dims]
-    known = dict.fromkeys(name for dim in dims for name in sorted(dim.names()))
-    for name, size in sizes.items():
-        if name not in known:
-            others = f"it has {', '.join(known) or 'none'}"
-            raise ArgumentError(
-                f"{name} is no size of the program", hint=suggestion(name, known, others)
-            )
-        if not isinstance(size, Integral) or size < 1:
-            raise ArgumentError(
-                f"the size {name} is {size!r}, and should be a whole number, at least 1"
-            )
-
-
-def require_order(order: object) -> None:
-    """Refuse with `ArgumentError` what is no order of a derivative."""
-    if not isinstance(order, Integral) or order < 1:
-        raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")

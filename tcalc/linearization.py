@@ -14,13 +14,8 @@ from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder
-from tcalc.expression import (
-    Context,
-    Expression,
-    Names,
-    require_expression,
-    require_expressions,
-)
+from tcalc.expression import Context, Expression, Names
+from tcalc.requirements import names_of, new_input, require_expression, require_expressions
 
 if TYPE_CHECKING:
     from tcalc.backslash.numbers import Point
@@ -105,14 +100,8 @@ class Linearization:
         A*v
         """
         known = {variable.name: variable for variable in self.system.inputs}
-        moves: dict[Node, Node] = {}
-        for name, direction in directions.items():
-            if name not in known:
-                raise ArgumentError(
-                    f"there is no input {name!r}", hint=f"the inputs: {', '.join(known)}"
-                )
-            moves[known[name]] = self._new(direction, known[name])
-        return self._found(self.system.forward(moves), moves.values())
+        moves = self._moves(directions, known, "input")
+        return self._found(self.system.forward(moves), moves)
 
     def reverse(self, **cotangents: str) -> dict[str, Expression]:
         """The derivatives by all vertices and inputs, by back substitution.
@@ -126,22 +115,16 @@ class Linearization:
         2*X'*(X*w - y)
         """
         known = dict(zip(self.outputs, self.system.outputs, strict=True))
-        weights: dict[Node, Node] = {}
-        if not cotangents:
-            (root, *others) = self.system.outputs
-            if others or root.order:
-                raise DimensionError(
-                    "only a single scalar output has a cotangent of its own",
-                    hint="name one: reverse(" + ", ".join(f'{name}="u"' for name in known) + ")",
-                )
-            weights[root] = build.const(1)
-        for name, weight in cotangents.items():
-            if name not in known:
-                raise ArgumentError(
-                    f"there is no output {name!r}", hint=f"the outputs: {', '.join(known)}"
-                )
-            weights[known[name]] = self._new(weight, known[name])
-        return self._found(self.system.reverse(weights), weights.values())
+        if cotangents:
+            weights = self._moves(cotangents, known, "output")
+            return self._found(self.system.reverse(weights), weights)
+        (root, *others) = self.system.outputs
+        if others or root.order:
+            raise DimensionError(
+                "only a single scalar output has a cotangent of its own",
+                hint="name one: reverse(" + ", ".join(f'{name}="u"' for name in known) + ")",
+            )
+        return self._found(self.system.reverse({root: build.const(1)}), {})
 
     def at(self, /, **data: Any) -> Point:
         """The linear map at a point, for products with arrays.
@@ -219,19 +202,25 @@ class Linearization:
         known = [meaning for sign, meaning in meanings if sign in written]
         return ["Operators act from the right.  " + ";  ".join(known) + "."] if known else []
 
-    def _new(self, name: str, like: Node) -> Var:
-        if not isinstance(name, str) or not name.isidentifier():
-            raise ArgumentError(f"{name!r} is not a name for an input")
-        known = self._context.variables.get(name)
-        if known is not None and known.dims != like.dims:
-            raise DimensionError(
-                f"{name} is a variable of another shape already", hint="choose another name"
-            )
-        return known or build.var(name, like.dims)
+    def _moves(
+        self, chosen: Mapping[str, str], known: Mapping[str, Node], what: str
+    ) -> dict[Node, Var]:
+        """For each chosen input, or output, the new input that is named for it."""
+        inputs = dict(self._context.variables)
+        moves: dict[Node, Var] = {}
+        for name, wish in chosen.items():
+            if name not in known:
+                raise ArgumentError(
+                    f"there is no {what} {name!r}", hint=f"the {what}s: {', '.join(known)}"
+                )
+            made = new_input(wish, known[name].dims, inputs)
+            inputs[wish] = moves[known[name]] = made
+        return moves
 
-    def _found(self, nodes: Mapping[Node, Node], extra: Any) -> dict[str, Expression]:
-        more = {x.name: x for x in extra if isinstance(x, Var)}
-        variables = {**self._context.variables, **more}
+    def _found(
+        self, nodes: Mapping[Node, Node], moves: Mapping[Node, Var]
+    ) -> dict[str, Expression]:
+        variables = {**self._context.variables, **{x.name: x for x in moves.values()}}
         context = Context(variables, self._context.guesses, self._context.definitions)
         name = self._writing.name
         return {name(node): Expression(value, context) for node, value in nodes.items()}
@@ -288,8 +277,7 @@ def linearize(
         needed = set(postorder([expression.node for expression in outputs.values()]))
         inputs = [variable for variable in whole.variables.values() if variable in needed]
     else:
-        names = list(dict.fromkeys(wrt)) if isinstance(wrt, list | tuple) else [wrt]
-        inputs = [whole.variable(name) for name in names]
+        inputs = list(dict.fromkeys(whole.variable(name) for name in names_of(wrt)))
     if not inputs:
         raise ArgumentError("there is no variable to differentiate by")
     full = Context(whole.variables, context.guesses, context.definitions)

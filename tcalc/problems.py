@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tcalc.errors import ArgumentError
-from tcalc.expression import Expression, Names, require_expression, require_scalar
+from tcalc.expression import Expression, Names
+from tcalc.requirements import names_of, require_expression, require_scalar
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -52,7 +53,7 @@ def problem(
     """
     from tcalc.optimisation import Problem, constraint
 
-    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    names = names_of(wrt)
     variables = [require_expression(f).variable(name) for name in names]
     if not variables:
         raise ArgumentError("a problem needs at least one variable", hint="problem(f, 'w', data)")

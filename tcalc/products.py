@@ -21,12 +21,13 @@ from numbers import Integral
 from typing import overload
 
 from tcalc import calculus
-from tcalc.errors import ArgumentError, DimensionError
+from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Node, Var
-from tcalc.expression import Expression, Names, require_expression, require_scalar
+from tcalc.expression import Expression, Names
+from tcalc.requirements import names_of, new_input, require_expression, require_scalar
 
 
 def jvp(
@@ -134,7 +135,7 @@ def hvp(
 
 def _variables(F: Expression, wrt: str | Names) -> list[Var]:
     require_expression(F)
-    names = list(wrt) if isinstance(wrt, list | tuple) else [wrt]
+    names = names_of(wrt)
     if not names:
         raise ArgumentError("a product needs at least one variable", hint="hvp(f, 'w')")
     return [F.variable(name) for name in names]
@@ -165,26 +166,11 @@ def _inputs(
     if given is None:
         free = free_names((pattern.format(x.name) for x in of), known)
         return [build.var(name, dims) for name, dims in zip(free, shapes, strict=True)]
-    names = list(given) if isinstance(given, list | tuple) else [given]
+    names = names_of(given)
     if len(names) != len(of):
         raise ArgumentError(
             f"{len(names)} directions for {len(of)} variables", hint="give a name for each"
         )
     if len(set(names)) < len(names):
         raise ArgumentError("two directions have one name", hint="give a name for each")
-    return [_input(known, name, dims) for name, dims in zip(names, shapes, strict=True)]
-
-
-def _input(known: Mapping[str, Var], name: str, dims: Shape) -> Var:
-    if name not in known:
-        if not isinstance(name, str) or not name.isidentifier():
-            raise ArgumentError(f"{name!r} is not a name for an input")
-        return build.var(name, dims)
-    if known[name].dims != dims:
-        wanted = ", ".join(map(str, dims))
-        raise DimensionError(
-            f"{known[name]!r} is a variable already, and the product needs one of the shape "
-            f"[{wanted}]",
-            hint="choose another name",
-        )
-    return known[name]
+    return [new_input(name, dims, known) for name, dims in zip(names, shapes, strict=True)]

@@ -77,7 +77,7 @@ def test_two_directions_never_share_a_name():
 
 
 def test_wrong_names_and_shapes_say_what_they_should_be():
-    with pytest.raises(DimensionError, match=r"X\[m,n\] is a variable already.*\[n\]"):
+    with pytest.raises(DimensionError, match=r"X\[m,n\] is an input already.*\[n\]"):
         tcalc.hvp(F, "w", "X")
     with pytest.raises(ArgumentError, match="1 directions for 2 variables"):
         tcalc.hvp(F, ["w", "b"], ["v"])

@@ -12,8 +12,8 @@ import tcalc
 from tcalc.cli import options
 from tcalc.cli.results import Format, Result, derive, describe, dump, present, write
 from tcalc.cli.source import Program, load, tell_guesses
-from tcalc.errors import DimensionError
 from tcalc.printing import Cse
+from tcalc.requirements import require_scalar
 
 if TYPE_CHECKING:
     from tcalc.derivation import Derivation, Line
@@ -57,7 +57,7 @@ def gradient(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
 
     It has the shape of the variable.
     """
-    _require_scalar(program, "gradient")
+    require_scalar(program.expression, "gradient")
     return derive(program, wrt, 1, mode)
 
 
@@ -76,7 +76,7 @@ def hessian(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
 
     Several variables give the block of every pair.
     """
-    _require_scalar(program, "hessian")
+    require_scalar(program.expression, "hessian")
     return derive(program, wrt, 2, mode)
 
 
@@ -114,7 +114,7 @@ def explain(
     program = load(expr, declare, let)
     variables = program.default_wrt(wrt)
     tell_guesses(program)
-    _require_scalar(program, "gradient")
+    require_scalar(program.expression, "gradient")
     found = [tcalc.explain(program.expression, name) for name in variables]
     match "json" if as_json else form:
         case "json":
@@ -138,12 +138,3 @@ def _entries(derivation: Derivation) -> dict[str, Any]:
 
 def _line_entry(line: Line) -> dict[str, str]:
     return {"name": line.name, "formula": line.formula, "reason": line.reason}
-
-
-def _require_scalar(program: Program, what: str) -> None:
-    shape = program.expression.shape
-    if shape:
-        raise DimensionError(
-            f"the {what} is that of a scalar, and this program has the axes [{', '.join(shape)}]",
-            hint="ask for its jacobian, or for a derivative of higher order",
-        )

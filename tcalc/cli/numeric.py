@@ -15,7 +15,7 @@ from tcalc.cli.results import Result, derive, describe, dump, heading, source, w
 from tcalc.cli.source import Program, load, tell_guesses
 from tcalc.errors import ArgumentError
 from tcalc.expr.traverse import variables as inputs_of
-from tcalc.expression import require_sizes
+from tcalc.requirements import require_sizes
 
 if TYPE_CHECKING:
     from tcalc.primitives.arrays import NumPyArray as Array

@@ -14,8 +14,9 @@ import tcalc
 from tcalc.calculus import compression, factored_terms
 from tcalc.cli.source import Program, guesses
 from tcalc.errors import DimensionError
-from tcalc.expression import Expression, require_sizes
+from tcalc.expression import Expression
 from tcalc.printing import Cse
+from tcalc.requirements import require_sizes
 
 Form: TypeAlias = Literal["auto", "matrix", "einstein", "latex", "mathml"]
 """The formats that are notation."""

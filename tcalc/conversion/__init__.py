@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tcalc.errors import ArgumentError, LimitError
-from tcalc.expression import Expression, require_expression
+from tcalc.expression import Expression
+from tcalc.requirements import require_expression
 
 __all__ = ["from_sympy", "to_sympy"]
 

@@ -113,5 +113,7 @@ def test_bad_input() -> None:
         tcalc.linearize(F).reverse(q="u")
     with pytest.raises(tcalc.TcalcError, match="scalar output"):
         tcalc.linearize(F).reverse()
-    with pytest.raises(tcalc.TcalcError, match="another shape"):
+    with pytest.raises(tcalc.TcalcError, match=r"of the shape \[n\] is needed"):
         tcalc.linearize(F).forward(x="W")
+    with pytest.raises(tcalc.TcalcError, match=r"v\[.*\] is an input already"):
+        tcalc.linearize(F).forward(W="v", x="v")

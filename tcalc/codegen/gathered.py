@@ -58,6 +58,7 @@ class Term:
     """
 
     addend: Addend
+    coefficient: Fraction
     first: View
     second: View
     summed: Dim | None = None
@@ -106,16 +107,20 @@ class _Gathering:
             terms = self._paying(found_terms, axes, total.dims)
             if not terms:
                 continue
-            before += self._product(axes, terms, total.dims)
+            coefficients = {term.coefficient for term in terms}
+            common = coefficients.pop() if len(coefficients) == 1 else Fraction(1)
+            before += self._product(axes, terms, total.dims, common)
             gone = {id(term.addend) for term in terms}
             kept = [x for x in total.addends if id(x) not in gone]
             order = axes[0] + axes[1]
             view = View(before[-1].results[0], tuple(order.index(k) for k in range(len(order))))
-            # What lies as the sum does comes first, to be written over.
+            # What lies as the sum does comes first, to be written over; signs come last.
             fits = bool(kept) and kept[0].view.plain and kept[0].coefficient > 0
-            kept.insert(int(fits and not view.plain), Addend(Fraction(1), view))
+            first = int(fits and not view.plain) if common > 0 else len(kept)
+            kept.insert(first, Addend(common, view))
             total = replace(total, addends=tuple(kept))
-        if before and len(total.addends) == 1 and total.addends[0].view.plain and not total.placed:
+        alone = before and len(total.addends) == 1 and not total.placed
+        if alone and total.addends[0].coefficient == 1 and total.addends[0].view.plain:
             # The product is the sum.
             return [*before[:-1], replace(before[-1], results=statement.results)]
         return [*before, replace(statement, operation=total)]
@@ -123,7 +128,7 @@ class _Gathering:
     def _term(self, addend: Addend, order: int) -> tuple[tuple[Axes, Axes], Term] | None:
         """A term that is a product which nobody else reads, with the axes of its factors."""
         value = addend.view.value
-        axes = [axis for axis in addend.view.axes if axis is not None]
+        axes = _whole(addend.view)
         if self.uses[value] > 1 or value in self.left_alone or len(axes) < order:
             return None
         place = {axis: k for k, axis in enumerate(axes)}
@@ -141,15 +146,27 @@ class _Gathering:
                 inner, summed = (first.axes[1:], second.axes[:1]), first.dims[1]
             case _:
                 return None
+        coefficient = addend.coefficient
         parts: list[tuple[Axes, View]] = []
         for view, row, along in zip((first, second), rows, inner, strict=True):
             mine = tuple(sorted(place[k] for k, axis in enumerate(row) if axis is not None))
             if not mine or view.value.weak:
                 return None
             own = [row[axes[k]] for k in mine]
-            parts.append((mine, View(view.value, (*along, *own))))
+            scale, factor = self._unscaled(View(view.value, (*along, *own)))
+            coefficient *= scale
+            parts.append((mine, factor))
         (left, one), (right, other) = sorted(parts, key=lambda part: part[0])
-        return (left, right), Term(addend, one, other, summed)
+        return (left, right), Term(addend, coefficient, one, other, summed)
+
+    def _unscaled(self, view: View) -> tuple[Fraction, View]:
+        """A factor as a multiple of an array, where it was multiplied for this product alone."""
+        match self.made[view.value]:
+            case Sum(addends=(Addend(coefficient=scale, view=inner),), placed=(), spans=True):
+                whole = None not in inner.axes and len(inner.axes) == len(view.value.dims)
+                if whole and self.uses[view.value] == 1 and not inner.value.weak:
+                    return scale, View(inner.value, tuple(inner.axes[k] for k in _whole(view)))
+        return Fraction(1), view
 
     def _may_be_sparse(self, *views: View) -> bool:
         return any(view.value in self.sparse for view in views)
@@ -179,12 +196,15 @@ class _Gathering:
         return term.summed.evaluate(self.sizes) if term.summed is not None else 1
 
     def _product(
-        self, axes: tuple[Axes, Axes], terms: Sequence[Term], dims: Shape
+        self, axes: tuple[Axes, Axes], terms: Sequence[Term], dims: Shape, common: Fraction
     ) -> list[Statement]:
-        """The statements that put the factors side by side, and multiply them."""
+        """The statements that put the factors side by side, and multiply them.
+
+        A coefficient that is `common` to all is left to be multiplied in.
+        """
         left, right = (tuple(dims[k] for k in part) for part in axes)
-        # Coefficients go to the factors that have fewer axes.
-        scaled = [x.addend.coefficient for x in terms]
+        # Other coefficients go to the factors that have fewer axes.
+        scaled = [x.coefficient / common for x in terms]
         plain = [Fraction(1)] * len(terms)
         coefficients = (scaled, plain) if len(left) < len(right) else (plain, scaled)
         lengths = [term.summed for term in terms]
@@ -216,6 +236,11 @@ class _Gathering:
     def _value(self, dims: Shape) -> Value:
         self.fresh += 1
         return Value(self.start + self.fresh, dims)
+
+
+def _whole(view: View) -> list[int]:
+    """The axes of a value that an operand has."""
+    return [axis for axis in view.axes if axis is not None]
 
 
 def _padded(view: View, order: int) -> tuple[int | None, ...]:

@@ -1,5 +1,7 @@
 """Products in sums are made together, where that pays."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,16 @@ def test_the_gradient_and_the_hessian_of_a_recurrent_net(dtype: type, tolerance:
         assert body(function).count("  # a sum of ") == products
         expected = tcalc.evaluate(derivative, **data)
         np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * abs(expected).max())
+
+
+def test_a_coefficient_of_all_terms_is_multiplied_in_once() -> None:
+    function = tcalc.compile(tcalc.gradient(tcalc.parse(RECURRENT), "W"))
+    function(**recurrent_data(5, float))
+    source = body(function)
+    assert source.count(" 2 * ") == 1
+    assert re.search(
+        r"t44 = .*  # a sum of 6 products\n    t45 = 2 \* t44\n    return t45\n", source
+    )
 
 
 def test_a_large_sum_of_two_outer_products() -> None:

@@ -258,8 +258,9 @@ def test_matching_brackets_are_shown(form):
     expect(form.page.locator(".paired")).to_have_text(["(", ")"])
 
 
-def test_latex_is_copied(form):
-    form.open(f="norm2(X*w - y)^2", wrt="w", tab="latex")
+@pytest.mark.parametrize("tab", ["mathematics", "latex"])
+def test_latex_is_copied(form, tab):
+    form.open(f="norm2(X*w - y)^2", wrt="w", tab=tab)
     form.page.get_by_role("button", name="Copy LaTeX").click()
     form.page.get_by_role("button", name="Copied").wait_for()
     assert form.page.evaluate("navigator.clipboard.readText()") == r"2 X^\top (X w - y)"

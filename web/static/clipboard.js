@@ -19,10 +19,24 @@ async function copy(text) {
  * A button that copies a text and says so.
  * @param {string} title
  * @param {() => string} text
+ * @param {...(Node|string)} shown where it is not the title
  */
-export function copyButton(title, text) {
-  const button = make("button", { type: "button", class: "small-button", onclick: () => copied(button, text()) }, title);
+export function copyButton(title, text, ...shown) {
+  const content = shown.length ? shown : [title];
+  const button = make("button", { type: "button", class: "small-button", onclick: () => copied(button, text()) }, ...content);
   return button;
+}
+
+/**
+ * Buttons that copy the same in several notations.
+ * @param {Record<string, () => string>} texts by notation
+ */
+export function copyButtons(texts) {
+  const spoken = () => make("span", { class: "only-spoken" }, "Copy ");
+  return [
+    make("span", { class: "note", "aria-hidden": "true" }, "Copy"),
+    ...Object.entries(texts).map(([notation, text]) => copyButton(`Copy ${notation}`, text, spoken(), notation)),
+  ];
 }
 
 /**
@@ -30,7 +44,7 @@ export function copyButton(title, text) {
  * @param {string} text
  */
 export async function copied(button, text) {
-  const title = button.textContent ?? "";
+  const content = [...button.childNodes];
   if (button.dataset.busy) return;
   button.dataset.busy = "yes";
   try {
@@ -41,7 +55,7 @@ export async function copied(button, text) {
     button.textContent = "No clipboard";
   }
   setTimeout(() => {
-    button.textContent = title;
+    button.replaceChildren(...content);
     delete button.dataset.busy;
   }, 1200);
 }

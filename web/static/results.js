@@ -1,7 +1,7 @@
 // @ts-check
 /** Derivatives as they are shown: their headings, their badges, their notations. */
 
-import { copyButton } from "./clipboard.js";
+import { copyButton, copyButtons } from "./clipboard.js";
 import { make, math, mathml, scroller } from "./dom.js";
 
 /** @typedef {import("./types.js").Result} Result */
@@ -56,10 +56,11 @@ export function mathematics(result) {
   if (result.operator) {
     content.push(make("p", { class: "note" }, "as an operator: ", make("code", {}, result.operator)));
   }
-  return article(result, content, [
-    copyButton("Copy text", () => text),
-    copyButton("Copy MathML", () => result.mathml ?? ""),
-  ]);
+  return article(result, content, copyButtons({
+    LaTeX: () => result.latex ?? "",
+    text: () => text,
+    MathML: () => result.mathml ?? "",
+  }));
 }
 
 /** @param {Result} result */

@@ -115,7 +115,7 @@ function lines(list) {
 
 /** @type {Record<string, View>} */
 export const VIEWS = {
-  mathematics: notation("Mathematics", ["text", "mathml"], mathematics),
+  mathematics: notation("Mathematics", ["text", "mathml", "latex"], mathematics),
   einstein: notation("Einstein", ["einstein", "einstein_mathml"], einstein),
   latex: notation("LaTeX", ["latex"], latex),
   numpy: code("NumPy", "numpy"),

@@ -58,6 +58,9 @@ def test_factored_tensors() -> None:
     damped: FactoredTensor = 2 * H / 3 - (-H) + np.float64(0.5) * H
     direction: NDArray[np.float64] = np.ones(2)
     left: NDArray[Any] = direction @ damped
+    right: NDArray[Any] = damped @ direction
+    square: FactoredTensor = damped.T @ damped
+    assert np.allclose(square @ direction, left @ damped) and np.allclose(left, right)
     assert np.allclose(left, 13 / 6 * (H @ direction))
 
 

@@ -1,4 +1,4 @@
-"""Sums and multiples of factored tensors, as lists of terms again.
+"""Sums, multiples and products of factored tensors, as lists of terms again.
 
 Terms that are alike become one, so that the structure that solves use is still there: ``H + H`` has
 the terms of ``H``, and the sum of two Kronecker sums is one.
@@ -6,14 +6,17 @@ the terms of ``H``, and the sum of two Kronecker sums is one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from tcalc.errors import ArgumentError
 from tcalc.expr.primitive import Labels
+from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.restricted import Ends
 
 if TYPE_CHECKING:
@@ -70,6 +73,77 @@ def added(
         half = tuple((place, x.times) for place, x in enumerate(collected) if x.times)
         ends = replace(ends, half=half)
     return tuple([x.term for x in collected]), ends
+
+
+def composed(
+    one: FactoredTensor, other: FactoredTensor
+) -> tuple[tuple[FactoredTerm, ...], Ends | None]:
+    """The terms of a product, the map of `other` and then that of `one`, and its structure.
+
+    Raises `ArgumentError` where the one does not take what the other gives.
+    """
+    if one.columns != other.rows:
+        raise ArgumentError(
+            f"a factored tensor {one.rows} × {one.columns} does not apply to one "
+            f"{other.rows} × {other.columns}"
+        )
+    products = [_composed(a, b, one.columns) for a in one.terms for b in other.terms]
+    ends = _common(one.ends, other.ends)
+    collected = _of_one_core(_of_the_same_cores([_Counted(term, 0) for term in products]))
+    return tuple([x.term for x in collected]), ends and replace(ends, half=None)
+
+
+def _composed(a: FactoredTerm, b: FactoredTerm, between: Sequence[int]) -> FactoredTerm:
+    """The product of two terms, that of the tensors between which has some shape."""
+    apart = 1 + max(chain(a.output, *a.subscripts), default=0)
+    left, right = a.output[: -len(between) or None], a.output[len(a.output) - len(between) :]
+    output = tuple([apart + x for x in b.output])
+    met, rest = output[: len(between)], output[len(between) :]
+    same = joined(zip(right, met, strict=True))
+
+    def renamed(labels: Labels, offset: int) -> Labels:
+        return tuple([same.get(offset + x, offset + x) for x in labels])
+
+    made = [*((core, renamed(row, 0)) for core, row in zip(a.cores, a.subscripts, strict=True))]
+    made += [(core, renamed(row, apart)) for core, row in zip(b.cores, b.subscripts, strict=True)]
+    free = renamed(left + rest, 0)
+    coefficient = a.coefficient * b.coefficient
+    # What is summed over and is in no core is as many times the same.
+    held = set(chain(free, *(row for _, row in made)))
+    sums = {same[x]: size for x, size in zip(right, between, strict=True)}
+    for label, size in sums.items():
+        coefficient *= 1 if label in held else size
+    cores = [diagonal_of(core, row) for core, row in made]
+    return replace(
+        a,
+        coefficient=coefficient,
+        cores=tuple([core for core, _ in cores]),
+        subscripts=tuple([row for _, row in cores]),
+        output=free,
+    )
+
+
+def diagonal_of(core: Array, row: Labels) -> tuple[Array, Labels]:
+    """A core none of whose labels is repeated: the diagonal over those that are."""
+    distinct = tuple(dict.fromkeys(row))
+    if len(distinct) == len(row):
+        return core, row
+    number = {x: k for k, x in enumerate(distinct)}
+    return np.einsum(core, [number[x] for x in row], [*range(len(distinct))]), distinct
+
+
+def joined(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """For each label the one that stands for it when the labels of each pair are made equal."""
+    parent: dict[int, int] = {}
+
+    def find(x: int) -> int:
+        while parent.setdefault(x, x) != x:
+            x = parent[x]
+        return x
+
+    for a, b in pairs:
+        parent[max(find(a), find(b))] = min(find(a), find(b))
+    return {x: find(x) for x in parent}
 
 
 def _common(one: Ends | None, other: Ends | None) -> Ends | None:

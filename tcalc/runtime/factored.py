@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
 from tcalc.primitives.arrays import NumPyArray as Array
-from tcalc.runtime.algebra import added, divided, multiplied, real_number
+from tcalc.runtime.algebra import added, composed, divided, joined, multiplied, real_number
 from tcalc.runtime.modules import as_array, is_on_device, module_of
 from tcalc.runtime.restricted import Ends, Projected, Reduced, solver_within
 from tcalc.runtime.structure import Dense, Empty, Solver, product_of, scattered, solver_for
@@ -51,11 +51,11 @@ class FactoredTensor:
 
     ``H @ x`` applies it to one tensor of the shape `columns`, or to many stacked along further
     axes, and ``x @ H`` its adjoint to tensors of the shape `rows`, further axes first.  Multiples,
-    ``2*H``, ``-H``, ``H/2``, and sums and differences of maps between the same shapes are factored
-    again, and terms that are alike become one.  `solve`, `logdet` and `eigvalsh` use the structure,
-    and `route` says which was found.  The Hessian by a variable that was declared symmetric,
-    diagonal or triangular has its `ends` there: its systems, determinant and eigenvalues are those
-    within such matrices.
+    ``2*H``, ``-H``, ``H/2``, sums and differences of maps between the same shapes, and products of
+    maps, ``J.T @ J``, are factored again, and terms that are alike become one.  `solve`, `logdet`
+    and `eigvalsh` use the structure, and `route` says which was found.  The Hessian by a variable
+    that was declared symmetric, diagonal or triangular has its `ends` there: its systems,
+    determinant and eigenvalues are those within such matrices.
     `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.  Where
     the cores are CuPy's, so are the arrays that it takes and gives, and what it does happens on
     their device; Sylvester equations alone go through the host.
@@ -133,8 +133,21 @@ class FactoredTensor:
             raise ValueError("a factored tensor has no dense array to share")
         return self.dense() if dtype is None else self.dense().astype(dtype)
 
-    def __matmul__(self, x: Any) -> Array:
-        """The map applied to a tensor of the shape `columns`, or several along further axes."""
+    @overload
+    def __matmul__(self, x: FactoredTensor) -> FactoredTensor: ...
+    @overload
+    def __matmul__(self, x: Any) -> Array: ...
+    def __matmul__(self, x: Any) -> Any:
+        """The map applied to a tensor of the shape `columns`, or several along further axes.
+
+        Of another map it is the product of both, in factored form: ``J.T @ J``.
+        """
+        if isinstance(x, FactoredTensor):
+            self._require_same_device(x)
+            terms, ends = composed(self, x)
+            limit = min(self.memory_limit, x.memory_limit)
+            dtype = np.result_type(self.dtype, x.dtype)
+            return FactoredTensor(terms, self.rows, x.columns, dtype, None, limit, ends)
         x = self._checked(x, self.columns)
         extra = tuple(range(-1, -1 - (x.ndim - len(self.columns)), -1))
         dtype = np.result_type(x.dtype, self.dtype)
@@ -217,10 +230,7 @@ class FactoredTensor:
                 f"a factored tensor and {_named(other)} have no factored sum",
                 hint="H.dense() is the array",
             )
-        if self._module is not other._module:
-            raise ArgumentError(
-                "one factored tensor is on a device, and the other is not", hint="move its data"
-            )
+        self._require_same_device(other)
         terms, ends = added(self, other)
         limit = min(self.memory_limit, other.memory_limit)
         return self._made(terms, np.result_type(self.dtype, other.dtype), ends, limit)
@@ -232,6 +242,12 @@ class FactoredTensor:
 
     def __rsub__(self, other: Any) -> FactoredTensor:
         return (-self).__add__(other)
+
+    def _require_same_device(self, other: FactoredTensor) -> None:
+        if self._module is not other._module:
+            raise ArgumentError(
+                "one factored tensor is on a device, and the other is not", hint="move its data"
+            )
 
     def _made(
         self, terms: Sequence[FactoredTerm], dtype: Any, ends: Ends | None, limit: float = np.inf
@@ -246,7 +262,7 @@ class FactoredTensor:
         total: Array = self._module.zeros(self.rows, self.dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             left, right = self._ends(term)
-            same = _joined(zip(left, right, strict=True))
+            same = joined(zip(left, right, strict=True))
             subscripts = tuple(tuple(same.get(x, x) for x in row) for row in term.subscripts)
             out = tuple(same.get(x, x) for x in left)
             sizes = {same.get(x, x): n for x, n in known.items()}
@@ -430,17 +446,3 @@ def _named(value: Any) -> str:
     if isinstance(shape, tuple) and shape:
         return f"an array of the shape {shape}"
     return f"an object of type {type(value).__name__}"
-
-
-def _joined(pairs: Any) -> dict[int, int]:
-    """For each label the one that stands for it when the labels of each pair are made equal."""
-    parent: dict[int, int] = {}
-
-    def find(x: int) -> int:
-        while parent.setdefault(x, x) != x:
-            x = parent[x]
-        return x
-
-    for a, b in pairs:
-        parent[max(find(a), find(b))] = min(find(a), find(b))
-    return {x: find(x) for x in parent}

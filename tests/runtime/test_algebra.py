@@ -129,6 +129,65 @@ def test_structure_is_that_of_both(kind: str) -> None:
     np.testing.assert_allclose(mixed @ mixed.solve(b), b, rtol=1e-10)
 
 
+JACOBIANS = (
+    ("X*A", "X[m,n], A[n,k]", "X"),
+    ("B*X*A", "X[m,n], A[n,k], B[p,m]", "X"),
+    ("tanh(X*A)", "X[m,n], A[n,k]", "X"),
+    ("r[i] = C[i,j]*x[j]^2", "x[n], C[m,n]", "x"),
+    ("ones(4)*(c'*x)", "x[n], c[n]", "x"),
+    ("X + sum(X)*ones(m,n)", "X[m,n]", "X"),
+    ("r[i,j] = u[i]*x[j]", "u[m], x[n]", "x"),
+    ("X'", "X[m,n]", "X"),
+    ("X + X.*Z", "X[m,n], Z[m,n]", "X"),
+)
+
+
+@pytest.mark.parametrize(("text", "declared", "wrt"), JACOBIANS)
+def test_products_are_those_of_the_arrays(text: str, declared: str, wrt: str) -> None:
+    F = tcalc.parse(text, declared)
+    sizes = {"m": 4, "n": 3, "k": 2, "p": 5}
+    data = {
+        name: RANDOM.standard_normal([sizes[str(dim)] for dim in x.dims])
+        for name, x in F.variables.items()
+    }
+    J = tcalc.compile(tcalc.jacobian(F, wrt), form="factored")(**data)
+    rows, columns = int(np.prod(J.rows)), int(np.prod(J.columns))
+    matrix = J.dense().reshape(rows, columns)
+    normal, gram = J.T @ J, J @ J.T
+    assert isinstance(normal, FactoredTensor) and isinstance(gram, FactoredTensor)
+    assert normal.shape == J.columns + J.columns and gram.shape == J.rows + J.rows
+    np.testing.assert_allclose(normal.dense().reshape(columns, -1), matrix.T @ matrix, atol=1e-12)
+    np.testing.assert_allclose(gram.dense().reshape(rows, -1), matrix @ matrix.T, atol=1e-12)
+    x = RANDOM.standard_normal((*J.columns, 2))
+    np.testing.assert_allclose(normal @ x, J.T @ (J @ x), atol=1e-11)
+    regular = normal + normal @ normal / 100
+    due = matrix.T @ matrix + np.linalg.matrix_power(matrix.T @ matrix, 2) / 100
+    np.testing.assert_allclose(regular.dense().reshape(columns, -1), due, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(np.trace(due), regular.trace())
+    if rows != columns:
+        with pytest.raises(ArgumentError, match="does not apply"):
+            J @ J
+
+
+def test_products_keep_the_structure() -> None:
+    F = tcalc.parse("B*X*A", "X[m,n], A[n,k], B[p,m]")
+    data = {
+        "X": RANDOM.standard_normal((4, 3)),
+        "A": RANDOM.standard_normal((3, 6)),
+        "B": RANDOM.standard_normal((5, 4)),
+    }
+    J = tcalc.compile(tcalc.jacobian(F, "X"), form="factored")(**data)
+    normal = J.T @ J
+    assert "part by part" in normal.route and "dense" not in normal.route
+    x = RANDOM.standard_normal((4, 3))
+    np.testing.assert_allclose(normal.solve(normal @ x), x, rtol=1e-8)
+    K = hessian("logdet(S)", "S")
+    square = K @ K
+    assert square.ends is not None
+    b = DATA["P"]
+    np.testing.assert_allclose(square.solve(square @ b), b, rtol=1e-7)
+
+
 def test_types_are_kept() -> None:
     single = {name: x.astype(np.float32) for name, x in DATA.items()}
     H, G = hessian(TEXTS[0], data=single), hessian(TEXTS[0])

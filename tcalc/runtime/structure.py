@@ -417,6 +417,8 @@ def _contracted(term: FactoredTerm) -> FactoredTerm:
     cores = list(zip(term.cores, term.subscripts, strict=True))
     for label in sorted({x for _, row in cores for x in row} - free):
         joined = [(core, row) for core, row in cores if label in row]
+        if not joined:  # summed over with another one, which the same cores share
+            continue
         rest = [(core, row) for core, row in cores if label not in row]
         outside = free.union(*(row for _, row in rest))
         kept = tuple(sorted({x for _, row in joined for x in row if x in outside}))

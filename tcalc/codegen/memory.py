@@ -41,7 +41,7 @@ from tcalc.codegen.program import (
     View,
 )
 from tcalc.expr.dims import Dim, Shape
-from tcalc.primitives.routines import Template
+from tcalc.primitives.routines import Embedded, Template
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -279,7 +279,7 @@ def _owns(statement: Statement) -> bool:
             return True
         case FromFactor(kind=kind):
             return kind is Derived.INVERSE
-        case Call(routine=Template()) | Fused():
+        case Call(routine=Template() | Embedded(fresh=True)) | Fused():
             return True
         case _:
             return False

@@ -38,7 +38,7 @@ class SquaredDistance(Coded):
         return np.square(A[:, None, :] - B).sum(axis=2)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(squared_distances, work=_work)
+        return Embedded(squared_distances, fresh=True, work=_work)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if fact is Fact.SYMMETRIC and node.args[0] is node.args[1]:

@@ -88,8 +88,9 @@ class Embedded:
     It is called with the arrays, then `sizes` (dimensions, as integers), then `parameters`
     (literals).  `named` functions take a keyword ``where``, a text such as ``"chol(K)"`` with
     which their messages begin; `typed` ones, which have no array to take it from, a keyword
-    ``dtype``.  `requires` are the functions that must be copied with it.  Without `work` it takes
-    one operation for each element of its results.
+    ``dtype``.  `requires` are the functions that must be copied with it.  Results that are
+    `fresh` are arrays of their own, which others may be written over.  Without `work` it takes one
+    operation for each element of its results.
     """
 
     function: Callable[..., Any]
@@ -98,6 +99,7 @@ class Embedded:
     requires: tuple[Callable[..., Any], ...] = ()
     sizes: tuple[Dim, ...] = ()
     typed: bool = False
+    fresh: bool = False
     work: Work | None = field(default=None, compare=False)
 
 

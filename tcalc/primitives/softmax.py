@@ -36,7 +36,7 @@ class LogSumExp(Reduction):
         return log_sum_exp(arrays[0], self.over)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(log_sum_exp, (self.over,), work=per_element(4))
+        return Embedded(log_sum_exp, (self.over,), fresh=True, work=per_element(4))
 
 
 def log_sum_exp(x: Array, axes: tuple[int, ...]) -> Array:
@@ -67,7 +67,7 @@ class Softmax(Reduction):
         return soft_max(arrays[0], self.over)
 
     def routine(self, node: Apply) -> Routine:
-        return Embedded(soft_max, (self.over,), work=self._work)
+        return Embedded(soft_max, (self.over,), fresh=True, work=self._work)
 
     def _work(self, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
         # Maxima, differences, exponentials, sums, and quotients.

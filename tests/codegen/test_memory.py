@@ -124,3 +124,13 @@ def test_the_words_for_products_follow_the_sizes_whichever_come_first() -> None:
             function = tcalc.compile(f)
             for n in order:
                 assert due[n] in function.source_for(n=n)
+
+
+def test_what_a_function_returns_anew_is_written_over() -> None:
+    function = tcalc.compile(tcalc.parse("sum(sqrt(softmax(X) + 1))", "X[m,n]"))
+    X = np.random.default_rng(0).standard_normal((40, 50))
+    before = X.copy()
+    expected = np.sqrt(np.exp(X) / np.exp(X).sum(axis=1, keepdims=True) + 1).sum()
+    np.testing.assert_allclose(function(X=X), expected)
+    np.testing.assert_array_equal(X, before)
+    assert "t1 += 1\n    np.sqrt(t1, out=t1)\n" in function.source

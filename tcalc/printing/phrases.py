@@ -153,7 +153,10 @@ def masked(formula: Formula, masks: Sequence[Link]) -> Formula:
 def _inverse_of(chain: Chain) -> Formula | None:
     if len(chain) != 1 or chain[0].inverse is None:
         return None
-    return Transpose(chain[0].inverse) if chain[0].transposed else chain[0].inverse
+    inverse = chain[0].inverse
+    if not chain[0].transposed:
+        return inverse
+    return inverse.base if isinstance(inverse, Transpose) else Transpose(inverse)
 
 
 def element(vector: Formula, at: str) -> Formula:

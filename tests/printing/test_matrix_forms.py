@@ -98,3 +98,9 @@ def test_transposes_around_functions_of_transposes_cancel() -> None:
     assert str(tcalc.gradient(net, "v")) == "2*tanh(X*W)'*(tanh(X*W)*v - y)"
     gradient = "2*X'*diag(tanh(X*W)*v - y)*(1 - tanh(X*W).^2)*diag(v)"
     assert str(tcalc.gradient(net, "W")) == gradient
+
+
+def test_divisors_have_no_two_primes() -> None:
+    divergence = tcalc.parse("R = W*H; sum(V.*log(V./R) - V + R)", "V[m,n], W[m,k], H[k,n]")
+    assert str(tcalc.gradient(divergence, "W")) == "(1 - V./(W*H))*H'"
+    assert str(tcalc.gradient(divergence, "H")) == "W'*(1 - V./(W*H))"

@@ -23,8 +23,10 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.costing`: what derivatives cost, mode by mode;
 - `tcalc.products`: products with derivatives, as formulas;
 - `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
-- `tcalc.conversion`: from and to SymPy; `tcalc.examples`: worked examples of optimisation;
+- `tcalc.conversion`: from and to SymPy; `tcalc.examples`: problems solved, start to end;
 - `tcalc.compilation`: from expressions to functions of arrays;
+- `tcalc.gallery`: model programs with data, for tests, benchmarks and `tcalc examples`;
+- `tcalc.requirements`: what public functions take, and how they refuse all else;
 - `tcalc.api`, `tcalc.problems`: the other functions below; `tcalc.cli`: the command line.
 """
 

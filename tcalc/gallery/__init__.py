@@ -13,7 +13,8 @@ A model is a file ``name.tc``, a program of the language under a comment that sa
     # kinks: where it is not differentiable, and what tcalc does there (only if anywhere)
 
 Data come from `make_data`, the same for the same seed.  A new model is its file and one function
-of the same name in `tcalc.gallery.data`.
+of the same name in `tcalc.gallery.data`.  (`tcalc.examples` solves whole problems instead: each is
+a Python function with real data and a published result.)
 
 >>> model = load("trace_product")
 >>> model.title, model.wrt, model.sizes["small"]

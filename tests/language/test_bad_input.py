@@ -18,6 +18,8 @@ from tcalc.errors import (
     TcalcError,
     UnknownNameError,
 )
+from tcalc.expr.nodes import Einsum
+from tcalc.expr.traverse import postorder
 from tcalc.expr.verify import verify
 from tcalc.language import parse, parse_declarations
 
@@ -128,24 +130,39 @@ DEEP = 50_000
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "short"),
     [
-        "(" * DEEP + "a" + ")" * DEEP,
-        "+".join(["a"] * DEEP),
-        "-".join(["x"] * DEEP),
-        "s = " + "+".join(["x[i]"] * (DEEP // 3)),
-        "*".join(["a"] * (DEEP // 2)),
-        "-" * DEEP + "a",
-        "^".join(["a"] * (DEEP // 2)),
-        "sin(" * (DEEP // 3) + "a" + ")" * (DEEP // 3),
-        "x" + "'" * DEEP,
-        "x[1" + "+1" * DEEP + "]",
-        "(" * (DEEP // 3) + "x" + ")[i]" * (DEEP // 3),
+        ("(" * DEEP + "a" + ")" * DEEP, "a"),
+        ("+".join(["a"] * DEEP), f"{DEEP}*a"),
+        ("-".join(["x"] * DEEP), f"{2 - DEEP}*x"),
+        ("s = " + "+".join(["x[i]"] * (DEEP // 3)), f"{DEEP // 3}*sum(x)"),
+        ("-" * DEEP + "a", "a"),
+        ("x" + "'" * DEEP, "x"),
+        ("x[1" + "+1" * DEEP + "]", f"x[{DEEP + 1}]"),
+        ("(" * (DEEP // 3) + "x" + ")[i]" * (DEEP // 3), "x"),
     ],
     ids=lambda text: text[:8],
 )
-def test_long_and_deep_programs(text):
-    parse(text)
+def test_long_and_deep_programs(text, short):
+    assert parse(text).value is parse(short).value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "^".join(["a"] * (DEEP // 2)),
+        "sin(" * (DEEP // 3) + "a" + ")" * (DEEP // 3),
+    ],
+    ids=lambda text: text[:8],
+)
+def test_programs_of_many_operations(text):
+    assert len(postorder([parse(text).value])) >= DEEP // 3
+
+
+def test_a_long_product_has_all_its_factors():
+    product = parse("*".join(["a"] * (DEEP // 2))).value
+    assert isinstance(product, Einsum)
+    assert len(product.factors) == DEEP // 2
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,7 @@ def test_inspect_tells_the_arguments_that_are_to_be_given():
     for fun in (tcalc.compile(f), H):
         told = inspect.signature(fun.bind(X=np.eye(2)))
         assert str(told) == "(*, w: '[n]', y: '[m]', c: 'a number', **others)"
-        assert "recipe" in str(inspect.signature(type(fun))) or fun is H
     told = inspect.signature(tcalc.compile(tcalc.parse("a*b", "a, b")))
     assert list(told.parameters) == ["a", "b"]
+    # The class has the signature of its own.
+    assert "recipe" in inspect.signature(runtime.CompiledFunction).parameters

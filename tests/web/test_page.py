@@ -205,6 +205,24 @@ def test_back_and_forward(form):
     form.reads("2 x", ".result .code")
 
 
+def test_the_way_back_leads_past_short_stops_of_typing(form):
+    form.open(f="x'*x", wrt="x")
+    form.reads("2*x")
+    steps = form.page.evaluate("history.length")
+    for typed in ("3*x'*x", "3*x'*x + x'*", "3*x'*x + 4*x'*x"):
+        form.type(typed)
+        expect(form.page).to_have_title(f"{typed} · tcalc")
+    form.reads("14*x")
+    assert form.page.evaluate("history.length") == steps + 1
+    form.page.evaluate("() => { const now = Date.now(); Date.now = () => now + 6000; }")
+    form.type("5*x'*x")
+    expect(form.page).to_have_title("5*x'*x · tcalc")
+    form.page.go_back()
+    form.reads("14*x")
+    form.page.go_back()
+    form.reads("2*x")
+
+
 MARKED = """() => {
   const layer = document.querySelector(".editor-layer");
   const caret = layer.querySelector(".caret");

@@ -23,6 +23,8 @@ import { VIEWS } from "./views.js";
 
 /** Milliseconds before what follows a keystroke. */
 const AFTER = { refresh: 15, check: 120, speech: 700, history: 800, retry: 3000 };
+/** Milliseconds after which what was typed is worth a way back. */
+const LASTING = 5000;
 
 class Page {
   constructor() {
@@ -33,6 +35,8 @@ class Page {
     this.answers = new Answers();
     /** @type {Record<string, number>} */
     this.timers = {};
+    /** When the address was changed by typing; 0 where it was by something else. */
+    this.written = 0;
     this.panel = new Panel();
     this.editor = new Editor(byId("editor"), byId("complaint"), () => this.typed());
     this.table = new VariableTable(byId("variables"), (v) => this.declare(v), (name) => this.forget(name));
@@ -59,7 +63,7 @@ class Page {
 
   typed() {
     this.state = { ...this.state, formula: this.editor.text };
-    this.later("history", () => this.commit());
+    this.later("history", () => this.write());
     this.later("refresh", () => this.refresh());
   }
 
@@ -97,6 +101,7 @@ class Page {
   /** @param {"push"|"replace"} [how] */
   commit(how = "push") {
     clearTimeout(this.timers.history);
+    this.written = 0;
     const address = encode(this.state);
     const untouched = !location.hash && this.state.formula === FIRST_FORMULA && how === "replace";
     if (address === location.hash || untouched) return;
@@ -105,8 +110,15 @@ class Page {
     document.title = titled(this.state);
   }
 
+  /** Commit what is typed: the way back leads past half-written formulas and short stops. */
+  write() {
+    this.commit(this.written && Date.now() - this.written < LASTING ? "replace" : "push");
+    this.written = this.editor.error ? Infinity : Date.now();
+  }
+
   restore() {
     this.state = decode(location.hash, split) ?? { ...initial(), formula: FIRST_FORMULA };
+    this.written = 0;
     document.title = titled(this.state);
     this.editor.text = this.state.formula;
     this.refresh();

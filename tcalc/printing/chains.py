@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import chain
 
 from tcalc.expr.dims import Dim
@@ -12,9 +13,13 @@ from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives import REGISTRY, Kind
+from tcalc.primitives.power import power
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.printing.formula import Call, Formula, Indexed, Power, Product, Transpose
 from tcalc.printing.writer import WHOLE, Writer, position, span
+from tcalc.simplify.parts import base_and_exponent
+
+ZERO = Fraction(0)
 
 LONGEST = 24
 """Products of more factors do not open those among their factors."""
@@ -206,6 +211,26 @@ def opened(
         else:
             found.append((factor, row))
     return found, node.output
+
+
+def divisors_collected(
+    factors: Sequence[tuple[Node, Labels]],
+) -> list[tuple[Node, Labels]]:
+    """The factors with divisors that are equal made one: those of products that are opened meet."""
+    exponents: dict[Node, list[Fraction]] = {}
+    for factor, row in factors:
+        base, exponent = base_and_exponent(factor)
+        if not row and exponent < 0 and not isinstance(base, Einsum):
+            exponents.setdefault(base, []).append(exponent)
+    met = {base for base, found in exponents.items() if len(found) > 1}
+    if not met:
+        return list(factors)
+    kept = [
+        (factor, row)
+        for factor, row in factors
+        if row or base_and_exponent(factor)[1] > 0 or base_and_exponent(factor)[0] not in met
+    ]
+    return kept + [(power(x, sum(exponents[x], ZERO)), ()) for x in exponents if x in met]
 
 
 def is_elementwise(formula: Formula) -> bool:

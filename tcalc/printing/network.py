@@ -27,6 +27,7 @@ from tcalc.printing.chains import (
     Link,
     Weight,
     cuts_of,
+    divisors_collected,
     flip,
     linear,
     link_of,
@@ -92,7 +93,7 @@ class Network:
         out = [same.get(label, label) for label in output]
         real = [
             (factor, tuple(same.get(label, label) for label in row))
-            for factor, row in core
+            for factor, row in divisors_collected(core)
             if not isinstance(factor, Delta)
         ]
         cuts = cuts_of(real, out)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.piecewise import Where
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import of_functions, of_products_having, of_sums
 from tcalc.simplify.parts import parts_of
 
 
@@ -52,6 +53,41 @@ def factor_into_branch(node: Einsum) -> Node | None:
                 whole = build.apply(branch.primitive, left, right, *new)
                 return parts.replaced((k, j), (whole,), (parts.rows[k],)).build()
     return None
+
+
+@of_sums
+def branches_joined(node: Add) -> Node | None:
+    """``a .* where(c, 1, 0) + b .* where(c, 0, 1) -> where(c, a, b)``.
+
+    Example: the gradient of Huber's function is ``where(abs(x) < d, x, d*sign(x))``.
+    """
+    seen: dict[tuple[Primitive, tuple[Node, ...], int], tuple[int, Node]] = {}
+    for t, (c, term) in enumerate(node.terms):
+        parts = parts_of(term)
+        for k, factor in enumerate(parts.factors):
+            taken = _only_branch(factor) if parts.rows[k] == parts.output else None
+            if taken is None or not isinstance(factor, Apply):
+                continue
+            (left, right), rows = factor.args[:2], (parts.rows[k],)
+            value = build.scale(c, parts.replaced((k,), (factor.args[taken],), rows).build())
+            other = seen.get((factor.primitive, (left, right), 5 - taken))
+            if other is not None:
+                place, first = other
+                branches = (value, first) if taken == 2 else (first, value)
+                whole = build.apply(factor.primitive, left, right, *branches)
+                rest = [x for p, x in enumerate(node.terms) if p not in (t, place)]
+                return build.add([*rest, (1, whole)])
+            seen[factor.primitive, (left, right), taken] = (t, value)
+            break
+    return None
+
+
+def _only_branch(node: Node) -> int | None:
+    """Which argument of a branching is its only branch that is not zero."""
+    if not (isinstance(node, Apply) and isinstance(node.primitive, Where)):
+        return None
+    zero = [isinstance(x, Const) and x.value == 0 for x in node.args[2:]]
+    return 2 + zero.index(False) if sum(zero) == 1 else None
 
 
 def _taken(condition: Apply, branch: Node, position: int) -> Node:
@@ -100,4 +136,4 @@ def _is_elementwise(node: Node) -> bool:
     return False
 
 
-RULES = (equal_branches, branch_of_branch, factor_into_branch)
+RULES = (equal_branches, branch_of_branch, factor_into_branch, branches_joined)

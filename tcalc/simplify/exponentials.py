@@ -149,6 +149,23 @@ def log_of_product(node: Apply) -> Node | None:
     return None
 
 
+@of_functions
+def log_of_exp_in_product(node: Apply) -> Node | None:
+    """``log(exp(x) .* y) -> x + log(y)``, for x along all axes.
+
+    The number of exponentials falls.  Example: ``log(exp(x)./y) -> x - log(y)``.
+    """
+    if node.primitive != log:
+        return None
+    parts = parts_of(node.args[0])
+    for k, factor in enumerate(parts.factors):
+        if isinstance(factor, Apply) and factor.primitive == exp and parts.rows[k] == parts.output:
+            ones = build.ones(factor.dims)
+            rest = parts.replaced((k,), (ones,), (parts.rows[k],)).build()
+            return build.sum_of(factor.args[0], log(rest))
+    return None
+
+
 @of_products_having(sigmoid)
 def exp_times_sigmoid(node: Einsum) -> Node | None:
     """``exp(-k x) .* sigmoid(x)^q -> (1 - sigmoid(x))^k .* sigmoid(x)^(q-k)`` for 0 < k <= q.
@@ -426,6 +443,7 @@ RULES = (
     reciprocal_of_one_plus_exp,
     sigmoid_times_reciprocal,
     log_of_product,
+    log_of_exp_in_product,
     exp_times_sigmoid,
     log_of_sigmoid,
     one_minus_mirrored_sigmoid,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 from tcalc.expr import build
@@ -24,7 +25,8 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
 
     Where there is but one short factor beside, or where a vector runs along the repetition, as d
     does.  Not where all terms repeat something, as the differences of all pairs do, nor for
-    ``logsoftmax(A)``.  The number of repeated vectors falls.  Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
+    ``logsoftmax(A)``.  The number of repeated vectors falls.
+    Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
@@ -49,6 +51,47 @@ def multiplied_out(parts: Parts, k: int) -> Node | None:
         (c, parts.replaced((k,), (term,), (parts.rows[k],)).build()) for c, term in factor.terms
     ]
     return build.add(terms)
+
+
+@of_products_having(Add)
+def outer_product_in_trace(node: Einsum) -> Node | None:
+    """``tr(A*(B - x*y')) -> tr(A*B) - y'*A*x``: a number of vectors is no trace.
+
+    The number of outer products in sums falls.
+    """
+    parts = parts_of(node)
+    if node.order:
+        return None
+    for k, factor in enumerate(parts.factors):
+        row = parts.rows[k]
+        single = isinstance(factor, Add) and parts.factors.count(factor) == 1
+        if single and len(set(row)) == 2 and any(map(is_outer_product, factor.operands)):
+            return multiplied_out(parts, k) if len(factor.operands) <= MOST_TRACED else None
+    return None
+
+
+MOST_TRACED = 3
+"""The most terms of a sum that is taken out of a trace."""
+
+
+def is_outer_product(node: Node) -> bool:
+    """Whether a matrix falls apart into a column and a row."""
+    parts = parts_of(node)
+    if node.order != 2 or len(parts.factors) < 2:
+        return False
+    return not joins(parts.rows, *parts.output)
+
+
+def joins(rows: Iterable[Labels], first: int, second: int) -> bool:
+    """Whether factors with these labels join two of them."""
+    rows = list(rows)
+    reached, before = {first}, 0
+    while len(reached) > before:
+        before = len(reached)
+        for row in rows:
+            if not reached.isdisjoint(row):
+                reached.update(row)
+    return second in reached
 
 
 @of_products_having(Add)
@@ -210,4 +253,5 @@ RULES = (
     mask_of_other_triangle,
     masks_multiplied_out,
     repeated_vector_multiplied_out,
+    outer_product_in_trace,
 )

@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     exponentials.log_of_sigmoid,
     exponentials.hyperbolic_quotient,
     exponentials.log_of_product,
+    exponentials.log_of_exp_in_product,
     exponentials.log_of_sum_of_exp,
     exponentials.exp_over_sum_of_exp,
     exponentials.exp_minus_logsumexp,

@@ -14,7 +14,7 @@ from tcalc.simplify.engine import length, of_products, of_products_having, of_su
 from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opened_and
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected
-from tcalc.simplify.products import is_centred
+from tcalc.simplify.products import is_centred, joins
 
 CANDIDATES = 6
 """How many common factors of a sum are tried, the best first."""
@@ -202,6 +202,25 @@ def _summed(node: Einsum, *, nested: bool) -> Node | None:
 
 
 @of_products
+def sum_of_centred(node: Einsum) -> Node | None:
+    """``sum((x - mean(x))*c) -> 0`` with the product inside, which may have other uses.
+
+    The same for the rows of ``(I - 1/n)*c``.
+    """
+    if any(map(_holds_centred, node.factors)):
+        new = opened_and(node, sum_of_sum)
+        return new if isinstance(new, Const) else None
+    return None
+
+
+def _holds_centred(node: Node) -> bool:
+    return is_contraction(node) and any(
+        isinstance(x, Add) and (is_centred(x) or any(isinstance(y, Delta) for y in x.operands))
+        for x in node.factors
+    )
+
+
+@of_products
 def quotient_in_product(node: Einsum) -> Node | None:
     """``x^-1 .* Σ x .* y -> Σ y`` with the x in a product inside, opened where that is shorter.
 
@@ -322,6 +341,8 @@ def _pulled_out(
         missing = [label for label in labels if not others.uses(label)]
         if 0 < len(missing) < len(labels):
             return None  # a vector to be repeated as the rows of a matrix is not shorter
+        if not (node.order or missing) and len(labels) == 2 and not joins(others.rows, *labels):
+            return None  # a number, as x'*A*y, would become a trace of an outer product
         dims = dict(zip(parts.output, node.dims, strict=True)) | parts.dims
         rest = build.einsum(others.factors, others.rows, labels, {x: dims[x] for x in labels})
         rests.append((node.terms[t][0] * parts.coefficient, rest))
@@ -347,11 +368,11 @@ def common_matrix(node: Add) -> Node | None:
 def matrix_out_of_factor(node: Einsum) -> Node | None:
     """``B*(A + x*y'*A) -> B*(I + x*y')*A`` where that is no longer, from either side.
 
-    The number of factors falls.
+    Not for a sum that is a factor twice, as in a norm.  The number of factors falls.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add):
+        if isinstance(factor, Add) and parts.factors.count(factor) == 1:
             inside = [x not in parts.output for x in parts.rows[k]]
             new = _with_matrix_outside(factor, inside)
             if new is not None:
@@ -416,6 +437,7 @@ RULES = (
     sign_into_factor,
     opposite_factors,
     sum_of_sum,
+    sum_of_centred,
     quotient_in_product,
     common_factor,
     common_matrix,

@@ -19,6 +19,7 @@ from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import Softmax
 from tcalc.primitives.spectral import Spectral
 from tcalc.simplify.coefficients import content
+from tcalc.simplify.products import is_outer_product
 
 Measure = Callable[[Node], int]
 
@@ -103,6 +104,10 @@ strict_masks = _count(
 )
 sums_of_masks = _inside(_is_product, lambda x: _is_sum(x) and all(map(_is_mask, x.operands)))
 shifts_in_products = _inside(_is_product, lambda x: _is_sum(x) and any(map(_is_shift, x.operands)))
+outer_products_in_sums = _inside(
+    lambda node: _is_sum(node) and node.order == 2,
+    lambda x: is_outer_product(x),
+)
 views_of_sums = _inside(_is_view, _is_sum)
 numbers_in_views = _inside(_is_view, _has_number)
 numbers_in_products = _inside(_is_product, _has_number)

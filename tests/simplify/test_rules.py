@@ -39,6 +39,9 @@ EXAMPLES: dict[str, str] = {
     "mean_of_shifted": "softmax(x)'*(y - sum(y))",
     "repeated_sum_in_sum": "1 + x - (1 + sum(y))*ones(n)",
     "log_of_exp": "log(exp(x))",
+    "outer_product_in_trace": "tr(A*(B - x*y'))",
+    "log_of_exp_in_product": "log(2*exp(x)./y)",
+    "branches_joined": "x.*where(x > y, 1, 0) + y.*where(x > y, 0, 1)",
     "exp_of_log": "exp(log(x))",
     "log_of_power": "log(x.^-1)",
     "power_of_exp": "exp(x).^2",
@@ -126,7 +129,15 @@ EXAMPLES: dict[str, str] = {
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
 
+def _sum_of_centred() -> Node:
+    x = build.var("x", shape("n"))
+    mean = build.einsum([x, build.apply(Power(-1), build.size(x.dims[0]))], [(0,), ()], ())
+    centred = build.subtract(x, build.broadcast(mean, x.dims))
+    return build.sum_all(build.hadamard(centred, exp(mean)))
+
+
 BUILT: dict[str, Callable[[], Node]] = {
+    "sum_of_centred": _sum_of_centred,
     "reciprocal_at_zero": lambda: reciprocal0(build.var("x", shape("n"))),
     "square_of_norm": lambda: build.apply(Power(2), norm2(build.var("x", shape("n")), 1)),
     "strict_triangle": lambda: build.hadamard(
@@ -141,6 +152,7 @@ NESTED = {
     "product_in_product",
     "sum_in_sum",
     "quotient_in_product",
+    "sum_of_centred",
     "projected_away_inside",
     "inverse_of_factor_inside",
 }
@@ -171,6 +183,8 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "mirrored_sigmoids": measures.sigmoids_of_negatives,
     "hyperbolic_quotient": measures.hyperbolic_sines,
     "exp_times_sigmoid": measures.exponentials,
+    "log_of_exp_in_product": measures.exponentials,
+    "outer_product_in_trace": measures.outer_products_in_sums,
     "reciprocal_of_one_plus_exp": measures.exponentials,
     "cofactors_of_inverse": measures.functions_of_inverses,
     "determinant_of_inverse": measures.functions_of_inverses,

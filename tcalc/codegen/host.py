@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tcalc.codegen.schur import real_schur, sylvester_by_lapack
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.exponential import (
     product_with_complement,
@@ -19,6 +20,7 @@ from tcalc.primitives.hyperbolic import complement_of_square
 from tcalc.primitives.norms import euclidean_norm, power_of_two_below
 from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.softmax import log_sum_exp, soft_max
+from tcalc.primitives.sylvester import sylvester_solve
 
 
 def sigmoid_in_place(x: Array) -> Array:
@@ -143,6 +145,7 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     softplus_stable: (softplus_in_place, softplus_stable),
     log_sum_exp: (log_sum_exp_in_place,),
     soft_max: (soft_max_in_place,),
+    sylvester_solve: (sylvester_by_lapack, sylvester_solve, real_schur),
     thin_qr: (qr_by_lapack, thin_qr),
     thin_lq: (lq_by_lapack, thin_lq, qr_by_lapack, thin_qr),
     complement_of_square: (complement_in_place, complement_of_square),

@@ -22,6 +22,7 @@ import numpy as np
 from tcalc.errors import ArgumentError, DomainError, LimitError, suggestion
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.messages import described
@@ -203,12 +204,32 @@ def _axes(node: Var) -> str:
 
 
 def _contract(node: Einsum, arrays: Sequence[Array], sizes: Mapping[str, int]) -> Array:
-    """The sum of products, label by label; output labels that no factor has get a ones vector."""
+    """The sum of products, label by label; output labels that no factor has get a ones vector.
+
+    A unit tensor puts the others on a diagonal, which is 0 beside it also where they are infinite.
+    """
+    tied: dict[int, int] = {}
+    others: list[tuple[Array, Labels]] = []
+    for factor, array, labels in zip(node.factors, arrays, node.subscripts, strict=True):
+        if isinstance(factor, Delta) and set(labels) <= set(node.output):
+            first, second = (tied.get(label, label) for label in labels)
+            tied = {label: first if to == second else to for label, to in tied.items()}
+            tied[second] = first
+        else:
+            others.append((array, labels))
     operands: list[Any] = []
-    for array, labels in zip(arrays, node.subscripts, strict=True):
-        operands += [array, list(labels)]
-    carried = {label for labels in node.subscripts for label in labels}
-    for label, dim in zip(node.output, node.dims, strict=True):
+    for array, labels in others:
+        operands += [array, [tied.get(label, label) for label in labels]]
+    output = [tied.get(label, label) for label in node.output]
+    carried = {label for row in operands[1::2] for label in row}
+    shape = numbers(node.dims, sizes)
+    for label, size in dict(zip(output, shape, strict=True)).items():
         if label not in carried:
-            operands += [np.ones(dim.evaluate(sizes)), [label]]
-    return np.asarray(np.einsum(*operands, list(node.output), optimize=len(operands) > 4))
+            operands += [np.ones(size), [label]]
+    distinct = list(dict.fromkeys(output))
+    found = np.asarray(np.einsum(*operands, distinct, optimize=len(operands) > 4))
+    if not tied:
+        return found
+    result = np.zeros(shape, found.dtype)
+    np.einsum(result, output, distinct)[...] = found
+    return result

@@ -10,7 +10,7 @@ import sympy
 from tcalc.conversion.names import RELATIONS, dimension, scalar_function
 from tcalc.errors import ArgumentError, LimitError
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
-from tcalc.expr.traverse import postorder
+from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.constants import Pi
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
@@ -36,6 +36,7 @@ each one more."""
 
 def indexed(root: Node) -> Any:
     """The entry of a tensor at the indices i0, i1, …, as an expression of SymPy's."""
+    (root,) = rebuild([root], _as_written)
     order = postorder([root])
     if len(order) > LARGEST:
         raise LimitError(f"{len(order)} operations are too many for SymPy, above {LARGEST}")
@@ -49,6 +50,15 @@ def indexed(root: Node) -> Any:
         # Its folding of `Piecewise` does not mind that an inner sum binds what a case speaks of.
         raise ArgumentError("SymPy would take cases out of the sums that their conditions need")
     return value
+
+
+def _as_written(node: Node) -> Node:
+    """What stands for a formula that loses digits, or for products of others, as that formula."""
+    if not isinstance(node, Apply):
+        return node
+    if isinstance(node.primitive, ProdOthers):
+        return written_out(node)
+    return node.primitive.written(node) or node
 
 
 def _nesting(order: Sequence[Node]) -> int:
@@ -137,9 +147,6 @@ class _Writer:
         return self._total(value, dims, summed)
 
     def _applied(self, node: Apply, own: Sequence[Any]) -> Any:
-        formula = node.primitive.written(node)
-        if formula is not None:
-            return self.entry(formula, own)
         match node.primitive:
             case Pi():
                 return sympy.pi
@@ -159,8 +166,6 @@ class _Writer:
                 return sympy.KroneckerDelta(own[0] + dimension(start) - 1, own[1])
             case LowerMask(offset=offset):
                 return sympy.Piecewise((1, own[1] <= own[0] + dimension(offset)), (0, True))
-            case ProdOthers():
-                return self.entry(written_out(node), own)
             case Norm2() | LogSumExp() | Softmax() | Prod():
                 return self._reduced(node, own)
             case Inverse(axes=1) | Cofactors(k=0) | LogDet():

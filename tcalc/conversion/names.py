@@ -66,6 +66,7 @@ WRITTEN_OUT: Mapping[str, Callable[..., Any]] = {
     "normpdf": lambda x: sympy.exp(-(x**2) / 2) / sympy.sqrt(2 * sympy.pi),
     "normcdf": lambda x: (1 + sympy.erf(x / sympy.sqrt(2))) / 2,
     "xlogx": lambda x: x * sympy.log(x),
+    "xlogy": lambda x, y: x * sympy.log(y),
     "logaddexp": lambda x, y: sympy.log(sympy.exp(x) + sympy.exp(y)),
     "pow": lambda x, y: x**y,
 }

@@ -45,6 +45,11 @@ def logarithm_or_zero(x: Array) -> Array:
     return np.where(x == 0, 0, np.log(np.where(x == 0, 1, x)))
 
 
+def multiple_of_power(a: Array, x: Array, y: Array) -> Array:
+    """a x^y, and 0 where a = 0."""
+    return np.where(a == 0, 0, a * np.power(x, np.where(a == 0, 1, y)))
+
+
 def _log_of(base: int, x: Node) -> Node:
     # log_b(x) = log(x)/log(b)
     return build.hadamard(reciprocal(x), reciprocal(log(build.const(base))))
@@ -109,7 +114,7 @@ log10 = Elementwise(
     latex=r"\log_{10}",
 )
 # These two are functions of y alone: x is told for the sake of digits.
-sigmoid_slope = Elementwise(
+sigmoid_slope: Elementwise = Elementwise(
     "sigmoid_slope",
     Embedded(product_with_complement, work=per_element(2)),
     lambda y, x, z: sigmoid_spread(y, x),
@@ -121,7 +126,7 @@ sigmoid_slope = Elementwise(
     positive=True,
     bounded=True,
 )
-sigmoid_spread = Elementwise(
+sigmoid_spread: Elementwise = Elementwise(
     "sigmoid_spread",
     Template("np.tanh(-0.5 * {1})", work=per_element(2)),
     lambda y, x, z: same(-2, y),
@@ -186,12 +191,21 @@ pow_: Elementwise = Elementwise(
     "pow",
     "np.power",
     # d x^y = y x^(y-1) dx + x^y log(x) dy
-    lambda x, y, z: build.hadamard(y, pow_(x, plus(-1, y))),
+    lambda x, y, z: scaled_power(y, x, plus(-1, y)),
     lambda x, y, z: build.hadamard(z, log0(x)),
     summary="x to the power y",
     domain="x > 0",
     derivative="y x^(y-1) and x^y log(x)",
     kink="at x = 0 the derivatives by y are 0: right for y > 0",
+)
+scaled_power: Elementwise = Elementwise(
+    "scaled_power",
+    Embedded(multiple_of_power, work=per_element(2)),
+    lambda a, x, y, z: pow_(x, y),
+    lambda a, x, y, z: scaled_power(build.hadamard(a, y), x, plus(-1, y)),
+    lambda a, x, y, z: build.hadamard(z, log0(x)),
+    written=lambda a, x, y: build.hadamard(a, pow_(x, y)),
+    summary="a x^y, and 0 where a = 0: so derivatives of whole powers have no 0 times infinity",
 )
 
 FUNCTIONS = tuple(

@@ -165,6 +165,22 @@ quotient = Elementwise(
     domain="y ≠ 0",
     derivative="1/y and -x/y^2",
 )
+
+
+def quotient_or_zero(x: Array, y: Array) -> Array:
+    """x/y, and 0 where x = 0."""
+    return np.where(x == 0, 0, x / np.where(x == 0, 1, y))
+
+
+quotient0: Elementwise = Elementwise(
+    "quotient0",
+    Embedded(quotient_or_zero, work=per_element(1)),
+    lambda x, y, z: reciprocal(y),
+    lambda x, y, z: build.scale(-1, quotient0(z, y)),
+    written=lambda x, y: build.hadamard(x, reciprocal(y)),
+    summary="x/y, and 0 where x = 0",
+    domain="y ≠ 0, or x = 0",
+)
 one_for_zero = Elementwise(
     "one_for_zero",
     Template("np.where({0} == 0, 1, {0})"),

@@ -14,7 +14,7 @@ from tcalc.primitives.constants import pi
 from tcalc.primitives.elementwise import Elementwise, plus
 from tcalc.primitives.exponential import exp, log
 from tcalc.primitives.function import Function, elementwise_form
-from tcalc.primitives.power import power, square
+from tcalc.primitives.power import power, quotient0, square
 from tcalc.primitives.routines import Embedded, per_element
 
 
@@ -186,8 +186,26 @@ xlogx = Elementwise(
     zero_at_zero=True,
 )
 
+
+def x_log_y(x: Array, y: Array) -> Array:
+    """x log(y), and 0 where x = 0."""
+    return special.xlogy(x, y)
+
+
+xlogy = Elementwise(
+    "xlogy",
+    Embedded(x_log_y, work=per_element(2)),
+    lambda x, y, z: log(y),
+    # x/y, and 0 where x = 0 like the function itself
+    lambda x, y, z: quotient0(x, y),
+    summary="x log(y), and 0 where x = 0, for y = 0 too: an entropy's term",
+    domain="y > 0, or x = 0",
+    derivative="log(y) and x/y",
+    kink="-infinity by x at y = 0",
+)
+
 FUNCTIONS = (
-    *(f.function for f in (erf, erfc, gamma, lgamma, digamma, normpdf, normcdf, xlogx)),
+    *(f.function for f in (erf, erfc, gamma, lgamma, digamma, normpdf, normcdf, xlogx, xlogy)),
     Function(
         "polygamma",
         (elementwise_form(_polygamma_of, 1, parameters=1),),

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.primitives.absolute_powers import absolute_power, scaled_even_power
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import pow_
 from tcalc.primitives.hyperbolic import asinh, atanh, cosh, sinh, tanh
@@ -47,6 +48,24 @@ def even_power_of_abs(node: Apply) -> Node | None:
         case Apply(primitive=Power(exponent=p), args=(Apply(primitive=inner, args=(x,)),)):
             if inner == abs_ and p.denominator == 1 and p.numerator % 2 == 0:
                 return power(x, p)
+    return None
+
+
+@of_functions
+def power_of_size(node: Apply) -> Node | None:
+    """``abs(x)^p`` as one function of x, for p > 0 that is no even number, and for a variable p.
+
+    It is for what is differentiated: see `tcalc.primitives.absolute_powers`.
+    Example: ``abs(x)^1.5 -> absolute_power(x, 1.5)``.
+    """
+    match node:
+        case Apply(primitive=function, args=(Apply(primitive=inner, args=(x,)), *exponent)):
+            if inner != abs_:
+                return None
+            if isinstance(function, Power) and function.exponent > 0:
+                return absolute_power(x, function.exponent)
+            if function == pow_:
+                return scaled_even_power(build.ones(x.dims), x, *exponent)
     return None
 
 

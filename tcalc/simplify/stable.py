@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.piecewise import Where
-from tcalc.simplify import directions, exponentials, factorisations, matrices, softmaxes
+from tcalc.simplify import directions, exponentials, factorisations, matrices, signs, softmaxes
 from tcalc.simplify.engine import Rule, rewrite
 
 RULES: tuple[Rule, ...] = (
@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     exponentials.exp_minus_logsumexp,
     softmaxes.log_of_softmax,
     directions.vector_over_norm,
+    signs.power_of_size,
 )
 
 RAISING: tuple[Rule, ...] = (

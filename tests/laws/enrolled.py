@@ -23,12 +23,14 @@ from tcalc.expr.dims import shape
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives import FUNCTIONS, Form, Function, Kind
+from tcalc.primitives.absolute_powers import AbsolutePower, scaled_even_power, scaled_odd_power
 from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.exponential import scaled_power
 from tcalc.primitives.hyperbolic import acosh_quotient, acosh_slope, atanh_slope
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.polar_solve import polar_solve
-from tcalc.primitives.power import Power
+from tcalc.primitives.power import Power, quotient0
 from tcalc.primitives.radius import inverse_radius, over_radius
 from tcalc.primitives.symbolic import elementwise
 from tcalc.primitives.trigonometric import asin_slope
@@ -88,6 +90,7 @@ DOMAIN: dict[str, Any] = {
     "pow": positive,
     "sqrt": positive,
     "xlogx": positive,
+    "xlogy": (normal, positive),
     "gamma": positive,
     "lgamma": positive,
     "digamma": positive,
@@ -272,6 +275,17 @@ FURTHER = (
     Case("atanh-slope", atanh_slope, ("mn",), (DOMAIN["atanh"],), True),
     Case("acosh-slope", acosh_slope, ("mn",), (DOMAIN["acosh"],), True),
     Case("acosh-quotient", acosh_quotient, ("mn",), (DOMAIN["acosh"],), True),
+    *(
+        Case(
+            f"absolute-power({p}, {odd})", AbsolutePower(Fraction(p), odd), ("mn",), (normal,), True
+        )
+        for p in ("5/2", "1/2", "-3/2")
+        for odd in (False, True)
+    ),
+    Case("scaled-power", scaled_power, ("mn",) * 3, (normal, positive, normal), True),
+    Case("scaled-even-power", scaled_even_power, ("mn",) * 3, (normal,) * 3, True),
+    Case("scaled-odd-power", scaled_odd_power, ("mn",) * 3, (normal,) * 3, True),
+    Case("quotient0", quotient0, ("mn",) * 2, (normal, positive), True),
     Case("polar-solve", polar_solve, ("mn",) * 2, (DOMAIN["polar"], normal)),
     Case("polar-solve-batched", polar_solve, ("bmn",) * 2, (DOMAIN["polar"], normal)),
     *(Case(f"where({c})", Where(c), ("mn",) * 4, (normal,) * 4, True) for c in COMPARISONS),

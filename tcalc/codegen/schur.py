@@ -34,7 +34,7 @@ def sylvester_by_lapack(A: Array, B: Array, C: Array, *, where: str) -> Array:
     if sums.min() <= (m + n) * np.finfo(C.dtype).eps * (np.abs(r).max() + np.abs(s).max()):
         raise np.linalg.LinAlgError(f"{where}: A and -B have a common eigenvalue")
     trsyl: Any = linalg.lapack.dtrsyl if C.dtype == float else linalg.lapack.strsyl
-    F = U.T @ C @ V
+    F = np.ascontiguousarray(U.T @ C @ V)
     for F_k in F.reshape(-1, m, n):
         Y, scale, _ = trsyl(R, S, F_k, "N", "T" if turned else "N")
         np.multiply(Y, 1 / scale, out=F_k)

@@ -150,7 +150,8 @@ def explain(function: Node, variable: Var, order: Sequence[str] = ()) -> Derivat
             f"the derivation has {len(steps)} steps, and more than {MOST_STEPS} are not readable",
             hint="explain a part of the function, or ask for the gradient alone",
         )
-    return _Teacher(root, variable, steps, live, order).derivation()
+    # The variable itself has no step, nor has a function that does not depend on it.
+    return _Teacher(root, variable, steps or [root], live, order).derivation()
 
 
 class _Teacher:
@@ -180,17 +181,18 @@ class _Teacher:
 
     def _cotangents(self) -> list[Line]:
         """The bar of every step and of the variable, each from those of its users."""
-        bars = {
-            node: self._fresh(f"{self.names[node].name}_bar", node)
-            for node in (*self.steps, self.variable)
-        }
+        nodes = list(dict.fromkeys((*reversed(self.steps), self.variable)))
+        bars = {node: self._fresh(f"{self.names[node].name}_bar", node) for node in nodes[::-1]}
         terms: dict[Node, list[Term]] = {self.root: [(1, build.const(1))]}
         reasons: dict[Node, dict[str, None]] = {self.root: {"the derivative of f by itself": None}}
         lines: list[Line] = []
-        for node in (*reversed(self.steps), self.variable):
+        if self.root not in self.live:
+            terms[self.variable] = []
+            reasons[self.variable] = {f"f does not depend on {self.variable.name}": None}
+        for node in nodes:
             if node not in terms:
                 continue
-            bar = build.add(terms[node])
+            bar = build.add(terms[node]) if terms[node] else build.zeros(node.dims)
             if node is self.variable:
                 bar = project(bar, self.variable)
             lines.append(self._line(bars[node].name, bar, "; ".join(reasons[node])))

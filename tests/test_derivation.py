@@ -116,3 +116,21 @@ def test_a_result_that_would_fill_pages_names_what_is_shared():
     assert tcalc.evaluate(program, **data) == pytest.approx(due)
     assert tcalc.parse(derivation.result.formula, "A[d,d], x[d], c").shape == ()
     assert r"\begin{aligned}" in derivation.latex()
+
+
+@pytest.mark.parametrize(
+    ("text", "wrt", "due"),
+    [
+        ("sum(x)", "z", "df/dz = zeros(n)"),
+        ("sum(x) + 0*norm2(z)^2", "z", "df/dz = zeros(n)"),
+        ("a", "a", "df/da = 1"),
+        ("3", "a", "df/da = 0"),
+    ],
+)
+def test_what_takes_no_step_is_derived_too(text, wrt, due):
+    derivation = tcalc.explain(tcalc.parse(text, "x[n], z[n], a"), wrt)
+    assert str(derivation).endswith(due)
+    assert derivation.values[-1].name == "f"
+    assert derivation.latex().startswith(r"\begin{aligned}")
+    depends = "does not depend" not in derivation.cotangents[-1].reason
+    assert depends == (text == "a")

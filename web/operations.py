@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
 from math import isfinite
@@ -211,8 +211,33 @@ def _cost(row: Cost) -> schemas.Cost:
 
 
 def check(request: schemas.CheckRequest) -> schemas.Checks:
-    """Each derivative against differences of the one below it, on random data."""
-    return schemas.Checks(checks=[_check(found, request.seed) for found in derivatives(request)])
+    """Each derivative, or what is claimed to be it, against differences of the one below it."""
+    found = list(derivatives(request))
+    if request.claim is not None:
+        found = [_claimed(found, request.claim)]
+    return schemas.Checks(checks=[_check(one, request.seed) for one in found])
+
+
+def _claimed(found: list[Derivative], claim: str) -> Derivative:
+    """A derivative as somebody else has found it."""
+    if len(found) > 1:
+        raise ArgumentError(
+            f"a claim is about one derivative, and these are {len(found)}",
+            hint="choose one variable",
+        )
+    below = found[0].below
+    inputs = {name: below.with_node(node) for name, node in below.variables.items()}
+    try:
+        expression = tcalc.combine(claim, **inputs)
+    except tcalc.TcalcError as error:
+        raise ArgumentError(f"in the claim: {error.message}", hint=error.hint) from None
+    for name in expression.variables:
+        if name not in inputs:
+            raise ArgumentError(
+                f"the claim has a variable `{name}`, which the function has not",
+                hint=f"its variables: {', '.join(inputs)}",
+            )
+    return replace(found[0], expression=expression)
 
 
 def _check(found: Derivative, seed: int) -> schemas.Check:

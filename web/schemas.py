@@ -105,6 +105,13 @@ class CheckRequest(ModedRequest):
     """Which derivatives to check on random data."""
 
     seed: int = Field(default=0, ge=0, le=2**31)
+    claim: str | None = Field(
+        default=None,
+        max_length=LONGEST_FORMULA,
+        description="A formula in the variables of the program, found by hand perhaps: whether "
+        "it is the derivative, of which there must be one.",
+        examples=["2*X'*(X*w - y)"],
+    )
 
 
 class ExplainRequest(Program):

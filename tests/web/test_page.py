@@ -284,6 +284,27 @@ def test_latex_is_copied(form, tab):
     assert form.page.evaluate("navigator.clipboard.readText()") == r"2 X^\top (X w - y)"
 
 
+def test_a_derivative_is_compared_with_ones_own(form):
+    form.open(f="norm2(X*w - y)^2", wrt="w")
+    form.reads("2*X'*(X*w - y)")
+    form.page.get_by_text("Compare with yours").click()
+    field, verdict = form.page.get_by_label("Your derivative"), form.page.locator("#claim-verdict")
+    field.press_sequentially("2*X'*X*w - 2*X'*y")
+    expect(verdict).to_contain_text("✓ the same on random data")
+    field.fill("X'*(X*w - y)")
+    expect(verdict).to_contain_text("✗ not the same")
+    field.fill("X'*(X*w - z)")
+    expect(verdict).to_contain_text("the claim has a variable z, which the function has not")
+    field.fill("X'*(X*w - y)")
+    expect(verdict).to_contain_text("✗ not the same")
+    form.type("norm2(X*w - y)^2/2")  # it is compared anew
+    expect(verdict).to_contain_text("✓ the same on random data")
+    field.fill("")
+    expect(verdict).to_be_empty()
+    form.page.get_by_role("checkbox", name="X", exact=True).check()
+    expect(field).to_have_count(0)
+
+
 def test_the_module_is_downloaded_and_runs(form, tmp_path):
     form.open(f="norm2(X*w - y)^2", wrt="w", tab="numpy")
     with form.page.expect_download() as download:

@@ -154,6 +154,43 @@ def test_checks_tell_the_largest_error(client):
     assert all(x["passed"] and x["error"] < 1e-12 for x in checks)
 
 
+@pytest.mark.parametrize(
+    ("claim", "passed"),
+    [
+        ("2*c*w + 2*X'*(X*w - y)", True),
+        ("T[i] = 2*c*w[i] + 2*X[j,i]*(X[j,k]*w[k] - y[j])", True),
+        ("c*w + X'*(X*w - y)", False),
+        ("X'*X", None),
+    ],
+)
+def test_what_somebody_claims_is_checked(client, claim, passed):
+    (found,) = good(client, "check", **RIDGE, wrt=["w"], claim=claim)["checks"]
+    assert found["passed"] is passed
+    assert (found["reason"] is None) == (passed is not None)
+
+
+def test_a_hessian_is_claimed(client):
+    claims = {"2*c*eye(n) + 2*X'*X": True, "2*X'*X": False}
+    for claim, passed in claims.items():
+        (found,) = good(client, "check", **RIDGE, wrt=["w"], order=2, claim=claim)["checks"]
+        assert found["passed"] is passed
+
+
+@pytest.mark.parametrize(
+    ("claim", "wrt", "message"),
+    [
+        ("2*X'*(", ["w"], "in the claim: `(` is never closed"),
+        ("2*X'*r", ["w"], "the claim has a variable `r`"),
+        ("2*X'", ["w", "X"], "a claim is about one derivative, and these are 2"),
+    ],
+)
+def test_a_claim_that_means_nothing_is_told_so(client, claim, wrt, message):
+    response = post(client, "check", **RIDGE, wrt=wrt, claim=claim)
+    assert response.status_code == 422
+    assert response.json()["error"]["kind"] == "argument error"
+    assert message in response.json()["error"]["message"]
+
+
 def test_a_check_that_finds_no_data_says_so(client):
     (found,) = good(client, "check", formula="log(-norm2(x)^2 - 1)", wrt=["x"])["checks"]
     assert found["passed"] is None

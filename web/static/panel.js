@@ -46,7 +46,7 @@ export class Panel {
   show(content, more = false) {
     const typing = document.activeElement;
     this.replace(...content);
-    if (typing instanceof HTMLInputElement && typing.id.startsWith("size-")) {
+    if (typing instanceof HTMLInputElement && typing.id && !typing.isConnected) {
       const field = document.getElementById(typing.id);
       field?.focus();
       if (field instanceof HTMLInputElement) field.value = typing.value;

@@ -142,7 +142,7 @@ function verdict(checks, checked = "checked numerically") {
 }
 
 /** @param {number|null} number */
-function scientific(number) {
+export function scientific(number) {
   if (number === null) return "not finite";
   if (number === 0) return "0";
   const [digits, power] = number.toExponential(1).split("e");

@@ -2,6 +2,7 @@
 /** What each tab asks for, and how it shows the answer. */
 
 import { post } from "./api.js";
+import { comparison } from "./claims.js";
 import { copyButton, downloadButton } from "./clipboard.js";
 import { cost } from "./costs.js";
 import { make, math, mathml, scroller } from "./dom.js";
@@ -34,6 +35,21 @@ function notation(title, notations, show) {
     show: ({ results }) => results.map(show),
   };
 }
+
+const formulas = notation("Mathematics", ["text", "mathml", "latex"], mathematics);
+
+/** @type {View} */
+const mathematical = {
+  ...formulas,
+  ask: async (question) => {
+    const { differentiation, mode } = question;
+    return { ...await formulas.ask(question), derivative: { ...differentiation, mode } };
+  },
+  show: ({ results, derivative }) => {
+    const shown = results.map(mathematics);
+    return results.length === 1 ? [...shown, comparison(derivative)] : shown;
+  },
+};
 
 /**
  * @param {string} title
@@ -115,7 +131,7 @@ function lines(list) {
 
 /** @type {Record<string, View>} */
 export const VIEWS = {
-  mathematics: notation("Mathematics", ["text", "mathml", "latex"], mathematics),
+  mathematics: mathematical,
   einstein: notation("Einstein", ["einstein", "einstein_mathml"], einstein),
   latex: notation("LaTeX", ["latex"], latex),
   numpy: code("NumPy", "numpy"),

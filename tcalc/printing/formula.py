@@ -189,15 +189,19 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
     return fold(formula, rename, {})
 
 
-def indices(formula: Formula) -> list[str]:
-    """The index names in a formula, each once, in the order of reading."""
+def indices(formula: Formula, *, in_brackets: bool = True) -> list[str]:
+    """The index names in a formula, each once, in the order of reading.
+
+    Those in the brackets of functions, as in ``softmax[i](S[j,i])``, can be left out: they do
+    not make the order of the axes.
+    """
     found: dict[str, None] = {}
     stack = [formula]
     while stack:
         current = stack.pop()
         if isinstance(current, Indexed):
             found.update((at, None) for at in current.positions if is_index(at))
-        elif isinstance(current, Call):
+        elif in_brackets and isinstance(current, Call):
             found.update((at, None) for at in current.over)
         stack.extend(reversed(parts(current)))
     return list(found)

@@ -287,7 +287,8 @@ class _Page:
             counts = notation.occurrences(term)
             if any(counts.get(index, 0) != 1 for index in left):
                 return False
-            if [index for index in indices(term) if index in left] != list(left):
+            axes = indices(term, in_brackets=False)
+            if [index for index in axes if index in left] != list(left):
                 return False
         return True
 

@@ -193,3 +193,10 @@ def test_printing_imports_no_arrays() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("text", ["softmax(S)'", "softmax(S')", "softmax(S')'"])
+@pytest.mark.parametrize("declared", ["S[n,n]", "S[n,n] symmetric"])
+def test_the_index_of_a_normalisation_makes_no_order_of_axes(text: str, declared: str) -> None:
+    matrix = parse(text, declared).value
+    assert parse(to_text(matrix, notation="einstein"), declared).value is matrix

@@ -113,6 +113,8 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str:
         return WORDS["in"]
     if accepted <= {"$END", "_SEPARATOR"} and lexeme.type not in _HINTS:
         return "statements stand on lines of their own, or are separated by `;`"
+    if lexeme.type == "$END" and "END" in accepted and "RSQB" not in accepted:
+        return "a `for` ends with `end`"
     if before in _ENDS_OF_VALUES:
         found = _hint_after_value(lexeme, last, accepted)
     else:
@@ -208,6 +210,6 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
             return "elements and slices stand in brackets: `x[end]`"
         case _ if before == "COLON":
             return _RANGE
-        case "$END" if "END" in accepted:
-            return "a `for` ends with `end`"
+        case _ if before == "FOR":
+            return WORDS["in"]
     return None

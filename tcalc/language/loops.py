@@ -148,7 +148,7 @@ class Script:
                     raise UnknownNameError(
                         f"nothing defines `{name}`",
                         span=mention.span,
-                        hint=f"define the first step: {name} = ...",
+                        hint=self._step_hint(mention.name, name),
                     )
                 if definer is None or definer < position:
                     continue
@@ -165,6 +165,14 @@ class Script:
                     hint="move the definition up",
                 )
                 raise error.mention("defined here", self._names.defined[name])
+
+    def _step_hint(self, stem: str, name: str) -> str:
+        """What to do about a step that nothing defines."""
+        steps = [known for known in self._definer if known.startswith(f"{stem}{{")]
+        if not steps or _number(name) < min(map(_number, steps)):
+            return f"define the first step: {name} = ..."
+        low, high = (choose(steps, key=_number) for choose in (min, max))
+        return f"its steps go from {low} to {high}: the bounds of a `for` are both included"
 
     def mentioned(self, step: Unrolled) -> Iterator[tuple[Name, str]]:
         """The names that a statement mentions, with their braces filled in."""
@@ -194,3 +202,12 @@ class Script:
                     needed.add(definer)
                     pending.append(definer)
         return sorted(needed)
+
+
+def _number(step: str) -> tuple[int, ...]:
+    """The numbers of a step, by which steps are in order.
+
+    >>> _number("s{2,-1}")
+    (2, -1)
+    """
+    return tuple(map(int, step.partition("{")[2].rstrip("}").split(",")))

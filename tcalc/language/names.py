@@ -146,7 +146,9 @@ class Names:
                 )
             if word in SQUARE:
                 left, right = Side(dims[-2], item.span), Side(dims[-1], item.span)
-                self.dimensions.equate(left, right, f"a {word} matrix is square", item.span)
+                article = "an" if word in ("spd", "orthogonal") else "a"
+                message = f"{article} {word} matrix is square"
+                self.dimensions.equate(left, right, message, item.span)
         words = {word for word, _ in item.properties}
         triangles = words & {"lower", "upper"}
         if triangles and (len(triangles) > 1 or words & SYMMETRIC):

@@ -19,6 +19,7 @@ from tcalc.expr import Const, Node, Var, build
 from tcalc.expr.collector import collector_paused
 from tcalc.language import derivatives, loops
 from tcalc.language.algebra import NOWHERE, Algebra, Value
+from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions
 from tcalc.language.elaborate import Elaborator, left_indices
 from tcalc.language.loops import Unrolled
@@ -290,7 +291,7 @@ class _Compilation:
         results = self._elaborator.outputs(statement.value, step.counters)
         if len(results) != len(statement.targets):
             raise ParseError(
-                f"{len(statement.targets)} names for {len(results)} results",
+                f"{len(statement.targets)} names for {counted(len(results), 'result')}",
                 span=statement.span,
                 hint="one name for each result",
             )

@@ -230,7 +230,10 @@ def _target(expression: Expression) -> Target:
             return Target(name, positions, expression.span)
     hint = "a comparison, inside where(), is `==`"
     if isinstance(expression, Call):
-        hint = f"a definition has no parameters: `{expression.function} = ...`"
+        hint = (
+            f"a definition has no parameters, `{expression.function} = ...`; "
+            "a recurrence is a loop, `for t = 1:T`"
+        )
     raise ParseError(
         "the left of `=` is a name, or a name with indices", span=expression.span, hint=hint
     )

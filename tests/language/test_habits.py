@@ -111,6 +111,31 @@ def test_papers(text, column, hint):
 
 
 @pytest.mark.parametrize(
+    ("text", "at", "hint"),
+    [
+        ("s{0} = x\nfor t = 1:3\n s{t} = s{t-1}", (3, 15), "`for` ends with `end`"),
+        ("for t = 1:3\n", (1, 12), "`for` ends with `end`"),
+        ("for 1 = 1:3", (1, 5), "`for t = 1:10`"),
+        ("for t = 1\nx\nend", (1, 10), "`for t = 1:10`"),
+        ("f(n) = n*f(n-1)", (1, 1), "a recurrence is a loop"),
+    ],
+)
+def test_loops(text, at, hint):
+    refused(text, ParseError, at, hint)
+
+
+def test_steps_that_nothing_defines():
+    loop = "s{0} = x\nfor t = 1:3\n s{t} = 2*s{t-1}\nend\n"
+    refused(loop + "s{4}", UnknownNameError, (5, 1), "from s{0} to s{3}")
+    refused(loop + "s{-1}", UnknownNameError, (5, 1), "define the first step")
+    refused(loop + "r{0}", UnknownNameError, (5, 1), "define the first step")
+
+
+def test_one_result_is_one():
+    assert refused("Q, R = inv(A)", ParseError, (1, 1)).message == "2 names for 1 result"
+
+
+@pytest.mark.parametrize(
     ("text", "column", "hint"),
     [
         ("tensor X(m,n); X", 9, "`X[m,n]`"),

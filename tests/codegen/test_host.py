@@ -92,7 +92,7 @@ def test_the_sign_of_a_determinant_counts_exchanges_and_negative_pivots():
 def test_small_matrices_are_multiplied_by_the_method():
     f = tcalc.parse("exp(A*B)", "A[n,m], B[m,n]")
     function = tcalc.compile(f)
-    for n, operator in ((4, ".dot("), (40, " @ ")):
+    for n, operator in ((4, ".dot("), (70, " @ ")):
         rng = np.random.default_rng(0)
         A, B = rng.standard_normal((n, 3)), rng.standard_normal((3, n))
         np.testing.assert_allclose(function(A=A, B=B), np.exp(A @ B))

@@ -27,6 +27,7 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact, LinearTerm, Operator
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.operators import rotation
 from tcalc.printing.operator import fenced
 
 Text: TypeAlias = Callable[[Node], str]
@@ -252,9 +253,9 @@ class Applied(Block):
         if not self.reversed:
             return build.add(pushed(self.operator, build.zeros(self.rows), x))
         # A cotangent has its own axes last; here they come first.
-        ahead = build.transpose(x, _rotation(x.order, len(self.columns)))
+        ahead = build.transpose(x, rotation(x.order, len(self.columns)))
         found = build.add(pulled(self.operator, build.zeros(self.rows), ahead))
-        return build.transpose(found, _rotation(found.order, x.order - len(self.columns)))
+        return build.transpose(found, rotation(found.order, x.order - len(self.columns)))
 
     @property
     def adjoint(self) -> Block:
@@ -326,11 +327,6 @@ def _matrix(matrix: Node, text: Text, side: str) -> str:
 def _product(term: LinearTerm, axes: Sequence[int], shape: Shape) -> Node:
     dims: dict[Hashable, Dim] = dict(zip(axes, shape, strict=True))
     return build.einsum(term.factors, term.subscripts, axes, dims)
-
-
-def _rotation(order: int, shift: int) -> tuple[int, ...]:
-    axes = tuple(range(order))
-    return axes[shift:] + axes[:shift]
 
 
 def _letters(term: LinearTerm) -> dict[int, str]:

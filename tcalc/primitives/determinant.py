@@ -26,13 +26,8 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, OfScalar, tensor_form
 from tcalc.primitives.labels import groups
+from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template, elements, of_square
-
-
-def check_square(name: str, a: Shape) -> None:
-    """Raise `ValueError` unless the last two axes are a square matrix."""
-    if len(a) < 2 or a[-1] != a[-2]:
-        raise ValueError(f"{name} needs a square matrix, not [{','.join(map(str, a))}]")
 
 
 class Cofactors(Coded):

@@ -21,9 +21,9 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, linalg, np
-from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import transpose
+from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.operators import is_zero, operator, unit_multiple
 from tcalc.primitives.routines import Coded, Embedded, Routine, Work, of_square
 

@@ -16,8 +16,8 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator
 from tcalc.primitives import matrices
 from tcalc.primitives.arrays import Array
 from tcalc.primitives.function import Function, tensor_form
+from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import operator
-from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.routines import Coded, Embedded, Routine, no_work
 
 

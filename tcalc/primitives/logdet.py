@@ -12,9 +12,9 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.cholesky import cholesky
-from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
+from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 
 

@@ -27,8 +27,8 @@ from tcalc.expr.primitive import Fact, Holds, Notation, Operator, Primitive
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
-from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.PSD, Fact.DIAGONAL)

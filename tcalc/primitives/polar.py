@@ -26,17 +26,12 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator, Sty
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import operator
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 from tcalc.primitives.sylvester import sylvester
 
 HALF = Fraction(1, 2)
-
-
-def check_matrix(name: str, a: Shape) -> None:
-    """Raise `ValueError` unless there are two axes at least."""
-    if len(a) < 2:
-        raise ValueError(f"{name} needs a matrix, not [{','.join(map(str, a))}]")
 
 
 class Polar(Coded):

@@ -25,8 +25,9 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Notation, Operator, Primitive
 from tcalc.primitives.matrices import product
+from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
-from tcalc.primitives.polar import check_matrix, polar, turned
+from tcalc.primitives.polar import polar, turned
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.svd import (
     singular_decomposition,

@@ -33,8 +33,8 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.matrices import diagonal, diagonal_matrix, product, transpose, tril
+from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import operator
-from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.power import power
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 from tcalc.primitives.selection import lower

@@ -38,8 +38,9 @@ from tcalc.primitives.divided_differences import (
 )
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.matrices import diagonal_matrix, product, transpose
+from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
-from tcalc.primitives.polar import check_matrix, normnuc, polar
+from tcalc.primitives.polar import normnuc, polar
 from tcalc.primitives.polar_solve import polar_along
 from tcalc.primitives.power import power, reciprocal, square
 from tcalc.primitives.reductions import total

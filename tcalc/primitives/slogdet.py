@@ -15,9 +15,9 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
+from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 
 

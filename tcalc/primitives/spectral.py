@@ -35,7 +35,6 @@ from tcalc.expr.primitive import (
 )
 from tcalc.expr.traverse import rebuild, variables
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.determinant import check_square
 from tcalc.primitives.divided_differences import (
     divided_difference,
     divided_differences,
@@ -48,6 +47,7 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import log
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.messages import described
 from tcalc.primitives.operators import (
     is_zero,

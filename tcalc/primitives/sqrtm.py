@@ -14,9 +14,9 @@ from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, linalg, np
-from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import transpose
+from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.operators import operator
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 from tcalc.primitives.sylvester import sylvester

@@ -26,9 +26,9 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.messages import described
 from tcalc.primitives.operators import operator
-from tcalc.primitives.polar import check_matrix
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.reductions import largest
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin

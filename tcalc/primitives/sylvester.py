@@ -20,10 +20,10 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, linalg, np
-from tcalc.primitives.determinant import check_square
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.operators import is_zero, operator, unit_multiple
 from tcalc.primitives.routines import Coded, Embedded, Routine, elements
 

@@ -10,7 +10,7 @@ import tcalc
 CASES = [
     ("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]", "w", "sigmoid_in_place("),
     ("y'*relu(X*w)", "X[m,n], y[m], w[n]", "w", "heaviside("),
-    ("y'*logsoftmax(X*w)", "X[m,n], y[m], w[n]", "w", "soft_max("),
+    ("y'*logsoftmax(X*w)", "X[m,n], y[m], w[n]", "w", "soft_max_in_place("),
 ]
 SHAPES = {"X": (5, 3), "y": 5, "w": 3}
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from math import prod
 from typing import TypeAlias
 
-from tcalc.planning.cost import Label, pair_flops
+from tcalc.planning.flops import Label, pair_flops
 
 Labels: TypeAlias = frozenset[Label]
 NEIGHBOURS = 8

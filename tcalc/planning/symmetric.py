@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TypeAlias
 
-from tcalc.planning.cost import Labels
+from tcalc.planning.flops import Labels
 
 SEEDS = 12
 """How many pairs of equal factors are tried as counterparts."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from tcalc.expr import build
 from tcalc.expr.nodes import Einsum, Node
 from tcalc.expr.primitive import Labels
-from tcalc.planning.plan import Step
+from tcalc.planning.planner import Step
 
 
 def in_pairs(

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tcalc.planning import Inversion, Plan, cost, pair_flops, plan
-from tcalc.planning.cost import reduction_flops
+from tcalc.planning.flops import reduction_flops
 
 Labels = tuple[int, ...]
 Problem = tuple[list[Labels], Labels, dict[int, int]]

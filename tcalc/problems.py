@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tcalc.errors import ArgumentError
 from tcalc.expression import Expression, Names
-from tcalc.requirements import names_of, require_expression, require_scalar
+from tcalc.requirements import each_once, names_of, require_expression, require_scalar
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -57,9 +57,7 @@ def problem(
     variables = [require_expression(f).variable(name) for name in names]
     if not variables:
         raise ArgumentError("a problem needs at least one variable", hint="problem(f, 'w', data)")
-    for name in names:
-        if names.count(name) > 1:
-            raise ArgumentError(f"{name} is given twice as a variable of the problem")
+    each_once(names)
     for what, given in (("data", data), ("bounds", bounds or {})):
         if not isinstance(given, Mapping):
             raise ArgumentError(

@@ -27,7 +27,13 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Node, Var
 from tcalc.expression import Expression, Names
-from tcalc.requirements import names_of, new_input, require_expression, require_scalar
+from tcalc.requirements import (
+    each_once,
+    names_of,
+    new_input,
+    require_expression,
+    require_scalar,
+)
 
 
 def jvp(
@@ -138,7 +144,9 @@ def _variables(F: Expression, wrt: str | Names) -> list[Var]:
     names = names_of(wrt)
     if not names:
         raise ArgumentError("a product needs at least one variable", hint="hvp(f, 'w')")
-    return [F.variable(name) for name in names]
+    variables = [F.variable(name) for name in names]
+    each_once(names)
+    return variables
 
 
 def _axes(F: Expression, several: str | int | None) -> Shape:

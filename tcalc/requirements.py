@@ -80,6 +80,13 @@ def names_of(wrt: str | Names) -> list[str]:
     return list(wrt) if isinstance(wrt, list | tuple) else [wrt]
 
 
+def each_once(names: Sequence[str]) -> None:
+    """Refuse with `ArgumentError` a variable that is given twice, where each has its own part."""
+    for name in names:
+        if names.count(name) > 1:
+            raise ArgumentError(f"the variable {name} is given twice")
+
+
 def new_input(name: str, dims: Shape, known: Mapping[str, Var]) -> Var:
     """The input of that name and shape: a known one if it has that shape, else a new one."""
     if not isinstance(name, str) or (name not in known and not name.isidentifier()):

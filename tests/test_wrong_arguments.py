@@ -34,6 +34,8 @@ DATA = {"X": [[1.0]], "y": [1.0]}
         lambda: tcalc.linearize(f, 3),
         lambda: tcalc.hvp(f, "w", several=1.5),
         lambda: tcalc.jvp(f, "w", 3),
+        lambda: tcalc.jvp(f, ["w", "w"]),
+        lambda: tcalc.hvp(f, ["w", "w"]),
         lambda: tcalc.vjp(f, "w", ["a", "b"]),
         lambda: tcalc.problem(f, [], DATA),
         lambda: tcalc.problem(f, None, DATA),

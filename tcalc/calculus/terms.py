@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import count
 from math import prod
 from typing import TypeAlias
 
@@ -31,6 +32,8 @@ from tcalc.expr.primitive import Labels
 
 Class: TypeAlias = tuple[int, int]
 Placed: TypeAlias = tuple[Node, tuple[Class, ...]]
+Anchor: TypeAlias = tuple[Node, int, int]
+"""A factor, one of its axes, and the place of this in the result; -1 for scalars."""
 
 NOMINAL_SIZE = 100
 
@@ -142,32 +145,48 @@ def merge(terms: Sequence[OpenProduct]) -> list[OpenProduct]:
 
     So ``a·c + a·d + b·c + b·d`` becomes ``(a + b)·(c + d)``, in two rounds.
     """
-    merged: list[_Weighed] = []
+    pool = _Pool()
     pending = [term for term in reversed(terms) if term.coefficient != 0]
     while pending:
         term = _Weighed(pending.pop())
-        for k, other in enumerate(merged):
-            joined = None if _apart(other, term) else _merged(other, term)
+        for k in pool.near(term):
+            joined = _merged(pool.terms[k], term)
             if joined is not None:
-                del merged[k]
+                pool.remove(k)
                 if joined.coefficient != 0:
                     pending.append(joined)
                 break
         else:
-            merged.append(term)
-    return [found.term for found in merged]
+            pool.add(term)
+    return [found.term for found in pool.terms.values()]
 
 
 class _Weighed:
-    """A term with what is asked of it for each other one."""
+    """A term with what is asked of it for each other one.
+
+    Factors in common are found from the axes of the result inwards: they begin with one that has
+    such an axis in the same place in both terms, an *anchor*, or with a scalar.  A term is `broad`
+    if its factors together are at least half as large as the part of the result that they span.
+    """
 
     def __init__(self, term: OpenProduct) -> None:
         self.term = term
-        self.factors = set(term.factors)
-        self.labels = {label for row in term.subscripts for label in row}
         self.linked = len(set(term.output)) < len(term.output)
         self.volumes = {factor: volume(factor.dims) for factor in term.factors}
         self.size = self.without([])
+        places: dict[int, list[int]] = {}
+        for place, label in enumerate(term.output):
+            places.setdefault(label, []).append(place)
+        self.anchors: dict[Anchor, None] = {}
+        spanned: dict[int, None] = {}
+        for factor, row in zip(term.factors, term.subscripts, strict=True):
+            if not row:
+                self.anchors[factor, -1, -1] = None
+            for axis, label in enumerate(row):
+                for place in places.get(label, ()):
+                    self.anchors[factor, axis, place] = None
+                    spanned[label] = None
+        self.broad = 2 * self.size >= prod(nominal(term.dims[label]) for label in spanned)
 
     def without(self, shared: Iterable[Node]) -> int:
         """The number of elements of all factors but those."""
@@ -176,15 +195,40 @@ class _Weighed:
         return total - sum(map(volumes.__getitem__, shared)) or 1
 
 
-def _apart(left: _Weighed, right: _Weighed) -> bool:
-    """Whether two terms have no factor in common, and their sum is larger than both together."""
-    if left.linked or right.linked or not left.factors.isdisjoint(right.factors):
-        return False
-    pairs = zip(left.term.output, right.term.output, strict=True)
-    size = prod(
-        nominal(left.term.dims[x]) for x, y in pairs if x in left.labels or y in right.labels
-    )
-    return size > left.size + right.size
+class _Pool:
+    """Terms in the order in which they came, with those at hand that another may be merged with.
+
+    Two terms without a common anchor share nothing.  If none of them is broad, their sum is larger
+    than both, and they are not even compared: of hundreds of terms, as recurrences have, most are
+    not.
+    """
+
+    def __init__(self) -> None:
+        self.terms: dict[int, _Weighed] = {}
+        self.broad: dict[int, None] = {}
+        self.holders: dict[Anchor, dict[int, None]] = {}
+        self.fresh = count()
+
+    def add(self, term: _Weighed) -> None:
+        k = next(self.fresh)
+        self.terms[k] = term
+        for anchor in term.anchors:
+            self.holders.setdefault(anchor, {})[k] = None
+        if term.broad:
+            self.broad[k] = None
+
+    def remove(self, k: int) -> None:
+        term = self.terms.pop(k)
+        for anchor in term.anchors:
+            del self.holders[anchor][k]
+        self.broad.pop(k, None)
+
+    def near(self, term: _Weighed) -> list[int]:
+        """The numbers of the terms that it may be merged with, in order."""
+        if term.broad:
+            return list(self.terms)
+        found = set(self.broad).union(*(self.holders.get(anchor, ()) for anchor in term.anchors))
+        return sorted(found)
 
 
 def _merged(first: _Weighed, second: _Weighed) -> OpenProduct | None:
@@ -196,11 +240,9 @@ def _merged(first: _Weighed, second: _Weighed) -> OpenProduct | None:
     left, right = first.term, second.term
     classes: tuple[Class, ...] = tuple(zip(left.output, right.output, strict=True))
     match = _Match(left, right, classes)
-    rests = match.rest_left, match.rest_right
-    links = _links(classes, 0), _links(classes, 1)
+    links = [_links(classes, side) if x.linked else [] for side, x in enumerate((first, second))]
     touched = [
-        {c for _, row in rest for c in row} | {c for pair in tied for c in pair}
-        for rest, tied in zip(rests, links, strict=True)
+        match.touched(side) | {c for pair in tied for c in pair} for side, tied in enumerate(links)
     ]
     union = tuple(c for c in match.open if any(c in side for side in touched))
     dims = {c: left.dims[c[0]] for c in match.open}
@@ -211,8 +253,8 @@ def _merged(first: _Weighed, second: _Weighed) -> OpenProduct | None:
         if not match.inner or 2 * size > closed:
             return None
     parts = [
-        (term.coefficient, _closed(rest, tied, union, dims))
-        for term, rest, tied in zip((left, right), rests, links, strict=True)
+        (term.coefficient, _closed(match.rest(side), links[side], union, dims))
+        for side, term in enumerate((left, right))
     ]
     factors = [*shared, build.add(parts)]
     return build.open_product(factors, [*(row for _, row in match.shared), union], classes, dims)
@@ -226,7 +268,7 @@ class _Match:
     """
 
     def __init__(self, left: OpenProduct, right: OpenProduct, classes: Sequence[Class]) -> None:
-        self.left, self.right = left, right
+        self.terms = left, right
         self.open: dict[Class, None] = dict.fromkeys(classes)
         self.taken = ({pair[0] for pair in classes}, {pair[1] for pair in classes})
         self.inner = False
@@ -234,20 +276,19 @@ class _Match:
         self.free = list(range(len(left.factors))), list(range(len(right.factors)))
         while self._grow():
             pass
-        self.rest_left = self._rest(left, 0)
-        self.rest_right = self._rest(right, 1)
 
     def _grow(self) -> bool:
         """Match one more factor, if there is one."""
+        left, right = self.terms
         for k in self.free[0]:
             for m in self.free[1]:
-                if self.left.factors[k] is not self.right.factors[m]:
+                if left.factors[k] is not right.factors[m]:
                     continue
-                pairs = tuple(zip(self.left.subscripts[k], self.right.subscripts[m], strict=True))
+                pairs = tuple(zip(left.subscripts[k], right.subscripts[m], strict=True))
                 if self._fits(pairs):
                     self.free[0].remove(k)
                     self.free[1].remove(m)
-                    self._take(self.left.factors[k], pairs)
+                    self._take(left.factors[k], pairs)
                     return True
         return False
 
@@ -267,15 +308,27 @@ class _Match:
                 self.taken[0].add(pair[0])
                 self.taken[1].add(pair[1])
 
-    def _rest(self, term: OpenProduct, side: int) -> list[Placed]:
-        known: dict[int, Class] = {}
-        for pair in self.open:
-            known.setdefault(pair[side], pair)
+    def touched(self, side: int) -> set[Class]:
+        """The open labels that factors of one term have which are not shared."""
+        rows = self.terms[side].subscripts
+        labels = {label for k in self.free[side] for label in rows[k]}
+        known = self._known(side)
+        return {known[label] for label in labels if label in known}
+
+    def rest(self, side: int) -> list[Placed]:
+        """The factors of one term that are not shared."""
+        term, known = self.terms[side], self._known(side)
 
         def place(label: int) -> Class:
             return known.get(label, (label, -1) if side == 0 else (-1, label))
 
         return [(term.factors[k], tuple(map(place, term.subscripts[k]))) for k in self.free[side]]
+
+    def _known(self, side: int) -> dict[int, Class]:
+        known: dict[int, Class] = {}
+        for pair in self.open:
+            known.setdefault(pair[side], pair)
+        return known
 
 
 def _links(classes: Sequence[Class], side: int) -> list[tuple[Class, Class]]:

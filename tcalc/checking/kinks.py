@@ -14,7 +14,7 @@ import numpy as np
 from tcalc.checking.duals import Duals
 from tcalc.expr.nodes import Apply, Node
 from tcalc.primitives.arrays import NumPyArray as Array
-from tcalc.primitives.norms import Norm2
+from tcalc.primitives.norms import Direction, Norm2
 from tcalc.primitives.piecewise import Where
 
 STEP = 1e-5
@@ -31,7 +31,7 @@ def kinks(order: Iterable[Node], found: Duals) -> list[Apply]:
 
 
 def _may_have(node: Apply) -> bool:
-    return not node.primitive.analytic or isinstance(node.primitive, Where | Norm2)
+    return not node.primitive.analytic or isinstance(node.primitive, Where | Norm2 | Direction)
 
 
 def _has(node: Apply, found: Duals) -> bool:

@@ -72,3 +72,11 @@ def test_no_digits_are_lost(name: str) -> None:
                     if in_range and not error <= 1e-12 * abs(due) + mpmath.mpf("1e-300"):
                         wrong.append((order, point, float(number), mpmath.nstr(due, 17)))
     assert not wrong
+
+
+def test_digits_of_terms_in_sums_are_not_paid_for() -> None:
+    summed = tcalc.parse("sum(tanh(X*w))", "X[m,n], w[n]")
+    alone = tcalc.parse("sum(tanh(w))", "w[n]")
+    for order in (1, 2):
+        assert "complement" not in tcalc.compile(tcalc.derivative(summed, *["w"] * order)).source
+        assert "complement" in tcalc.compile(tcalc.derivative(alone, *["w"] * order)).source

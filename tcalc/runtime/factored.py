@@ -26,7 +26,8 @@ from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.algebra import added, composed, divided, joined, multiplied, real_number
 from tcalc.runtime.modules import as_array, is_on_device, module_of
 from tcalc.runtime.restricted import Ends, Projected, Reduced, solver_within
-from tcalc.runtime.structure import Dense, Empty, Solver, product_of, scattered, solver_for
+from tcalc.runtime.structure import Dense, Empty, Solver, solver_for
+from tcalc.runtime.terms import product_of, scattered
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator

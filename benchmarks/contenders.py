@@ -52,6 +52,7 @@ def ours(task: Task) -> Call:
     f = tcalc.parse(task.problem.program(**task.sizes))
     wrt = task.problem.wrt
     data = {name: task.data[name] for name in f.variables}
+    fun: Callable[..., Any]
     match task.quantity:
         case "value":
             fun = tcalc.compile(f)

@@ -116,7 +116,7 @@ log10 = Elementwise(
 # These two are functions of y alone: x is told for the sake of digits.
 sigmoid_slope: Elementwise = Elementwise(
     "sigmoid_slope",
-    Embedded(product_with_complement, work=per_element(2)),
+    Embedded(product_with_complement, fresh=True, work=per_element(2)),
     lambda y, x, z: sigmoid_spread(y, x),
     lambda y, x, z: build.zeros(x.dims),
     written=lambda y, x: build.hadamard(y, plus(1, build.scale(-1, y))),
@@ -140,7 +140,7 @@ sigmoid_spread: Elementwise = Elementwise(
 )
 sigmoid: Elementwise = Elementwise(
     "sigmoid",
-    Embedded(sigmoid_stable, work=per_element(7)),
+    Embedded(sigmoid_stable, fresh=True, work=per_element(7)),
     # σ' = σ (1 - σ)
     lambda x, y: sigmoid_slope(y, x),
     value=lambda x: sigmoid_stable(x) if np.iscomplexobj(x) else special.expit(x),
@@ -155,7 +155,7 @@ sigmoid: Elementwise = Elementwise(
 )
 softplus = Elementwise(
     "softplus",
-    Embedded(softplus_stable, work=per_element(6)),
+    Embedded(softplus_stable, fresh=True, work=per_element(6)),
     lambda x, y: sigmoid(x),
     value=lambda x: softplus_stable(x) if np.iscomplexobj(x) else np.logaddexp(0, x),
     summary="log(1 + exp(x)), without overflow",
@@ -167,7 +167,7 @@ softplus = Elementwise(
 )
 logaddexp = Elementwise(
     "logaddexp",
-    Embedded(logaddexp_stable, work=per_element(6)),
+    Embedded(logaddexp_stable, fresh=True, work=per_element(6)),
     # d log(e^x + e^y) = σ(x - y) dx + σ(y - x) dy
     lambda x, y, z: sigmoid(build.subtract(x, y)),
     lambda x, y, z: sigmoid(build.subtract(y, x)),

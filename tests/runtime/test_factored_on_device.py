@@ -109,3 +109,14 @@ def test_singular_cores_are_named(cupy: Any) -> None:  # noqa: F811
     tensor = tcalc.compile(H, backend="cupy", form="factored")(**on_device)
     with pytest.raises(DomainError, match="the part 3 × 3 is singular"):
         tensor.solve(cupy.ones(tensor.rows))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sums_and_products_stay_on_the_device(name: str, cupy: Any) -> None:  # noqa: F811
+    here, there = both(name, cupy)
+    g = np.random.default_rng(4).standard_normal(here.rows)
+    require_same((2 * there - there / 4 + there).dense(), 2.75 * here.dense())
+    require_same((there.T @ there).dense(), (here.T @ here).dense())
+    require_same(there.__rmatmul__(cupy.asarray(g)), g @ here)
+    with pytest.raises(ArgumentError, match="on a device"):
+        there + here

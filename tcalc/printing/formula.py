@@ -202,7 +202,7 @@ def indices(formula: Formula, *, in_brackets: bool = True) -> list[str]:
         if isinstance(current, Indexed):
             found.update((at, None) for at in current.positions if is_index(at))
         elif in_brackets and isinstance(current, Call):
-            found.update((at, None) for at in current.over)
+            found.update((at, None) for at in current.over if is_index(at))
         stack.extend(reversed(parts(current)))
     return list(found)
 

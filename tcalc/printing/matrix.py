@@ -29,6 +29,7 @@ from tcalc.printing.formula import (
     number,
     product,
 )
+from tcalc.printing.joins import with_join
 from tcalc.printing.network import Network
 from tcalc.printing.writer import (
     WHOLE,
@@ -119,11 +120,17 @@ class MatrixNotation:
         return written
 
     def _sum(self, node: Add) -> Writing:
-        """The terms of a sum; ``x - logsumexp(x)`` among them is ``logsoftmax(x)``."""
+        """The terms of a sum; ``x - logsumexp(x)`` is ``logsoftmax(x)``, what is joined is so."""
         written: list[tuple[Fraction, Formula]] = []
         terms, logarithms = with_logsoftmax(node)
         for coefficient, argument in logarithms:
             written.append((coefficient, Call("logsoftmax", ((yield self.whole(argument)),))))
+        terms, join = with_join(terms)
+        if join is not None:
+            pieces: list[Formula] = []
+            for piece in join.pieces:
+                pieces += [(yield self.form(piece))]
+            written.append((join.coefficient, Call(join.name, tuple(pieces), over=join.over)))
         # A scalar is added to every element, as long as another term has the full shape.
         spread = [_scalar_of(term) for _, term in terms]
         if None not in spread and not written:

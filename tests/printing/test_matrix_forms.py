@@ -104,3 +104,27 @@ def test_divisors_have_no_two_primes() -> None:
     divergence = tcalc.parse("R = W*H; sum(V.*log(V./R) - V + R)", "V[m,n], W[m,k], H[k,n]")
     assert str(tcalc.gradient(divergence, "W")) == "(1 - V./(W*H))*H'"
     assert str(tcalc.gradient(divergence, "H")) == "W'*(1 - V./(W*H))"
+
+
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        ("norm2(A*concat(x, y) - b)^2", "x[m], y[n], A[k,m+n], b[k]"),
+        ("(2*a + concat(x, y))'*concat(x, y)", "x[m], y[n], a[m+n]"),
+        ("concat(2*x, y - z, z)", "x[m], y[n], z[n]"),
+        ("concat(x[2:end], x[1:1])", "x[n]"),
+        ("concat(A, B)*x", "A[m,n], B[k,n], x[n]"),
+        ("concat[2](sqrt(c)*X', eye(d))", "X[n,d], c"),
+        ("2*stack(x, y)*a", "x[n], y[n], a[n]"),
+        ("stack[2](x, y)", "x[n], y[n]"),
+    ],
+)
+def test_what_is_joined_is_written_so(text: str, declared: str) -> None:
+    program = tcalc.parse(text, declared)
+    assert str(program) == text
+    assert tcalc.parse(str(program), declared).node is program.node
+
+
+def test_a_sum_that_fills_only_some_places_joins_nothing() -> None:
+    program = tcalc.parse("eye(n)[1:2,:]'*x + eye(n)[2:n,:]'*y", "x[2], y[n-1], z[n]")
+    assert "concat" not in str(program)

@@ -129,6 +129,7 @@ EXAMPLES: dict[str, str] = {
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
 
+
 def _sum_of_centred() -> Node:
     x = build.var("x", shape("n"))
     mean = build.einsum([x, build.apply(Power(-1), build.size(x.dims[0]))], [(0,), ()], ())

@@ -39,6 +39,7 @@ EXAMPLES: dict[str, str] = {
     "mean_of_shifted": "softmax(x)'*(y - sum(y))",
     "repeated_sum_in_sum": "1 + x - (1 + sum(y))*ones(n)",
     "log_of_exp": "log(exp(x))",
+    "pairs_over_product": "(1 - eye(n)).*prodothers(eye(n) + ones(n)*x' - diag(x))/prod(x)",
     "outer_product_in_trace": "tr(A*(B - x*y'))",
     "log_of_exp_in_product": "log(2*exp(x)./y)",
     "branches_joined": "x.*where(x > y, 1, 0) + y.*where(x > y, 0, 1)",

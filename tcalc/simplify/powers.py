@@ -424,13 +424,21 @@ def power_of_zero_or_one(node: Apply) -> Node | None:
 def root_of_squares(node: Apply) -> Node | None:
     """``(x'*x)^(p/2) -> norm2(x)^p`` for odd p.
 
-    Example: ``sqrt(x'*x) -> norm2(x)``.
+    Example: ``sqrt(x'*x) -> norm2(x)``, ``sqrt(sum(x.^2)) -> norm2(x)``.
     """
     match node:
-        case Apply(primitive=Power() as p, args=(Einsum(factors=(x, y), output=()) as core,)):
-            first, second = core.subscripts
-            plain = x is y and first == second and len(set(first)) == len(first) > 0
-            if plain and p.exponent.denominator == 2:
+        case Apply(primitive=Power() as p, args=(Einsum(output=()) as core,)):
+            if p.exponent.denominator != 2:
+                return None
+            match core.factors:
+                case (x, y) if x is y and core.subscripts[0] == core.subscripts[1]:
+                    pass
+                case (Apply(primitive=Power(exponent=Fraction(numerator=2)), args=(x,)) as square,):
+                    if base_and_exponent(square)[1] != 2:
+                        return None
+                case _:
+                    return None
+            if len(set(core.subscripts[0])) == x.order > 0:
                 return power(norm2(x, x.order), 2 * p.exponent)
     return None
 

@@ -1,10 +1,9 @@
 """Forms that lose digits or overflow, replaced by the functions that do not.
 
 ``log(1 + exp(x))`` overflows where ``softplus(x)`` is `x`, and its derivative becomes
-``inf * 0``.  The rules are those of `tcalc.simplify.exponentials`, `tcalc.simplify.softmaxes`,
-`tcalc.simplify.directions`, `tcalc.simplify.matrices` and `tcalc.simplify.factorisations` that
-recognise such forms, and no others: they are applied before differentiation, and must not undo the
-sharing of a graph.
+``inf * 0``; ``x'*x`` leaves the range of numbers where its root does not.  The rules are those of
+other modules that recognise such forms, and no others: they are applied before differentiation, and
+must not undo the sharing of a graph.
 """
 
 from __future__ import annotations
@@ -14,7 +13,15 @@ from collections.abc import Sequence
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.piecewise import Where
-from tcalc.simplify import directions, exponentials, factorisations, matrices, signs, softmaxes
+from tcalc.simplify import (
+    directions,
+    exponentials,
+    factorisations,
+    matrices,
+    powers,
+    signs,
+    softmaxes,
+)
 from tcalc.simplify.engine import Rule, rewrite
 
 RULES: tuple[Rule, ...] = (
@@ -29,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     exponentials.exp_over_sum_of_exp,
     exponentials.exp_minus_logsumexp,
     softmaxes.log_of_softmax,
+    powers.root_of_squares,
     directions.vector_over_norm,
     signs.power_of_size,
 )

@@ -146,6 +146,10 @@ TABLE = {
         "indefinite": ("logm" + DEFINITE,) * 3,
         "unit": (None,) * 3,
     },
+    "sum(log(eigvalsh(A)))": {
+        "indefinite": ("logm" + DEFINITE, "", ""),
+        "unit": (None,) * 3,
+    },
     "sum(powm(1/2, A))": {"indefinite": ("powm" + DEFINITE,) * 3, "unit": (None,) * 3},
     "sum(powm(-2, A))": {"indefinite": (None,) * 3, "unit": (None,) * 3},
     "sum(lyap(A, B))": {

@@ -32,6 +32,9 @@ HOMOGENEOUS = {
     "-2*x'*y/norm2(x)/norm2(y)": ("x", 0, 1),
     "X[i,j]*y[j]/norm2[j](X[i,j])": ("X", 0, 1),
     "sum(norm2[j](X[i,j]))": ("X", 1, 2),
+    "sqrt(x'*x)": ("x", 1, 2),
+    "sqrt(sum(X.^2))": ("X", 1, 2),
+    "x/sqrt(x'*x)": ("x", 0, 1),
     "log(norm2(x))": ("x", None, 1),
 }
 CASES = [(text, k) for text, (_, _, most) in HOMOGENEOUS.items() for k in range(1, most + 1)]

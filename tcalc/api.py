@@ -70,8 +70,8 @@ def parse(
 def symbols(declarations: str) -> Any:
     """The declared inputs as expressions, one or a tuple, for building formulas in Python.
 
-    Which of the two it is stands in the text, where no type checker sees it: hence `Any`.  Raises
-    `TcalcError`, pointing into the declarations, for what is none.
+    Which of the two it is depends on the text, which no type checker reads: hence `Any`.  Raises
+    `TcalcError`, pointing into the text, where it is not a list of declarations.
 
     >>> X, w = symbols("X[m,n], w[n]")
     >>> print(X @ w)
@@ -97,8 +97,8 @@ def gradient(
     ``"forward"``, ``"reverse"``, ``"cross-country"``, ``"least-degree"`` or ``"tensor-order"``: the
     same tensor by different routes, whose costs `tcalc.cost` compares.
 
-    Raises `DimensionError` where `f` has axes, `UnknownNameError` for what is no variable of it,
-    and `ArgumentError` for another mode or for what is no expression.
+    Raises `DimensionError` where `f` has axes, `UnknownNameError` for a name that is not one of its
+    variables, and `ArgumentError` for an unknown mode, or where `f` is not an expression.
 
     >>> print(gradient(parse("x'*A*x", "A[n,n] symmetric, x[n]"), "x"))
     2*A*x
@@ -245,8 +245,8 @@ def check(
     the complex step where every function on the way allows it, else by dual numbers, and by
     five-point differences too.  The report is on the highest order, or on the first that is wrong;
     then it says which function's local Jacobian is to blame.  ``form="factored"`` checks the
-    factored form, as compiled code applies it.  `claim` is an expression that is said to be the
-    derivative, found by hand perhaps: it is checked in the place of tcalc's own.  Data at a kink
+    factored form, as compiled code applies it.  `claim` is an expression claimed to be the
+    derivative, worked out by hand perhaps: it is checked instead of tcalc's own.  Data at a kink
     are moved off it, and the report says so.  `sizes` are those of random data, `directions` is how
     many there are, drawn by `seed`.
 
@@ -296,7 +296,7 @@ def check(
 def _with_claim(
     F: Expression, variable: Var, claim: Expression, order: int, form: str
 ) -> Expression:
-    """The function, knowing the inputs of what is said to be its derivative."""
+    """The function, knowing the inputs of what is claimed to be its derivative."""
     if order != 1 or form != "dense":
         raise ArgumentError(
             "a claim is about the first derivative, as it is written",

@@ -1,9 +1,9 @@
 """What a derivative costs, in every mode, dense and factored.
 
 A flop is one multiplication or one addition; an element-wise function of the array library counts
-as one too, and a function written in several steps as so many; LAPACK counts by the leading terms
+as one too, and one written in several steps once for each; LAPACK counts by the leading terms
 of the textbook (Cholesky n³/3, LU 2n³/3, a triangular solve n² a column, a symmetric product
-``B'B`` half).  Memory is that of results and temporaries, of which each is dropped after its last
+``B'B`` half).  Memory is that of results and temporaries, each dropped after its last
 use; arguments are not counted, and of an expression of several steps only the value is.  Both are
 those of the program that `tcalc.compile` writes: counting arrays find the same operations within
 one part in a hundred.

@@ -65,12 +65,12 @@ class Span:
         return "" if self.source is None else self.source.text[self.start : self.end]
 
     def following(self, characters: int) -> str:
-        """So many characters behind it, the blanks before them left out."""
+        """The given number of characters after it, without the blanks they begin with."""
         text = "" if self.source is None else self.source.text
         return text[self.end : self.end + characters + 20].lstrip(" \t")[:characters]
 
     def up_to_end(self, characters: int) -> str:
-        """The last so many characters up to its end, which may begin before it."""
+        """The given number of characters up to its end; they may begin before its start."""
         text = "" if self.source is None else self.source.text
         return text[max(0, self.end - characters) : self.end]
 

@@ -108,7 +108,7 @@ def evaluate_data(
 
 
 def require_names(data: Iterable[str], inputs: Iterable[Var], needed: Iterable[str]) -> None:
-    """Refuse names that are none of the inputs', then the want of values that are needed."""
+    """Raise `ArgumentError` for names that no input has, and then for needed values not given."""
     given = set(data)
     known = {node.name: f"{node.name}{_axes(node)}" for node in inputs}
     takes = f"it takes {', '.join(known.values()) or 'nothing'}"

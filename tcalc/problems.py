@@ -34,7 +34,7 @@ def problem(
     ``"sum(w) == 1"``, or expressions, as ``(g, "<=", 0)``.  Their Jacobians, and the Hessian of the
     Lagrangian, are handed on.
 
-    Raises `UnknownNameError` for what is no variable, and `ArgumentError` for data, bounds and
+    Raises `UnknownNameError` for an unknown variable, and `ArgumentError` for data, bounds and
     constraints that do not fit.
 
     >>> import tcalc
@@ -104,10 +104,10 @@ def laplace(
 
     f is minimised from the values among the data, by a `method` of `problem`'s, or they are the
     mode with ``minimise=False``.  The log-determinant of the Hessian is exact where its structure
-    gives it or where it is small, else estimated from so many samples, and `error` tells.
+    gives it or where it is small, else estimated from `samples` products, with a standard `error`.
 
-    Raises what `hessian_operator` does, and `DomainError` at a point that is no mode, or where the
-    Hessian is not positive definite.  (MacKay, *Information Theory, Inference, and Learning
+    Raises what `hessian_operator` does, and `DomainError` at a point that is not a mode, or where
+    the Hessian is not positive definite.  (MacKay, *Information Theory, Inference, and Learning
     Algorithms*, 2003, chapter 27.)
 
     >>> import tcalc

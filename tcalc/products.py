@@ -49,7 +49,7 @@ def jvp(
     its own direction: the result is the sum.  `several` is the name or size of one more axis, the
     last one of directions and result, for as many directions at once.
 
-    Raises `UnknownNameError` for what is no variable, `DimensionError` for a direction that is an
+    Raises `UnknownNameError` for an unknown variable, `DimensionError` for a direction that is an
     input of another shape, and `ArgumentError` for names that cannot be those of directions.
 
     >>> import tcalc

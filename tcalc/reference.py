@@ -57,7 +57,7 @@ class UnknownFunctionError(UnknownNameError, KeyError):
 class Functions(Mapping[str, FunctionEntry]):
     """All functions of the language by name, in the order in which `tcalc functions` lists them.
 
-    An alias finds its function too, and what is no function is an `UnknownFunctionError`.
+    An alias finds its function too; an unknown name raises `UnknownFunctionError`.
     """
 
     def __getitem__(self, name: str) -> FunctionEntry:

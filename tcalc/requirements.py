@@ -17,7 +17,7 @@ from tcalc.expression import Expression, Names
 
 
 def require_expression(F: object) -> Expression:
-    """The argument itself; raises `ArgumentError` for what is no expression.
+    """The argument itself; raises `ArgumentError` unless it is an expression.
 
     >>> require_expression("x'*x")
     Traceback (most recent call last):
@@ -44,7 +44,7 @@ def require_expressions(F: object) -> list[Expression]:
 
 
 def require_scalar(f: object, what: str) -> None:
-    """Refuse what is no expression, and with `DimensionError` one that is not of order 0."""
+    """Raise `ArgumentError` unless it is an expression, `DimensionError` unless it is a scalar."""
     if shape := require_expression(f).shape:
         raise DimensionError(
             f"the {what} is that of a scalar, and this expression has the axes "
@@ -54,7 +54,7 @@ def require_scalar(f: object, what: str) -> None:
 
 
 def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
-    """Refuse with `ArgumentError` what is no positive size of a dimension of the inputs."""
+    """Raise `ArgumentError` unless each is a positive size of a dimension of the inputs."""
     dims = [dim for x in [*F.variables.values(), *variables([F.node])] for dim in x.dims]
     known = dict.fromkeys(name for dim in dims for name in sorted(dim.names()))
     for name, size in sizes.items():
@@ -70,7 +70,7 @@ def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
 
 
 def require_order(order: object) -> None:
-    """Refuse with `ArgumentError` what is no order of a derivative."""
+    """Raise `ArgumentError` unless it is the order of a derivative, 1 or more."""
     if not isinstance(order, Integral) or order < 1:
         raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")
 

@@ -146,7 +146,7 @@ def settle(
     """What is passed on from a vertex: contracted and merged where work would be done twice.
 
     `lead` is the number of axes of the fixed end.  One dense node takes the place of terms that
-    are no smaller, or that would each pass a vertex which is dear to pass.
+    are no smaller, or each of which would pass an expensive vertex.
     """
     if not terms:
         return terms
@@ -159,14 +159,14 @@ def settle(
     if kept:
         whole = volume(kept[0].shape)
         parts = sum(len(term.factors) for term in kept)
-        dear = len(kept) > 1 and _is_dear(vertex)
+        expensive = len(kept) > 1 and _is_expensive(vertex)
         many = len(kept) > MOST_TERMS
-        if parts > 1 and (dear or many or sum(map(storage, kept)) >= whole):
+        if parts > 1 and (expensive or many or sum(map(storage, kept)) >= whole):
             kept = [as_term(dense(kept))]
     return [_turned(term, len(term.output) - lead) for term in kept] if vertex_first else kept
 
 
-def _is_dear(vertex: Node) -> bool:
+def _is_expensive(vertex: Node) -> bool:
     return isinstance(vertex, Apply) and not isinstance(vertex.primitive, Elementwise)
 
 

@@ -47,7 +47,7 @@ def least_degree_jacobian(root: Node, variable: Node) -> Node:
 
 def _linearised(order: Sequence[Node]) -> DiGraph[Node]:
     """The graph whose edges carry local Jacobians, from operand to user."""
-    from networkx import DiGraph  # dear to import, and of use for this order alone
+    from networkx import DiGraph  # slow to import, and needed for this order alone
 
     graph: DiGraph[Node] = DiGraph()
     graph.add_nodes_from(order)

@@ -135,7 +135,7 @@ def _combined(
 
 
 def _without_last_axis(x: Node, order: int) -> Node | None:
-    """The tensor that is repeated along the last of so many axes, or has it not; else None."""
+    """The tensor without the last of `order` axes, along which it is repeated; else None."""
     match x:
         case Einsum(factors=factors, subscripts=rows, output=(*rest, last)) if x.order == order:
             if any(last in row for row in rows):

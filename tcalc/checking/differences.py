@@ -207,7 +207,7 @@ def _data(
     """The values at which to check, drawn or given, and the sizes."""
     if data is None:
         return _random_data(roots, inputs, sizes or {}, generator)
-    with np.errstate(all="ignore"):  # values that are not finite are told of
+    with np.errstate(all="ignore"):  # values that are not finite are reported below
         evaluate_data(roots, data, inputs, sizes)
     values = {name: numbers_of(name, array) for name, array in data.items()}
     for name, array in values.items():

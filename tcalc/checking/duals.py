@@ -10,7 +10,7 @@ its *values* alone, never from its rule of differentiation, by the first of thes
    (`tcalc.checking.equations`);
 3. analytic functions take a complex step of 1e-20, exact to rounding;
 4. all others, among them what a user computes by a callable, take central differences with
-   Richardson's extrapolation (Ridders 1982), good to about 1e-11; these are told of.
+   Richardson's extrapolation (Ridders 1982), good to about 1e-11; the report names these.
 
 What this shares with the derivative that it judges is the values of the primitives, and nothing
 else.

@@ -105,7 +105,7 @@ def to_lists(array: Array) -> Any:
 
 
 def require_npz(path: str) -> None:
-    """Refuse the name of a file that is no .npz file."""
+    """Refuse the name of a file that is not an .npz file."""
     if not path.endswith(".npz"):
         raise click.UsageError(f"The results go to an .npz file, and {path!r} is none.")
 

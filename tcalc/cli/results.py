@@ -23,7 +23,7 @@ Form: TypeAlias = Literal["auto", "matrix", "einstein", "latex", "mathml"]
 Format: TypeAlias = Form | Literal["python", "json"]
 
 MUCH_SMALLER = 10
-"""A factored form is told of where it takes so many times less memory than the dense one."""
+"""A factored form is mentioned where it takes this many times less memory than the dense one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,7 +325,7 @@ def peak(program: Program, sizes: Mapping[str, int]) -> int:
 def held_at_peak(program: Program, sizes: Mapping[str, int], least: int = LARGE) -> list[Value]:
     """The temporaries and results that are there when together they take most.
 
-    Those with at least so many elements are dropped with their last use.
+    Those with at least `least` elements are dropped with their last use.
     """
     last = last_uses(program)
     taken = overwritten(program, sizes)

@@ -1,4 +1,4 @@
-"""Dear products that several others share, opened in these where that saves more than sharing.
+"""Expensive products that several others share, opened in these where that saves work.
 
     G = V F V,  Σ F G,  y' G y  ->  Σ (V F) (V F)',  y' V F V y
 
@@ -23,10 +23,10 @@ from tcalc.expr.nodes import Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.simplify import flatten
 
-DEAR = 1 << 18
+EXPENSIVE = 1 << 18
 """The operations from which on a product is worth looking at."""
 SHARE = 4
-"""The part of all operations that it takes at least: one in so many."""
+"""The smallest part of all operations that is worth looking at: one in this many."""
 GAIN = Fraction(21, 20)
 """How many times fewer the operations of the whole have to be."""
 
@@ -48,12 +48,12 @@ def reopened(
     True
     """
     best = finished(roots)
-    if not _dear(roots, sizes):
+    if not _expensive(roots, sizes):
         return best
     least = flops(best, sizes)
     # Factors that are equal once sums in them are opened have to be one node to be seen as such.
     roots = flatten(roots, inline="single")
-    for node, cost in _dear(roots, sizes):
+    for node, cost in _expensive(roots, sizes):
         if SHARE * cost >= least:
             opened = _opened(roots, node)
             trial = finished(opened)
@@ -63,7 +63,7 @@ def reopened(
     return best
 
 
-def _dear(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[tuple[Einsum, int]]:
+def _expensive(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[tuple[Einsum, int]]:
     """Products with several users and many operations, the last ones first."""
     order = postorder(roots)
     uses: Counter[Node] = Counter()
@@ -79,7 +79,7 @@ def _dear(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[tuple[Einsum,
         if not isinstance(node, Einsum) or node.is_view or uses[node] < 2 or node in given:
             continue
         points = prod(_extents(node, sizes).values())
-        if points >= DEAR and (cost := flops([_alone(node)], sizes)) >= DEAR:
+        if points >= EXPENSIVE and (cost := flops([_alone(node)], sizes)) >= EXPENSIVE:
             found.append((node, cost))
     return found
 

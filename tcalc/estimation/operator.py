@@ -124,7 +124,7 @@ class HessianOperator(LinearOperator):
         seed: Seed = 0,
         callback: Callback | None = None,
     ) -> Estimate:
-        """The trace, from about so many products.
+        """The trace, from about `samples` products.
 
         Hutchinson's estimator averages ``z' H z`` over random signs z.  Hutch++ spends a third of
         the products on the range where most of the trace is, takes that part exactly, and averages
@@ -261,7 +261,7 @@ class HessianOperator(LinearOperator):
 
         Exact by structure where there is one, or where the dense Hessian is small; else by
         stochastic Lanczos quadrature: for random signs z, ``z' log(H) z`` from the eigenvalues of
-        the tridiagonal matrix of so many steps of Lanczos' method.  Raises `DomainError` where the
+        the tridiagonal matrix of `steps` steps of Lanczos' method.  Raises `DomainError` where the
         Hessian is not positive definite.
         """
         if method not in ("auto", "exact", "lanczos"):

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 
 
 def free_name(wish: str, taken: Container[str]) -> str:
-    """The name itself, or with so many underscores behind it that it is not taken.
+    """The name itself, or followed by as few underscores as it takes to be free.
 
     >>> free_name("dx", {"dx", "x"})
     'dx_'

@@ -10,7 +10,7 @@ The local Jacobian of ``v = p(..., u, ...)`` is a `LinearMap`, the sum over term
 
 where a label that stands in both `out` and `into` denotes a unit tensor that was eliminated at
 once.  Pushforward, pullback and every higher derivative follow from it, because the factors are
-themselves expressions.  Where they would be dear to form, the local Jacobian is an `Operator`.
+themselves expressions.  Where they would be expensive to form, the local Jacobian is an `Operator`.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def _walked(roots: Iterable[Node], known: Iterable[Node] = ()) -> list[Node]:
 
 
 def at_most(count: int, root: Node) -> bool:
-    """Whether a node needs no more than so many nodes, itself included; looks at no more of them.
+    """Whether a node needs at most `count` nodes, itself included; it looks at no more of them.
 
     >>> x = build.var("x", ())
     >>> at_most(1, x), at_most(1, build.scale(2, x))

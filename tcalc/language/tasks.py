@@ -1,7 +1,8 @@
 """Recursion without the stack: elaboration steps are generators that ask for each other.
 
 A step yields the step whose result it needs, and is resumed with that result; so text nested
-50,000 deep costs list entries, not stack frames.
+50,000 deep costs list entries, not stack frames.  A step that asks for nothing has a ``yield`` that
+is never reached, which makes a generator of it all the same.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ CURVED = 1e-8
 FLAT = 1e-6
 """The least size of an eigenvalue, beside the largest, that a step is divided by."""
 ROUNDING = 4 * float(np.finfo(float).eps)
-"""The change of a value, beside its size, that is not told from its rounding."""
+"""The change of a value, beside its size, that cannot be told from rounding."""
 
 UNSETTLED = "whether the Hessian has a negative eigenvalue, which a saddle has, was not found out"
 

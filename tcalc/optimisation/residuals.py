@@ -23,7 +23,7 @@ SMALL_STEPS = 3
 NO_ROOT = 1e-6
 """What is above zero, beside the largest entry met."""
 LATELY = 3
-"""A run whose steps became small within so many evaluations of one out of the domain ends there."""
+"""Fewer evaluations than these since a point outside of the domain are recent."""
 
 
 class _Residuals(Watched):

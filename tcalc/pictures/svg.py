@@ -1,7 +1,7 @@
 """A graph as an SVG document: text out, nothing else.
 
 Colours tell the orders of tensors, and each node has its dimensions below its label, so that
-nothing is told by colour alone.  There is no background and no style sheet: the picture stands on
+nothing is shown by colour alone.  There is no background and no style sheet: the picture stands on
 light and dark pages, alone or inside another document.
 """
 

@@ -115,7 +115,7 @@ def form_flops(inverse: Labels, kind: Inversion, sizes: Mapping[Label, int]) -> 
 
 
 def solve_flops(columns: int, order: int, kind: Inversion) -> int:
-    """The cost of applying the inverse of a matrix of that order to so many columns."""
+    """The cost of applying the inverse of a matrix of that order to that many columns."""
     return (1 if kind.triangular else 2) * columns * order**2
 
 

@@ -186,7 +186,7 @@ def left_divide(a: Node, b: Node) -> Node:
 
 
 def tensor_inverse_over(axes: int) -> Function:
-    """``tensorinv3`` and so on: the inverse of a tensor that maps those of so many axes."""
+    """``tensorinv3`` and so on: the inverse of a map between tensors of that many axes."""
     letters = "klmnpqrstuvw"[:axes] * 2
     return Function(
         f"tensorinv{axes}",

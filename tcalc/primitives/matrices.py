@@ -56,14 +56,14 @@ def outer(x: Node, y: Node) -> Node:
 
 
 def tril(a: Node, offset: int = 0) -> Node:
-    """The lower triangle of matrices, so many diagonals above the main one too; the rest zero."""
+    """The lower triangle of matrices and `offset` diagonals above the main one; the rest zero."""
     if offset >= 0 and known(a, Fact.LOWER) is True:
         return a
     return _masked(a, lower(a.dims[-2], a.dims[-1], offset))
 
 
 def triu(a: Node, offset: int = 0) -> Node:
-    """The upper triangle of matrices, from so many diagonals above the main one; the rest zero."""
+    """The upper triangle of matrices, from `offset` diagonals above the main one; the rest zero."""
     if offset <= 0 and known(a, Fact.UPPER) is True:
         return a
     return _masked(a, build.transpose(lower(a.dims[-1], a.dims[-2], -offset)))

@@ -108,8 +108,8 @@ class Direction(Primitive):
         """One division of each element, by a norm that others may use as well.
 
         The quotient stays what it is, where products of x and powers of its norm would meet.  But
-        differences of repeated tensors, as of all pairs of rows, are dear to form: there it is a
-        product, which may be opened, at the price of its range.
+        differences of repeated tensors, as of all pairs of rows, are expensive to form: there it is
+        a product, which may be opened, at the price of its range.
         """
         (x,) = node.args
         norm = norm2(x, self.axes)

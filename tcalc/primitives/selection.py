@@ -160,7 +160,7 @@ def window(start: Dim | int, stop: Dim | int, dim: Dim) -> Node:
 
 
 def lower(rows: Dim, columns: Dim, offset: int = 0) -> Node:
-    """The mask of the lower triangle, with so many diagonals above the main one."""
+    """The mask of the lower triangle and of `offset` diagonals above the main one."""
     return build.apply(LowerMask(rows, columns, offset))
 
 

@@ -42,7 +42,7 @@ LONGEST = 150
 """The most nodes that a formula may have, written out, before definitions are made for it."""
 
 HOPELESS = 4
-"""A formula so many times longer than the longest gets definitions without a further look."""
+"""A formula this many times longer than the longest gets definitions without a further look."""
 
 MEDIUM = 75
 """The most nodes of a formula that may say the same thing over and over."""
@@ -54,7 +54,7 @@ READABLE = 20_000
 """The most nodes of a formula that is written out where no definitions are wanted."""
 
 REMEMBERED = 4
-"""Of so many results is kept how they are simplified, to be written in another notation."""
+"""How many results are kept simplified, to be written again in another notation."""
 
 PIECE = 40
 """The most nodes of a piece, where a formula is divided."""

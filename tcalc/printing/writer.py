@@ -266,7 +266,7 @@ def power_of(node: Node) -> tuple[Node, Fraction]:
 def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Formula:
     """The application of a primitive to written arguments."""
     notation = node.primitive.notation(node)
-    # The axes of a reduction are told by its indices, if at all.
+    # The axes of a reduction are shown by its indices, if at all.
     literals = () if isinstance(node.primitive, Reduction) else notation.parameters
     return Call(
         notation.name or node.primitive.name,

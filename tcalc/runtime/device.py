@@ -193,7 +193,7 @@ def device_of(
 
 
 def require_memory(cupy: Any, need: int) -> None:
-    """Raise `LimitError` where neither the device nor CuPy's pool have so many bytes free."""
+    """Raise `LimitError` where the device and CuPy's pool together have fewer bytes free."""
     pool = cupy.get_default_memory_pool()
     free, _ = cupy.cuda.Device().mem_info
     available = free + pool.free_bytes()

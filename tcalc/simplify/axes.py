@@ -22,7 +22,7 @@ from tcalc.primitives.reductions import Reduction
 from tcalc.simplify.engine import of_functions, of_products, of_sums, of_views
 
 FEW_AXES = 4
-"""Up to so many axes all orders are tried, 24; of more those that their ties leave open."""
+"""Up to this many axes all 24 orders are tried; beyond it, only those that ties leave open."""
 
 MOST_ORDERS = 720
 """The most orders of axes that are tried for one tensor."""

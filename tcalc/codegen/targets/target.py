@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from functools import lru_cache
+from types import CodeType
 from typing import Any, ClassVar, Protocol
 
 from tcalc.codegen.program import Index, Program, Slice, Solver, Statement, Value, View
@@ -139,7 +141,16 @@ class Target(ABC):
 
 @lru_cache(maxsize=512)
 def _source(function: Callable[..., Any]) -> str:
-    return inspect.getsource(function)
+    """What `inspect.getsource` gives, which reads token by token to find where a function ends."""
+    code: CodeType = function.__code__
+    lines = linecache.getlines(code.co_filename, function.__globals__)
+    found = "".join(lines[code.co_firstlineno - 1 : _last_line(code)])
+    return found or inspect.getsource(function)  # which says what is missing
+
+
+def _last_line(code: CodeType) -> int:
+    inner = [_last_line(x) for x in code.co_consts if isinstance(x, CodeType)]
+    return max([*inner, *(end or 0 for _, end, *_ in code.co_positions())])
 
 
 def number_text(number: Fraction) -> str:

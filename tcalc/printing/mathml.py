@@ -13,7 +13,6 @@ from tcalc.printing.typeset import GREEK, VARIANTS, Medium, Typesetter
 
 _NAMES = {"⊙": "⊙", "⊘": "⊘", "-": "−"}
 _ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
-_BARS = "|‖"
 _TALL = ("<mfrac", "<mtable", "<msqrt", "<mo>∑", "<mo>∏")
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 
@@ -63,9 +62,9 @@ class MathML(Medium):
         return f"<mrow>{joined}</mrow>"
 
     def fenced(self, inner: str, left: str = "(", right: str = ")") -> str:
-        # Bars that stretch come in few sizes, of which the least is twice the height of a letter.
-        bars = left in _BARS and not any(tag in inner for tag in _TALL)
-        manner = 'fence="true" stretchy="false"' if bars else 'fence="true"'
+        # What can stretch takes the room of its widest form in some browsers, whatever its height.
+        tall = any(tag in inner for tag in _TALL)
+        manner = 'fence="true"' if tall else 'fence="true" stretchy="false"'
         opening = f'<mo {manner} form="prefix">{left}</mo>'
         closing = f'<mo {manner} form="postfix">{right}</mo>'
         return f"<mrow>{opening}{inner}{closing}</mrow>"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tcalc.errors import ParseError, Span
 from tcalc.expr.properties import PROPERTIES
-from tcalc.language.habits import WORDS, character_hint, tex_hint, word_hint
+from tcalc.language.habits import WORDS, character_hint, meant, tex_hint, word_hint
 
 if TYPE_CHECKING:
     from tcalc.language.parser import Lexeme
@@ -154,6 +154,8 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
             return (
                 "a range is `1:3`" if dotted else "what stands in brackets is separated by commas"
             )
+        case "_SEPARATOR" if "RSQB" in accepted:
+            return "what stands in brackets is separated by commas"
         case "EQUAL" if "RPAR" in accepted:
             return "arguments have no names; over one axis: sum[j](X[i,j])"
         case "EQUAL" if last.type in ("FOR", "TENSOR"):
@@ -175,6 +177,9 @@ def _hint_between_values(last: Lexeme) -> str:
     """Where two values stand side by side."""
     if re.search(r"[d∂]\s*/\s*d\w+\Z", last.span.up_to_end(40)):
         return "a derivative is gradient(f, x), or jacobian(f, x)"
+    reduced = re.search(r"(\w+)(\[\w+\])\Z", last.span.up_to_end(60))
+    if reduced is not None and (function := meant(reduced.group(1))):
+        return f"a function takes its argument in parentheses: `{function}{reduced.group(2)}(...)`"
     if last.type == "RBRACE":
         return f"{_PRODUCT}; an index stands in brackets, `A[i,j]`"
     return (last.type == "NAME" and word_hint(last.text)) or _PRODUCT
@@ -192,7 +197,7 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
             return _RESERVED
         case "EQUAL" if before in ("SIGN", "TIMES", "BY", "POWER"):
             return "a definition is `name = formula`, and each name is assigned once"
-        case "QUOTE" if before in ("LPAR", "COMMA"):
+        case "QUOTE" if before in ("", "LPAR", "COMMA", "EQUAL"):
             return 'a text stands between `"`; the transpose stands behind a value'
         case "TIMES" if before == "TIMES":
             return "the power is `^`, element by element `.^`"
@@ -200,6 +205,10 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
             return tex_hint(lexeme.span.following(20))
         case "BY" if last is not None and last.text == lexeme.text == "/":
             return "a comment starts with `#`; a quotient is `/`"
+        case "BY" if lexeme.text == "/" and lexeme.span.following(1) == "*":
+            return "a comment starts with `#`"
+        case "COMPARE" if last is not None and last.text in ("-", "=") and lexeme.text == ">":
+            return "a definition has its name on the left: `name = formula`"
         case "COMPARE" if lexeme.text == "<":
             return "the scalar product is x'*y; a comparison compares two values, inside where()"
         case "COMPARE":
@@ -212,4 +221,8 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
             return _RANGE
         case _ if before == "FOR":
             return WORDS["in"]
+        case _ if before == "TEXT":
+            return "arguments are separated by commas"
+        case _ if {"COLON", "END"} <= accepted:
+            return "a position is an index, a number, `end`, a range `2:5`, or `:`, a whole axis"
     return None

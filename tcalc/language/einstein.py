@@ -115,6 +115,12 @@ def multiplied(left: Value, right: Value, span: Span, algebra: Algebra) -> Value
     """The product of two indexed values, element by element along the indices they share."""
     for value in (left, right):
         require_indices(value)
+    if all(any(name.startswith(SLICE) for name in value.names) for value in (left, right)):
+        raise IndexNotationError(
+            "a product of slices among index names",
+            span=span,
+            hint="name the axes that belong together: A[i,k]*B[k,j]",
+        )
     shared = [
         (left.names.index(name), k) for k, name in enumerate(right.names) if name in left.names
     ]

@@ -125,7 +125,8 @@ def _wrong_number(function: Function, given: int, call: Call) -> LanguageError:
     wanted = " or ".join(map(str, function.arities))
     noun = "argument" if wanted == "1" else "arguments"
     name = call.function
-    if any(form.kind is Kind.REDUCTION for form in function.forms) and given:
+    over_axes = (Kind.REDUCTION, Kind.NORMALISATION)
+    if any(form.kind in over_axes for form in function.forms) and given:
         hint = f"over one axis: {name}[j](X[i,j])"
     else:
         hint = f"{function.name}: {function.summary}"

@@ -34,6 +34,7 @@ FUNCTIONS: Mapping[str, str] = {
     "horzcat": "concat",
     "hstack": "concat",
     "identity": "eye",
+    "inner": "dot",
     "inverse": "inv",
     "jac": "jacobian",
     "linsolve": "solve",
@@ -47,6 +48,9 @@ FUNCTIONS: Mapping[str, str] = {
     "norm": "norm2",
     "nuclear": "normnuc",
     "power": "pow",
+    "reducemax": "max",
+    "reducemean": "mean",
+    "reducesum": "sum",
     "psi": "digamma",
     "sgn": "sign",
     "sigma": "sigmoid",
@@ -57,9 +61,12 @@ FUNCTIONS: Mapping[str, str] = {
 }
 """Functions of other languages, and ours that does the same."""
 
+_REPEATED = "a vector is repeated by an outer product, x*ones(n)' or ones(m)*x'"
+
 PHRASES: Mapping[str, str] = {
     "argmax": "a program is a function; tcalc.problem finds its minimum",
     "argmin": "a program is a function; tcalc.problem finds its minimum",
+    "bsxfun": _REPEATED,
     "cov": "of the columns: R = X - ones(m)*(ones(m)'*X)/m; R'*R/m",
     "cumsum": "the sums up to each element are tril(ones(n,n))*x",
     "delta": "the unit tensor takes indices, delta[i,j]",
@@ -69,13 +76,16 @@ PHRASES: Mapping[str, str] = {
     "length": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
     "logit": "log(p./(1 - p))",
     "matmul": "the product is A*B",
-    "norm": "norm2(x), which is Frobenius' norm of a matrix; or norm1, norminf, normspec, normnuc",
+    "norm": "norm2(x), of a matrix Frobenius' norm; or norm1, norminf, normspec, normnuc",
     "numel": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
     "pi": "pi is a number, and takes no argument",
+    "repmat": _REPEATED,
     "reshape": "vec(A) makes a vector of a matrix, split(x, m, n) a matrix of a vector",
     "shape": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
     "size": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "repeat": _REPEATED,
     "std": "sqrt(mean((x - mean(x)).^2))",
+    "tile": _REPEATED,
     "var": "mean((x - mean(x)).^2)",
 }
 """Functions of other languages for which ours has a formula or a notation."""
@@ -102,6 +112,7 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(("argmin", "argmax", "subject"), _MINIMUM),
     **dict.fromkeys(("import", "from", "using", "include"), _NOTHING),
     **dict.fromkeys(("cdot", "times"), "the product is `*`"),
+    "Σ": "a sum is `sum(x)`, or a repeated index",
     "return": "the value of a program is its last bare expression",
     "print": "the value of a program is its last bare expression",
 }
@@ -174,6 +185,9 @@ MODULES = frozenset(
 )
 """Names before which a point stands elsewhere."""
 
+_REDUCED = ("sum", "prod", "max", "min", "mean", "softmax", "logsoftmax", "logsumexp")
+"""Functions that take an index in brackets."""
+
 PROPERTIES: Mapping[str, str] = {
     "definite": "spd",
     "orthonormal": "orthogonal",
@@ -192,7 +206,7 @@ def meant(name: str) -> str:
     >>> meant("Trace"), meant("exp"), meant("x")
     ('tr', 'exp', '')
     """
-    folded = name.lower()
+    folded = name.lower().replace("_", "")
     return folded if folded in BY_NAME else FUNCTIONS.get(folded, "")
 
 
@@ -203,6 +217,9 @@ def function_hint(name: str, known: Iterable[str]) -> str:
     ('did you mean `tr`?', 'sqrt(mean((x - mean(x)).^2))')
     """
     folded = name.lower().replace("_", "")
+    stem, underscore, index = name.partition("_")
+    if underscore and stem in _REDUCED and index.isalpha():
+        return f"the index of `{stem}` stands in brackets: `{stem}[{index}](...)`"
     if folded in PHRASES:
         return PHRASES[folded]
     words = list(known)
@@ -224,20 +241,30 @@ def character_hint(text: str, at: int) -> str:
         return "digits are written without separators"
     if character == "_" and at and text[at - 1] == ")":
         return "an index stands in brackets, `(A*B)[i,j]`; norms are norm1(x), norm2(x), norminf(x)"
+    if character == "!" and text[at + 1 : at + 2] != "=":
+        return "a factorial is gamma(n + 1); there is no negation, but where(a > b, x, y)"
     return CHARACTERS.get(character, "the language has no such character")
 
 
 def _point_hint(text: str, at: int) -> str | None:
-    if text.startswith("..", at):
-        return "a formula goes on over several lines inside parentheses; a range is `1:3`"
+    following = text[at + 1 : at + 2]
+    if following == ".":
+        more = "a range is `1:3`, a whole axis `:`"
+        return f"a formula goes on over several lines inside parentheses; {more}"
+    if following in ("+", "-"):
+        return f"sums are element by element as they are: `{following}`"
+    if following in ("<", ">", "="):
+        return f"comparisons are element by element as they are: `{following}`"
     if text.startswith(".'", at):
         return "the transpose is `'`"
+    before = re.search(r"[^\W\d]\w*\Z", text[max(0, at - 200) : at])
+    owner = before.group() if before else "..."
+    if following == "(":
+        return f"functions are element by element as they are: `{owner}(...)`"
     found = re.compile(r"(?:\.[^\W\d]\w*)+").match(text, at)
     if found is None:
         return None
     *_, last = found.group().split(".")
-    before = re.search(r"[^\W\d]\w*\Z", text[max(0, at - 200) : at])
-    owner = before.group() if before else "..."
     called = text[found.end() : found.end() + 1] == "("
     function = meant(last)
     if owner in MODULES and called:
@@ -269,8 +296,9 @@ def word_hint(word: str) -> str | None:
     if word in WORDS:
         return WORDS[word]
     stem, underscore, index = word.partition("_")
-    if underscore and stem in ("sum", "prod", "max", "min"):
-        return f"the index of `{stem}` stands in brackets: `{stem}[{index or 'i'}](...)`"
+    if underscore and stem in (*_REDUCED, "Σ"):
+        function = "sum" if stem == "Σ" else stem
+        return f"the index of `{function}` stands in brackets: `{function}[{index or 'i'}](...)`"
     function = "" if word in ("gamma", "psi", "sigma") else meant(word)
     return f"a function takes its argument in parentheses: `{function}(...)`" if function else None
 
@@ -285,8 +313,10 @@ TEX: Mapping[str, str] = {
     "lVert": "a norm is `norm2(x)` or `norm1(x)`",
     "langle": "the scalar product is x'*y",
     "left": "parentheses are written as they are",
-    "mathbf": "names are written as they are",
-    "mathrm": "names are written as they are",
+    **dict.fromkeys(
+        ("boldsymbol", "bm", "hat", "mathbf", "mathcal", "mathrm", "operatorname", "text"),
+        "names are written as they are",
+    ),
     "nabla": CHARACTERS["∇"],
     "odot": "the element-wise product is `.*`",
     "otimes": CHARACTERS["⊗"],

@@ -41,6 +41,13 @@ from tcalc.language.catalogue import BY_NAME
         ("def f(x): return x", 5, "without parameters"),
         ("import numpy as np", 8, "without an import"),
         ("where(x > 0 and y > 0, x, 0)", 13, "one comparison"),
+        ("tf.reduce_sum(x)", 3, "`sum(...)`"),
+        ("A[i,j]*B[j,k] -> C[i,k]", 16, "on the left"),
+        ("X[i,...]", 5, "`:`"),
+        ("X[[1]]", 3, "a position is"),
+        ("softmax(X[i,j], j)", 1, "softmax[j](X[i,j])"),
+        ('einsum("ij,jk->ik" A, B)', 20, "commas"),
+        ("!x", 1, "where(a > b"),
         ("sum(x[i] for i in 1:n)", 10, "sum[i](x[i])"),
     ],
 )
@@ -73,6 +80,12 @@ def test_python(text, column, hint):
         ("a // b", 4, "`#`"),
         ("y := x", 3, "`name = formula`"),
         ("syms x", 6, "`tensor X[m,n], c`"),
+        ("A .+ x", 3, "`+`"),
+        ("x .> 0", 3, "`>`"),
+        ("exp.(x)", 4, "`exp(...)`"),
+        ("A[i;j]", 4, "commas"),
+        ("/* c */ x", 1, "`#`"),
+        ("f = 'x'", 5, '`"`'),
     ],
 )
 def test_matlab(text, column, hint):
@@ -104,6 +117,10 @@ def test_matlab(text, column, hint):
         ("norm(x)_2", 8, "norm2(x)"),
         ("()", 2, "hold a value"),
         ("minimize x'*x", 10, "tcalc.problem"),
+        (r"\operatorname{diag}(x)", 1, "as they are"),
+        ("max[j] X[i,j]", 8, "`max[j](...)`"),
+        ("Σ_j X[i,j]*w[j]", 5, "`sum[j](...)`"),
+        ("n!", 2, "gamma(n + 1)"),
     ],
 )
 def test_papers(text, column, hint):
@@ -168,6 +185,8 @@ def test_declarations(text, column, hint):
         ("std(x)", "sqrt(mean"),
         ("cumsum(x)", "tril"),
         ("log_sum_exp(x)", "`logsumexp`"),
+        ("max_j(X[i,j])", "`max[j](...)`"),
+        ("repmat(x, 1, n)", "x*ones(n)'"),
         ("A(1,2)", "A[...]"),
         ("A(1)", "A[...]"),
         ("a(x+y)", "a*(...)"),
@@ -214,6 +233,11 @@ def test_indices_in_pairs_of_brackets_of_their_own():
     refused("A[i][j]", IndexNotationError, (1, 1), "A[i,j]")
     refused("Tr[A*B]", UnknownNameError, (1, 4), "`tr(...)`")
     refused("A_{i,j}", UnknownNameError, (1, 4), "brackets")
+    refused("x_{1}", UnknownNameError, (1, 1), "x[1]")
+
+
+def test_a_product_of_slices_says_no_sum():
+    refused("A[i,:]*B[:,j]", IndexNotationError, (1, 1), "A[i,k]*B[k,j]")
 
 
 GUESSED = ", as nothing declares it"

@@ -7,6 +7,7 @@ its Cholesky factor share one Cholesky or LU factorisation.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from tcalc.codegen.program import (
@@ -68,7 +69,6 @@ class Factors:
         self.shared: set[Node] = set()
         self.definite: set[Node] = set()
         self.factors: dict[Node, Value] = {}
-        self.texts: dict[Node, str] = {}
 
     def prepare(self, order: Sequence[Node]) -> None:
         """Find the matrices that are factorised, for solves or else.
@@ -164,17 +164,13 @@ class Factors:
 
     def describe(self, node: Apply) -> str:
         """An application as a short text, for messages: ``chol(K)``."""
-        return f"{node.primitive.name}({', '.join(map(self._named, node.args))})"
+        return f"{node.primitive.name}({', '.join(map(_named, node.args))})"
 
     def _place(self, name: str, matrix: Node) -> str:
-        return f"{name}({self._named(matrix)})"
-
-    def _named(self, matrix: Node) -> str:
-        if matrix not in self.texts:
-            self.texts[matrix] = _named(matrix)
-        return self.texts[matrix]
+        return f"{name}({_named(matrix)})"
 
 
+@lru_cache(maxsize=256)  # code for other sizes has the same messages
 def _named(matrix: Node) -> str:
     """A matrix for a message: its formula where that is short, else its dimensions."""
     if isinstance(matrix, Var):

@@ -32,7 +32,6 @@ from tcalc.codegen.program import (
     TensorDot,
     Value,
     View,
-    operands,
     without_unused,
 )
 from tcalc.expr.dims import Dim, Shape
@@ -85,7 +84,7 @@ class _Gathering:
     def __init__(self, program: Program, sizes: Mapping[str, int], given: Collection[str]) -> None:
         self.sizes = sizes
         self.made = {x: s.operation for s in program.statements for x in s.results}
-        self.uses = Counter(x for s in program.statements for x in operands(s.operation))
+        self.uses = Counter(x for s in program.statements for x in s.reads)
         self.uses.update(output.view.value for output in program.outputs)
         self.left_alone = _depending_on(program, given) if given else set[Value]()
         self.sparse = _perhaps_sparse(program)

@@ -28,6 +28,33 @@ def written(total: Sum) -> list[bool]:
     return found
 
 
+def fills(total: Sum) -> bool:
+    """Whether the parts of a sum lie side by side, from its beginning to its end.
+
+    So do the rows of a stack.  There nothing need be zero before they are all written.
+    """
+    if total.spans or total.addends:
+        return False
+    lying = any(_side_by_side(total, axis) for axis in range(len(total.dims)))
+    return lying and all(written(total))
+
+
+def _side_by_side(total: Sum, axis: int) -> bool:
+    ends: dict[Dim, Dim] = {}
+    for part in total.placed:
+        others = part.index[:axis] + part.index[axis + 1 :]
+        along = _range(part.index[axis])
+        if along is None or any(index is not None for index in others):
+            return False
+        if len(set(part.labels)) < len(part.labels):
+            return False
+        ends[along[0]] = along[1]
+    reached = Dim.of(0)
+    while reached in ends:
+        reached = ends.pop(reached)
+    return reached == total.dims[axis] and not ends
+
+
 def _near(parts: Sequence[Part]) -> list[Collection[int]]:
     """For each part the earlier ones of which one axis alone does not tell that it is apart."""
     known = [along for indices in zip(*parts, strict=True) if (along := _near_along(indices))]

@@ -148,7 +148,7 @@ class Namespace:
 
             def apply(*given: Any, **options: Any) -> Any:
                 given = tuple(map(plain, given))
-                if name in ("zeros", "ones", "full") and len(given) > (name == "full") + 1:
+                if name in ("empty", "zeros", "ones", "full") and len(given) > (name == "full") + 1:
                     *given, options["dtype"] = given  # by position in NumPy, a keyword here
                 result = function(*given, **{key: plain(x) for key, x in options.items()})
                 return Strict(result)

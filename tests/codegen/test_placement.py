@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcalc
-from tcalc.codegen.placement import written
+from tcalc.codegen.placement import fills, written
 from tcalc.codegen.program import Placed, Slice, Sum, View
 from tcalc.codegen.tensor import Builder
 from tcalc.expr.dims import Dim
@@ -86,6 +86,24 @@ def test_the_gradient_by_a_vector_of_which_each_element_is_named():
     residual = x[1:] - x[:-1] ** 2
     expected = np.append(0, 2 * residual) - np.append(4 * residual * x[:-1], 0)
     np.testing.assert_allclose(tcalc.compile(tcalc.gradient(f, "x"))(x=x), expected, atol=1e-12)
+
+
+def test_rows_from_the_first_to_the_last_fill_a_sum():
+    m, one = Dim.of("m"), Dim.of(1)
+    first, rest = Slice(Dim.of(0), m - 1), m - 1
+    assert fills(total_of([(rest, None), (first, None)]))
+    assert fills(total_of([(Slice(one, m - 1), None), (Dim.of(0), None)]))
+    gaps = [[first], [rest], [first, m - 2], [first, rest, rest], [Slice(one, m - 1), one]]
+    for rows in gaps:
+        assert not fills(total_of([(row, None) for row in rows]))
+    assert not fills(total_of([(first, Dim.of(0)), (rest, None)]))
+    assert not fills(total_of([(first, None), (rest, None)], spans=True))
+    # What is not known to lie apart is added, and needs zeros to be added to.
+    n = Dim.of("n")
+    uneven = [Slice(Dim.of(0), n - 1), Slice(n - 1, m - n - 3), Slice(m - 4, Dim.of(4))]
+    assert not fills(total_of([(row, None) for row in uneven]))
+    diagonal = Placed(Fraction(1), ROW, (None, None), (0, 0))
+    assert not fills(Sum(shape_of("m", "m"), (), (diagonal,), spans=False))
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from tcalc.codegen.placement import written
+from tcalc.codegen.placement import fills, written
 from tcalc.codegen.program import Call, MatMul, Operation, Product, Sum
 from tcalc.codegen.targets.overwriting import Terms, add_to, scaled_by
 from tcalc.codegen.targets.target import Writer, number_text
@@ -46,7 +46,7 @@ def _sum(target: Terms, total: Sum, name: str, writer: Writer, zeroed: bool) -> 
     addends = [replace(x, coefficient=x.coefficient / shared) for x in total.addends]
     lines: list[str] = []
     if not total.spans:
-        lines.append(f"{name}[...] = 0")
+        lines += [] if fills(total) else [f"{name}[...] = 0"]
     elif len(addends) > 1 and addends[0].coefficient == 1 and abs(addends[1].coefficient) == 1:
         function = "add" if addends[1].coefficient == 1 else "subtract"
         pair = [target.operand(x.view, writer) for x in addends[:2]]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, assert_never
 from tcalc.codegen import host, solvers
 from tcalc.codegen.contract import LETTERS
 from tcalc.codegen.memory import LAID_OUT, SHORT, SHORT_GRAM, is_in_order
-from tcalc.codegen.placement import written
+from tcalc.codegen.placement import fills, written
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -370,7 +370,7 @@ class NumPy(Target):
             if text in ("0", "1"):
                 return f"{name} = np.{'ones' if text == '1' else 'zeros'}({shape}, {dtype})"
             return f"{name} = np.full({shape}, {text}, {dtype})"
-        return f"{name} = np.zeros({shape}, {dtype})"
+        return f"{name} = np.{'empty' if fills(total) else 'zeros'}({shape}, {dtype})"
 
     def term(self, addend: Addend | Placed, writer: Writer, order: int = 0) -> str:
         """A term with its sign; one of a sum that is formed has its `order`."""

@@ -14,10 +14,15 @@ from typing import TypeAlias
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
-from tcalc.expr.primitive import Labels
+from tcalc.expr.primitive import Fact, Labels
+from tcalc.primitives.determinant import Cofactors
+from tcalc.primitives.exponential import pow_
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.kron import Kron, Split, Vec, kron, split
+from tcalc.primitives.logdet import LogDet
+from tcalc.primitives.power import power
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import of_functions, of_products_having
 from tcalc.simplify.flatten import contraction_in, open_product
@@ -107,6 +112,33 @@ def kronecker_products_multiplied(node: Einsum) -> Node | None:
 
 def _is_kron(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Kron)
+
+
+@of_functions
+def determinant_of_kronecker_product(node: Apply) -> Node | None:
+    """``det(kron(A, B)) -> det(A)^n*det(B)^m`` for A of m rows and B of n.
+
+    The same for `logdet` where A and B are positive definite.
+    """
+    match node:
+        case Apply(
+            primitive=LogDet() | Cofactors(k=0) as function,
+            args=(Apply(primitive=Kron(), args=(a, b)) as whole,),
+        ):
+            if whole.order != 2 or any(x.dims[0] != x.dims[1] for x in (a, b)):
+                return None
+            sizes = [(build.apply(function, x), y.dims[0]) for x, y in ((a, b), (b, a))]
+            if isinstance(function, Cofactors):
+                return build.hadamard(*(_whole_power(x, size) for x, size in sizes))
+            if all(holds(x, Fact.SPD) is True for x in (a, b)):
+                return build.sum_of(*(build.hadamard(build.size(n), x) for x, n in sizes))
+    return None
+
+
+def _whole_power(x: Node, size: Dim) -> Node:
+    if size.value is not None:
+        return power(x, Fraction(size.value))
+    return pow_(x, build.size(size))
 
 
 @of_functions
@@ -239,6 +271,7 @@ RULES = (
     kronecker_products_opened,
     kronecker_products_multiplied,
     inverse_of_kronecker_product,
+    determinant_of_kronecker_product,
     number_out_of_split,
     split_of_product,
 )

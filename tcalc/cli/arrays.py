@@ -98,7 +98,9 @@ def to_text(array: Array) -> str:
 
 
 def to_lists(array: Array) -> Any:
-    """Nested lists for JSON, which has no NaN and no infinities: they become text."""
+    """Nested lists for JSON, where NaN, infinities and complex numbers become text."""
+    if np.iscomplexobj(array):
+        return array.astype(str).tolist()
     if np.all(np.isfinite(array)):
         return array.tolist()
     return np.where(np.isfinite(array), array.astype(object), array.astype(str)).tolist()
@@ -120,8 +122,10 @@ def save(path: str, arrays: Mapping[str, Array]) -> None:
 def _whole_file(path: Path, variables: Mapping[str, Var]) -> dict[str, Array]:
     content = _read(path)
     if not isinstance(content, dict):
+        fitting = [name for name, x in variables.items() if x.order == content.ndim]
+        name = next(iter(fitting or variables), "X")
         raise ArgumentError(
-            f"{path} holds one array without a name", hint=f"say whose it is: --data X={path}"
+            f"{path} holds one array without a name", hint=f"say whose it is: --data {name}={path}"
         )
     unknown = [name for name in content if name not in variables]
     if unknown:
@@ -154,7 +158,8 @@ def _read(path: Path) -> Content:
     except OSError as error:
         raise ArgumentError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, TypeError, EOFError, BadZipFile, RecursionError) as error:
-        raise ArgumentError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
+        reason, *_ = re.split(r"\n|; use `usecols`", str(error))
+        raise ArgumentError(f"cannot read {path}: {reason}", hint=HINTS.get(path.suffix)) from None
 
 
 def _read_npz(path: Path) -> Content:
@@ -195,6 +200,12 @@ def _read_json(path: Path) -> Content:
         return {name: np.array(value, dtype=float) for name, value in content.items()}
     return np.array(content, dtype=float)
 
+
+HINTS = {
+    ".csv": "rows of numbers with commas between them, and names in the first line, or none",
+    ".json": "an array as nested lists of numbers, or an object of such arrays by name",
+}
+"""What a file has to hold."""
 
 READERS: dict[str, Callable[[Path], Content]] = {
     ".npz": _read_npz,

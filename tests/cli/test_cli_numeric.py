@@ -293,3 +293,32 @@ def test_missing_data_are_told_of_with_the_options_that_give_them(run):
     assert "no data for x[m], A[m,m]" in outcome.err
     assert "--data NAME=FILE" in outcome.err
     assert "--random" in outcome.err
+
+
+def test_complex_numbers_are_text_in_json(run, directory):
+    np.save("x.npy", np.array([1j, 2.0]))
+    document = run("evaluate", "x", "--data", "x=x.npy", "--json").json
+    assert [complex(text) for text in document["results"][0]["value"]] == [1j, 2.0]
+    document = run("evaluate", "sum(x)", "--data", "x=x.npy", "--json").json
+    assert complex(document["results"][0]["value"]) == 2 + 1j
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("words.csv", "x;y\n1;2\n", "with commas between them"),
+        ("ragged.csv", "x,y\n1\n2,3,4\n", "with commas between them"),
+        ("ragged.json", '{"x": [[1, 2], [3]]}', "nested lists of numbers"),
+        ("broken.json", '{"x": [1, 2', "nested lists of numbers"),
+    ],
+)
+def test_what_a_file_has_to_hold_is_told(run, directory, name, content, message):
+    Path(name).write_text(content, encoding="utf-8")
+    outcome = run("evaluate", "sum(x)", "--data", name)
+    assert outcome.status == 1
+    assert message in outcome.err and "usecols" not in outcome.err
+
+
+def test_an_array_without_a_name_is_offered_to_a_variable_that_it_fits(run, directory):
+    np.save("a.npy", np.eye(3))
+    assert "--data A=a.npy" in run("evaluate", "x'*A*x", "--data", "a.npy").err

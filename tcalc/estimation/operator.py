@@ -130,43 +130,35 @@ class HessianOperator(LinearOperator):
         the products on the range where most of the trace is, takes that part exactly, and averages
         the rest.
         """
+        if method not in ("hutch++", "hutchinson", "exact"):
+            raise ArgumentError(
+                f"there is no method {method!r}", hint="'hutch++', 'hutchinson' or 'exact'"
+            )
         n = self.shape[0]
         if method == "exact" or (method == "hutch++" and samples >= n):
             return self._exact_trace()
         generator = np.random.default_rng(seed)
-        if method == "hutchinson":
+        rank = max(1, _positive(samples) // 3) if method == "hutch++" else 0
+        basis = self._range(generator, rank)
+        large = float(np.einsum("ik,ik->", basis, self @ basis)) if rank else 0.0
+        name = "Hutch++" if rank else "Hutchinson"
 
-            def draw(count: int) -> Array:
-                z = _signs(generator, n, count)
-                return np.asarray(np.einsum("ik,ik->k", z, self @ z))
-
-            return sampled(
-                draw,
-                _positive(samples),
-                BATCH,
-                lambda mean, error, count, ended: Estimate(
-                    float(mean), float(error), count, "Hutchinson", ended
-                ),
-                callback,
-            )
-        if method != "hutch++":
-            raise ArgumentError(
-                f"there is no method {method!r}", hint="'hutch++', 'hutchinson' or 'exact'"
-            )
-        rank = max(1, _positive(samples) // 3)
-        # An orthonormal basis of the range where most of the trace is.
-        basis = np.linalg.qr(self @ _signs(generator, n, rank))[0]
-        large = float(np.einsum("ik,ik->", basis, self @ basis))
-
-        def rest(count: int) -> Array:
+        def draw(count: int) -> Array:
             z = _signs(generator, n, count)
             z = z - basis @ (basis.T @ z)
             return np.asarray(np.einsum("ik,ik->k", z, self @ z))
 
         def finish(mean: Any, error: Any, count: int, ended: str) -> Estimate:
-            return Estimate(large + float(mean), float(error), 2 * rank + count, "Hutch++", ended)
+            return Estimate(large + float(mean), float(error), 2 * rank + count, name, ended)
 
-        return sampled(rest, max(2, samples - 2 * rank), BATCH, finish, callback)
+        left = max(2, samples - 2 * rank) if rank else _positive(samples)
+        return sampled(draw, left, BATCH, finish, callback)
+
+    def _range(self, generator: np.random.Generator, rank: int) -> Array:
+        """An orthonormal basis of that much of the range, where most of the trace is."""
+        if not rank:
+            return np.zeros((self.shape[0], 0))
+        return np.asarray(np.linalg.qr(self @ _signs(generator, self.shape[0], rank))[0])
 
     def _exact_trace(self) -> Estimate:
         tensor = self.problem.factored(self.at)

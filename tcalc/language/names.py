@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
@@ -99,12 +99,7 @@ class Names:
 
     def _declared_dim(self, size: Bound) -> Dim:
         """A sum of products of names and integers, as in ``x[n*q]`` and ``x[2*n+1]``."""
-        total = Dim.of(0)
-        for coefficient, names in size.terms:
-            product = Dim.of(coefficient)
-            for name in names:
-                product = product * self._named_dim(name, size.span)
-            total = total + product
+        total = _filled_in(size, lambda name: self._named_dim(name, size.span))
         if total.value is not None and total.value < 1:
             raise DimensionError(
                 f"a dimension of size {total}",
@@ -274,13 +269,7 @@ class Names:
 
     def position(self, bound: Bound, counters: Counters, end: Dim) -> Dim:
         """The index that a bound denotes on an axis of size `end`."""
-        total = Dim.of(0)
-        for coefficient, names in bound.terms:
-            product = Dim.of(coefficient)
-            for name in names:
-                product = product * self._place(name, counters, end, bound)
-            total = total + product
-        return total
+        return _filled_in(bound, lambda name: self._place(name, counters, end, bound))
 
     def _place(self, name: str, counters: Counters, end: Dim, bound: Bound) -> Dim:
         if name == "end":
@@ -315,6 +304,17 @@ class Names:
         """The name with its braces filled in: ``m{3}``."""
         numbers = [self.integer(step, counters, STEP) for step in steps]
         return f"{name}{{{','.join(map(str, numbers))}}}" if numbers else name
+
+
+def _filled_in(bound: Bound, dim: Callable[[str], Dim]) -> Dim:
+    """A sum of products with the dimension that each name stands for."""
+    total = Dim.of(0)
+    for coefficient, names in bound.terms:
+        product = Dim.of(coefficient)
+        for name in names:
+            product = product * dim(name)
+        total = total + product
+    return total
 
 
 def guessed_order(name: str) -> int:

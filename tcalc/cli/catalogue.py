@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -130,7 +131,7 @@ def functions(name: str | None, as_json: bool) -> None:
     else:
         rows = [("function", "domain", "derivative", "at kinks")]
         rows += [(f.name, f.domain, f.derivative, f.kinks) for f in chosen]
-        write(_columns(rows, COLUMNS))
+        write(_columns(rows, _within(shutil.get_terminal_size((120, 24)).columns)))
 
 
 def _document(entry: FunctionEntry) -> dict[str, str | list[str]]:
@@ -144,6 +145,17 @@ def _document(entry: FunctionEntry) -> dict[str, str | list[str]]:
         "on a device": entry.on_device,
         "source": entry.source,
     }
+
+
+def _within(width: int) -> tuple[int, ...]:
+    """The most characters of each column of the table of functions, on so wide a terminal.
+
+    >>> _within(120), _within(80)
+    ((14, 24, 44, 30), (14, 14, 26, 18))
+    """
+    first, *others = COLUMNS
+    room = max(width - first - 2 * len(others), 36)
+    return first, *(min(each, each * room // sum(others)) for each in others)
 
 
 def _columns(rows: Sequence[Sequence[str]], limits: Sequence[int] = ()) -> str:

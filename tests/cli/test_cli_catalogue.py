@@ -58,6 +58,12 @@ class TestFunctions:
         assert starts == [function.name for function in FUNCTIONS]
         assert max(map(len, lines)) <= 120
 
+    @pytest.mark.parametrize("width", [30, 60, 80, 100, 200])
+    def test_fit_the_terminal(self, run, monkeypatch, width):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = run("functions").out.splitlines()
+        assert max(map(len, lines)) <= max(width, 60)
+
     def test_every_one_documents_itself(self):
         for function in FUNCTIONS:
             assert function.summary and function.domain and function.derivative, function.name

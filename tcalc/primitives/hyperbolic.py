@@ -8,6 +8,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import Elementwise, plus, same
+from tcalc.primitives.exponential import log
 from tcalc.primitives.power import power, reciprocal, square
 from tcalc.primitives.radius import inverse_radius
 from tcalc.primitives.routines import Embedded, Template, per_element
@@ -21,10 +22,28 @@ def complement_of_square(y: Array, x: Array) -> Array:
     return np.where(rest.real < 0.01, 4 * e / ((1 + e) * (1 + e)), rest)
 
 
+def logarithm_of_cosh(x: Array) -> Array:
+    """log(cosh(x)) as |x| + log(1 + exp(-2|x|)) - log(2), near 0 as log(1 + 2 sinh(x/2)²)."""
+    size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+    half = np.sinh(0.5 * np.minimum(size, 1))
+    far = size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453
+    return np.where(size.real < 1, np.log1p(2 * half * half), far)
+
+
 def _one_minus_square(x: Node) -> Node:
     return plus(1, build.scale(-1, square(x)))
 
 
+log_cosh: Elementwise = Elementwise(
+    "log_cosh",
+    Embedded(logarithm_of_cosh, work=per_element(10)),
+    lambda x, y: tanh(x),
+    written=lambda x: log(cosh(x)),
+    summary="log(cosh(x)), without overflow",
+    zero_at_zero=True,
+    nonnegative=True,
+    total=True,
+)
 tanh_slope = Elementwise(
     "tanh_slope",
     Embedded(complement_of_square, fresh=True, work=per_element(2)),
@@ -87,7 +106,7 @@ cosh: Elementwise = Elementwise(
     positive=True,
     regular_point=0,
 )
-tanh = Elementwise(
+tanh: Elementwise = Elementwise(
     "tanh",
     "np.tanh",
     lambda x, y: tanh_slope(y, x),

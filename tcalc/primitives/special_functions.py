@@ -14,7 +14,7 @@ from tcalc.primitives.constants import pi
 from tcalc.primitives.elementwise import Elementwise, plus
 from tcalc.primitives.exponential import exp, log
 from tcalc.primitives.function import Function, elementwise_form
-from tcalc.primitives.power import power, quotient0, square
+from tcalc.primitives.power import power, quotient0, reciprocal, square
 from tcalc.primitives.routines import Embedded, per_element
 
 
@@ -167,6 +167,54 @@ normcdf = Elementwise(
     total=True,
     positive=True,
     bounded=True,
+)
+
+
+def normal_hazard(x: Array) -> Array:
+    """The density over the distribution function, by scaled error functions: no 0/0."""
+    return 0.7978845608028654 / special.erfcx(-0.7071067811865476 * x)
+
+
+def normal_hazard_excess(x: Array) -> Array:
+    """x + φ(x)/Φ(x), far to the left by an asymptotic series in 1/x (NIST handbook, 7.12)."""
+    far = np.where(x < -40, x, -40)
+    t = -1 / far
+    s = t * t
+    series = t * (1 - s * (2 - s * (10 - s * (74 - s * 706))))
+    return np.where(
+        x < -40, series, x + 0.7978845608028654 / special.erfcx(-0.7071067811865476 * x)
+    )
+
+
+log_normcdf = Elementwise(
+    "log_normcdf",
+    "special.log_ndtr",
+    lambda x, y: hazard(x),
+    written=lambda x: log(normcdf(x)),
+    summary="log(normcdf(x)), without underflow",
+    total=True,
+    analytic=False,
+)
+hazard: Elementwise = Elementwise(
+    "normal_hazard",
+    Embedded(normal_hazard, work=per_element(3)),
+    # d φ/Φ = -(x + φ/Φ) φ/Φ dx
+    lambda x, y: build.scale(-1, build.hadamard(y, hazard_excess(x))),
+    written=lambda x: build.hadamard(normpdf(x), reciprocal(normcdf(x))),
+    summary="normpdf(x)/normcdf(x), without underflow",
+    total=True,
+    positive=True,
+    analytic=False,
+)
+hazard_excess: Elementwise = Elementwise(
+    "normal_hazard_excess",
+    Embedded(normal_hazard_excess, work=per_element(14)),
+    lambda x, y: plus(1, build.scale(-1, build.hadamard(y, hazard(x)))),
+    written=lambda x: build.sum_of(x, build.hadamard(normpdf(x), reciprocal(normcdf(x)))),
+    summary="x + normpdf(x)/normcdf(x), with no digits lost far to the left",
+    total=True,
+    positive=True,
+    analytic=False,
 )
 
 

@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     exponentials.reciprocal_of_one_plus_exp,
     exponentials.exp_times_sigmoid,
     exponentials.log_of_sigmoid,
+    exponentials.log_of_function,
     exponentials.hyperbolic_quotient,
     exponentials.log_of_product,
     exponentials.log_of_exp_in_product,

@@ -152,7 +152,9 @@ def test_which_functions_have_no_kernel() -> None:
             node = build.apply(primitive, *arguments)
             if not translatable(routine_of(node), primitive.arity):  # type: ignore[arg-type]
                 missing.add(name)
-    assert missing == {"digamma", "lgamma"}
+    assert missing == {
+        "digamma", "lgamma", "log_normcdf", "normal_hazard", "normal_hazard_excess"
+    }  # fmt: skip
 
 
 def test_only_elementwise_routines_are_taken_for_such() -> None:

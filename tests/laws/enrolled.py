@@ -26,12 +26,13 @@ from tcalc.primitives import FUNCTIONS, Form, Function, Kind
 from tcalc.primitives.absolute_powers import AbsolutePower, scaled_even_power, scaled_odd_power
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import scaled_power
-from tcalc.primitives.hyperbolic import acosh_quotient, acosh_slope, atanh_slope
+from tcalc.primitives.hyperbolic import acosh_quotient, acosh_slope, atanh_slope, log_cosh
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.polar_solve import polar_solve
 from tcalc.primitives.power import Power, quotient0
 from tcalc.primitives.radius import inverse_radius, over_radius
+from tcalc.primitives.special_functions import hazard_excess, log_normcdf
 from tcalc.primitives.symbolic import elementwise
 from tcalc.primitives.trigonometric import asin_slope
 from tcalc.simplify.expand import expand
@@ -271,6 +272,9 @@ def _saddle() -> Any:
 FURTHER = (
     Case("inverse-radius", inverse_radius, ("mn",) * 2, (normal,) * 2, True),
     Case("over-radius", over_radius, ("mn",) * 2, (normal,) * 2, True),
+    Case("log-cosh", log_cosh, ("mn",), (normal,), True),
+    Case("log-normcdf", log_normcdf, ("mn",), (normal,), True),
+    Case("hazard-excess", hazard_excess, ("mn",), (normal,), True),
     Case("asin-slope", asin_slope, ("mn",), (DOMAIN["asin"],), True),
     Case("atanh-slope", atanh_slope, ("mn",), (DOMAIN["atanh"],), True),
     Case("acosh-slope", acosh_slope, ("mn",), (DOMAIN["acosh"],), True),

@@ -48,6 +48,12 @@ FUNCTIONS = {
     "xlogx": (x * sympy.log(x), TINY + MIDDLE + HUGE, 50),
     "log(1 + exp(s))": (sympy.log(1 + sympy.exp(x)), both(1e-20, 1.0, 40.0, 600.0), 700),
     "1/(1 + exp(-s))": (1 / (1 + sympy.exp(-x)), both(1e-20, 1.0, 40.0, 600.0), 700),
+    "log(cosh(s))": (sympy.log(sympy.cosh(x)), both(1e-160, 1e-8, 0.9, 1.1, 40.0, 300.0), 700),
+    "log(normcdf(s))": (
+        sympy.log(sympy.erfc(-x / sympy.sqrt(2)) / 2),
+        (0.3, -2.0, 30.0),
+        500,
+    ),
     "logaddexp(s, 2*s)": (sympy.log(sympy.exp(x) + sympy.exp(2 * x)), (1.0, 40.0, 300.0), 700),
     "atan2(s, 1e-200)": (sympy.atan(x * 10**200), (1e-230, 1e-200, 1e-170, 1.0), 700),
     "atan2(3e150, s)": (sympy.atan(3 * 10**150 / x), (1e100, 1e150, 1e155, 1e200), 700),
@@ -72,6 +78,20 @@ def test_no_digits_are_lost(name: str) -> None:
                     if in_range and not error <= 1e-12 * abs(due) + mpmath.mpf("1e-300"):
                         wrong.append((order, point, float(number), mpmath.nstr(due, 17)))
     assert not wrong
+
+
+@pytest.mark.parametrize("point", [-5.0, -30.0, -39.0, -41.0, -1e3, -1e8])
+def test_a_probit_likelihood_has_derivatives_far_to_the_left(point: float) -> None:
+    f = tcalc.parse("log(normcdf(s))", "s")
+    with mpmath.workdps(60):
+        t = mpmath.mpf(point)
+        tail = mpmath.erfc(-t / mpmath.sqrt(2)) / 2
+        hazard = mpmath.exp(-t * t / 2) / mpmath.sqrt(2 * mpmath.pi) / tail
+        due = [float(mpmath.log(tail)), float(hazard), float(-hazard * (t + hazard))]
+    for order, number in enumerate(due):
+        D = tcalc.derivative(f, *["s"] * order) if order else f
+        for found in (tcalc.compile(D)(s=point), tcalc.evaluate(D, s=point)):
+            np.testing.assert_allclose(found, number, rtol=1e-11)
 
 
 def test_digits_of_terms_in_sums_are_not_paid_for() -> None:

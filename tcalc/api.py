@@ -22,6 +22,7 @@ from tcalc.requirements import (
     require_expressions,
     require_order,
     require_scalar,
+    require_seed,
     require_sizes,
 )
 
@@ -262,6 +263,7 @@ def check(
     from tcalc.checking import check_derivative
 
     require_order(order)
+    require_seed(seed)
     if directions < 1:
         raise ArgumentError(f"{directions} directions check nothing", hint="directions=1 or more")
     if form not in ("dense", "factored"):

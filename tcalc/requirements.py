@@ -75,6 +75,22 @@ def require_order(order: object) -> None:
         raise ArgumentError(f"there is no derivative of order {order}", hint="order=1 or more")
 
 
+def require_seed(seed: object) -> None:
+    """Raise `ArgumentError` for what is no seed: a whole number from 0 on, or what NumPy takes.
+
+    >>> require_seed(-1)
+    Traceback (most recent call last):
+    tcalc.errors.ArgumentError: the seed is -1, and should be a whole number, at least 0
+      hint: or a generator of numpy.random
+    """
+    negative = isinstance(seed, Integral) and seed < 0
+    if negative or isinstance(seed, str | float | complex):
+        raise ArgumentError(
+            f"the seed is {seed!r}, and should be a whole number, at least 0",
+            hint="or a generator of numpy.random",
+        )
+
+
 def names_of(wrt: str | Names) -> list[str]:
     """One name or several, as a list."""
     return list(wrt) if isinstance(wrt, list | tuple) else [wrt]

@@ -111,3 +111,13 @@ def test_what_a_callback_raises_is_the_callers() -> None:
 def test_residuals_of_no_variables_have_a_jacobian_of_as_many_rows() -> None:
     problem = tcalc.problem(tcalc.parse("X*w - y"), "w", {"X": np.ones((3, 0)), "y": np.ones(3)})
     assert problem.jac(problem.x0).shape == (3, 0)
+
+
+@pytest.mark.parametrize("seed", [-1, "0", 1.5])
+def test_what_is_no_seed(seed):
+    f = tcalc.parse("sum(sin(x))")
+    with pytest.raises(tcalc.TcalcError, match="the seed is"):
+        tcalc.check(f, "x", seed=seed)
+    operator = tcalc.hessian_operator(f, "x", {"x": np.ones(2)})
+    with pytest.raises(tcalc.TcalcError, match="the seed is"):
+        operator.trace(method="hutchinson", seed=seed)

@@ -95,7 +95,7 @@ def show_model(name: str) -> None:
     show_default=True,
     help="The size of the data.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The seed of the data.")
+@options.seed("the data")
 @options.report
 def run_model(name: str, wrt: str | None, mode: str, size: str, seed: int, as_json: bool) -> None:
     """Differentiate a model program twice, and evaluate it on its data."""

@@ -19,7 +19,7 @@ from tcalc.drawing import draw as drawn
 @options.wrt
 @click.option(
     "--order",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 8),
     help="The order of the derivative; by default 1 with --wrt, and else 0, the program itself.",
 )
 @options.mode

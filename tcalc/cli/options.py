@@ -194,6 +194,18 @@ layout = together(
     ),
 )
 
+
+def seed(what: str) -> Callable[[Function], Function]:
+    """The option ``--seed`` for random numbers of some kind."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help=f"The seed of {what}.",
+    )
+
+
 data = together(
     click.option(
         "--data",
@@ -202,6 +214,6 @@ data = together(
         help="Arrays from .npz, .npy, .csv or .json: one variable, or a whole file by name.",
     ),
     click.option("--random", "at_random", is_flag=True, help="Draw what no --data gives."),
-    click.option("--seed", type=int, default=0, show_default=True, help="The seed of --random."),
+    seed("--random"),
     sizes("for --random"),
 )

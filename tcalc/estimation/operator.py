@@ -23,6 +23,7 @@ from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Node, Var
 from tcalc.optimisation import Problem
 from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.requirements import require_seed
 from tcalc.runtime.structure import KroneckerSum, LowRank, Parts
 
 Seed: TypeAlias = "int | np.random.Generator"
@@ -137,7 +138,7 @@ class HessianOperator(LinearOperator):
         n = self.shape[0]
         if method == "exact" or (method == "hutch++" and samples >= n):
             return self._exact_trace()
-        generator = np.random.default_rng(seed)
+        generator = _generator(seed)
         rank = max(1, _positive(samples) // 3) if method == "hutch++" else 0
         basis = self._range(generator, rank)
         large = float(np.einsum("ik,ik->", basis, self @ basis)) if rank else 0.0
@@ -170,7 +171,7 @@ class HessianOperator(LinearOperator):
         self, samples: int = 100, *, seed: Seed = 0, callback: Callback | None = None
     ) -> Estimate:
         """The diagonal, as the mean of ``z .* (H z)`` over random signs z."""
-        generator = np.random.default_rng(seed)
+        generator = _generator(seed)
 
         def draw(count: int) -> Array:
             z = _signs(generator, self.shape[0], count)
@@ -187,7 +188,7 @@ class HessianOperator(LinearOperator):
         if n <= 2 * BATCH:
             w = np.linalg.eigvalsh(self.dense())
             return float(w[0]), float(w[-1])
-        start = np.random.default_rng(seed).standard_normal(n)
+        start = _generator(seed).standard_normal(n)
         low, high = (
             float(eigsh(self, 1, which=end, v0=start, tol=tol, return_eigenvectors=False)[0])
             for end in ("SA", "LA")
@@ -272,7 +273,7 @@ class HessianOperator(LinearOperator):
                 raise _indefinite("it has no Cholesky factor") from None
             return Estimate(2 * float(np.sum(np.log(np.diag(factor)))), 0.0, 0, "exact")
         n = self.shape[0]
-        generator = np.random.default_rng(seed)
+        generator = _generator(seed)
         before = self.products
 
         def draw(count: int) -> Array:
@@ -330,3 +331,9 @@ def _positive(count: int) -> int:
     if count < 1:
         raise ArgumentError(f"{count} is no number of samples or steps")
     return count
+
+
+def _generator(seed: Seed) -> np.random.Generator:
+    """The random numbers that a seed stands for."""
+    require_seed(seed)
+    return np.random.default_rng(seed)

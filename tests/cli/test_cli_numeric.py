@@ -322,3 +322,18 @@ def test_what_a_file_has_to_hold_is_told(run, directory, name, content, message)
 def test_an_array_without_a_name_is_offered_to_a_variable_that_it_fits(run, directory):
     np.save("a.npy", np.eye(3))
     assert "--data A=a.npy" in run("evaluate", "x'*A*x", "--data", "a.npy").err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("evaluate", "x'*x", "--random"), ("check", "x'*x"), ("examples", "run", "ridge")],
+    ids=lambda command: command[0],
+)
+def test_a_seed_is_not_negative(run, command):
+    outcome = run(*command, "--seed", "-1")
+    assert outcome.status == 2
+    assert "--seed" in outcome.err
+
+
+def test_pictures_go_to_the_eighth_order(run):
+    assert run("draw", "sin(a)", "--order", "9").status == 2

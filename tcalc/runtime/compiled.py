@@ -16,6 +16,7 @@ from tcalc.codegen.signature import Signature, signature_of
 from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
+from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
     NUMBERS,
     CallSignature,
@@ -343,4 +344,5 @@ def compile(
         from tcalc.runtime.device import DeviceFunction
 
         return DeviceFunction(recipe)
+    keep_freed_blocks()
     return CompiledFunction(recipe)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
+from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
 from tcalc.printing.latex import program_latex
 from tcalc.printing.mathml import program_mathml
@@ -30,6 +31,7 @@ class Options(TypedDict, total=False):
     indices: Sequence[str]
 
 
+@collector_paused()
 def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     """One or several tensors as a program of the language, a statement to a line.
 
@@ -47,6 +49,7 @@ def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     return "\n".join(map(statement_text, statements(_roots(node), Wishes(**options))))
 
 
+@collector_paused()
 def to_latex(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     r"""The same in LaTeX, for math mode with amsmath.
 
@@ -58,6 +61,7 @@ def to_latex(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     return program_latex(statements(_roots(node), Wishes(**options)))
 
 
+@collector_paused()
 def to_mathml(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     """The same in MathML Core: one ``<math>`` element."""
     return program_mathml(statements(_roots(node), Wishes(**options)))

@@ -6,6 +6,7 @@ for a busy machine.
 
 from __future__ import annotations
 
+import gc
 import time
 
 import numpy as np
@@ -64,3 +65,15 @@ def test_fifty_thousand_nodes_take_twelve_times_as_long_as_five_thousand():
 
 def test_a_long_chain_goes_all_the_way():
     stages(1_000)
+
+
+def test_what_a_compilation_needed_is_let_go_without_the_collector():
+    f = tcalc.parse(PROGRAM, "x[n], w[n]", T=50)
+    function = tcalc.compile([f, tcalc.gradient(f, "w")])
+    gc.collect()
+    gc.disable()
+    try:
+        function.source_for(n=3)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
+from weakref import proxy
 
 from tcalc.codegen.companions import with_companions
 from tcalc.codegen.diagonals import with_shared_diagonals
@@ -114,12 +115,14 @@ class Lowering:
         self.contiguous = contiguous
         self.builder = Builder()
         self.builder.tuned = distribution.sized
-        self.tensors = _Tensors(self)
+        # Without a cycle all is let go at once, and the collector need not look at it.
+        myself = proxy(self)
+        self.tensors = _Tensors(myself)
         self.views: dict[Node, View] = {}
         self.order = postorder(self.roots)
         fixed = _fixed(self.order, given)
         self.opened = Opened(self.order, self.roots, reorder, fixed)
-        self.products = Products(self, self.opened, sizes)
+        self.products = Products(myself, self.opened, sizes)
 
     def run(self, hints: Mapping[Node, str]) -> Program:
         self.products.prepare(self.order)

@@ -1,0 +1,213 @@
+"""Formulas of the kind that stand in papers: gradients and Hessians as an expert writes them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+import tcalc
+
+
+class Formula(NamedTuple):
+    text: str
+    declared: str
+    variable: str
+    gradient: str
+    hessian: str = ""
+
+
+FORMULAS = [
+    Formula(  # ridge regression
+        "norm2(X*w - y)^2 + l*norm2(w)^2",
+        "X[m,n], y[m], w[n], l",
+        "w",
+        "2*(l*w + X'*(X*w - y))",
+        "2*(X'*X + l*eye(n))",
+    ),
+    Formula(  # the lasso, smoothed
+        "norm2(X*w - y)^2/2 + l*sum(sqrt(w.^2 + e))",
+        "X[m,n], y[m], w[n], l, e",
+        "w",
+        "X'*(X*w - y) + l*w./sqrt(w.^2 + e)",
+        "X'*X + l*e*diag(1./(w.^2 + e).^(3/2))",
+    ),
+    Formula(  # binary cross-entropy
+        "-sum(y.*log(sigmoid(X*w)) + (1 - y).*log(1 - sigmoid(X*w)))",
+        "X[m,n], y[m], w[n]",
+        "w",
+        "X'*(sigmoid(X*w) - y)",
+        "X'*diag(sigmoid(X*w).*(1 - sigmoid(X*w)))*X",
+    ),
+    Formula(  # cross-entropy
+        "-y'*log(softmax(x))",
+        "x[n], y[n]",
+        "x",
+        "sum(y)*softmax(x) - y",
+        "sum(y)*(diag(softmax(x)) - softmax(x)*softmax(x)')",
+    ),
+    Formula(  # softmax regression
+        "-sum(Y.*log(softmax(X*W)))",
+        "X[m,n], Y[m,k], W[n,k]",
+        "W",
+        "X'*(diag(Y*ones(k))*softmax(X*W) - Y)",
+    ),
+    Formula(  # the entropy of softmax
+        "-sum(softmax(x).*log(softmax(x)))",
+        "x[n]",
+        "x",
+        "softmax(x).*(x'*softmax(x) - x)",
+    ),
+    Formula(  # the contrastive loss
+        "-log(exp(z'*p/t)/(exp(z'*p/t) + sum(exp(N*z/t))))",
+        "z[d], p[d], N[k,d], t",
+        "z",
+        "((N'*exp(N*z/t) + exp(z'*p/t)*p)/(sum(exp(N*z/t)) + exp(z'*p/t)) - p)/t",
+    ),
+    Formula(
+        "log(sum(exp(A*x + b)))",
+        "A[m,n], x[n], b[m]",
+        "x",
+        "A'*softmax(A*x + b)",
+        "A'*(diag(softmax(A*x + b)) - softmax(A*x + b)*softmax(A*x + b)')*A",
+    ),
+    Formula(  # Huber's loss
+        "sum(where(abs(r) < d, r.^2/2, d*(abs(r) - d/2)))",
+        "r[n], d",
+        "r",
+        "where(abs(r) < d, r, d*sign(r))",
+        "diag(where(abs(r) < d, 1, 0))",
+    ),
+    Formula(
+        "sum(d^2*(sqrt(1 + (r/d).^2) - 1))",
+        "r[n], d",
+        "r",
+        "r./sqrt(1 + r.^2/d^2)",
+        "diag(1./(1 + r.^2/d^2).^(3/2))",
+    ),
+    Formula(  # the marginal likelihood of a Gaussian process, by its noise
+        "logdet(K + s*eye(n)) + y'*inv(K + s*eye(n))*y",
+        "K[n,n] spd, y[n], s",
+        "s",
+        "tr(inv(K + s*eye(n))) - y'*inv(K + s*eye(n))*inv(K + s*eye(n))*y",
+    ),
+    Formula(  # the divergence of two Gaussians
+        "(tr(inv(S)*T) + (m - u)'*inv(S)*(m - u) - n + logdet(S) - logdet(T))/2",
+        "S[n,n] spd, T[n,n] spd, m[n], u[n]",
+        "S",
+        "(inv(S) - inv(S)*(T + (m - u)*(m - u)')*inv(S))/2",
+    ),
+    Formula(  # the density of Wishart's distribution
+        "(v - n - 1)/2*logdet(X) - tr(inv(V)*X)/2 - v/2*logdet(V)",
+        "X[n,n] spd, V[n,n] spd, v",
+        "V",
+        "(inv(V)*X*inv(V) - v*inv(V))/2",
+    ),
+    Formula(
+        "log(exp(-(x - m)^2/(2*s^2))/sqrt(2*pi*s^2))",
+        "x, m, s",
+        "m",
+        "(x - m)/s^2",
+        "-1/s^2",
+    ),
+    Formula("log(prod(x))", "x[n]", "x", "1./x", "-diag(1./x.^2)"),
+    Formula("log(det(kron(A, B)))", "A[m,m] spd, B[n,n] spd", "A", "n*inv(A)"),
+    Formula("det(kron(A, B))", "A[m,m], B[n,n]", "A", "n*det(A)^(n - 1)*det(B)^m*adj(A)'"),
+    Formula(  # Rayleigh's quotient
+        "(x'*A*x)/(x'*x)",
+        "A[n,n] symmetric, x[n]",
+        "x",
+        "2*(A*x/(x'*x) - x'*A*x*x/(x'*x)^2)",
+    ),
+    Formula(  # Mahalanobis' distance
+        "sqrt((x - m)'*inv(S)*(x - m))",
+        "x[n], m[n], S[n,n] spd",
+        "x",
+        "inv(S)*(x - m)/sqrt((x - m)'*inv(S)*(x - m))",
+    ),
+    Formula(
+        "exp(-norm2(x - y)^2/s)",
+        "x[n], y[n], s",
+        "x",
+        "2*exp(-norm2(x - y)^2/s)*(y - x)/s",
+        "2*exp(-norm2(x - y)^2/s)*(2*(x - y)*(x - y)'/s^2 - eye(n)/s)",
+    ),
+    Formula(  # cosine similarity
+        "x'*y/(norm2(x)*norm2(y))",
+        "x[n], y[n]",
+        "x",
+        "(y/norm2(x) - x'*y*x/norm2(x)^3)/norm2(y)",
+    ),
+    Formula(  # attention of one query
+        "V'*softmax(K*q)",
+        "q[d], K[n,d], V[n,k]",
+        "q",
+        "V'*(diag(softmax(K*q)) - softmax(K*q)*softmax(K*q)')*K",
+    ),
+    Formula(  # a net of two layers
+        "norm2(tanh(X*W)*v - y)^2",
+        "X[m,n], W[n,k], v[k], y[m]",
+        "v",
+        "2*tanh(X*W)'*(tanh(X*W)*v - y)",
+        "2*tanh(X*W)'*tanh(X*W)",
+    ),
+    Formula(  # Procrustes' problem
+        "norm2(A*Q - B)^2", "A[m,n], B[m,n], Q[n,n]", "Q", "2*A'*(A*Q - B)"
+    ),
+    Formula(  # matrix factorisation
+        "norm2(A - U*V')^2 + l*(norm2(U)^2 + norm2(V)^2)",
+        "A[m,n], U[m,k], V[n,k], l",
+        "U",
+        "2*(l*U + (U*V' - A)*V)",
+    ),
+    Formula(  # generalised least squares
+        "(y - X*w)'*inv(S)*(y - X*w)",
+        "X[m,n], y[m], w[n], S[m,m] spd",
+        "w",
+        "2*X'*inv(S)*(X*w - y)",
+        "2*X'*inv(S)*X",
+    ),
+    Formula(  # risk parity
+        "w'*S*w/2 - b'*log(w)",
+        "w[n], S[n,n] symmetric, b[n]",
+        "w",
+        "S*w - b./w",
+        "S + diag(b./w.^2)",
+    ),
+    Formula(  # optimal design
+        "-logdet(X'*diag(w)*X)",
+        "X[m,n], w[m]",
+        "w",
+        "-diag(X*inv(X'*diag(w)*X)*X')",
+        "(X*inv(X'*diag(w)*X)*X').*(X*inv(X'*diag(w)*X)*X')",
+    ),
+    Formula(  # the barrier of a linear program
+        "c'*x - m*sum(log(b - A*x))",
+        "c[n], x[n], A[k,n], b[k], m",
+        "x",
+        "c + m*A'*(1./(b - A*x))",
+        "m*A'*diag(1./(b - A*x).^2)*A",
+    ),
+    Formula("norm2(x - mean(x))^2", "x[n]", "x", "2*(x - mean(x))", "2*(eye(n) - 1/n)"),
+]
+
+
+@pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.text)
+def test_derivatives_read_as_in_a_paper(formula: Formula) -> None:
+    program = tcalc.parse(formula.text, formula.declared)
+    assert str(tcalc.derivative(program, formula.variable)) == formula.gradient
+    if formula.hessian:
+        assert str(tcalc.hessian(program, formula.variable)) == formula.hessian
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "written"),
+    [
+        ("-sum(Y.*log(softmax(X*W)))", "X[m,n], Y[m,k], W[n,k]", "-sum(Y.*logsoftmax(X*W))"),
+        ("norm2(X - X*W*W')^2", "X[m,n], W[n,k]", "norm2(X - X*W*W')^2"),
+        ("tr(A*B) - x'*A*y", "A[n,n], B[n,n], x[n], y[n]", "tr(A*B) - x'*A*y"),
+        ("tr(A*(B - x*y'))", "A[n,n], B[n,n], x[n], y[n]", "tr(A*B) - y'*A*x"),
+    ],
+)
+def test_values_read_as_in_a_paper(text: str, declared: str, written: str) -> None:
+    assert str(tcalc.parse(text, declared)) == written

@@ -102,17 +102,7 @@ def compile(
     several = require_expressions(expressions)
     if not several:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
-    if form not in ("dense", "factored", "auto"):
-        raise ArgumentError(f"there is no form {form!r}", hint="'dense', 'factored' or 'auto'")
-    if graph and form != "dense":
-        raise UnsupportedError(
-            f"the form {form!r} keeps arrays that the next call of a CUDA graph writes over",
-            hint="leave out graph=True or form=",
-        )
-    if memory_limit is not None and not (isinstance(memory_limit, Real) and memory_limit > 0):
-        raise ArgumentError(
-            f"memory_limit is {memory_limit!r}, and should be a number of bytes", hint="8e9"
-        )
+    _check_options(form, graph, memory_limit)
     context = several[0].context
     for expression in several[1:]:
         context = context.merged(expression.context)
@@ -138,6 +128,20 @@ def compile(
         return function
     inputs = tuple(context.variables.values())
     return runtime.FactoredFunction(function, layouts, inputs, single, limit)
+
+
+def _check_options(form: str, graph: bool, memory_limit: float | None) -> None:
+    if form not in ("dense", "factored", "auto"):
+        raise ArgumentError(f"there is no form {form!r}", hint="'dense', 'factored' or 'auto'")
+    if graph and form != "dense":
+        raise UnsupportedError(
+            f"the form {form!r} keeps arrays that the next call of a CUDA graph writes over",
+            hint="leave out graph=True or form=",
+        )
+    if memory_limit is not None and not (isinstance(memory_limit, Real) and memory_limit > 0):
+        raise ArgumentError(
+            f"memory_limit is {memory_limit!r}, and should be a number of bytes", hint="8e9"
+        )
 
 
 def _title(expressions: Sequence[Expression]) -> str:

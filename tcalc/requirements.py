@@ -49,7 +49,7 @@ def require_scalar(f: object, what: str) -> None:
         raise DimensionError(
             f"the {what} is that of a scalar, and this expression has the axes "
             f"[{', '.join(shape)}]",
-            hint="sum it up, or ask for the jacobian",
+            hint="sum it up, by sum(...) or by `s = ...` before indices, or ask for the jacobian",
         )
 
 

@@ -6,6 +6,7 @@ Nothing here is accepted: each entry turns the habit into the hint of an error.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
@@ -243,6 +244,8 @@ def character_hint(text: str, at: int) -> str:
         return "an index stands in brackets, `(A*B)[i,j]`; norms are norm1(x), norm2(x), norminf(x)"
     if character == "!" and text[at + 1 : at + 2] != "=":
         return "a factorial is gamma(n + 1); there is no negation, but where(a > b, x, y)"
+    if unicodedata.category(character) in ("Cc", "Cf", "Zs"):
+        return "no such blanks are read, nor characters that cannot be seen: remove it"
     return CHARACTERS.get(character, "the language has no such character")
 
 

@@ -352,7 +352,10 @@ def check_parameters(parameters: Mapping[str, object], texts: Iterable[str]) -> 
             raise ArgumentError(f"{name}={value!r}: a parameter is a number")
         number = exact(value)
         if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", joined):
-            raise ArgumentError(f"the program has no name `{name}` to give the value {value}")
+            raise ArgumentError(
+                f"the program has no name `{name}` to give the value {value}",
+                hint="what is given are bounds of loops, positions, sizes, and names in formulas",
+            )
         checked[name] = number
     return checked
 

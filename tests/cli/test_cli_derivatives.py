@@ -335,3 +335,10 @@ def test_a_file_without_the_ending_is_read_by_its_path(run, tmp_path, monkeypatc
     Path("model.txt").write_text("x'*x", encoding="utf-8")
     assert "./model.txt" in run("gradient", "model.txt").err
     assert run("gradient", "./model.txt").out == "2*x\n"
+
+
+def test_a_formula_with_an_index_left_over_is_told_to_be_summed(run):
+    outcome = run("gradient", "p[i] - p[i]*K[i,j]*p[j]", "--wrt", "p")
+    assert outcome.status == 1
+    assert "`s = ...`" in outcome.err
+    assert run("gradient", "s = p[i] - p[i]*K[i,j]*p[j]", "--wrt", "p").status == 0

@@ -52,7 +52,7 @@ from tcalc.language import parse, parse_declarations
         ("a != b", 1, 3, "comparison"),
         ("a.b", 1, 2, "element-wise"),
         ('"abc', 1, 1, '`"`'),
-        ("x\x00", 1, 2, "no such character"),
+        ("x\x00", 1, 2, "cannot be seen"),
         ("for", 1, 4, ""),
         ("for t in x", 1, 7, ""),
         ("end", 1, 1, "closes"),

@@ -121,6 +121,9 @@ def test_matlab(text, column, hint):
         ("max[j] X[i,j]", 8, "`max[j](...)`"),
         ("Σ_j X[i,j]*w[j]", 5, "`sum[j](...)`"),
         ("n!", 2, "gamma(n + 1)"),
+        ("\ufeffx", 1, "cannot be seen"),
+        ("x\u200b*y", 2, "cannot be seen"),
+        ("x +\u3000y", 4, "blanks"),
     ],
 )
 def test_papers(text, column, hint):

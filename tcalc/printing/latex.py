@@ -52,7 +52,8 @@ class Latex(Medium):
         return rf"\mathrm{{{latin[letter]}}}" if letter in latin else rf"\{letter}"
 
     def word(self, word: str) -> str:
-        return rf"\mathrm{{{word}}}"
+        escaped = word.replace("_", r"\_")
+        return rf"\mathrm{{{escaped}}}"
 
     def number(self, digits: str) -> str:
         return digits

@@ -155,9 +155,11 @@ class Typesetter:
         base = self._stem(stem)
         if not suffix:
             return base
-        return self.medium.below(
-            base, self.medium.number(suffix) if suffix.isdigit() else self._stem(suffix)
-        )
+        below: list[str] = []
+        for part in filter(None, suffix.split("_")):
+            text = self.medium.number(part) if part.isdigit() else self._stem(part)
+            below += [self.medium.operator(","), text] if below else [text]
+        return self.medium.below(base, self.medium.row(below))
 
     def _stem(self, stem: str) -> str:
         greek = greek_name(stem)
@@ -366,14 +368,14 @@ class Typesetter:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """A name as stem and subscript.
+    """A name as stem and subscript, which may have several parts.
 
-    >>> split_name("alpha_2"), split_name("x1"), split_name("K"), split_name("x_train")
-    (('alpha', '2'), ('x', '1'), ('K', ''), ('x', 'train'))
+    >>> split_name("alpha_2"), split_name("x1"), split_name("K"), split_name("x_train_2")
+    (('alpha', '2'), ('x', '1'), ('K', ''), ('x', 'train_2'))
     """
-    stem, mark, suffix = name.partition("_")
-    if mark and stem and suffix:
-        return stem, suffix.replace("_", "")
+    stem, _, suffix = name.partition("_")
+    if stem and (suffix := suffix.strip("_")):
+        return stem, suffix
     bare = name.rstrip("0123456789")
     return (bare, name[len(bare) :]) if bare else (name, "")
 

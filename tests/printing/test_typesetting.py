@@ -31,6 +31,8 @@ SIGNS = [
     ("diag(x)*A", "A[n,n]", r"\operatorname{diag}(x) A"),
     ("lambda*x", "x[n]", r"\lambda x"),
     ("alpha_2*x", "alpha_2, x[n]", r"\alpha_2 x"),
+    ("K_inv_2*x", "K_inv_2[n,n], x[n]", r"K_{\mathrm{inv}, 2} x"),
+    ("q_*x", "q_, x[n]", r"\mathrm{q\_} \, x"),
     ("varepsilon*sigma2*x_1", "varepsilon, sigma2, x_1[n]", r"\varepsilon \sigma_2 x_1"),
     ("rate*x", "rate, x[n]", r"\mathrm{rate} \, x"),
     ("sqrt(a)", "", r"\sqrt{a}"),

@@ -19,7 +19,7 @@ from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, require_indic
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions
 from tcalc.language.names import Counters, Names
-from tcalc.language.syntax import Bound, Call, Expression, Index, Position, Range, children
+from tcalc.language.syntax import Bound, Call, Expression, Index, Position, children
 from tcalc.primitives.selection import unit, window
 
 CLOSED = frozenset({"einsum", "gradient", "jacobian", "hessian", "derivative"})
@@ -253,12 +253,3 @@ class Indexer:
                     span=span,
                     hint="indices count from 1 to `end`; a range includes both its ends",
                 )
-
-
-def plain_names(positions: tuple[Position, ...]) -> tuple[str, ...] | None:
-    """The names at all positions, where each holds a name of its own."""
-    if any(isinstance(position, Range) for position in positions):
-        return None
-    found = [position.name for position in positions if isinstance(position, Bound)]
-    names = tuple(name for name in found if name is not None and name != "end")
-    return names if len(names) == len(positions) == len(set(names)) else None

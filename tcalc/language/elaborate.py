@@ -7,7 +7,6 @@ elaborated together: a value with index names follows `tcalc.language.einstein`,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -40,8 +39,7 @@ from tcalc.primitives import CONSTANTS
 class Elaborator:
     """Elaborates the statements of one program, in order.
 
-    `definitions` has the values so far; `index_names` the names that the user gave to the axes of
-    variables and definitions, where they were first indexed.
+    `definitions` has the values so far.
     """
 
     def __init__(self, algebra: Algebra, names: Names) -> None:
@@ -49,7 +47,6 @@ class Elaborator:
         self.names = names
         self.indexer = Indexer(algebra, names)
         self.definitions: dict[str, Value] = {}
-        self.index_names: dict[str, tuple[str, ...]] = {}
 
     # Statements
 
@@ -235,7 +232,6 @@ class Elaborator:
     def _index(self, index: Index, scope: Scope) -> Task:
         base = index.base
         if isinstance(base, Name):
-            self._note_index_names(base, index, scope.counters)
             if self._means_delta(base):
                 return self.indexer.delta(index.positions, scope.counters, index.span)
             value = self.named(base, scope.counters)
@@ -270,11 +266,6 @@ class Elaborator:
         dims = [self.algebra.dimensions.unknown(value.span) for _ in range(order)]
         slot = self.algebra.tape.constant(value.coefficient, dims)
         return self.algebra.atom(slot, dims, value.span)
-
-    def _note_index_names(self, name: Name, index: Index, counters: Mapping[str, int]) -> None:
-        names = einstein.plain_names(index.positions)
-        if names is not None and not set(names) & {*counters, *self.names.parameters}:
-            self.index_names.setdefault(name.name, names)
 
 
 def left_indices(

@@ -54,9 +54,6 @@ class Program:
         definitions: the nodes of the definitions that the value needs.
         guesses: for each undeclared name what it was taken for: ``"scalar"``, ``"vector"``,
             ``"matrix"``, or ``"tensor3"`` and so on.
-        index_names: names that the user gave to the axes of variables and definitions.
-        result_indices: names of the axes of the value, where the user gave them.
-        source: the text.
         places: where the text calls the functions that its value needs.
     """
 
@@ -65,9 +62,6 @@ class Program:
     variables: dict[str, Var]
     definitions: dict[str, Node]
     guesses: dict[str, str]
-    index_names: dict[str, tuple[str, ...]]
-    result_indices: tuple[str, ...]
-    source: str
     places: dict[Node, Span]
 
 
@@ -199,7 +193,7 @@ class _Compilation:
         try:
             for step in before:
                 self._elaborate(step)
-            return self._finish(*self._elaborate(last))
+            return self._finish(self._elaborate(last))
         except (DimensionError, OrientationError) as error:
             if error.span is not None:
                 self._names.tell_guesses(error)
@@ -269,22 +263,19 @@ class _Compilation:
         known = name in names.variables or name in names.defined
         return not known and name not in names.parameters and name not in self._counters
 
-    def _elaborate(self, step: Unrolled) -> tuple[Value, tuple[str, ...]]:
-        """Elaborate a statement; its value, and the names of the value's axes."""
+    def _elaborate(self, step: Unrolled) -> Value:
+        """The value of a statement."""
         algebra, names, statement = self._algebra, self._names, step.statement
         if isinstance(statement, Definition) and len(statement.targets) > 1:
-            return self._unpack(statement, step), ()
+            return self._unpack(statement, step)
         left: tuple[str, ...] | None = None
         if isinstance(statement, Definition):
             left = left_indices(statement.targets[0].indices, names, step.counters)
         value = self._elaborator.formula(statement.value, left, step.counters)
-        indices = value.names
         value = algebra.solid(replace(algebra.concrete(value), names=(), occurrences=NOWHERE))
         if isinstance(statement, Definition):
             self._elaborator.definitions[step.targets[0]] = value
-            if left:
-                self._elaborator.index_names.setdefault(step.targets[0], left)
-        return value, indices
+        return value
 
     def _unpack(self, statement: Definition, step: Unrolled) -> Value:
         """``Q, R = qr(A)``; its value is the first result."""
@@ -305,7 +296,7 @@ class _Compilation:
             self._elaborator.definitions[name] = value
         return results[0]
 
-    def _finish(self, result: Value, indices: tuple[str, ...]) -> Program:
+    def _finish(self, result: Value) -> Program:
         """Settle the dimensions and make the nodes."""
         self._dimensions.settle()
         definitions = self._elaborator.definitions
@@ -325,9 +316,6 @@ class _Compilation:
                 name: nodes[slot] for name, slot in slots.items() if name not in self._given
             },
             guesses=dict(self._names.guesses),
-            index_names=self._elaborator.index_names,
-            result_indices=indices,
-            source=self._source.text,
             places=self._tape.places(nodes),
         )
 

@@ -28,7 +28,6 @@ class Options(TypedDict, total=False):
     names: Sequence[str]
     cse: Cse
     called: str
-    indices: Sequence[str]
 
 
 @collector_paused()
@@ -37,7 +36,7 @@ def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
 
     `order` are the variables in the order of the user's program, which factors and terms follow;
     `names` are further names to avoid; `called` is the name of the result where it needs one, or
-    is wanted; `indices` are index names to prefer.
+    is wanted.
 
     >>> from tcalc.expr import build, shape
     >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))

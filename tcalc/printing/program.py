@@ -7,8 +7,8 @@ stands in a place that only takes a name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import chain, count
@@ -68,14 +68,13 @@ WISHED = 4
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How a result is to be written; `order` and `indices` come from the user's program."""
+    """How a result is to be written; `order` comes from the user's program."""
 
     notation: Notation = "auto"
     order: Sequence[str] = ()
     names: Sequence[str] = ()
     cse: Cse = "auto"
     called: str = ""
-    indices: Sequence[str] = field(default=())
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -244,7 +243,7 @@ class _Page:
         return self._with_indices(node, writer, name)
 
     def _with_indices(self, node: Node, writer: Writer, name: str) -> Statement:
-        supply = self._indices()
+        supply = index_names(self.taken)
         left = tuple(next(supply) for _ in range(node.order))
         whole = isinstance(node, Add) and node not in writer.defined
         terms = node.terms if whole and isinstance(node, Add) else ((Fraction(1), node),)
@@ -268,12 +267,8 @@ class _Page:
 
     def _with_letters(self, formula: Formula, left: Sequence[str]) -> Formula:
         """A top-level term with letters for its sums, in the order of reading."""
-        letters = (index for index in self._indices() if index not in left)
+        letters = (index for index in index_names(self.taken) if index not in left)
         return renamed(formula, {at: next(letters) for at in indices(formula) if at not in left})
-
-    def _indices(self) -> Iterator[str]:
-        hints = [name for name in self.wishes.indices if name not in self.taken]
-        return chain(hints, (name for name in index_names(self.taken) if name not in hints))
 
     def _result_name(self) -> str:
         return next(name for name in ("T", "R", "Result", "T_") if name not in self.names)

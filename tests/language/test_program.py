@@ -255,12 +255,6 @@ def test_factorisations_unpack():
         refused(call, ParseError, (1, 1), f"{names}(...)", "A[n,n]")
 
 
-def test_index_names_are_kept_as_a_hint():
-    program = parse("z[a] = X[a,c]*w[c]\nz[b]*2")
-    assert program.index_names == {"X": ("a", "c"), "w": ("c",), "z": ("a",)}
-    assert program.result_indices == ("b",)
-
-
 # Loops
 
 

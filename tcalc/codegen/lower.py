@@ -55,16 +55,19 @@ def lower(
     contiguous: bool = False,
     reorder: bool = True,
     given: Collection[str] = (),
+    gather: bool = True,
 ) -> Program:
     """The program that computes the roots, planned for the given sizes of all dimension names.
 
     Without `reorder` products are multiplied in the order in which the graph has them.  What
-    depends on the `given` inputs alone is taken to cost nothing, since it is computed once.
+    depends on the `given` inputs alone is taken to cost nothing, since it is computed once.  To
+    `gather` the products in sums spares passes over arrays; a device's kernels make one anyway.
     """
     roots, asked = low_rank_solves(roots, sizes) if reorder else (roots, False)
     lowering = Lowering(roots, sizes, contiguous, reorder, given)
     lowering.builder.tuned |= asked
-    return lowering.run(hints or {})
+    program = lowering.run(hints or {})
+    return with_gathered_products(program, sizes, given) if gather else program
 
 
 def _fixed(order: Sequence[Node], given: Collection[str]) -> set[Node]:
@@ -111,7 +114,6 @@ class Lowering:
             finished = distribution.run
             self.roots = finished(self.roots) if given else reopened(self.roots, sizes, finished)
         self.sizes = sizes
-        self.given = given
         self.contiguous = contiguous
         self.builder = Builder()
         self.builder.tuned = distribution.sized
@@ -136,8 +138,7 @@ class Lowering:
             if node in self.tensors and not self.tensors[node].value.weak
         }
         program = replace(self.builder.finish(), outputs=outputs, hints=named)
-        program = without_unused(with_shared_diagonals(program, self.sizes))
-        return with_gathered_products(program, self.sizes, self.given)
+        return without_unused(with_shared_diagonals(program, self.sizes))
 
     def _deferred(self, node: Node) -> bool:
         """Whether a node is only made when somebody needs it as an array."""

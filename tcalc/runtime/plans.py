@@ -160,6 +160,7 @@ class Planner:
                 recipe.contiguous,
                 recipe.reorder,
                 self.given,
+                gather=recipe.backend == "numpy",
             )
             if not program.tuned:
                 self._fixed = program

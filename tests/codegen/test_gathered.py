@@ -90,6 +90,13 @@ def test_products_of_matrices_of_different_lengths(m: int, k: int, gathered: boo
     assert "a sum of" not in body(bound)
 
 
+def test_a_kernel_of_a_device_adds_outer_products_by_itself() -> None:
+    gradient = tcalc.gradient(tcalc.parse(RECURRENT), "W")
+    source = tcalc.compile(gradient, backend="cupy").source
+    assert "a sum of " not in source
+    assert "a sum of 6 products" in tcalc.compile(gradient).source
+
+
 def test_sparse_matrices_are_multiplied_one_by_one() -> None:
     sparse = pytest.importorskip("scipy.sparse")
     f = tcalc.parse("A*B*A' + B*A' + A*C + C'*A' + C", "A[n,n], B[n,n], C[n,n]")

@@ -48,8 +48,9 @@ def with_join(terms: Sequence[Term]) -> tuple[Sequence[Term], Join | None]:
     >>> with_join([(Fraction(1), piece) for piece in pieces])
     ([], Join(coefficient=Fraction(1, 1), name='concat', axis=0, pieces=(x[m], y[n])))
     """
-    dims = terms[0][1].dims if terms else ()
-    for axis, size in enumerate(dims):
+    if sum(any(map(_is_selection, parts_of(term).factors)) for _, term in terms) < 2:
+        return terms, None
+    for axis, size in enumerate(terms[0][1].dims):
         for name, kind in (("concat", Window), ("stack", UnitVector)):
             rest, pieces = _pieces(terms, axis, kind)
             sizes = {abs(c) for _, inside in pieces.values() for c, _ in inside}
@@ -58,6 +59,10 @@ def with_join(terms: Sequence[Term]) -> tuple[Sequence[Term], Join | None]:
             if found:
                 return rest, Join(shared, name, axis, found)
     return terms, None
+
+
+def _is_selection(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Window | UnitVector)
 
 
 def _pieces(

@@ -59,9 +59,9 @@ def outer_product_in_trace(node: Einsum) -> Node | None:
 
     The number of outer products in sums falls.
     """
-    parts = parts_of(node)
     if node.order:
         return None
+    parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         row = parts.rows[k]
         single = isinstance(factor, Add) and parts.factors.count(factor) == 1

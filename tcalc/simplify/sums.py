@@ -207,10 +207,16 @@ def sum_of_centred(node: Einsum) -> Node | None:
 
     The same for the rows of ``(I - 1/n)*c``.
     """
-    if any(map(_holds_centred, node.factors)):
-        new = opened_and(node, sum_of_sum)
-        return new if isinstance(new, Const) else None
+    for factor, row in zip(node.factors, node.subscripts, strict=True):
+        if _holds_centred(factor) and any(_is_summed_alone(node, label) for label in row):
+            new = opened_and(node, sum_of_sum)
+            return new if isinstance(new, Const) else None
     return None
+
+
+def _is_summed_alone(node: Einsum, label: int) -> bool:
+    """Whether a label is summed over that but one factor has, and once."""
+    return label not in node.output and sum(row.count(label) for row in node.subscripts) == 1
 
 
 def _holds_centred(node: Node) -> bool:

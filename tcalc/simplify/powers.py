@@ -13,7 +13,6 @@ from tcalc.primitives.exponential import exp, log, log0, pow_
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
-from tcalc.primitives.reductions import Prod, ProdOthers, prod, prod_others
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import Trait, length, of_functions, of_products, of_products_having
@@ -230,63 +229,6 @@ def product_over_itself(node: Einsum) -> Node | None:
     return None
 
 
-@of_products_having(ProdOthers)
-def others_over_product(node: Einsum) -> Node | None:
-    """``prodothers(x)/prod(x) -> 1./x``, where no element of x is zero.
-
-    Example: the gradient of ``log(prod(x))`` is ``1./x``.
-    """
-    parts = parts_of(node)
-    for k, others in enumerate(parts.factors):
-        if not (isinstance(others, Apply) and isinstance(others.primitive, ProdOthers)):
-            continue
-        (x,) = others.args
-        row = parts.rows[k]
-        whole = prod(x, others.primitive.axes)
-        for j, factor in enumerate(parts.factors):
-            base, exponent = base_and_exponent(factor)
-            if base is whole and exponent < 0 and parts.rows[j] == row[: whole.order]:
-                new, rows = (power(x, -1), power(whole, exponent + 1)), (row, parts.rows[j])
-                return parts.replaced((k, j), new, rows).build()
-    return None
-
-
-@of_products_having(ProdOthers)
-def pairs_over_product(node: Einsum) -> Node | None:
-    """``(1 - I).*Π_{k≠i,j} x[k] / prod(x) -> (1./x)*(1./x)' - diag(1./x.^2)``, no x zero.
-
-    Example: the Hessian of ``log(prod(x))`` is ``-diag(1./x.^2)``.
-    """
-    parts = parts_of(node)
-    powers = [base_and_exponent(factor) for factor in parts.factors]
-    for d, (whole, exponent) in enumerate(powers):
-        if not (isinstance(whole, Apply) and isinstance(whole.primitive, Prod) and exponent < 0):
-            continue
-        (x,) = whole.args
-        if x.order != 1:
-            continue
-        unit = build.delta(x.dims[0])
-        apart = build.subtract(build.ones(unit.dims), unit)
-        sizes = dict(enumerate(unit.dims))
-        repeated, diagonal = (build.einsum([x], [(1,)], row, sizes) for row in ((0, 1), (1, 1)))
-        pairs = prod_others(build.add([(1, unit), (1, repeated), (-1, diagonal)]), 1)
-        if pairs not in parts.factors or apart not in parts.factors:
-            continue
-        p, a = parts.factors.index(pairs), parts.factors.index(apart)
-        row = parts.rows[p]
-        if set(parts.rows[a]) == set(row) and len(set(row)) == 2:
-            rest = (power(whole, exponent + 1), power(x, -1), power(x, -1))
-            squares = (rest[0], power(x, -2), unit)
-            ends = (row[:1], row[1:]), (row[:1], row)
-            return build.subtract(
-                *(
-                    parts.replaced((d, p, a), new, ((), *rows)).build()
-                    for new, rows in zip((rest, squares), ends, strict=True)
-                )
-            )
-    return None
-
-
 LONGEST_OPENED = 4
 """The most factors of a product that is looked for beside a power of it."""
 
@@ -479,8 +421,6 @@ RULES = (
     reciprocal_of_quotient,
     power_of_quotient,
     product_over_itself,
-    others_over_product,
-    pairs_over_product,
     equal_numbers,
     sum_of_squares,
     squares_over_norm,

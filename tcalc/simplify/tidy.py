@@ -16,6 +16,7 @@ from tcalc.simplify import (
     kronecker,
     matrices,
     powers,
+    prods,
     products,
     projections,
     quotients,
@@ -31,6 +32,7 @@ from tcalc.simplify.flatten import Inline, flatten
 
 RULES: tuple[Rule, ...] = (
     *powers.RULES,
+    *prods.RULES,
     *exponentials.RULES,
     *softmaxes.RULES,
     *signs.RULES,
@@ -71,6 +73,7 @@ TRIANGLES: tuple[Rule, ...] = (
 
 EXPANDING: tuple[Rule, ...] = (
     *powers.RULES,
+    *prods.RULES,
     *matrices.RULES,
     *views.RULES,
     sums.product_in_product,

@@ -128,7 +128,9 @@ def _operator(name: str) -> Any:
 for _name in ("add", "sub", "mul", "truediv", "matmul", "pow"):
     for _text in (f"__{_name}__", f"__r{_name}__"):
         setattr(Strict, _text, _operator(_text))
-for _text in ("__neg__", "__lt__", "__le__", "__gt__", "__ge__", "__and__", "__or__", "__invert__"):
+for _text in ("__neg__", "__and__", "__or__", "__invert__"):
+    setattr(Strict, _text, _operator(_text))
+for _text in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
     setattr(Strict, _text, _operator(_text))
 
 

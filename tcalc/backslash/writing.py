@@ -244,6 +244,8 @@ def _grid(rows: Sequence[str], columns: Sequence[str], known: Mapping[tuple[str,
     x  I   .
     y  -A  I
     """
+    if not rows:
+        return ""
     cells = [[known.get((row, column), ".") for column in columns] for row in rows]
 
     def width(table: Sequence[Sequence[str]]) -> int:

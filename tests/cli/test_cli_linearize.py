@@ -42,3 +42,10 @@ def test_a_limit() -> None:
 
 def test_operations() -> None:
     assert "t1" in run("sum(exp(A*x))", "--wrt", "x", "--steps", "operations")
+
+
+def test_a_program_that_computes_nothing_has_no_rows(run):
+    outcome = run("linearize", "x")
+    assert outcome.status == 0
+    assert "x_bar, given" in outcome.out
+    assert run("linearize", "x", "--json").json["vertices"] == []

@@ -9,7 +9,7 @@ differences need its derivatives.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node, Var
@@ -17,12 +17,22 @@ from tcalc.expr.traverse import postorder, rebuild, variables
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import Elementwise
 
+T = TypeVar("T")
+
 ARGUMENT = build.var("x", ())
 
 
 def parameter(k: int) -> Var:
     """The variable that stands for the k-th parameter of a function."""
     return build.var(f"t{k}", ())
+
+
+def split_arguments(
+    arguments: Sequence[T], parameters: int
+) -> tuple[T, tuple[T, ...], tuple[T, ...]]:
+    """The matrix, the parameters of the function applied to it, and the directions."""
+    cut = 1 + parameters
+    return arguments[0], tuple(arguments[1:cut]), tuple(arguments[cut:])
 
 
 def scalar_derivative(g: Node, by: Var) -> Node:

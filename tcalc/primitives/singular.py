@@ -50,6 +50,7 @@ from tcalc.primitives.scalar import (
     parameter,
     scalar_applied,
     scalar_derivative,
+    split_arguments,
     values_at,
     without_unused,
 )
@@ -121,18 +122,14 @@ class Singular(Primitive):
         return f"singular({self.f.digest.hex()}, {self.parameters}, {self.k})"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
-        a, t, e = arguments[0], arguments[1 : 1 + self.parameters], arguments[1 + self.parameters :]
+        a, t, e = split_arguments(arguments, self.parameters)
         check_matrix(self.name, a)
         if len(e) != self.k or set(t) > {a[:-2]} or set(e) > {a}:
             raise ValueError("singular: parameters and direction do not fit the matrix")
         return (a,)
 
-    def _split(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
-        cut = 1 + self.parameters
-        return args[0], tuple(args[1:cut]), tuple(args[cut:])
-
     def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
-        A, t, E = self._split(node.args)
+        A, t, E = split_arguments(node.args, self.parameters)
         if 0 < position <= self.parameters:
             slope = scalar_derivative(self.f, parameter(position - 1))
             return linear_map(node, position, "ij", "", (1, "ij", (singular(slope, A, t, *E),)))
@@ -145,7 +142,7 @@ class Singular(Primitive):
         return operator(node, position, (A, *t), rule, rule)
 
     def evaluate(self, *arrays: Any) -> Any:
-        A, t, E = self._split(arrays)
+        A, t, E = split_arguments(arrays, self.parameters)
         U, s, V = singular_decomposition(A, where=self.blamed)
         f = values_at(self.f, s, t)
         if not E:
@@ -172,7 +169,7 @@ class Singular(Primitive):
         return self.f is ONE
 
     def _written(self, node: Apply, apart: bool) -> Node:
-        A, t, E = self._split(node.args)
+        A, t, E = split_arguments(node.args, self.parameters)
         if apart and self.is_polar:
             return polar_along(A, E[0])
         # One matrix for many directions, as in a whole Hessian, is decomposed once.

@@ -64,6 +64,7 @@ from tcalc.primitives.scalar import (
     parameter,
     scalar_applied,
     scalar_derivative,
+    split_arguments,
     values_at,
     without_unused,
 )
@@ -89,15 +90,11 @@ class Spectral(Primitive):
         return f"spectral({self.g.digest.hex()}, {self.parameters}, {self.k})"
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
-        a, t, e = arguments[0], arguments[1 : 1 + self.parameters], arguments[1 + self.parameters :]
+        a, t, e = split_arguments(arguments, self.parameters)
         check_square(self.name, a)
         if len(e) != self.k or set(t) > {a[:-2]} or set(e) > {a}:
             raise ValueError("spectral: parameters and directions do not fit the matrix")
         return (a,)
-
-    def _split(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
-        cut = 1 + self.parameters
-        return args[0], tuple(args[1:cut]), tuple(args[cut:])
 
     def derivatives(self) -> list[Node]:
         """g and its derivatives up to the order k."""
@@ -107,7 +104,7 @@ class Spectral(Primitive):
         return found
 
     def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
-        A, t, E = self._split(node.args)
+        A, t, E = split_arguments(node.args, self.parameters)
         if 0 < position <= self.parameters:
             slope = scalar_derivative(self.g, parameter(position - 1))
             # dL = L_k[∂g/∂t](A; ..) dt
@@ -123,7 +120,7 @@ class Spectral(Primitive):
         return operator(node, position, (A, *t, *kept), rule, rule)
 
     def evaluate(self, *arrays: Any) -> Any:
-        A, t, E = self._split(arrays)
+        A, t, E = split_arguments(arrays, self.parameters)
         w, V = symmetric_eigen(A, where=self.function)
         if self.definite:
             w = positive_eigenvalues(w, self.function)
@@ -144,7 +141,7 @@ class Spectral(Primitive):
         return total
 
     def expansion(self, node: Apply) -> Node:
-        A, t, E = self._split(node.args)
+        A, t, E = split_arguments(node.args, self.parameters)
         # One matrix for many directions, as in a whole Hessian, is decomposed once.
         count = min(map(repeats, (A, *t)))
         lead = A.dims[:count]
@@ -166,7 +163,7 @@ class Spectral(Primitive):
 
     def of_eigenvalues(self, node: Apply) -> Node:
         """``g(w)``, whose sum is the trace of ``g(A)``: no eigenvectors are needed for that."""
-        A, t, _ = self._split(node.args)
+        A, t, _ = split_arguments(node.args, self.parameters)
         return applied_to(self.g, self._in_domain(eigvalsh(A)), t)
 
     def _in_domain(self, w: Node) -> Node:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import tcalc
 from tcalc import gallery
 from tcalc.expr.properties import PROPERTIES
-from tcalc.language.catalogue import FUNCTIONS
 
 from . import schemas
 
@@ -38,14 +38,14 @@ def language() -> schemas.Language:
     """The functions, and the properties that a variable can have."""
     functions = [
         schemas.Function(
-            name=function.name,
-            aliases=list(function.aliases),
-            summary=function.summary,
-            domain=function.domain,
-            derivative=function.derivative,
-            kinks=function.kink,
-            source=function.source,
+            name=entry.name,
+            aliases=list(entry.aliases),
+            summary=entry.summary,
+            domain=entry.domain,
+            derivative=entry.derivative,
+            kinks=entry.kinks,
+            source=entry.source,
         )
-        for function in FUNCTIONS
+        for entry in tcalc.functions().values()
     ]
     return schemas.Language(functions=functions, properties=list(PROPERTIES))

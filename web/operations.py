@@ -1,7 +1,7 @@
 """What a worker can do: one function for each request of the API.
 
-Texts of users are parsed by tcalc's own parser
-and nothing else; numbers are computed by the reference interpreter on random data of small sizes.
+Texts of users are parsed by tcalc's own parser and nothing else; numbers are computed by the
+reference interpreter on random data of small sizes.
 """
 
 from __future__ import annotations

@@ -62,28 +62,30 @@ FUNCTIONS: Mapping[str, str] = {
 }
 """Functions of other languages, and ours that does the same."""
 
+_SIZE = "the name of a dimension is its size: tensor x[n]; sum(x)/n"
+_MINIMUM = "a program is a function; tcalc.problem finds its minimum"
 _REPEATED = "a vector is repeated by an outer product, x*ones(n)' or ones(m)*x'"
 
 PHRASES: Mapping[str, str] = {
-    "argmax": "a program is a function; tcalc.problem finds its minimum",
-    "argmin": "a program is a function; tcalc.problem finds its minimum",
+    "argmax": _MINIMUM,
+    "argmin": _MINIMUM,
     "bsxfun": _REPEATED,
     "cov": "of the columns: R = X - ones(m)*(ones(m)'*X)/m; R'*R/m",
     "cumsum": "the sums up to each element are tril(ones(n,n))*x",
     "delta": "the unit tensor takes indices, delta[i,j]",
     "diff": "differences are x[2:end] - x[1:end-1], derivatives gradient(f, x)",
-    "dims": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
-    "len": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
-    "length": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "dims": _SIZE,
+    "len": _SIZE,
+    "length": _SIZE,
     "logit": "log(p./(1 - p))",
     "matmul": "the product is A*B",
     "norm": "norm2(x), of a matrix Frobenius' norm; or norm1, norminf, normspec, normnuc",
-    "numel": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "numel": _SIZE,
     "pi": "pi is a number, and takes no argument",
     "repmat": _REPEATED,
     "reshape": "vec(A) makes a vector of a matrix, split(x, m, n) a matrix of a vector",
-    "shape": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
-    "size": "the name of a dimension is its size: tensor x[n]; sum(x)/n",
+    "shape": _SIZE,
+    "size": _SIZE,
     "repeat": _REPEATED,
     "std": "sqrt(mean((x - mean(x)).^2))",
     "tile": _REPEATED,
@@ -96,7 +98,6 @@ _LOOP = "a loop is `for t = 1:10`, its body on lines of its own, and `end`"
 _FORMULA = "a definition is a name and a formula, without parameters: `f = x'*x`"
 _DECLARATION = "a declaration is `tensor X[m,n], c`"
 _CONDITION = "a condition is one comparison: where(x > 0, where(y > 0, a, b), b)"
-_MINIMUM = "a program is a function; tcalc.problem finds its minimum"
 _NOTHING = "functions are there without an import"
 
 WORDS: Mapping[str, str] = {

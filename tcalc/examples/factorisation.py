@@ -40,7 +40,7 @@ def factorisation() -> Outcome:
     steps = [f"Hessian by {name}: {tcalc.hessian(f, name).operator()}" for name in "UV"]
     value = tcalc.compile(f)
     last = np.inf
-    for sweep in range(200):  # noqa: B007  # told below
+    for sweep in range(200):  # noqa: B007 -- the sweeps that it took are told below
         for name in "UV":
             gradient, hessian = by[name](**data)
             data[name] = data[name] - hessian.solve(gradient)

@@ -30,7 +30,7 @@ def parser(transformer: Any) -> Lark:
     table["tokens"] = _numbered(table["tokens"])
     table["states"] = {k: _numbered(v) for k, v in _numbered(table["states"]).items()}
     # What the parsers that Lark itself generates call.
-    return Lark._load_from_dict(  # type: ignore[no-any-return, no-untyped-call]
+    return Lark._load_from_dict(  # type: ignore[no-any-return, no-untyped-call] # not annotated
         tables["data"], _numbered(tables["memo"]), transformer=transformer
     )
 

@@ -27,8 +27,7 @@ def run(task: Task) -> Value:
     result: Value | None = None
     while stack:
         try:
-            # The first value sent to a generator must be None.
-            request = stack[-1].send(result)  # type: ignore[arg-type]
+            request = stack[-1].send(result)  # type: ignore[arg-type] # the first must be None
         except StopIteration as done:
             stack.pop()
             result = done.value

@@ -352,18 +352,15 @@ class FactoredTensor:
 
         On a device it is CuPy's, for those of `cupyx.scipy.sparse.linalg`.
         """
-        if self._module is np:
-            from scipy.sparse.linalg import LinearOperator as Operator
-        else:
-            Operator = import_module("cupyx.scipy.sparse.linalg").LinearOperator  # type: ignore[misc]  # noqa: N806
-
+        package = "scipy" if self._module is np else "cupyx.scipy"
+        make: type[LinearOperator] = import_module(f"{package}.sparse.linalg").LinearOperator
         adjoint = self.T
 
         def apply(tensor: FactoredTensor, x: Array) -> Array:
             many = x.reshape(tensor.columns + x.shape[1:] if x.ndim > 1 else tensor.columns)
             return as_array((tensor @ many).reshape((prod(tensor.rows), *x.shape[1:])))
 
-        return Operator(
+        return make(
             shape=(prod(self.rows), prod(self.columns)),
             dtype=self.dtype,
             matvec=lambda x: apply(self, x.reshape(-1)),

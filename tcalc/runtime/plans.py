@@ -79,8 +79,7 @@ class Recipe:
             tuple(itertools.islice(nodes, length)) for length in state.pop("counts")
         )
         state["hints"] = dict(zip(nodes, state["hints"], strict=True))
-        # Only variables were packed as arguments.
-        state["signature"] = Signature.of(arguments, unused)  # type: ignore[arg-type]
+        state["signature"] = Signature.of(arguments, unused)  # type: ignore[arg-type] # variables
         state["roots"] = roots
         for name, value in state.items():
             object.__setattr__(self, name, value)

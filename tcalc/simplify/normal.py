@@ -192,9 +192,13 @@ def element_of_function(node: Einsum) -> Node | None:
             rest = tuple(x for x in dict.fromkeys(labels) if x != label)
 
             def element(
-                x: Node, labels: Labels = labels, rest: Labels = rest, e: Node = factor
+                x: Node,
+                labels: Labels = labels,
+                rest: Labels = rest,
+                e: Node = factor,
+                at: Labels = row,
             ) -> Node:
-                return build.einsum([x, e], [labels, row], rest)  # noqa: B023 # row is that of e
+                return build.einsum([x, e], [labels, at], rest)
 
             if is_elementwise(other) and other.operands:
                 inner = with_operands(other, [element(x) for x in other.operands])

@@ -28,6 +28,7 @@ from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node
+from tcalc.expr.partition import Partition
 from tcalc.expr.primitive import Labels
 
 Class: TypeAlias = tuple[int, int]
@@ -69,23 +70,15 @@ def as_term(node: Node) -> OpenProduct:
 def components(term: OpenProduct) -> list[list[int]]:
     """The positions of factors, grouped by the summed labels that join them."""
     free = set(term.output)
-    parent = list(range(len(term.factors)))
-
-    def find(k: int) -> int:
-        while parent[k] != k:
-            parent[k] = parent[parent[k]]
-            k = parent[k]
-        return k
-
+    parts = Partition(len(term.factors))
     holder: dict[int, int] = {}
     for k, row in enumerate(term.subscripts):
         for label in row:
             if label not in free:
-                first, second = sorted((find(k), find(holder.setdefault(label, k))))
-                parent[second] = first
+                parts.join(k, holder.setdefault(label, k))
     groups: dict[int, list[int]] = {}
     for k in range(len(term.factors)):
-        groups.setdefault(find(k), []).append(k)
+        groups.setdefault(parts.find(k), []).append(k)
     return list(groups.values())
 
 

@@ -27,6 +27,7 @@ from tcalc.expr.canonical import arrange, is_rigid
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.partition import Partition
 from tcalc.expr.primitive import Labels, Primitive
 
 Subscript: TypeAlias = str | Sequence[Hashable]
@@ -223,11 +224,11 @@ def _is_opened(factor: Node) -> bool:
 
 
 class _Product:
-    """One product on its way to normal form: labels as a union-find, real factors, coefficient."""
+    """One product on its way to normal form: classes of labels, real factors, coefficient."""
 
     def __init__(self) -> None:
         self.number: dict[Hashable, int] = {}
-        self.parent: list[int] = []
+        self.classes = Partition()
         self.dim: list[Dim | None] = []
         self.coefficient = ONE
         self.factors: list[Node] = []
@@ -252,8 +253,9 @@ class _Product:
         pending.reverse()
         while pending:
             self._take(*pending.pop(), pending)
-        out = tuple(map(self._find, names))
-        rows = [tuple(map(self._find, row)) for row in self.rows]
+        find = self.classes.find
+        out = tuple(map(find, names))
+        rows = [tuple(map(find, row)) for row in self.rows]
         self._carry_sizes(set(out).union(*rows))
         rows += [()] * (len(self.factors) - len(rows))
         used = {label: self._dim_of(label) for row in (out, *rows) for label in row}
@@ -261,22 +263,12 @@ class _Product:
 
     def _label(self, name: Hashable) -> int:
         if name not in self.number:
-            self.number[name] = self._fresh()
+            self.number[name] = self.classes.add()
+            self.dim.append(None)
         return self.number[name]
 
-    def _fresh(self) -> int:
-        self.parent.append(len(self.parent))
-        self.dim.append(None)
-        return len(self.parent) - 1
-
-    def _find(self, label: int) -> int:
-        while self.parent[label] != label:
-            self.parent[label] = self.parent[self.parent[label]]
-            label = self.parent[label]
-        return label
-
     def _measure(self, label: int, dim: Dim) -> None:
-        root = self._find(label)
+        root = self.classes.find(label)
         known = self.dim[root]
         if known is None:
             self.dim[root] = dim
@@ -284,12 +276,11 @@ class _Product:
             raise ValueError(f"one label for the dimensions {known} and {dim}")
 
     def _join(self, left: int, right: int) -> None:
-        left, right = self._find(left), self._find(right)
-        if left != right:
-            self.parent[max(left, right)] = min(left, right)
-            dim = self.dim[max(left, right)]
+        dims = [self.dim[self.classes.find(label)] for label in (left, right)]
+        self.classes.join(left, right)
+        for dim in dims:
             if dim is not None:
-                self._measure(min(left, right), dim)
+                self._measure(left, dim)
 
     def _take(self, factor: Node, labels: list[int], pending: list[tuple[Node, list[int]]]) -> None:
         """Absorb one factor: numbers and unit tensors vanish, views open, the rest is real."""
@@ -319,9 +310,8 @@ class _Product:
 
     def _carry_sizes(self, carried: set[int]) -> None:
         """A summed label that no factor has left counts its dimension: the node `size` makes."""
-        for label in range(len(self.parent)):
-            dim = self.dim[label]
-            if self._find(label) != label or dim is None or label in carried:
+        for label, dim in enumerate(self.dim):
+            if self.classes.find(label) != label or dim is None or label in carried:
                 continue
             if dim.value is not None:
                 self.coefficient *= dim.value

@@ -6,7 +6,7 @@ the terms of ``H``, and the sum of two Kronecker sums is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from numbers import Real
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from tcalc.errors import ArgumentError
+from tcalc.expr.partition import Partition
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.restricted import Ends
@@ -99,7 +100,7 @@ def _composed(a: FactoredTerm, b: FactoredTerm, between: Sequence[int]) -> Facto
     left, right = a.output[: -len(between) or None], a.output[len(a.output) - len(between) :]
     output = tuple([apart + x for x in b.output])
     met, rest = output[: len(between)], output[len(between) :]
-    same = joined(zip(right, met, strict=True))
+    same = joined([*zip(right, met, strict=True)])
 
     def renamed(labels: Labels, offset: int) -> Labels:
         return tuple([same.get(offset + x, offset + x) for x in labels])
@@ -132,18 +133,13 @@ def diagonal_of(core: Array, row: Labels) -> tuple[Array, Labels]:
     return np.einsum(core, [number[x] for x in row], [*range(len(distinct))]), distinct
 
 
-def joined(pairs: Iterable[tuple[int, int]]) -> dict[int, int]:
+def joined(pairs: Sequence[tuple[int, int]]) -> dict[int, int]:
     """For each label the one that stands for it when the labels of each pair are made equal."""
-    parent: dict[int, int] = {}
-
-    def find(x: int) -> int:
-        while parent.setdefault(x, x) != x:
-            x = parent[x]
-        return x
-
+    labels = dict.fromkeys(chain.from_iterable(pairs))
+    parts = Partition(1 + max(labels, default=0))
     for a, b in pairs:
-        parent[max(find(a), find(b))] = min(find(a), find(b))
-    return {x: find(x) for x in parent}
+        parts.join(a, b)
+    return {x: parts.find(x) for x in labels}
 
 
 def _common(one: Ends | None, other: Ends | None) -> Ends | None:

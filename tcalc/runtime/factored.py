@@ -263,7 +263,7 @@ class FactoredTensor:
         total: Array = self._module.zeros(self.rows, self.dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             left, right = self._ends(term)
-            same = joined(zip(left, right, strict=True))
+            same = joined([*zip(left, right, strict=True)])
             subscripts = tuple(tuple(same.get(x, x) for x in row) for row in term.subscripts)
             out = tuple(same.get(x, x) for x in left)
             sizes = {same.get(x, x): n for x, n in known.items()}

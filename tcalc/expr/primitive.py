@@ -95,8 +95,9 @@ class Style(enum.Enum):
 class Notation:
     """How an application of a primitive is written.
 
-    `name` is the function's name in the language, `latex` its LaTeX operator (by default
-    ``\\operatorname{name}``); `exponent` and `mark` complete the styles that need them.
+    `name` is the function's name in the language, `latex` its LaTeX operator, which tells the
+    `parameters` too (by default ``\\operatorname{name}``, and they are arguments); MathML is made
+    from it.  `exponent` and `mark` complete the styles that need them.
     """
 
     style: Style = Style.CALL

@@ -36,7 +36,10 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """A function of arguments; `over` are the indices that a reduction consumes."""
+    """A function of arguments; `over` are the indices that a reduction consumes.
+
+    Where formulas are set, the first `told` arguments are part of the name, ``ψ^{(1)}``.
+    """
 
     name: str
     args: tuple[Formula, ...]
@@ -44,6 +47,7 @@ class Call:
     style: Style = Style.CALL
     mark: str = ""
     over: tuple[str, ...] = ()
+    told: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from tcalc.printing.breaking import lines
 from tcalc.printing.formula import Statement
-from tcalc.printing.typeset import GREEK, VARIANTS, Medium, Typesetter
+from tcalc.printing.typeset import GREEK, VARIANTS, Medium, Typesetter, greek_name
 
 _NAMES = {"⊙": "⊙", "⊘": "⊘", "-": "−"}
 _ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~"}
@@ -19,6 +19,7 @@ _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 
 _THIN = '<mspace width="0.17em"/>'
 _WORD = re.compile(r'(?:<m(?:row|sub|sup|subsup)>)*<mi mathvariant="normal">\w{2,}')
+_OPERATOR = re.compile(r"\\(?:operatorname\{([^}]*)\}|([A-Za-z]+))(?:([_^])(?:\{([^}]*)\}|(\w)))?")
 
 
 def _run_together(before: str, item: str) -> bool:
@@ -46,8 +47,16 @@ class MathML(Medium):
         return f"<mn>{digits}</mn>"
 
     def function(self, name: str, latex: str) -> str:
-        shown = "σ" if latex == r"\sigma" else "log det" if name == "logdet" else name
-        return f'<mi mathvariant="normal">{escape(shown)}</mi>'
+        words = [self._operator_name(*found.groups("")) for found in _OPERATOR.finditer(latex)]
+        return self.row(words or [self.word(name)])
+
+    def _operator_name(self, word: str, command: str, kind: str, *script: str) -> str:
+        """A LaTeX command, ``\\operatorname{word}`` or ``\\command``, with the script behind it."""
+        greek = greek_name(command)
+        base = self.letter(greek) if greek else self.word(word.replace(r"\_", "_") or command)
+        if not kind:
+            return base
+        return (self.below if kind == "_" else self.above)(base, self.number("".join(script)))
 
     def operator(self, sign: str) -> str:
         gaps = ' lspace="0" rspace="0"' if sign == ":" else ""

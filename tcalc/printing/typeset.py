@@ -362,7 +362,7 @@ class Typesetter:
         if call.over:
             name = medium.below(name, self._positions(call.over))
         pieces: list[str] = []
-        for text in texts:
+        for text in texts[call.told :]:
             pieces += [medium.operator(","), text] if pieces else [text]
         return Set(medium.row([name, medium.fenced(medium.row(pieces))]), Binding.ATOM)
 

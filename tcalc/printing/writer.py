@@ -275,6 +275,7 @@ def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Fo
         notation.style,
         notation.mark,
         over,
+        len(literals) if notation.latex else 0,
     )
 
 

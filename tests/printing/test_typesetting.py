@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -72,6 +73,29 @@ def test_gradients_of_models_are_well_formed(model: gallery.Model, notation: str
 def test_words_stand_apart_in_mathml() -> None:
     node = parse("2*rate*diag(x)", "rate, x[n]").value
     assert to_mathml(node).count("<mspace") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sigmoid(x)", "σ(x)"),
+        ("lgamma(x)", "logΓ(x)"),
+        ("log10(x)", "log10(x)"),
+        ("asinh(x)", "arsinh(x)"),
+        ("polygamma(2, x)", "ψ(2)(x)"),
+        ("logdet(A)", "logdet(A)"),
+        ("softplus(x)", "softplus(x)"),
+    ],
+)
+def test_functions_have_one_name_in_latex_and_mathml(text: str, shown: str) -> None:
+    node = parse(text, "x, A[n,n]").value
+    found = "".join(ET.fromstring(to_mathml(node)).itertext())
+    assert found == shown
+    symbols = {"\\sigma": "σ", "\\Gamma": "Γ", "\\psi": "ψ", "\\operatorname": ""}
+    latex = to_latex(node)
+    for command, letter in symbols.items():
+        latex = latex.replace(command, letter)
+    assert re.sub(r"[\\{}_^]", "", latex) == shown
 
 
 def test_greek_variants_in_mathml() -> None:

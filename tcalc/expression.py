@@ -9,7 +9,14 @@ from numbers import Integral, Real
 from typing import Any, SupportsIndex, TypeAlias
 
 from tcalc import calculus, language, printing
-from tcalc.errors import ArgumentError, Span, UnknownNameError, suggestion
+from tcalc.errors import (
+    ArgumentError,
+    DimensionError,
+    OrientationError,
+    Span,
+    UnknownNameError,
+    suggestion,
+)
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
@@ -175,37 +182,37 @@ class Expression:
         return Expression(node, replace(self.context, variables=known), lead=lead, ends=ends)
 
     def __add__(self, other: Operand) -> Expression:
-        return combine("left + right", left=self, right=other)
+        return _operated("+", self, other)
 
     def __radd__(self, other: Operand) -> Expression:
-        return combine("left + right", left=other, right=self)
+        return _operated("+", other, self)
 
     def __sub__(self, other: Operand) -> Expression:
-        return combine("left - right", left=self, right=other)
+        return _operated("-", self, other)
 
     def __rsub__(self, other: Operand) -> Expression:
-        return combine("left - right", left=other, right=self)
+        return _operated("-", other, self)
 
     def __mul__(self, other: Operand) -> Expression:
-        return combine("left * right", left=self, right=other)
+        return _operated("*", self, other)
 
     def __rmul__(self, other: Operand) -> Expression:
-        return combine("left * right", left=other, right=self)
+        return _operated("*", other, self)
 
     __matmul__ = __mul__
     __rmatmul__ = __rmul__
 
     def __truediv__(self, other: Operand) -> Expression:
-        return combine("left / right", left=self, right=other)
+        return _operated("/", self, other)
 
     def __rtruediv__(self, other: Operand) -> Expression:
-        return combine("left / right", left=other, right=self)
+        return _operated("/", other, self)
 
     def __pow__(self, other: Operand) -> Expression:
-        return combine("left ^ right", left=self, right=other)
+        return _operated("^", self, other)
 
     def __rpow__(self, other: Operand) -> Expression:
-        return combine("left ^ right", left=other, right=self)
+        return _operated("^", other, self)
 
     def __neg__(self) -> Expression:
         return combine("-operand", operand=self)
@@ -273,7 +280,7 @@ class Expression:
             raise _no_number(ufunc.__name__)
         if not isinstance(others[0], Real):
             raise _no_operand(others[0])
-        return combine(f"left {operator} right", left=inputs[0], right=inputs[1])
+        return _operated(operator, inputs[0], inputs[1])
 
     def __array_function__(self, function: Any, *rest: Any) -> Expression:
         """The other functions of NumPy, of which an expression is an argument."""
@@ -346,6 +353,30 @@ def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Ope
     return Expression(program.value, context.merged(new), program.orientation == "row")
 
 
+def _operated(operator: str, left: Operand, right: Operand) -> Expression:
+    """An operator of Python, whose mistakes are told in Python: there is no text to point into."""
+    try:
+        return combine(f"left {operator} right", left=left, right=right)
+    except (DimensionError, OrientationError) as error:
+        sides = " and ".join(
+            f"[{', '.join(each.shape)}]" if isinstance(each, Expression) else str(each)
+            for each in (left, right)
+        )
+        hint = error.hint if isinstance(error, DimensionError) else _OPERATED[operator]
+        raise type(error)(f"{error.message}, of {sides}", hint=hint) from None
+
+
+_OPERATED = {
+    "+": "x.T is the row of a column x; x @ y.T is the outer product",
+    "-": "x.T is the row of a column x; x @ y.T is the outer product",
+    "*": "x.T @ y is the scalar product, x @ y.T the outer one; "
+    "tcalc.combine('x.*y', x=x, y=y) multiplies element by element",
+    "/": "tcalc.combine('x./y', x=x, y=y) divides element by element",
+    "^": "tcalc.combine('x.^p', x=x, p=p) takes powers element by element; "
+    "x.T @ x is the scalar product",
+}
+"""What to write in Python where rows and columns do not fit an operator."""
+
 _OPERATORS = {
     "add": "+",
     "subtract": "-",
@@ -361,7 +392,10 @@ _OPERATORS = {
 def _no_number(function: str) -> ArgumentError:
     """The error for a function of NumPy that is given an expression."""
     name = meant(function)
-    formula = f"tcalc.combine('{name}(x)', x=x)" if name else "tcalc.combine('2*x', x=x)"
+    if name in ("max", "min") and function in ("maximum", "minimum", "fmax", "fmin"):
+        formula = f"tcalc.combine('{name}(x, y)', x=x, y=y)"
+    else:
+        formula = f"tcalc.combine('{name}(x)', x=x)" if name else "tcalc.combine('2*x', x=x)"
     return ArgumentError(
         f"{function} of NumPy computes with numbers, and this is a formula",
         hint=f"write the function in a program, or combine: {formula}",

@@ -67,6 +67,34 @@ def test_mistakes_say_what_to_do():
         x + float("nan")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "kind", "told"),
+    [
+        (lambda: x * x, "OrientationError", ["a column and a column, of [n] and [n]", "x.T @ y"]),
+        (lambda: x**2, "OrientationError", ["of [n] and 2", "combine('x.^p', x=x, p=p)"]),
+        (lambda: 1 / x, "OrientationError", ["of 1 and [n]", "combine('x./y', x=x, y=y)"]),
+        (lambda: x - x.T, "OrientationError", ["x.T is the row"]),
+        (lambda: X @ X, "DimensionError", ["n against m, of [m, n] and [m, n]"]),
+        (lambda: X**2, "DimensionError", ["square matrix", "of [m, n] and 2"]),
+    ],
+)
+def test_mistakes_with_operators_are_told_in_python(wrong, kind, told):
+    with pytest.raises(tcalc.TcalcError) as caught:
+        wrong()
+    assert type(caught.value).__name__ == kind
+    for part in told:
+        assert part in str(caught.value)
+    assert "left" not in str(caught.value).replace("columns of the left", "")
+    assert caught.value.line is None
+
+
+def test_sizes_that_tensors_bring_along_are_declared_nowhere_in_the_text():
+    with pytest.raises(tcalc.errors.DimensionError) as caught:
+        tcalc.combine("A + B", A=X, B=X.T)
+    assert "`A` has m" in str(caught.value)
+    assert "is declared here" not in str(caught.value)
+
+
 def test_one_name_cannot_be_two_inputs():
     other = tcalc.symbols("x[k]")
     with pytest.raises(tcalc.TcalcError, match="two different inputs"):
@@ -112,7 +140,7 @@ def test_users_functions_in_python_and_in_programs():
     [
         (lambda: np.exp(x), "combine('exp(x)', x=x)"),
         (lambda: np.log(x), "combine('log(x)', x=x)"),
-        (lambda: np.maximum(x, 0), "combine('max(x)'"),
+        (lambda: np.maximum(x, 0), "combine('max(x, y)', x=x, y=y)"),
         (lambda: np.sum(x), "combine('sum(x)'"),
         (lambda: np.linalg.norm(X), "combine('norm2(x)'"),
         (lambda: np.trace(X), "combine('tr(x)'"),

@@ -159,7 +159,7 @@ class Dimensions:
         """Where the parts of a dimension were fixed."""
         for name in sorted(dim.names()):
             if name in self._declared:
-                yield Place(f"{name} is declared here", self._declared[name])
+                yield from self._declaration(name)
             elif name in self._because:
                 yield Place(
                     f"{self.show(self._bound[name])} follows from here", self._because[name]
@@ -169,7 +169,13 @@ class Dimensions:
     def _rigid_places(self, dim: Dim) -> Iterator[Place]:
         for name in sorted(dim.names()):
             if name in self._declared:
-                yield Place(f"{name} is declared here", self._declared[name])
+                yield from self._declaration(name)
+
+    def _declaration(self, name: str) -> Iterator[Place]:
+        """Where a dimension was declared: nowhere in the text if a tensor brought it along."""
+        span = self._declared[name]
+        if span.length:
+            yield Place(f"{name} is declared here", span)
 
 
 def _isolate(name: str, difference: Dim) -> Dim | None:

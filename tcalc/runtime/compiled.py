@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from tcalc.calculus import NOMINAL_SIZE
-from tcalc.codegen.signature import Signature, signature_of
+from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
@@ -271,8 +271,8 @@ class CompiledFunction:
         return bound
 
     def __repr__(self) -> str:
-        bound = f", {', '.join(sorted(self._given))} bound" if self._given else ""
-        return f"<CompiledFunction({self.signature}{bound})>"
+        bound = f"; {', '.join(self._given)} bound" if self._given else ""
+        return f"<CompiledFunction({', '.join(map(describe, self._open))}{bound})>"
 
 
 BoundFunction = CompiledFunction

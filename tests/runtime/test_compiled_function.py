@@ -252,6 +252,8 @@ def test_binding_gives_a_function_of_the_rest() -> None:
     np.testing.assert_array_equal(bound(w=DATA["w"]), fun(**DATA))
     assert "bound already" in message(lambda: bound(w=DATA["w"], X=DATA["X"]))
     assert "no argument" in message(lambda: fun.bind(Z=1))
+    assert repr(fun) == f"<CompiledFunction({fun.signature})>"
+    assert repr(bound) == "<CompiledFunction(w[n]; X, y bound)>"
 
 
 def test_the_source_is_that_of_the_last_call_or_of_any_sizes() -> None:

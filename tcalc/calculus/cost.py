@@ -2,8 +2,9 @@
 
 A flop is one multiplication or one addition.  Products are counted along the path that planning
 finds for them, after products that are used once have been opened into their users, as generated
-code does; primitives by the work that their routines state.  This is the quick estimate by which
-routes are compared; `tcalc.codegen.work` counts the program itself.
+code does; primitives by the work that their routines state, those without code of their own as
+they are written out.  This is the quick estimate by which routes are compared;
+`tcalc.codegen.work` counts the program itself.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse, is_triangle
 from tcalc.primitives.routines import Coded, routine_of, work_of
 from tcalc.simplify import flatten
+from tcalc.simplify.expand import expand
 
 
 def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
@@ -51,7 +53,7 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
 
     total = 0
     calls: set[tuple[Primitive, tuple[Node, ...]]] = set()
-    for node in postorder(flatten(roots, inline="single")):
+    for node in postorder(flatten(_coded(roots), inline="single")):
         match node:
             case Var() | Const() | Delta():
                 continue
@@ -77,13 +79,17 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
     return total
 
 
+def _coded(roots: Sequence[Node]) -> Sequence[Node]:
+    """The roots with primitives that have no code of their own written out, as for code."""
+    order = postorder(roots)
+    if all(isinstance(x.primitive, Coded) for x in order if isinstance(x, Apply)):
+        return roots
+    return expand(roots)
+
+
 def _of_primitive(node: Apply, size: Callable[[Dim], int]) -> int:
     shapes = [argument.dims for argument in node.args]
-    made = node.primitive.shapes(*shapes)
-    if not isinstance(node.primitive, Coded):
-        # Written out before code is made: a decomposition, and a product.
-        return 11 * prod(map(size, node.dims)) * size(shapes[0][-1])
-    work = work_of(routine_of(node), shapes, made)
+    work = work_of(routine_of(node), shapes, node.primitive.shapes(*shapes))
     return work.evaluate({name: size(Dim.of(name)) for name in sorted(work.names())})
 
 

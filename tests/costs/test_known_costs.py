@@ -245,3 +245,13 @@ def test_every_mode_has_its_costs(mode):
     table = tcalc.cost(f, "x", modes=[mode])
     assert {row.form for row in table} == {"dense", "factored"}
     assert all(row.nodes > 0 and row.flops.evaluate({"n": 10}) > 0 for row in table)
+
+
+@pytest.mark.parametrize(
+    "text", ["tr(powm(3/2, S))", "sum(pinv(B))", "logm(S)", "polar(B)", "normnuc(B)"]
+)
+def test_the_estimate_for_what_is_written_out_is_near_the_count(text):
+    sizes = {"m": 60, "n": 50}
+    node = tcalc.parse(text, "S[n,n] spd, B[m,n]").node
+    counted = flops(lower(prepare([node]), sizes)).evaluate(sizes)
+    assert estimate([node], sizes) == pytest.approx(counted, rel=0.1)

@@ -31,6 +31,13 @@ PROLOGUE = """
 using namespace std;
 #define __device__
 typedef double T;
+// What CUDA has and C++ has not: by erfc, and where that is small by the continued fraction.
+static double erfcx(double x) {
+    if (x < 4) return exp(x * x) * erfc(x);
+    double below = 0;
+    for (int k = 40; k > 0; k--) below = 0.5 * k / (x + below);
+    return 0.56418958354775628695 / (x + below);
+}
 """
 
 

@@ -1,7 +1,7 @@
 """Exponentials and logarithms, in forms that neither overflow nor cancel.
 
-`sigmoid` and `softplus` follow Mächler, "Accurately computing log(1 - exp(-|a|))" (2012):
-everything is written with exp(-|x|), which lies between 0 and 1.
+`sigmoid`, `softplus` and `log1mexp` follow Mächler, "Accurately computing log(1 - exp(-|a|))"
+(2012): everything is written with exp(-|x|), which lies between 0 and 1.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ def softplus_stable(x: Array) -> Array:
     """log(1 + exp(x)) as max(x, 0) + log(1 + exp(-|x|))."""
     size = np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
     return np.maximum(x, 0) + np.log1p(np.exp(-size))
+
+
+def logarithm_of_complement_of_exp(x: Array) -> Array:
+    """log(1 - exp(x)) for x < 0: near 0 from expm1, elsewhere from log1p, each where it is safe."""
+    near = np.log(-np.expm1(np.maximum(x, -0.6931471805599453)))
+    far = np.log1p(-np.exp(np.minimum(x, -0.6931471805599453)))
+    return np.where(x.real < -0.6931471805599453, far, near)
 
 
 def logaddexp_stable(x: Array, y: Array) -> Array:
@@ -165,6 +172,26 @@ softplus = Elementwise(
     total=True,
     positive=True,
 )
+log1mexp = Elementwise(
+    "log1mexp",
+    Embedded(logarithm_of_complement_of_exp, work=per_element(8)),
+    lambda x, y: log1mexp_slope(x),
+    summary="log(1 - exp(x)), accurate for small and for large -x",
+    domain="x < 0",
+    derivative="exp(x)/expm1(x)",
+    regular_point=-1,
+)
+log1mexp_slope: Elementwise = Elementwise(
+    "log1mexp_slope",
+    Template("np.exp({0}) / np.expm1({0})", work=per_element(3)),
+    # d e^x/(e^x - 1) = -e^x/(e^x - 1)^2 dx, where nothing cancels
+    lambda x, y: build.scale(-1, build.hadamard(y, reciprocal(expm1(x)))),
+    value=lambda x: np.exp(x) / np.expm1(x),
+    written=lambda x: build.hadamard(exp(x), reciprocal(expm1(x))),
+    summary="exp(x)/(exp(x) - 1), the derivative of log1mexp",
+    domain="x < 0",
+    regular_point=-1,
+)
 logaddexp = Elementwise(
     "logaddexp",
     Embedded(logaddexp_stable, fresh=True, work=per_element(6)),
@@ -210,7 +237,10 @@ scaled_power: Elementwise = Elementwise(
 
 FUNCTIONS = tuple(
     f.function
-    for f in (exp, log, log0, log1p, expm1, log2, log10, sigmoid, softplus, logaddexp, pow_)
+    for f in (
+        *(exp, log, log0, log1p, log1mexp, expm1, log2, log10),
+        *(sigmoid, softplus, logaddexp, pow_),
+    )
 )
 
 __all__ = [
@@ -219,6 +249,7 @@ __all__ = [
     "expm1",
     "log",
     "log0",
+    "log1mexp",
     "log1p",
     "log2",
     "log10",

@@ -177,12 +177,13 @@ def normal_hazard(x: Array) -> Array:
 
 def normal_hazard_excess(x: Array) -> Array:
     """x + φ(x)/Φ(x), far to the left by an asymptotic series in 1/x (NIST handbook, 7.12)."""
-    far = np.where(x < -40, x, -40)
+    far = np.where(x < -28, x, -28)
     t = -1 / far
     s = t * t
-    series = t * (1 - s * (2 - s * (10 - s * (74 - s * 706))))
+    rest = 706 - s * (8162 - s * (110410 - s * 1708394))
+    series = t * (1 - s * (2 - s * (10 - s * (74 - s * rest))))
     return np.where(
-        x < -40, series, x + 0.7978845608028654 / special.erfcx(-0.7071067811865476 * x)
+        x < -28, series, x + 0.7978845608028654 / special.erfcx(-0.7071067811865476 * x)
     )
 
 
@@ -208,10 +209,64 @@ hazard: Elementwise = Elementwise(
 )
 hazard_excess: Elementwise = Elementwise(
     "normal_hazard_excess",
-    Embedded(normal_hazard_excess, work=per_element(14)),
+    Embedded(normal_hazard_excess, work=per_element(20)),
     lambda x, y: plus(1, build.scale(-1, build.hadamard(y, hazard(x)))),
     written=lambda x: build.sum_of(x, build.hadamard(normpdf(x), reciprocal(normcdf(x)))),
     summary="x + normpdf(x)/normcdf(x), with no digits lost far to the left",
+    total=True,
+    positive=True,
+    analytic=False,
+)
+
+
+def logarithm_of_erfc(x: Array) -> Array:
+    """log(erfc(x)): right of 1/2 by the scaled function, which does not underflow."""
+    right = np.maximum(x, 0.5)
+    scaled = np.log(special.erfcx(right)) - right * right
+    return np.where(x > 0.5, scaled, np.log1p(-special.erf(np.minimum(x, 0.5))))
+
+
+def erfc_hazard_ratio(x: Array) -> Array:
+    """2/sqrt(π) exp(-x²)/erfc(x) by the scaled function: no 0/0."""
+    return 1.1283791670955126 / special.erfcx(x)
+
+
+def erfc_hazard_rest(x: Array) -> Array:
+    """2/sqrt(π) exp(-x²)/erfc(x) - 2x, far to the right by the series of `normal_hazard_excess`."""
+    far = np.where(x > 20, x, 20)
+    t = 1 / far
+    s = 0.5 * t * t
+    rest = 706 - s * (8162 - s * (110410 - s * 1708394))
+    series = t * (1 - s * (2 - s * (10 - s * (74 - s * rest))))
+    return np.where(x > 20, series, 1.1283791670955126 / special.erfcx(x) - 2 * x)
+
+
+log_erfc = Elementwise(
+    "log_erfc",
+    Embedded(logarithm_of_erfc, work=per_element(8)),
+    lambda x, y: build.scale(-1, erfc_hazard(x)),
+    written=lambda x: log(erfc(x)),
+    summary="log(erfc(x)), without underflow",
+    total=True,
+    analytic=False,
+)
+erfc_hazard: Elementwise = Elementwise(
+    "erfc_hazard",
+    Embedded(erfc_hazard_ratio, work=per_element(2)),
+    # with h = -erfc'/erfc:  dh = h (h - 2x) dx
+    lambda x, y: build.hadamard(y, erfc_hazard_excess(x)),
+    written=lambda x: build.hadamard(_gauss(x), reciprocal(erfc(x))),
+    summary="2/sqrt(pi) exp(-x^2)/erfc(x), without underflow",
+    total=True,
+    positive=True,
+    analytic=False,
+)
+erfc_hazard_excess: Elementwise = Elementwise(
+    "erfc_hazard_excess",
+    Embedded(erfc_hazard_rest, work=per_element(20)),
+    lambda x, y: plus(-2, build.hadamard(y, erfc_hazard(x))),
+    written=lambda x: build.subtract(erfc_hazard(x), build.scale(2, x)),
+    summary="2/sqrt(pi) exp(-x^2)/erfc(x) - 2x, with no digits lost far to the right",
     total=True,
     positive=True,
     analytic=False,

@@ -12,11 +12,10 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.exponential import exp, log, log1p, sigmoid, softplus
-from tcalc.primitives.hyperbolic import cosh, log_cosh, sinh, tanh
+from tcalc.primitives.hyperbolic import cosh, sinh, tanh
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.reductions import Prod, total
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsumexp, softmax
-from tcalc.primitives.special_functions import log_normcdf, normcdf
 from tcalc.simplify.engine import of_functions, of_products_having, of_sums
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
@@ -190,21 +189,6 @@ def exp_times_sigmoid(node: Einsum) -> Node | None:
                     mirrored = build.subtract(build.ones(base.dims), base)
                 new = [power(mirrored, count), power(base, q - count)]
                 return parts.replaced((k, j), new, (rows[k], rows[k])).build()
-    return None
-
-
-@of_functions
-def log_of_function(node: Apply) -> Node | None:
-    """``log(cosh(x))`` and ``log(normcdf(x))`` as functions that neither over- nor underflow.
-
-    Example: ``log(cosh(x)) -> log_cosh(x)``.
-    """
-    match node:
-        case Apply(primitive=function, args=(Apply(primitive=inner, args=(x,)),)):
-            if function == log and inner == cosh:
-                return log_cosh(x)
-            if function == log and inner == normcdf:
-                return log_normcdf(x)
     return None
 
 

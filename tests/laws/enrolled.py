@@ -32,7 +32,12 @@ from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.polar_solve import polar_solve
 from tcalc.primitives.power import Power, quotient0
 from tcalc.primitives.radius import inverse_radius, over_radius
-from tcalc.primitives.special_functions import hazard_excess, log_normcdf
+from tcalc.primitives.special_functions import (
+    erfc_hazard_excess,
+    hazard_excess,
+    log_erfc,
+    log_normcdf,
+)
 from tcalc.primitives.symbolic import elementwise
 from tcalc.primitives.trigonometric import asin_slope
 from tcalc.simplify.expand import expand
@@ -86,6 +91,7 @@ DOMAIN: dict[str, Any] = {
     "log": positive,
     "log0": positive,
     "log1p": positive,
+    "log1mexp": uniform(-3.0, -0.1),
     "log2": positive,
     "log10": positive,
     "pow": positive,
@@ -274,6 +280,8 @@ FURTHER = (
     Case("over-radius", over_radius, ("mn",) * 2, (normal,) * 2, True),
     Case("log-cosh", log_cosh, ("mn",), (normal,), True),
     Case("log-normcdf", log_normcdf, ("mn",), (normal,), True),
+    Case("log-erfc", log_erfc, ("mn",), (unit,), True),
+    Case("erfc-hazard-excess", erfc_hazard_excess, ("mn",), (unit,), True),
     Case("hazard-excess", hazard_excess, ("mn",), (normal,), True),
     Case("asin-slope", asin_slope, ("mn",), (DOMAIN["asin"],), True),
     Case("atanh-slope", atanh_slope, ("mn",), (DOMAIN["atanh"],), True),

@@ -12,7 +12,8 @@ from tcalc.expr import build, shape
 from tcalc.primitives import CONSTANTS, FUNCTIONS, REGISTRY, Kind, Signature
 
 SPINE = """
-exp log log1p expm1 log2 log10 sqrt abs sign relu step sigmoid softplus square reciprocal
+exp log log1p log1mexp expm1 log2 log10 sqrt abs sign relu step sigmoid softplus square
+reciprocal
 sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc gamma lgamma digamma
 normpdf normcdf xlogx xlogy max min pow atan2 logaddexp sum mean prod logsumexp norm1 norm2 norminf
 softmax logsoftmax tr det logdet inv adj solve trisolve chol diag tril triu outer dot transpose

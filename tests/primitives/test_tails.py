@@ -48,6 +48,13 @@ FUNCTIONS = {
     "xlogx": (x * sympy.log(x), TINY + MIDDLE + HUGE, 50),
     "log(1 + exp(s))": (sympy.log(1 + sympy.exp(x)), both(1e-20, 1.0, 40.0, 600.0), 700),
     "1/(1 + exp(-s))": (1 / (1 + sympy.exp(-x)), both(1e-20, 1.0, 40.0, 600.0), 700),
+    "log1mexp": (
+        sympy.log(1 - sympy.exp(x)),
+        (-1e-300, -1e-100, -1e-8, -0.3, -0.69, -0.7, -2.5, -40.0, -700.0),
+        700,
+    ),
+    "log(1 - exp(-s))": (sympy.log(1 - sympy.exp(-x)), (1e-100, 1e-9, 0.7, 40.0, 700.0), 700),
+    "log(exp(s) - 1)": (sympy.log(sympy.exp(x) - 1), (1e-100, 1e-9, 0.7, 40.0, 1e3), 900),
     "log(cosh(s))": (sympy.log(sympy.cosh(x)), both(1e-160, 1e-8, 0.9, 1.1, 40.0, 300.0), 700),
     "log(normcdf(s))": (
         sympy.log(sympy.erfc(-x / sympy.sqrt(2)) / 2),
@@ -80,7 +87,7 @@ def test_no_digits_are_lost(name: str) -> None:
     assert not wrong
 
 
-@pytest.mark.parametrize("point", [-5.0, -30.0, -39.0, -41.0, -1e3, -1e8])
+@pytest.mark.parametrize("point", [-5.0, -27.0, -29.0, -41.0, -1e3, -1e8])
 def test_a_probit_likelihood_has_derivatives_far_to_the_left(point: float) -> None:
     f = tcalc.parse("log(normcdf(s))", "s")
     with mpmath.workdps(60):
@@ -92,6 +99,22 @@ def test_a_probit_likelihood_has_derivatives_far_to_the_left(point: float) -> No
         D = tcalc.derivative(f, *["s"] * order) if order else f
         for found in (tcalc.compile(D)(s=point), tcalc.evaluate(D, s=point)):
             np.testing.assert_allclose(found, number, rtol=1e-11)
+
+
+@pytest.mark.parametrize("text", ["log(erfc(s))", "log(1 - erf(s))", "log(0.5*(1 + erf(-s)))"])
+def test_logarithms_of_complementary_error_functions_have_no_bounds(text: str) -> None:
+    f = tcalc.parse(text, "s")
+    derivatives = [f, *(tcalc.derivative(f, *["s"] * order) for order in (1, 2))]
+    compiled = tcalc.compile(derivatives)
+    with mpmath.workdps(60):
+        for point in (-30.0, -1.0, -1e-9, 0.3, 0.49, 0.51, 3.0, 19.0, 21.0, 30.0, 1e3, 1e8):
+            t = mpmath.mpf(point)
+            scale = mpmath.mpf(1) / 2 if "0.5" in text else 1
+            hazard = 2 / mpmath.sqrt(mpmath.pi) * mpmath.exp(-t * t) / mpmath.erfc(t)
+            due = (mpmath.log(scale * mpmath.erfc(t)), -hazard, -hazard * (hazard - 2 * t))
+            for found in (compiled(s=point), tcalc.evaluate(derivatives, s=point)):
+                for number, true in zip(found, due, strict=True):
+                    np.testing.assert_allclose(number, float(true), rtol=1e-12)
 
 
 def test_digits_of_terms_in_sums_are_not_paid_for() -> None:

@@ -49,6 +49,7 @@ EXAMPLES: dict[str, str] = {
     "power_of_exp": "exp(x).^2",
     "exponentials_combined": "exp(x).*exp(y)",
     "exp_of_zero": "exp(x - x)",
+    "log_of_one_minus_exp": "log(1 - exp(-x))",
     "log_of_one_plus_exp": "log(1 + exp(x))",
     "reciprocal_of_one_plus_exp": "1./(1 + exp(x))",
     "exp_times_sigmoid": "exp(-x).*sigmoid(x)",

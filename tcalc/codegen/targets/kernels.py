@@ -63,8 +63,13 @@ FUNCTIONS = {
     "np.where": "({0} ? {1} : {2})",
     "special.erf": "erf({0})",
     "special.erfc": "erfc({0})",
+    "special.erfcx": "erfcx({0})",
     "special.gamma": "tgamma({0})",
-    "special.gammaln": "lgamma({0})",
+    "special.gammaln": "(isinf({0}) ? {0} : lgamma({0}))",
+    "special.log_ndtr": (
+        "({0} < T(-1) ? log(T(0.5) * erfcx({0} * T(-0.70710678118654752440))) - T(0.5) * {0} * {0}"
+        " : log1p(T(-0.5) * erfc({0} * T(0.70710678118654752440))))"
+    ),
     "special.ndtr": "(T(0.5) * erfc(-{0} * T(0.70710678118654752440)))",
     "special.xlogy": "({0} == 0 ? T(0) : {0} * log({1}))",
     "math.sqrt": "sqrt({0})",
@@ -179,6 +184,11 @@ class _Translation:
                     self.names[name] = self.body.define(self.value(value))
                 case ast.Return(value=ast.expr() as value):
                     return self.value(value)
+                case ast.If(
+                    test=ast.UnaryOp(op=ast.Not(), operand=test), body=[ast.Return() as only]
+                ) if _asks_for_complex(test):
+                    assert only.value is not None
+                    return self.value(only.value)  # the rest is for complex numbers
                 case _:
                     raise UntranslatableError(definition.name)
         raise UntranslatableError(definition.name)
@@ -208,7 +218,7 @@ class _Translation:
                 sign = _COMPARED[type(operator)]
                 return f"({self.value(left)} {sign} {self.value(right)})"
             case ast.IfExp(test=test, body=then, orelse=other):
-                if isinstance(test, ast.Call) and _dotted(test.func) == "np.iscomplexobj":
+                if _asks_for_complex(test):
                     return self.value(other)  # kernels see real numbers only
                 return f"({self.value(test)} ? {self.value(then)} : {self.value(other)})"
             case ast.Call(func=function, args=arguments, keywords=[]):
@@ -226,6 +236,10 @@ class _Translation:
         if name == "np.where":
             values[0] = bare(values[0])
         return text.format(*values)
+
+
+def _asks_for_complex(test: ast.expr) -> bool:
+    return isinstance(test, ast.Call) and _dotted(test.func) == "np.iscomplexobj"
 
 
 def _dotted(tree: ast.expr) -> str:

@@ -200,3 +200,14 @@ def test_printing_imports_no_arrays() -> None:
 def test_the_index_of_a_normalisation_makes_no_order_of_axes(text: str, declared: str) -> None:
     matrix = parse(text, declared).value
     assert parse(to_text(matrix, notation="einstein"), declared).value is matrix
+
+
+@pytest.mark.parametrize("variable", ["ell", "logs", "logn"])
+def test_an_inverse_that_occurs_over_and_over_gets_a_name(variable: str) -> None:
+    kernel = (
+        "K[i,j] = exp(logs)*exp(-(X[i,k]-X[j,k])^2*exp(-2*ell[k])/2) + exp(logn)*delta[i,j]\n"
+        f"gradient(y'*inv(K)*y/2 + logdet(K)/2, {variable})"
+    )
+    text = to_text(parse(kernel, "X[n,d], ell[d], logs, logn, y[n]").value)
+    assert text.count("inv(") == 1
+    assert max(map(len, text.splitlines())) < 160

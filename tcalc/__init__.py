@@ -27,7 +27,8 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.compilation`: from expressions to functions of arrays;
 - `tcalc.gallery`: model programs with data, for tests, benchmarks and `tcalc examples`;
 - `tcalc.requirements`: what public functions take, and how they refuse all else;
-- `tcalc.api`, `tcalc.problems`: the other functions below; `tcalc.cli`: the command line.
+- `tcalc.api`, `tcalc.problems`: the other functions below; `tcalc.typing`: types of their
+  arguments and results; `tcalc.cli`: the command line.
 """
 
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ from tcalc.api import (
     explain,
     gradient,
     hessian,
+    inputs,
     jacobian,
     parse,
     symbols,
@@ -53,7 +55,7 @@ from tcalc.expression import Expression, combine
 from tcalc.linearization import linearize
 from tcalc.problems import hessian_operator, laplace, problem
 from tcalc.products import hvp, jvp, vjp
-from tcalc.reference import functions
+from tcalc.reference import functions, properties
 
 __all__ = [
     "Expression",
@@ -74,12 +76,14 @@ __all__ = [
     "hessian",
     "hessian_operator",
     "hvp",
+    "inputs",
     "jacobian",
     "jvp",
     "laplace",
     "linearize",
     "parse",
     "problem",
+    "properties",
     "symbols",
     "to_sympy",
     "vjp",

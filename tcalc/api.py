@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
+    from tcalc.language import Inputs
 
 
 def parse(
@@ -66,6 +67,20 @@ def parse(
         Context(program.variables, program.guesses, program.definitions, program.places),
         program.orientation == "row",
     )
+
+
+def inputs(text: str, declarations: str = "") -> Inputs:
+    """The variables of a program, with what is guessed of each, even where the program is wrong.
+
+    So a form or an editor can let its user say what a name is.  Where `parse` succeeds, its
+    `Expression.variables` know more: here axes that nothing declares have dimensions of their own.
+    Raises `TcalcError`, pointing into the text, where it is no program at all.
+
+    >>> found = inputs("s^2*eye(n) + K", "K[n,n]")
+    >>> found.variables, found.guesses
+    ({'K': K[n,n], 's': s[m]}, {'s': 'vector'})
+    """
+    return language.inputs(text, declarations)
 
 
 def symbols(declarations: str) -> Any:

@@ -1,4 +1,4 @@
-"""What there is to know of each function of the language, for people and for programs."""
+"""What there is to know of the functions and properties of the language, also for programs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tcalc.errors import UnknownNameError, suggestion
+from tcalc.expr.properties import PROPERTIES
 from tcalc.language.catalogue import BY_NAME, FUNCTIONS
 from tcalc.primitives import Function
 
@@ -93,6 +94,15 @@ def functions() -> Functions:
     (True, 'asin')
     """
     return Functions()
+
+
+def properties() -> tuple[str, ...]:
+    """What a variable can be declared to be, in the order in which users read it.
+
+    >>> properties()[:3]
+    ('symmetric', 'psd', 'spd')
+    """
+    return PROPERTIES
 
 
 def _entry(function: Function) -> FunctionEntry:

@@ -37,3 +37,9 @@ def test_the_convention_at_a_kink_is_told():
     entry = tcalc.functions()["abs"]
     assert "0" in entry.kinks
     assert f"kinks       {entry.kinks}" in str(entry).splitlines()
+
+
+def test_every_property_can_be_declared():
+    for word in tcalc.properties():
+        declared = tcalc.parse("tr(A)", f"A[n,n] {word}")
+        assert declared.variables["A"].properties == (word,)

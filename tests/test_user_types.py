@@ -5,14 +5,26 @@ What a user's type checker cannot follow is a defect of the public interface, an
 
 from __future__ import annotations
 
+import builtins
+import inspect
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import tcalc
+import tcalc.typing
 from tcalc import Expression, TcalcError
-from tcalc.runtime import CompiledFunction, FactoredFunction, FactoredTensor
+from tcalc.typing import (
+    CompiledFunction,
+    CostTable,
+    FactoredFunction,
+    FactoredTensor,
+    Inputs,
+    Line,
+    Mode,
+)
 
 DATA: dict[str, NDArray[np.float64]] = {
     "X": np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 1.0]]),
@@ -85,6 +97,28 @@ def test_problems_operators_and_tables() -> None:
     assert tcalc.linearize(LOSS, "w", at=DATA).jacobian().shape == (1, 2)
     drawn: str = tcalc.draw([LOSS])
     assert drawn.startswith("<svg")
+
+
+def test_tables_by_mode_lines_and_inputs() -> None:
+    modes: list[Mode] = ["forward", "reverse"]
+    table: CostTable = tcalc.cost(LOSS, "w", modes=modes)
+    assert {row.mode for row in table} == set(modes)
+    last: Line = tcalc.explain(LOSS, "w").result
+    assert last.formula
+    found: Inputs = tcalc.inputs("A*x + y*z", "A[m,n]")
+    assert found.guesses.keys() == {"x", "y", "z"}
+    words: tuple[str, ...] = tcalc.properties()
+    assert "spd" in words
+
+
+def test_whatever_a_public_function_returns_has_a_public_type() -> None:
+    known = {*tcalc.__all__, *tcalc.typing.__all__, *dir(builtins), "Any", "Mapping"}
+    for name in tcalc.__all__:
+        function = getattr(tcalc, name)
+        if inspect.isfunction(function):
+            assert set(re.findall(r"\w+", function.__annotations__["return"])) <= known, name
+    for name in tcalc.typing.__all__:
+        assert getattr(tcalc.typing, name) is not None
 
 
 def test_functions_of_the_user() -> None:

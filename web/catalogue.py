@@ -6,7 +6,6 @@ from typing import Final
 
 import tcalc
 from tcalc import gallery
-from tcalc.expr.properties import PROPERTIES
 
 from . import schemas
 
@@ -48,4 +47,4 @@ def language() -> schemas.Language:
         )
         for entry in tcalc.functions().values()
     ]
-    return schemas.Language(functions=functions, properties=list(PROPERTIES))
+    return schemas.Language(functions=functions, properties=list(tcalc.properties()))

@@ -13,17 +13,17 @@ from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
 from math import isfinite
 from time import monotonic
-from typing import Literal
+from typing import Literal, get_args
 
 import tcalc
-from tcalc import Expression, language
-from tcalc.calculus import MODES
-from tcalc.costing import Cost
-from tcalc.derivation import Line
+from tcalc import Expression
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
+from tcalc.typing import Cost, Inputs, Line, Mode
 
 from . import schemas
 from .complaints import of_tcalc
+
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 MOST_RESULTS = 24
 """Derivatives by all choices of several variables soon become very many."""
@@ -115,11 +115,11 @@ def _variables_of_wrong(request: schemas.Program) -> list[schemas.Variable]:
     """What the names in a wrong program are taken for, so that the user can say otherwise."""
     for declarations in (request.declarations, ""):  # it may be these that are wrong
         with suppress(tcalc.TcalcError):
-            return _variables(language.inputs(request.formula, declarations))
+            return _variables(tcalc.inputs(request.formula, declarations))
     return []
 
 
-def _variables(found: Expression | language.Inputs) -> list[schemas.Variable]:
+def _variables(found: Expression | Inputs) -> list[schemas.Variable]:
     return [
         schemas.Variable(
             name=name,

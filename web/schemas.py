@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tcalc.calculus import Mode
+from tcalc.typing import Mode
 
 LONGEST_FORMULA = 20_000
 LONGEST_DECLARATIONS = 5_000

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import Any, TypeAlias
 
 from tcalc.expr.canonical import arrange, is_rigid
@@ -87,7 +88,7 @@ def add(terms: Iterable[tuple[Number, Node]]) -> Node:
         coefficients[node] = coefficient if known is None else known + coefficient
     if dims is None:
         raise ValueError("a sum needs at least one term")
-    kept = [(c, node) for node, c in coefficients.items() if c != 0]
+    kept = [(c, node) for node, c in coefficients.items() if c]
     if not kept:
         return zeros(dims)
     if len(kept) == 1:
@@ -139,6 +140,26 @@ def einsum(
     return open_product(factors, subscripts, output, dims).close()
 
 
+def with_factors(node: Einsum, factors: Sequence[Node]) -> Node:
+    """A product with other factors of the same shapes in place of its own.
+
+    >>> A, B = (var(name, (Dim.of("n"), Dim.of("n"))) for name in "AB")
+    >>> with_factors(Einsum((A,), ((0, 1),), (1, 0), A.dims), [B]) is transpose(B)
+    True
+    """
+    subscripts, output, shape = node.subscripts, node.output, node.dims
+    fit = all(new.dims == old.dims for new, old in zip(factors, node.factors, strict=True))
+    if not fit or not factors or any(map(_is_opened, factors)):
+        return einsum(factors, subscripts, output, dict(zip(output, shape, strict=True)))
+    # All that is left to do is to put factors in order: labels are known to fit.
+    rank = {label: axis for axis, label in enumerate(output)}
+    if not node.is_view:
+        dims = dict(zip(output, shape, strict=True))
+        return _view(*_arranged(factors, subscripts, rank, dims), output, shape)
+    (core,), (row,) = factors, subscripts
+    return _view(core, _best_axes(core, row, {x: rank[x] for x in row}), output, shape)
+
+
 @dataclass(frozen=True, slots=True)
 class OpenProduct:
     """A product before it is made a node: real factors over labels, and a coefficient.
@@ -156,7 +177,7 @@ class OpenProduct:
     @property
     def shape(self) -> Shape:
         """The dimensions of the output."""
-        return tuple(self.dims[label] for label in self.output)
+        return tuple([self.dims[label] for label in self.output])
 
     def close(self) -> Node:
         """The product as a node, in normal form."""
@@ -191,36 +212,39 @@ def _open_already(
     number: dict[Hashable, int] = {}
     found: list[Dim] = []
     rows: list[Labels] = []
+    if any(map(_is_opened, factors)):
+        return None
     for factor, labels in zip(factors, subscripts, strict=True):
-        if _is_opened(factor):
-            return None
-        if len(labels) != len(factor.dims):
+        axes = factor.dims
+        if len(labels) != len(axes):
             raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
         row: list[int] = []
-        for label, dim in zip(labels, factor.dims, strict=True):
-            place = number.setdefault(label, len(number))
-            if place == len(found):
+        for label, dim in zip(labels, axes, strict=True):
+            place = number.get(label)
+            if place is None:
+                place = number[label] = len(found)
                 found.append(dim)
-            elif found[place] is not dim and found[place] != dim:
+            elif found[place] is not dim:
                 raise ValueError(f"one label for the dimensions {found[place]} and {dim}")
             row.append(place)
         rows.append(tuple(row))
-    if not rows or any(label not in number for label in output):
+    if not rows or not number.keys() >= set(output):
         return None
     for label, dim in dims.items():
-        if label in number and found[number[label]] != dim:
+        if label in number and found[number[label]] is not dim:
             raise ValueError(f"one label for the dimensions {found[number[label]]} and {dim}")
-    out = tuple(number[label] for label in output)
+    out = tuple([number[label] for label in output])
     return OpenProduct(ONE, tuple(factors), tuple(rows), out, dict(enumerate(found)))
 
 
 def _is_opened(factor: Node) -> bool:
     """Whether a factor is none in normal form: a view, a multiple, a number, a unit tensor."""
+    kind = type(factor)
     if isinstance(factor, Einsum):
         return factor.is_view
     if isinstance(factor, Add):
         return len(factor.terms) == 1
-    return isinstance(factor, (Const, Delta))
+    return kind is Const or kind is Delta
 
 
 class _Product:
@@ -321,21 +345,31 @@ class _Product:
 
 def _contraction(product: OpenProduct) -> tuple[Node | None, Labels]:
     """The contraction of the real factors, with the labels of its axes."""
-    out = set(product.output)
-    if not product.factors:
+    factors, subscripts = product.factors, product.subscripts
+    if not factors:
         return None, ()
     rank: dict[int, int] = {}
-    present = {label for row in product.subscripts for label in row}
+    present = set(chain.from_iterable(subscripts))
     for position, label in enumerate(product.output):
-        if label in present:
-            rank.setdefault(label, position)
-    if len(product.factors) == 1 and present <= out:
-        return product.factors[0], _best_axes(product.factors[0], product.subscripts[0], rank)
-    arranged = arrange(product.factors, product.subscripts, rank)
-    kept = sorted(rank, key=lambda label: arranged.number[label])
-    output = tuple(arranged.number[label] for label in kept)
-    shape = tuple(product.dims[label] for label in kept)
-    return Einsum(arranged.factors, arranged.subscripts, output, shape), tuple(kept)
+        if label in present and label not in rank:
+            rank[label] = position
+    if len(factors) == 1 and present <= rank.keys():
+        return factors[0], _best_axes(factors[0], subscripts[0], rank)
+    return _arranged(factors, subscripts, rank, product.dims)
+
+
+def _arranged(
+    factors: Sequence[Node],
+    subscripts: Sequence[Labels],
+    rank: Mapping[int, int],
+    dims: Mapping[int, Dim],
+) -> tuple[Einsum, Labels]:
+    """A contraction in canonical order, with the labels of its axes, which `rank` has."""
+    ordered, rows, number = arrange(factors, subscripts, rank)
+    kept = sorted(rank, key=number.__getitem__)
+    shape = tuple([dims[label] for label in kept])
+    output = tuple([number[label] for label in kept])
+    return Einsum(ordered, rows, output, shape), tuple(kept)
 
 
 def _best_axes(core: Node, row: Labels, rank: Mapping[int, int]) -> Labels:
@@ -363,14 +397,20 @@ def _best_axes(core: Node, row: Labels, rank: Mapping[int, int]) -> Labels:
 
 def _view(core: Node | None, row: Labels, out: Labels, dims: Shape) -> Node:
     """Put the axes of a core in the order of `out`, with unit tensors and broadcasts added."""
-    if core is None and len(set(out)) == len(out):
+    distinct = set(out)
+    if core is None and len(distinct) == len(out):
         return ones(dims)
-    if core is not None and out == row and len(set(row)) == len(row):
-        return core
+    if core is not None and len(distinct) == len(out) == len(row) and distinct.issuperset(row):
+        # Labels that all stand once are permuted, if that.
+        if out == row:
+            return core
+        if len(set(row)) == len(row):
+            axes = tuple(range(len(row)))
+            return Einsum((core,), (axes,), tuple([row.index(label) for label in out]), dims)
     number: dict[int, int] = {}
     for label in row:
         number.setdefault(label, len(number))
-    inside = tuple(number[label] for label in row)
+    inside = tuple([number[label] for label in row])
     output: list[int] = []
     links: list[tuple[int, int, Dim]] = []
     seen: set[int] = set()

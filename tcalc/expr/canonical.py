@@ -11,9 +11,8 @@ networks of dozens of identical factors can be missed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
@@ -21,8 +20,7 @@ from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Labels
 
 
-@dataclass(frozen=True, slots=True)
-class Arrangement:
+class Arrangement(NamedTuple):
     """Factors in canonical order with canonical labels; `number` maps the given labels to them."""
 
     factors: tuple[Node, ...]
@@ -35,8 +33,9 @@ def arrange(
 ) -> Arrangement:
     """Order factors and number labels; `rank` is the position of each output label."""
     if is_rigid(factors):
-        places = sorted(range(len(factors)), key=lambda k: factors[k].digest)
-        order, rows = places, list(subscripts)
+        digests = [factor.digest for factor in factors]
+        order = places = sorted(range(len(factors)), key=digests.__getitem__)
+        rows = list(subscripts)
     else:
         factors, subscripts, swappable, copies = _without_copies(factors, subscripts)
         places_of = {digest: k for k, digest in enumerate(sorted({x.digest for x in factors}))}
@@ -52,10 +51,12 @@ def arrange(
     number: dict[int, int] = {}
     for k in order:
         for label in rows[k]:
-            number.setdefault(label, len(number))
+            if label not in number:
+                number[label] = len(number)
+    canonical = number.__getitem__
     return Arrangement(
-        tuple(factors[k] for k in places),
-        tuple(tuple(number[label] for label in rows[k]) for k in places),
+        tuple([factors[k] for k in places]),
+        tuple([tuple(map(canonical, rows[k])) for k in places]),
         number,
     )
 

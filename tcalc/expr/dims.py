@@ -2,8 +2,8 @@
 
 A dimension is a polynomial with integer coefficients in named sizes: ``m``, ``3``, ``m*n``,
 ``n - 1``.  Thin factorisations need the smaller of two sizes, so ``min(m, n)`` is an atom too.
-Equal polynomials are equal objects in the sense of ``==`` and ``hash``; the textual form is
-canonical, so that it can serve in digests.
+Equal polynomials are one object, as nodes are: shapes are compared and looked up very often.  The
+textual form is canonical, so that it can serve in digests.
 
 >>> m, n = Dim.of("m"), Dim.of("n")
 >>> str(m * n - 1), str(n + n), (m + 2).evaluate({"m": 5})
@@ -12,11 +12,15 @@ canonical, so that it can serve in digests.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 Monomial: TypeAlias = tuple[str, ...]
+
+_lock = threading.RLock()
 
 
 class Dim:
@@ -25,22 +29,28 @@ class Dim:
     Make one with `Dim.of`, combine with ``+ - *``, and put numbers in with `evaluate`.
     """
 
-    __slots__ = ("_atoms", "_hash", "_terms", "_text")
+    __slots__ = ("__weakref__", "_atoms", "_terms", "_text")
 
     _terms: tuple[tuple[Monomial, int], ...]
     _atoms: dict[str, tuple[Dim, Dim]]  # the text of a minimum -> its two arguments
-    _hash: int
     _text: str
 
-    def __init__(
-        self, terms: Mapping[Monomial, int], atoms: Mapping[str, tuple[Dim, Dim]] | None = None
-    ) -> None:
+    def __new__(
+        cls, terms: Mapping[Monomial, int], atoms: Mapping[str, tuple[Dim, Dim]] | None = None
+    ) -> Dim:
         kept = {monomial: c for monomial, c in terms.items() if c != 0}
-        self._terms = tuple(sorted(kept.items(), key=lambda item: (-len(item[0]), item[0])))
-        used = {name for monomial in kept for name in monomial}
-        self._atoms = {name: pair for name, pair in (atoms or {}).items() if name in used}
-        self._text = _text_of(self._terms)
-        self._hash = hash(self._terms)
+        ordered = tuple(sorted(kept.items(), key=lambda item: (-len(item[0]), item[0])))
+        with _lock:
+            known = _table.get(ordered)
+            if known is not None:
+                return known
+            self = super().__new__(cls)
+            used = {name for monomial in kept for name in monomial}
+            self._terms = ordered
+            self._atoms = {name: pair for name, pair in (atoms or {}).items() if name in used}
+            self._text = _text_of(ordered)
+            _table[ordered] = self
+            return self
 
     @staticmethod
     def of(value: str | int | Dim) -> Dim:
@@ -177,12 +187,6 @@ class Dim:
     __radd__ = __add__
     __rmul__ = __mul__
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dim) and self._terms == other._terms
-
-    def __hash__(self) -> int:
-        return self._hash
-
     def __str__(self) -> str:
         return self._text
 
@@ -193,9 +197,12 @@ class Dim:
         return (Dim, (dict(self._terms), self._atoms))
 
 
+_table: WeakValueDictionary[tuple[tuple[Monomial, int], ...], Dim] = WeakValueDictionary()
+
+
 @lru_cache(maxsize=4096, typed=True)
 def _atom(value: str | int) -> Dim:
-    """A name or a number; one object for each, as far as possible: identity is seen at once."""
+    """A name or a number."""
     return Dim({(): value}) if isinstance(value, int) else Dim({(value,): 1})
 
 

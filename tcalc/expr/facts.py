@@ -7,6 +7,7 @@ kept on the node.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
@@ -14,6 +15,8 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.expr.properties import IMPLIED
 from tcalc.expr.symmetry import parity
+
+_SYMMETRIC = Fact.SYMMETRIC
 
 _MIRRORED = {Fact.LOWER: Fact.UPPER, Fact.UPPER: Fact.LOWER}
 """What a fact becomes under transposition, where it changes."""
@@ -55,9 +58,10 @@ def holds(node: Node, fact: Fact) -> bool | None:
 def symmetric_axes(node: Node) -> bool:
     """Whether the last two axes of a tensor may be swapped."""
     dims = node.dims
-    if len(dims) < 2 or not (dims[-1] is dims[-2] or dims[-1] == dims[-2]):
+    if len(dims) < 2 or dims[-1] is not dims[-2]:
         return False
-    return holds(node, Fact.SYMMETRIC) is True
+    known = node.known
+    return (known[_SYMMETRIC] if _SYMMETRIC in known else holds(node, _SYMMETRIC)) is True
 
 
 def _infer(node: Node, fact: Fact) -> bool | None:
@@ -246,6 +250,8 @@ def _mirrored(node: Einsum, i: int, j: int) -> bool:
     node that touches the other, at the same axes and otherwise at the same labels, or through a
     symmetric factor between them.
     """
+    if not _alike(node, i, j):
+        return False
     if _exchanged(node, i, j):
         return True
     swap = {i: j, j: i}
@@ -262,6 +268,19 @@ def _mirrored(node: Einsum, i: int, j: int) -> bool:
             return True
     # (A x) (A x)': whatever hangs on one label hangs on the other.
     return _same_after(rows, _carried_over(node, swap))
+
+
+def _alike(node: Einsum, i: int, j: int) -> bool:
+    """Whether what has one of two labels alone is what has the other alone: else they differ."""
+    one: list[Node] = []
+    other: list[Node] = []
+    for factor, row in zip(node.factors, node.subscripts, strict=True):
+        if i in row:
+            if j not in row:
+                one.append(factor)
+        elif j in row:
+            other.append(factor)
+    return one == other or (len(one) == len(other) > 1 and Counter(one) == Counter(other))
 
 
 def _exchanged(node: Einsum, i: int, j: int) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain
 from typing import Any, Self, TypeAlias
@@ -79,9 +80,9 @@ class _Base:
         # Never recursive: a graph can be deeper than the stack.
         return f"<{type(self).__name__} [{_text(self.dims)}] {self.digest.hex()[:8]}>"
 
-    def _settle(self, dims: Shape, operands: tuple[Node, ...], *content: str | bytes) -> None:
-        pieces = [x.encode() if isinstance(x, str) else x for x in (type(self).__name__, *content)]
-        hashed = blake2b(b"".join([b"%d:%b" % (len(x), x) for x in pieces]), digest_size=16)
+    def _settle(self, dims: Shape, operands: tuple[Node, ...], *content: bytes) -> None:
+        """Set what all kinds share; the content is in pieces, each made by `_piece`."""
+        hashed = blake2b(b"".join((_piece(type(self).__name__), *content)), digest_size=16)
         object.__setattr__(self, "dims", dims)
         object.__setattr__(self, "operands", operands)
         object.__setattr__(self, "digest", hashed.digest())
@@ -97,7 +98,8 @@ class Var(_Base, metaclass=_Interned):
     properties: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        self._settle(self.shape, (), self.name, _text(self.shape), *self.properties)
+        texts = (self.name, _text(self.shape), *self.properties)
+        self._settle(self.shape, (), *map(_piece, texts))
 
     def __repr__(self) -> str:
         return f"{self.name}[{_text(self.dims)}]"
@@ -111,7 +113,7 @@ class Const(_Base, metaclass=_Interned):
     shape: Shape
 
     def __post_init__(self) -> None:
-        self._settle(self.shape, (), _digits(self.value), _text(self.shape))
+        self._settle(self.shape, (), _digits(self.value), _piece(_text(self.shape)))
 
     def __repr__(self) -> str:
         return f"Const({self.value}, [{_text(self.dims)}])"
@@ -124,7 +126,7 @@ class Delta(_Base, metaclass=_Interned):
     shape: Shape
 
     def __post_init__(self) -> None:
-        self._settle(self.shape, (), _text(self.shape))
+        self._settle(self.shape, (), _piece(_text(self.shape)))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -144,12 +146,12 @@ class Einsum(_Base, metaclass=_Interned):
     is_view: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        real = sum(type(factor) is not Delta for factor in self.factors)
-        kept = set(self.output).issuperset(chain.from_iterable(self.subscripts))
-        object.__setattr__(self, "is_view", real <= 1 and kept)
-        layout = f"{self.subscripts}->{self.output}[{_text(self.shape)}]"
-        digests = (factor.digest for factor in self.factors)
-        self._settle(self.shape, self.factors, layout, *digests)
+        factors = self.factors
+        layout, kept = _layout(self.subscripts, self.output, self.shape)
+        if kept and len(factors) > 1:
+            kept = sum([type(factor) is not Delta for factor in factors]) <= 1
+        object.__setattr__(self, "is_view", kept)
+        self._settle(self.shape, factors, layout, *[DIGEST + factor.digest for factor in factors])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -159,10 +161,9 @@ class Add(_Base, metaclass=_InternedSum):
     terms: tuple[tuple[Fraction, Node], ...]
 
     def __post_init__(self) -> None:
-        content: list[str | bytes] = []
-        for coefficient, node in self.terms:
-            content += [_digits(coefficient), node.digest]
-        self._settle(self.terms[0][1].dims, tuple(node for _, node in self.terms), *content)
+        terms = self.terms
+        content = [_digits(coefficient) + DIGEST + node.digest for coefficient, node in terms]
+        self._settle(terms[0][1].dims, tuple([node for _, node in terms]), *content)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -175,17 +176,40 @@ class Apply(_Base, metaclass=_Interned):
 
     def __post_init__(self) -> None:
         dims = self.primitive.shapes(*(argument.dims for argument in self.args))[self.output]
-        digests = (argument.digest for argument in self.args)
-        self._settle(dims, self.args, self.primitive.key, str(self.output), *digests)
+        digests = [DIGEST + argument.digest for argument in self.args]
+        texts = _piece(self.primitive.key), _piece(str(self.output))
+        self._settle(dims, self.args, *texts, *digests)
 
 
 Node: TypeAlias = Var | Const | Delta | Einsum | Add | Apply
+
+
+DIGEST = b"16:"
+"""What stands before a digest as a piece of the content of another."""
+
+
+@lru_cache(maxsize=4096)
+def _piece(text: str) -> bytes:
+    """A text as a piece of content: with its length before it, so that pieces are told apart."""
+    encoded = text.encode()
+    return b"%d:%b" % (len(encoded), encoded)
+
+
+@lru_cache(maxsize=4096)
+def _layout(subscripts: tuple[Labels, ...], output: Labels, shape: Shape) -> tuple[bytes, bool]:
+    """The labels of a product as a piece of its content, and whether its output has them all.
+
+    Products of few forms make up most graphs.
+    """
+    kept = set(output).issuperset(chain.from_iterable(subscripts))
+    return _piece(f"{subscripts}->{output}[{_text(shape)}]"), kept
 
 
 def _text(shape: Shape) -> str:
     return ",".join(map(str, shape))
 
 
-def _digits(number: Fraction) -> str:
+def _digits(number: Fraction) -> bytes:
     # Hexadecimal: Python limits the decimal digits of an integer as text.
-    return f"{number.numerator:x}/{number.denominator:x}"
+    digits = b"%x/%x" % number.as_integer_ratio()
+    return b"%d:%b" % (len(digits), digits)

@@ -135,16 +135,15 @@ def variables(roots: Iterable[Node]) -> list[Var]:
 
 def with_operands(node: Node, operands: Sequence[Node]) -> Node:
     """The node with other operands, in normal form; the node itself when they are the same."""
-    if all(a is b for a, b in zip(node.operands, operands, strict=True)):
+    if node.operands == tuple(operands):
         return node
     match node:
         case Var() | Const() | Delta():
             return node
-        case Einsum(factors=_, subscripts=subscripts, output=output):
-            dims = dict(zip(output, node.dims, strict=True))
-            return build.einsum(operands, subscripts, output, dims)
+        case Einsum():
+            return build.with_factors(node, operands)
         case Add(terms=terms):
-            return build.add((c, new) for (c, _), new in zip(terms, operands, strict=True))
+            return build.add([(c, new) for (c, _), new in zip(terms, operands, strict=True)])
         case Apply(primitive=primitive, output=output):
             return build.apply(primitive, *operands, output=output)
 

@@ -8,6 +8,8 @@ before, in whatever order of axes, is not contracted again.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from tcalc.codegen.program import (
     EinSum,
@@ -65,19 +67,16 @@ class Pairs:
         ways = [(a, b)]
         if a.value in self.symmetric or b.value in self.symmetric:
             ways = [(first, second) for first in self._turned(a) for second in self._turned(b)]
-            a, b = min(ways, key=lambda pair: _pattern(*pair))
-        names = tuple(dict.fromkeys((*a.labels, *b.labels)))
-        left = frozenset(k for k, label in enumerate(names) if label in kept)
-        key = (a.value, b.value, *_pattern(a, b), left)
+            a, b = min(ways, key=lambda pair: _pattern(*pair)[:2])
+        *rows, names = _pattern(a, b)
+        key = (a.value, b.value, *rows, *[label in kept for label in names])
         if key in self.done:
             found, old = self.done[key]
             renamed = dict(zip(old, names, strict=True))
             return Operand(found.value, tuple(renamed[x] for x in found.labels))
         if len(ways) > 1:
-            first, second = min(ways, key=lambda way: _copies(*way, kept=kept))
-            made = self._pair(first, second, kept, rank)
-        else:
-            made = self._pair(a, b, kept, rank)
+            a, b = min(ways, key=lambda way: _copies(*way, kept=kept))
+        made = self._pair(a, b, kept, rank)
         self.done[key] = made, names
         return made
 
@@ -93,6 +92,13 @@ class Pairs:
     def _pair(
         self, a: Operand, b: Operand, kept: Collection[int], rank: Mapping[int, int]
     ) -> Operand:
+        if max(len(a.labels), len(b.labels)) <= 2:
+            last = len(rank)
+            *rows, names = _pattern(a, b)
+            left_over = tuple([rank.get(x, last) if x in kept else None for x in names])
+            form = _matrix_product(*rows, left_over, last, _borrowed(a), _borrowed(b))
+            if form is not None:
+                return self._matrix(*((a, b) if form.in_turn else (b, a)), form)
         shared = [label for label in a.labels if label in b.labels]
         batch = tuple(label for label in shared if label in kept)
         summed = tuple(label for label in shared if label not in kept)
@@ -100,14 +106,18 @@ class Pairs:
             return self._multiply(a, b, rank)
         left = tuple(label for label in a.labels if label not in shared)
         right = tuple(label for label in b.labels if label not in shared)
-        if _precedence(b, right, rank) < _precedence(a, left, rank):
+        last = len(rank)
+        ranks = ([rank.get(label, last) for label in free] for free in (left, right))
+        first, second = (
+            _precedence(x.labels, _borrowed(x), free, min(places, default=last))
+            for x, free, places in zip((a, b), (left, right), ranks, strict=True)
+        )
+        if second < first:
             a, b, left, right = b, a, right, left
         if not left and not right and (batch or len(summed) > 1):
             return self._einsum(a, b, batch)
         if batch:
             return self._batched(a, b, batch, left, summed, right)
-        if len(summed) == 1 and len(left) <= 1 and len(right) <= 1:
-            return self._matrix(a, b, left, summed[0], right)
         if len(summed) == 1 and not right and a.labels[-1] == summed[0]:
             return self._matmul(View.of(a.value), View.of(b.value), a, b, left)
         if len(summed) == 1 and not left and b.labels[-1] == summed[0]:
@@ -153,13 +163,12 @@ class Pairs:
         made = self.builder.make(MatMul(left, right), tuple(dims[label] for label in labels))
         return Operand(made, labels)
 
-    def _matrix(self, a: Operand, b: Operand, left: Labels, summed: int, right: Labels) -> Operand:
-        """A product of matrices and vectors; a matrix stands before a vector, transposed or not."""
-        if not left and right:
-            a, b, left, right = b, a, right, left
-        first = arranged(a.value, a.labels, (*left, summed))
-        second = arranged(b.value, b.labels, (summed, *right))
-        return self._matmul(first, second, a, b, left + right)
+    def _matrix(self, a: Operand, b: Operand, form: MatrixProduct) -> Operand:
+        """A product of matrices and vectors in the order of the form."""
+        left, right = View(a.value, form.left), View(b.value, form.right)
+        dims = (*(a.value.dims[k] for k in form.rows), *(b.value.dims[k] for k in form.columns))
+        labels = (*(a.labels[k] for k in form.rows), *(b.labels[k] for k in form.columns))
+        return Operand(self.builder.make(MatMul(left, right), dims), labels)
 
     def _tensordot(
         self, a: Operand, b: Operand, left: Labels, summed: Labels, right: Labels
@@ -238,12 +247,77 @@ def _copies(a: Operand, b: Operand, *, kept: Collection[int]) -> int:
     )
 
 
-def _pattern(a: Operand, b: Operand) -> tuple[Labels, Labels]:
-    """The labels of two operands, numbered as they first appear."""
+def _pattern(a: Operand, b: Operand) -> tuple[Labels, Labels, Labels]:
+    """The labels of two operands numbered as they first appear, and all of them in that order."""
     number: dict[int, int] = {}
-    for label in (*a.labels, *b.labels):
-        number.setdefault(label, len(number))
-    return tuple(number[x] for x in a.labels), tuple(number[x] for x in b.labels)
+    rows = [[number.setdefault(x, len(number)) for x in row] for row in (a.labels, b.labels)]
+    return tuple(rows[0]), tuple(rows[1]), tuple(number)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixProduct:
+    """Two operands of one or two axes as factors of a matrix product.
+
+    `left` and `right` are the axes of each in their order there, `rows` and `columns` those of
+    them that the result has; not `in_turn`, the second operand stands on the left.
+    """
+
+    in_turn: bool
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        return self.left[:-1]
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        return self.right[1:]
+
+
+@lru_cache(maxsize=4096)  # the steps of a loop have few kinds of products
+def _matrix_product(
+    a: Labels,
+    b: Labels,
+    ranks: tuple[int | None, ...],
+    last: int,
+    borrowed: bool,
+    other_borrowed: bool,
+) -> MatrixProduct | None:
+    """How operands with these labels are multiplied as matrices; None if they are not.
+
+    `ranks` has the place of each label in the result, None for a label that is summed over.  A
+    matrix stands before a vector, transposed or not.
+    """
+    shared = [label for label in a if label in b]
+    if len(shared) != 1 or ranks[shared[0]] is not None:
+        return None
+    (summed,) = shared
+    sides = [
+        (row, tuple(label for label in row if label != summed), mine)
+        for row, mine in ((a, borrowed), (b, other_borrowed))
+    ]
+    if any(len(free) > 1 for _, free, _ in sides):
+        return None
+    keys = [
+        _precedence(
+            row, mine, free, min((r for x in free if (r := ranks[x]) is not None), default=last)
+        )
+        for row, free, mine in sides
+    ]
+    in_turn = keys[0] <= keys[1]
+    if not in_turn:
+        sides.reverse()
+    (_, left, _), (_, right, _) = sides
+    if not left and right:
+        in_turn = not in_turn
+        sides.reverse()
+    (first, left, _), (second, right, _) = sides
+    return MatrixProduct(
+        in_turn,
+        tuple(first.index(x) for x in (*left, summed)),
+        tuple(second.index(x) for x in (summed, *right)),
+    )
 
 
 def _long_last(order: Sequence[int], dims: Mapping[int, Dim]) -> Labels:
@@ -257,17 +331,18 @@ def _long_last(order: Sequence[int], dims: Mapping[int, Dim]) -> Labels:
     return (*few, *(label for label in order if label not in few))
 
 
-def _precedence(operand: Operand, free: Labels, rank: Mapping[int, int]) -> tuple[bool, bool, int]:
+def _borrowed(operand: Operand) -> bool:
+    return operand.value.memory is Memory.INPUT
+
+
+def _precedence(labels: Labels, borrowed: bool, free: Labels, rank: int) -> tuple[bool, bool, int]:
     """How early an operand's own labels should stand in a result, smaller being earlier.
 
     What begins an operand begins the result, that of a computed operand rather than of an input:
     so the rows of a data matrix stay rows through all layers, and element-wise steps meet arrays
     that lie alike.
     """
-    last = len(rank)
-    begins = bool(free) and operand.labels[0] == free[0]
-    borrowed = operand.value.memory is Memory.INPUT
-    return not begins, borrowed, min((rank.get(label, last) for label in free), default=last)
+    return not (free and labels[0] == free[0]), borrowed, rank
 
 
 def subscripts(rows: Sequence[Labels], output: Labels) -> str:

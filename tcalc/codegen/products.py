@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -148,7 +148,10 @@ class Products:
         if (found := gram(opened)) is not None and found.outer not in self.applied:
             return self._gram(found, opened)
         selected = self._selected(opened)
-        return Tensor(*self._result(selected), selected.output)
+        value, labels = self._result(selected)
+        if all(axis.start is None for axis in selected.output):
+            return Tensor.over(value, labels, opened.output)
+        return Tensor(value, labels, selected.output)
 
     def _selected(self, opened: OpenProduct) -> Selected:
         selection = Selection(opened, self.builder, self.applied, self.divisors)
@@ -190,6 +193,10 @@ class Products:
 
     def _contract(self, selected: Selected, kept: Labels, rank: Mapping[int, int]) -> Operand:
         operands = selected.operands
+        if 0 < len(operands) < 3:
+            few = [operand for operand in operands if isinstance(operand, Operand)]
+            if len(few) == len(operands):
+                return self._contract_few(few, rank)
         rows = [operand.labels for operand in operands]
         inverses = [k for k, operand in enumerate(operands) if isinstance(operand, Inverted)]
         for row in self._alone(rows, inverses, kept):
@@ -212,9 +219,7 @@ class Products:
                 items.append(operand if solved else self._formed(operand))
             else:
                 shared = {x for x in operand.labels if count[x] > 1 or x in rank}
-                if not shared.issuperset(operand.labels):
-                    operand = self.pairs.reduce(self._multiplied(operand), shared)
-                items.append(operand)
+                items.append(self._reduced(operand, shared))
         count = _occurrences(item.labels for item in items)
         for a, b in found.path:
             left, right = items[a], items[b]
@@ -230,6 +235,22 @@ class Products:
         if isinstance(result, Inverted):
             result = self._formed(result)
         return self._multiplied(result)
+
+    def _contract_few(self, operands: Sequence[Operand], rank: Mapping[int, int]) -> Operand:
+        """One operand or two, where there is no order to be planned."""
+        first, last = operands[0], operands[-1]
+        if first is not last:
+            first = self._reduced(first, {*last.labels, *rank})
+            last = self._reduced(last, {*first.labels, *rank})
+            kept = {x for x in (*first.labels, *last.labels) if x in rank}
+            first = self._meet(first, last, kept, rank)
+        return self._multiplied(self._reduced(first, rank))
+
+    def _reduced(self, operand: Operand, shared: Collection[int]) -> Operand:
+        """The operand summed over the labels that nobody shares."""
+        if all(label in shared for label in operand.labels):
+            return operand
+        return self.pairs.reduce(self._multiplied(operand), shared)
 
     def _meet(
         self,

@@ -387,6 +387,17 @@ class Program:
 def operands(operation: Operation) -> tuple[Value, ...]:
     """The values that an operation reads."""
     match operation:
+        # The most frequent ones first: a program has thousands of statements.
+        case MatMul(left=left, right=right):
+            return (left.value, right.value)
+        case Sum(addends=addends, placed=placed):
+            return (*(x.view.value for x in addends), *(x.view.value for x in placed))
+        case Product(factors=factors, divisors=divisors):
+            return tuple([view.value for view in (*factors, *divisors)])
+        case Call(arguments=arguments):
+            return tuple([view.value for view in arguments])
+        case Solve(factor=factor, right=right_side):
+            return (factor, right_side.value)
         case Argument() | Number() | Extent():
             return ()
         case Pick(source=source) | Diagonal(source=source) | Total(source=source):
@@ -397,22 +408,12 @@ def operands(operation: Operation) -> tuple[Value, ...]:
             return (source,)
         case FromFactor(factor=factor):
             return (factor,)
-        case Product(factors=factors, divisors=divisors):
-            return tuple(view.value for view in (*factors, *divisors))
-        case MatMul(left=left, right=right):
-            return (left.value, right.value)
         case TensorDot(left=first, right=second):
             return (first, second)
         case EinSum(operands=values):
             return values
-        case Sum(addends=addends, placed=placed):
-            return (*(x.view.value for x in addends), *(x.view.value for x in placed))
-        case Call(arguments=arguments):
-            return tuple(view.value for view in arguments)
         case Factorise(matrix=matrix):
             return (matrix.value,)
-        case Solve(factor=factor, right=right_side):
-            return (factor, right_side.value)
         case Fused(steps=steps):
             inside = {value for step in steps for value in step.results}
             read = (value for step in steps for value in operands(step.operation))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from tcalc.codegen.opening import OpenProduct
 from tcalc.codegen.program import Diagonal, Index, Memory, Pick, Slice, Triangle, Value
-from tcalc.codegen.tensor import Axis, Builder, Tensor, arranged
+from tcalc.codegen.tensor import Axis, Builder, Tensor, along, arranged
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.primitive import Labels
@@ -83,6 +83,9 @@ class Selection:
         units: list[tuple[Node, UnitVector, int]] = []
         for factor, row in zip(product.factors, product.rows, strict=True):
             self.dims.update(zip(row, factor.dims, strict=True))
+            if factor.operands and factor not in applied:
+                self.dense.append((factor, row))
+                continue
             match factor:
                 case Const():
                     pass  # ones that carry a summed size: the label is counted later
@@ -122,12 +125,19 @@ class Selection:
         return label, start
 
     @property
+    def selects(self) -> bool:
+        """Whether any label stays at a place, or runs with another."""
+        return bool(self.moved or self.picked)
+
+    @property
     def parts(self) -> list[tuple[Node, Labels]]:
         """The operands as they were given, the inverses last."""
         return [*self.dense, *self.masks, *self.inverses]
 
     def rows(self) -> tuple[list[Labels], Labels]:
         """The labels of all `parts`, of what selections leave of them, and of the result."""
+        if not self.selects:
+            return [tuple(dict.fromkeys(row)) for _, row in self.parts], self.output
         rows = [
             tuple(
                 label
@@ -157,6 +167,8 @@ class Selection:
         return selected
 
     def _axis(self, label: int) -> Axis:
+        if not self.selects:
+            return along(label)
         base, start = self.resolve(label)
         if base in self.picked:
             return Axis(None, self.picked[base] if start is None else self.picked[base] + start)
@@ -168,6 +180,8 @@ class Selection:
         return diagonal(self.builder, *self._index(plain, row))
 
     def _index(self, tensor: Tensor, row: Sequence[int]) -> tuple[Value, Labels]:
+        if not self.selects:
+            return tensor.value, tuple([row[place] for place in tensor.places])
         index: list[Index] = []
         labels: list[int] = []
         for place in tensor.places:
@@ -205,6 +219,8 @@ class Selection:
     def _count_sizes(self, selected: Selected) -> None:
         """A summed label that no operand has counts as its size."""
         carried = {label for operand in selected.operands for label in operand.labels}
+        if len(carried) == len(self.dims) and not self.selects:
+            return
         carried |= set(selected.kept) | {x for _, row in selected.masks for x in row}
         for label, dim in self.dims.items():
             base, _ = self.resolve(label)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 
 from tcalc.codegen.program import (
     Addend,
@@ -60,6 +61,18 @@ class Axis:
         return self.start if self.length is None else Slice(self.start, self.length)
 
 
+@cache
+def along(label: int) -> Axis:
+    """The axis that runs with a label: one object for each."""
+    return Axis(label)
+
+
+@cache
+def running(order: int) -> tuple[Axis, ...]:
+    """Axes that each run with a label of their own, in order: one tuple for each count of them."""
+    return tuple(map(along, range(order)))
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """A value with a label for each of its axes, and the axes of the tensor over these labels.
@@ -73,22 +86,37 @@ class Tensor:
 
     @staticmethod
     def of(value: Value) -> Tensor:
-        labels = tuple(range(len(value.dims)))
-        return Tensor(value, labels, tuple(Axis(label) for label in labels))
+        order = len(value.dims)
+        return Tensor(value, tuple(range(order)), running(order))
+
+    @staticmethod
+    def over(value: Value, labels: Sequence[int], output: Sequence[int]) -> Tensor:
+        """A value under labels as a tensor whose axes run with `output`: equal ones together."""
+        place = {label: k for k, label in enumerate(output)}
+        if len(place) == len(output):
+            return Tensor(value, tuple([place[x] for x in labels]), running(len(output)))
+        return Tensor(value, tuple(labels), tuple(map(along, output)))
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the axes run with the labels 0, 1, 2, …"""
+        return self.axes is running(len(self.axes))
 
     @property
     def plain(self) -> bool:
         """Whether it is zero nowhere by structure: a permutation and a broadcast at most."""
-        running = [axis.label for axis in self.axes]
-        return all(axis.whole for axis in self.axes) and len(set(running)) == len(running)
+        if self.in_order:
+            return True
+        labels = {axis.label for axis in self.axes}
+        return len(labels) == len(self.axes) and all(axis.start is None for axis in self.axes)
 
     @property
     def places(self) -> tuple[int, ...]:
         """For each axis of the value, the axis of the (plain) tensor that it is."""
-        return tuple(
-            next(k for k, axis in enumerate(self.axes) if axis.label == label)
-            for label in self.labels
-        )
+        if self.in_order:
+            return self.labels
+        place = {axis.label: k for k, axis in enumerate(self.axes)}
+        return tuple(place[label] for label in self.labels)
 
     @property
     def structure(self) -> tuple[tuple[int, Index], ...]:
@@ -100,6 +128,8 @@ class Tensor:
 
     def relabelled(self) -> Tensor:
         """The same with labels numbered by first appearance among the axes."""
+        if self.in_order:
+            return self
         number: dict[int | None, int] = {}
         for axis in self.axes:
             if axis.label is not None:
@@ -264,7 +294,7 @@ class Builder:
         shape = tuple(dims[place] for place in order)
         turned = tuple(placed(c, tensor, order) for c, tensor in parts)
         made = self.make(Sum(shape, whole, turned, spans), shape)
-        return Tensor(made, order, tuple(Axis(place) for place in range(len(dims))))
+        return Tensor(made, order, running(len(dims)))
 
     def _add_alike(self, terms: Sequence[tuple[Fraction, Tensor]]) -> Tensor:
         """Terms that run over their values in one way: the values are added."""
@@ -288,7 +318,7 @@ class Builder:
         sizes = {place: dims[place] for _, _, places in addends for place in places}
         order = self._layout(addends, sizes)
         value = self._sum(addends, order, tuple(sizes[place] for place in order))
-        return Tensor(value, order, tuple(Axis(place) for place in range(len(dims))))
+        return Tensor(value, order, running(len(dims)))
 
     def _layout(
         self,

@@ -232,7 +232,7 @@ class _Teacher:
                     return f"{name}: a sum over elements passes it on to each"
                 return f"{name}: " + ("a linear product" if moving == 1 else "product rule")
             case Apply(primitive=Elementwise() as function):
-                known = function.derivative
+                known = function.about.derivative
                 return f"{name}: chain rule" + (f", {function.name}' = {known}" if known else "")
             case Apply(primitive=primitive):
                 entry = REGISTRY.get(primitive.name)

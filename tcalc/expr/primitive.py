@@ -133,7 +133,6 @@ class Primitive(ABC):
     compound: str = ""
     #: Whether it takes the values of a decomposition, which messages name together with its matrix.
     of_values: bool = False
-    aliases: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import Elementwise, plus, same
+from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.exponential import log0, pow_
 from tcalc.primitives.piecewise import abs_, sign
 from tcalc.primitives.power import one_for_zero, power
@@ -38,13 +38,15 @@ class AbsolutePower(Elementwise):
             Template(f"{'np.sign({0}) * ' if odd else ''}{size} ** {float(p)!r}"),
             lambda x, y: build.scale(p, absolute_power(x, p - 1, odd=other)),
             value=lambda x: _value(x, float(p), odd),
-            analytic=False,
-            zero_at_zero=odd or p > 0,
-            nonnegative=not odd,
-            total=p > 0,
+            traits=Traits(
+                total=p > 0,
+                analytic=False,
+                zero_at_zero=odd or p > 0,
+                nonnegative=not odd,
+                even=not odd,
+            ),
         )
         self.exponent, self.odd = p, odd
-        self.even = not odd
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (AbsolutePower, (self.exponent, self.odd))
@@ -99,9 +101,9 @@ scaled_even_power: Elementwise = Elementwise(
     lambda a, x, y, z: scaled_even_power(same(1, a), x, y),
     lambda a, x, y, z: scaled_odd_power(build.hadamard(a, y), x, plus(-1, y)),
     lambda a, x, y, z: build.hadamard(z, log0(abs_(x))),
-    written=lambda a, x, y: build.hadamard(a, pow_(abs_(x), y)),
-    summary="a |x|^y, and 0 where a = 0",
-    analytic=False,
+    about=About("a |x|^y, and 0 where a = 0"),
+    written=Written(formula=lambda a, x, y: build.hadamard(a, pow_(abs_(x), y))),
+    traits=Traits(analytic=False),
 )
 scaled_odd_power: Elementwise = Elementwise(
     "scaled_odd_power",
@@ -109,7 +111,7 @@ scaled_odd_power: Elementwise = Elementwise(
     lambda a, x, y, z: scaled_odd_power(same(1, a), x, y),
     lambda a, x, y, z: scaled_even_power(build.hadamard(a, y), x, plus(-1, y)),
     lambda a, x, y, z: build.hadamard(z, log0(abs_(x))),
-    written=lambda a, x, y: build.hadamard(a, sign(x), pow_(abs_(x), y)),
-    summary="a sign(x) |x|^y, and 0 where a = 0 or x = 0",
-    analytic=False,
+    about=About("a sign(x) |x|^y, and 0 where a = 0 or x = 0"),
+    written=Written(formula=lambda a, x, y: build.hadamard(a, sign(x), pow_(abs_(x), y))),
+    traits=Traits(analytic=False),
 )

@@ -8,6 +8,7 @@ argument nodes and the value node, so that ``exp' = value`` costs nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from typing import Any, TypeAlias
@@ -27,19 +28,60 @@ _by_name: dict[str, Elementwise] = {}
 _KEPT_BY_ZERO = (Fact.DIAGONAL, Fact.LOWER, Fact.UPPER)
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What users are told of a function; `kink` is its convention where it has no derivative."""
+
+    summary: str = ""
+    derivative: str = ""
+    domain: str = "all numbers"
+    kink: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a function is written.
+
+    Attributes: `latex`, its operator in LaTeX; `letter`, the usual one for its value; `formula`, an
+    equal one on nodes, which is printed where the function stands for one that loses digits.
+    """
+
+    latex: str = ""
+    letter: str = ""
+    style: Style = Style.CALL
+    formula: Callable[..., Node] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is so for all numbers.
+
+    Attributes: `regular_point`, a number at which all derivatives are finite (where all arguments
+    take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
+    `analytic`, whether its code is right for the complex step; `zero_at_zero`; `positive`,
+    `nonnegative` and `integer` if the values always are; `bounded` if they lie between -1 and 1;
+    `even` if it is the same for -x.
+    """
+
+    regular_point: Fraction | int = 1
+    total: bool = False
+    analytic: bool = True
+    zero_at_zero: bool = False
+    positive: bool = False
+    nonnegative: bool = False
+    integer: bool = False
+    bounded: bool = False
+    even: bool = False
+
+
 class Elementwise(Coded):
     """An element-wise function of one or more tensors of one shape.
 
     `derivatives` has for each argument a function ``(*arguments, value) -> Node``.  `code` is the
     dotted name of a NumPy or SciPy ufunc (``"np.exp"``), or a routine with `value`, the function
-    on arrays that the interpreter uses.  `written` is the formula on nodes that is printed for it.
-
-    Attributes: `regular_point`, a number at which all derivatives are finite (where all arguments
-    take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
-    `analytic`, whether its code is right for the complex step; `branchwise`, where it is not, the
-    function on complex numbers that takes the branch of their real parts; `zero_at_zero`;
-    `positive` and `nonnegative` if the values always are; `bounded` if they lie between -1 and 1;
-    `domain`, `derivative` and `kink`, texts for the user.
+    on arrays that the interpreter uses.  `branchwise`, where `value` is not analytic, is the
+    function on complex numbers that takes the branch of their real parts.
     """
 
     def __init__(
@@ -47,51 +89,32 @@ class Elementwise(Coded):
         name: str,
         code: str | Template | Embedded,
         *derivatives: Derivative,
-        summary: str = "",
         value: Callable[..., Any] | None = None,
         branchwise: Callable[..., Any] | None = None,
-        written: Callable[..., Node] | None = None,
-        aliases: tuple[str, ...] = (),
-        domain: str = "all numbers",
-        derivative: str = "",
-        kink: str = "",
-        latex: str = "",
-        letter: str = "",
-        style: Style = Style.CALL,
-        regular_point: Fraction | int = 1,
-        total: bool = False,
-        analytic: bool = True,
-        zero_at_zero: bool = False,
-        positive: bool = False,
-        nonnegative: bool = False,
-        integer: bool = False,
-        bounded: bool = False,
+        about: About = About(),
+        written: Written = Written(),
+        traits: Traits = Traits(),
     ) -> None:
         self.name = name
-        self.bounded = bounded
         self.derivatives = derivatives
         self.arity = len(derivatives)
-        self.aliases = aliases
-        self.summary = summary
-        self.domain = domain
-        self.derivative = derivative
-        self.kink = kink
-        self.regular_point = Fraction(regular_point)
-        self.total = total
-        self.analytic = analytic
-        self.zero_at_zero = zero_at_zero
-        self.letter = letter
-        self._latex = latex
-        self._style = style
-        self._always = {
-            Fact.POSITIVE: positive,
-            Fact.NONNEGATIVE: positive or nonnegative,
-            Fact.INTEGER: integer,
-        }
-        self._code = code
-        self._written = written
-        self._value = value
         self.branchwise = branchwise
+        self.letter = written.letter
+        self.regular_point = Fraction(traits.regular_point)
+        self.total = traits.total
+        self.analytic = traits.analytic
+        self.zero_at_zero = traits.zero_at_zero
+        self.bounded = traits.bounded
+        self.even = traits.even
+        self._code = code
+        self._value = value
+        self.about = about
+        self._written = written
+        self._always = {
+            Fact.POSITIVE: traits.positive,
+            Fact.NONNEGATIVE: traits.positive or traits.nonnegative,
+            Fact.INTEGER: traits.integer,
+        }
         if type(self) is Elementwise:
             if value is None and isinstance(code, Template):
                 raise TypeError(f"{name}: a template needs a value on arrays beside it")
@@ -139,7 +162,8 @@ class Elementwise(Coded):
         return self._code
 
     def written(self, node: Apply) -> Node | None:
-        return None if self._written is None else self._written(*node.args)
+        formula = self._written.formula
+        return None if formula is None else formula(*node.args)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if self._always.get(fact):
@@ -150,7 +174,7 @@ class Elementwise(Coded):
         return None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(self._style, self.name, self._latex)
+        return Notation(self._written.style, self.name, self._written.latex)
 
     def __call__(self, *args: Node) -> Node:
         """The function applied to nodes of one shape."""
@@ -162,11 +186,11 @@ class Elementwise(Coded):
         return Function(
             self.name,
             (elementwise_form(self, self.arity),),
-            self.summary,
-            self.domain,
-            self.derivative,
-            self.kink,
-            self.aliases,
+            self.about.summary,
+            self.about.domain,
+            self.about.derivative,
+            self.about.kink,
+            self.about.aliases,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tcalc.expr import build
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np, special
-from tcalc.primitives.elementwise import Elementwise, plus, same
+from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.power import power, reciprocal, reciprocal0
 from tcalc.primitives.routines import Embedded, Template, per_element
 
@@ -66,59 +66,44 @@ exp = Elementwise(
     "exp",
     "np.exp",
     lambda x, y: y,
-    summary="exponential",
-    derivative="exp(x)",
-    latex=r"\exp",
-    letter="e",
-    regular_point=0,
-    positive=True,
+    about=About("exponential", derivative="exp(x)"),
+    written=Written(latex=r"\exp", letter="e"),
+    traits=Traits(regular_point=0, positive=True),
 )
 log = Elementwise(
     "log",
     "np.log",
     lambda x, y: reciprocal(x),
-    summary="natural logarithm",
-    domain="x > 0",
-    derivative="1/x",
-    latex=r"\log",
-    letter="l",
+    about=About("natural logarithm", derivative="1/x", domain="x > 0"),
+    written=Written(latex=r"\log", letter="l"),
 )
 log1p = Elementwise(
     "log1p",
     "np.log1p",
     lambda x, y: reciprocal(plus(1, x)),
-    summary="log(1 + x), accurate for small x",
-    domain="x > -1",
-    derivative="1/(1 + x)",
-    regular_point=0,
-    zero_at_zero=True,
+    about=About("log(1 + x), accurate for small x", derivative="1/(1 + x)", domain="x > -1"),
+    traits=Traits(regular_point=0, zero_at_zero=True),
 )
 expm1 = Elementwise(
     "expm1",
     "np.expm1",
     lambda x, y: exp(x),
-    summary="exp(x) - 1, accurate for small x",
-    derivative="exp(x)",
-    regular_point=0,
-    zero_at_zero=True,
+    about=About("exp(x) - 1, accurate for small x", derivative="exp(x)"),
+    traits=Traits(regular_point=0, zero_at_zero=True),
 )
 log2 = Elementwise(
     "log2",
     "np.log2",
     lambda x, y: _log_of(2, x),
-    summary="logarithm to base 2",
-    domain="x > 0",
-    derivative="1/(x log(2))",
-    latex=r"\log_2",
+    about=About("logarithm to base 2", derivative="1/(x log(2))", domain="x > 0"),
+    written=Written(latex=r"\log_2"),
 )
 log10 = Elementwise(
     "log10",
     "np.log10",
     lambda x, y: _log_of(10, x),
-    summary="logarithm to base 10",
-    domain="x > 0",
-    derivative="1/(x log(10))",
-    latex=r"\log_{10}",
+    about=About("logarithm to base 10", derivative="1/(x log(10))", domain="x > 0"),
+    written=Written(latex=r"\log_{10}"),
 )
 # These two are functions of y alone: x is told for the sake of digits.
 sigmoid_slope: Elementwise = Elementwise(
@@ -126,12 +111,9 @@ sigmoid_slope: Elementwise = Elementwise(
     Embedded(product_with_complement, fresh=True, work=per_element(2)),
     lambda y, x, z: sigmoid_spread(y, x),
     lambda y, x, z: build.zeros(x.dims),
-    written=lambda y, x: build.hadamard(y, plus(1, build.scale(-1, y))),
-    summary="y (1 - y) for y = sigmoid(x), with no digits lost",
-    regular_point=0,
-    total=True,
-    positive=True,
-    bounded=True,
+    about=About("y (1 - y) for y = sigmoid(x), with no digits lost"),
+    written=Written(formula=lambda y, x: build.hadamard(y, plus(1, build.scale(-1, y)))),
+    traits=Traits(regular_point=0, total=True, positive=True, bounded=True),
 )
 sigmoid_spread: Elementwise = Elementwise(
     "sigmoid_spread",
@@ -139,11 +121,9 @@ sigmoid_spread: Elementwise = Elementwise(
     lambda y, x, z: same(-2, y),
     lambda y, x, z: build.zeros(x.dims),
     value=lambda y, x: np.tanh(-x / 2),
-    written=lambda y, x: plus(1, build.scale(-2, y)),
-    summary="1 - 2 y for y = sigmoid(x), with no digits lost",
-    regular_point=0,
-    total=True,
-    bounded=True,
+    about=About("1 - 2 y for y = sigmoid(x), with no digits lost"),
+    written=Written(formula=lambda y, x: plus(1, build.scale(-2, y))),
+    traits=Traits(regular_point=0, total=True, bounded=True),
 )
 sigmoid: Elementwise = Elementwise(
     "sigmoid",
@@ -151,35 +131,32 @@ sigmoid: Elementwise = Elementwise(
     # σ' = σ (1 - σ)
     lambda x, y: sigmoid_slope(y, x),
     value=lambda x: sigmoid_stable(x) if np.iscomplexobj(x) else special.expit(x),
-    summary="logistic function 1/(1 + exp(-x)), without overflow",
-    derivative="sigmoid(x) (1 - sigmoid(x))",
-    latex=r"\sigma",
-    letter="p",
-    regular_point=0,
-    total=True,
-    positive=True,
-    bounded=True,
+    about=About(
+        "logistic function 1/(1 + exp(-x)), without overflow",
+        derivative="sigmoid(x) (1 - sigmoid(x))",
+    ),
+    written=Written(latex=r"\sigma", letter="p"),
+    traits=Traits(regular_point=0, total=True, positive=True, bounded=True),
 )
 softplus = Elementwise(
     "softplus",
     Embedded(softplus_stable, fresh=True, work=per_element(6)),
     lambda x, y: sigmoid(x),
     value=lambda x: softplus_stable(x) if np.iscomplexobj(x) else np.logaddexp(0, x),
-    summary="log(1 + exp(x)), without overflow",
-    derivative="sigmoid(x)",
-    letter="s",
-    regular_point=0,
-    total=True,
-    positive=True,
+    about=About("log(1 + exp(x)), without overflow", derivative="sigmoid(x)"),
+    written=Written(letter="s"),
+    traits=Traits(regular_point=0, total=True, positive=True),
 )
 log1mexp = Elementwise(
     "log1mexp",
     Embedded(logarithm_of_complement_of_exp, work=per_element(8)),
     lambda x, y: log1mexp_slope(x),
-    summary="log(1 - exp(x)), accurate for small and for large -x",
-    domain="x < 0",
-    derivative="exp(x)/expm1(x)",
-    regular_point=-1,
+    about=About(
+        "log(1 - exp(x)), accurate for small and for large -x",
+        derivative="exp(x)/expm1(x)",
+        domain="x < 0",
+    ),
+    traits=Traits(regular_point=-1),
 )
 log1mexp_slope: Elementwise = Elementwise(
     "log1mexp_slope",
@@ -187,10 +164,9 @@ log1mexp_slope: Elementwise = Elementwise(
     # d e^x/(e^x - 1) = -e^x/(e^x - 1)^2 dx, where nothing cancels
     lambda x, y: build.scale(-1, build.hadamard(y, reciprocal(expm1(x)))),
     value=lambda x: np.exp(x) / np.expm1(x),
-    written=lambda x: build.hadamard(exp(x), reciprocal(expm1(x))),
-    summary="exp(x)/(exp(x) - 1), the derivative of log1mexp",
-    domain="x < 0",
-    regular_point=-1,
+    about=About("exp(x)/(exp(x) - 1), the derivative of log1mexp", domain="x < 0"),
+    written=Written(formula=lambda x: build.hadamard(exp(x), reciprocal(expm1(x)))),
+    traits=Traits(regular_point=-1),
 )
 logaddexp = Elementwise(
     "logaddexp",
@@ -199,20 +175,23 @@ logaddexp = Elementwise(
     lambda x, y, z: sigmoid(build.subtract(x, y)),
     lambda x, y, z: sigmoid(build.subtract(y, x)),
     value=lambda x, y: logaddexp_stable(x, y) if np.iscomplexobj(x + y) else np.logaddexp(x, y),
-    summary="log(exp(x) + exp(y)), without overflow",
-    derivative="sigmoid(x - y) and sigmoid(y - x)",
-    total=True,
+    about=About(
+        "log(exp(x) + exp(y)), without overflow", derivative="sigmoid(x - y) and sigmoid(y - x)"
+    ),
+    traits=Traits(total=True),
 )
 log0 = Elementwise(
     "log0",
     Embedded(logarithm_or_zero, work=per_element(1)),
     # d log(x) = dx/x, and 0 at 0 like the function itself
     lambda x, y: reciprocal0(x),
-    summary="log(x), and 0 at x = 0: what makes the derivatives of 0^y by y vanish",
-    derivative="reciprocal0(x)",
-    domain="x ≥ 0",
-    kink="0 at x = 0, at every order",
-    zero_at_zero=True,
+    about=About(
+        "log(x), and 0 at x = 0: what makes the derivatives of 0^y by y vanish",
+        derivative="reciprocal0(x)",
+        domain="x ≥ 0",
+        kink="0 at x = 0, at every order",
+    ),
+    traits=Traits(zero_at_zero=True),
 )
 pow_: Elementwise = Elementwise(
     "pow",
@@ -220,10 +199,12 @@ pow_: Elementwise = Elementwise(
     # d x^y = y x^(y-1) dx + x^y log(x) dy
     lambda x, y, z: scaled_power(y, x, plus(-1, y)),
     lambda x, y, z: build.hadamard(z, log0(x)),
-    summary="x to the power y",
-    domain="x > 0",
-    derivative="y x^(y-1) and x^y log(x)",
-    kink="at x = 0 the derivatives by y are 0: right for y > 0",
+    about=About(
+        "x to the power y",
+        derivative="y x^(y-1) and x^y log(x)",
+        domain="x > 0",
+        kink="at x = 0 the derivatives by y are 0: right for y > 0",
+    ),
 )
 scaled_power: Elementwise = Elementwise(
     "scaled_power",
@@ -231,8 +212,10 @@ scaled_power: Elementwise = Elementwise(
     lambda a, x, y, z: pow_(x, y),
     lambda a, x, y, z: scaled_power(build.hadamard(a, y), x, plus(-1, y)),
     lambda a, x, y, z: build.hadamard(z, log0(x)),
-    written=lambda a, x, y: build.hadamard(a, pow_(x, y)),
-    summary="a x^y, and 0 where a = 0: so derivatives of whole powers have no 0 times infinity",
+    about=About(
+        "a x^y, and 0 where a = 0: so derivatives of whole powers have no 0 times infinity"
+    ),
+    written=Written(formula=lambda a, x, y: build.hadamard(a, pow_(x, y))),
 )
 
 FUNCTIONS = tuple(

@@ -7,7 +7,7 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import Elementwise, plus, same
+from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.exponential import log
 from tcalc.primitives.power import power, reciprocal, square
 from tcalc.primitives.radius import inverse_radius
@@ -38,11 +38,9 @@ log_cosh: Elementwise = Elementwise(
     "log_cosh",
     Embedded(logarithm_of_cosh, work=per_element(10)),
     lambda x, y: tanh(x),
-    written=lambda x: log(cosh(x)),
-    summary="log(cosh(x)), without overflow",
-    zero_at_zero=True,
-    nonnegative=True,
-    total=True,
+    about=About("log(cosh(x)), without overflow"),
+    written=Written(formula=lambda x: log(cosh(x))),
+    traits=Traits(total=True, zero_at_zero=True, nonnegative=True),
 )
 tanh_slope = Elementwise(
     "tanh_slope",
@@ -50,12 +48,9 @@ tanh_slope = Elementwise(
     # A function of y alone: x is told for the sake of digits.
     lambda y, x, z: build.scale(-2, y),
     lambda y, x, z: build.zeros(x.dims),
-    written=lambda y, x: _one_minus_square(y),
-    summary="1 - y^2 for y = tanh(x), with no digits lost",
-    regular_point=0,
-    total=True,
-    positive=True,
-    bounded=True,
+    about=About("1 - y^2 for y = tanh(x), with no digits lost"),
+    written=Written(formula=lambda y, x: _one_minus_square(y)),
+    traits=Traits(regular_point=0, total=True, positive=True, bounded=True),
 )
 acosh_slope: Elementwise = Elementwise(
     "acosh_slope",
@@ -63,95 +58,87 @@ acosh_slope: Elementwise = Elementwise(
     # d (x^2 - 1)^(-1/2) = -x (x^2 - 1)^(-3/2) dx
     lambda x, y: build.scale(-1, build.hadamard(acosh_quotient(x), square(y))),
     value=lambda x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)),
-    written=lambda x: power(plus(-1, square(x)), Fraction(-1, 2)),
-    summary="1/sqrt(x^2 - 1), with no digits lost",
-    regular_point=2,
-    positive=True,
+    about=About("1/sqrt(x^2 - 1), with no digits lost"),
+    written=Written(formula=lambda x: power(plus(-1, square(x)), Fraction(-1, 2))),
+    traits=Traits(regular_point=2, positive=True),
 )
 acosh_quotient: Elementwise = Elementwise(
     "acosh_quotient",
     Template("{0} / (np.sqrt({0} - 1.0) * np.sqrt({0} + 1.0))", work=per_element(6)),
     lambda x, y: build.scale(-1, power(acosh_slope(x), 3)),
     value=lambda x: x / (np.sqrt(x - 1) * np.sqrt(x + 1)),
-    written=lambda x: build.hadamard(x, power(plus(-1, square(x)), Fraction(-1, 2))),
-    summary="x/sqrt(x^2 - 1), with no digits lost",
-    regular_point=2,
+    about=About("x/sqrt(x^2 - 1), with no digits lost"),
+    written=Written(
+        formula=lambda x: build.hadamard(x, power(plus(-1, square(x)), Fraction(-1, 2)))
+    ),
+    traits=Traits(regular_point=2),
 )
 atanh_slope: Elementwise = Elementwise(
     "atanh_slope",
     Template("1.0 / ((1.0 - {0}) * (1.0 + {0}))", work=per_element(4)),
     lambda x, y: build.scale(2, build.hadamard(x, square(y))),
     value=lambda x: 1 / ((1 - x) * (1 + x)),
-    written=lambda x: reciprocal(_one_minus_square(x)),
-    summary="1/(1 - x^2), with no digits lost near 1",
-    regular_point=0,
+    about=About("1/(1 - x^2), with no digits lost near 1"),
+    written=Written(formula=lambda x: reciprocal(_one_minus_square(x))),
+    traits=Traits(regular_point=0),
 )
 sinh = Elementwise(
     "sinh",
     "np.sinh",
     lambda x, y: cosh(x),
-    summary="hyperbolic sine",
-    derivative="cosh(x)",
-    latex=r"\sinh",
-    zero_at_zero=True,
-    regular_point=0,
+    about=About("hyperbolic sine", derivative="cosh(x)"),
+    written=Written(latex=r"\sinh"),
+    traits=Traits(regular_point=0, zero_at_zero=True),
 )
 cosh: Elementwise = Elementwise(
     "cosh",
     "np.cosh",
     lambda x, y: sinh(x),
-    summary="hyperbolic cosine",
-    derivative="sinh(x)",
-    latex=r"\cosh",
-    positive=True,
-    regular_point=0,
+    about=About("hyperbolic cosine", derivative="sinh(x)"),
+    written=Written(latex=r"\cosh"),
+    traits=Traits(regular_point=0, positive=True),
 )
 tanh: Elementwise = Elementwise(
     "tanh",
     "np.tanh",
     lambda x, y: tanh_slope(y, x),
-    summary="hyperbolic tangent",
-    derivative="1 - tanh(x)^2",
-    latex=r"\tanh",
-    letter="h",
-    zero_at_zero=True,
-    total=True,
-    bounded=True,
+    about=About("hyperbolic tangent", derivative="1 - tanh(x)^2"),
+    written=Written(latex=r"\tanh", letter="h"),
+    traits=Traits(total=True, zero_at_zero=True, bounded=True),
 )
 asinh = Elementwise(
     "asinh",
     "np.arcsinh",
     lambda x, y: inverse_radius(x, same(1, x)),
-    summary="inverse hyperbolic sine",
-    aliases=("arcsinh",),
-    derivative="1/sqrt(1 + x^2)",
-    latex=r"\operatorname{arsinh}",
-    zero_at_zero=True,
-    total=True,
+    about=About("inverse hyperbolic sine", derivative="1/sqrt(1 + x^2)", aliases=("arcsinh",)),
+    written=Written(latex=r"\operatorname{arsinh}"),
+    traits=Traits(total=True, zero_at_zero=True),
 )
 acosh = Elementwise(
     "acosh",
     "np.arccosh",
     lambda x, y: acosh_slope(x),
-    summary="inverse hyperbolic cosine",
-    aliases=("arccosh",),
-    domain="x > 1",
-    derivative="1/sqrt(x^2 - 1)",
-    latex=r"\operatorname{arcosh}",
-    nonnegative=True,
-    regular_point=2,
+    about=About(
+        "inverse hyperbolic cosine",
+        derivative="1/sqrt(x^2 - 1)",
+        domain="x > 1",
+        aliases=("arccosh",),
+    ),
+    written=Written(latex=r"\operatorname{arcosh}"),
+    traits=Traits(regular_point=2, nonnegative=True),
 )
 atanh = Elementwise(
     "atanh",
     "np.arctanh",
     lambda x, y: atanh_slope(x),
-    summary="inverse hyperbolic tangent",
-    aliases=("arctanh",),
-    domain="-1 < x < 1",
-    derivative="1/(1 - x^2)",
-    latex=r"\operatorname{artanh}",
-    zero_at_zero=True,
-    regular_point=0,
+    about=About(
+        "inverse hyperbolic tangent",
+        derivative="1/(1 - x^2)",
+        domain="-1 < x < 1",
+        aliases=("arctanh",),
+    ),
+    written=Written(latex=r"\operatorname{artanh}"),
+    traits=Traits(regular_point=0, zero_at_zero=True),
 )
 
 FUNCTIONS = tuple(f.function for f in (sinh, cosh, tanh, asinh, acosh, atanh))

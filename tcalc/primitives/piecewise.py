@@ -16,7 +16,7 @@ from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Style
 from tcalc.primitives.arrays import np
-from tcalc.primitives.elementwise import Derivative, Elementwise, plus, same
+from tcalc.primitives.elementwise import About, Derivative, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.routines import Routine, Template, no_work
 
 HALF = Fraction(1, 2)
@@ -36,14 +36,8 @@ sign = Elementwise(
     "np.sign",
     _zero,
     branchwise=lambda x: 0 * x,
-    summary="-1, 0 or 1",
-    derivative="0",
-    kink="sign(0) = 0, derivative 0 at 0",
-    analytic=False,
-    zero_at_zero=True,
-    integer=True,
-    total=True,
-    bounded=True,
+    about=About("-1, 0 or 1", derivative="0", kink="sign(0) = 0, derivative 0 at 0"),
+    traits=Traits(total=True, analytic=False, zero_at_zero=True, integer=True, bounded=True),
 )
 step = Elementwise(
     "step",
@@ -51,46 +45,30 @@ step = Elementwise(
     _zero,
     value=lambda x: np.heaviside(x, 0.0),
     branchwise=lambda x: 0 * x,
-    summary="1 where x > 0, else 0",
-    derivative="0",
-    letter="h",
-    kink="step(0) = 0, derivative 0 at 0",
-    analytic=False,
-    zero_at_zero=True,
-    nonnegative=True,
-    integer=True,
-    total=True,
-    bounded=True,
+    about=About("1 where x > 0, else 0", derivative="0", kink="step(0) = 0, derivative 0 at 0"),
+    written=Written(letter="h"),
+    traits=Traits(
+        total=True, analytic=False, zero_at_zero=True, nonnegative=True, integer=True, bounded=True
+    ),
 )
 abs_ = Elementwise(
     "abs",
     "np.abs",
     lambda x, y: sign(x),
     branchwise=lambda x: np.where(x.real < 0, -x, x),
-    summary="absolute value",
-    derivative="sign(x)",
-    kink="0 at x = 0",
-    style=Style.ABSOLUTE,
-    analytic=False,
-    zero_at_zero=True,
-    nonnegative=True,
-    total=True,
+    about=About("absolute value", derivative="sign(x)", kink="0 at x = 0"),
+    written=Written(style=Style.ABSOLUTE),
+    traits=Traits(total=True, analytic=False, zero_at_zero=True, nonnegative=True, even=True),
 )
-abs_.even = True
 relu = Elementwise(
     "relu",
     Template("np.maximum({0}, 0.0)", ufunc=True),
     lambda x, y: step(x),
     value=lambda x: np.maximum(x, 0.0),
     branchwise=lambda x: np.where(x.real > 0, x, 0),
-    summary="max(x, 0)",
-    derivative="step(x)",
-    letter="h",
-    kink="0 at x = 0 (max(x, 0) has 1/2 there)",
-    analytic=False,
-    zero_at_zero=True,
-    nonnegative=True,
-    total=True,
+    about=About("max(x, 0)", derivative="step(x)", kink="0 at x = 0 (max(x, 0) has 1/2 there)"),
+    written=Written(letter="h"),
+    traits=Traits(total=True, analytic=False, zero_at_zero=True, nonnegative=True),
 )
 maximum = Elementwise(
     "max",
@@ -98,13 +76,13 @@ maximum = Elementwise(
     lambda x, y, z: _share(x, y),
     lambda x, y, z: _share(y, x),
     branchwise=lambda x, y: np.where(x.real > y.real, x, y),
-    summary="the larger of two numbers",
-    derivative="1 for the larger, 0 for the other",
-    kink="1/2 for each where x = y",
-    latex=r"\max",
-    analytic=False,
-    zero_at_zero=True,
-    total=True,
+    about=About(
+        "the larger of two numbers",
+        derivative="1 for the larger, 0 for the other",
+        kink="1/2 for each where x = y",
+    ),
+    written=Written(latex=r"\max"),
+    traits=Traits(total=True, analytic=False, zero_at_zero=True),
 )
 minimum = Elementwise(
     "min",
@@ -112,13 +90,13 @@ minimum = Elementwise(
     lambda x, y, z: _share(y, x),
     lambda x, y, z: _share(x, y),
     branchwise=lambda x, y: np.where(x.real < y.real, x, y),
-    summary="the smaller of two numbers",
-    derivative="1 for the smaller, 0 for the other",
-    kink="1/2 for each where x = y",
-    latex=r"\min",
-    analytic=False,
-    zero_at_zero=True,
-    total=True,
+    about=About(
+        "the smaller of two numbers",
+        derivative="1 for the smaller, 0 for the other",
+        kink="1/2 for each where x = y",
+    ),
+    written=Written(latex=r"\min"),
+    traits=Traits(total=True, analytic=False, zero_at_zero=True),
 )
 
 _PASSED_ON = (
@@ -158,8 +136,8 @@ class Where(Elementwise):
             branch(1, 0),
             branch(0, 1),
             value=lambda left, right, a, b: np.where(_COMPARE[comparison](left, right), a, b),
-            style=Style.BRANCH,
-            total=True,
+            written=Written(style=Style.BRANCH),
+            traits=Traits(total=True),
         )
         self.comparison = comparison
 

@@ -13,7 +13,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Style
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import Elementwise, same
+from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, same
 from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.routines import Embedded, Routine, Template, per_element
 
@@ -31,14 +31,15 @@ class Power(Elementwise):
             Template("{0} ** " + _literal(p)),
             lambda x, y: build.scale(p, power(x, p - 1)),
             value=lambda x: np.power(x, int(p) if whole and p > 0 else float(p)),
-            domain="all numbers" if whole and p >= 0 else ("x ≠ 0" if whole else "x > 0"),
-            total=whole and p > 0,
-            zero_at_zero=p > 0,
-            nonnegative=p.numerator % 2 == 0 or not whole,
-            positive=whole and p < 0 and p.numerator % 2 == 0,
+            traits=Traits(
+                total=whole and p > 0,
+                zero_at_zero=p > 0,
+                positive=whole and p < 0 and p.numerator % 2 == 0,
+                nonnegative=p.numerator % 2 == 0 or not whole,
+                even=whole and p.numerator % 2 == 0,
+            ),
         )
         self.exponent = p
-        self.even = p.numerator % 2 == 0 and whole
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Power, (self.exponent,))
@@ -147,11 +148,12 @@ reciprocal0 = Elementwise(
     Embedded(reciprocal_or_zero, work=per_element(1)),
     # d(1/x) = -dx/x^2, and 0 at 0 like the function itself
     lambda x, y: build.scale(-1, square(y)),
-    summary="1/x, and 0 at x = 0: what makes the derivatives of norm2 vanish at 0",
-    derivative="-reciprocal0(x)^2",
-    kink="0 at x = 0, at every order",
-    zero_at_zero=True,
-    total=False,
+    about=About(
+        "1/x, and 0 at x = 0: what makes the derivatives of norm2 vanish at 0",
+        derivative="-reciprocal0(x)^2",
+        kink="0 at x = 0, at every order",
+    ),
+    traits=Traits(zero_at_zero=True),
 )
 
 
@@ -161,9 +163,11 @@ quotient = Elementwise(
     lambda x, y, z: reciprocal(y),
     lambda x, y, z: build.scale(-1, build.hadamard(z, reciprocal(y))),
     value=lambda x, y: x / y,
-    summary="x/y as one division, where x * (1/y) may leave the range of numbers on the way",
-    domain="y ≠ 0",
-    derivative="1/y and -x/y^2",
+    about=About(
+        "x/y as one division, where x * (1/y) may leave the range of numbers on the way",
+        derivative="1/y and -x/y^2",
+        domain="y ≠ 0",
+    ),
 )
 
 
@@ -177,17 +181,15 @@ quotient0: Elementwise = Elementwise(
     Embedded(quotient_or_zero, work=per_element(1)),
     lambda x, y, z: reciprocal(y),
     lambda x, y, z: build.scale(-1, quotient0(z, y)),
-    written=lambda x, y: build.hadamard(x, reciprocal(y)),
-    summary="x/y, and 0 where x = 0",
-    domain="y ≠ 0, or x = 0",
+    about=About("x/y, and 0 where x = 0", domain="y ≠ 0, or x = 0"),
+    written=Written(formula=lambda x, y: build.hadamard(x, reciprocal(y))),
 )
 one_for_zero = Elementwise(
     "one_for_zero",
     Template("np.where({0} == 0, 1, {0})"),
     lambda x, y: same(1, x),
     value=lambda x: np.where(x == 0, 1, x),
-    summary="x, and 1 at x = 0: a denominator",
-    derivative="1",
+    about=About("x, and 1 at x = 0: a denominator", derivative="1"),
 )
 
 

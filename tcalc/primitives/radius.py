@@ -14,7 +14,7 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Const, Node
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.elementwise import Elementwise, Traits, Written
 from tcalc.primitives.power import power, square
 from tcalc.primitives.routines import Embedded, per_element
 
@@ -38,16 +38,16 @@ _inverse_radius: Elementwise = Elementwise(
     Embedded(reciprocal_of_radius, work=per_element(5)),
     lambda x, y, z: _falling(x, y),
     lambda x, y, z: _falling(y, x),
-    written=_over,
-    positive=True,
+    written=Written(formula=_over),
+    traits=Traits(positive=True),
 )
 _over_radius: Elementwise = Elementwise(
     "over_radius",
     Embedded(quotient_by_radius, work=per_element(5)),
     lambda x, y, z: build.hadamard(square(over_radius(y, x)), inverse_radius(x, y)),
     lambda x, y, z: build.scale(-1, build.hadamard(z, over_radius(y, x), inverse_radius(x, y))),
-    written=lambda x, y: build.hadamard(x, _over(x, y)),
-    bounded=True,
+    written=Written(formula=lambda x, y: build.hadamard(x, _over(x, y))),
+    traits=Traits(bounded=True),
 )
 
 

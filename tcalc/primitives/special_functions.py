@@ -11,7 +11,7 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Notation
 from tcalc.primitives.arrays import Array, np, special
 from tcalc.primitives.constants import pi
-from tcalc.primitives.elementwise import Elementwise, plus
+from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus
 from tcalc.primitives.exponential import exp, log
 from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.power import power, quotient0, reciprocal, square
@@ -62,48 +62,41 @@ erf = Elementwise(
     "erf",
     "special.erf",
     lambda x, y: _gauss(x),
-    summary="error function",
-    derivative="2 exp(-x^2)/sqrt(pi)",
-    zero_at_zero=True,
-    total=True,
-    bounded=True,
+    about=About("error function", derivative="2 exp(-x^2)/sqrt(pi)"),
+    traits=Traits(total=True, zero_at_zero=True, bounded=True),
 )
 erfc = Elementwise(
     "erfc",
     "special.erfc",
     lambda x, y: build.scale(-1, _gauss(x)),
-    summary="1 - erf(x), accurate for large x",
-    derivative="-2 exp(-x^2)/sqrt(pi)",
-    total=True,
-    positive=True,
+    about=About("1 - erf(x), accurate for large x", derivative="-2 exp(-x^2)/sqrt(pi)"),
+    traits=Traits(total=True, positive=True),
 )
 gamma = Elementwise(
     "gamma",
     "special.gamma",
     lambda x, y: build.hadamard(y, digamma(x)),
     value=lambda x: gamma_reflected(x) if np.iscomplexobj(x) else special.gamma(x),
-    summary="gamma function",
-    domain="x not 0, -1, -2, …",
-    derivative="gamma(x) digamma(x)",
-    latex=r"\Gamma",
+    about=About("gamma function", derivative="gamma(x) digamma(x)", domain="x not 0, -1, -2, …"),
+    written=Written(latex=r"\Gamma"),
 )
 lgamma = Elementwise(
     "lgamma",
     Embedded(log_gamma),
     lambda x, y: digamma(x),
-    summary="log|gamma(x)|",
-    domain="x not 0, -1, -2, …",
-    derivative="digamma(x)",
-    latex=r"\log\Gamma",
+    about=About("log|gamma(x)|", derivative="digamma(x)", domain="x not 0, -1, -2, …"),
+    written=Written(latex=r"\log\Gamma"),
 )
 digamma: Elementwise = Elementwise(
     "digamma",
     "special.digamma",
     lambda x, y: polygamma(x, 1),
-    summary="logarithmic derivative of the gamma function",
-    domain="x not 0, -1, -2, …",
-    derivative="polygamma(1, x)",
-    latex=r"\psi",
+    about=About(
+        "logarithmic derivative of the gamma function",
+        derivative="polygamma(1, x)",
+        domain="x not 0, -1, -2, …",
+    ),
+    written=Written(latex=r"\psi"),
 )
 
 
@@ -116,8 +109,8 @@ class Polygamma(Elementwise):
             Embedded(polygamma_of_order, (k,), work=per_element(2)),
             lambda x, y: polygamma(x, k + 1),
             value=lambda x: special.polygamma(k, x),
-            domain="x not 0, -1, -2, …",
-            analytic=False,
+            about=About(domain="x not 0, -1, -2, …"),
+            traits=Traits(analytic=False),
         )
         self.k = k
 
@@ -149,24 +142,20 @@ normpdf = Elementwise(
     "normpdf",
     Embedded(normal_density, work=per_element(4)),
     lambda x, y: build.scale(-1, build.hadamard(x, y)),
-    summary="density of the standard normal distribution",
-    derivative="-x normpdf(x)",
-    latex=r"\phi",
-    total=True,
-    positive=True,
     value=lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
-    bounded=True,
+    about=About("density of the standard normal distribution", derivative="-x normpdf(x)"),
+    written=Written(latex=r"\phi"),
+    traits=Traits(total=True, positive=True, bounded=True),
 )
 normcdf = Elementwise(
     "normcdf",
     "special.ndtr",
     lambda x, y: normpdf(x),
-    summary="distribution function of the standard normal distribution",
-    derivative="normpdf(x)",
-    latex=r"\Phi",
-    total=True,
-    positive=True,
-    bounded=True,
+    about=About(
+        "distribution function of the standard normal distribution", derivative="normpdf(x)"
+    ),
+    written=Written(latex=r"\Phi"),
+    traits=Traits(total=True, positive=True, bounded=True),
 )
 
 
@@ -191,31 +180,28 @@ log_normcdf = Elementwise(
     "log_normcdf",
     "special.log_ndtr",
     lambda x, y: hazard(x),
-    written=lambda x: log(normcdf(x)),
-    summary="log(normcdf(x)), without underflow",
-    total=True,
-    analytic=False,
+    about=About("log(normcdf(x)), without underflow"),
+    written=Written(formula=lambda x: log(normcdf(x))),
+    traits=Traits(total=True, analytic=False),
 )
 hazard: Elementwise = Elementwise(
     "normal_hazard",
     Embedded(normal_hazard, work=per_element(3)),
     # d φ/Φ = -(x + φ/Φ) φ/Φ dx
     lambda x, y: build.scale(-1, build.hadamard(y, hazard_excess(x))),
-    written=lambda x: build.hadamard(normpdf(x), reciprocal(normcdf(x))),
-    summary="normpdf(x)/normcdf(x), without underflow",
-    total=True,
-    positive=True,
-    analytic=False,
+    about=About("normpdf(x)/normcdf(x), without underflow"),
+    written=Written(formula=lambda x: build.hadamard(normpdf(x), reciprocal(normcdf(x)))),
+    traits=Traits(total=True, analytic=False, positive=True),
 )
 hazard_excess: Elementwise = Elementwise(
     "normal_hazard_excess",
     Embedded(normal_hazard_excess, work=per_element(20)),
     lambda x, y: plus(1, build.scale(-1, build.hadamard(y, hazard(x)))),
-    written=lambda x: build.sum_of(x, build.hadamard(normpdf(x), reciprocal(normcdf(x)))),
-    summary="x + normpdf(x)/normcdf(x), with no digits lost far to the left",
-    total=True,
-    positive=True,
-    analytic=False,
+    about=About("x + normpdf(x)/normcdf(x), with no digits lost far to the left"),
+    written=Written(
+        formula=lambda x: build.sum_of(x, build.hadamard(normpdf(x), reciprocal(normcdf(x))))
+    ),
+    traits=Traits(total=True, analytic=False, positive=True),
 )
 
 
@@ -245,31 +231,26 @@ log_erfc = Elementwise(
     "log_erfc",
     Embedded(logarithm_of_erfc, work=per_element(8)),
     lambda x, y: build.scale(-1, erfc_hazard(x)),
-    written=lambda x: log(erfc(x)),
-    summary="log(erfc(x)), without underflow",
-    total=True,
-    analytic=False,
+    about=About("log(erfc(x)), without underflow"),
+    written=Written(formula=lambda x: log(erfc(x))),
+    traits=Traits(total=True, analytic=False),
 )
 erfc_hazard: Elementwise = Elementwise(
     "erfc_hazard",
     Embedded(erfc_hazard_ratio, work=per_element(2)),
     # with h = -erfc'/erfc:  dh = h (h - 2x) dx
     lambda x, y: build.hadamard(y, erfc_hazard_excess(x)),
-    written=lambda x: build.hadamard(_gauss(x), reciprocal(erfc(x))),
-    summary="2/sqrt(pi) exp(-x^2)/erfc(x), without underflow",
-    total=True,
-    positive=True,
-    analytic=False,
+    about=About("2/sqrt(pi) exp(-x^2)/erfc(x), without underflow"),
+    written=Written(formula=lambda x: build.hadamard(_gauss(x), reciprocal(erfc(x)))),
+    traits=Traits(total=True, analytic=False, positive=True),
 )
 erfc_hazard_excess: Elementwise = Elementwise(
     "erfc_hazard_excess",
     Embedded(erfc_hazard_rest, work=per_element(20)),
     lambda x, y: plus(-2, build.hadamard(y, erfc_hazard(x))),
-    written=lambda x: build.subtract(erfc_hazard(x), build.scale(2, x)),
-    summary="2/sqrt(pi) exp(-x^2)/erfc(x) - 2x, with no digits lost far to the right",
-    total=True,
-    positive=True,
-    analytic=False,
+    about=About("2/sqrt(pi) exp(-x^2)/erfc(x) - 2x, with no digits lost far to the right"),
+    written=Written(formula=lambda x: build.subtract(erfc_hazard(x), build.scale(2, x))),
+    traits=Traits(total=True, analytic=False, positive=True),
 )
 
 
@@ -282,11 +263,13 @@ xlogx = Elementwise(
     "xlogx",
     Embedded(x_log_x),
     lambda x, y: plus(1, log(x)),
-    summary="x log(x), and 0 at x = 0",
-    domain="x ≥ 0",
-    derivative="1 + log(x)",
-    kink="-infinity at x = 0",
-    zero_at_zero=True,
+    about=About(
+        "x log(x), and 0 at x = 0",
+        derivative="1 + log(x)",
+        domain="x ≥ 0",
+        kink="-infinity at x = 0",
+    ),
+    traits=Traits(zero_at_zero=True),
 )
 
 
@@ -301,10 +284,12 @@ xlogy = Elementwise(
     lambda x, y, z: log(y),
     # x/y, and 0 where x = 0 like the function itself
     lambda x, y, z: quotient0(x, y),
-    summary="x log(y), and 0 where x = 0, for y = 0 too: an entropy's term",
-    domain="y > 0, or x = 0",
-    derivative="log(y) and x/y",
-    kink="-infinity by x at y = 0",
+    about=About(
+        "x log(y), and 0 where x = 0, for y = 0 too: an entropy's term",
+        derivative="log(y) and x/y",
+        domain="y > 0, or x = 0",
+        kink="-infinity by x at y = 0",
+    ),
 )
 
 FUNCTIONS = (

@@ -193,12 +193,11 @@ class Spectral(Primitive):
     @property
     def definite(self) -> bool:
         """Whether this is a logarithm or a root, which need positive eigenvalues."""
-        return (
-            self.function != self.name
-            and isinstance(self.g, Apply)
-            and isinstance(self.g.primitive, Elementwise)
-            and self.g.primitive.domain == "x > 0"
-        )
+        match self.g:
+            case Apply(primitive=Power(exponent=p), args=(x,)) if x is ARGUMENT:
+                return p.denominator > 1
+            case _:
+                return self.function == "logm"
 
     def notation(self, node: Apply) -> Notation:
         g = self.g

@@ -25,7 +25,7 @@ from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Notation
-from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.elementwise import About, Elementwise, Traits
 from tcalc.primitives.routines import Routine, Template
 
 _CANDIDATES = tuple(map(Fraction, ("1", "1/2", "0", "-1", "2", "-1/2", "3/2", "-2", "3", "10")))
@@ -80,10 +80,10 @@ class Symbolic(Elementwise):
             name,
             Template(_code(name, self.expression)),
             *(self._slope(position) for position in range(len(shown))),
-            summary=self.text,
-            derivative="by SymPy",
-            regular_point=self._regular_point(),
-            analytic=_elementary(self.expression),
+            about=About(self.text, derivative="by SymPy"),
+            traits=Traits(
+                regular_point=self._regular_point(), analytic=_elementary(self.expression)
+            ),
         )
 
     @property

@@ -7,7 +7,7 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import Elementwise, plus, same
+from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.power import power, square
 from tcalc.primitives.radius import inverse_radius, over_radius
 from tcalc.primitives.routines import Template, per_element
@@ -30,76 +30,61 @@ asin_slope: Elementwise = Elementwise(
     # d (1 - x^2)^(-1/2) = x (1 - x^2)^(-3/2) dx
     lambda x, y: build.hadamard(x, power(y, 3)),
     value=lambda x: 1 / np.sqrt((1 - x) * (1 + x)),
-    written=lambda x: power(_one_minus_square(x), Fraction(-1, 2)),
-    summary="1/sqrt(1 - x^2), with no digits lost near 1",
-    positive=True,
-    regular_point=0,
+    about=About("1/sqrt(1 - x^2), with no digits lost near 1"),
+    written=Written(formula=lambda x: power(_one_minus_square(x), Fraction(-1, 2))),
+    traits=Traits(regular_point=0, positive=True),
 )
 sin = Elementwise(
     "sin",
     "np.sin",
     lambda x, y: cos(x),
-    summary="sine",
-    derivative="cos(x)",
-    latex=r"\sin",
-    total=True,
-    zero_at_zero=True,
-    bounded=True,
+    about=About("sine", derivative="cos(x)"),
+    written=Written(latex=r"\sin"),
+    traits=Traits(total=True, zero_at_zero=True, bounded=True),
 )
 cos: Elementwise = Elementwise(
     "cos",
     "np.cos",
     lambda x, y: build.scale(-1, sin(x)),
-    summary="cosine",
-    derivative="-sin(x)",
-    latex=r"\cos",
-    total=True,
-    bounded=True,
+    about=About("cosine", derivative="-sin(x)"),
+    written=Written(latex=r"\cos"),
+    traits=Traits(total=True, bounded=True),
 )
 tan = Elementwise(
     "tan",
     "np.tan",
     lambda x, y: plus(1, square(y)),
-    summary="tangent",
-    domain="x not an odd multiple of pi/2",
-    derivative="1 + tan(x)^2",
-    latex=r"\tan",
-    zero_at_zero=True,
-    regular_point=0,
+    about=About("tangent", derivative="1 + tan(x)^2", domain="x not an odd multiple of pi/2"),
+    written=Written(latex=r"\tan"),
+    traits=Traits(regular_point=0, zero_at_zero=True),
 )
 asin = Elementwise(
     "asin",
     "np.arcsin",
     lambda x, y: asin_slope(x),
-    summary="inverse sine",
-    aliases=("arcsin",),
-    domain="-1 < x < 1",
-    derivative="1/sqrt(1 - x^2)",
-    latex=r"\arcsin",
-    zero_at_zero=True,
-    regular_point=0,
+    about=About(
+        "inverse sine", derivative="1/sqrt(1 - x^2)", domain="-1 < x < 1", aliases=("arcsin",)
+    ),
+    written=Written(latex=r"\arcsin"),
+    traits=Traits(regular_point=0, zero_at_zero=True),
 )
 acos = Elementwise(
     "acos",
     "np.arccos",
     lambda x, y: build.scale(-1, asin_slope(x)),
-    summary="inverse cosine",
-    aliases=("arccos",),
-    domain="-1 < x < 1",
-    derivative="-1/sqrt(1 - x^2)",
-    latex=r"\arccos",
-    regular_point=0,
+    about=About(
+        "inverse cosine", derivative="-1/sqrt(1 - x^2)", domain="-1 < x < 1", aliases=("arccos",)
+    ),
+    written=Written(latex=r"\arccos"),
+    traits=Traits(regular_point=0),
 )
 atan = Elementwise(
     "atan",
     "np.arctan",
     lambda x, y: square(inverse_radius(x, same(1, x))),
-    summary="inverse tangent",
-    aliases=("arctan",),
-    derivative="1/(1 + x^2)",
-    latex=r"\arctan",
-    zero_at_zero=True,
-    total=True,
+    about=About("inverse tangent", derivative="1/(1 + x^2)", aliases=("arctan",)),
+    written=Written(latex=r"\arctan"),
+    traits=Traits(total=True, zero_at_zero=True),
 )
 atan2 = Elementwise(
     "atan2",
@@ -108,11 +93,13 @@ atan2 = Elementwise(
     lambda y, x, z: build.hadamard(over_radius(x, y), inverse_radius(x, y)),
     lambda y, x, z: build.scale(-1, build.hadamard(over_radius(y, x), inverse_radius(x, y))),
     branchwise=_complex_angle,
-    summary="the angle of the point (x, y), for arguments y, x",
-    aliases=("arctan2",),
-    domain="not both 0",
-    derivative="x/(x^2 + y^2) by y and -y/(x^2 + y^2) by x",
-    analytic=False,
+    about=About(
+        "the angle of the point (x, y), for arguments y, x",
+        derivative="x/(x^2 + y^2) by y and -y/(x^2 + y^2) by x",
+        domain="not both 0",
+        aliases=("arctan2",),
+    ),
+    traits=Traits(analytic=False),
 )
 
 FUNCTIONS = tuple(f.function for f in (sin, cos, tan, asin, acos, atan, atan2))

@@ -173,6 +173,8 @@ def hessian(
 def explain(f: Expression, wrt: str) -> Derivation:
     """The gradient of a scalar derived step by step, each with the rule that it uses.
 
+    Steps have the names that the program gives them, where it does.
+
     Raises what `gradient` does, and `LimitError` where there are more steps than anybody reads.
 
     >>> print(explain(parse("sum(exp(A*x))"), "x"))
@@ -196,7 +198,8 @@ def explain(f: Expression, wrt: str) -> Derivation:
     from tcalc import derivation
 
     require_scalar(f, "derivation")
-    return derivation.explain(f.node, _input(f, wrt), tuple(f.variables))
+    named = f.context.definitions
+    return derivation.explain(f.node, _input(f, wrt), tuple(f.variables), named)
 
 
 def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Expression:

@@ -8,9 +8,10 @@ one local Jacobian, and says which rule that is.  This is reverse mode on paper.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
+from types import MappingProxyType
 from typing import Any, assert_never
 
 from tcalc import printing
@@ -33,6 +34,12 @@ MOST_STEPS = 60
 _RESULT = "R"
 """A name for the left side of a line, for which its own is put."""
 
+_BEGIN, _NEXT_ROW, _END = "\\begin{aligned}\n", " \\\\\n", "\n\\end{aligned}"
+"""What stands around and between the rows of a long formula in LaTeX."""
+
+_GOES_ON = r"\quad"
+"""What a row begins with that goes on with the formula of the one before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -47,7 +54,7 @@ class Line:
     def formula(self) -> str:
         """The formula as text of the language.
 
-        One that would fill pages is a program, which names what occurs in it more than once.
+        A long one is a program, which names what occurs in it more than once.
         """
         return self._written()
 
@@ -61,32 +68,34 @@ class Line:
         return "\n  ".join([*before, f"{text:<46}  {self.reason}" if self.reason else text])
 
     def _written(self, called: str = "", notation: printing.Notation = "auto") -> str:
-        def with_names(cse: bool) -> str:
-            return printing.to_text(
-                self.node, order=self.order, cse=cse, called=called, notation=notation
-            )
-
-        try:
-            return with_names(cse=False)
-        except LimitError:
-            return with_names(cse=True)
+        return printing.to_text(self.node, order=self.order, called=called, notation=notation)
 
     def latex(self) -> str:
-        """The line in LaTeX, aligned at its ``=`` and at its reason."""
+        """The line in LaTeX, aligned at its ``=`` and at its reason.
+
+        A long formula takes several rows, after those of what occurs in it more than once.
+        """
         called = self.name if self.name.isidentifier() else _RESULT
-        written = printing.to_latex(self.node, order=self.order, cse=False, called=called)
+        rows = _rows(printing.to_latex(self.node, order=self.order, called=called))
+        own = max(k for k, row in enumerate(rows) if not row.startswith(_GOES_ON))
         if called is _RESULT:
             over, under = map(_latex_name, self.name[1:].split("/d"))
             fraction = rf"\frac{{\partial {over}}}{{\partial {under}}}"
-            indices = written.removeprefix(_RESULT)
-            written = (rf"\left( {fraction} \right)" if indices[0] == "_" else fraction) + indices
-        aligned = written.replace(" = ", " &= ", 1)
-        return rf"{aligned} && \text{{{_latex_text(self.reason)}}}" if self.reason else aligned
+            indices = rows[own].removeprefix(_RESULT)
+            left = rf"\left( {fraction} \right)" if indices[0] == "_" else fraction
+            rows[own] = left + indices
+        aligned = [
+            f"& {row}" if row.startswith(_GOES_ON) else row.replace(" = ", " &= ", 1)
+            for row in rows
+        ]
+        if self.reason:
+            aligned[own] += rf" && \text{{{_latex_text(self.reason)}}}"
+        return _NEXT_ROW.join(aligned)
 
     def mathml(self) -> str:
         """The whole line as a MathML element; of the result its formula alone."""
         called = self.name if self.name.isidentifier() else ""
-        return printing.to_mathml(self.node, order=self.order, cse=False, called=called)
+        return printing.to_mathml(self.node, order=self.order, called=called)
 
     def __str__(self) -> str:
         return self.text()
@@ -121,22 +130,23 @@ class Derivation:
         return "\n".join(lines)
 
     def latex(self) -> str:
-        """The derivation in LaTeX, for math mode with amsmath: a line to a row.
-
-        A result that would fill pages is left to the last of the cotangents, which it is.
-        """
-        rows = [line.latex() for line in (*self.values, *self.cotangents)]
-        with suppress(LimitError):
-            rows.append(self.result.latex())
-        together = " \\\\\n".join(rows)
-        return f"\\begin{{aligned}}\n{together}\n\\end{{aligned}}"
+        """The derivation in LaTeX, for math mode with amsmath: a line to a row."""
+        together = _NEXT_ROW.join(line.latex() for line in self.lines)
+        return f"{_BEGIN}{together}{_END}"
 
     def __str__(self) -> str:
         return self.text()
 
 
-def explain(function: Node, variable: Var, order: Sequence[str] = ()) -> Derivation:
+def explain(
+    function: Node,
+    variable: Var,
+    order: Sequence[str] = (),
+    definitions: Mapping[str, Node] = MappingProxyType({}),
+) -> Derivation:
     """The derivation of the gradient of a scalar by a variable.
+
+    Steps that are among the `definitions` have the names of these.
 
     Raises `LimitError` for a function of more than `MOST_STEPS` operations.
     """
@@ -151,7 +161,9 @@ def explain(function: Node, variable: Var, order: Sequence[str] = ()) -> Derivat
             hint="explain a part of the function, or ask for the gradient alone",
         )
     # The variable itself has no step, nor has a function that does not depend on it.
-    return _Teacher(root, variable, steps or [root], live, order).derivation()
+    given = {name: node for name, node in definitions.items() if name.isidentifier()}
+    called = dict(zip(prepare([*given.values()]), given, strict=True))
+    return _Teacher(root, variable, steps or [root], live, order, called).derivation()
 
 
 class _Teacher:
@@ -164,14 +176,20 @@ class _Teacher:
         steps: Sequence[Node],
         live: set[Node],
         order: Sequence[str],
+        called: Mapping[Node, str],
     ) -> None:
         self.root, self.variable, self.steps, self.live = root, variable, steps, live
-        self.taken = {node.name for node in variables([root])} | set(order)
+        self.taken = {node.name for node in variables([root])} | {*order, *called.values()}
         self.order = list(order)
         self.names: dict[Node, Var] = {variable: variable}
-        for k, node in enumerate(steps, 1):
-            name = "f" if node is root else f"t{k}"
-            self.names[node] = self._fresh(name, node)
+        numbers = count(1)
+        for node in steps:
+            if node in called:
+                self.order.append(called[node])
+                self.names[node] = build.var(called[node], node.dims)
+            else:
+                name = "f" if node is root else f"t{next(numbers)}"
+                self.names[node] = self._fresh(name, node)
 
     def derivation(self) -> Derivation:
         values = [self._line(self.names[node].name, self._local(node)) for node in self.steps]
@@ -184,11 +202,14 @@ class _Teacher:
         nodes = list(dict.fromkeys((*reversed(self.steps), self.variable)))
         bars = {node: self._fresh(f"{self.names[node].name}_bar", node) for node in nodes[::-1]}
         terms: dict[Node, list[Term]] = {self.root: [(1, build.const(1))]}
-        reasons: dict[Node, dict[str, None]] = {self.root: {"the derivative of f by itself": None}}
+        name = self.names[self.root].name
+        reasons: dict[Node, dict[str, None]] = {
+            self.root: {f"the derivative of {name} by itself": None}
+        }
         lines: list[Line] = []
         if self.root not in self.live:
             terms[self.variable] = []
-            reasons[self.variable] = {f"f does not depend on {self.variable.name}": None}
+            reasons[self.variable] = {f"{name} does not depend on {self.variable.name}": None}
         for node in nodes:
             if node not in terms:
                 continue
@@ -242,6 +263,14 @@ class _Teacher:
 
     def _line(self, name: str, node: Node, reason: str = "") -> Line:
         return Line(name, node, self.order, reason)
+
+
+def _rows(written: str) -> list[str]:
+    """The rows of a formula in LaTeX, without what aligns them."""
+    if not written.startswith(_BEGIN):
+        return [written]
+    rows = written.removeprefix(_BEGIN).removesuffix(_END).split(_NEXT_ROW)
+    return [row.removeprefix("& ") for row in rows]
 
 
 def _latex_name(name: str) -> str:

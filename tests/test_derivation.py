@@ -134,3 +134,30 @@ def test_what_takes_no_step_is_derived_too(text, wrt, due):
     assert derivation.latex().startswith(r"\begin{aligned}")
     depends = "does not depend" not in derivation.cotangents[-1].reason
     assert depends == (text == "a")
+
+
+def test_steps_have_the_names_of_the_program():
+    program = "r_1 = X*w - y\nt2 = r_1'*r_1\nloss = sqrt(t2 + c)"
+    derivation = tcalc.explain(tcalc.parse(program, "X[m,n], w[n], y[m], c"), "w")
+    assert [line.name for line in derivation.values][-1] == "loss"
+    assert [line.name for line in derivation.values].count("r_1") == 1
+    assert derivation.result.name == "dloss/dw"
+    assert "the derivative of loss by itself" in str(derivation)
+    assert r"\frac{\partial \mathrm{loss}}{\partial w} &= " in derivation.latex()
+
+
+def test_a_long_result_takes_several_rows_of_one_alignment():
+    program = "K[i,j] = exp(-(X[i,k]-X[j,k])^2/2)\ny'*inv(K)*y/2 + logdet(K)/2"
+    derivation = tcalc.explain(tcalc.parse(program, "X[n,d], y[n]"), "X")
+    assert max(map(len, derivation.result.text().splitlines())) < 160
+    whole = derivation.latex()
+    assert whole.count("aligned") == 2
+    _, *rows, _ = whole.splitlines()
+    for row in rows:
+        columns = row.split("&&")[0]
+        assert columns.startswith("& \\quad") or columns.count("&=") == 1, row
+    assert sum(r"\frac{\partial f}{\partial X} &= " in row for row in rows) == 1
+    long = "sum(sin(" + " + ".join(f"a{k}*b{k}*x" for k in range(12)) + "))"
+    whole = tcalc.explain(tcalc.parse(long), "x").latex()
+    assert whole.count("aligned") == 2
+    assert "\n& \\quad + " in whole

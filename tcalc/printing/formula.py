@@ -7,7 +7,7 @@ as its medium does best.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -133,46 +133,49 @@ def fold(formula: Formula, combine: Callable[[Formula, list[T]], T], known: dict
     found = known.get(id(formula))
     if found is not None:
         return found
-    stack = [(formula, parts(formula))]
-    while stack:
-        current, inner = stack[-1]
-        values: list[T] = []
-        for part in inner:
+    current, pending, values = formula, iter(parts(formula)), list[T]()
+    above: list[tuple[Formula, Iterator[Formula], list[T]]] = []
+    while True:
+        for part in pending:
             value = known.get(id(part))
             if value is None:
                 below = parts(part)
                 if below:
-                    stack.append((part, below))
-                    continue
+                    above.append((current, pending, values))
+                    current, pending, values = part, iter(below), []
+                    break
                 value = known[id(part)] = combine(part, [])
             values.append(value)
-        if len(values) == len(inner):
-            stack.pop()
-            if id(current) not in known:
-                known[id(current)] = combine(current, values)
-    return known[id(formula)]
+        else:
+            value = known[id(current)] = combine(current, values)
+            if not above:
+                return value
+            current, pending, values = above.pop()
+            values.append(value)
 
 
 def with_parts(formula: Formula, new: Sequence[Formula]) -> Formula:
     """The formula with other parts, in the order of `parts`; itself where they are the same."""
-    if all(a is b for a, b in zip(parts(formula), new, strict=True)):
+    if parts(formula) == tuple(new):
         return formula
     match formula:
         case Number() | Symbol():
             return formula
         case Call():
             return replace(formula, args=tuple(new))
-        case Power():
-            return replace(formula, base=new[0], exponent=new[1])
-        case Product(scalars=scalars, body=body, over=over, divisors=divisors):
+        case Power(elementwise=elementwise):
+            return Power(new[0], new[1], elementwise)
+        case Product(coefficient, scalars, body, elementwise, over, divisors):
             stops = [0, *accumulate(map(len, (scalars, body, over, divisors)))]
-            first, second, third, fourth = (tuple(new[a:b]) for a, b in pairwise(stops))
-            return replace(formula, scalars=first, body=second, over=third, divisors=fourth)
+            first, second, third, fourth = [tuple(new[a:b]) for a, b in pairwise(stops)]
+            return Product(coefficient, first, second, elementwise, third, fourth)
         case Sum(terms=terms):
             signs = (negative for negative, _ in terms)
             return Sum(tuple(zip(signs, new, strict=True)))
-        case Transpose() | Indexed():
-            return replace(formula, base=new[0])
+        case Transpose():
+            return Transpose(new[0])
+        case Indexed(positions=positions):
+            return Indexed(new[0], positions)
 
 
 def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
@@ -182,7 +185,7 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
         return formula
 
     def rename(old: Formula, inner: list[Formula]) -> Formula:
-        new = with_parts(old, inner)
+        new = with_parts(old, inner) if inner else old
         match new:
             case Call(over=over) if not names.keys().isdisjoint(over):
                 return replace(new, over=tuple(names.get(at, at) for at in over))

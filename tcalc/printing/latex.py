@@ -44,7 +44,7 @@ class Latex(Medium):
 
     def letter(self, letter: str) -> str:
         if len(letter) == 1:
-            return letter
+            return letter if letter.isascii() else self.word(letter)
         # Greek capitals that look Latin have no command of their own.
         latin = {"Alpha": "A", "Beta": "B", "Epsilon": "E", "Zeta": "Z", "Eta": "H", "Iota": "I"}
         latin |= {"Kappa": "K", "Mu": "M", "Nu": "N", "Omicron": "O", "omicron": "o", "Rho": "P"}
@@ -53,7 +53,8 @@ class Latex(Medium):
 
     def word(self, word: str) -> str:
         escaped = word.replace("_", r"\_")
-        return rf"\mathrm{{{escaped}}}"
+        # Fonts of mathematics have no letters with accents, and LaTeX drops the accents.
+        return rf"\mathrm{{{escaped}}}" if word.isascii() else rf"\text{{{escaped}}}"
 
     def number(self, digits: str) -> str:
         return digits

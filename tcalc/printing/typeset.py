@@ -36,7 +36,7 @@ GREEK = _LETTERS.split()
 """The names of the letters; with a capital first letter, of capital letters."""
 
 ACCENTS = ("bar", "hat", "tilde")
-"""Suffixes of names that are written over the letter: ``x_bar``, ``t1_hat``."""
+"""Suffixes of names that are written over the letter: ``x_bar``, ``t1_hat``, ``x_bar_2``."""
 
 VARIANTS = {"varepsilon": "ε", "vartheta": "ϑ", "varrho": "ϱ", "varsigma": "ς", "varphi": "φ"}
 """Other shapes of Greek letters, by LaTeX's names for them."""
@@ -147,12 +147,16 @@ class Typesetter:
 
     def symbol(self, name: str) -> str:
         """A name: a letter, a Greek letter, a word, with digits or a suffix as a subscript."""
-        stem, suffix = split_name(name)
-        if suffix in ACCENTS:
-            letter, digits = split_name(stem)
-            over = self.medium.accented(self._stem(letter), suffix)
-            return self.medium.below(over, self.medium.number(digits)) if digits else over
+        plain, _, accent = name.rpartition("_")
+        if not plain.strip("_") or accent not in ACCENTS:
+            plain, accent = name, ""
+        stem, suffix = split_name(plain)
+        before, _, after = suffix.partition("_")
+        if not accent and before in ACCENTS:
+            accent, suffix = before, after.strip("_")
         base = self._stem(stem)
+        if accent:
+            base = self.medium.accented(base, accent)
         if not suffix:
             return base
         below: list[str] = []

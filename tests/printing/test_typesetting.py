@@ -58,6 +58,24 @@ def test_latex_signs(text: str, declared: str, latex: str) -> None:
     assert to_latex(program.value, order=list(program.variables)) == latex
 
 
+@pytest.mark.parametrize(
+    ("name", "latex"),
+    [
+        ("x_hat", r"\hat{x}"),
+        ("x1_bar", r"\bar{x}_1"),
+        ("x_1_bar", r"\bar{x}_1"),
+        ("alpha_tilde_2", r"\tilde{\alpha}_2"),
+        ("x_hat_max_2", r"\hat{x}_{\mathrm{max}, 2}"),
+        ("x_1_2", "x_{1, 2}"),
+        ("bar_x", r"\mathrm{bar}_x"),
+        ("x_é", r"x_{\text{é}}"),
+        ("élan", r"\text{élan}"),
+    ],
+)
+def test_names_with_suffixes(name: str, latex: str) -> None:
+    assert to_latex(parse(f"tensor {name}; {name}").value) == latex
+
+
 @pytest.mark.parametrize("notation", ["auto", "einstein"])
 @pytest.mark.parametrize("model", gallery.models(), ids=lambda model: model.name)
 def test_gradients_of_models_are_well_formed(model: gallery.Model, notation: str) -> None:

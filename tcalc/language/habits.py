@@ -179,6 +179,25 @@ CHARACTERS: Mapping[str, str] = {
 }
 """Characters that no token begins with."""
 
+_PLAIN = {
+    **dict.fromkeys("−–—‐", "-"),
+    **dict.fromkeys("×·⋅•∗", "*"),
+    **dict.fromkeys("∘⊙", ".*"),
+    **dict.fromkeys("÷∕⁄", "/"),
+    **dict.fromkeys("’‘′`´ᵀᵗ⊤", "'"),
+    "⊘": "./",
+    "½": "1/2",
+    "≤": "<=",
+    "≥": ">=",
+}
+"""What is meant by characters that mean one thing wherever they stand."""
+
+_COPIED = 120
+"""The most characters of a line that a hint repeats."""
+
+_RAISED = dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True))
+_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+
 MODULES = frozenset(
     (
         *("F", "cp", "cupy", "jax", "jnp", "linalg", "math", "nn", "np", "numpy", "scipy", "sp"),
@@ -247,7 +266,29 @@ def character_hint(text: str, at: int) -> str:
         return "a factorial is gamma(n + 1); there is no negation, but where(a > b, x, y)"
     if unicodedata.category(character) in ("Cc", "Cf", "Zs"):
         return "no such blanks are read, nor characters that cannot be seen: remove it"
-    return CHARACTERS.get(character, "the language has no such character")
+    hint = CHARACTERS.get(character, "the language has no such character")
+    start = text.rfind("\n", 0, at) + 1
+    plain = _in_plain_characters(text[start:].partition("\n")[0].strip())
+    return f"{hint}; the line in plain characters: `{plain}`" if plain else hint
+
+
+def _in_plain_characters(line: str) -> str:
+    """A line that was copied from a paper as it is typed; empty where more than that is wrong.
+
+    >>> _in_plain_characters("xᵀ·A⁻¹·x − ½·b²"), _in_plain_characters("∑ − ×")
+    ("x'*A^-1*x - 1/2*b^2", '')
+    """
+    strange = [x for x in line if x in CHARACTERS and not x.isascii()]
+    if len(set(strange)) < 2 or len(line) > _COPIED:
+        return ""
+    plain = re.sub(
+        "⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda x: "^" + "".join(_RAISED[digit] for digit in x[0]), line
+    )
+    plain = re.sub(
+        "[₀₁₂₃₄₅₆₇₈₉]+", lambda x: "_" + "".join(_LOWERED[digit] for digit in x[0]), plain
+    )
+    plain = "".join(_PLAIN.get(x, x) for x in plain)
+    return "" if any(x in CHARACTERS and not x.isascii() for x in plain) else plain
 
 
 def _point_hint(text: str, at: int) -> str | None:

@@ -266,3 +266,25 @@ def test_errors_on_shapes_tell_what_was_guessed(text, notes):
     with pytest.raises((OrientationError, DimensionError)) as caught:
         parse(text)
     assert [place.note for place in caught.value.places] == notes
+
+
+@pytest.mark.parametrize(
+    ("copied", "typed"),
+    [
+        ("xᵀ·A⁻¹·x − ½·b²", "x'*A^-1*x - 1/2*b^2"),
+        ("f = x₁′*x₁ × y₁₂", "f = x_1'*x_1 * y_12"),
+        ("x ⊙ y ≤ z ⊘ b¹⁰", "x .* y <= z ./ b^10"),
+    ],
+)
+def test_a_line_from_a_paper_is_told_as_it_is_typed(copied: str, typed: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse(f"g = 1\n  {copied}\nh = 2")
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith(f"; the line in plain characters: `{typed}`")
+
+
+@pytest.mark.parametrize("copied", ["x’*x", "‖x‖² − y", "x − y" + " − 1" * 40])
+def test_a_line_is_told_only_where_that_helps(copied: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse(copied)
+    assert "plain" not in (caught.value.hint or "")

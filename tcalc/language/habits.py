@@ -195,8 +195,7 @@ _PLAIN = {
 _COPIED = 120
 """The most characters of a line that a hint repeats."""
 
-_RAISED = dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True))
-_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "-01234567890123456789")
 
 MODULES = frozenset(
     (
@@ -281,12 +280,8 @@ def _in_plain_characters(line: str) -> str:
     strange = [x for x in line if x in CHARACTERS and not x.isascii()]
     if len(set(strange)) < 2 or len(line) > _COPIED:
         return ""
-    plain = re.sub(
-        "⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda x: "^" + "".join(_RAISED[digit] for digit in x[0]), line
-    )
-    plain = re.sub(
-        "[₀₁₂₃₄₅₆₇₈₉]+", lambda x: "_" + "".join(_LOWERED[digit] for digit in x[0]), plain
-    )
+    plain = re.sub("⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda digits: "^" + digits[0].translate(_DIGITS), line)
+    plain = re.sub("[₀₁₂₃₄₅₆₇₈₉]+", lambda digits: "_" + digits[0].translate(_DIGITS), plain)
     plain = "".join(_PLAIN.get(x, x) for x in plain)
     return "" if any(x in CHARACTERS and not x.isascii() for x in plain) else plain
 

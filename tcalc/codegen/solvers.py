@@ -33,12 +33,52 @@ def factorise(
         potrf: Any = linalg.lapack.dpotrf if double else linalg.lapack.spotrf
         factor, info = potrf(a.T, False, True)  # the upper factor, zeros below it
         if info == 0:
+            refuse_singular(factor, None, where=where)
             return factor, None, where
     getrf: Any = linalg.lapack.dgetrf if double else linalg.get_lapack_funcs("getrf", (a,))
     lu, pivots, info = getrf(a.T, overwrite)
     if info > 0:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
+    refuse_singular(lu, pivots, where=where)
     return lu, pivots, where
+
+
+def refuse_singular(factor: Array, pivots: Array | None, *, where: str) -> None:
+    """Raises where what was factorised is singular up to rounding, so that no digit would be right.
+
+    Small pivots tell where to look; whether they are small is judged with rows and columns scaled.
+    """
+    d = np.abs(factor.diagonal())
+    rounding = np.finfo(d.dtype).eps
+    if d.min() <= rounding**0.25 * d.max():
+        condition = scaled_condition(factor, pivots)
+        if condition < max(len(d), 4) ** 0.5 * rounding:
+            raise np.linalg.LinAlgError(
+                f"{where}: the matrix is singular: its reciprocal condition number is "
+                f"{condition:.1e}, however rows and columns are scaled"
+            )
+
+
+def scaled_condition(factor: Array, pivots: Array | None) -> float:
+    """The reciprocal condition number, rows and columns scaled, from LU factors or Cholesky's.
+
+    By LAPACK's estimate of the norm of the inverse; scaled, the matrix itself has a norm near 1.
+    A bad choice of units is no reason to refuse a system that is solved to all digits.
+    """
+    if pivots is None:
+        scaled = factor / np.sqrt(np.einsum("ij,ij->j", factor, factor))
+        pocon: Any = linalg.get_lapack_funcs("pocon", (scaled,))
+        return float(pocon(scaled, 1.0)[0])
+    with np.errstate(all="ignore"):
+        lower, upper = np.tril(factor, -1), np.triu(factor)
+        sums = np.abs(upper).sum(axis=1)
+        rows = sums + np.abs(lower) @ sums  # of |L||U|
+        lower = lower * (rows / rows[:, None])  # so that the ones on the diagonal stay
+        upper = upper / rows[:, None]
+        sums = np.abs(lower).sum(axis=0) + 1
+        upper = upper / (sums @ np.abs(upper))
+        gecon: Any = linalg.get_lapack_funcs("gecon", (upper,))
+        return float(gecon(lower + upper, 1.0)[0])
 
 
 def looks_symmetric(a: Array) -> bool:
@@ -57,7 +97,8 @@ def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any
     if info > 0:
         if np.isfinite(a).all():
             raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
-        factor = np.triu(np.full_like(a, np.nan))
+        return np.triu(np.full_like(a, np.nan)), None, where
+    refuse_singular(factor, None, where=where)
     return factor, None, where
 
 

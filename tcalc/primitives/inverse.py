@@ -125,6 +125,11 @@ def inverse(A: Array, axes: int, *, where: str) -> Array:
             raise np.linalg.LinAlgError(f"{where}: the matrix is singular") from None
         Y = np.full_like(M, np.nan)
         Y[finite] = inverse(M[finite], 1, where=where)
+    # Rows and columns may be scaled as one likes: these do not change, and would be 1 if A were
+    # diagonal.  Where one is this large, no digit of the inverse is right.
+    most = 1 / (max(n, 4) ** 0.5 * np.finfo(M.dtype).eps)
+    if (np.einsum("...ij,...ji->...i", np.abs(M), np.abs(Y)) > most).any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular, up to rounding")
     return Y.reshape(shape)
 
 

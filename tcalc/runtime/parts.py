@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tcalc.codegen.solvers import scaled_condition
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.arrays import linalg
@@ -48,11 +49,20 @@ class Factored:
         condition = 0.0 if info > 0 else float(gecon(lu, norm)[0])
         return "symmetric indefinite" if symmetric else "general", (lu, pivots), condition
 
+    @cached_property
+    def _scaled_condition(self) -> float:
+        """The same with rows and columns scaled, as generated code judges it."""
+        kind, factors, condition = self._parts
+        if not condition or is_on_device(self.matrix):
+            return condition
+        definite = kind == "symmetric positive definite"
+        return scaled_condition(*((factors.T, None) if definite else factors))
+
     def solve(self, b: Array) -> Array:
         kind, factors, condition = self._parts
         if factors is None:
             return np.full_like(b, np.nan)
-        if condition < _least_condition(self.matrix):
+        if self._scaled_condition < _least_condition(self.matrix):
             raise np.linalg.LinAlgError(
                 f"{self.name} is singular: its reciprocal condition number is {condition:.1e}"
             )
@@ -183,4 +193,4 @@ def _at(place: Array) -> str:
 
 def _least_condition(matrix: Array) -> float:
     """The reciprocal condition number below which a matrix counts as singular."""
-    return float(0.25 * matrix.shape[-1] * np.finfo(matrix.dtype).eps)
+    return float(max(matrix.shape[-1], 4) ** 0.5 * np.finfo(matrix.dtype).eps)

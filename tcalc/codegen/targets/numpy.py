@@ -284,8 +284,12 @@ class NumPy(Target):
     def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
         if function is solvers.factorise_spd:
             writer.embed(cholesky)
+            writer.embed(solvers.refuse_singular)
+            writer.embed(solvers.scaled_condition)
         if function is solvers.factorise:
             writer.embed(solvers.looks_symmetric)
+            writer.embed(solvers.refuse_singular)
+            writer.embed(solvers.scaled_condition)
         if function in host.VARIANTS:
             first, *required = host.VARIANTS[function]
             for other in required:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
+from tcalc.codegen.layouts import misplaced, with_layouts
 from tcalc.codegen.lower import lower
 from tcalc.codegen.memory import count, dropped, overwritten, peak, wording
 from tcalc.codegen.program import Program, Requirement
@@ -163,6 +164,9 @@ class Planner:
             )
             if not program.tuned:
                 self._fixed = program
+            # Kernels on a device read and write in any order.
+            turned = misplaced(program, sizes) if recipe.backend == "numpy" else ()
+            program = with_layouts(program, turned)
             if kind.sparse:
                 program = sparse_program(program, kind.sparse)
             if kind.complex:
@@ -173,11 +177,12 @@ class Planner:
                 self._refuse_temporaries(needed * itemsize)
             key: Any = (tuple(sizes.values()), kind)
             if not program.tuned and not recipe.reuse:
-                # Only what is dropped early, what is written over, and how products are written
-                # depends on the sizes then.
+                # Only how matrices lie, what is dropped early, what is written over, and how
+                # products are written depends on the sizes then.
                 taken = overwritten(program, sizes)
                 over = tuple((place, value.number) for place, value in taken.items())
-                key = (dropped(program, sizes), over, wording(program, sizes), kind)
+                lie = tuple([value.number for value in turned])
+                key = (lie, dropped(program, sizes), over, wording(program, sizes), kind)
             if itemsize is None and recipe.backend != "numpy":
                 # To see the source takes no device.
                 source = self._written(program, sizes).source

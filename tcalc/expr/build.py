@@ -379,7 +379,7 @@ def _best_axes(core: Node, row: Labels, rank: Mapping[int, int]) -> Labels:
     factors tell: X X' in two axes, S[i,j] T[k] in the first two.
     """
     if len(set(row)) < len(row):
-        if symmetric_axes(core) and len(row) > 2:
+        if len(row) > 2 and symmetric_axes(core):
             turned = (*row[:-2], row[-1], row[-2])
             return min(row, turned, key=lambda labels: [rank[x] for x in labels])
         return row
@@ -389,9 +389,9 @@ def _best_axes(core: Node, row: Labels, rank: Mapping[int, int]) -> Labels:
         arranged = arrange(core.factors, rows, rank)
         if arranged.factors == core.factors and arranged.subscripts == core.subscripts:
             row = tuple(sorted(row, key=arranged.number.__getitem__))
-    if symmetric_axes(core):
+    if len(row) > 1 and rank[row[-2]] > rank[row[-1]] and symmetric_axes(core):
         *lead, i, j = row
-        return (*lead, j, i) if rank[i] > rank[j] else row
+        return (*lead, j, i)
     return row
 
 

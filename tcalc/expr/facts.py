@@ -133,8 +133,10 @@ def _of_sum(node: Add, fact: Fact) -> bool | None:
 
 def _symmetric_sum(node: Add) -> bool | None:
     """Whether every term that is not symmetric stands beside its transpose, as in ``G + G'``."""
-    if node.order < 2 or node.dims[-1] != node.dims[-2]:
+    if node.order < 2 or node.dims[-1] is not node.dims[-2]:
         return None
+    if not any(map(_is_view, node.operands)):
+        return None  # a transpose is a view
     swapped = [*range(node.order - 2), node.order - 1, node.order - 2]
     turned: dict[tuple[Node, tuple[int, ...]], Fraction] = {}
     terms: dict[tuple[Node, tuple[int, ...]], Fraction] = {}
@@ -150,6 +152,10 @@ def _symmetric_sum(node: Add) -> bool | None:
         terms[core, axes] = coefficient
         turned[core, tuple(map(swapped.__getitem__, axes))] = coefficient
     return True if terms == turned else None
+
+
+def _is_view(node: Node) -> bool:
+    return isinstance(node, Einsum) and node.is_view
 
 
 def _cone(node: Add, fact: Fact) -> bool | None:

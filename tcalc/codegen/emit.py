@@ -207,10 +207,10 @@ class _Emitter:
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         code = self.target.spelled(code)
         header = [self._docstring(), "", "from __future__ import annotations", ""]
-        if re.search(r"\bAny\b", code):
+        if "Any" in code and re.search(r"\bAny\b", code):
             header += ["from typing import Any", ""]
         header += [line for name, line in self.target.imports.items() if uses(code, name)]
-        if re.search(r"\bArray\b", code):
+        if "Array" in code and re.search(r"\bArray\b", code):
             header += ["", f"Array = {self.target.module}.ndarray"]
         supplied = {name: x.function for name, x in self.supplied.items()}
         source = titled("\n".join((*header, "", "", code, "")), title)

@@ -17,6 +17,8 @@ def written(total: Sum) -> list[bool]:
     There may be thousands of parts: the gradient by a vector has one for each element that the
     program names, in no order.
     """
+    if fills(total):
+        return [True] * len(total.placed)
     places: dict[Part, int] = {}
     for place, term in enumerate(total.placed):
         places.setdefault(term.index, place)
@@ -35,8 +37,7 @@ def fills(total: Sum) -> bool:
     """
     if total.spans or total.addends:
         return False
-    lying = any(_side_by_side(total, axis) for axis in range(len(total.dims)))
-    return lying and all(written(total))
+    return any(_side_by_side(total, axis) for axis in range(len(total.dims)))
 
 
 def _side_by_side(total: Sum, axis: int) -> bool:
@@ -48,10 +49,15 @@ def _side_by_side(total: Sum, axis: int) -> bool:
             return False
         if len(set(part.labels)) < len(part.labels):
             return False
+        if along[0] in ends:
+            return False
         ends[along[0]] = along[1]
     reached = Dim.of(0)
     while reached in ends:
-        reached = ends.pop(reached)
+        start, reached = reached, ends.pop(reached)
+        # One that is perhaps less than nothing would let those beside it meet.
+        if start.value != 0 and ends and not at_most(start, reached):
+            return False
     return reached == total.dims[axis] and not ends
 
 

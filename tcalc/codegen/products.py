@@ -45,6 +45,7 @@ class Products:
         self.sizes = sizes
         self.pairs = Pairs(self.builder)
         self.factors = Factors(lowering)
+        self.lengths: dict[Dim, int] = {}
         self.applied: set[Node] = set()
         self.divisors: set[Node] = set()
 
@@ -98,6 +99,8 @@ class Products:
 
     def _alone(self, rows: Sequence[Labels], inverses: Sequence[int], kept: Labels) -> list[Labels]:
         """Summed labels that an inverse has alone: it is applied to a vector of ones."""
+        if not inverses:
+            return []
         count = Counter(label for row in rows for label in row)
         return [
             (label,)
@@ -120,8 +123,7 @@ class Products:
         number: dict[Hashable, int] = {}
         alike = [number.setdefault(name, len(number)) for name in names]
         alike += range(len(number), len(number) + len(rows) - len(alike))
-        labels = {label for row in rows for label in row}
-        sizes = {label: dims[label].evaluate(self.sizes) for label in labels}
+        sizes = {label: self._length(dims[label]) for row in rows for label in row}
         self.builder.tuned = True
         swaps = {k: axes for name, k in number.items() if (axes := self._exchangeable(name))}
         if len(rows) == 3 and alike[1] == alike[2] and not inverses:
@@ -131,6 +133,12 @@ class Products:
             path = tuple((number.get(a, a), number.get(b, b)) for a, b in turned.path)
             return replace(turned, path=path)
         return plan(rows, kept, sizes, inverses, alike, swaps)
+
+    def _length(self, dim: Dim) -> int:
+        """The number for a dimension, of which there are few in a program."""
+        if dim not in self.lengths:
+            self.lengths[dim] = dim.evaluate(self.sizes)
+        return self.lengths[dim]
 
     def _exchangeable(self, name: Hashable) -> tuple[int, int] | None:
         """Two axes that may be exchanged, of a node, or of the array of an operand."""

@@ -215,9 +215,10 @@ class Sum:
 
 def at_most(low: Dim, high: Dim) -> bool:
     """Whether ``low <= high`` holds for all sizes, as the coefficients tell."""
-    if low.value is not None and high.value is not None:
-        return low.value <= high.value
-    return all(coefficient >= 0 for _, coefficient in (high - low).terms)
+    below = dict(low.terms)
+    # All coefficients of the difference, without making it: parts of a sum are compared often.
+    enough = all(coefficient >= below.pop(name, 0) for name, coefficient in high.terms)
+    return enough and all(coefficient <= 0 for coefficient in below.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ def size_text(dim: Dim, sizes: Mapping[str, str]) -> str:
     if dim.value is not None:
         return str(dim.value) if dim.value >= 0 else f"({dim.value})"
     # With identifiers for names, the text of a polynomial is an expression of Python.
-    text = str(dim.substitute({name: Dim.of(sizes[name]) for name in dim.names()}))
+    names = dim.names()
+    if any(sizes[name] != name for name in names):
+        dim = dim.substitute({name: Dim.of(sizes[name]) for name in names})
+    text = str(dim)
     return text if dim.is_name else f"({text})"
 
 
@@ -29,7 +32,8 @@ def read(name: str, source: Source) -> str:
 
 
 def uses(code: str, name: str) -> bool:
-    return re.search(rf"\b{name}\.", code) is not None
+    """Whether an attribute of a module is used; it takes a name no time that is not there."""
+    return f"{name}." in code and re.search(rf"\b{name}\.", code) is not None
 
 
 def harmless(line: str) -> str:

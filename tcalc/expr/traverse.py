@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from operator import is_
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -158,10 +157,14 @@ def rebuild(
     `change` sees each node after its operands were replaced.  `replacements` are given results:
     the nodes below them are not visited on their account.  Untouched nodes come back as they are.
     """
+    # Most passes change few nodes or none: those that stay themselves are not noted.
     done: dict[Node, Node] = dict(replacements or {})
     for node in _walked(roots, done) if done else postorder(roots):
         operands = node.operands
-        new = [done[operand] for operand in operands]
-        same = all(map(is_, new, operands))
-        done[node] = change(node if same else with_operands(node, new))
-    return [done[root] for root in roots]
+        if done and not done.keys().isdisjoint(operands):
+            new = change(with_operands(node, [done.get(x, x) for x in operands]))
+        else:
+            new = change(node)
+        if new is not node:
+            done[node] = new
+    return [done.get(root, root) for root in roots]

@@ -59,8 +59,20 @@ def test_standard_errors_are_honest():
     exact, diagonal = np.trace(DENSE), np.diag(DENSE)
     within = [abs(v - exact) < 2 * e for v, e in (H.trace(33, seed=k) for k in range(40))]
     assert sum(within) >= 32
-    value, error = H.diagonal(60, seed=1)
+    value, error = H.diagonal(60, "sampled", seed=1)
     assert np.mean(np.abs(value - diagonal) < 2 * error + 1e-12) > 0.85
+
+
+def test_a_diagonal_of_few_rows_is_exact():
+    found = H.diagonal()
+    np.testing.assert_allclose(found.value, np.diag(DENSE), rtol=1e-12)
+    assert (found.products, found.error.max(), found.method) == (SIZE, 0, "exact")
+    assert H.diagonal(SIZE - 1).products == SIZE - 1
+    np.testing.assert_allclose(H.diagonal(5, "exact").value, np.diag(DENSE), rtol=1e-12)
+    one = tcalc.hessian_operator(tcalc.parse("norm2(A*X)^2"), "X", {"A": np.eye(3), "X": np.eye(3)})
+    np.testing.assert_array_equal(one.diagonal().value, np.full(9, 2.0))
+    with pytest.raises(ArgumentError, match="no method 'magic'"):
+        H.diagonal(method="magic")
 
 
 def test_hutchpp_is_more_exact_where_few_eigenvalues_are_large():
@@ -149,7 +161,7 @@ def test_sampling_can_be_ended_and_is_not_lost():
         if estimate.products >= 24:
             raise KeyboardInterrupt
 
-    found = H.diagonal(1000, callback=interrupt)
+    found = H.diagonal(1000, "sampled", callback=interrupt)
     assert (found.products, found.ended) == (24, "interrupted")
     assert found.value.shape == (SIZE,)
 

@@ -168,19 +168,47 @@ class HessianOperator(LinearOperator):
         return Estimate(float(np.trace(self.dense())), 0.0, 0, "exact")
 
     def diagonal(
-        self, samples: int = 100, *, seed: Seed = 0, callback: Callback | None = None
+        self,
+        samples: int = 100,
+        method: Literal["auto", "sampled", "exact"] = "auto",
+        *,
+        seed: Seed = 0,
+        callback: Callback | None = None,
     ) -> Estimate:
-        """The diagonal, as the mean of ``z .* (H z)`` over random signs z."""
+        """The diagonal, as the mean of ``z .* (H z)`` over random signs z.
+
+        It is exact where the Hessian has no more rows than there are samples, unless
+        ``method="sampled"`` asks for the mean.
+        """
+        if method not in ("auto", "sampled", "exact"):
+            raise ArgumentError(
+                f"there is no method {method!r}", hint="'auto', 'sampled' or 'exact'"
+            )
+        n = self.shape[0]
+        if method == "exact" or (method == "auto" and _positive(samples) >= n):
+            return self._exact_diagonal()
         generator = _generator(seed)
 
         def draw(count: int) -> Array:
-            z = _signs(generator, self.shape[0], count)
+            z = _signs(generator, n, count)
             return np.asarray(z * (self @ z))
 
         def finish(mean: Any, error: Any, count: int, ended: str) -> Estimate:
             return Estimate(mean, error, count, "Bekas, Kokiopoulou, Saad", ended)
 
         return sampled(draw, _positive(samples), BATCH, finish, callback)
+
+    def _exact_diagonal(self) -> Estimate:
+        n = self.shape[0]
+        tensor = self.problem.factored(self.at)
+        if tensor is not None:
+            found = np.ravel(tensor.diagonal())
+            return Estimate(found, np.zeros(n), 0, "exact, by structure")
+        found = np.empty(n)
+        for start in range(0, n, BATCH):
+            units = np.eye(n, min(BATCH, n - start), -start)
+            found[start : start + BATCH] = np.diagonal((self @ units)[start : start + BATCH])
+        return Estimate(found, np.zeros(n), n, "exact")
 
     def extreme_eigenvalues(self, *, tol: float = 1e-8, seed: Seed = 0) -> tuple[float, float]:
         """The smallest and the largest eigenvalue, by Lanczos' method (`eigsh`)."""

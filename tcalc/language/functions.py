@@ -137,9 +137,11 @@ def _parameters(form: Form, values: Sequence[Value], call: Call) -> list[object]
     given = values[form.cuts[0]]
     for value in given:
         if value.number is None:
-            place = "last" if form.trailing else "first"
+            place, example = ("last", "A, 2") if form.trailing else ("first", "2, A")
             raise ParseError(
-                f"`{call.function}` takes a number {place}", span=value.span, hint="write a literal"
+                f"`{call.function}` takes a number {place}",
+                span=value.span,
+                hint=f"write it as it is: `{call.function}({example})`",
             )
     return [value.number for value in given]
 

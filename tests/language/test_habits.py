@@ -288,3 +288,13 @@ def test_a_line_is_told_only_where_that_helps(copied: str) -> None:
     with pytest.raises(ParseError) as caught:
         parse(copied)
     assert "plain" not in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("powm(A, 2)", "write it as it is: `powm(2, A)`"), ("tril(A, c)", "`tril(A, 2)`")],
+)
+def test_parameters_are_numbers(text: str, hint: str) -> None:
+    with pytest.raises(ParseError, match="takes a number") as caught:
+        parse(text)
+    assert hint in (caught.value.hint or "")

@@ -43,18 +43,25 @@ def factorise(
     return lu, pivots, where
 
 
-def refuse_singular(factor: Array, pivots: Array | None, *, where: str) -> None:
+def refuse_singular(
+    factor: Array, pivots: Array | None, *, where: str, fault: str = "singular"
+) -> None:
     """Raises where what was factorised is singular up to rounding, so that no digit would be right.
 
     Small pivots tell where to look; whether they are small is judged with rows and columns scaled.
     """
-    d = np.abs(factor.diagonal())
-    rounding = np.finfo(d.dtype).eps
-    if d.min() <= rounding**0.25 * d.max():
+    d = factor.diagonal()
+    if len(d) < 16:  # for which three calls of NumPy would take longer than the factorisation
+        sizes = [abs(pivot) for pivot in d.tolist()]
+        least, most = min(sizes), max(sizes)
+    else:
+        sizes = np.abs(d)
+        least, most = np.minimum.reduce(sizes), np.maximum.reduce(sizes)
+    if least <= (1e-2 if factor.itemsize == 4 else 1e-4) * most:
         condition = scaled_condition(factor, pivots)
-        if condition < max(len(d), 4) ** 0.5 * rounding:
+        if condition < max(len(d), 4) ** 0.5 * np.finfo(factor.dtype).eps:
             raise np.linalg.LinAlgError(
-                f"{where}: the matrix is singular: its reciprocal condition number is "
+                f"{where}: the matrix is {fault}: its reciprocal condition number is "
                 f"{condition:.1e}, however rows and columns are scaled"
             )
 
@@ -98,7 +105,7 @@ def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any
         if np.isfinite(a).all():
             raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
         return np.triu(np.full_like(a, np.nan)), None, where
-    refuse_singular(factor, None, where=where)
+    refuse_singular(factor, None, where=where, fault="not positive definite, but for rounding")
     return factor, None, where
 
 
@@ -151,8 +158,11 @@ def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array
 def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
     """The logarithm of the determinant of a factorised matrix; an error where that is <= 0."""
     a, pivots, _ = factors
+    finite = np.True_
     if a.ndim > 2 or not a.size:
-        sign, value = np.linalg.slogdet(a)
+        finite = np.isfinite(a).all(axis=(-2, -1))
+        sign, value = np.linalg.slogdet(np.where(finite[..., None, None], a, 1))
+        value = np.where(finite, value, np.nan)
     else:
         d = a.diagonal()
         if pivots is None:
@@ -167,8 +177,7 @@ def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
                 raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
             return value
         sign = (d / size).prod() * (-1) ** swaps
-    bad = np.real(sign) <= 0
-    if bad.any():
+    if ((np.real(sign) <= 0) & finite).any():
         raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
     return value + np.log(sign) if np.iscomplexobj(a) else value
 

@@ -72,7 +72,7 @@ def measured(task: Task, names: Sequence[str], seconds: float) -> Row:
     problem = task.problem
     row = Row(problem.row, problem.name, problem.title, task.quantity, dict(task.sizes), task.scale)
     contenders, absent = gather(task, names)
-    row.entries += [Entry(name, True, absent=reason) for name, reason in absent.items()]
+    row.entries += [Entry(name, peer=True, absent=reason) for name, reason in absent.items()]
     calls = prepared(contenders, row)
     if not calls:
         return row

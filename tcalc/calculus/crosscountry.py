@@ -135,7 +135,7 @@ def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
 
 def total(terms: Terms, root: Node, variable: Node) -> Node:
     """The terms of a derivative as one node: merged, contracted, and left factored."""
-    merged = merge([contract(term, root.order, False) for term in merge(terms)])
+    merged = merge([contract(term, root.order, everything=False) for term in merge(terms)])
     # Terms may cancel, and leave none.
     return dense(merged) if merged else build.zeros(root.dims + variable.dims)
 
@@ -155,7 +155,7 @@ def settle(
     if not (shared or scalar or crowded):
         return terms
     turned = [_turned(term, lead) for term in terms] if vertex_first else terms
-    kept = merge([contract(term, lead, scalar) for term in turned])
+    kept = merge([contract(term, lead, everything=scalar) for term in turned])
     if kept:
         whole = volume(kept[0].shape)
         parts = sum(len(term.factors) for term in kept)

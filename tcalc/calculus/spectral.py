@@ -68,12 +68,12 @@ def _learn(node: Node, known: dict[Node, OfEigenvalues | None]) -> None:
     """Note whether a node is a function of eigenvalues; its operands were noted before."""
     match node:
         case Apply(primitive=Eigvalsh() | Eigh(), args=(matrix,), output=0):
-            known[node] = OfEigenvalues(matrix, False, ARGUMENT, {})
+            known[node] = OfEigenvalues(matrix, singular=False, function=ARGUMENT, parameters={})
         case (
             Apply(primitive=SingularValues(), args=(matrix,))
             | Apply(primitive=Svd(), args=(matrix,), output=1)
         ):
-            known[node] = OfEigenvalues(matrix, True, ARGUMENT, {})
+            known[node] = OfEigenvalues(matrix, singular=True, function=ARGUMENT, parameters={})
         case Apply(primitive=Elementwise() as function, args=args):
             known[node] = _combined(node, args, known, lambda *g: build.apply(function, *g))
         case Apply(primitive=Softmax(axes=1), args=(x,)) if known.get(x):

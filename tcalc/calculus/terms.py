@@ -82,7 +82,7 @@ def components(term: OpenProduct) -> list[list[int]]:
     return list(groups.values())
 
 
-def contract(term: OpenProduct, near: int, everything: bool) -> OpenProduct:
+def contract(term: OpenProduct, near: int, *, everything: bool) -> OpenProduct:
     """The term with its components contracted, where that does not stand in the way of a waist.
 
     The output axes from position `near` on are those of the vertex; a component is left open while

@@ -135,4 +135,7 @@ def hvp(
     mixed derivatives included, one part for each.
     """
     found = tcalc.hvp(value, list(wrt), list(names) or None, several=several)
-    return [ProductResult((name,), True, x, "hvp") for name, x in found.items()]
+    return [
+        ProductResult((name,), scalar=True, expression=x, product="hvp")
+        for name, x in found.items()
+    ]

@@ -58,7 +58,7 @@ class Reader(ScalarReader):
                 return Matrix(self.variable(str(e.name), dims), *has)
             case sympy.Identity():
                 if not has[0]:
-                    return Matrix(build.const(1), False, False)
+                    return Matrix(build.const(1), rows=False, columns=False)
                 return Matrix(build.delta(self.dim(e.shape[0])), *has)
             case sympy.ZeroMatrix() | sympy.OneMatrix():
                 dims = [self.dim(size) for size, kept in zip(e.shape, has, strict=True) if kept]
@@ -87,10 +87,12 @@ class Reader(ScalarReader):
             case sympy.DiagMatrix():
                 vector = self.matrix(e.args[0]).node
                 unit = build.delta(vector.dims[0])
-                return Matrix(build.einsum([vector, unit], ["i", "ij"], "ij"), True, True)
+                return Matrix(
+                    build.einsum([vector, unit], ["i", "ij"], "ij"), rows=True, columns=True
+                )
             case sympy.DiagonalOf():
                 inner = self.matrix(e.args[0])
-                return Matrix(build.einsum([inner.node], ["ii"], "i"), True, False)
+                return Matrix(build.einsum([inner.node], ["ii"], "i"), rows=True, columns=False)
         raise ArgumentError(f"tcalc has no counterpart of {type(e).__name__}: {e}")
 
     def _chain(self, e: Any) -> Matrix:
@@ -122,7 +124,7 @@ class Reader(ScalarReader):
         found: Node = build.delta(base.dims[0])
         for _ in range(abs(int(e.exp))):
             found = build.einsum([found, base], ["ij", "jk"], "ik")
-        return Matrix(found, True, True)
+        return Matrix(found, rows=True, columns=True)
 
     def _applied(self, e: Any) -> Matrix:
         inner = self.matrix(e.expr)

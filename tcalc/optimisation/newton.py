@@ -100,7 +100,7 @@ def _next(problem: Problem, fun: Any, jac: Any, x: Array, gtol: float, *, last: 
         return _Move(*_descend(fun, jac, x, gradient, step), shorter)
     curvature = _curvature(problem, x)
     if curvature.down is None:
-        return _Move(0, stays, why if curvature.known else f"{why}; {UNSETTLED}", True)
+        return _Move(0, stays, why if curvature.known else f"{why}; {UNSETTLED}", stationary=True)
     if last:
         return _Move(0, stays, "too many iterations: a saddle or a maximum was reached")
     saddle = "a saddle or a maximum: the Hessian has a negative eigenvalue"

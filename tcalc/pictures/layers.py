@@ -55,7 +55,8 @@ def arranged(widths: Sequence[float], operands: Sequence[Sequence[int]]) -> Draw
     [74, 74, 0]
     """
     places = [
-        Place(width, layer, True) for width, layer in zip(widths, _layers(operands), strict=True)
+        Place(width, layer, real=True)
+        for width, layer in zip(widths, _layers(operands), strict=True)
     ]
     chains = _with_dummies(places, operands)
     layers: list[list[int]] = [[] for _ in range(1 + max((p.layer for p in places), default=0))]
@@ -102,7 +103,7 @@ def _with_dummies(
         for operand in dict.fromkeys(below):
             chain = [operand]
             for layer in range(places[operand].layer + 1, places[user].layer):
-                places.append(Place(2.0, layer, False))
+                places.append(Place(2.0, layer, real=False))
                 chain.append(len(places) - 1)
             chain.append(user)
             chains[operand, user] = chain

@@ -139,14 +139,14 @@ def written_out(node: Apply) -> Node:
 class Extremum(Reduction):
     """The largest element, or the smallest; ties share the derivative evenly."""
 
-    def __init__(self, axes: int, largest: bool) -> None:
+    def __init__(self, axes: int, *, largest: bool) -> None:
         super().__init__(axes)
         self.largest = largest
         self.name = "max" if largest else "min"
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
         (i,) = groups(1, self.axes)
-        share = build.apply(Share(self.axes, self.largest), *node.args)
+        share = build.apply(Share(self.axes, largest=self.largest), *node.args)
         # dy = share[i] dx[i], Σ share = 1
         return linear_map(node, 0, "", i, (1, i, (share,)))
 
@@ -169,7 +169,7 @@ class Share(Reduction):
 
     keeps = True
 
-    def __init__(self, axes: int, largest: bool) -> None:
+    def __init__(self, axes: int, *, largest: bool) -> None:
         super().__init__(axes)
         self.largest = largest
         self.name = "maxshare" if largest else "minshare"
@@ -224,22 +224,26 @@ def prod_others(x: Node, axes: int = 1) -> Node:
 
 def largest(x: Node, axes: int | None = None) -> Node:
     """The largest element over the last axes."""
-    return build.apply(Extremum(span(x, axes), True), x) if span(x, axes) else x
+    return build.apply(Extremum(span(x, axes), largest=True), x) if span(x, axes) else x
 
 
 def smallest(x: Node, axes: int | None = None) -> Node:
     """The smallest element over the last axes."""
-    return build.apply(Extremum(span(x, axes), False), x) if span(x, axes) else x
+    return build.apply(Extremum(span(x, axes), largest=False), x) if span(x, axes) else x
 
 
 def max_share(x: Node, axes: int | None = None) -> Node:
     """The derivative of the largest element."""
-    return build.apply(Share(span(x, axes), True), x) if span(x, axes) else build.ones(x.dims)
+    return (
+        build.apply(Share(span(x, axes), largest=True), x) if span(x, axes) else build.ones(x.dims)
+    )
 
 
 def min_share(x: Node, axes: int | None = None) -> Node:
     """The derivative of the smallest element."""
-    return build.apply(Share(span(x, axes), False), x) if span(x, axes) else build.ones(x.dims)
+    return (
+        build.apply(Share(span(x, axes), largest=False), x) if span(x, axes) else build.ones(x.dims)
+    )
 
 
 _TIES = "equal shares for equal elements"

@@ -258,8 +258,9 @@ def _length(node: Node) -> float:
             return inner + sum(c != 1 and not isinstance(x, Const) for c, x in terms)
         case Einsum() if node.is_view:
             units = sum(isinstance(factor, Delta) for factor in node.factors)
-            # a transpose or diag(x), but not eye(n)
-            return inner if units == len(node.factors) else inner - units + 0.25
+            tied = any(factor.order and not isinstance(factor, Delta) for factor in node.factors)
+            # a transpose or diag(x), but not eye(n) or eye(n)/a
+            return inner if units and not tied else inner - units + 0.25
         case Einsum():
             return inner
         case Apply():

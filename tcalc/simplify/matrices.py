@@ -18,9 +18,17 @@ from tcalc.primitives.selection import Window
 from tcalc.primitives.slogdet import logabsdet
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import Svd
+from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import Trait, of_functions, of_products_having
 from tcalc.simplify.flatten import is_contraction
-from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of
+from tcalc.simplify.parts import (
+    Parts,
+    base_and_exponent,
+    occurrences,
+    parts_of,
+    piece,
+    pieces,
+)
 
 
 @of_functions
@@ -34,10 +42,56 @@ def inverse_of_inverse(node: Apply) -> Node | None:
 
 @of_functions
 def inverse_of_scaled(node: Apply) -> Node | None:
-    """``inv(c A) -> 1/c inv(A)``."""
+    """``inv(c A) -> 1/c inv(A)``, also for a number that the terms of a sum share.
+
+    Example: ``inv((A + B)/2) -> 2*inv(A + B)``.
+    """
     match node:
-        case Apply(primitive=Inverse() as p, args=(Add(terms=((c, a),)),)):
-            return build.scale(1 / c, inv(a, p.axes))
+        case Apply(primitive=Inverse() as p, args=(Add() as base,)):
+            c = content(base) if len(base.terms) > 1 else base.terms[0][0]
+            return build.scale(1 / c, inv(multiple(1 / c, base), p.axes)) if c != 1 else None
+    return None
+
+
+@of_functions
+def scalar_out_of_inverse(node: Apply) -> Node | None:
+    """``inv(a*A) -> inv(A)/a`` for a scalar a.
+
+    The number of scalars in inverses falls.  Example: ``pi*inv(pi*S) -> inv(S)``.
+    """
+    match node:
+        case Apply(primitive=Inverse() as p, args=(Einsum() as base,)):
+            parts = parts_of(base)
+            ends = set(parts.output)
+            apart = [x for x in pieces(parts, ends) if ends.isdisjoint(parts.rows[x[0]])]
+            gone = [k for places in apart for k in places]
+            if not gone or len(gone) == len(parts.factors):
+                return None
+            rest = inv(parts.replaced(gone, (), ()).build(), p.axes)
+            reciprocals = [power(piece(parts, places, ends)[0], -1) for places in apart]
+            axes = tuple(range(rest.order))
+            return build.einsum([rest, *reciprocals], [axes, *[()] * len(apart)], axes)
+    return None
+
+
+@of_functions
+def inverse_of_quotient(node: Apply) -> Node | None:
+    """``inv(A*inv(B)) -> B*inv(A)`` and ``inv(inv(B)*A) -> inv(A)*B``: one inverse less."""
+    match node:
+        case Apply(primitive=Inverse(axes=1), args=(Einsum() as base,)):
+            parts = parts_of(base)
+            if len(parts.factors) != 2 or any(x.order != 2 for x in parts.factors):
+                return None
+            outside = {x for row in parts.rows for x in row} - set(parts.output)
+            if len(outside) != 1 or not all(outside & set(row) for row in parts.rows):
+                return None
+            for k, factor in enumerate(parts.factors):
+                match factor:
+                    case Apply(primitive=Inverse(axes=1), args=(b,)):
+                        rows = parts.rows[k][::-1], parts.rows[1 - k][::-1]
+                        new = [b, inv(parts.factors[1 - k])]
+                        found = build.einsum(new, rows, parts.output[::-1])
+                        return build.scale(1 / parts.coefficient, found)
     return None
 
 
@@ -286,6 +340,8 @@ def _is_cofactors(node: Node, k: int) -> bool:
 RULES = (
     inverse_of_inverse,
     inverse_of_scaled,
+    scalar_out_of_inverse,
+    inverse_of_quotient,
     inverse_of_transpose,
     whole_power_of_matrix,
     inverse_of_diagonal,

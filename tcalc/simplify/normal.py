@@ -47,7 +47,7 @@ from tcalc.simplify.engine import (
     rewrite,
 )
 from tcalc.simplify.flatten import Inline, contraction_in, flatten
-from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.sums import number_out_of_factor, number_out_of_view
 
 ONE = Fraction(1)
@@ -97,19 +97,23 @@ def power_of_power(node: Apply) -> Node | None:
 
 @of_functions
 def reciprocal_of_product(node: Apply) -> Node | None:
-    """``(c x .* y)^-p -> c^-p x^-p .* y^-p`` for a whole p, where nothing is summed."""
+    """``(c x .* y)^-p -> c^-p x^-p .* y^-p`` for a whole p and factors that no sum joins."""
     match node:
         case Apply(primitive=Power(exponent=p), args=(base,)) if p < 0 and p.denominator == 1:
             c, inner = product_of(base)
             if isinstance(inner, Add) and content(inner) != 1:
                 c, inner = c * content(inner), multiple(1 / content(inner), inner)
             parts = parts_of(inner)
-            if len(parts.factors) == 1 and c == parts.coefficient == 1:
-                return None
-            if any(label not in parts.output for row in parts.rows for label in row):
-                return build.scale(c**p.numerator, power(inner, p)) if c != 1 else None
-            factors = tuple(power(factor, p) for factor in parts.factors)
-            opened = Parts(ONE, factors, parts.rows, parts.output, parts.dims)
+            ends = set(parts.output)
+            groups = pieces(parts, ends) if len(ends) == len(parts.output) else []
+            if len(groups) < 2:
+                if c == parts.coefficient == 1 or len(parts.factors) > 1:
+                    return build.scale(c**p.numerator, power(inner, p)) if c != 1 else None
+                groups = [(0,)]
+            found = [piece(parts, places, ends) for places in groups]
+            factors = tuple(power(x, p) for x, _ in found)
+            rows = tuple(labels for _, labels in found)
+            opened = Parts(ONE, factors, rows, parts.output, parts.dims)
             return build.scale((c * parts.coefficient) ** p.numerator, opened.build())
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -12,6 +12,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.partition import Partition
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power
 from tcalc.simplify.coefficients import ONE
@@ -93,6 +94,27 @@ def _parts(
         for label, dim in zip(row, factor.dims, strict=True)
     }
     return Parts(coefficient, factors, rows, output, dims)
+
+
+def pieces(parts: Parts, ends: Collection[int]) -> list[tuple[int, ...]]:
+    """The positions of factors that hang together by other labels than `ends`, in their order."""
+    joined = Partition(len(parts.rows))
+    first: dict[int, int] = {}
+    for k, row in enumerate(parts.rows):
+        for label in row:
+            if label not in ends:
+                joined.join(first.setdefault(label, k), k)
+    found: dict[int, list[int]] = {}
+    for k in range(len(parts.rows)):
+        found.setdefault(joined.find(k), []).append(k)
+    return [tuple(places) for places in found.values()]
+
+
+def piece(parts: Parts, places: Sequence[int], ends: Collection[int]) -> tuple[Node, Labels]:
+    """Some factors as a tensor over those of the labels `ends` that they have, and these."""
+    rows = [parts.rows[k] for k in places]
+    labels = tuple(sorted({x for row in rows for x in row if x in ends}))
+    return build.einsum([parts.factors[k] for k in places], rows, labels), labels
 
 
 def occurrences(parts: Parts, core: Einsum, but: int) -> Iterator[tuple[int, ...]]:

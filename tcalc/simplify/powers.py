@@ -8,16 +8,23 @@ from itertools import combinations
 from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
-from tcalc.expr.primitive import Fact
+from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.exponential import exp, log, log0, pow_
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import Trait, length, of_functions, of_products, of_products_having
+from tcalc.simplify.engine import Trait, length, of_functions, of_products_having
 from tcalc.simplify.flatten import contraction_in, open_sum
-from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of
+from tcalc.simplify.parts import (
+    Parts,
+    base_and_exponent,
+    occurrences,
+    parts_of,
+    piece,
+    pieces,
+)
 
 HALF = Fraction(1, 2)
 
@@ -107,17 +114,37 @@ def power_of_product_opened(node: Einsum) -> Node | None:
     }
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
         base, exponent = base_and_exponent(factor)
-        inner = _element_by_element(base) if base is not factor else None
+        inner = _in_pieces(base) if base is not factor else None
         if inner is None or exponent.denominator != 1:
             continue
         named = dict(zip(inner.output, row, strict=True))
         rows = [tuple(named[label] for label in labels) for labels in inner.rows]
         bases = [base_and_exponent(x)[0] for x in inner.factors]
-        if any((_met_by(x), at) in present for x, at in zip(bases, rows, strict=True)):
+        if any(
+            (_met_by(x), at) in present or _stands_open(parts, x)
+            for x, at in zip(bases, rows, strict=True)
+        ):
             new = [power(x, exponent) for x in inner.factors]
             opened = parts.replaced((k,), new, rows).build()
             return build.scale(inner.coefficient**exponent.numerator, opened)
     return None
+
+
+def _stands_open(parts: Parts, base: Node) -> bool:
+    """Whether a product may stand open among the factors of another one."""
+    return isinstance(base, Einsum) and not base.is_view and set(base.factors) <= set(parts.factors)
+
+
+def _in_pieces(base: Node) -> Parts | None:
+    """A product as one of the pieces that no sum joins, if there are several."""
+    inner = parts_of(base)
+    ends = set(inner.output)
+    groups = pieces(inner, ends) if len(ends) == len(inner.output) else []
+    if len(groups) < 2:
+        return None
+    found = [piece(inner, places, ends) for places in groups]
+    factors, rows = zip(*found, strict=True)
+    return Parts(inner.coefficient, factors, rows, inner.output, inner.dims)
 
 
 def _met_by(base: Node) -> object:
@@ -179,8 +206,42 @@ def reciprocal_of_quotient(node: Apply) -> Node | None:
                 new = [power(x, p * q) for x, q in known]
                 opened = inner.replaced(range(len(new)), new, inner.rows).build()
                 number = inner.coefficient ** (p.numerator - 1)
-                return build.scale(number, opened) if length(opened) < length(node) else None
+                return build.scale(number, opened) if length(opened) <= length(node) else None
     return None
+
+
+@of_functions
+def reciprocal_of_pieces(node: Apply) -> Node | None:
+    """``1/(x .* (A*y)) -> 1./x .* 1./(A*y)`` for factors that no sum joins; roots of sizes too.
+
+    The number of powers of products falls.
+    Example: ``1/(x'*x*(y'*y)) -> 1/(x'*x) * 1/(y'*y)``, ``sqrt(x'*x/n) -> sqrt(x'*x)/sqrt(n)``.
+    """
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(base,)) if p == -1 or p.denominator != 1:
+            parts = parts_of(base)
+            ends = set(parts.output)
+            if ends.issuperset(parts.dims) or len(ends) < len(parts.output):
+                return None
+            groups = pieces(parts, ends)
+            if p.denominator != 1:
+                sizes = [places for places in groups if _is_positive(parts, places)]
+                rest = [k for places in groups if places not in sizes for k in places]
+                groups = [*sizes, tuple(rest)] if rest else sizes
+            found = [piece(parts, places, ends) for places in groups]
+            number = power(build.const(parts.coefficient), p)
+            if len(groups) > 1 and isinstance(number, Const):
+                rows = [labels for _, labels in found]
+                new = build.einsum([power(x, p) for x, _ in found], rows, parts.output)
+                return build.scale(number.value, new)
+    return None
+
+
+def _is_positive(parts: Parts, places: tuple[int, ...]) -> bool:
+    """Whether a piece of a product is a number that is known to be positive."""
+    (k, *others) = places
+    base = base_and_exponent(parts.factors[k])[0]
+    return not (others or parts.rows[k]) and holds(base, Fact.POSITIVE) is True
 
 
 @of_functions
@@ -246,40 +307,32 @@ def _is_opened(parts: Parts, core: Einsum, places: tuple[int, ...], named: dict[
     return all(inside.isdisjoint(row) for j, row in enumerate(parts.rows) if j not in places)
 
 
-@of_products
-def equal_numbers(node: Einsum) -> Node | None:
-    """``(Σ a) (Σ a) -> (Σ a)^2`` for numbers whose products have been opened.
+@of_products_having(Trait.REPEATED)
+def equal_pieces(node: Einsum) -> Node | None:
+    """``(Σ a) (Σ a) -> (Σ a)^2`` for numbers, and for vectors and matrices element by element.
 
-    The number of factors falls.  Example: ``sum(x)*sum(x) -> sum(x)^2``.
+    Of products that have been opened; not where two equal vectors meet in a number, ``x'*A'*A*x``.
+    The number of factors falls.  Example: ``(A*x).*(A*x) -> (A*x).^2``.
     """
     parts = parts_of(node)
-    if len(set(parts.factors)) == len(parts.factors):
-        return None
-    known: dict[Node, tuple[int, ...]] = {}
-    for places in _numbers(parts):
-        rows = [parts.rows[k] for k in places]
-        number = build.einsum([parts.factors[k] for k in places], rows, ())
-        if number in known:
-            both = (*known[number], *places)
-            return parts.replaced(both, (power(number, 2),), ((),)).build()
-        known[number] = places
+    output = set(parts.output)
+    hubs = {x for x in parts.dims if parts.uses(x) > 2}
+    for ends in (output, output | hubs) if hubs - output else (output,):
+        known: dict[tuple[Node, Labels], tuple[int, ...]] = {}
+        for places in pieces(parts, ends):
+            if all(ends.issuperset(parts.rows[k]) for k in places):
+                continue
+            found = piece(parts, places, ends)
+            core, labels = found
+            if found in known and (output or len(labels) != 1):
+                both = (*known[found], *places)
+                row = next((x for x in parts.rows if sorted(x) == [*labels]), labels)
+                inside = [parts.rows[k] for k in places]
+                core = build.einsum([parts.factors[k] for k in places], inside, row)
+                square = power(core, 2)
+                return parts.replaced(both, (square,), (row,)).build()
+            known[found] = places
     return None
-
-
-def _numbers(parts: Parts) -> list[tuple[int, ...]]:
-    """The groups of factors that are numbers by themselves, of those with indices."""
-    groups: list[tuple[set[int], list[int]]] = []
-    for k, row in enumerate(parts.rows):
-        labels, places = set(row), [k]
-        apart: list[tuple[set[int], list[int]]] = []
-        for group in groups:
-            if labels.isdisjoint(group[0]):
-                apart.append(group)
-            else:
-                labels |= group[0]
-                places = group[1] + places
-        groups = [*apart, (labels, places)]
-    return [tuple(p) for labels, p in groups if labels and labels.isdisjoint(parts.output)]
 
 
 @of_products_having(Power)
@@ -419,9 +472,10 @@ RULES = (
     variable_powers_collected,
     power_of_variable_power,
     reciprocal_of_quotient,
+    reciprocal_of_pieces,
     power_of_quotient,
     product_over_itself,
-    equal_numbers,
+    equal_pieces,
     sum_of_squares,
     squares_over_norm,
     square_of_norm,

@@ -53,6 +53,29 @@ def selection_of_sum(node: Einsum) -> Node | None:
     return None
 
 
+@of_products_having(UnitVector)
+def element_beside_unit_vector(node: Einsum) -> Node | None:
+    """``x .* eye(n)[:,2] -> x[2]*eye(n)[:,2]``: of what stands beside a unit vector one element.
+
+    The number of factors that share an axis of the result with a unit vector falls.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        (end,) = parts.rows[k][-1:] or (None,)
+        if end not in parts.output or not _is_unit(factor):
+            continue
+        for j, row in enumerate(parts.rows):
+            if j != k and end in row and _place(parts.factors[j]) is None:
+                own = 1 + max(parts.dims)
+                picked = tuple(own if label == end else label for label in row)
+                return parts.replaced((j,), (parts.factors[j], factor), (picked, (own,))).build()
+    return None
+
+
+def _is_unit(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector)
+
+
 def _selected(parts: Parts, k: int) -> Iterator[tuple[int, int]]:
     """Selections with which a factor has an index of its own, and that index."""
     for j, other in enumerate(parts.factors):
@@ -166,4 +189,4 @@ def _is_least(left: Dim, right: Dim) -> bool:
     return value is not None and value >= 0
 
 
-RULES = (selections_meet, selection_of_sum)
+RULES = (selections_meet, selection_of_sum, element_beside_unit_vector)

@@ -9,6 +9,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.exponential import log
+from tcalc.primitives.selection import UnitVector, Window
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsoftmax
 from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.engine import of_functions, of_products_having
@@ -17,11 +18,43 @@ from tcalc.simplify.parts import Parts, parts_of
 
 @of_functions
 def log_of_softmax(node: Apply) -> Node | None:
-    """``log(softmax(x)) -> x - logsumexp(x)``, which is `logsoftmax` and does not underflow."""
-    match node:
-        case Apply(primitive=function, args=(Apply(primitive=Softmax(axes=axes), args=(x,)),)):
-            return logsoftmax(x, axes) if function == log else None
+    """``log(softmax(x)) -> x - logsumexp(x)``, which is `logsoftmax` and does not underflow.
+
+    Also of elements of it.  Example: ``log(softmax(x)[3]) -> x[3] - logsumexp(x)``.
+    """
+    if node.primitive != log:
+        return None
+    match node.args[0]:
+        case Apply(primitive=Softmax(axes=axes), args=(x,)):
+            return logsoftmax(x, axes)
+        case Einsum() as elements:
+            return _logarithm_of_elements(parts_of(elements))
     return None
+
+
+def _logarithm_of_elements(parts: Parts) -> Node | None:
+    """The logarithm of a softmax that rows of unit matrices select from, if that is a product."""
+    inside = [k for k, x in enumerate(parts.factors) if not _is_selection(x)]
+    if len(inside) != 1 or len(parts.factors) == 1 or parts.coefficient != 1:
+        return None
+    (k,) = inside
+    row = parts.rows[k]
+    selected = {x for j, labels in enumerate(parts.rows) if j != k for x in labels}
+    if len(set(row)) < len(row) or any(parts.uses(x) + (x in parts.output) != 2 for x in selected):
+        return None
+    match parts.factors[k]:
+        case Apply(primitive=Softmax(axes=axes), args=(x,)):
+            logarithms = logsoftmax(x, axes)
+            if not isinstance(logarithms, Add):
+                return None
+            return build.add(
+                (c, parts.replaced((k,), (term,), (row,)).build()) for c, term in logarithms.terms
+            )
+    return None
+
+
+def _is_selection(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector | Window)
 
 
 @of_products_having(Softmax)

@@ -61,7 +61,7 @@ def sign_into_factor(node: Add) -> Node | None:
         parts = parts_of(term)
         twice = {x for x in parts.factors if parts.factors.count(x) > 1}
         for k, factor in enumerate(parts.factors):
-            if not isinstance(factor, Add) or not _is_balanced(factor) or factor in twice:
+            if not isinstance(factor, Add) or not is_balanced(factor) or factor in twice:
                 continue
             as_usual = is_centred(factor) or any(_is_complement(factor, x) for x in parts.factors)
             if not as_usual:
@@ -80,7 +80,7 @@ def opposite_factors(node: Einsum) -> Node | None:
     The number of different factors falls.
     """
     sums = [x for x in node.factors if isinstance(x, Add)]
-    sums = [x for x in sums if _is_balanced(x)] if len(sums) > 1 else []
+    sums = [x for x in sums if is_balanced(x)] if len(sums) > 1 else []
     if len(sums) < 2:
         return None
     parts = parts_of(node)
@@ -98,7 +98,7 @@ def _is_complement(node: Add, x: Node) -> bool:
     return signs == [1] and any(c == -1 and y is x for c, y in node.terms) and len(node.terms) == 2
 
 
-def _is_balanced(node: Add) -> bool:
+def is_balanced(node: Add) -> bool:
     """Whether half the signs are minus, so that neither a sum nor its negative reads better."""
     return 2 * sum(c.numerator < 0 for c, _ in node.terms) == len(node.terms)
 
@@ -307,7 +307,7 @@ def _is_selected(parts: Parts, k: int) -> bool:
     return any(
         isinstance(other, Apply)
         and isinstance(other.primitive, Selection)
-        and set(row) & set(parts.rows[k])
+        and row[-1] in parts.rows[k]
         for other, row in zip(parts.factors, parts.rows, strict=True)
     )
 
@@ -318,6 +318,9 @@ def _pulled_out(
     """``factor * (rest + rest + ...)`` plus the terms without it."""
     some = next(iter(places))
     row = terms[some].rows[places[some]]
+    counts = {terms[t].factors.count(factor) for t in places}
+    if factor.order and not node.order and len(counts) > 1:
+        return None  # a square or quadratic form beside what is linear, ``x'*A*x + b'*x``
     if any(_is_selected(terms[t], k) for t, k in places.items()):
         return None
     linked = [axis for axis, tie in enumerate(_ties(terms[some], places[some])) if tie is True]
@@ -358,7 +361,17 @@ def _pulled_out(
     dims = dict(zip(output, node.dims, strict=True))
     merged = build.einsum([factor, inner], [row, joint], output, {x: dims[x] for x in output})
     kept = [term for t, term in enumerate(node.terms) if t not in places]
+    if kept and is_lopsided(node, merged):
+        return None  # A'*P + P*A - P*B*P stays as it is
     return build.add([*kept, (1, merged)])
+
+
+def is_lopsided(node: Add, part: Node) -> bool:
+    """Whether a sum of matrices is symmetric, in its terms, and a part of it is not."""
+    if node.order != 2 or build.transpose(part) is part:
+        return False
+    known = {term: c for c, term in node.terms}
+    return all(known.get(build.transpose(term)) == c for c, term in node.terms)
 
 
 @of_sums

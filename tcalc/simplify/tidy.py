@@ -11,6 +11,7 @@ from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
 from tcalc.simplify import (
     branches,
+    common,
     exponentials,
     factorisations,
     kronecker,
@@ -47,7 +48,9 @@ RULES: tuple[Rule, ...] = (
     *views.RULES,
     *selections.RULES,
     *quotients.RULES,
+    *common.PIECES,
     *sums.RULES,
+    *common.RULES,
 )
 """Every rule, in the order in which they are tried."""
 

@@ -179,7 +179,7 @@ FORMULAS = [
         "X[m,n], w[m]",
         "w",
         "-diag(X*inv(X'*diag(w)*X)*X')",
-        "(X*inv(X'*diag(w)*X)*X').*(X*inv(X'*diag(w)*X)*X')",
+        "(X*inv(X'*diag(w)*X)*X').^2",
     ),
     Formula(  # the barrier of a linear program
         "c'*x - m*sum(log(b - A*x))",
@@ -187,6 +187,67 @@ FORMULAS = [
         "x",
         "c + m*A'*(1./(b - A*x))",
         "m*A'*diag(1./(b - A*x).^2)*A",
+    ),
+    Formula(  # the entropy of a Gaussian
+        "logdet(2*pi*S)/2", "S[n,n] spd", "S", "inv(S)/2"
+    ),
+    Formula(  # the divergence of Jensen, Bregman and the logarithm of the determinant
+        "logdet((A + B)/2) - (logdet(A) + logdet(B))/2",
+        "A[n,n] spd, B[n,n] spd",
+        "A",
+        "inv(A + B) - inv(A)/2",
+    ),
+    Formula(  # Stein's loss
+        "tr(S*inv(T)) - logdet(S*inv(T)) - n",
+        "S[n,n] spd, T[n,n] spd",
+        "T",
+        "inv(T)*(T - S)*inv(T)",
+    ),
+    Formula(  # the cross-entropy of one class
+        "-log(softmax(x)[3])",
+        "x[n]",
+        "x",
+        "softmax(x) - eye(n)[:,3]",
+        "diag(softmax(x)) - softmax(x)*softmax(x)'",
+    ),
+    Formula(  # a sum of hyperbolas
+        "sum(sqrt(1 + (A*x).^2))",
+        "A[m,n], x[n]",
+        "x",
+        "A'*((A*x)./sqrt(1 + (A*x).^2))",
+        "A'*diag(1./(1 + (A*x).^2).^(3/2))*A",
+    ),
+    Formula(  # the squared correlation
+        "(x'*y)^2/(x'*x*(y'*y))",
+        "x[n], y[n]",
+        "x",
+        "2*(x'*y*y/(x'*x) - (x'*y)^2*x/(x'*x)^2)/(y'*y)",
+    ),
+    Formula(  # the profile likelihood of a regression
+        "n*log(norm2(y - X*b)^2/n)",
+        "y[n], X[n,p], b[p]",
+        "b",
+        "2*n*X'*(X*b - y)/norm2(y - X*b)^2",
+    ),
+    Formula(  # an augmented Lagrangian
+        "x'*Q*x/2 + c'*x + y'*(A*x - b) + r/2*norm2(A*x - b)^2",
+        "Q[n,n] symmetric, c[n], x[n], y[m], A[m,n], b[m], r",
+        "x",
+        "Q*x + c + A'*(y + r*(A*x - b))",
+        "Q + r*A'*A",
+    ),
+    Formula(  # neighbours that differ little
+        "norm2(x[2:end] - x[1:end-1])^2",
+        "x[n]",
+        "x",
+        "2*(eye(n)[1:end-1,:] - eye(n)[2:end,:])'*(x[1:end-1] - x[2:end])",
+        "2*(eye(n)[2:end,:] - eye(n)[1:end-1,:])'*(eye(n)[2:end,:] - eye(n)[1:end-1,:])",
+    ),
+    Formula(  # a residual of a filter
+        "norm2(x - K*(z - H*x))^2",
+        "K[n,m], H[m,n], x[n], z[m]",
+        "x",
+        "2*((K*H)' + eye(n))*(K*(H*x - z) + x)",
     ),
     Formula("norm2(x - mean(x))^2", "x[n]", "x", "2*(x - mean(x))", "2*(eye(n) - 1/n)"),
 ]
@@ -205,6 +266,12 @@ def test_derivatives_read_as_in_a_paper(formula: Formula) -> None:
     [
         ("-sum(Y.*log(softmax(X*W)))", "X[m,n], Y[m,k], W[n,k]", "-sum(Y.*logsoftmax(X*W))"),
         ("norm2(X - X*W*W')^2", "X[m,n], W[n,k]", "norm2(X - X*W*W')^2"),
+        ("x'*Q*x/2 + c'*x", "c[n], Q[n,n], x[n]", "c'*x + x'*Q*x/2"),
+        (
+            "norm2(A'*P + P*A - P*B*inv(R)*B'*P + Q)^2",
+            "A[n,n], P[n,n] symmetric, B[n,m], R[m,m] spd, Q[n,n] symmetric",
+            "norm2(P*A + Q + A'*P - P*B*inv(R)*B'*P)^2",
+        ),
         ("tr(A*B) - x'*A*y", "A[n,n], B[n,n], x[n], y[n]", "tr(A*B) - x'*A*y"),
         ("tr(A*(B - x*y'))", "A[n,n], B[n,n], x[n], y[n]", "tr(A*B) - y'*A*x"),
     ],

@@ -15,10 +15,11 @@ from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.kron import Kron, Split
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power, reciprocal0
-from tcalc.primitives.selection import LowerMask
+from tcalc.primitives.selection import LowerMask, UnitVector
 from tcalc.primitives.softmax import Softmax
 from tcalc.primitives.spectral import Spectral
 from tcalc.simplify.coefficients import content
+from tcalc.simplify.parts import parts_of, pieces
 from tcalc.simplify.products import is_outer_product
 
 Measure = Callable[[Node], int]
@@ -86,6 +87,27 @@ def _is_inverse(node: Node) -> bool:
     return _function(node, Inverse)
 
 
+def _pieces(node: Node) -> list[tuple[int, ...]]:
+    parts = parts_of(node)
+    return pieces(parts, set(parts.output))
+
+
+def _beside_units(node: Node) -> int:
+    if not isinstance(node, Einsum):
+        return 0
+    ends = [
+        row[0]
+        for factor, row in zip(node.factors, node.subscripts, strict=True)
+        if _function(factor, UnitVector) and row[0] in node.output
+    ]
+    return sum(end in row for end in ends for row in node.subscripts)
+
+
+def _is_apart(node: Node, places: tuple[int, ...]) -> bool:
+    parts = parts_of(node)
+    return set(parts.output).isdisjoint(parts.rows[places[0]])
+
+
 negative_coefficients = _written(
     lambda node: sum(c < 0 for c, _ in node.terms) if isinstance(node, Add) else 0
 )
@@ -113,6 +135,15 @@ numbers_in_views = _inside(_is_view, _has_number)
 numbers_in_products = _inside(_is_product, _has_number)
 numbers_in_powers = _inside(_is_power, _has_number)
 numbers_in_inverses = _inside(_is_inverse, _has_number)
+scalars_in_inverses = _inside(
+    _is_inverse, lambda x: _is_product(x) and any(_is_apart(x, places) for places in _pieces(x))
+)
+pieces_in_powers = _written(
+    lambda node: (
+        sum(len(_pieces(x)) - 1 for x in node.operands if _is_product(x)) if _is_power(node) else 0
+    )
+)
+factors_beside_units = _written(_beside_units)
 numbers_in_splits = _inside(lambda node: _function(node, Split), _has_number)
 inverses_of_kronecker_products = _inside(_is_inverse, lambda x: _function(x, Kron))
 determinants_of_kronecker_products = _inside(

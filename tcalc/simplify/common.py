@@ -1,0 +1,247 @@
+"""Rules for what the terms of a sum share: pieces of products, sums and their negatives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from fractions import Fraction
+from itertools import chain
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Apply, Node
+from tcalc.expr.primitive import Labels
+from tcalc.primitives.selection import Selection
+from tcalc.simplify.coefficients import multiple
+from tcalc.simplify.engine import length, of_sums
+from tcalc.simplify.parts import Parts, parts_of, piece, pieces
+from tcalc.simplify.products import is_mask_or_unit, joins
+from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
+
+Places = Mapping[int, tuple[int, ...]]
+"""By the number of a term, the positions of some of its factors."""
+
+
+@of_sums
+def common_piece(node: Add) -> Node | None:
+    """``S*w + b.*(S*w) -> (1 + b).*(S*w)`` where that is shorter: a product that terms share.
+
+    It is taken out as a whole, where no single factor does as well.
+    Example: ``a'*B*b*x + a'*B*b*y -> a'*B*b*(x + y)``.
+    """
+    if not 1 < len(node.terms) <= LONGEST:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    if any(map(is_mask_or_unit, chain.from_iterable(parts.factors for parts in terms))):
+        return None
+    occurrences = Counter(factor for parts in terms for factor in set(parts.factors))
+    groups: dict[tuple[Node, Labels], dict[int, tuple[int, ...]]] = {}
+    for t, parts in enumerate(terms):
+        ends = set(parts.output)
+        for places in pieces(parts, ends):
+            factors = [parts.factors[k] for k in places]
+            if len(places) > 1 and all(occurrences[x] > 1 for x in factors):
+                core, labels = piece(parts, places, ends)
+                at = tuple(map(parts.output.index, labels))
+                groups.setdefault((core, at), {}).setdefault(t, places)
+    shared = [
+        (-(len(found) - 1) * length(core), core.digest, core, at, found)
+        for (core, at), found in groups.items()
+        if len(found) > 1
+    ]
+    if not shared:
+        return None
+    least = length(common_factor(node) or node)
+    shared.sort(key=lambda candidate: candidate[:2])
+    for _, _, core, at, found in shared[:CANDIDATES]:
+        new = _piece_outside(node, terms, core, at, found)
+        if new is not None and length(new) < least:
+            return new
+    return None
+
+
+def _piece_outside(
+    node: Add, terms: list[Parts], core: Node, at: Labels, places: Places
+) -> Node | None:
+    """``core * (rest + rest + ...)`` plus the terms without it."""
+    others = {t: terms[t].replaced(found, (), ()) for t, found in places.items()}
+    carried = {
+        t: {axis for axis, x in enumerate(rest.output) if rest.uses(x)}
+        for t, rest in others.items()
+    }
+    axes = sorted(set().union(*carried.values()))
+    if any(0 < len(own) < len(axes) for own in carried.values()):
+        return None  # a vector would be repeated as the rows of a matrix
+    rests: list[tuple[Fraction, Node]] = []
+    for t, rest in others.items():
+        output = [rest.output[axis] for axis in axes]
+        dims = dict(zip(rest.output, node.dims, strict=True))
+        inner = build.einsum(rest.factors, rest.rows, output, {x: dims[x] for x in output})
+        rests.append((node.terms[t][0] * rest.coefficient, inner))
+    whole = range(node.order)
+    sizes = dict(enumerate(node.dims))
+    merged = build.einsum([core, build.add(rests)], [at, axes], whole, sizes)
+    kept = [term for t, term in enumerate(node.terms) if t not in places]
+    if kept and is_lopsided(node, merged):
+        return None
+    return build.add([*kept, (1, merged)])
+
+
+@of_sums
+def diagonal_and_matrix(node: Add) -> Node | None:
+    """``d.*x + A*x -> (diag(d) + A)*x`` where that is shorter, for a vector x and one matrix A.
+
+    Example: ``diag(W*1)*x - W*x -> (diag(W*1) - W)*x``, with the Laplacian of a graph.
+    """
+    if node.order != 1 or not 1 < len(node.terms) <= LONGEST:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    beside = {x: t for t, parts in enumerate(terms) for x in _vectors(parts, beside=True)}
+    for t, parts in enumerate(terms):
+        for x, k in _vectors(parts, beside=False).items():
+            other = beside.get(x, t)
+            if other == t:
+                continue
+            matrix = _matrix(parts, k)
+            weights = terms[other]
+            diagonal = _diagonal(weights, _vectors(weights, beside=True)[x])
+            both = build.add(((node.terms[t][0], matrix), (node.terms[other][0], diagonal)))
+            merged = build.einsum([both, x], ["ij", "j"], "i")
+            kept = [term for n, term in enumerate(node.terms) if n not in (t, other)]
+            new = build.add([*kept, (1, merged)])
+            if length(new) < length(node):
+                return new
+    return None
+
+
+def _vectors(parts: Parts, *, beside: bool) -> dict[Node, int]:
+    """The vectors in a product along the result, beside others, or those that matrices act on."""
+    found: dict[Node, int] = {}
+    (end,) = parts.output
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if factor.order != 1 or _is_selection(factor) or beside != (row[0] == end):
+            continue
+        others = [x for j, x in enumerate(parts.rows) if j != k and x]
+        if any(end in x for x in others) and (beside or _is_matrix(others, end, row[0])):
+            found[factor] = k
+    return found
+
+
+def _is_matrix(rows: list[Labels], end: int, joint: int) -> bool:
+    """Whether the factors with these labels are one matrix."""
+    return len(rows) == 1 and len(rows[0]) == 2 and set(rows[0]) == {end, joint}
+
+
+def _matrix(parts: Parts, k: int) -> Node:
+    """The matrix that a product is, times the vector at a position."""
+    rest = parts.replaced((k,), (), ())
+    matrix = build.einsum(rest.factors, rest.rows, (*rest.output, *parts.rows[k]), parts.dims)
+    return build.scale(parts.coefficient, matrix)
+
+
+def _diagonal(parts: Parts, k: int) -> Node:
+    """The diagonal matrix that a product is, times the vector at a position."""
+    rest = parts.replaced((k,), (), ())
+    matrix = build.einsum(rest.factors, rest.rows, rest.output * 2, parts.dims)
+    return build.scale(parts.coefficient, matrix)
+
+
+def _is_selection(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Selection)
+
+
+@of_sums
+def sum_and_its_product(node: Add) -> Node | None:
+    """``x + y + A*(x + y) -> (I + A)*(x + y)``, the same for products element by element.
+
+    Where that is shorter; the sum may have a coefficient.
+    """
+    known = {term: c for c, term in node.terms}
+    for c, term in node.terms:
+        parts = parts_of(term)
+        for k, u in enumerate(parts.factors):
+            if not isinstance(u, Add) or u.order != node.order or len(u.terms) < 2:
+                continue
+            (ratio, *more) = {known.get(x, Fraction(0)) / d for d, x in u.terms}
+            if more or not ratio or any(x is term for x in u.operands):
+                continue
+            merged = _with_unit(parts, k, ratio / (c * parts.coefficient))
+            if merged is None:
+                continue
+            gone = {term, *u.operands}
+            kept = [(d, x) for d, x in node.terms if x not in gone]
+            new = build.add([*kept, (c * parts.coefficient, merged)])
+            if length(new) < length(node):
+                return new
+    return None
+
+
+def _with_unit(parts: Parts, k: int, ratio: Fraction) -> Node | None:
+    """``A*u + ratio u`` as a product with u, u at position k of the product ``A*u``."""
+    row, output = parts.rows[k], parts.output
+    rest, dims = parts.replaced((k,), (), ()), parts.dims
+    moved = [axis for axis, x in enumerate(output) if row[axis] != x]
+    if len(set(row)) < len(row) or len(moved) > 1:
+        return None
+    if not moved:
+        carried = [axis for axis, x in enumerate(output) if rest.uses(x)]
+        labels = [output[axis] for axis in carried]
+        inner = build.einsum(rest.factors, rest.rows, labels, dims)
+        one = build.const(ratio, inner.dims)
+        axes = tuple(range(len(row)))
+        return build.einsum([parts.factors[k], build.sum_of(one, inner)], [axes, carried], axes)
+    (axis,) = moved
+    ends = output[axis], row[axis]
+    if ends[1] in output or parts.uses(ends[1]) != 2 or ends[0] in row:
+        return None
+    if not joins(rest.rows, *ends):
+        return None  # an outer product
+    matrix = build.einsum(rest.factors, rest.rows, ends, dims)
+    unit = build.delta(parts.dims[ends[0]])
+    new = build.add(((ratio, unit), (1, matrix)))
+    result = parts.replaced(range(len(parts.factors)), (new, parts.factors[k]), (ends, row))
+    return build.einsum(result.factors, result.rows, output)
+
+
+@of_sums
+def opposite_terms(node: Add) -> Node | None:
+    """``A*(x - y) + B*(y - x) -> (A - B)*(x - y)``: a factor and its negative.
+
+    Where the two are taken out together and that is shorter.
+    """
+    if not 1 < len(node.terms) <= LONGEST:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    sums: dict[Node, int] = {
+        x: t
+        for t, parts in enumerate(terms)
+        for x in parts.factors
+        if isinstance(x, Add) and is_balanced(x)
+    }
+    if len(sums) < 2:
+        return None
+    for factor, t in sums.items():
+        assert isinstance(factor, Add)
+        other = multiple(Fraction(-1), factor)
+        if sums.get(other, t) == t:
+            continue
+        turned: list[tuple[Fraction, Node]] = []
+        for (c, term), parts in zip(node.terms, terms, strict=True):
+            if parts.factors.count(other) % 2 == 0:
+                turned.append((c, term))
+                continue
+            k = parts.factors.index(other)
+            turned.append((-c, parts.replaced((k,), (factor,), (parts.rows[k],)).build()))
+        whole = build.add(turned)
+        if not isinstance(whole, Add):
+            return whole
+        for rule in (common_factor, diagonal_and_matrix):
+            new = rule(whole)
+            if new is not None and length(new) < length(node):
+                return new
+    return None
+
+
+PIECES = (common_piece,)
+"""Tried before common factors are, whose gain it compares with its own."""
+
+RULES = (opposite_terms, diagonal_and_matrix, sum_and_its_product)

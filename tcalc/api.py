@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, Never, overload
 from tcalc import calculus, language
 from tcalc.compilation import compile
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError, DimensionError
+from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
 from tcalc.expr.nodes import Var
-from tcalc.expression import Context, Expression, Names
+from tcalc.expression import Context, Expression, Names, combine
 from tcalc.requirements import (
     names_of,
     require_expression,
@@ -252,7 +252,7 @@ def check(
     *,
     mode: str = "cross-country",
     form: Literal["dense", "factored"] = "dense",
-    claim: Expression | None = None,
+    claim: Expression | str | None = None,
     data: Mapping[str, Any] | None = None,
     sizes: Mapping[str, int] | None = None,
     directions: int = 5,
@@ -264,10 +264,10 @@ def check(
     the complex step where every function on the way allows it, else by dual numbers, and by
     five-point differences too.  The report is on the highest order, or on the first that is wrong;
     then it says which function's local Jacobian is to blame.  ``form="factored"`` checks the
-    factored form, as compiled code applies it.  `claim` is an expression claimed to be the
-    derivative, worked out by hand perhaps: it is checked instead of tcalc's own.  Data at a kink
-    are moved off it, and the report says so.  `sizes` are those of random data, `directions` is how
-    many there are, drawn by `seed`.
+    factored form, as compiled code applies it.  `claim` is a formula of the variables, or an
+    expression, claimed to be the derivative of that order, worked out by hand perhaps: it is
+    checked instead of tcalc's own.  Data at a kink are moved off it, and the report says so.
+    `sizes` are those of random data, `directions` is how many there are, drawn by `seed`.
 
     Raises `ArgumentError` for data and sizes that do not fit, `DimensionError` for a claim of
     another shape, and `DomainError` where function or derivative have no finite value, or where
@@ -275,7 +275,7 @@ def check(
 
     >>> bool(check(parse("sum(exp(A*x))"), "x", order=2))
     True
-    >>> bool(check(parse("x'*A*x"), "x", claim=parse("2*A*x", "A[m,m]")))
+    >>> bool(check(parse("x'*A*x"), "x", claim="2*A*x"))
     False
     """
     from tcalc.checking import check_derivative
@@ -287,11 +287,12 @@ def check(
     if form not in ("dense", "factored"):
         raise ArgumentError(f"there is no form {form!r}", hint="'dense' or 'factored'")
     variable = _input(F, wrt)
-    function = F if claim is None else _with_claim(F, variable, claim, order, form)
+    claimed = None if claim is None else _claimed(F, [variable] * order, claim, form)
+    function = F if claimed is None else _knowing(F, claimed)
     require_sizes(function, sizes or {})
-    for k in range(1, order + 1):
+    for k in range(1 if claimed is None else order, order + 1):
         below = calculus.derivative(function.node, [variable] * (k - 1), mode)
-        full = claim.node if claim is not None else calculus.derivative(below, [variable], mode)
+        full = calculus.derivative(below, [variable], mode) if claimed is None else claimed.node
         report = check_derivative(
             below,
             full,
@@ -305,7 +306,7 @@ def check(
             product=_applied(function.with_node(full, lead=below.order))
             if form == "factored"
             else None,
-            form="claimed" if claim is not None else form,
+            form=form if claimed is None else "claimed",
             places=function.context.places,
         )
         if not report:
@@ -313,23 +314,37 @@ def check(
     return report
 
 
-def _with_claim(
-    F: Expression, variable: Var, claim: Expression, order: int, form: str
-) -> Expression:
-    """The function, knowing the inputs of what is claimed to be its derivative."""
-    if order != 1 or form != "dense":
+def _claimed(F: Expression, by: list[Var], claim: Expression | str, form: str) -> Expression:
+    """What is claimed to be a derivative of a function, as an expression of its shape."""
+    if form != "dense":
         raise ArgumentError(
-            "a claim is about the first derivative, as it is written",
-            hint="check a gradient to check a Hessian, and leave out `form`",
+            "a claim is checked as it is written, and has no factored form",
+            hint="leave out `form`",
         )
-    shape = F.shape + tuple(map(str, variable.dims))
-    if require_expression(claim).shape != shape:
+    if isinstance(claim, str):
+        inputs = {name: F.with_node(node) for name, node in F.variables.items()}
+        found = combine(claim, **inputs)
+        for name in found.variables:
+            if name not in inputs:
+                raise UnknownNameError(
+                    f"the claim names {name!r}, which is not a variable of the function",
+                    hint=suggestion(name, inputs, otherwise="its variables: " + ", ".join(inputs)),
+                )
+    else:
+        found = require_expression(claim)
+    shape = F.shape + tuple(str(dim) for variable in by for dim in variable.dims)
+    if found.shape != shape:
         raise DimensionError(
             f"the derivative has the axes [{', '.join(shape)}], the claim "
-            f"[{', '.join(claim.shape)}]",
+            f"[{', '.join(found.shape)}]",
             hint="those of the function come first, then those of the variable",
         )
-    merged = F.context.merged(claim.context)
+    return found
+
+
+def _knowing(F: Expression, claimed: Expression) -> Expression:
+    """The function, knowing the inputs of what is claimed to be its derivative."""
+    merged = F.context.merged(claimed.context)
     return F.with_node(F.node, list(merged.variables.values()))
 
 

@@ -18,6 +18,7 @@ from tcalc.expr.traverse import variables as inputs_of
 from tcalc.requirements import require_sizes
 
 if TYPE_CHECKING:
+    from tcalc.checking import CheckReport
     from tcalc.primitives.arrays import NumPyArray as Array
 
 upto = click.option(
@@ -164,6 +165,12 @@ def compile_module(
     show_default=True,
     help="Which form of the derivative to check.",
 )
+@click.option(
+    "--claim",
+    metavar="FORMULA",
+    help="A formula said to be the derivative by the one --wrt, of that order: it is checked, "
+    "not tcalc's own.",
+)
 @options.report
 def check(
     expr: str,
@@ -177,6 +184,7 @@ def check(
     order: int,
     mode: str,
     form: Literal["dense", "factored"],
+    claim: str | None,
     as_json: bool,
 ) -> None:
     """Verify derivatives by numbers, on random data or on the given ones.
@@ -197,16 +205,25 @@ def check(
     if given is not None and at_random:
         given = next(arrays.draw(expression.variables, given, sizes, seed))
     tell_guesses(program)
-    reports = [
-        (
+    variables = program.default_wrt(wrt) if claim is not None else wrt or [*expression.variables]
+    if claim is not None and len(variables) > 1:
+        raise click.UsageError("--claim is about the derivative by one variable.")
+
+    def report_on(name: str, k: int) -> CheckReport:
+        return tcalc.check(
+            expression,
             name,
-            tcalc.check(
-                expression, name, k, mode=mode, form=form, data=given, sizes=sizes, seed=seed
-            ),
+            k,
+            mode=mode,
+            form=form,
+            claim=claim,
+            data=given,
+            sizes=sizes,
+            seed=seed,
         )
-        for name in wrt or expression.variables
-        for k in range(1, order + 1)
-    ]
+
+    orders = range(1 if claim is None else order, order + 1)
+    reports = [(name, report_on(name, k)) for name in variables for k in orders]
     if as_json:
         entries = [{"wrt": name, **report.document()} for name, report in reports]
         write(dump({**describe(program), "mode": mode, "checks": entries}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tcalc
-from tcalc.errors import ArgumentError, DimensionError
+from tcalc.errors import ArgumentError, DimensionError, OrientationError, UnknownNameError
 
 F = tcalc.parse("x'*A*x + sum(exp(x))", "A[n,n], x[n]")
 
@@ -49,12 +49,30 @@ def test_a_claim_about_other_inputs_is_refused():
         tcalc.check(F, "x", claim=tcalc.parse("2*A*x", "A[n,n] symmetric, x[n]"))
 
 
-@pytest.mark.parametrize("wish", [{"order": 2}, {"form": "factored"}])
-def test_a_claim_is_about_the_first_derivative_as_written(wish):
-    with pytest.raises(ArgumentError, match="a claim is about the first derivative"):
-        tcalc.check(F, "x", claim=claimed("x"), **wish)
+def test_a_claim_is_about_the_derivative_of_the_order_asked_for():
+    assert tcalc.check(F, "x", 2, claim="A + A' + diag(exp(x))").order == 2
+    assert not tcalc.check(F, "x", 2, claim="A + A'")
+    with pytest.raises(DimensionError, match=r"has the axes \[n, n\], the claim \[n\]"):
+        tcalc.check(F, "x", 2, claim="A*x")
+
+
+def test_a_claim_is_a_formula_of_the_variables():
+    assert tcalc.check(F, "x", claim="(A + A')*x + exp(x)")
+    guessed = tcalc.parse("norm2(X*w - y)^2")
+    assert tcalc.check(guessed, "w", claim="2*X'*(X*w - y)")
+    with pytest.raises(UnknownNameError, match="'B', which is not a variable") as caught:
+        tcalc.check(F, "x", claim="B*x + A*x")
+    assert caught.value.hint == "its variables: A, x"
+    with pytest.raises(OrientationError) as caught:
+        tcalc.check(F, "x", claim="2*x*x")
+    assert caught.value.column == 1
+
+
+def test_a_claim_has_no_factored_form():
+    with pytest.raises(ArgumentError, match="no factored form"):
+        tcalc.check(F, "x", claim=claimed("x"), form="factored")
 
 
 def test_what_is_no_expression_is_no_claim():
     with pytest.raises(ArgumentError, match="an expression was expected"):
-        tcalc.check(F, "x", claim="2*x")
+        tcalc.check(F, "x", claim=2.0)

@@ -241,6 +241,20 @@ class TestCheck:
         (entry,) = document["checks"]
         assert entry["passed"] and entry["wrt"] == "w" and entry["error"] <= entry["tolerance"]
 
+    def test_a_claim(self, run):
+        right = run("check", "x'*A*x", "--wrt", "x", "--claim", "(A + A')*x")
+        assert right.status == 0
+        assert "correct: derivative of order 1 as claimed" in right.out
+        wrong = run("check", "x'*A*x", "--wrt", "x", "--claim", "2*A*x", "--json")
+        assert wrong.status == 1
+        assert not wrong.json["checks"][0]["passed"]
+        second = run("check", "x'*A*x", "--wrt", "x", "--order", "2", "--claim", "A + A'")
+        assert second.out.count("order 2 as claimed") == 1
+        assert len(second.out.splitlines()) == 1
+        several = run("check", "x'*A*x", "--wrt", "x,A", "--claim", "x")
+        assert several.status == 2
+        assert "by one variable" in several.err
+
     def test_a_program_without_variables(self, run):
         outcome = run("check", "1 + 2")
         assert outcome.status == 1

@@ -37,7 +37,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.codegen.reopening import reopened
 from tcalc.codegen.selection import diagonal
-from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
+from tcalc.codegen.tensor import ONE, Builder, Tensor, arranged, running
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
@@ -162,10 +162,9 @@ class Lowering:
             case Var(name=name):
                 return Tensor.of(self.builder.make(Argument(name), node.dims, Memory.INPUT))
             case Const(value=value):
-                axes = tuple(Axis(k) for k in range(node.order))
-                return Tensor(self.builder.number(value), (), axes)
+                return Tensor(self.builder.number(value), (), running(node.order))
             case Delta():
-                return Tensor(self.builder.number(ONE), (), (Axis(0), Axis(0)))
+                return Tensor.over(self.builder.number(ONE), (), (0, 0))
             case Einsum():
                 return self._view(node) if node.is_view else self.products.lower(node)
             case Add():
@@ -223,21 +222,22 @@ class Lowering:
                 linked[labels[1]] = labels[0]
             else:
                 core, row = factor, labels
-        running = tuple(linked.get(label, label) for label in node.output)
+        output = tuple(linked.get(label, label) for label in node.output) if linked else node.output
         if core is None:
-            return Tensor(self.builder.number(ONE), (), tuple(map(Axis, running)))
+            return Tensor.over(self.builder.number(ONE), (), output)
         inner = self.tensors[core]
         axes = dict(zip(row, inner.axes, strict=True))
-        permuted = len(running) == len(row) and set(running) == set(axes) == set(row)
-        if not inner.plain and permuted and len(axes) == len(row):
-            return Tensor(inner.value, inner.labels, tuple(axes[x] for x in running))
-        if inner.plain:
+        plain = inner.plain
+        permuted = len(output) == len(row) and set(output) == set(axes) == set(row)
+        if not plain and permuted and len(axes) == len(row):
+            return Tensor(inner.value, inner.labels, tuple(axes[x] for x in output))
+        if plain:
             value, labels = inner.value, tuple(row[place] for place in inner.places)
         else:
             view = self.dense(core)
             value, labels = view.value, tuple(row[axis] for axis in view.axes if axis is not None)
         taken = diagonal(self.builder, value, labels)
-        return Tensor(taken.value, taken.labels, tuple(map(Axis, running)))
+        return Tensor.over(taken.value, taken.labels, output)
 
     # Element-wise functions run on values as they lie: f of a transpose is the transpose of f.
 
@@ -264,7 +264,7 @@ class Lowering:
         views = tuple(arranged(value, places, order) for value, places in parts)
         dims = tuple(node.dims[place] for place in order)
         value = self.builder.make(Call(routine_of(node), views), dims)
-        return Tensor(value, order, tuple(Axis(place) for place in range(node.order)))
+        return Tensor(value, order, running(node.order))
 
     def _apply(self, node: Apply) -> Tensor:
         shared = self.products.factors.derived(node)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import TypeGuard
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
@@ -25,11 +26,13 @@ def with_distances(roots: Sequence[Node]) -> list[Node]:
 
 
 def _changed(node: Node) -> Node:
-    if not isinstance(node, Einsum) or node.is_view:
+    if not isinstance(node, Einsum) or node.is_view or not any(map(_is_square, node.factors)):
         return node
     if (found := _scalar_product(node)) is not None:
         return found
     for place, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
+        if not _is_square(factor):
+            continue
         elsewhere = {x for k, other in enumerate(node.subscripts) if k != place for x in other}
         alone = [label for label in row if label not in elsewhere and label not in node.output]
         if len(row) != 3 or len(set(row)) != 3 or len(alone) != 1:
@@ -45,14 +48,20 @@ def _changed(node: Node) -> Node:
     return node
 
 
+def _is_square(node: Node) -> TypeGuard[Apply]:
+    return (
+        isinstance(node, Apply)
+        and isinstance(node.primitive, Power)
+        and node.primitive.exponent == 2
+    )
+
+
 def _scalar_product(node: Einsum) -> Node | None:
     """``Σ x²``, ``Σ w x²`` over all elements as the scalar products that BLAS has."""
     for place, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
-        match factor:
-            case Apply(primitive=Power(exponent=Fraction(numerator=2, denominator=1)), args=(x,)):
-                pass
-            case _:
-                continue
+        if not _is_square(factor):
+            continue
+        (x,) = factor.args
         others = [set(r) for k, r in enumerate(node.subscripts) if k != place]
         # A weight of each element is multiplied with x, as in gradients, rather than with x².
         alone = all(other.isdisjoint(row) or other == set(row) for other in others)
@@ -65,13 +74,9 @@ def _scalar_product(node: Einsum) -> Node | None:
     return None
 
 
-def _distance(factor: Node, summed: int) -> Node | None:
-    """The sum over one axis of the square of a difference, where it is one of broadcast rows."""
-    match factor:
-        case Apply(primitive=Power(exponent=Fraction(numerator=2, denominator=1)), args=(inner,)):
-            pass
-        case _:
-            return None
+def _distance(factor: Apply, summed: int) -> Node | None:
+    """The sum over one axis of a square, where it is that of a difference of broadcast rows."""
+    (inner,) = factor.args
     outer = Fraction(1)
     if isinstance(inner, Add) and len(inner.terms) == 1:
         ((outer, inner),) = inner.terms

@@ -66,8 +66,15 @@ class Distribution:
 
     def run(self, roots: Sequence[Node]) -> list[Node]:
         """The roots with products distributed where that pays."""
-        self.uses = use_counts(postorder(roots))
+        order = postorder(roots)
+        if not self.fixed and not any(self._is_large(node) for node in order):
+            return list(roots)
+        self.uses = use_counts(order)
         return rebuild(roots, self._changed)
+
+    def _is_large(self, node: Node) -> bool:
+        """Whether a node is a sum that is worth looking at."""
+        return isinstance(node, Add) and self._size(node.dims) >= LARGE
 
     def _changed(self, node: Node) -> Node:
         if self.fixed and node.operands and self.fixed.issuperset(node.operands):

@@ -118,6 +118,8 @@ class _Gathering:
             first = int(fits and not view.plain) if common > 0 else len(kept)
             kept.insert(first, Addend(common, view))
             total = replace(total, addends=tuple(kept))
+        if total is statement.operation:
+            return [statement]
         alone = before and len(total.addends) == 1 and not total.placed
         if alone and total.addends[0].coefficient == 1 and total.addends[0].view.plain:
             # The product is the sum.

@@ -181,10 +181,9 @@ class Lowering:
         """A term of a sum; a product used here alone is multiplied by its coefficient as it is
         formed, where one of its factors has fewer axes."""
         tensor = self.tensors[term]
-        core = core_of(term)
-        alone = self.opened.uses[term] == self.opened.uses[core] == 1
-        if alone and abs(coefficient) != 1 and tensor.value.dims:
-            scaled = self.builder.scaled_product(coefficient, tensor.value)
+        if abs(coefficient.numerator) != coefficient.denominator and tensor.value.dims:
+            alone = self.opened.uses[term] == self.opened.uses[core_of(term)] == 1
+            scaled = self.builder.scaled_product(coefficient, tensor.value) if alone else None
             if scaled is not None:
                 return ONE, replace(tensor, value=scaled)
         return coefficient, tensor

@@ -85,6 +85,7 @@ class Opened:
         self.sums: dict[Node, list[tuple[Fraction, Node]]] = {}
         self.inner: set[Node] = set()
         self.optional: set[Node] = set()
+        self.outer: dict[Node, bool] = {}
         for node in reversed(order):
             if node in self.inner:
                 continue
@@ -117,9 +118,17 @@ class Opened:
         # What is fixed is computed once, and is not to be taken apart by what is not.
         if not self.reorder or (factor in self.fixed and not fixed):
             return False
-        return _is_product(factor) and (self.uses[factor] == 1 or _is_outer(factor))
+        if not _is_product(factor):
+            return False
+        if self.uses[factor] == 1:
+            return True
+        if factor not in self.outer:
+            self.outer[factor] = _is_outer(factor)
+        return self.outer[factor]
 
     def _product(self, node: Einsum) -> OpenProduct:
+        if not any(self._opens(factor, node in self.fixed) for factor in node.factors):
+            return OpenProduct(node.factors, node.subscripts, node.output, node.dims)
         factors: list[Node] = []
         rows: list[tuple[int, ...]] = []
         fresh = count(1 + max(chain(*node.subscripts), default=-1))

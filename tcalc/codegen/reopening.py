@@ -9,7 +9,6 @@ form from its vectors.  Whether that is so is seen from the graph as a whole, at
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import prod
@@ -66,9 +65,10 @@ def reopened(
 def _expensive(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[tuple[Einsum, int]]:
     """Products with several users and many operations, the last ones first."""
     order = postorder(roots)
-    uses: Counter[Node] = Counter()
+    uses = dict.fromkeys(order, 0)
     for node in order:
-        uses.update(set(node.operands))
+        for operand in set(node.operands):
+            uses[operand] += 1
     for node in order:
         # A transpose passes its own users on.
         if isinstance(node, Einsum) and is_permuted(node) and uses[node] > 1:

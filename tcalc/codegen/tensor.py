@@ -273,6 +273,8 @@ class Builder:
 
     def add(self, terms: Sequence[tuple[Fraction, Tensor]], dims: Shape) -> Tensor:
         """A sum of terms of one shape."""
+        if all(tensor.in_order for _, tensor in terms):
+            return self._add_alike(terms)
         structures = {tensor.structure for _, tensor in terms}
         if len(structures) == 1:
             return self._add_alike([(c, tensor.relabelled()) for c, tensor in terms])
@@ -299,14 +301,17 @@ class Builder:
     def _add_alike(self, terms: Sequence[tuple[Fraction, Tensor]]) -> Tensor:
         """Terms that run over their values in one way: the values are added."""
         first = terms[0][1]
+        if len(terms) == 1:
+            return Tensor(self.scaled(terms[0][0], first.value), first.labels, first.axes)
+        addends = [(c, tensor.value, tensor.labels) for c, tensor in terms]
+        if all(labels == first.labels for _, _, labels in addends):
+            made = self._sum(addends, first.labels, first.value.dims)
+            return Tensor(made, first.labels, first.axes)
         sizes = {
             label: dim
             for _, tensor in terms
             for label, dim in zip(tensor.labels, tensor.value.dims, strict=True)
         }
-        if len(terms) == 1:
-            return Tensor(self.scaled(terms[0][0], first.value), first.labels, first.axes)
-        addends = [(c, tensor.value, tensor.labels) for c, tensor in terms]
         order = self._layout(addends, sizes)
         shape = tuple(sizes[label] for label in order)
         return Tensor(self._sum(addends, order, shape), order, first.axes)
@@ -353,10 +358,11 @@ class Builder:
                 constant += c * self.numbers[value]
             else:
                 view = arranged(value, labels, order)
-                views[view] = views.get(view, Fraction(0)) + c
+                known = views.get(view)
+                views[view] = c if known is None else known + c
         made = [Addend(c, view) for view, c in views.items() if c or len(views) == 1]
-        made.sort(key=lambda x: (x.coefficient < 0, -len(x.view.axes), not x.view.plain))
-        if constant != 0:
+        made.sort(key=lambda x: (x.coefficient.numerator < 0, -len(x.view.axes), not x.view.plain))
+        if constant:
             first = constant > 0 and bool(made) and made[0].coefficient < 0
             made.insert(0 if first else len(made), Addend(constant, View.of(self.number(ONE))))
         return made

@@ -16,7 +16,7 @@ from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
 from tcalc.codegen.lower import lower
-from tcalc.codegen.memory import count, dropped, overwritten, peak, wording
+from tcalc.codegen.memory import count, counter, dropped, overwritten, peak, wording
 from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature
 from tcalc.codegen.sparse import sparse_program
@@ -172,7 +172,7 @@ class Planner:
             if kind.complex:
                 # A part may be real, and could not be written over with complex numbers.
                 program = replace(program, in_place=False)
-            needed = self._needed(program, sizes, itemsize is not None)
+            needed = self._needed(program, sizes, itemsize)
             if itemsize is not None:
                 self._refuse_temporaries(needed * itemsize)
             key: Any = (tuple(sizes.values()), kind)
@@ -198,16 +198,24 @@ class Planner:
                 source, recipe.heading, compute, prepare, workspace, needed, program.requirements
             )
 
-    def _needed(self, program: Program, sizes: Mapping[str, int], called: bool) -> int:
-        """The most elements held at one time by what the target makes of a program."""
+    def _needed(self, program: Program, sizes: Mapping[str, int], itemsize: int | None) -> int:
+        """The most elements held at one time by what the target makes of a program, or more.
+
+        For a call of NumPy it is all that is ever made, if as much as that is within the limit.
+        """
         recipe = self.recipe
         if recipe.backend == "numpy":
+            if itemsize is not None:
+                made = (value for x in program.statements for value in x.results)
+                every = sum(map(counter(program, sizes), made))
+                if recipe.memory_limit is None or every * itemsize <= recipe.memory_limit:
+                    return every
             return peak(program, sizes)
         arranged = self.target.prepared(program)
         if not recipe.graph:
             return peak(arranged, sizes)
         largest = largest_product(arranged, sizes)
-        if called and largest > RECORDED:
+        if itemsize is not None and largest > RECORDED:
             raise UnsupportedError(
                 f"a product of {largest:.2g} multiplications is no part of a CUDA graph: CuPy does "
                 "not let cuBLAS be recorded, and without it this takes longer than all launches",

@@ -64,7 +64,13 @@ def parse(
     program = language.parse(text, declarations, functions=known, given=None, **parameters)
     return Expression(
         program.value,
-        Context(program.variables, program.guesses, program.definitions, program.places),
+        Context(
+            program.variables,
+            program.guesses,
+            program.definitions,
+            program.places,
+            program.index_names,
+        ),
         program.orientation == "row",
     )
 
@@ -140,10 +146,13 @@ def jacobian(
     names = names_of(wrt)
     inputs = [_input(F, name) for name in names]
     found = calculus.derivatives(F.node, inputs, mode)
-    lead = F.node.order
+    made = [
+        F.with_node(node, lead=F.node.order, index_names={node: F.axis_names(variable)})
+        for node, variable in zip(found, inputs, strict=True)
+    ]
     if not isinstance(wrt, list | tuple):
-        return F.with_node(found[0], lead=lead)
-    return {name: F.with_node(node, lead=lead) for name, node in zip(names, found, strict=True)}
+        return made[0]
+    return dict(zip(names, made, strict=True))
 
 
 @overload
@@ -198,8 +207,9 @@ def explain(f: Expression, wrt: str) -> Derivation:
     from tcalc import derivation
 
     require_scalar(f, "derivation")
+    style = f.context.style | {"order": tuple(f.variables)}
     named = f.context.definitions
-    return derivation.explain(f.node, _input(f, wrt), tuple(f.variables), named)
+    return derivation.explain(f.node, _input(f, wrt), **style, definitions=named)
 
 
 def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Expression:
@@ -215,7 +225,8 @@ def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Express
     by = [_input(F, name) for name in wrt]
     node = calculus.derivative(F.node, by, mode)
     ends = by[0] if not F.shape and len(by) == 2 and by[0] is by[1] else None
-    return F.with_node(node, lead=node.order - by[-1].order, ends=ends)
+    lead = node.order - by[-1].order
+    return F.with_node(node, lead=lead, ends=ends, index_names={node: F.axis_names(*by)})
 
 
 def evaluate(

@@ -21,10 +21,12 @@ from tcalc.calculus.derivative import derivatives, project
 from tcalc.calculus.linearize import edges
 from tcalc.errors import DimensionError, LimitError
 from tcalc.expr import build
+from tcalc.expr.index_names import AxisNames, IndexNames, merged, of_axes
 from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild, variables, with_operands
 from tcalc.primitives import REGISTRY
+from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.elementwise import Elementwise
 
 MOST_STEPS = 60
@@ -49,6 +51,7 @@ class Line:
     node: Node = field(repr=False)
     order: Sequence[str] = field(repr=False)
     reason: str = ""
+    index_names: IndexNames = field(default_factory=dict, repr=False)
 
     @property
     def formula(self) -> str:
@@ -67,8 +70,12 @@ class Line:
         text = self.name + formula.removeprefix(_RESULT)
         return "\n  ".join([*before, f"{text:<46}  {self.reason}" if self.reason else text])
 
+    @property
+    def _style(self) -> printing.ProgramStyle:
+        return {"order": self.order, "index_names": self.index_names}
+
     def _written(self, called: str = "", notation: printing.Notation = "auto") -> str:
-        return printing.to_text(self.node, order=self.order, called=called, notation=notation)
+        return printing.to_text(self.node, called=called, notation=notation, **self._style)
 
     def latex(self) -> str:
         """The line in LaTeX, aligned at its ``=`` and at its reason.
@@ -76,7 +83,7 @@ class Line:
         A long formula takes several rows, after those of what occurs in it more than once.
         """
         called = self.name if self.name.isidentifier() else _RESULT
-        rows = _rows(printing.to_latex(self.node, order=self.order, called=called))
+        rows = _rows(printing.to_latex(self.node, called=called, **self._style))
         own = max(k for k, row in enumerate(rows) if not row.startswith(_GOES_ON))
         if called is _RESULT:
             over, under = map(_latex_name, self.name[1:].split("/d"))
@@ -95,7 +102,7 @@ class Line:
     def mathml(self) -> str:
         """The whole line as a MathML element; of the result its formula alone."""
         called = self.name if self.name.isidentifier() else ""
-        return printing.to_mathml(self.node, order=self.order, called=called)
+        return printing.to_mathml(self.node, called=called, **self._style)
 
     def __str__(self) -> str:
         return self.text()
@@ -143,10 +150,12 @@ def explain(
     variable: Var,
     order: Sequence[str] = (),
     definitions: Mapping[str, Node] = MappingProxyType({}),
+    index_names: IndexNames = MappingProxyType({}),
 ) -> Derivation:
     """The derivation of the gradient of a scalar by a variable.
 
-    Steps that are among the `definitions` have the names of these.
+    Steps that are among the `definitions` have the names of these; `order` and `index_names` are
+    what the program says of how formulas are written.
 
     Raises `LimitError` for a function of more than `MOST_STEPS` operations.
     """
@@ -161,9 +170,10 @@ def explain(
             hint="explain a part of the function, or ask for the gradient alone",
         )
     # The variable itself has no step, nor has a function that does not depend on it.
+    names = inferred(postorder([root]), index_names)
     given = {name: node for name, node in definitions.items() if name.isidentifier()}
     called = dict(zip(prepare([*given.values()]), given, strict=True))
-    return _Teacher(root, variable, steps or [root], live, order, called).derivation()
+    return _Teacher(root, variable, steps or [root], live, order, names, called).derivation()
 
 
 class _Teacher:
@@ -176,25 +186,28 @@ class _Teacher:
         steps: Sequence[Node],
         live: set[Node],
         order: Sequence[str],
+        index_names: IndexNames,
         called: Mapping[Node, str],
     ) -> None:
         self.root, self.variable, self.steps, self.live = root, variable, steps, live
         self.taken = {node.name for node in variables([root])} | {*order, *called.values()}
         self.order = list(order)
+        self.index_names = dict(index_names)
         self.names: dict[Node, Var] = {variable: variable}
         numbers = count(1)
         for node in steps:
             if node in called:
-                self.order.append(called[node])
-                self.names[node] = build.var(called[node], node.dims)
+                self.names[node] = self._named(called[node], node)
             else:
                 name = "f" if node is root else f"t{next(numbers)}"
                 self.names[node] = self._fresh(name, node)
 
     def derivation(self) -> Derivation:
-        values = [self._line(self.names[node].name, self._local(node)) for node in self.steps]
+        values = [self._step(node) for node in self.steps]
         (gradient,) = derivatives(self.root, [self.variable], "reverse")
-        result = self._line(f"d{self.names[self.root].name}/d{self.variable.name}", gradient)
+        axes = of_axes(self.index_names, self.variable)
+        name = f"d{self.names[self.root].name}/d{self.variable.name}"
+        result = self._line(name, gradient, axes)
         return Derivation(self.variable.name, tuple(values), tuple(self._cotangents()), result)
 
     def _cotangents(self) -> list[Line]:
@@ -216,7 +229,8 @@ class _Teacher:
             bar = build.add(terms[node]) if terms[node] else build.zeros(node.dims)
             if node is self.variable:
                 bar = project(bar, self.variable)
-            lines.append(self._line(bars[node].name, bar, "; ".join(reasons[node])))
+            axes = of_axes(self.index_names, node)
+            lines.append(self._line(bars[node].name, bar, axes, "; ".join(reasons[node])))
             # A number is passed on as it is; all else is named once.
             cotangent = bar if isinstance(bar, Const) else bars[node]
             for operand, jacobian in edges(node, self.live):
@@ -231,8 +245,14 @@ class _Teacher:
     def _fresh(self, name: str, like: Node) -> Var:
         name = free_name(name, self.taken)
         self.taken.add(name)
+        return self._named(name, like)
+
+    def _named(self, name: str, like: Node) -> Var:
         self.order.append(name)
-        return build.var(name, like.dims)
+        made = build.var(name, like.dims)
+        if like in self.index_names:
+            self.index_names[made] = self.index_names[like]
+        return made
 
     def _local(self, node: Node) -> Node:
         """A step in terms of the names of the steps before it."""
@@ -261,8 +281,14 @@ class _Teacher:
             case _:
                 assert_never(node)
 
-    def _line(self, name: str, node: Node, reason: str = "") -> Line:
-        return Line(name, node, self.order, reason)
+    def _step(self, node: Node) -> Line:
+        axes = of_axes(self.index_names, node)
+        return self._line(self.names[node].name, self._local(node), axes)
+
+    def _line(self, name: str, node: Node, axes: AxisNames, reason: str = "") -> Line:
+        known = self.index_names
+        own = known if node in known else merged(known, {node: axes})
+        return Line(name, node, self.order, reason, own)
 
 
 def _rows(written: str) -> list[str]:

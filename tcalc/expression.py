@@ -18,11 +18,14 @@ from tcalc.errors import (
     suggestion,
 )
 from tcalc.expr import build
+from tcalc.expr.index_names import AxisNames, IndexNames, merged, of_axes
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
+from tcalc.expr.traverse import postorder
 from tcalc.expr.traverse import variables as inputs_of
 from tcalc.language.habits import meant
 from tcalc.language.names import exact
+from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.function import Function
 
 Names: TypeAlias = list[str] | tuple[str, ...]
@@ -37,13 +40,20 @@ class Context:
     """What a program says beyond its value.
 
     `variables` are its inputs in order, `guesses` what was guessed of them, `definitions` the
-    tensors that it has names for, `places` where its text calls functions (a pickle has none).
+    tensors that it has names for, `places` where its text calls functions (a pickle has none), and
+    `index_names` the names of the indices of axes.
     """
 
     variables: Mapping[str, Var] = field(default_factory=dict)
     guesses: Mapping[str, str] = field(default_factory=dict)
     definitions: Mapping[str, Node] = field(default_factory=dict)
     places: Mapping[Node, Span] = field(default_factory=dict, repr=False, compare=False)
+    index_names: IndexNames = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def style(self) -> printing.ProgramStyle:
+        """What formulas take from the program: the order of its variables, names of indices."""
+        return {"order": tuple(self.variables), "index_names": self.index_names}
 
     def merged(self, other: Context) -> Context:
         """Both contexts together; a name must mean the same input in both."""
@@ -59,6 +69,7 @@ class Context:
             {**self.guesses, **other.guesses},
             {**self.definitions, **other.definitions},
             {**other.places, **self.places},
+            merged(self.index_names, other.index_names),
         )
 
 
@@ -117,11 +128,16 @@ class Expression:
             )
         return known[name]
 
+    def axis_names(self, *by: Node) -> AxisNames:
+        """The names of the indices of its axes, then of those of others, empty for one without."""
+        known = self.context.index_names
+        if known and self.node not in known:
+            known = inferred(postorder([self.node]), known)
+        return of_axes(known, self.node, *by)
+
     def text(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in the language: notation ``"matrix"``, ``"einstein"`` or ``"auto"``."""
-        return printing.to_text(
-            self.node, notation=notation, order=tuple(self.context.variables), cse=cse
-        )
+        return printing.to_text(self.node, notation=notation, cse=cse, **self.context.style)
 
     def matrix(self) -> str:
         """The formula in matrix notation; where it has none, a comment says why."""
@@ -138,9 +154,9 @@ class Expression:
         """
         if self.lead != 2:
             return None
-        order = tuple(self.context.variables)
+        style = self.context.style
         return printing.operator_form(
-            self.node, lambda node: printing.to_text(node, order=order, cse=False)
+            self.node, lambda node: printing.to_text(node, cse=False, **style)
         )
 
     def factored(self) -> str:
@@ -148,27 +164,25 @@ class Expression:
 
         Where it is an operator between matrices too, that is a second line.
         """
-        order = tuple(self.context.variables)
+        style = self.context.style
         terms = calculus.factored_terms(self.node)
         if not terms:
             return "0"
         form = printing.factored_form(
-            terms, lambda node: printing.to_text(node, order=order, cse=False)
+            terms,
+            lambda node: printing.to_text(node, cse=False, **style),
+            printing.letters(self.axis_names(), self.context.index_names),
         )
         operator = self.operator()
         return form if operator is None else f"{form}\noperator: {operator}"
 
     def latex(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in LaTeX, for math mode."""
-        return printing.to_latex(
-            self.node, notation=notation, order=tuple(self.context.variables), cse=cse
-        )
+        return printing.to_latex(self.node, notation=notation, cse=cse, **self.context.style)
 
     def mathml(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula as a MathML element."""
-        return printing.to_mathml(
-            self.node, notation=notation, order=tuple(self.context.variables), cse=cse
-        )
+        return printing.to_mathml(self.node, notation=notation, cse=cse, **self.context.style)
 
     def with_node(
         self,
@@ -176,10 +190,13 @@ class Expression:
         extra: Sequence[Var] = (),
         lead: int | None = None,
         ends: Var | None = None,
+        index_names: IndexNames | None = None,
     ) -> Expression:
         """Another expression of the same program, with further inputs if any."""
         known = {**self.variables, **{variable.name: variable for variable in extra}}
-        return Expression(node, replace(self.context, variables=known), lead=lead, ends=ends)
+        names = merged(self.context.index_names, index_names or {})
+        context = replace(self.context, variables=known, index_names=names)
+        return Expression(node, context, lead=lead, ends=ends)
 
     def __add__(self, other: Operand) -> Expression:
         return _operated("+", self, other)
@@ -231,7 +248,7 @@ class Expression:
 
     def __reduce__(self) -> tuple[Any, ...]:
         context = self.context
-        named = [*context.variables.values(), *context.definitions.values()]
+        named = [*context.variables.values(), *context.definitions.values(), *context.index_names]
         state = (
             pack([self.node, *named]),
             list(context.variables),
@@ -240,6 +257,7 @@ class Expression:
             self.row,
             self.lead,
             None if self.ends is None else self.ends.name,
+            list(context.index_names.values()),
         )
         return _unpickled, state
 
@@ -321,12 +339,15 @@ def _unpickled(
     row: bool,
     lead: int | None,
     ends: str | None,
+    axis_names: Sequence[AxisNames],
 ) -> Expression:
     node, *named = unpack(packed)
     inputs = {name: x for name, x in zip(variables, named, strict=False) if isinstance(x, Var)}
-    known = dict(zip(definitions, named[len(variables) :], strict=True))
+    rest = named[len(variables) :]
+    known = dict(zip(definitions, rest, strict=False))
+    names = dict(zip(rest[len(definitions) :], axis_names, strict=True))
     end = None if ends is None else inputs[ends]
-    return Expression(node, Context(inputs, guesses, known), row, lead, end)
+    return Expression(node, Context(inputs, guesses, known, index_names=names), row, lead, end)
 
 
 def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Operand) -> Expression:
@@ -342,14 +363,15 @@ def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Ope
     for name, operand in operands.items():
         if isinstance(operand, Expression):
             known = operand.context
-            context = context.merged(Context(operand.variables, known.guesses, {}, known.places))
+            told = Context(operand.variables, known.guesses, {}, known.places, known.index_names)
+            context = context.merged(told)
             given[name] = language.Given(operand.node, operand.row)
         elif isinstance(operand, Real):
             given[name] = language.Given(build.const(exact(operand)))
         else:
             raise _no_operand(operand)
     program = language.parse(formula, functions=functions, given=given)
-    new = Context(program.variables, program.guesses)
+    new = Context(program.variables, program.guesses, index_names=program.index_names)
     return Expression(program.value, context.merged(new), program.orientation == "row")
 
 

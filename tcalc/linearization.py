@@ -12,6 +12,7 @@ from tcalc.backslash.system import Steps, System, linearised
 from tcalc.backslash.writing import Entry, Writing
 from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
+from tcalc.expr.index_names import AxisNames, merged, of_axes
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.expression import Context, Expression, Names
@@ -221,7 +222,12 @@ class Linearization:
         self, nodes: Mapping[Node, Node], moves: Mapping[Node, Var]
     ) -> dict[str, Expression]:
         variables = {**self._context.variables, **{x.name: x for x in moves.values()}}
-        context = Context(variables, self._context.guesses, self._context.definitions)
+        known = self._context
+        directions: dict[Node, AxisNames] = {
+            move: of_axes(known.index_names, node) for node, move in moves.items()
+        }
+        names = merged(known.index_names, directions)
+        context = Context(variables, known.guesses, known.definitions, index_names=names)
         name = self._writing.name
         return {name(node): Expression(value, context) for node, value in nodes.items()}
 
@@ -280,7 +286,9 @@ def linearize(
         inputs = list(dict.fromkeys(whole.variable(name) for name in names_of(wrt)))
     if not inputs:
         raise ArgumentError("there is no variable to differentiate by")
-    full = Context(whole.variables, context.guesses, context.definitions)
+    full = Context(
+        whole.variables, context.guesses, context.definitions, index_names=context.index_names
+    )
     nodes = {name: expression.node for name, expression in outputs.items()}
     made = Linearization(nodes, inputs, full, steps)
     return made if at is None else made.at(**at)

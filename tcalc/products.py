@@ -24,6 +24,7 @@ from tcalc import calculus
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.index_names import AxisNames, IndexNames, of_axes
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Node, Var
 from tcalc.expression import Expression, Names
@@ -63,7 +64,8 @@ def jvp(
     axes = _axes(F, several)
     moves = _inputs(F, variables, direction, [(*x.dims, *axes) for x in variables], "d{}")
     node = calculus.jvp(F.node, dict(zip(variables, moves, strict=True)))
-    return F.with_node(node, moves)
+    known = _named([node, *moves], [F.axis_names(), *(_names(F, x) for x in variables)])
+    return F.with_node(node, moves, index_names=known)
 
 
 @overload
@@ -95,7 +97,11 @@ def vjp(
     axes = _axes(F, several)
     # The names of variables have no place in that of a cotangent, which is of the value.
     (weight,) = _inputs(F, [build.var("F", F.node.dims)], cotangent, [axes + F.node.dims], "{}_bar")
-    found = {x.name: F.with_node(calculus.vjp(F.node, x, weight), [weight]) for x in variables}
+    found: dict[str, Expression] = {}
+    for x in variables:
+        node = calculus.vjp(F.node, x, weight)
+        known = _named([node, weight], [_names(F, x), F.axis_names()], first=len(axes))
+        found[x.name] = F.with_node(node, [weight], index_names=known)
     return found[variables[0].name] if isinstance(wrt, str) else found
 
 
@@ -135,7 +141,10 @@ def hvp(
     moves = _inputs(f, variables, direction, [(*x.dims, *axes) for x in variables], "d{}")
     along: dict[Var, Node] = dict(zip(variables, moves, strict=True))
     nodes = calculus.hvps(f.node, along)
-    found = {x.name: f.with_node(node, moves) for x, node in zip(variables, nodes, strict=True)}
+    names = [_names(f, x) for x in variables]
+    known = _named([*moves, *nodes], names * 2)
+    made = [f.with_node(node, moves, index_names=known) for node in nodes]
+    found = {x.name: result for x, result in zip(variables, made, strict=True)}
     return found[variables[0].name] if isinstance(wrt, str) else found
 
 
@@ -160,6 +169,19 @@ def _axes(F: Expression, several: str | int | None) -> Shape:
     if not isinstance(several, str) and (not isinstance(several, Integral) or several < 1):
         raise ArgumentError(f"{several} directions are none", hint="several=1 or more")
     return (Dim.of(several),)
+
+
+def _names(F: Expression, x: Var) -> AxisNames:
+    return of_axes(F.context.index_names, x)
+
+
+def _named(nodes: Sequence[Node], names: Sequence[AxisNames], first: int = 0) -> IndexNames:
+    """Names for the axes of tensors, but for the one of several directions."""
+    found: dict[Node, AxisNames] = {}
+    for node, known in zip(nodes, names, strict=True):
+        blank: AxisNames = ((),) * first
+        found[node] = (blank + known + ((),) * node.order)[: node.order]
+    return found
 
 
 def _inputs(

@@ -62,6 +62,8 @@ def _differentiated(
     slot = algebra.tape.derivative(algebra.slot(value), slots, call.span)
     dims = (*value.dims, *(dim for variable in variables for dim in variable.dims))
     made = algebra.atom(slot, dims, call.span)
+    by = [(variable, len(v.dims)) for variable, v in zip(slots, variables, strict=True)]
+    elaborator.axes.derivative(slot, value, by)
     if call.function not in ("jacobian", "hessian"):
         return made
     structures = set(map(_structure, variables))

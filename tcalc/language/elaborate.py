@@ -13,6 +13,7 @@ from typing import assert_never
 from tcalc.errors import IndexNotationError, LanguageError, ParseError, Span, UnsupportedError
 from tcalc.language import calls, einstein, matrix
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value
+from tcalc.language.axes import Axes
 from tcalc.language.einstein import Indexer, Scope
 from tcalc.language.habits import meant
 from tcalc.language.names import Counters, Names
@@ -39,7 +40,7 @@ from tcalc.primitives import CONSTANTS
 class Elaborator:
     """Elaborates the statements of one program, in order.
 
-    `definitions` has the values so far.
+    `definitions` has the values so far, `axes` the names of the indices of their axes.
     """
 
     def __init__(self, algebra: Algebra, names: Names) -> None:
@@ -47,6 +48,7 @@ class Elaborator:
         self.names = names
         self.indexer = Indexer(algebra, names)
         self.definitions: dict[str, Value] = {}
+        self.axes = Axes()
 
     # Statements
 
@@ -248,12 +250,19 @@ class Elaborator:
         if value.elastic:
             value = self._stretched(value, len(index.positions))
         try:
-            return self.indexer.index(value, index.positions, scope.counters, index.span)
+            found = self.indexer.index(value, index.positions, scope.counters, index.span)
         except LanguageError as error:
             function = meant(base.name) if isinstance(base, Name) else ""
             if function and value.span.text in self.names.guesses:
                 error.hint = f"a function takes its argument in parentheses: `{function}(...)`"
             raise
+        self.axes.note(value, self._index_names(index.positions, scope.counters))
+        return found
+
+    def _index_names(self, positions: tuple[Position, ...], counters: Counters) -> list[str]:
+        """The name at each position, empty where an element or a range stands."""
+        names = (einstein.names_in((position,), self.names, counters) for position in positions)
+        return ["".join(name) for name in names]
 
     def _means_delta(self, name: Name) -> bool:
         """Whether ``delta[...]`` is the unit tensor, which a declaration or definition hides."""

@@ -7,6 +7,7 @@ them newlines are white space, and an unbalanced one is reported where it stands
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,6 +78,20 @@ def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Sta
 @cache
 def _grammar() -> Lark:
     return parser(TreeBuilder())
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be written as a name, in one spelling.
+
+    >>> is_name("batch"), is_name("λ"), is_name("日"), is_name("2x")
+    (True, True, False, False)
+    """
+    return bool(_names().fullmatch(text)) and unicodedata.normalize("NFKC", text) == text
+
+
+@cache
+def _names() -> re.Pattern[str]:
+    return re.compile(_grammar().get_terminal("NAME").pattern.to_regexp())
 
 
 def _accepted(parser: InteractiveParser) -> set[str]:

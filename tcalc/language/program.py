@@ -17,6 +17,8 @@ from tcalc.errors import (
 )
 from tcalc.expr import Const, Node, Var, build
 from tcalc.expr.collector import collector_paused
+from tcalc.expr.index_names import IndexNames
+from tcalc.expr.traverse import postorder
 from tcalc.language import derivatives, loops
 from tcalc.language.algebra import NOWHERE, Algebra, Value
 from tcalc.language.complaints import counted
@@ -36,6 +38,7 @@ from tcalc.language.syntax import (
     walk,
 )
 from tcalc.language.tape import Slot, Tape
+from tcalc.primitives.axis_names import handed_down
 from tcalc.primitives.function import Function
 
 _SIZED = ("ones", "zeros", "eye")
@@ -55,6 +58,7 @@ class Program:
         guesses: for each undeclared name what it was taken for: ``"scalar"``, ``"vector"``,
             ``"matrix"``, or ``"tensor3"`` and so on.
         places: where the text calls the functions that its value needs.
+        index_names: the names of the indices of axes, of inputs and of what it indexes.
     """
 
     value: Node
@@ -63,6 +67,7 @@ class Program:
     definitions: dict[str, Node]
     guesses: dict[str, str]
     places: dict[Node, Span]
+    index_names: IndexNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +277,10 @@ class _Compilation:
         if isinstance(statement, Definition):
             left = left_indices(statement.targets[0].indices, names, step.counters)
         value = self._elaborator.formula(statement.value, left, step.counters)
+        indices = value.names
         value = algebra.solid(replace(algebra.concrete(value), names=(), occurrences=NOWHERE))
+        if indices:
+            self._elaborator.axes.note(value, indices)
         if isinstance(statement, Definition):
             self._elaborator.definitions[step.targets[0]] = value
         return value
@@ -305,6 +313,8 @@ class _Compilation:
         needed = self._tape.needed([value_slot, *slots.values()])
         self._settle_sizes(needed)
         nodes = self._tape.replay(needed, self._dimensions.resolve)
+        named = self._elaborator.axes.index_names(nodes)
+        known = handed_down(postorder(nodes[slot] for slot in (value_slot, *slots.values())), named)
         orientation: Literal["", "row", "column"] = ""
         if result.order == 1:
             orientation = "row" if result.row else "column"
@@ -317,6 +327,7 @@ class _Compilation:
             },
             guesses=dict(self._names.guesses),
             places=self._tape.places(nodes),
+            index_names=known,
         )
 
     def _settle_sizes(self, needed: Sequence[Slot]) -> None:

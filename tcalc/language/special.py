@@ -282,6 +282,7 @@ def _einsum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
                 span=argument.span,
                 hint="one letter for each axis",
             ).mention("its subscript", text.span)
+        elaborator.axes.note(value, subscript)
         own = ""
         for letter in subscript:
             message = f"einsum: label {letter}"

@@ -10,21 +10,39 @@ from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
 from tcalc.expr.collector import collector_paused
+from tcalc.expr.index_names import IndexNames
 from tcalc.expr.nodes import Node
+from tcalc.printing.indices import letters
 from tcalc.printing.latex import program_latex
 from tcalc.printing.mathml import program_mathml
 from tcalc.printing.operator import factored_form, operator_form
 from tcalc.printing.program import Cse, Notation, Wishes, statements
 from tcalc.printing.text import statement_text
 
-__all__ = ["Cse", "Notation", "factored_form", "operator_form", "to_latex", "to_mathml", "to_text"]
+__all__ = [
+    "Cse",
+    "Notation",
+    "ProgramStyle",
+    "factored_form",
+    "letters",
+    "operator_form",
+    "to_latex",
+    "to_mathml",
+    "to_text",
+]
 
 
-class Options(TypedDict, total=False):
+class ProgramStyle(TypedDict, total=False):
+    """What a program has to say of how its results are written; see `to_text`."""
+
+    order: Sequence[str]
+    index_names: IndexNames
+
+
+class Options(ProgramStyle, total=False):
     """How a result is to be written; see `to_text`."""
 
     notation: Notation
-    order: Sequence[str]
     names: Sequence[str]
     cse: Cse
     called: str
@@ -36,7 +54,7 @@ def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
 
     `order` are the variables in the order of the user's program, which factors and terms follow;
     `names` are further names to avoid; `called` is the name of the result where it needs one, or
-    is wanted.
+    is wanted; `index_names` are names of indices to prefer, by the axes of tensors.
 
     >>> from tcalc.expr import build, shape
     >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))
@@ -44,6 +62,10 @@ def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     'X*w'
     >>> to_text(build.einsum([X, w], "ij,j->i"), notation="einstein")
     'X[i,j]*w[j]'
+    >>> to_text(
+    ...     build.einsum([X, w], "ij,j->i"), notation="einstein", index_names={X: (("n",), ("d",))}
+    ... )
+    'X[n,d]*w[d]'
     """
     return "\n".join(map(statement_text, statements(_roots(node), Wishes(**options))))
 

@@ -221,7 +221,7 @@ class EinsteinNotation:
             index = position(primitive.index, primitive.dim)
             return Indexed(eye(primitive.dim), (place, index))
         whole = yield self.matrix.whole(node)
-        return indexed(whole, at)
+        return indexed(self.writer.noted(node, whole), at)
 
     def _fresh(self, count: int) -> tuple[str, ...]:
         return tuple(next(self.indices) for _ in range(count))

@@ -21,6 +21,7 @@ from tcalc.calculus.terms import components
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.nodes import Add, Node, Var
+from tcalc.printing.names import index_names
 from tcalc.simplify import tidy
 from tcalc.simplify.parts import parts_of
 from tcalc.simplify.products import multiplied_out
@@ -53,6 +54,8 @@ def operator_form(node: Node, text: Text) -> str | None:
     return _sum_of(written) if written else None
 
 
+_LETTERS = "ijklmnopqrstuvwxyzabcdefgh"
+
 MOST_TERMS = 64
 """The most terms of an operator form that arise by multiplying out."""
 
@@ -76,10 +79,11 @@ def _multiplied_out(node: Node) -> Node:
     return build.add([*found, *waiting])
 
 
-def factored_form(terms: Sequence[OpenProduct], text: Text) -> str:
+def factored_form(terms: Sequence[OpenProduct], text: Text, places: Sequence[str] = ()) -> str:
     """The terms of a factored tensor: ``2 δ[i,k] (V'*V)[j,l]``.
 
     `text` writes a core; one that takes more than a short formula gets a name, and a line below.
+    `places` are the indices of the axes, by default i, j, k and so on.
 
     >>> from tcalc.expr import shape
     >>> V = build.var("V", shape("n", "k"))
@@ -96,16 +100,20 @@ def factored_form(terms: Sequence[OpenProduct], text: Text) -> str:
             return fenced(written)
         return asides.setdefault(core, f"C{len(asides) + 1}")
 
-    lines = [term_text(term, [name(core) for core in term.factors]) for term in terms]
+    lines = [term_text(term, [name(core) for core in term.factors], places) for term in terms]
     shown = _sum_of([(term.coefficient, line) for term, line in zip(terms, lines, strict=True)])
     where = [f"{called}: {_aside(text(core), core)}" for core, called in asides.items()]
     return "\n".join([shown, *where])
 
 
-def term_text(term: OpenProduct, names: Sequence[str]) -> str:
-    """One term over index names, without its coefficient; `names` are those of its cores."""
-    letters = "ijklmnopqrstuvwxyzabcdefgh"
-    places = [letters[k % 26] + "'" * (k // 26) for k in range(len(term.output))]
+def term_text(term: OpenProduct, names: Sequence[str], places: Sequence[str] = ()) -> str:
+    """One term over index names, without its coefficient; `names` are those of its cores.
+
+    `places` are the indices of its axes, by default i, j, k and so on.
+    """
+    order = len(term.output)
+    places = places or [_LETTERS[k % 26] + "'" * (k // 26) for k in range(order)]
+    fresh = index_names(places)
     letter: dict[int, str] = {}
     parts = [called for called, row in zip(names, term.subscripts, strict=True) if not row]
     for label, place in zip(term.output, places, strict=True):
@@ -115,8 +123,7 @@ def term_text(term: OpenProduct, names: Sequence[str]) -> str:
     for row in term.subscripts:
         for label in row:
             if label not in letter:
-                fresh = len(places) + len(letter)
-                letter[label] = letters[fresh % 26] + "'" * (fresh // 26)
+                letter[label] = next(fresh)
     for called, row in zip(names, term.subscripts, strict=True):
         if row:
             parts.append(f"{called}[{','.join(letter[x] for x in row)}]")

@@ -7,18 +7,20 @@ stands in a place that only takes a name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import chain, count
 from typing import Literal, TypeAlias, get_args
 
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr import build
 from tcalc.expr.collector import collector_paused
+from tcalc.expr.index_names import AxisNames, IndexNames
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
+from tcalc.primitives.axis_names import inferred
 from tcalc.printing.einstein import EinsteinNotation, repeated, with_deltas
 from tcalc.printing.formula import (
     Formula,
@@ -28,6 +30,7 @@ from tcalc.printing.formula import (
     renamed,
     scaled,
 )
+from tcalc.printing.indices import Lettering
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import Names, index_names, meaning
 from tcalc.printing.opening import as_matrices
@@ -68,13 +71,14 @@ WISHED = 4
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How a result is to be written; `order` comes from the user's program."""
+    """How a result is to be written; `order` and `index_names` come from the user's program."""
 
     notation: Notation = "auto"
     order: Sequence[str] = ()
     names: Sequence[str] = ()
     cse: Cse = "auto"
     called: str = ""
+    index_names: IndexNames = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -91,7 +95,7 @@ class Wishes:
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
     tidied, divide = written(roots, wishes.cse, wishes.notation)
-    page = _Page(tidied, wishes)
+    page = _Page(tidied, wishes, [wishes.index_names.get(root, ()) for root in roots])
     if divide:
         page.define_shared()
     return page.write()
@@ -142,18 +146,27 @@ def written_size(roots: Sequence[Node]) -> float:
 class _Page:
     """Results on their way to statements."""
 
-    def __init__(self, roots: Sequence[Node], wishes: Wishes) -> None:
+    def __init__(self, roots: Sequence[Node], wishes: Wishes, wanted: Sequence[AxisNames]) -> None:
         self.roots = roots
         self.wishes = wishes
+        self.wanted = wanted
         self.nodes = postorder(roots)
         names = {node.name for node in self.nodes if isinstance(node, Var)}
         sizes = {name for node in self.nodes for dim in node.dims for name in dim.names()}
         self.taken = names | sizes
         self.chosen: set[Node] = set()
+        rows = chain.from_iterable(wishes.index_names.values())
+        self.indices = frozenset(chain.from_iterable(rows))
+
+    @cached_property
+    def axis_names(self) -> Mapping[Node, AxisNames]:
+        """The names of axes of all that is on the page."""
+        return inferred(self.nodes, self.wishes.index_names)
 
     def _name(self) -> None:
         """Names for the outputs of factorisations, then for what was chosen, in order."""
-        self.names = Names(chain(self.taken, self.wishes.order, self.wishes.names))
+        others = (self.wishes.order, self.wishes.names, self.indices)
+        self.names = Names(chain(self.taken, *others))
         self.defined: dict[Node, str] = {}
         self.unpacked: dict[Node, tuple[str, ...]] = {}
         for node in self.nodes:
@@ -207,19 +220,27 @@ class _Page:
 
     def _written(self) -> list[Statement]:
         found: list[Statement] = []
-        writer = Writer((*self.wishes.order, *sorted(self.taken)))
+        writer = Writer((*self.wishes.order, *sorted(self.taken)), self.axis_names)
         for node in self.nodes:
             if node in self.unpacked and isinstance(node, Apply):
                 found.append(self._unpacking(node, writer))
             elif node in self.defined and not _is_output(node):
                 name = self.defined[node]
-                found.append(self._statement(node, writer, name))
+                statement = self._statement(node, writer, name)
+                found.append(statement)
                 writer.defined[node] = name
+                writer.axes[name] = (self._names_on(statement, node), node.dims)
                 writer.next_page([name])
         for place, root in enumerate(self.roots):
             called = self.wishes.called if place == len(self.roots) - 1 else ""
-            found.append(self._statement(root, writer, called))
+            found.append(self._statement(root, writer, called, self.wanted[place]))
         return found
+
+    def _names_on(self, statement: Statement, node: Node) -> AxisNames:
+        """The names of indices that the axes of a definition have, where they are the user's."""
+        if not statement.positions:
+            return self.axis_names.get(node, ())
+        return tuple((at,) if at in self.indices else () for at in statement.positions)
 
     def _unpacking(self, node: Apply, writer: Writer) -> Statement:
         """``w, V = eigh(S)``."""
@@ -230,19 +251,21 @@ class _Page:
         writer.next_page(names)
         return Statement(names, (), value)
 
-    def _statement(self, node: Node, writer: Writer, name: str) -> Statement:
+    def _statement(
+        self, node: Node, writer: Writer, name: str, wanted: AxisNames = ()
+    ) -> Statement:
         if self.wishes.notation != "einstein":
             try:
                 value = writer.run(MatrixNotation(writer).form(node))
                 return Statement((name,) if name else (), (), value)
             except NoMatrixFormError as reason:
-                indexed = self._with_indices(node, writer, name)
+                indexed = self._with_indices(node, writer, name, wanted)
                 if self.wishes.notation == "matrix":
                     return replace(indexed, note=f"no matrix notation: {reason}")
                 return indexed
-        return self._with_indices(node, writer, name)
+        return self._with_indices(node, writer, name, wanted)
 
-    def _with_indices(self, node: Node, writer: Writer, name: str) -> Statement:
+    def _with_indices(self, node: Node, writer: Writer, name: str, wanted: AxisNames) -> Statement:
         supply = index_names(self.taken)
         left = tuple(next(supply) for _ in range(node.order))
         whole = isinstance(node, Add) and node not in writer.defined
@@ -261,7 +284,13 @@ class _Page:
             # No tensor in the formula has these axes; and now it is one term, with other sums.
             value = self._with_letters(repeated(value, missing), left)
         value = with_deltas(value)
-        if not name and self._stands_alone(value, left, EinsteinNotation(writer, supply)):
+        alone = self._stands_alone(value, left, EinsteinNotation(writer, supply))
+        if self.indices:
+            taken = self.taken | set(writer.defined.values())
+            lettering = Lettering(writer.axes, self.indices, taken, writer.text)
+            wanted = wanted or self.wishes.index_names.get(node, ())
+            value, left = lettering.named(value, left, node.dims, wanted)
+        if not name and alone:
             return Statement((), (), value)
         return Statement((name or self._result_name(),), left, value)
 

@@ -13,8 +13,9 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tcalc.expr import build
-from tcalc.expr.dims import Dim
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.index_names import AxisNames, IndexNames
 from tcalc.expr.nodes import Add, Apply, Node, Var
 from tcalc.expr.primitive import Style
 from tcalc.primitives.exponential import pow_
@@ -41,6 +42,9 @@ from tcalc.printing.text import Set, text_of
 
 Writing: TypeAlias = "Generator[Writing, Formula, Formula]"
 
+Axes: TypeAlias = "tuple[AxisNames, Shape]"
+"""The names of indices on the axes of a tensor, and their sizes."""
+
 WHOLE = ":"
 """All positions of an axis."""
 
@@ -59,10 +63,18 @@ class NeedsNameError(Exception):
 
 
 class Writer:
-    """One page: names of definitions, the order of the user's variables, texts for comparing."""
+    """One page: names of definitions, the order of the user's variables, texts for comparing.
 
-    def __init__(self, order: Iterable[str] = ()) -> None:
+    `axis_names` are the names that indices have had on axes of tensors, and `axes` the same by the
+    texts of those that are written.
+    """
+
+    def __init__(self, order: Iterable[str] = (), axis_names: IndexNames | None = None) -> None:
         self.rank: dict[str, int] = {}
+        self.axis_names = axis_names or {}
+        self.axes: dict[str, Axes] = {
+            x.name: (names, x.dims) for x, names in self.axis_names.items() if isinstance(x, Var)
+        }
         self.defined: dict[Node, str] = {}
         self._turned: dict[Node, Node] = {}
         self.next_page(order)
@@ -108,6 +120,12 @@ class Writer:
             return known.text
         self._kept.append(formula)  # identities serve as keys as long as the formula lives
         return text_of(formula, self._texts)
+
+    def noted(self, node: Node, formula: Formula) -> Formula:
+        """A tensor that is written whole, with the names of its axes kept by its text."""
+        if node in self.axis_names:
+            self.axes[self.text(formula)] = (self.axis_names[node], node.dims)
+        return formula
 
     def _weight(self, formula: Formula) -> tuple[int, int, int]:
         """Calls and powers, transposes, and symbols in a formula."""

@@ -1,0 +1,180 @@
+"""Index names as the user's program has them.
+
+A formula is written with letters first.  Then each index takes a name that the program gives to
+an axis where it stands, that of most of its axes, and nobody else in the term has.  Where all of
+these are taken the name goes on, ``d`` by ``e``; an index without any gets a letter that the
+program has for nothing.  So names change neither what a formula says nor the order of its parts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import count
+
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.index_names import AxisNames, IndexNames
+from tcalc.printing.formula import Formula, Indexed, Sum, Symbol, indices, parts, renamed
+from tcalc.printing.names import index_names
+from tcalc.printing.typeset import GREEK
+from tcalc.printing.writer import Axes
+
+_LATIN = "abcdefghijklmnopqrstuvwxyz"
+_NAMES = tuple(name for name in GREEK if name != "omicron")
+_ALPHABETS: tuple[tuple[str, ...], ...] = (
+    tuple(_LATIN),
+    tuple(_LATIN.upper()),
+    _NAMES,
+    tuple(map(str.capitalize, _NAMES)),
+    tuple("αβγδεζηθικλμνξπρστυφχψω"),
+)
+_PLAIN = frozenset("ijkl")
+_SIZES = frozenset("mnoMNO")
+"""Letters that are mostly sizes, or look like a zero."""
+
+
+def following(name: str) -> Iterator[str]:
+    """The names that go on from one: the letters after it, or the same with numbers.
+
+    >>> from itertools import islice
+    >>> [list(islice(following(name), 2)) for name in ("d", "n", "batch", "i1", "mu")]
+    [['e', 'f'], ['p', 'q'], ['batch2', 'batch3'], ['i2', 'i3'], ['nu', 'xi']]
+    """
+    for alphabet in _ALPHABETS:
+        if name in alphabet:
+            place = alphabet.index(name)
+            others = (*alphabet[place + 1 :], *alphabet[:place])
+            yield from (letter for letter in others if letter not in _SIZES)
+    stem = name.rstrip("0123456789")
+    number = int(name[len(stem) :] or 1)
+    yield from (f"{stem}{k}" for k in count(number + 1))
+
+
+class _Choice:
+    """Names for the indices of one term, which differ.
+
+    `used` are those that the program has for anything, `near` those of variables and sizes, and
+    of axes in the same statement: an index without a name may have a letter of another statement.
+    """
+
+    def __init__(self, used: Set[str], near: Set[str], names: Mapping[str, str]) -> None:
+        self.names = dict(names)
+        self._used, self._near = used, near
+        self._taken = set(self.names.values())
+        self._more: dict[str, Iterator[str]] = {}
+
+    def choose(self, at: str, wishes: Sequence[str]) -> None:
+        """Name an index: as wished for where one of the wishes is free."""
+        if at in self.names:
+            return
+        name = next((wish for wish in wishes if wish not in self._taken), None)
+        if name is None:
+            start = wishes[0] if wishes else ""
+            more = self._more.setdefault(start, following(start) if start else index_names())
+            avoided = self._used if start else self._near
+            name = next(x for x in more if x not in self._taken and x not in avoided)
+        self.names[at] = name
+        self._taken.add(name)
+
+    def put_in_order(self, dims: Mapping[str, Dim]) -> None:
+        """Let i, j, k and l stand in this order where they are indices of one size.
+
+        Letters that say nothing else are exchanged: ``T[i,j]``, whatever is a transpose inside.
+        """
+        groups: dict[Dim, list[str]] = {}
+        for at, dim in dims.items():
+            if self.names[at] in _PLAIN:
+                groups.setdefault(dim, []).append(at)
+        for group in groups.values():
+            self.names.update(zip(group, sorted(self.names[at] for at in group), strict=True))
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How many axes of its places give an index which name, and its size."""
+
+    votes: dict[str, Counter[str]] = field(default_factory=dict)
+    dims: dict[str, Dim] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lettering:
+    """Gives their names to the indices of a statement.
+
+    `axes` has the axes of a tensor by its text, which `text` writes; `indices` are
+    all names of indices in the program, `taken` those of anything else.
+    """
+
+    axes: Mapping[str, Axes]
+    indices: Set[str]
+    taken: Set[str]
+    text: Callable[[Formula], str]
+
+    def named(
+        self, value: Formula, left: Sequence[str], dims: Shape, wanted: AxisNames
+    ) -> tuple[Formula, tuple[str, ...]]:
+        """The formula and its left-hand side; `wanted` are names for the axes on the left."""
+        terms = value.terms if isinstance(value, Sum) else ((False, value),)
+        seen = [self._seen(term) for _, term in terms]
+        wishes = {at: names for at, names in zip(left, wanted, strict=False) if names}
+        near = {name for names in wishes.values() for name in names}
+        near.update(name for of in seen for votes in of.votes.values() for name in votes)
+        used, near = self.indices | self.taken, near | self.taken
+        head = _Choice(used, near, {})
+        for at in left:
+            total: Counter[str] = Counter()
+            for of in seen:
+                total.update(of.votes.get(at, {}))
+            head.choose(at, [*wishes.get(at, ()), *_ranked(total)])
+        sizes = zip(left, dims, strict=True)
+        head.put_in_order({at: dim for at, dim in sizes if at not in wishes})
+        new: list[tuple[bool, Formula]] = []
+        for (negative, term), of in zip(terms, seen, strict=True):
+            choice = _Choice(used, near, head.names)
+            inner = [at for at in indices(term) if at not in head.names]
+            for at in inner:
+                choice.choose(at, _ranked(of.votes.get(at, Counter())))
+            choice.put_in_order({at: of.dims[at] for at in inner if at in of.dims})
+            new.append((negative, renamed(term, choice.names)))
+        named = Sum(tuple(new)) if isinstance(value, Sum) else new[0][1]
+        return named, tuple(head.names[at] for at in left)
+
+    def _seen(self, term: Formula) -> _Seen:
+        """What the axes say of the indices of a term."""
+        found = _Seen()
+        pending = [term]
+        while pending:
+            formula = pending.pop()
+            if isinstance(formula, Indexed):
+                for at, names, dim in zip(formula.positions, *self._of(formula.base), strict=False):
+                    if names:
+                        found.votes.setdefault(at, Counter()).update(names)
+                        found.dims.setdefault(at, dim)
+            pending.extend(reversed(parts(formula)))
+        return found
+
+    def _of(self, base: Formula) -> Axes:
+        while isinstance(base, Indexed):
+            base = base.base  # what was cut has the axes of the whole
+        name = base.name if isinstance(base, Symbol) else self.text(base)
+        return self.axes.get(name, ((), ()))
+
+
+def _ranked(votes: Counter[str]) -> list[str]:
+    """The names with the most votes first; between equals, the one that was read first."""
+    return [name for name, _ in votes.most_common()]
+
+
+def letters(axes: AxisNames, known: IndexNames) -> tuple[str, ...]:
+    """Indices for the axes of a tensor, by the names of its axes and all names of the program.
+
+    There are none where the axes have no names.
+    """
+    if not any(axes):
+        return ()
+    used = frozenset(name for rows in known.values() for names in rows for name in names)
+    choice = _Choice(used, used, {})
+    for k, names in enumerate(axes):
+        choice.choose(str(k), names)
+    return tuple(choice.names.values())

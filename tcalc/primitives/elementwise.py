@@ -23,7 +23,8 @@ from tcalc.primitives.routines import Coded, Embedded, Routine, Template
 
 Derivative: TypeAlias = Callable[..., Node]
 
-_by_name: dict[str, Elementwise] = {}
+BY_NAME: dict[str, Elementwise] = {}
+"""The functions that are one object each, not of a family with parameters."""
 
 _KEPT_BY_ZERO = (Fact.DIAGONAL, Fact.LOWER, Fact.UPPER)
 
@@ -118,7 +119,7 @@ class Elementwise(Coded):
         if type(self) is Elementwise:
             if value is None and isinstance(code, Template):
                 raise TypeError(f"{name}: a template needs a value on arrays beside it")
-            _by_name[name] = self
+            BY_NAME[name] = self
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (named, (self.name,))
@@ -197,7 +198,7 @@ class Elementwise(Coded):
 def named(name: str) -> Elementwise:
     """The element-wise function of that name: what unpickling one gives."""
     import_module("tcalc.primitives")
-    return _by_name[name]
+    return BY_NAME[name]
 
 
 def same(number: Fraction | int, like: Node) -> Node:

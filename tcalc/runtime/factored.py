@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
-from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
+from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.algebra import added, composed, divided, joined, multiplied, real_number
 from tcalc.runtime.modules import as_array, is_on_device, module_of
@@ -317,8 +317,6 @@ class FactoredTensor:
         from tcalc.runtime.iterative import Iterative
 
         self._require_square("solve")
-        if method == "iterative":
-            self._refuse_iteration()
         kinds: dict[str, type[Dense] | type[Iterative]] = {"dense": Dense, "iterative": Iterative}
         if method not in kinds:
             raise ArgumentError(
@@ -378,14 +376,6 @@ class FactoredTensor:
     def _module(self) -> Any:
         """NumPy, or CuPy where the cores are on a device."""
         return module_of(core for term in self.terms for core in term.cores)
-
-    def _refuse_iteration(self) -> None:
-        if self._module is not np:
-            raise UnsupportedError(
-                "there is no iteration on a device for what has no structure and no room",
-                hint="raise memory_limit, or use to_linear_operator() with "
-                "cupyx.scipy.sparse.linalg",
-            )
 
     @cached_property
     def _sizes(self) -> list[dict[int, int]]:

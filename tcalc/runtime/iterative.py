@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tcalc.errors import UnsupportedError
 from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.runtime.modules import module_of
 from tcalc.runtime.structure import Dense
 
 if TYPE_CHECKING:
@@ -27,9 +29,18 @@ PROBES = 3
 
 
 class Iterative:
-    """Solves by MINRES, or by GMRES where the map is not symmetric."""
+    """Solves by MINRES, or by GMRES where the map is not symmetric.
+
+    Raises `UnsupportedError` for a map on a device, where SciPy is not.
+    """
 
     def __init__(self, tensor: FactoredTensor) -> None:
+        if module_of(core for term in tensor.terms for core in term.cores) is not np:
+            raise UnsupportedError(
+                "there is no iteration on a device for what has no structure and no room",
+                hint="raise memory_limit, or use to_linear_operator() with "
+                "cupyx.scipy.sparse.linalg",
+            )
         self.tensor = tensor
         self.symmetric = _is_symmetric(tensor)
         name = "MINRES" if self.symmetric else "GMRES, as the map is not symmetric"

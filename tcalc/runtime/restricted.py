@@ -54,7 +54,6 @@ def solver_within(tensor: FactoredTensor, ends: Ends) -> Solver:
     if size * size * tensor.dtype.itemsize > tensor.memory_limit:
         from tcalc.runtime.iterative import Iterative
 
-        tensor._refuse_iteration()
         return Projected(tensor, ends, Iterative(tensor))
     return Reduced(tensor, ends)
 

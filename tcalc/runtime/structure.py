@@ -54,7 +54,6 @@ def solver_for(tensor: FactoredTensor) -> Solver:
     if size * size * tensor.dtype.itemsize > tensor.memory_limit:
         from tcalc.runtime.iterative import Iterative
 
-        tensor._refuse_iteration()
         return Iterative(tensor)
     return Dense(tensor)
 

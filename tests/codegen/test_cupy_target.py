@@ -33,7 +33,7 @@ from tcalc.codegen.targets.porting import ported
 from tcalc.errors import UnsupportedError
 from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
-from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.elementwise import BY_NAME, Elementwise
 from tcalc.primitives.elementwise import named as elementwise_named
 from tcalc.primitives.routines import routine_of
 
@@ -145,10 +145,8 @@ def test_kernels_of_elementwise_functions() -> None:
 
 
 def test_which_functions_have_no_kernel() -> None:
-    from tcalc.primitives.elementwise import _by_name
-
     missing = set()
-    for name, primitive in _by_name.items():
+    for name, primitive in BY_NAME.items():
         if type(primitive) is Elementwise:
             arguments = [build.var(v, ()) for v in "xyz"[: primitive.arity]]
             node = build.apply(primitive, *arguments)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tcalc import codegen, primitives
-from tcalc.codegen.targets.target import _source
+from tcalc.codegen.targets.target import source_of
 
 
 def functions() -> Iterator[Any]:
@@ -25,4 +25,4 @@ def test_a_function_ends_where_its_code_does() -> None:
     assert len(found) > 300
     for function in found:
         if function.__name__ != "<lambda>":
-            assert _source(function) == inspect.getsource(function), function
+            assert source_of(function) == inspect.getsource(function), function

@@ -67,7 +67,7 @@ class Target(ABC):
 
     def source(self, function: Callable[..., Any]) -> str:
         """The source of a function that a module embeds."""
-        return _source(function)
+        return source_of(function)
 
     def notes(self, functions: Collection[Callable[..., Any]]) -> list[str]:
         """What the docstring of a module says of the functions that it embeds."""
@@ -140,7 +140,7 @@ class Target(ABC):
 
 
 @lru_cache(maxsize=512)
-def _source(function: Callable[..., Any]) -> str:
+def source_of(function: Callable[..., Any]) -> str:
     """What `inspect.getsource` gives, which reads token by token to find where a function ends."""
     code: CodeType = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)

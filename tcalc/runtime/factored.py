@@ -120,7 +120,7 @@ class FactoredTensor:
                 f"above the limit of {self.memory_limit / 2**30:.1f} GiB",
                 hint="use @, solve or to_linear_operator, or raise memory_limit",
             )
-        total: Array = self._module.zeros(self.shape, self.dtype)
+        total: Array = self.module.zeros(self.shape, self.dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             distinct = tuple(dict.fromkeys(term.output))
             value = product_of(term.cores, term.subscripts, distinct, known, self.dtype)
@@ -128,7 +128,7 @@ class FactoredTensor:
         return total
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if self._module is not np:
+        if self.module is not np:
             raise TypeError("the cores are on a device: dense() is the array there")
         if copy is False:
             raise ValueError("a factored tensor has no dense array to share")
@@ -152,7 +152,7 @@ class FactoredTensor:
         x = self._checked(x, self.columns)
         extra = tuple(range(-1, -1 - (x.ndim - len(self.columns)), -1))
         dtype = np.result_type(x.dtype, self.dtype)
-        result: Array = self._module.zeros(self.rows + x.shape[len(self.columns) :], dtype)
+        result: Array = self.module.zeros(self.rows + x.shape[len(self.columns) :], dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             left, right = self._ends(term)
             distinct = tuple(dict.fromkeys(left)) + extra
@@ -245,7 +245,7 @@ class FactoredTensor:
         return (-self).__add__(other)
 
     def _require_same_device(self, other: FactoredTensor) -> None:
-        if self._module is not other._module:
+        if self.module is not other.module:
             raise ArgumentError(
                 "one factored tensor is on a device, and the other is not", hint="move its data"
             )
@@ -260,7 +260,7 @@ class FactoredTensor:
     def diagonal(self) -> Array:
         """The entries at equal row and column positions, in the shape `rows`."""
         self._require_square("diagonal")
-        total: Array = self._module.zeros(self.rows, self.dtype)
+        total: Array = self.module.zeros(self.rows, self.dtype)
         for term, known in zip(self.terms, self._sizes, strict=True):
             left, right = self._ends(term)
             same = joined([*zip(left, right, strict=True)])
@@ -307,7 +307,7 @@ class FactoredTensor:
         solver = self._solver if method == "auto" else self._solver_by(method)
         if not b.size:  # nothing is asked, or there is nothing to ask of
             shape = self.columns + b.shape[len(self.rows) :]
-            return as_array(self._module.zeros(shape, np.result_type(b.dtype, self.dtype)))
+            return as_array(self.module.zeros(shape, np.result_type(b.dtype, self.dtype)))
         try:
             return solver.solve(b)
         except np.linalg.LinAlgError as error:
@@ -350,7 +350,7 @@ class FactoredTensor:
 
         On a device it is CuPy's, for those of `cupyx.scipy.sparse.linalg`.
         """
-        package = "scipy" if self._module is np else "cupyx.scipy"
+        package = "scipy" if self.module is np else "cupyx.scipy"
         make: type[LinearOperator] = import_module(f"{package}.sparse.linalg").LinearOperator
         adjoint = self.T
 
@@ -373,7 +373,7 @@ class FactoredTensor:
         return {**kept, "_terms": self.terms}
 
     @cached_property
-    def _module(self) -> Any:
+    def module(self) -> Any:
         """NumPy, or CuPy where the cores are on a device."""
         return module_of(core for term in self.terms for core in term.cores)
 
@@ -395,11 +395,11 @@ class FactoredTensor:
         if np.ma.is_masked(x):
             raise ArgumentError("the array has masked entries, which have no value")
         array = as_array(x)
-        if self._module is not np and not is_on_device(array):
+        if self.module is not np and not is_on_device(array):
             raise ArgumentError(
                 "the cores are on a device, and the array is NumPy's", hint="cupy.asarray(x)"
             )
-        if self._module is np and is_on_device(array):
+        if self.module is np and is_on_device(array):
             raise ArgumentError(
                 "the cores are NumPy's, and the array is on a device", hint="cupy.asnumpy(x)"
             )

@@ -13,7 +13,6 @@ import numpy as np
 
 from tcalc.errors import UnsupportedError
 from tcalc.primitives.arrays import NumPyArray as Array
-from tcalc.runtime.modules import module_of
 from tcalc.runtime.structure import Dense
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Iterative:
     """
 
     def __init__(self, tensor: FactoredTensor) -> None:
-        if module_of(core for term in tensor.terms for core in term.cores) is not np:
+        if tensor.module is not np:
             raise UnsupportedError(
                 "there is no iteration on a device for what has no structure and no room",
                 hint="raise memory_limit, or use to_linear_operator() with "

@@ -81,7 +81,7 @@ class Empty:
         return 1.0, 0.0
 
     def eigenvalues(self) -> Array:
-        return as_array(self.tensor._module.zeros(0, self.tensor.dtype))
+        return as_array(self.tensor.module.zeros(0, self.tensor.dtype))
 
 
 class Dense:
@@ -203,9 +203,9 @@ class Parts:
             ]
             output.append(k)
         for x in linked:
-            ones = self.tensor._module.ones(self.sizes[x], self.tensor.dtype)
+            ones = self.tensor.module.ones(self.sizes[x], self.tensor.dtype)
             operands += [ones, [self.left.index(x)]]
-        unit = self.tensor._module.ones((), self.tensor.dtype)
+        unit = self.tensor.module.ones((), self.tensor.dtype)
         values = np.einsum(*operands, output) if operands else unit
         return as_array(self.term.coefficient * values.reshape(-1))
 
@@ -224,7 +224,7 @@ class LowRank:
         self.route = f"rank {rank}, by the identity of Woodbury, and {base.route}"
         self.solved = base.solve(U.reshape(*tensor.rows, rank)).reshape(-1, rank)
         products = V @ self.solved
-        unit = tensor._module.eye(rank, dtype=products.dtype)
+        unit = tensor.module.eye(rank, dtype=products.dtype)
         self.core = Factored(unit + products, f"the core of rank {rank}")
         # What is left of I + V B^-1 U where the two cancel is rounding alone.
         least = np.linalg.norm(self.core.matrix, -2) if rank else np.inf

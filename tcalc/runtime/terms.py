@@ -59,7 +59,7 @@ def added_up(tensor: FactoredTensor) -> FactoredTerm | None:
     if not tied or not len(first) == len(second) == len(tied):
         return None
     places = [place for place in range(2 * count) if place not in second]
-    core = tensor._module.zeros([tensor.shape[place] for place in places], tensor.dtype)
+    core = tensor.module.zeros([tensor.shape[place] for place in places], tensor.dtype)
     if core.nbytes > tensor.memory_limit:
         return None
     for term in terms:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tcalc.codegen.schur import real_schur, sylvester_by_lapack
 from tcalc.primitives.arrays import Array, linalg, np
+from tcalc.primitives.determinant import determinant
 from tcalc.primitives.exponential import (
     product_with_complement,
     sigmoid_stable,
@@ -143,6 +144,12 @@ def lq_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
     return R.T, Q.T
 
 
+def determinant_unwarned(A: Array) -> Array:
+    """The determinants; NaN gives NaN, which is warning enough."""
+    with np.errstate(invalid="ignore"):
+        return np.linalg.det(A)
+
+
 VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     sigmoid_stable: (sigmoid_in_place, sigmoid_stable),
     softplus_stable: (softplus_in_place, softplus_stable),
@@ -153,6 +160,7 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     thin_lq: (lq_by_lapack, thin_lq, qr_by_lapack, thin_qr),
     complement_of_square: (complement_in_place, complement_of_square),
     product_with_complement: (product_with_complement_in_place, product_with_complement),
+    determinant: (determinant_unwarned,),
     euclidean_norm: (norm_in_range, euclidean_norm, power_of_two_below),
 }
 """For a formula of a primitive's what NumPy computes it by, and what that calls."""

@@ -57,7 +57,7 @@ def refuse_singular(
     else:
         sizes = np.abs(d)
         least, most = np.minimum.reduce(sizes), np.maximum.reduce(sizes)
-    if least <= (1e-2 if factor.itemsize == 4 else 1e-4) * most:
+    if least <= (1e-2 if factor.itemsize == 4 else 1e-4) * most < np.inf:
         condition = scaled_condition(factor, pivots)
         if condition < max(len(d), 4) ** 0.5 * np.finfo(factor.dtype).eps:
             raise np.linalg.LinAlgError(

@@ -27,7 +27,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, OfScalar, tensor_form
 from tcalc.primitives.labels import groups
 from tcalc.primitives.matrix_shapes import check_square
-from tcalc.primitives.routines import Coded, Embedded, Routine, Template, elements, of_square
+from tcalc.primitives.routines import Coded, Embedded, Routine, elements, of_square
 
 
 class Cofactors(Coded):
@@ -56,11 +56,14 @@ class Cofactors(Coded):
 
     def evaluate(self, *arrays: Any) -> Any:
         (A,) = arrays
-        return np.linalg.det(A) if self.k == 0 else cofactors(A, self.k)
+        if self.k:
+            return cofactors(A, self.k)
+        with np.errstate(invalid="ignore"):  # NaN is warning enough
+            return np.linalg.det(A)
 
     def routine(self, node: Apply) -> Routine:
         if self.k == 0:
-            return Template("np.linalg.det({0})", work=of_square(Fraction(2, 3)))
+            return Embedded(determinant, work=of_square(Fraction(2, 3)))
         return Embedded(cofactors, (self.k,), work=self._work)
 
     def _work(self, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
@@ -83,6 +86,11 @@ class Cofactors(Coded):
         if self.k == 0:
             return Notation(name="det", latex=r"\det")
         return Notation(name="cofactors" if self.k == 1 else f"cofactors{self.k}")
+
+
+def determinant(A: Array) -> Array:
+    """The determinants."""
+    return np.linalg.det(A)
 
 
 def cofactors(A: Array, k: int) -> Array:

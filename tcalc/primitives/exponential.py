@@ -40,6 +40,12 @@ def logarithm_of_complement_of_exp(x: Array) -> Array:
     return np.where(x.real < -0.6931471805599453, far, near)
 
 
+def logaddexp_unwarned(x: Array | float, y: Array) -> Array:
+    """NumPy's function, which would warn of NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.logaddexp(x, y)
+
+
 def logaddexp_stable(x: Array, y: Array) -> Array:
     """log(exp(x) + exp(y)) as max(x, y) + log(1 + exp(-|x - y|)), infinite arguments included."""
     top = np.maximum(x, y)
@@ -142,7 +148,7 @@ softplus = Elementwise(
     "softplus",
     Embedded(softplus_stable, fresh=True, work=per_element(6)),
     lambda x, y: sigmoid(x),
-    value=lambda x: softplus_stable(x) if np.iscomplexobj(x) else np.logaddexp(0, x),
+    value=lambda x: softplus_stable(x) if np.iscomplexobj(x) else logaddexp_unwarned(0, x),
     about=About("log(1 + exp(x)), without overflow", derivative="sigmoid(x)"),
     written=Written(letter="s"),
     traits=Traits(regular_point=0, total=True, positive=True),
@@ -174,7 +180,9 @@ logaddexp = Elementwise(
     # d log(e^x + e^y) = σ(x - y) dx + σ(y - x) dy
     lambda x, y, z: sigmoid(build.subtract(x, y)),
     lambda x, y, z: sigmoid(build.subtract(y, x)),
-    value=lambda x, y: logaddexp_stable(x, y) if np.iscomplexobj(x + y) else np.logaddexp(x, y),
+    value=lambda x, y: (
+        logaddexp_stable(x, y) if np.iscomplexobj(x + y) else logaddexp_unwarned(x, y)
+    ),
     about=About(
         "log(exp(x) + exp(y)), without overflow", derivative="sigmoid(x - y) and sigmoid(y - x)"
     ),

@@ -52,12 +52,13 @@ class LogDet(Coded):
 
 def log_determinant(A: Array, *, where: str) -> Array:
     """The logarithm of the determinants; an error where one of finite numbers is not positive."""
-    sign, value = np.linalg.slogdet(A)
+    finite = np.isfinite(A).all(axis=(-2, -1))
+    sign, value = np.linalg.slogdet(np.where(finite[..., None, None], A, 1))
     bad = np.real(sign) <= 0
-    if (bad & np.isfinite(A).all(axis=(-2, -1))).any():
+    if (bad & finite).any():
         raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
     # A complex sign carries the argument of the determinant.
-    return np.where(bad, np.nan, value) + np.log(np.where(bad, 1, sign))
+    return np.where(finite, value, np.nan) + np.log(np.where(bad, 1, sign))
 
 
 def log_determinant_spd(A: Array, *, where: str) -> Array:

@@ -350,3 +350,39 @@ def test_data_declared_orthogonal_are_looked_at():
 def test_properties_that_make_a_matrix_diagonal_are_refused(properties):
     with pytest.raises(tcalc.TcalcError, match="is diagonal"):
         tcalc.parse("tr(A)", f"A[n,n] {properties}")
+
+
+@pytest.mark.parametrize("text", ["det(A)", "logdet(A)", "logabsdet(A)"])
+@pytest.mark.parametrize("entry", [np.nan, np.inf])
+def test_determinants_of_what_is_not_finite_are_not_finite_and_no_warnings(text, entry):
+    for shape in ((1, 1), (3, 3), (2, 3, 3)):
+        A = np.broadcast_to(2 * np.eye(shape[-1]), shape).copy()
+        A[(0,) * len(shape)] = entry
+        declared = "A[n,n]" if len(shape) == 2 else "A[b,n,n]"
+        f = tcalc.parse(text, declared)
+        for found in (tcalc.compile(f)(A=A), tcalc.evaluate(f, A=A)):
+            assert not np.isfinite(found.flat[0])
+            assert len(shape) == 2 or np.isfinite(found[1])
+
+
+@pytest.mark.parametrize("wrt", ["A", "B"])
+def test_determinants_of_kronecker_products_with_singular_factors(wrt):
+    """Powers of zero whose exponents are sizes: det(A)^(m - 2) is multiplied by zero at m = 1."""
+    f = tcalc.parse("det(kron(A, B))", "A[n,n], B[m,m]")
+    written_out = tcalc.parse("det(K)", "K[k,k]")
+    K_second = tcalc.compile(tcalc.hessian(written_out, "K"))
+    K_first = tcalc.compile(tcalc.gradient(written_out, "K"))
+    D = [tcalc.gradient(f, wrt), tcalc.hessian(f, wrt)]
+    compiled = tcalc.compile(D)
+    for A in (np.array([[1.0, 2.0], [2.0, 4.0]]), np.zeros((2, 2)), np.zeros((1, 1))):
+        for B_ in (np.array([[3.0]]), np.array([[3.0, 1.0], [1.0, 2.0]])):
+            data, K = {"A": A, "B": B_}, np.kron(A, B_)
+            # d kron(A, B) = kron(dA, B), entry by entry
+            size = data[wrt].size
+            units = np.eye(size).reshape(size, *data[wrt].shape)
+            dK = np.array([np.kron(E, B_) if wrt == "A" else np.kron(A, E) for E in units])
+            first = np.einsum("kl,akl->a", K_first(K=K), dK)
+            second = np.einsum("ijkl,aij,bkl->ab", K_second(K=K), dK, dK)
+            for found in (compiled(**data), tcalc.evaluate(D, **data)):
+                np.testing.assert_allclose(found[0].ravel(), first, atol=1e-10)
+                np.testing.assert_allclose(found[1].reshape(size, size), second, atol=1e-9)

@@ -136,7 +136,19 @@ class Expression:
         return of_axes(known, self.node, *by)
 
     def text(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
-        """The formula in the language: notation ``"matrix"``, ``"einstein"`` or ``"auto"``."""
+        """The formula in the language.
+
+        `notation` is ``"matrix"``, ``"einstein"``, or ``"auto"``: matrix notation where the formula
+        has one.  `cse` tells whether parts that occur more than once are given names, in lines
+        above the formula; ``"auto"`` does so where it would be long.  Raises `ArgumentError` for
+        other wishes, and `LimitError` for a formula that without names would fill pages.
+
+        >>> import tcalc
+        >>> H = tcalc.hessian(tcalc.parse("sum(log(1 + exp(X*w)))"), "w")
+        >>> print(H.text("einstein", cse=True))
+        p[i] = sigmoid(X[i,j]*w[j])
+        X[k,i]*X[k,j]*p[k]*(1 - p[k])
+        """
         return printing.to_text(self.node, notation=notation, cse=cse, **self.context.style)
 
     def matrix(self) -> str:
@@ -177,11 +189,16 @@ class Expression:
         return form if operator is None else f"{form}\noperator: {operator}"
 
     def latex(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
-        """The formula in LaTeX, for math mode."""
+        r"""The formula in LaTeX, for math mode with amsmath; the arguments are those of `text`.
+
+        >>> import tcalc
+        >>> print(tcalc.gradient(tcalc.parse("x'*A*x"), "x").latex())
+        \left( A + A^\top \right) x
+        """
         return printing.to_latex(self.node, notation=notation, cse=cse, **self.context.style)
 
     def mathml(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
-        """The formula as a MathML element."""
+        """The formula as a ``<math>`` element of MathML Core; the arguments are those of `text`."""
         return printing.to_mathml(self.node, notation=notation, cse=cse, **self.context.style)
 
     def with_node(

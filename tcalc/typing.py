@@ -32,13 +32,11 @@ if TYPE_CHECKING:
     from tcalc.printing import Notation as Notation
     from tcalc.reference import FunctionEntry as FunctionEntry
     from tcalc.reference import Functions as Functions
-    from tcalc.runtime import BoundFunction as BoundFunction
     from tcalc.runtime import CompiledFunction as CompiledFunction
     from tcalc.runtime import FactoredFunction as FactoredFunction
     from tcalc.runtime import FactoredTensor as FactoredTensor
 
 _HOMES = {
-    "BoundFunction": "tcalc.runtime",
     "CheckReport": "tcalc.checking",
     "CompiledFunction": "tcalc.runtime",
     "Cost": "tcalc.costing",

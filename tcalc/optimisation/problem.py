@@ -366,6 +366,7 @@ class Problem:
         return ""
 
     def require_scalar(self, what: str) -> None:
+        """Refuse `what`, which is of scalars, for a tensor of residuals."""
         if not self.scalar:
             raise ArgumentError(
                 f"{what} needs a scalar function, and this one has the axes "

@@ -4,14 +4,13 @@
 of sizes that it meets, since the best order of contraction depends on them, and remembers it.
 """
 
-from tcalc.runtime.compiled import MEMORY_LIMIT, BoundFunction, CompiledFunction, compile
+from tcalc.runtime.compiled import MEMORY_LIMIT, CompiledFunction, compile
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
 from tcalc.runtime.layout import FactoredFunction, Layout, described, needed, tables
 from tcalc.runtime.restricted import Ends
 
 __all__ = [
     "MEMORY_LIMIT",
-    "BoundFunction",
     "CompiledFunction",
     "Ends",
     "FactoredFunction",

@@ -275,10 +275,6 @@ class CompiledFunction:
         return f"<CompiledFunction({', '.join(map(describe, self._open))}{bound})>"
 
 
-BoundFunction = CompiledFunction
-"""A compiled function some of whose arguments are given is one of the others."""
-
-
 def compile(
     nodes: Node | Sequence[Node],
     *,

@@ -221,8 +221,11 @@ class Names:
         error.places = tuple(told)
 
     def _guessed_places(self, span: Span) -> Iterator[Place]:
-        """The first vectors and matrices in a stretch of text that nothing declares."""
-        found = dict.fromkeys(re.findall(r"[^\W\d]\w*", span.text))
+        """The first vectors and matrices in a stretch of text that nothing declares.
+
+        A name with indices has as many axes as these.
+        """
+        found = dict.fromkeys(re.findall(r"[^\W\d]\w*\b(?!\s*\[)", span.text))
         guessed = [name for name in found if self.guesses.get(name) in ("vector", "matrix")]
         for name in guessed[:_MOST_PLACES]:
             yield Place(f"taken for a {self.guesses[name]}", self.variables[name].span)

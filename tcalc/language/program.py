@@ -10,6 +10,7 @@ from typing import Literal
 from tcalc.errors import (
     ArgumentError,
     DimensionError,
+    IndexNotationError,
     OrientationError,
     ParseError,
     Source,
@@ -199,7 +200,7 @@ class _Compilation:
             for step in before:
                 self._elaborate(step)
             return self._finish(self._elaborate(last))
-        except (DimensionError, OrientationError) as error:
+        except (DimensionError, IndexNotationError, OrientationError) as error:
             if error.span is not None:
                 self._names.tell_guesses(error)
             raise
@@ -313,8 +314,10 @@ class _Compilation:
         needed = self._tape.needed([value_slot, *slots.values()])
         self._settle_sizes(needed)
         nodes = self._tape.replay(needed, self._dimensions.resolve)
-        named = self._elaborator.axes.index_names(nodes)
-        known = handed_down(postorder(nodes[slot] for slot in (value_slot, *slots.values())), named)
+        known = self._elaborator.axes.index_names(nodes)
+        if known:
+            roots = [nodes[slot] for slot in (value_slot, *slots.values())]
+            known = handed_down(postorder(roots), known)
         orientation: Literal["", "row", "column"] = ""
         if result.order == 1:
             orientation = "row" if result.row else "column"

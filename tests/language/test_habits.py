@@ -260,10 +260,15 @@ GUESSED = ", as nothing declares it"
         ("det(x)", [f"taken for a vector{GUESSED}; `tensor x` makes it a number"]),
         ("A*x + B", ["this is a column", f"this is a matrix{GUESSED}"]),
         ("tensor x[n], y[n]; x*y", ["this is a column"] * 2),
+        (
+            "K[i,j] = exp(logs)*A[i,j]",
+            [f"taken for a vector{GUESSED}; `tensor logs` makes it a number"],
+        ),
+        ("K[i,i] = A[i,j]*x[j]", []),
     ],
 )
 def test_errors_on_shapes_tell_what_was_guessed(text, notes):
-    with pytest.raises((OrientationError, DimensionError)) as caught:
+    with pytest.raises((OrientationError, DimensionError, IndexNotationError)) as caught:
         parse(text)
     assert [place.note for place in caught.value.places] == notes
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
@@ -15,8 +15,17 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.power import power
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
-from tcalc.printing.formula import Call, Formula, Indexed, Power, Product, Transpose
-from tcalc.printing.writer import WHOLE, Writer, position, span
+from tcalc.printing.formula import (
+    ONE,
+    Call,
+    Formula,
+    Indexed,
+    Power,
+    Product,
+    Transpose,
+    product,
+)
+from tcalc.printing.writer import WHOLE, Writer, position, raised, size_of, span
 from tcalc.simplify.parts import base_and_exponent
 
 ZERO = Fraction(0)
@@ -32,7 +41,8 @@ BY_ENTRY = (Kind.ELEMENTWISE, Kind.NORMALISATION)
 class Link:
     """A matrix in a chain, perhaps transposed; `mask` is the offset of a triangle of ones.
 
-    `turned` is the transposed matrix, where that reads better than a prime on a sum.
+    `turned` is the transposed matrix, where that reads better than a prime on a sum; `node` tells
+    which matrices are equal, so that a run of them is written as a power.
     """
 
     formula: Formula
@@ -43,6 +53,8 @@ class Link:
     inverse: Formula | None = None  # it is 1 ./ inverse
     mask: int | None = None
     turned: Formula | None = None
+    node: Node | None = None
+    exponent: int = 1
 
     def flipped(self) -> Link:
         if self.symmetric:
@@ -56,13 +68,26 @@ class Link:
             self.inverse,
             self.mask,
             self.turned,
+            self.node,
+            self.exponent,
         )
 
     @property
     def written(self) -> Formula:
-        if self.transposed:
-            return self.turned or Transpose(self.formula)
-        return self.formula
+        formula = self.turned if self.transposed and self.turned else self.formula
+        written = raised(formula, Fraction(self.exponent), elementwise=False)
+        return Transpose(written) if self.transposed and not self.turned else written
+
+    def repeats(self, other: Link) -> bool:
+        """Whether a link is the matrix of another one once more, and square."""
+        return (
+            self.node is not None
+            and self.node is other.node
+            and (self.symmetric or self.transposed == other.transposed)
+            and self.dims == self.dims[::-1]
+            and not (self.window or self.inverse)
+            and self.mask is None
+        )
 
 
 Chain = tuple[Link, ...]
@@ -79,7 +104,21 @@ class Weight:
 
     @property
     def body(self) -> tuple[Formula, ...]:
-        return linear([*self.chain, Link(self.end)])
+        weight = self.among_zeros()
+        return linear([*weight.chain, Link(weight.end)])
+
+    def among_zeros(self) -> Weight:
+        """``E'*v``, for a range E of rows of the unit matrix, as ``concat(zeros(1), v)``."""
+        match self.chain:
+            case (Link(transposed=True, node=Apply(primitive=Window() as window)), *rest):
+                size = (window.start - 1, window.dim - window.stop)
+                before, after = (
+                    [] if zeros == Dim.of(0) else [Call("zeros", (size_of(zeros),))]
+                    for zeros in size
+                )
+                part = product(ONE, (), linear([*rest, Link(self.end)]))
+                return Weight((), Call("concat", (*before, part, *after)))
+        return self
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +175,9 @@ def flip(chain: Chain) -> Chain:
 
 
 def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
-    """The factors of a chain; windows become slices of their neighbours."""
+    """The factors of a chain; runs become powers, windows slices of their neighbours."""
+    if any(link.repeats(other) for link, other in pairwise(chain)):
+        chain = _with_powers(chain)
     body: list[Formula] = []
     k = 0
     while k < len(chain):
@@ -158,6 +199,17 @@ def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
             body.append(Indexed(link.written, tuple(at)))
         k = core + 1 + (columns is not None)
     return tuple(body)
+
+
+def _with_powers(chain: Sequence[Link]) -> list[Link]:
+    """A chain with runs of equal square matrices made one, ``A*A`` as ``A^2``."""
+    found: list[Link] = []
+    for link in chain:
+        if found and link.repeats(found[-1]):
+            found[-1] = replace(found[-1], exponent=found[-1].exponent + link.exponent)
+        else:
+            found.append(link)
+    return found
 
 
 def is_chain(node: Einsum) -> bool:
@@ -265,12 +317,12 @@ def link_of(factor: Node, formula: Formula, inverse: Formula | None) -> Link:
         primitive = factor.primitive
         if isinstance(primitive, Window):
             rows = span(primitive.start, primitive.stop, primitive.dim)
-            return Link(formula, dims=factor.dims, window=rows)
+            return Link(formula, dims=factor.dims, window=rows, node=factor)
         if isinstance(primitive, LowerMask):
             return Link(formula, dims=factor.dims, mask=primitive.offset.value)
     if isinstance(formula, Transpose):
-        return replace(_link(formula), dims=factor.dims)
-    return Link(formula, symmetric, dims=factor.dims, inverse=inverse)
+        return replace(_link(formula), dims=factor.dims, node=factor)
+    return Link(formula, symmetric, dims=factor.dims, inverse=inverse, node=factor)
 
 
 def _link(matrix: Formula) -> Link:

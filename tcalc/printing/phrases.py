@@ -135,6 +135,7 @@ def column(chain: Chain, at: str) -> Formula:
 
 def outer(x: Weight, y: Weight) -> tuple[Formula, ...]:
     """``x*y'`` of two vectors."""
+    x, y = x.among_zeros(), y.among_zeros()
     return linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
 
 

@@ -180,6 +180,8 @@ class Typesetter:
                 return Set(self.symbol(name), Binding.ATOM)
             case Call():
                 return self._call(formula, inner)
+            case Power(base=Call(style=Style.INVERSE) as inverse, elementwise=False):
+                return Set(self._inverse_above(inverse, inner[1].text), Binding.POWER)
             case Power(elementwise=elementwise):
                 base, exponent = inner
                 script = exponent.text
@@ -221,15 +223,19 @@ class Typesetter:
         medium = self.medium
         if isinstance(formula, Call) and formula.style is Style.INVERSE:
             # the transposed inverse, A^{-T}
-            (inner,) = formula.args
-            matrix = self._fenced(fold(inner, self._set, {}), Binding.ATOM)
-            script = medium.row([medium.operator("-"), medium.transposed])
-            return medium.above(matrix, script)
+            return self._inverse_above(formula, medium.transposed)
         return medium.above(self._fenced(base, Binding.ATOM), medium.transposed)
+
+    def _inverse_above(self, inverse: Call, script: str) -> str:
+        """The matrix of an inverse with a minus sign and a script above it, ``A^{-2}``."""
+        medium = self.medium
+        matrix = self._fenced(fold(inverse.args[0], self._set, {}), Binding.ATOM)
+        return medium.above(matrix, medium.row([medium.operator("-"), script]))
 
     def _positions(self, positions: Sequence[str]) -> str:
         medium = self.medium
         plain = all(len(at) == 1 and at != ":" for at in positions)
+        plain = plain and sum(at.isdigit() for at in positions) < 2  # A_{2,3}, not A_{23}
         pieces: list[str] = []
         for at in positions:
             if pieces and not plain:

@@ -89,7 +89,7 @@ FORMULAS = [
         "logdet(K + s*eye(n)) + y'*inv(K + s*eye(n))*y",
         "K[n,n] spd, y[n], s",
         "s",
-        "tr(inv(K + s*eye(n))) - y'*inv(K + s*eye(n))*inv(K + s*eye(n))*y",
+        "tr(inv(K + s*eye(n))) - y'*inv(K + s*eye(n))^2*y",
     ),
     Formula(  # the divergence of two Gaussians
         "(tr(inv(S)*T) + (m - u)'*inv(S)*(m - u) - n + logdet(S) - logdet(T))/2",
@@ -249,6 +249,11 @@ FORMULAS = [
         "x",
         "2*((K*H)' + eye(n))*(K*(H*x - z) + x)",
     ),
+    Formula("tr(X^4)", "X[n,n]", "X", "4*(X^3)'"),
+    Formula("tr(inv(X'*X))", "X[m,n]", "X", "-2*X*inv(X'*X)^2"),
+    Formula("sum(v[2:end])", "v[n]", "v", "concat(zeros(1), ones(n - 1))"),
+    Formula("norm2(x[2:end])^2", "x[n]", "x", "2*concat(zeros(1), x[2:end])"),
+    Formula("sum(X[2:3,:])", "X[m,n]", "X", "concat(zeros(1), ones(2), zeros(m - 3))*ones(n)'"),
     Formula("norm2(x - mean(x))^2", "x[n]", "x", "2*(x - mean(x))", "2*(eye(n) - 1/n)"),
 ]
 

@@ -7,7 +7,8 @@ B is the transpose of an array that does, its routines for small matrices (OpenB
 about 100 × 100 × 100) take up to twice as long as in the three other cases; of large ones all four
 take the same.  A matrix that the program makes may lie either way, and with it all that it is added
 to or multiplied by element by element: they are turned together where fewer products are then of
-the slow kind, and fewer steps read one array across another.
+the slow kind, and fewer steps read one array across another.  Where only arguments meet, a small
+one is copied, see `tcalc.codegen.memory.is_laid_out`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from tcalc.codegen.fusion import views
+from tcalc.codegen.memory import is_sensitive
 from tcalc.codegen.program import (
     Call,
     MatMul,
@@ -32,8 +34,6 @@ from tcalc.codegen.program import (
 )
 from tcalc.primitives.routines import Template
 
-LARGEST = 1 << 20
-"""The multiplications of the largest product that the routines for small matrices are for."""
 ROUNDS = 3
 """How often all matrices are looked at, those with most to gain first: one depends on others."""
 
@@ -151,7 +151,7 @@ def _grouped(program: Program, sizes: Mapping[str, int]) -> _Groups:
         match operation:
             case MatMul(left=left, right=right) if _is_matrix(left) and _is_matrix(right):
                 groups.free(result)
-                if _is_sensitive(left, right, sizes):
+                if is_sensitive(*(x.evaluate(sizes) for x in (*left.dims, right.dims[1]))):
                     groups.meetings.append(Factors(left, right))
             case Total():
                 pass
@@ -192,12 +192,6 @@ def _elementwise(operation: Operation) -> bool:
 def _is_matrix(view: View) -> bool:
     """Whether an operand is a matrix, as it is or transposed."""
     return view.axes in ((0, 1), (1, 0)) and len(view.value.dims) == 2
-
-
-def _is_sensitive(left: View, right: View, sizes: Mapping[str, int]) -> bool:
-    """Whether it matters how two matrices lie that are multiplied: not along a long sum."""
-    rows, summed, columns = (dim.evaluate(sizes) for dim in (*left.dims, right.dims[1]))
-    return summed <= rows * columns and rows * summed * columns <= LARGEST
 
 
 def _rewritten(statement: Statement, new: Mapping[Value, Value]) -> Statement:

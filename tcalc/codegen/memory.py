@@ -69,6 +69,10 @@ SHORT_GRAM = 32
 """The same where both are one matrix, half of whose product the method mirrors more slowly."""
 LAID_OUT = 1 << 7
 """The elements from which on transposes that are repeated are copied first."""
+SENSITIVE = 1 << 20
+"""The multiplications of the largest product for which it matters how its factors lie."""
+TALL = 64
+"""How many times a matrix has to be read in such a product for a copy of it to pay."""
 
 
 def count(dims: Shape, sizes: Mapping[str, int]) -> int:
@@ -194,12 +198,16 @@ def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
 def wording(program: Program, sizes: Mapping[str, int]) -> frozenset[tuple[Dim | Shape, int]]:
     """What the words for products, which are chosen by sizes, depend on.
 
-    How short the axes of matrix products are, and which transposes are small.
+    How short the axes of matrix products are, where a factor is copied first, and which
+    transposes are small.
     """
     found: dict[Dim | Shape, int] = {}
     for statement in program.statements:
         match statement.operation:
-            case MatMul() | TensorDot():
+            case MatMul() | TensorDot() as product:
+                if isinstance(product, MatMul) and is_across(product.left, product.right):
+                    lengths = (*product.left.dims, product.right.dims[1])
+                    found[lengths] = is_laid_out(*(dim.evaluate(sizes) for dim in lengths))
                 for dim in {dim for value in statement.reads for dim in value.dims}:
                     length = dim.evaluate(sizes)
                     found[dim] = (length <= SHORT) + (length <= SHORT_GRAM)
@@ -210,6 +218,25 @@ def wording(program: Program, sizes: Mapping[str, int]) -> frozenset[tuple[Dim |
             case _:
                 continue
     return frozenset(found.items())
+
+
+def is_across(left: View, right: View) -> bool:
+    """Whether two matrices that are multiplied both lie along what is summed."""
+    flat = len(left.value.dims) == len(right.value.dims) == 2
+    return flat and left.axes == (0, 1) and right.axes == (1, 0) and left.value is not right.value
+
+
+def is_sensitive(rows: int, summed: int, columns: int) -> bool:
+    """Whether it matters how the factors of a matrix product lie.
+
+    BLAS has routines of its own for small matrices.  A long sum is faster along both factors.
+    """
+    return summed <= rows * columns and rows * summed * columns <= SENSITIVE
+
+
+def is_laid_out(rows: int, summed: int, columns: int) -> bool:
+    """Whether the smaller one of two factors that lie along what is summed is copied first."""
+    return max(rows, columns) >= TALL and is_sensitive(rows, summed, columns)
 
 
 def _small(sizes: Mapping[str, int], *views: View) -> dict[Dim | Shape, int]:

@@ -85,3 +85,25 @@ def test_a_matrix_that_is_read_both_ways_stays_as_it_is() -> None:
     data = {name: rng.standard_normal((3, 3)) for name in "XB"}
     assert function(**data) == pytest.approx(tcalc.evaluate(f, **data), rel=1e-13)
     assert "X.dot(B.T)" in body(function)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "product"),
+    [
+        ({"n": 200, "m": 100, "k": 5}, 'B.copy("F") @ A.T'),
+        ({"n": 20, "m": 100, "k": 5}, "B @ A.T.copy()"),
+        ({"n": 20, "m": 10, "k": 5}, "B.dot(A.T)"),  # as many copies as multiplications
+        ({"n": 300, "m": 300, "k": 300}, "B @ A.T"),
+        ({"n": 9, "m": 9, "k": 900}, "B @ A.T"),
+    ],
+)
+def test_a_small_argument_is_copied_where_two_meet(sizes: dict[str, int], product: str) -> None:
+    f = tcalc.parse("tensor A[n,k], B[m,k]\ntanh(A*B')")
+    function = tcalc.compile(f)
+    rng = np.random.default_rng(4)
+    data = {
+        name: rng.standard_normal((sizes[x], sizes["k"]))
+        for name, x in zip("AB", "nm", strict=True)
+    }
+    np.testing.assert_allclose(function(**data), np.tanh(data["A"] @ data["B"].T), rtol=1e-10)
+    assert product in body(function)

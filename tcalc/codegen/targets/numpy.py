@@ -9,7 +9,14 @@ from typing import Any, ClassVar, assert_never
 
 from tcalc.codegen import host, solvers
 from tcalc.codegen.contract import LETTERS
-from tcalc.codegen.memory import LAID_OUT, SHORT, SHORT_GRAM, is_in_order
+from tcalc.codegen.memory import (
+    LAID_OUT,
+    SHORT,
+    SHORT_GRAM,
+    is_across,
+    is_in_order,
+    is_laid_out,
+)
 from tcalc.codegen.placement import fills, written
 from tcalc.codegen.program import (
     Addend,
@@ -166,6 +173,12 @@ class NumPy(Target):
     def _matmul(self, left: View, right: View, writer: Writer) -> str:
         """A product of matrices or vectors, by the method where they are small."""
         first, second = self.operand(left, writer), self.operand(right, writer)
+        if self.laid_out and is_across(left, right):
+            lengths = [writer.count((dim,)) for dim in (*left.dims, right.dims[1])]
+            if is_laid_out(*lengths) and lengths[0] < lengths[2]:
+                first += '.copy("F")'
+            elif is_laid_out(*lengths):
+                second += ".copy()"
         if len(left.dims) <= 2 and len(right.dims) <= 2:
             gram = left.value is right.value and len(left.dims) == len(right.dims) == 2
             return self._times(first, second, (*left.dims, *right.dims), writer, gram)

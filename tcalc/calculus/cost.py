@@ -19,7 +19,7 @@ from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import postorder
-from tcalc.planning import Inversion
+from tcalc.planning import Inversion, factor_flops
 from tcalc.planning import cost as product_cost
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse, is_triangle
@@ -66,10 +66,11 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
                 total += volume(node) * (len(terms) - 1) + scaled
             case Apply(primitive=Elementwise()):
                 total += volume(node)
-            case Apply(primitive=Inverse(), args=(matrix,)) if is_triangle(matrix):
-                continue  # it is its own factorisation; products count their own solves
-            case Apply(primitive=Inverse()):
-                total += 2 * volume(node) * size(node.dims[-1]) // 3
+            case Apply(primitive=Inverse(axes=axes), args=(matrix,)):
+                # Its factorisation; products count their solves with the factors.
+                batch = prod(map(size, node.dims[: -2 * axes]))
+                order = prod(map(size, node.dims[-axes:]))
+                total += batch * factor_flops(order, Inversion(axes, is_triangle(matrix)))
             case Apply(primitive=primitive, args=args):
                 if (primitive, args) not in calls:
                     calls.add((primitive, args))  # of several results, all are made by one

@@ -4,8 +4,8 @@ Pure functions, without arrays and without NumPy, so that calculus may ask what 
 A flop is one multiplication or one addition.
 """
 
-from tcalc.planning.flops import Inversion, Network, Pair, pair_flops
+from tcalc.planning.flops import Inversion, Network, Pair, factor_flops, pair_flops
 from tcalc.planning.paths import cost, plan
 from tcalc.planning.planner import Plan
 
-__all__ = ["Inversion", "Network", "Pair", "Plan", "cost", "pair_flops", "plan"]
+__all__ = ["Inversion", "Network", "Pair", "Plan", "cost", "factor_flops", "pair_flops", "plan"]

@@ -105,6 +105,11 @@ def split_inverse(
     return frozenset(parts[0]), frozenset(parts[1]), frozenset(parts[2])
 
 
+def factor_flops(order: int, kind: Inversion) -> int:
+    """The cost of factorising a matrix of that order, which a triangle does not need: by LU."""
+    return 0 if kind.triangular else 2 * order**3 // 3
+
+
 def form_flops(inverse: Labels, kind: Inversion, sizes: Mapping[Label, int]) -> int:
     """The cost of forming an inverse from a factorisation that is there."""
     lead = len(inverse) - 2 * kind.axes

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 
 from tcalc import language
 from tcalc.calculus.accumulate import pullback, pushforward
-from tcalc.errors import ArgumentError, DimensionError, TcalcError, UnknownNameError
+from tcalc.errors import ArgumentError, DimensionError, Source, TcalcError, UnknownNameError
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Operator
 from tcalc.expr.traverse import dependents, postorder, variables
 from tcalc.expression import Operand, combine
 from tcalc.language.calls import FORMS
+from tcalc.language.parser import RESERVED
 from tcalc.primitives import REGISTRY
 from tcalc.primitives.batch import over_batch
 from tcalc.primitives.callables import Callables, derived
@@ -23,9 +24,6 @@ from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.operators import is_zero, operator
 
 Arrays: TypeAlias = Callable[..., Any]
-
-WORDS = ("tensor", "for", "end")
-"""What the grammar keeps to itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +190,7 @@ def _texts(
 def _check_name(name: str) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ArgumentError(f"{name!r} is not a name for a function")
-    if name in WORDS:
+    if name in RESERVED:
         raise ArgumentError(f"{name} is a word of the language", hint="choose another name")
     if name in REGISTRY or name in FORMS:
         raise ArgumentError(
@@ -206,11 +204,15 @@ def _read(name: str, signature: str) -> tuple[tuple[Var, ...], tuple[Var, ...]]:
     left, arrow, right = signature.partition("->") if isinstance(signature, str) else ("", "", "")
     if not arrow:
         raise ArgumentError(f"{name}: {signature!r} is no signature", hint=hint)
-    declared = tuple(language.parse_declarations(f"{left}, {right}").values())
-    count = len(declared) - len(language.parse_declarations(right))
-    arguments, values = declared[:count], declared[count:]
-    if not arguments or not values:
+    if not left.strip() or not right.strip():
         raise ArgumentError(f"{name}: a signature has arguments, and values", hint=hint)
+    try:
+        # The places of both texts are the same.
+        declared = tuple(language.parse_declarations(f"{left}, {right}").values())
+        count = len(declared) - len(language.parse_declarations(right))
+    except TcalcError as error:
+        raise _of_signature(error, signature, len(left)) from None
+    arguments, values = declared[:count], declared[count:]
     names = {dim for x in arguments for dim in x.dims}
     for dim in (*names, *(dim for y in values for dim in y.dims)):
         if not dim.is_name or dim not in names:
@@ -231,6 +233,20 @@ def _read(name: str, signature: str) -> tuple[tuple[Var, ...], tuple[Var, ...]]:
         if f"{y.name}_bar" in taken:
             raise ArgumentError(f"{name}: {y.name}_bar is the name of the cotangent of {y.name}")
     return arguments, values
+
+
+def _of_signature(error: TcalcError, signature: str, arrow: int) -> TcalcError:
+    """The error in the text of a signature, in which an arrow stands for a comma."""
+    if error.span is not None:
+        source = Source(signature, "the signature")
+        error.span, error.source = replace(error.span, source=source), source
+        error.places = tuple(
+            replace(place, span=replace(place.span, source=source)) for place in error.places
+        )
+        if error.span.start == arrow:
+            error.message = error.message.replace("`,`", "`->`")
+            error.args = (error.message, *error.args[1:])
+    return error
 
 
 def _entry(definition: Definition) -> Function:

@@ -28,6 +28,7 @@ from tcalc.expr.index_names import AxisNames, IndexNames, of_axes
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Node, Var
 from tcalc.expression import Expression, Names
+from tcalc.language.parser import is_name
 from tcalc.requirements import (
     each_once,
     names_of,
@@ -162,7 +163,7 @@ def _axes(F: Expression, several: str | int | None) -> Shape:
     """The axis of several directions: none, or one."""
     if several is None:
         return ()
-    if isinstance(several, str) and not several.isidentifier():
+    if isinstance(several, str) and not is_name(several):
         raise ArgumentError(f"{several!r} is not a name for a dimension")
     if isinstance(several, str) and several in F.variables:
         raise ArgumentError(f"{several} is a variable, and cannot be a dimension too")

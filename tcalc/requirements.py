@@ -14,6 +14,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
 from tcalc.expr.traverse import variables
 from tcalc.expression import Expression, Names
+from tcalc.language.parser import RESERVED, is_name
 
 
 def require_expression(F: object) -> Expression:
@@ -105,8 +106,12 @@ def each_once(names: Sequence[str]) -> None:
 
 def new_input(name: str, dims: Shape, known: Mapping[str, Var]) -> Var:
     """The input of that name and shape: a known one if it has that shape, else a new one."""
-    if not isinstance(name, str) or (name not in known and not name.isidentifier()):
-        raise ArgumentError(f"{name!r} is not a name for an input")
+    if not isinstance(name, str) or (name not in known and not is_name(name)):
+        reserved = name in RESERVED
+        raise ArgumentError(
+            f"{name!r} is not a name for an input",
+            hint=f"{name} is a word of the language; choose another name" if reserved else None,
+        )
     if name not in known:
         return build.var(name, dims)
     if known[name].dims != dims:

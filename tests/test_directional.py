@@ -76,6 +76,16 @@ def test_two_directions_never_share_a_name():
     assert tcalc.evaluate(moved, **values) == 5 * (3 * 7 + 2 * 11)
 
 
+@pytest.mark.parametrize("word", ["for", "end", "tensor"])
+def test_a_word_of_the_language_names_no_input(word):
+    f = tcalc.parse("w'*w", "w[n]")
+    for product in (tcalc.jvp, tcalc.vjp, tcalc.hvp):
+        with pytest.raises(ArgumentError, match="choose another name"):
+            product(f, "w", word)
+    with pytest.raises(ArgumentError, match="not a name for a dimension"):
+        tcalc.jvp(f, "w", several=word)
+
+
 def test_wrong_names_and_shapes_say_what_they_should_be():
     with pytest.raises(DimensionError, match=r"X\[m,n\] is an input already.*\[n\]"):
         tcalc.hvp(F, "w", "X")

@@ -80,13 +80,18 @@ def _grammar() -> Lark:
     return parser(TreeBuilder())
 
 
+RESERVED = ("tensor", "for", "end")
+"""The words of the language that are no names."""
+
+
 def is_name(text: str) -> bool:
     """Whether a text can be written as a name, in one spelling.
 
-    >>> is_name("batch"), is_name("λ"), is_name("日"), is_name("2x")
-    (True, True, False, False)
+    >>> is_name("batch"), is_name("λ"), is_name("日"), is_name("2x"), is_name("end")
+    (True, True, False, False, False)
     """
-    return bool(_names().fullmatch(text)) and unicodedata.normalize("NFKC", text) == text
+    written = bool(_names().fullmatch(text)) and unicodedata.normalize("NFKC", text) == text
+    return written and text not in RESERVED
 
 
 @cache

@@ -343,3 +343,20 @@ def test_arguments_that_do_not_fit():
         tcalc.parse("resolvent(x)", functions=[INVERSE])
     with pytest.raises(tcalc.TcalcError):
         tcalc.parse("resolvent(X)", "X[m,n]", functions=[INVERSE])
+
+
+@pytest.mark.parametrize(
+    ("signature", "shown"),
+    [
+        ("A[n,n], -> Y[n,n]", "unexpected `->`: expected a name"),
+        ("A[n,n] -> Y[n,n", "`[` is never closed"),
+        ("A[n,n] -> Y[n,n] -> Z", "unexpected `-`"),
+        ("A[n,n] -> A[n,n]", "`A` is declared twice"),
+    ],
+)
+def test_errors_show_the_signature_as_it_was_written(signature, shown):
+    with pytest.raises(tcalc.TcalcError) as caught:
+        tcalc.function("other", signature, np.linalg.inv, pushforward="dA")
+    message = str(caught.value)
+    assert message.startswith(shown)
+    assert message.count(f"\n    {signature}\n") == 1 + len(caught.value.places)

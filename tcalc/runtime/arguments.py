@@ -15,7 +15,7 @@ from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
 from tcalc.expr.properties import CHECKED
 
-FEW = 1 << 12
+FEW = 1 << 13
 """The elements up to which the place of the least is found sooner than the least itself."""
 
 NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128))
@@ -218,7 +218,7 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
         if check_finite and not np.isfinite(values).all():
             raise ArgumentError(f"{argument.name} has values that are infinite or not a number")
         for kind in argument.properties:
-            if kind in CHECKED and not _at_sight(kind, values):
+            if kind in CHECKED:
                 whole = is_sparse(array) and kind not in ("nonnegative", "integer")
                 try:
                     expect_property(argument.name, array.toarray() if whole else values, kind)
@@ -228,14 +228,26 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
                     ) from None
 
 
-def _at_sight(kind: str, values: Any) -> bool:
-    """Whether few elements have the sign that they should: it takes half the time of the check."""
-    if kind not in ("positive", "nonnegative"):
+def at_sight(positive: bool | None, array: Any) -> bool:
+    """Whether the least element shows that all are positive, or not negative, as was declared.
+
+    Of other properties, for which `positive` is None, nothing is seen.
+    """
+    if positive is None:
         return False
-    if type(values) is not np.ndarray or not 0 < values.size <= FEW or values.dtype.kind != "f":
-        return False
-    low = values.item(values.argmin())  # the first that is not a number, if there is one
-    return bool(low > 0 or (low == 0 and kind == "nonnegative"))
+    try:
+        # The first that is not a number is the least; of complex numbers none is.
+        few = array.size <= FEW
+        low = array.item(array.argmin()) if few else np.minimum.reduce(array, None)
+        return bool(low > 0) if positive else bool(low >= 0)
+    except (AttributeError, TypeError, ValueError):
+        return False  # a sparse matrix, complex numbers, or nothing at all
+
+
+def sign_of(argument: Var) -> bool | None:
+    """Whether an argument was declared positive, or nonnegative (False), and nothing else."""
+    checked = [kind for kind in argument.properties if kind in CHECKED]
+    return {"positive": True, "nonnegative": False}.get(checked[0]) if len(checked) == 1 else None
 
 
 def _wanted(argument: Var) -> str:

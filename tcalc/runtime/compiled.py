@@ -16,10 +16,12 @@ from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
+from tcalc.expr.properties import CHECKED
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
     NUMBERS,
     CallSignature,
+    at_sight,
     consistent,
     conversions,
     converted,
@@ -28,6 +30,7 @@ from tcalc.runtime.arguments import (
     ordered,
     refuse_positions,
     refuse_unknown,
+    sign_of,
     verify,
 )
 from tcalc.runtime.plans import Kind, Plan, Planner, Recipe
@@ -81,8 +84,11 @@ class CompiledFunction:
         self._names = tuple(name for name in signature.names if name not in self._given)
         self._open = tuple(x for x in signature.arguments if x.name not in self._given)
         strict = self._recipe.check_finite
-        self._looked_at = [k for k, x in enumerate(self._open) if strict or x.properties]
-        self._verified = [self._open[k] for k in self._looked_at]
+        self._looked_at = [
+            (place, x, None if strict else sign_of(x))
+            for place, x in enumerate(self._open)
+            if strict or any(kind in CHECKED for kind in x.properties)
+        ]
         self._planner = Planner(self._recipe, self._given.keys() & set(signature.names))
         self._planners: dict[frozenset[str], Planner] = {}
         self._entries: dict[tuple[Any, ...], Entry] = {}
@@ -125,9 +131,9 @@ class CompiledFunction:
             arrays = [arguments[name] for name in self._names]
             for place, convert in entry.conversions:
                 arrays[place] = convert(arrays[place])
-        if self._verified:
-            looked_at = [arrays[k] for k in self._looked_at]
-            verify(self._verified, looked_at, self._recipe.check_finite)
+        for place, variable, positive in self._looked_at:
+            if not at_sight(positive, arrays[place]):
+                verify([variable], [arrays[place]], self._recipe.check_finite)
         plan = self._last = entry.plan
         try:
             result = plan.compute(*arrays, *entry.further)

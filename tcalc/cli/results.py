@@ -25,6 +25,9 @@ Format: TypeAlias = Form | Literal["python", "json"]
 MUCH_SMALLER = 10
 """A factored form is mentioned where it takes this many times less memory than the dense one."""
 
+LONGEST_OPERATOR = 300
+"""The most characters of an operator form that is printed: it names no common parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -107,7 +110,10 @@ def _with_notes(result: Result, form: Form, cse: Cse) -> str:
     text = formula(result.expression, form, cse)
     if form in ("latex", "mathml"):
         return text
-    found = {"operator": result.expression.operator(), "factored": factored(result)}
+    operator = result.expression.operator()
+    if operator is not None and len(operator) > LONGEST_OPERATOR:
+        operator = None
+    found = {"operator": operator, "factored": factored(result)}
     notes = [f"# {name}: {note}" for name, note in found.items() if note is not None]
     return "\n".join([text, *notes])
 

@@ -33,6 +33,15 @@ def test_several_variables_print_with_their_names(run):
     assert lines == ["x: A*y", "y: A'*x"]
 
 
+def test_an_operator_that_nobody_would_read_is_left_out(run):
+    layers = ["tanh(A*x)", *[f"tanh(A{k}*h{k})" for k in range(1, 5)]]
+    net = "; ".join(f"h{k} = {layer}" for k, layer in enumerate(layers, 1))
+    printed = run("hessian", f"{net}; norm2(h5)^2", "--wrt", "A").out
+    assert "# factored" in printed
+    assert "# operator" not in printed
+    assert max(map(len, printed.splitlines())) < 500
+
+
 def test_what_else_a_result_is_stands_below_it_as_comments(run):
     command = ("hessian", "norm2(U*V' - X)^2", "--declare", "U[m,k], V[n,k], X[m,n]", "--wrt", "U")
     formula, operator, factored = run(*command).out.splitlines()

@@ -339,6 +339,22 @@ def test_every_tab_shows_something(form, title):
     form.page.locator(shown[title]).first.wait_for(timeout=WAIT)
 
 
+def test_steps_have_the_names_of_the_formula(form):
+    form.open(f="r = X*w - y\nloss = norm2(r)^2", wrt="w", tab="steps")
+    form.page.get_by_text("The derivatives of loss by each step").wait_for(timeout=WAIT)
+    assert form.page.get_by_text("the derivative of loss by itself").count() == 1
+
+
+def test_an_operator_is_shown_where_it_is_short(form):
+    form.open(f="norm2(U*V' - T)^2", wrt="U", order="2")
+    form.page.get_by_text("as an operator: 2 (V'*V ⊗ I)").wait_for(timeout=WAIT)
+    layers = ["tanh(A*x)", *[f"tanh(A{k}*h{k})" for k in range(1, 5)]]
+    net = "\n".join(f"h{k} = {layer}" for k, layer in enumerate(layers, 1))
+    form.open(f=f"{net}\nnorm2(h5)^2", wrt="A", order="2")
+    form.page.locator(".result", has_text="Hessian by A").wait_for(timeout=WAIT)
+    assert form.page.get_by_text("as an operator").count() == 0
+
+
 def test_costs_are_shown_as_they_are_counted(form):
     variables = "X[b,n], W1[n,n], W2[n,n], W3[n,n], W4[n,n]"
     formula = f"tensor {variables}\nsum(exp(tanh(tanh(tanh(X*W1')*W2')*W3')*W4'))"

@@ -9,6 +9,9 @@ import { make, math, mathml, scroller } from "./dom.js";
 
 const LONGEST_PLAIN = 600;
 
+/** The most characters of an operator form, which names no common parts. */
+const LONGEST_OPERATOR = 300;
+
 /**
  * One derivative under its heading.
  * @param {Result} result
@@ -53,7 +56,7 @@ export function mathematics(result) {
   const text = result.text ?? "";
   const content = [formula(result.mathml ?? "", text)];
   if (text.length <= LONGEST_PLAIN) content.push(make("pre", { class: "plain" }, text));
-  if (result.operator) {
+  if (result.operator && result.operator.length <= LONGEST_OPERATOR) {
     content.push(make("p", { class: "note" }, "as an operator: ", make("code", {}, result.operator)));
   }
   return article(result, content, copyButtons({

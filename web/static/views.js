@@ -101,7 +101,7 @@ const steps = {
   show: ({ wrt, answers }) => answers.flatMap((/** @type {any} */ { values, cotangents, result }, /** @type {number} */ k) => [
     make("h3", { class: "steps-heading" }, "The function, one operation at a time"),
     lines(values),
-    make("h3", { class: "steps-heading" }, "The derivatives of f by each step, from the last one back"),
+    make("h3", { class: "steps-heading" }, `The derivatives of ${values.at(-1).name} by each step, from the last one back`),
     lines(cotangents),
     make("h3", { class: "steps-heading" }, "Put together and simplified"),
     result

@@ -85,22 +85,33 @@ class DeviceFunction(CompiledFunction):
         try:
             with _raising(self._recipe):
                 further = self._bound_parts(plan, arrays, key)
-                if not self._recipe.graph:
-                    return plan.compute(*free, *further)
-                with self._lock:
-                    recording = self._recordings.get(key)
-                    if recording is None:
-                        while len(self._recordings) >= RECORDINGS:
-                            del self._recordings[next(iter(self._recordings))]
-                        recording = Recording(cupy, plan.compute, free, further)
-                        self._recordings[key] = recording
-                return recording(free)
+                if self._recipe.graph:
+                    return self._recording(cupy, plan, key, free, further)(free)
+                return plan.compute(*free, *further)
         except TcalcError:
             raise
         except MemoryError as error:
             raise _too_little(cupy, need) from error
         except Exception as error:
             raise self._understood(error, list(arrays.values())) from error
+
+    def _recording(
+        self,
+        cupy: Any,
+        plan: Plan,
+        key: tuple[Any, ...],
+        arrays: Sequence[Any],
+        further: Sequence[Any],
+    ) -> Recording:
+        """The launches for some sizes, a type and a device, recorded with the first call."""
+        with self._lock:
+            recording = self._recordings.get(key)
+            if recording is None:
+                while len(self._recordings) >= RECORDINGS:
+                    del self._recordings[next(iter(self._recordings))]
+                recording = Recording(cupy, plan.compute, arrays, further)
+                self._recordings[key] = recording
+            return recording
 
     def _bound_parts(
         self, plan: Plan, arrays: Mapping[str, Any], key: tuple[Any, ...]

@@ -48,8 +48,6 @@ def handed_down(nodes: Sequence[Node], known: IndexNames) -> IndexNames:
     >>> handed_down([X, w, z], {z: (("row",),)})[X]
     (('row',), ())
     """
-    if not known:
-        return known
     found = dict(known)
     for node in reversed(nodes):
         if node not in found:

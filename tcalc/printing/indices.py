@@ -8,28 +8,40 @@ program has for nothing.  So names change neither what a formula says nor the or
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import count
 
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.index_names import AxisNames, IndexNames
-from tcalc.printing.formula import Formula, Indexed, Sum, Symbol, indices, parts, renamed
+from tcalc.printing.formula import (
+    Call,
+    Formula,
+    Indexed,
+    Sum,
+    Symbol,
+    is_index,
+    parts,
+    renamed,
+)
 from tcalc.printing.names import index_names
 from tcalc.printing.typeset import GREEK
 from tcalc.printing.writer import Axes
 
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
-_NAMES = tuple(name for name in GREEK if name != "omicron")
+_NAMES = tuple(name for name in GREEK if name not in ("delta", "omicron", "pi"))
 _ALPHABETS: tuple[tuple[str, ...], ...] = (
     tuple(_LATIN),
     tuple(_LATIN.upper()),
     _NAMES,
     tuple(map(str.capitalize, _NAMES)),
-    tuple("αβγδεζηθικλμνξπρστυφχψω"),
+    tuple("αβγεζηθικλμνξρστυφχψω"),
 )
+"""Letters in their orders, without δ, the unit tensor, and π."""
+
 _PLAIN = frozenset("ijkl")
+"""Letters that stand for any index."""
+
 _SIZES = frozenset("mnoMNO")
 """Letters that are mostly sizes, or look like a zero."""
 
@@ -54,26 +66,28 @@ def following(name: str) -> Iterator[str]:
 class _Choice:
     """Names for the indices of one term, which differ.
 
-    `used` are those that the program has for anything, `near` those of variables and sizes, and
-    of axes in the same statement: an index without a name may have a letter of another statement.
+    What goes on from a name is none of those that are `used` for indices, and a letter for an
+    index without a name none of those `near`: it may be one of another statement.  Neither is
+    `taken` by anything else.
     """
 
-    def __init__(self, used: Set[str], near: Set[str], names: Mapping[str, str]) -> None:
+    def __init__(
+        self, used: Set[str], near: Set[str], taken: Set[str], names: Mapping[str, str]
+    ) -> None:
         self.names = dict(names)
-        self._used, self._near = used, near
+        self._avoided = {True: used, False: near}
+        self._others = taken
         self._taken = set(self.names.values())
         self._more: dict[str, Iterator[str]] = {}
 
     def choose(self, at: str, wishes: Sequence[str]) -> None:
         """Name an index: as wished for where one of the wishes is free."""
-        if at in self.names:
-            return
         name = next((wish for wish in wishes if wish not in self._taken), None)
         if name is None:
             start = wishes[0] if wishes else ""
             more = self._more.setdefault(start, following(start) if start else index_names())
-            avoided = self._used if start else self._near
-            name = next(x for x in more if x not in self._taken and x not in avoided)
+            avoided = (self._taken, self._others, self._avoided[bool(start)])
+            name = next(x for x in more if not any(x in names for names in avoided))
         self.names[at] = name
         self._taken.add(name)
 
@@ -92,18 +106,22 @@ class _Choice:
 
 @dataclass(slots=True)
 class _Seen:
-    """How many axes of its places give an index which name, and its size."""
+    """The indices of a term in the order of reading, and what the axes say of them.
 
-    votes: dict[str, Counter[str]] = field(default_factory=dict)
+    `votes` counts how many axes of its places give an index which name; `dims` are sizes.
+    """
+
+    order: dict[str, None] = field(default_factory=dict)
+    votes: dict[str, dict[str, int]] = field(default_factory=dict)
     dims: dict[str, Dim] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Lettering:
-    """Gives their names to the indices of a statement.
+    """Gives their names to the indices of statements.
 
-    `axes` has the axes of a tensor by its text, which `text` writes; `indices` are
-    all names of indices in the program, `taken` those of anything else.
+    `axes` has the axes of a tensor by its text, which `text` writes; `indices` are all names of
+    indices in the program, `taken` those of anything else.
     """
 
     axes: Mapping[str, Axes]
@@ -120,37 +138,38 @@ class Lettering:
         wishes = {at: names for at, names in zip(left, wanted, strict=False) if names}
         near = {name for names in wishes.values() for name in names}
         near.update(name for of in seen for votes in of.votes.values() for name in votes)
-        used, near = self.indices | self.taken, near | self.taken
-        head = _Choice(used, near, {})
+        head = _Choice(self.indices, near, self.taken, {})
         for at in left:
-            total: Counter[str] = Counter()
+            total: dict[str, int] = {}
             for of in seen:
-                total.update(of.votes.get(at, {}))
+                _count(total, of.votes.get(at, {}))
             head.choose(at, [*wishes.get(at, ()), *_ranked(total)])
         sizes = zip(left, dims, strict=True)
         head.put_in_order({at: dim for at, dim in sizes if at not in wishes})
         new: list[tuple[bool, Formula]] = []
         for (negative, term), of in zip(terms, seen, strict=True):
-            choice = _Choice(used, near, head.names)
-            inner = [at for at in indices(term) if at not in head.names]
+            choice = _Choice(self.indices, near, self.taken, head.names)
+            inner = [at for at in of.order if at not in head.names]
             for at in inner:
-                choice.choose(at, _ranked(of.votes.get(at, Counter())))
+                choice.choose(at, _ranked(of.votes.get(at, {})))
             choice.put_in_order({at: of.dims[at] for at in inner if at in of.dims})
             new.append((negative, renamed(term, choice.names)))
         named = Sum(tuple(new)) if isinstance(value, Sum) else new[0][1]
         return named, tuple(head.names[at] for at in left)
 
     def _seen(self, term: Formula) -> _Seen:
-        """What the axes say of the indices of a term."""
         found = _Seen()
         pending = [term]
         while pending:
             formula = pending.pop()
             if isinstance(formula, Indexed):
+                found.order.update((at, None) for at in formula.positions if is_index(at))
                 for at, names, dim in zip(formula.positions, *self._of(formula.base), strict=False):
                     if names:
-                        found.votes.setdefault(at, Counter()).update(names)
+                        _count(found.votes.setdefault(at, {}), names)
                         found.dims.setdefault(at, dim)
+            elif isinstance(formula, Call):
+                found.order.update((at, None) for at in formula.over if is_index(at))
             pending.extend(reversed(parts(formula)))
         return found
 
@@ -161,9 +180,15 @@ class Lettering:
         return self.axes.get(name, ((), ()))
 
 
-def _ranked(votes: Counter[str]) -> list[str]:
+def _count(total: dict[str, int], names: Mapping[str, int] | Sequence[str]) -> None:
+    """Add votes to others."""
+    for name in names:
+        total[name] = total.get(name, 0) + (names[name] if isinstance(names, Mapping) else 1)
+
+
+def _ranked(votes: Mapping[str, int]) -> list[str]:
     """The names with the most votes first; between equals, the one that was read first."""
-    return [name for name, _ in votes.most_common()]
+    return sorted(votes, key=lambda name: -votes[name])
 
 
 def letters(axes: AxisNames, known: IndexNames) -> tuple[str, ...]:
@@ -174,7 +199,7 @@ def letters(axes: AxisNames, known: IndexNames) -> tuple[str, ...]:
     if not any(axes):
         return ()
     used = frozenset(name for rows in known.values() for names in rows for name in names)
-    choice = _Choice(used, used, {})
+    choice = _Choice(used, used, frozenset(), {})
     for k, names in enumerate(axes):
         choice.choose(str(k), names)
     return tuple(choice.names.values())

@@ -221,6 +221,8 @@ class _Page:
     def _written(self) -> list[Statement]:
         found: list[Statement] = []
         writer = Writer((*self.wishes.order, *sorted(self.taken)), self.axis_names)
+        taken = self.taken.union(self.defined.values())
+        self.lettering = Lettering(writer.axes, self.indices, taken, writer.text)
         for node in self.nodes:
             if node in self.unpacked and isinstance(node, Apply):
                 found.append(self._unpacking(node, writer))
@@ -275,29 +277,34 @@ class _Page:
         for coefficient, term in terms:
             notation = EinsteinNotation(writer, own, left)
             written.append((coefficient, writer.run(notation.element(term, left))))
-        seen = {index for _, formula in written for index in indices(formula)}
+        found = [indices(formula) for _, formula in written]
+        seen = set(chain.from_iterable(found))
         missing = {x: dim for x, dim in zip(left, node.dims, strict=True) if x not in seen}
-        if not missing:
-            written = [(c, self._with_letters(formula, left)) for c, formula in written]
+        # A single term stands in no order, and the names of the program come later.
+        single = len(written) == 1 and not isinstance(written[0][1], Sum)
+        if not missing and not (self.indices and single):
+            written = [
+                (c, self._with_letters(formula, left, order))
+                for (c, formula), order in zip(written, found, strict=True)
+            ]
         value = writer.sum([scaled(c, formula) for c, formula in written])
         if missing:
             # No tensor in the formula has these axes; and now it is one term, with other sums.
-            value = self._with_letters(repeated(value, missing), left)
+            value = repeated(value, missing)
+            value = self._with_letters(value, left, indices(value))
         value = with_deltas(value)
         alone = self._stands_alone(value, left, EinsteinNotation(writer, supply))
         if self.indices:
-            taken = self.taken | set(writer.defined.values())
-            lettering = Lettering(writer.axes, self.indices, taken, writer.text)
             wanted = wanted or self.wishes.index_names.get(node, ())
-            value, left = lettering.named(value, left, node.dims, wanted)
+            value, left = self.lettering.named(value, left, node.dims, wanted)
         if not name and alone:
             return Statement((), (), value)
         return Statement((name or self._result_name(),), left, value)
 
-    def _with_letters(self, formula: Formula, left: Sequence[str]) -> Formula:
+    def _with_letters(self, formula: Formula, left: Sequence[str], order: Sequence[str]) -> Formula:
         """A top-level term with letters for its sums, in the order of reading."""
         letters = (index for index in index_names(self.taken) if index not in left)
-        return renamed(formula, {at: next(letters) for at in indices(formula) if at not in left})
+        return renamed(formula, {at: next(letters) for at in order if at not in left})
 
     def _result_name(self) -> str:
         return next(name for name in ("T", "R", "Result", "T_") if name not in self.names)

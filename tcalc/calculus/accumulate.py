@@ -19,7 +19,7 @@ from tcalc.calculus.linearize import edges
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node
-from tcalc.expr.primitive import LinearMap, Operator
+from tcalc.expr.primitive import LinearMap, LinearTerm, Operator
 from tcalc.expr.traverse import dependents, postorder
 
 Term = tuple[build.Number, Node]
@@ -75,18 +75,9 @@ def pushed(jacobian: LinearMap | Operator, node: Node, tangent: Node) -> list[Te
         tangent, jacobian = build.sum_of(tangent, turned), jacobian[:1]
     terms: list[Term] = []
     for part in jacobian:
-        if not part.factors and part.out == part.into:
-            terms.append((part.coefficient, tangent))
-            continue
-        extra = tuple(("t", k) for k in range(tangent.order - len(part.into)))
-        dims: dict[Hashable, Dim] = dict(zip(part.out, node.dims, strict=True))
-        product = build.einsum(
-            [*part.factors, tangent],
-            [*part.subscripts, (*part.into, *extra)],
-            (*part.out, *extra),
-            dims,
-        )
-        terms.append((part.coefficient, product))
+        t = tuple(("t", k) for k in range(tangent.order - len(part.into)))
+        dims = dict(zip(part.out, node.dims, strict=True))
+        terms.append(_times(part, tangent, (*part.into, *t), (*part.out, *t), dims))
     return terms
 
 
@@ -113,16 +104,21 @@ def pulled(jacobian: LinearMap | Operator, operand: Node, cotangent: Node) -> li
         return [(1, jacobian.pull(cotangent))]
     terms: list[Term] = []
     for part in jacobian:
-        if not part.factors and part.out == part.into:
-            terms.append((part.coefficient, cotangent))
-            continue
-        extra = tuple(("s", k) for k in range(cotangent.order - len(part.out)))
-        dims: dict[Hashable, Dim] = dict(zip(part.into, operand.dims, strict=True))
-        product = build.einsum(
-            [*part.factors, cotangent],
-            [*part.subscripts, (*extra, *part.out)],
-            (*extra, *part.into),
-            dims,
-        )
-        terms.append((part.coefficient, product))
+        s = tuple(("s", k) for k in range(cotangent.order - len(part.out)))
+        dims = dict(zip(part.into, operand.dims, strict=True))
+        terms.append(_times(part, cotangent, (*s, *part.out), (*s, *part.into), dims))
     return terms
+
+
+def _times(
+    part: LinearTerm,
+    x: Node,
+    labels: tuple[Hashable, ...],
+    output: tuple[Hashable, ...],
+    dims: Mapping[int, Dim],
+) -> Term:
+    """``c · factors · x[labels]`` as a tensor over the labels of the output."""
+    if not part.factors and labels == output:
+        return part.coefficient, x
+    product = build.einsum([*part.factors, x], [*part.subscripts, labels], output, dims)
+    return part.coefficient, product

@@ -234,7 +234,7 @@ class Typesetter:
 
     def _positions(self, positions: Sequence[str]) -> str:
         medium = self.medium
-        plain = all(len(at) == 1 and at != ":" for at in positions)
+        plain = all(at != ":" and (len(at) == 1 or greek_name(at)) for at in positions)
         plain = plain and sum(at.isdigit() for at in positions) < 2  # A_{2,3}, not A_{23}
         pieces: list[str] = []
         for at in positions:

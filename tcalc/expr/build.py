@@ -75,13 +75,17 @@ def add(terms: Iterable[tuple[Number, Node]]) -> Node:
     coefficients: dict[Node, Fraction] = {}
     dims: Shape | None = None
     for number, node in terms:
-        coefficient = number if type(number) is Fraction else Fraction(number)
+        if type(number) is Fraction:
+            coefficient = number
+        else:
+            coefficient = ONE if number == 1 else Fraction(number)
         if dims is None:
             dims = node.dims
-        elif dims != node.dims:
+        elif dims is not node.dims and dims != node.dims:
             raise ValueError(f"terms of different shapes: {dims} and {node.dims}")
         if isinstance(node, Add) and len(node.terms) == 1:
-            coefficient, node = coefficient * node.terms[0][0], node.terms[0][1]
+            inner, node = node.terms[0]
+            coefficient = inner if coefficient is ONE else coefficient * inner
         elif isinstance(node, Const):
             coefficient, node = coefficient * node.value, ones(node.dims)
         known = coefficients.get(node)
@@ -182,13 +186,14 @@ class OpenProduct:
     def close(self) -> Node:
         """The product as a node, in normal form."""
         shape = self.shape
-        if self.coefficient == 0:
+        if not self.coefficient:
             return zeros(shape)
         if not self.factors and len(set(self.output)) == len(self.output):
             return const(self.coefficient, shape)
         core, row = _contraction(self)
         result = _view(core, row, self.output, shape)
-        return result if self.coefficient == 1 else scale(self.coefficient, result)
+        unscaled = self.coefficient is ONE or self.coefficient == 1
+        return result if unscaled else scale(self.coefficient, result)
 
 
 def open_product(

@@ -16,7 +16,7 @@ themselves expressions.  Where they would be expensive to form, the local Jacobi
 from __future__ import annotations
 
 import enum
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -108,7 +108,16 @@ class Notation:
     parameters: tuple[str, ...] = field(default=())
 
 
-class Primitive(ABC):
+class _Kind(ABCMeta):
+    """Classes with abstract methods, and no subclasses but real ones.
+
+    Rules ask very often whether a primitive is of some class, and this is the quick way to tell.
+    """
+
+    __instancecheck__ = type.__instancecheck__
+
+
+class Primitive(metaclass=_Kind):
     """A function of tensors that the six node kinds do not express themselves.
 
     Instances are immutable; two are equal when their classes and `key` are.  Arguments may have

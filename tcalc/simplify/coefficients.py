@@ -36,12 +36,10 @@ def content(node: Add) -> Fraction:
     `LARGEST_CONTENT` is left where it is: contents multiply, and those of a recurrence grow with
     every step.
     """
-    above = below = negative = 0
-    for c, _ in node.terms:
-        numerator, denominator = c.numerator, c.denominator
-        above = gcd(above, numerator)
-        below = lcm(below, denominator) if below else denominator
-        negative += numerator < 0
+    ratios = [c.as_integer_ratio() for c, _ in node.terms]
+    above = gcd(*[numerator for numerator, _ in ratios])
+    below = lcm(*[denominator for _, denominator in ratios])
+    negative = sum([numerator < 0 for numerator, _ in ratios])
     whole = above == below == 1 or max(above, below) >= LARGEST_CONTENT
     size = ONE if whole else Fraction(above, below)
     return -size if 2 * negative > len(node.terms) else size

@@ -31,18 +31,14 @@ def common_piece(node: Add) -> Node | None:
     if not 1 < len(node.terms) <= LONGEST:
         return None
     terms = [parts_of(term) for _, term in node.terms]
-    if any(map(is_mask_or_unit, chain.from_iterable(parts.factors for parts in terms))):
-        return None
-    occurrences = Counter(factor for parts in terms for factor in set(parts.factors))
     groups: dict[tuple[Node, Labels], dict[int, tuple[int, ...]]] = {}
-    for t, parts in enumerate(terms):
-        ends = set(parts.output)
-        for places in pieces(parts, ends):
-            factors = [parts.factors[k] for k in places]
-            if len(places) > 1 and all(occurrences[x] > 1 for x in factors):
-                core, labels = piece(parts, places, ends)
-                at = tuple(map(parts.output.index, labels))
-                groups.setdefault((core, at), {}).setdefault(t, places)
+    for t, places in _repeated_pieces(terms):
+        parts = terms[t]
+        core, labels = piece(parts, places, set(parts.output))
+        at = tuple(map(parts.output.index, labels))
+        groups.setdefault((core, at), {}).setdefault(t, places)
+    if not groups or any(map(is_mask_or_unit, chain.from_iterable(x.factors for x in terms))):
+        return None
     shared = [
         (-(len(found) - 1) * length(core), core.digest, core, at, found)
         for (core, at), found in groups.items()
@@ -57,6 +53,26 @@ def common_piece(node: Add) -> Node | None:
         if new is not None and length(new) < least:
             return new
     return None
+
+
+def _repeated_pieces(terms: list[Parts]) -> list[tuple[int, tuple[int, ...]]]:
+    """Pieces of several factors, by term and positions, where another term has the same factors."""
+    occurrences = Counter(chain.from_iterable(set(parts.factors) for parts in terms))
+    repeated = {factor for factor, count in occurrences.items() if count > 1}
+    likely = [
+        t for t, parts in enumerate(terms) if sum(map(repeated.__contains__, parts.factors)) > 1
+    ]
+    if len(likely) < 2:
+        return []
+    alike: dict[tuple[bytes, ...], list[tuple[int, tuple[int, ...]]]] = {}
+    for t in likely:
+        factors = terms[t].factors
+        for places in pieces(terms[t], set(terms[t].output)):
+            if len(places) > 1 and all(factors[k] in repeated for k in places):
+                key = tuple(sorted([factors[k].digest for k in places]))
+                alike.setdefault(key, []).append((t, places))
+    several = [found for found in alike.values() if len({t for t, _ in found}) > 1]
+    return sorted(chain.from_iterable(several))
 
 
 def _piece_outside(
@@ -159,10 +175,10 @@ def sum_and_its_product(node: Add) -> Node | None:
     for c, term in node.terms:
         parts = parts_of(term)
         for k, u in enumerate(parts.factors):
-            if not isinstance(u, Add) or u.order != node.order or len(u.terms) < 2:
+            if not isinstance(u, Add) or len(u.terms) < 2 or not known.keys() >= set(u.operands):
                 continue
-            (ratio, *more) = {known.get(x, Fraction(0)) / d for d, x in u.terms}
-            if more or not ratio or any(x is term for x in u.operands):
+            (ratio, *more) = {known[x] / d for d, x in u.terms}
+            if more or any(x is term for x in u.operands):
                 continue
             merged = _with_unit(parts, k, ratio / (c * parts.coefficient))
             if merged is None:

@@ -246,6 +246,8 @@ def mirrored_sigmoids(node: Add) -> Node | None:
     Example: ``(1 - y) .* p - y .* q -> p - y`` for ``p = sigmoid(x)``, ``q = sigmoid(-x)``.
     """
     found = [_sigmoids(term) for _, term in node.terms]
+    if not any(found):
+        return None
     for there, (_, term) in zip(found, node.terms, strict=True):
         for q in there:
             p = sigmoid(build.scale(-1, q.args[0]))
@@ -263,8 +265,11 @@ def _sigmoids(term: Node) -> list[Apply]:
     found: list[Apply] = []
     for factor in parts_of(term).factors:
         base = base_and_exponent(factor)[0]
-        inner = _one_minus_sigmoid(base.terms) if isinstance(base, Add) else None
-        base = base if inner is None else sigmoid(inner)
+        if isinstance(base, Add):
+            inner = _one_minus_sigmoid(base.terms)
+            if inner is None:
+                continue
+            base = sigmoid(inner)
         if isinstance(base, Apply) and base.primitive == sigmoid and base not in found:
             found.append(base)
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
+from itertools import chain
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
@@ -59,9 +61,10 @@ def sign_into_factor(node: Add) -> Node | None:
         if c.numerator > 0:
             continue
         parts = parts_of(term)
-        twice = {x for x in parts.factors if parts.factors.count(x) > 1}
         for k, factor in enumerate(parts.factors):
-            if not isinstance(factor, Add) or not is_balanced(factor) or factor in twice:
+            if not isinstance(factor, Add) or not is_balanced(factor):
+                continue
+            if parts.factors.count(factor) > 1:
                 continue
             as_usual = is_centred(factor) or any(_is_complement(factor, x) for x in parts.factors)
             if not as_usual:
@@ -250,10 +253,16 @@ def common_factor(node: Add) -> Node | None:
 
     Example: ``X'*X*w - X'*y -> X'*(X*w - y)``.
     """
+    return _with_factor_outside(node)
+
+
+@lru_cache(maxsize=1)
+def _with_factor_outside(node: Add) -> Node | None:
+    # Other rules ask for the last sum before its turn comes: it is searched once.
     if not 1 < len(node.terms) <= LONGEST:
         return None
     terms = [parts_of(term) for _, term in node.terms]
-    occurrences = Counter(factor for parts in terms for factor in set(parts.factors))
+    occurrences = Counter(chain.from_iterable(set(parts.factors) for parts in terms))
     if all(count == 1 for count in occurrences.values()):
         return None
     groups: dict[tuple[Node, tuple[object, ...]], dict[int, int]] = {}

@@ -205,7 +205,6 @@ def _error(status: int, kind: str, message: str, hint: str | None = None) -> Res
 
 def _add_api(app: FastAPI) -> None:
     """One route for each operation of a worker."""
-
     for operation in OPERATIONS:
         app.post(
             f"/api/{operation.name}",

@@ -10,7 +10,7 @@ LONGEST_MESSAGE = 2_000
 """Messages may quote names of the user's, which can be as long as the formula."""
 
 
-def of_tcalc(error: TcalcError, declarations: str = "") -> Error:
+def of_tcalc(error: TcalcError) -> Error:
     """What the compiler has to say, with the place in the user's text.
 
     >>> import tcalc

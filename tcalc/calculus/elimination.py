@@ -42,7 +42,7 @@ def least_degree_jacobian(root: Node, variable: Node) -> Node:
     graph = _linearised(order)
     for vertex in _by_degree(graph, order, (root, variable)):
         _eliminate(graph, vertex)
-    return total(_terms(graph.edges[variable, root]["edge"], root, variable), root, variable)
+    return total(_terms(graph.edges[variable, root]["edge"], root), root, variable)
 
 
 def _linearised(order: Sequence[Node]) -> DiGraph[Node]:
@@ -108,14 +108,14 @@ def _add(graph: DiGraph[Node], operand: Node, user: Node, edge: Edge) -> None:
     """One more edge; two between the same vertices become their sum."""
     if graph.has_edge(operand, user):
         both = [
-            *_terms(graph.edges[operand, user]["edge"], user, operand),
-            *_terms(edge, user, operand),
+            *_terms(graph.edges[operand, user]["edge"], user),
+            *_terms(edge, user),
         ]
         edge = settle(both, user.order, len(both) > 1, operand)
     graph.add_edge(operand, user, edge=edge)
 
 
-def _terms(edge: Edge, user: Node, operand: Node) -> Terms:
+def _terms(edge: Edge, user: Node) -> Terms:
     """An edge as a sum of products: an operator is applied to the unit tensor."""
     if isinstance(edge, Operator):
         return [as_term(edge.pull(unit_term(user).close()))]
@@ -125,7 +125,7 @@ def _terms(edge: Edge, user: Node, operand: Node) -> Terms:
 def _product(out: Edge, into: Edge, user: Node, vertex: Node, operand: Node) -> Edge:
     """``J[w,v] · J[v,u]``; an operator is applied to the other edge, and only one need be."""
     if isinstance(into, Operator):
-        return [as_term(into.pull(dense(_terms(out, user, vertex))))]
+        return [as_term(into.pull(dense(_terms(out, user))))]
     if isinstance(out, Operator):
         return [as_term(out.push(dense(into)))] if into else []
     found = [joined(left, right, user.order, operand) for left in out for right in into]

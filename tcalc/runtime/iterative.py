@@ -79,8 +79,7 @@ class Iterative:
 
 
 def _is_symmetric(tensor: FactoredTensor) -> bool:
-    """Whether ``x'Hy = y'Hx`` for some random directions: for others than symmetric maps a chance
-    of zero."""
+    """Whether ``x'Hy = y'Hx`` for random directions: no other maps than symmetric ones have it."""
     if tensor.rows != tensor.columns:
         return False
     random = np.random.default_rng(0)

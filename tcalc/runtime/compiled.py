@@ -206,6 +206,11 @@ class CompiledFunction:
                 return ArgumentError(str(error), hint="give larger arrays")
             case MemoryError():
                 return LimitError(f"out of memory: {error}")
+            case TypeError() if "ufunc" in str(error) and any(map(np.iscomplexobj, arrays)):
+                return ArgumentError(
+                    "the arguments are complex, and a function of the program takes real numbers",
+                    hint=str(error).partition(",")[0],
+                )
             case ValueError():
                 axes = {
                     str(dim): size

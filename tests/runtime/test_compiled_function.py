@@ -19,6 +19,7 @@ from tcalc.expr.nodes import Node
 from tcalc.primitives.cholesky import chol
 from tcalc.primitives.exponential import exp, log
 from tcalc.primitives.inverse import inv
+from tcalc.primitives.piecewise import step
 from tcalc.primitives.selection import unit, window
 from tcalc.primitives.trigonometric import sin
 
@@ -371,3 +372,11 @@ def test_inspect_tells_the_arguments_that_are_to_be_given():
     assert list(told.parameters) == ["a", "b"]
     # The class has the signature of its own.
     assert "recipe" in inspect.signature(runtime.CompiledFunction).parameters
+
+
+def test_functions_of_real_numbers_refuse_complex_ones() -> None:
+    x = build.var("x", shape("n"))
+    fun = runtime.compile(step(x))
+    told = message(lambda: fun(x=np.array([1j])))
+    assert "takes real numbers" in told
+    assert "heaviside" in told

@@ -1,8 +1,8 @@
-"""The public functions: the only composer of passes.
+"""The public functions that read programs, differentiate, evaluate, explain and check.
 
-Everything a user does in Python goes through here: parse, differentiate, print, compile, check.
-Rooms that need NumPy are imported where they are first used, so that printing a derivative stays
-quick from a cold start.
+Those for compiling, costs, products, problems and pictures have modules of their own, which
+`tcalc` names.  Rooms that need NumPy are imported where they are first used, so that printing a
+derivative stays quick from a cold start.
 """
 
 from __future__ import annotations

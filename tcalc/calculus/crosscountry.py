@@ -125,9 +125,13 @@ def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
         if node not in heads:
             continue
         for operand, jacobian in edges(node, tails):
+            before = _pull(cotangents.get(node, []), gradient, operand, jacobian)
+            if len(before) * len(tangents[operand]) > MOST_TERMS:
+                # As from each step of a recurrence to each: they would be as many as its cube.
+                tangents[operand] = [as_term(dense(tangents[operand]))]
             crossed += [
                 joined(left, right, gradient.order, variable)
-                for left in _pull(cotangents.get(node, []), gradient, operand, jacobian)
+                for left in before
                 for right in tangents[operand]
             ]
     return total(crossed, gradient, variable)
@@ -181,8 +185,7 @@ def unit_term(node: Node) -> OpenProduct:
 
 
 def _turned(term: OpenProduct, lead: int) -> OpenProduct:
-    """The term with the axes of its two ends exchanged; `lead` is the number of those in front
-    in the result."""
+    """The term with the axes of its two ends exchanged, `lead` of which are in front then."""
     count = len(term.output) - lead
     return OpenProduct(
         term.coefficient,

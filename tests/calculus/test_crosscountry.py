@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tcalc.calculus import derivative, prepare
+from tcalc.calculus import crosscountry, derivative, prepare
 from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
 from tcalc.expr import build, shape
@@ -102,6 +102,20 @@ def test_shared_weights_do_not_blow_up(steps):
     }
     a, b = evaluate([chosen, reverse], values)
     np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_products_across_the_cut_of_a_recurrence_grow_with_the_square_of_its_steps(monkeypatch):
+    made = []
+    single = crosscountry.joined
+    monkeypatch.setattr(crosscountry, "joined", lambda *x: made.append(x) or single(*x))
+
+    def products(steps):
+        made.clear()
+        f, W = rnn(steps)
+        derivative(f, [W, W])
+        return len(made)
+
+    assert products(20) < 5 * products(10)
 
 
 def test_logistic_regression_costs_two_products():

@@ -33,6 +33,22 @@ def test_shape(case: Case) -> None:
 
 
 @every_case
+def test_it_takes_complex_numbers_or_is_not_analytic(case: Case) -> None:
+    sizes = SIZES[1]
+    for node in case.applications():
+        args = [x + 0j for x in evaluate(node.args, case.data(sizes), sizes)]
+        if not node.primitive.analytic or not args:
+            continue
+        try:
+            node.primitive.evaluate(*args)
+        except TypeError as error:
+            pytest.fail(
+                f"{node.primitive!r} is to be analytic, and its code takes no complex numbers: "
+                f"write one that does, or say analytic=False ({error})"
+            )
+
+
+@every_case
 def test_first_derivative(case: Case) -> None:
     for sizes in SIZES:
         for x, D in zip(case.arguments, case.first, strict=True):

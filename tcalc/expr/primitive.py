@@ -86,6 +86,7 @@ class Style(enum.Enum):
     INVERSE = "inverse"  # inv(A), set as A^{-1}
     ABSOLUTE = "absolute"  # abs(x), set as |x|
     NORM = "norm"  # norm2(x), set as ‖x‖_2, with `mark`
+    OTHERS = "others"  # prodothers(x) of a vector, set as [∏_{j≠i} x_j]_i
     ROOT = "root"  # sqrt(x)
     SYMBOL = "symbol"  # a constant, as pi
     BRANCH = "branch"  # where(l < r, a, b), with `mark` as the comparison

@@ -8,7 +8,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape, product
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Style, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, OfScalar, elementwise_form, normalisation, reduction
 from tcalc.primitives.labels import groups
@@ -100,7 +100,7 @@ class ProdOthers(Reduction):
         return True if fact in kept and holds(node.args[0], fact) else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name, mark="vector" if node.order == 1 else "")
+        return Notation(Style.OTHERS if node.order == 1 else Style.CALL, self.name)
 
 
 def products_of_others(x: Array, axes: int) -> Array:

@@ -330,6 +330,8 @@ class Typesetter:
                 mark = [medium.number(call.mark), *self._consumed(call)]
                 norm = medium.fenced(texts[0], "‖", "‖")
                 return Set(medium.below(norm, medium.row(mark)), Binding.ATOM)
+            case Style.OTHERS if not call.over:
+                return Set(self._products_of_others(inner[0]), Binding.ATOM)
             case Style.BRANCH:
                 left, right, yes, no = texts
                 relation = medium.operator(RELATIONS[call.mark])
@@ -363,8 +365,6 @@ class Typesetter:
                 return Set(medium.below(one, medium.row(sizes)), Binding.ATOM)
             case "eye":
                 return Set(medium.below(medium.letter("I"), texts[0]), Binding.ATOM)
-            case "prodothers" if call.mark and not call.over:
-                return Set(self._products_of_others(inner[0]), Binding.ATOM)
             case "sum" if call.over:
                 sign = medium.below(medium.operator("∑"), self._positions(call.over))
                 return Set(medium.row([sign, self._fenced(inner[0], Binding.PRODUCT)]), Binding.SUM)

@@ -233,7 +233,7 @@ class EinsteinNotation:
         known = self._seen.get(id(formula))
         if known is not None:
             return known
-        self.writer.text(formula)  # keeps it alive: identities are keys
+        self.writer.keep(formula)
         return fold(formula, _count, self._seen)
 
     def _natural(self, index: str, above: Sequence[Formula], below: Sequence[Formula]) -> bool:

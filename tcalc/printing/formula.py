@@ -185,12 +185,17 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
         return formula
 
     def rename(old: Formula, inner: list[Formula]) -> Formula:
-        new = with_parts(old, inner) if inner else old
+        match old:
+            case Symbol():
+                return old
+            case Indexed(base=base, positions=positions):
+                if names.keys().isdisjoint(positions):
+                    return old if inner[0] is base else Indexed(inner[0], positions)
+                return Indexed(inner[0], tuple([names.get(at, at) for at in positions]))
+        new = with_parts(old, inner)
         match new:
             case Call(over=over) if not names.keys().isdisjoint(over):
-                return replace(new, over=tuple(names.get(at, at) for at in over))
-            case Indexed(base=base, positions=positions) if not names.keys().isdisjoint(positions):
-                return Indexed(base, tuple(names.get(at, at) for at in positions))
+                return replace(new, over=tuple([names.get(at, at) for at in over]))
         return new
 
     return fold(formula, rename, {})

@@ -293,11 +293,11 @@ class _Page:
             value = repeated(value, missing)
             value = self._with_letters(value, left, indices(value))
         value = with_deltas(value)
-        alone = self._stands_alone(value, left, EinsteinNotation(writer, supply))
+        alone = not name and self._stands_alone(value, left, EinsteinNotation(writer, supply))
         if self.indices:
             wanted = wanted or self.wishes.index_names.get(node, ())
             value, left = self.lettering.named(value, left, node.dims, wanted)
-        if not name and alone:
+        if alone:
             return Statement((), (), value)
         return Statement((name or self._result_name(),), left, value)
 

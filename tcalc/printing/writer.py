@@ -118,8 +118,12 @@ class Writer:
         known = self._texts.get(id(formula))
         if known is not None:
             return known.text
-        self._kept.append(formula)  # identities serve as keys as long as the formula lives
+        self.keep(formula)
         return text_of(formula, self._texts)
+
+    def keep(self, formula: Formula) -> None:
+        """Let a formula live as long as the page: its identity is a key."""
+        self._kept.append(formula)
 
     def noted(self, node: Node, formula: Formula) -> Formula:
         """A tensor that is written whole, with the names of its axes kept by its text."""
@@ -129,10 +133,12 @@ class Writer:
 
     def _weight(self, formula: Formula) -> tuple[int, int, int]:
         """Calls and powers, transposes, and symbols in a formula."""
+        if isinstance(formula, Indexed) and isinstance(formula.base, Symbol):
+            return _ELEMENT
         known = self._weights.get(id(formula))
         if known is not None:
             return known
-        self._kept.append(formula)
+        self.keep(formula)
         return fold(formula, _weigh, self._weights)
 
     def transposes(self, formula: Formula) -> int:
@@ -209,6 +215,8 @@ class Writer:
         left: Sequence[str],
     ) -> tuple[Formula, ...]:
         """Indexed factors in an order that follows the indices, as a chain of matrices does."""
+        if len(factors) < 2:
+            return tuple(factors)
         waiting: list[tuple[Formula, Sequence[str], tuple[Any, ...]]] = []
         for factor in factors:
             reading = self.reading(factor)
@@ -226,7 +234,7 @@ class Writer:
         return tuple(found)
 
     def scalars(self, factors: Sequence[Formula]) -> tuple[Formula, ...]:
-        return tuple(sorted(factors, key=self.reading))
+        return tuple(sorted(factors, key=self.reading)) if len(factors) > 1 else tuple(factors)
 
 
 def _link(
@@ -235,6 +243,10 @@ def _link(
     """How well a factor follows one that has reached some indices."""
     apart, late = reading
     return (apart, [names.index(at) for at in reached if at in names], late)
+
+
+_ELEMENT = (0, 0, 2)
+"""What the element of a tensor with a name weighs, as most factors with indices do."""
 
 
 def _weigh(formula: Formula, inner: list[tuple[int, int, int]]) -> tuple[int, int, int]:

@@ -221,7 +221,7 @@ class _Page:
     def _written(self) -> list[Statement]:
         found: list[Statement] = []
         writer = Writer((*self.wishes.order, *sorted(self.taken)), self.axis_names)
-        taken = self.taken.union(self.defined.values())
+        taken = self.taken.union(self.defined.values(), self.wishes.order)
         self.lettering = Lettering(writer.axes, self.indices, taken, writer.text)
         for node in self.nodes:
             if node in self.unpacked and isinstance(node, Apply):

@@ -7,7 +7,6 @@ its `source`.  Multiplications in float32 use TF32 only where the environment as
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any, Never
 
 from tcalc.codegen.device_checks import device_arrays
 from tcalc.codegen.targets.porting import ported
+from tcalc.codegen.targets.target import source_of
 from tcalc.errors import ArgumentError, DomainError, LimitError, TcalcError, UnsupportedError
 from tcalc.runtime.arguments import measured, ordered, refuse_positions, refuse_unknown
 from tcalc.runtime.compiled import CompiledFunction
@@ -231,7 +231,7 @@ def converted_on_device(cupy: Any, names: Sequence[str], values: Sequence[Any]) 
 def _device_arrays(cupy: Any) -> Callable[..., list[Any]]:
     """The function that generated modules check their arguments with."""
     namespace: dict[str, Any] = {"cp": cupy}
-    source = "from __future__ import annotations\n" + ported(inspect.getsource(device_arrays))
+    source = "from __future__ import annotations\n" + ported(source_of(device_arrays))
     exec(source, namespace)
     function: Callable[..., list[Any]] = namespace[device_arrays.__name__]
     return function

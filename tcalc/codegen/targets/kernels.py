@@ -11,7 +11,6 @@ All quantities have the kernel's one type, ``T``.  Kernels see real numbers only
 from __future__ import annotations
 
 import ast
-import inspect
 import math
 import re
 import textwrap
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 
+from tcalc.codegen.targets.target import source_of
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 
 FUNCTIONS = {
@@ -163,7 +163,7 @@ def _number(value: object) -> bool:
 
 @cache
 def _definition(function: Callable[..., object]) -> ast.FunctionDef:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    tree = ast.parse(textwrap.dedent(source_of(function))).body[0]
     assert isinstance(tree, ast.FunctionDef)
     return tree
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import linecache
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
 from functools import lru_cache
+from pathlib import Path
 from types import CodeType
 from typing import Any, ClassVar, Protocol
 
 from tcalc.codegen.program import Index, Program, Slice, Solver, Statement, Value, View
-from tcalc.errors import LimitError
+from tcalc.errors import LimitError, UnsupportedError
 from tcalc.expr.dims import Dim, Shape
 from tcalc.primitives.routines import Supplied
 
 _WHOLE = 2**53
+_IMPORTED = time.time()
 
 
 class Writer(Protocol):
@@ -141,11 +143,41 @@ class Target(ABC):
 
 @lru_cache(maxsize=512)
 def source_of(function: Callable[..., Any]) -> str:
-    """What `inspect.getsource` gives, which reads token by token to find where a function ends."""
+    """What `inspect.getsource` gives, which reads token by token to find where a function ends.
+
+    Raises `UnsupportedError` unless that is the text of the function as it runs: an upgrade of the
+    package under a running process leaves other lines in its files, and a frozen program has none.
+    """
     code: CodeType = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)
-    found = "".join(lines[code.co_firstlineno - 1 : _last_line(code)])
-    return found or inspect.getsource(function)  # which says what is missing
+    if not lines or (_may_have_changed(code.co_filename) and not _holds("".join(lines), code)):
+        raise UnsupportedError(
+            f"the source of {function.__module__}.{function.__name__} is not that of the function "
+            "which runs",
+            hint="start Python anew" if lines else "install tcalc with its .py files",
+        )
+    return "".join(lines[code.co_firstlineno - 1 : _last_line(code)])
+
+
+def _may_have_changed(file: str) -> bool:
+    try:
+        return Path(file).stat().st_mtime > _IMPORTED
+    except OSError:  # in an archive
+        return False
+
+
+def _holds(text: str, code: CodeType) -> bool:
+    """Whether the text of a module has, in the same place, the function of that code."""
+    try:
+        waiting = [compile(text, code.co_filename, "exec", dont_inherit=True)]
+    except SyntaxError:
+        return False
+    while waiting:
+        found = waiting.pop()
+        if found == code:
+            return True
+        waiting += [x for x in found.co_consts if isinstance(x, CodeType)]
+    return False
 
 
 def _last_line(code: CodeType) -> int:

@@ -22,6 +22,7 @@ from tcalc.printing.formula import (
     Indexed,
     Power,
     Product,
+    Sum,
     Transpose,
     product,
 )
@@ -77,6 +78,15 @@ class Link:
         formula = self.turned if self.transposed and self.turned else self.formula
         written = raised(formula, Fraction(self.exponent), elementwise=False)
         return Transpose(written) if self.transposed and not self.turned else written
+
+    def mirrors(self, other: Link) -> bool:
+        """Whether a link is the matrix of another one, transposed, and that is not the same."""
+        return (
+            self.node is not None
+            and self.node is other.node
+            and not (self.symmetric or self.window or self.inverse)
+            and self.transposed != other.transposed
+        )
 
     def repeats(self, other: Link) -> bool:
         """Whether a link is the matrix of another one once more, and square."""
@@ -287,16 +297,26 @@ def divisors_collected(
 
 def is_elementwise(formula: Formula) -> bool:
     """Whether a formula is made element by element, so that ``sum(A.*B)`` reads better."""
-    match formula:
-        case Power(elementwise=elementwise):
-            return elementwise
-        case Product(elementwise=elementwise):
-            return elementwise
-        case Call(name=name, args=args):
-            function = REGISTRY.get(name)
-            forms = function.forms if function is not None else ()
-            return any(f.kind in BY_ENTRY and f.arity == len(args) for f in forms)
+    waiting = [formula]
+    while waiting:
+        match waiting.pop():
+            case Power(elementwise=True) | Product(elementwise=True):
+                return True
+            case Product(body=(factor,)):
+                waiting.append(factor)
+            case Sum(terms=terms):
+                waiting += [term for _, term in terms]
+            case Call(name=name, args=args):
+                function = REGISTRY.get(name)
+                forms = function.forms if function is not None else ()
+                if any(f.kind in BY_ENTRY and f.arity == len(args) for f in forms):
+                    return True
     return False
+
+
+def is_ones(formula: Formula) -> bool:
+    """Whether a formula is a vector of ones."""
+    return isinstance(formula, Call) and formula.name == "ones" and len(formula.args) == 1
 
 
 def weight_of(factor: Node, formula: Formula, inverse: Formula | None) -> Weight:

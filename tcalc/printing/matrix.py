@@ -16,6 +16,7 @@ from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.kron import Split
+from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import LowerMask, Selection, UnitVector, Window
@@ -182,8 +183,13 @@ class MatrixNotation:
         if isinstance(primitive, Cofactors) and primitive.k == 1 and node.order == 2:
             adjugate = Call("adj", tuple(args), r"\operatorname{adj}")
             return adjugate if symmetric_axes(node) else Transpose(adjugate)
-        if isinstance(primitive, Inverse) and isinstance(args[0], Transpose):
-            return Transpose(call(node, [args[0].base]))
+        if args and isinstance(args[0], Transpose):
+            if isinstance(primitive, Inverse):
+                return Transpose(call(node, [args[0].base]))
+            if isinstance(primitive, LogDet) or (
+                isinstance(primitive, Cofactors) and not node.order
+            ):
+                return call(node, [args[0].base])
         return call(node, args)
 
     def _elementwise(self, node: Apply) -> Writing:

@@ -29,6 +29,7 @@ from tcalc.printing.chains import (
     cuts_of,
     divisors_collected,
     flip,
+    is_ones,
     linear,
     link_of,
     opened,
@@ -287,6 +288,10 @@ class Network:
         if len(weights) == 2 and len(plain) == 2:
             self.scalars.append(self.phrases.inner(*plain))
             return
+        if len(weights) == 1 and weights[0].chain and is_ones(weights[0].end):
+            body = self.phrases.either_way(weights[0].chain)
+            self.scalars.append(Call("sum", (product(ONE, (), body),)))
+            return
         vector = self.phrases.vector(weights, dim)
         negative, rest_of = signed(vector)
         total: Formula = Call("sum", (rest_of,))
@@ -310,7 +315,7 @@ class Network:
             return self._scaled((diagonal.formula,))
         chains = [edge.from_(start) for edge in self.edges]
         masks = masks_among(chains)
-        if chains and len(masks) == len(chains) and all(self.weights[label] for label in out):
+        if chains and len(masks) == len(chains) and any(self.weights[label] for label in out):
             x, y = (self._single(label) for label in out)
             formula = masked(product(ONE, (), outer(x, y)), masks)
             return self._scaled((formula,))
@@ -321,7 +326,9 @@ class Network:
             if turned > 1 and not any(link.transposed for link in flip(chain)):
                 # (A*B*C)' for C'*B'*A'
                 whole_chain = product(ONE, (), linear(flip(chain)))
-                return self._scaled((Transpose(whole_chain),))
+                straight = product(ONE, (), linear(chain))
+                if 1 + self.writer.transposes(whole_chain) < self.writer.transposes(straight):
+                    return self._scaled((Transpose(whole_chain),))
             return self._scaled(linear(chain))
         x, y = (self._single(label) for label in out)
         return self._scaled(outer(x, y))
@@ -336,12 +343,13 @@ class Network:
     def _scaled(self, body: tuple[Formula, ...]) -> Formula:
         if self.sums and self.divisors:
             self._take_means()
-        return product(
+        whole = product(
             ONE,
             self.writer.scalars(self.scalars),
             body,
             divisors=self.writer.scalars(self.divisors),
         )
+        return self.writer.with_sign_inside(whole)
 
     def _take_means(self) -> None:
         """``sum(x)/n`` as ``mean(x)``."""

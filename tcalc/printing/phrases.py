@@ -109,6 +109,12 @@ class Phrases:
             same = self.writer.text(left.end) == self.writer.text(right.end)
             if same and not isinstance(left.end, Symbol):
                 return Power(Call("norm2", (left.end,)), Number(Fraction(2)))
+        if self.writer.text(left.end) == self.writer.text(right.end):
+            chain = (*flip(left.chain), *right.chain)
+            half = len(chain) // 2
+            if chain and all(x.mirrors(y) for x, y in zip(chain, chain[::-1], strict=True)):
+                end = linear([*chain[half:], Link(right.end)])
+                return Power(Call("norm2", (product(ONE, (), end),)), Number(Fraction(2)))
         options = [
             linear([Link(x.end, transposed=True), *flip(x.chain), *y.chain, Link(y.end)])
             for x, y in ((left, right), (right, left))

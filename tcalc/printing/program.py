@@ -59,6 +59,9 @@ READABLE = 20_000
 REMEMBERED = 4
 """How many results are kept simplified, to be written again in another notation."""
 
+MOST_FACTORS = 12
+"""The most factors of a product that is left open where its parts may have names."""
+
 PIECE = 40
 """The most nodes of a piece, where a formula is divided."""
 
@@ -126,13 +129,20 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     size = written_size(tidied)
     repetitive = size > MEDIUM and size > REPETITIVE * len(postorder(tidied))
     if cse == "auto" and (size > LONGEST or repetitive):
-        return divided or tidy_all(roots, inline="single"), True
+        divided = divided or tidy_all(roots, inline="single")
+        open_products = any(len(node.operands) > MOST_FACTORS for node in postorder(tidied))
+        return divided if open_products else min(tidied, divided, key=_size_with_names), True
     if size > READABLE:
         raise LimitError(
             f"written out, the formula would have about {size:,.0f} symbols",
             hint="ask for common subexpressions, which name what occurs more than once",
         )
     return tidied, False
+
+
+def _size_with_names(roots: Sequence[Node]) -> int:
+    """How many parts the nodes of some tensors have, each node counted once."""
+    return sum(len(node.operands) for node in postorder(roots))
 
 
 def written_size(roots: Sequence[Node]) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -187,7 +188,10 @@ class Writer:
         if len(terms) == 1 or len(sizes) > 1 or sizes == {ONE}:
             return self.sum([scaled(c, formula) for c, formula in terms])
         (size,) = sizes
-        return scaled(size, self.sum([scaled(c / size, formula) for c, formula in terms]))
+        whole = self.sum([scaled(c / size, formula) for c, formula in terms])
+        if isinstance(whole, Sum) and all(negative for negative, _ in whole.terms):
+            size, whole = -size, Sum(tuple((False, term) for _, term in whole.terms))
+        return scaled(size, whole)
 
     def sum(self, terms: Sequence[Formula]) -> Formula:
         """A sum with its positive terms first, nested sums opened."""
@@ -195,18 +199,43 @@ class Writer:
         for term in terms:
             found += term.terms if isinstance(term, Sum) else [(False, term)]
         if len(found) > 1:
-            found.sort(key=lambda item: (item[0], *self._place(item[1], found)))
-        return Sum(tuple(found)) if len(found) != 1 or found[0][0] else found[0][1]
+            found.sort(key=self._place)
+        if len(found) != 1 or found[0][0]:
+            return self.with_sign_inside(Sum(tuple(found)))
+        return found[0][1]
 
-    def _place(self, term: Formula, others: Sequence[tuple[bool, Formula]]) -> tuple[Any, ...]:
-        # 1 + exp(x) and 1 - p, but X'*X + 2 and x^2 + 1
-        reading = self.reading(term)
-        if isinstance(term, Number):
-            polynomial = any(
-                not isinstance(other, Number) and self._weight(other)[0] == 0 for _, other in others
-            )
-            return (1 if polynomial else -1, *reading)
-        return (0, *reading)
+    def with_sign_inside(self, formula: Formula) -> Formula:
+        """``-(a + b - c)*x`` as ``(c - a - b)*x`` where no term is positive otherwise."""
+        match formula:
+            case Sum(terms=terms) if all(negative for negative, _ in terms):
+                for k, (_, term) in enumerate(terms):
+                    turned = self._with_turned_sum(term)
+                    if turned is not None:
+                        rest = (*terms[:k], *terms[k + 1 :])
+                        return Sum(((False, turned), *rest)) if rest else turned
+        return formula
+
+    def _with_turned_sum(self, term: Formula) -> Formula | None:
+        """A product with the sign of a sum in it turned, if that sum has nearly as many minuses."""
+        if not isinstance(term, Product):
+            return None
+        before = (*term.scalars, *term.body)
+        for k, factor in enumerate(before):
+            if not isinstance(factor, Sum) or len(before) == 1:
+                continue  # -(a + b - c)/d stays
+            minuses = sum(negative for negative, _ in factor.terms)
+            if minuses < len(factor.terms) - minuses <= 2 * minuses:
+                other = self.sum([f if neg else Sum(((True, f),)) for neg, f in factor.terms])
+                new = (*before[:k], other, *before[k + 1 :])
+                cut = len(term.scalars)
+                return replace(term, scalars=new[:cut], body=new[cut:])
+        return None
+
+    def _place(self, signed_term: tuple[bool, Formula]) -> tuple[Any, ...]:
+        """Positive terms first, of these numbers; but of negative ones last, ``v - n - 1``."""
+        negative, term = signed_term
+        number = isinstance(term, Number)
+        return (negative, number if negative else not number, *self.reading(term))
 
     def along(
         self,

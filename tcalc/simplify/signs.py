@@ -17,14 +17,14 @@ from tcalc.primitives.exponential import pow_
 from tcalc.primitives.hyperbolic import asinh, atanh, cosh, sinh, tanh
 from tcalc.primitives.piecewise import abs_, maximum, minimum, relu, sign, step
 from tcalc.primitives.power import Power, power
-from tcalc.primitives.special_functions import erf
+from tcalc.primitives.special_functions import erf, normpdf
 from tcalc.primitives.trigonometric import asin, atan, cos, sin, tan
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import of_functions, of_products_having
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 
 ODD = (sign, sin, tan, asin, atan, sinh, tanh, asinh, atanh, erf)
-EVEN = (abs_, cos, cosh)
+EVEN = (abs_, cos, cosh, normpdf)
 
 
 @of_functions

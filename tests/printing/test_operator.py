@@ -21,7 +21,7 @@ HESSIANS = [
         "a'*inv(x*X)*b",
         "X[n,n], a[n], b[n], x",
         "X",
-        "x^2 (inv(x*X)*b*a'*inv(x*X) ⊗ inv(x*X)') T + x^2 (inv(x*X) ⊗ inv(x*X)'*a*b'*inv(x*X)') T",
+        "1/x (inv(X)*b*a'*inv(X) ⊗ inv(X)') T + 1/x (inv(X) ⊗ inv(X)'*a*b'*inv(X)') T",
     ),
     ("sum(exp(X))", "X[m,n]", "X", None),
     ("sum(exp(x))", "x[n]", "x", None),

@@ -166,7 +166,8 @@ class _Weighed:
         self.term = term
         self.linked = len(set(term.output)) < len(term.output)
         self.volumes = {factor: volume(factor.dims) for factor in term.factors}
-        self.size = self.without([])
+        self.total = sum(map(self.volumes.__getitem__, term.factors))
+        self.extents = {label: nominal(dim) for label, dim in term.dims.items()}
         places: dict[int, list[int]] = {}
         for place, label in enumerate(term.output):
             places.setdefault(label, []).append(place)
@@ -179,13 +180,11 @@ class _Weighed:
                 for place in places.get(label, ()):
                     self.anchors[factor, axis, place] = None
                     spanned[label] = None
-        self.broad = 2 * self.size >= prod(nominal(term.dims[label]) for label in spanned)
+        self.broad = 2 * (self.total or 1) >= prod(map(self.extents.__getitem__, spanned))
 
     def without(self, shared: Iterable[Node]) -> int:
         """The number of elements of all factors but those."""
-        volumes = self.volumes
-        total = sum(map(volumes.__getitem__, self.term.factors))
-        return total - sum(map(volumes.__getitem__, shared)) or 1
+        return self.total - sum(map(self.volumes.__getitem__, shared)) or 1
 
 
 class _Pool:
@@ -234,17 +233,19 @@ def _merged(first: _Weighed, second: _Weighed) -> OpenProduct | None:
     classes: tuple[Class, ...] = tuple(zip(left.output, right.output, strict=True))
     match = _Match(left, right, classes)
     links = [_links(classes, side) if x.linked else [] for side, x in enumerate((first, second))]
-    touched = [
-        match.touched(side) | {c for pair in tied for c in pair} for side, tied in enumerate(links)
-    ]
-    union = tuple(c for c in match.open if any(c in side for side in touched))
-    dims = {c: left.dims[c[0]] for c in match.open}
-    size = prod(nominal(dims[c]) for c in union)
+    touched = [match.touched(side) for side in (0, 1)]
+    for side, tied in enumerate(links):
+        touched[side].update(c for pair in tied for c in pair)
+    both = touched[0] | touched[1]
+    union = tuple([c for c in match.open if c in both])
+    sizes = {c: first.extents[c[0]] for c in union}
+    size = prod(sizes.values())
     shared = [node for node, _ in match.shared]
     if size > first.without(shared) + second.without(shared):
-        closed = sum(prod(nominal(dims[c]) for c in union if c in side) for side in touched)
+        closed = sum(prod(n for c, n in sizes.items() if c in side) for side in touched)
         if not match.inner or 2 * size > closed:
             return None
+    dims = {c: left.dims[c[0]] for c in match.open}
     parts = [
         (term.coefficient, _closed(match.rest(side), links[side], union, dims))
         for side, term in enumerate((left, right))
@@ -267,23 +268,18 @@ class _Match:
         self.inner = False
         self.shared: list[Placed] = []
         self.free = list(range(len(left.factors))), list(range(len(right.factors)))
-        while self._grow():
-            pass
-
-    def _grow(self) -> bool:
-        """Match one more factor, if there is one."""
-        left, right = self.terms
-        for k in self.free[0]:
-            for m in self.free[1]:
-                if left.factors[k] is not right.factors[m]:
-                    continue
-                pairs = tuple(zip(left.subscripts[k], right.subscripts[m], strict=True))
-                if self._fits(pairs):
-                    self.free[0].remove(k)
-                    self.free[1].remove(m)
-                    self._take(left.factors[k], pairs)
-                    return True
-        return False
+        candidates = [
+            (k, m, tuple(zip(left.subscripts[k], right.subscripts[m], strict=True)))
+            for k, factor in enumerate(left.factors)
+            for m, other in enumerate(right.factors)
+            if factor is other
+        ]
+        while (found := next((x for x in candidates if self._fits(x[2])), None)) is not None:
+            k, m, pairs = found
+            self.free[0].remove(k)
+            self.free[1].remove(m)
+            self._take(left.factors[k], pairs)
+            candidates = [x for x in candidates if x[0] != k and x[1] != m]
 
     def _fits(self, pairs: tuple[Class, ...]) -> bool:
         new = {pair for pair in pairs if pair not in self.open}

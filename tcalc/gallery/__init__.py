@@ -112,6 +112,11 @@ def _read(name: str, text: str) -> Model:
     lines = text.splitlines()
     end = next(k for k, line in enumerate(lines) if not line.startswith("#"))
     paragraphs = "\n".join(line[1:].strip() for line in lines[:end]).split("\n\n")
+    if len(paragraphs) < 3:
+        raise ValueError(
+            f"{name}{SUFFIX}: the header is a title, what the model computes, and its fields, each "
+            "after a line of a bare `#`"
+        )
     title, *about, fields = paragraphs
     values = dict.fromkeys(KEYS, "")
     for line in fields.splitlines():

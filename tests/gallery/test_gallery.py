@@ -57,3 +57,10 @@ def test_an_unknown_model_is_refused_with_a_suggestion():
 def test_an_unknown_size_is_refused():
     with pytest.raises(tcalc.TcalcError, match="'small' and 'medium'"):
         gallery.make_data("ridge", size="huge")
+
+
+def test_a_header_that_lacks_a_part_is_told_of_by_the_name_of_its_file():
+    with pytest.raises(ValueError, match=r"poisson\.tc: the header is a title, what"):
+        gallery._read("poisson", "# Poisson regression\n# wrt: w\nsum(exp(X*w))\n")
+    with pytest.raises(ValueError, match=r"poisson\.tc: the header does not know 'with'"):
+        gallery._read("poisson", "# Poisson\n#\n# Counts.\n#\n# with: w\n\nsum(exp(X*w))\n")

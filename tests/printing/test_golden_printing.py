@@ -55,6 +55,8 @@ def _compare(name: str, page: list[str]) -> None:
     if os.environ.get("TCALC_REFRESH_GOLDEN"):
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
+    if not file.exists():
+        pytest.fail(f"{name} is to be written by TCALC_REFRESH_GOLDEN=1, read, and committed")
     assert text == file.read_text(encoding="utf-8")
 
 

@@ -240,6 +240,8 @@ def _values(seed: int) -> dict[str, np.ndarray]:
 def _node(rule: Rule) -> Node:
     if rule.__name__ in BUILT:
         return BUILT[rule.__name__]()
+    if rule.__name__ not in EXAMPLES:
+        pytest.fail(f"{rule.__name__} needs a formula among the EXAMPLES, which it rewrites")
     return parse(EXAMPLES[rule.__name__], DECLARED).value
 
 

@@ -55,7 +55,8 @@ class Linearization:
 
     @cached_property
     def _writing(self) -> Writing:
-        return Writing(self.system, self._names, tuple(self._context.variables))
+        context = self._context
+        return Writing(self.system, self._names, tuple(context.variables), context.index_names)
 
     @property
     def inputs(self) -> tuple[str, ...]:

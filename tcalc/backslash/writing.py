@@ -11,9 +11,11 @@ from tcalc.backslash.compositions import Sum
 from tcalc.backslash.system import System, transposed
 from tcalc.expr import build
 from tcalc.expr.facts import holds
+from tcalc.expr.index_names import AxisNames, IndexNames
 from tcalc.expr.nodes import Einsum, Node, Var
 from tcalc.expr.primitive import Fact
-from tcalc.expr.traverse import rebuild, variables
+from tcalc.expr.traverse import postorder, rebuild, variables
+from tcalc.primitives.axis_names import inferred
 
 LONGEST = 48
 """The most characters of a tensor that is written inside a block; longer ones get a name."""
@@ -39,8 +41,8 @@ class Entry:
 class Writing:
     """The names and texts of one system.
 
-    `names` are those of vertices that have one, `order` the inputs in the user's order, and
-    `taken` further names to avoid.
+    `names` are those of vertices that have one, `order` the inputs in the user's order,
+    `index_names` names of indices on axes, and `taken` further names to avoid.
     """
 
     def __init__(
@@ -48,9 +50,12 @@ class Writing:
         system: System,
         names: Mapping[Node, str],
         order: Sequence[str],
+        index_names: IndexNames,
         taken: Iterable[str] = (),
     ) -> None:
         self.system = system
+        axis_names = inferred(postorder(system.vertices), index_names) if index_names else {}
+        self._index_names = dict(axis_names)
         self._order = list(order)
         self._taken = {*order, *taken}
         self._variables: dict[Node, Var] = {x: x for x in system.inputs}
@@ -60,6 +65,8 @@ class Writing:
             facts = ["symmetric"] if holds(vertex, Fact.SYMMETRIC) else []
             self._variables[vertex] = build.var(self._name(vertex, names), vertex.dims, facts)
             self._order.append(self._variables[vertex].name)
+            if vertex in axis_names:
+                self._index_names[self._variables[vertex]] = axis_names[vertex]
         # What a vertex is a transpose of is written by that vertex.
         self._cores: dict[Node, tuple[Node, Node]] = {}
         for vertex in system.vertices:
@@ -214,11 +221,14 @@ class Writing:
         return found
 
     def _written(self, node: Node, called: str) -> str:
-        inside = [x.name for x in variables([node])]
-        order = sorted(inside, key=lambda name: self._rank.get(name, len(self._rank)))
+        inside = variables([node])
+        known = self._index_names
+        names: dict[Node, AxisNames] = {x: known[x] for x in inside if x in known}
+        called_inside = (x.name for x in inside)
+        order = sorted(called_inside, key=lambda name: self._rank.get(name, len(self._rank)))
         # Names are only made for parts of long formulas, so that a few to avoid will do.
         avoided = sorted(self._taken) if len(self._taken) <= MOST_AVOIDED else ()
-        return printing.to_text(node, order=order, names=avoided, called=called)
+        return printing.to_text(node, order=order, names=avoided, called=called, index_names=names)
 
 
 def _is_definition(text: str, name: str) -> bool:

@@ -141,6 +141,15 @@ def test_products_have_them() -> None:
     assert forward["z"].einstein() == "T[n] = X[n,d]*v[d]*exp(X[n,e]*w[e])"
 
 
+def test_systems_of_linear_maps_have_them() -> None:
+    heads = tcalc.parse(
+        "Z[b,h,c] = W[h,c,f]*X[b,f]; H[b,h,c] = tanh(Z[b,h,c]); s = H[b,h,c]*V[b,h]"
+    )
+    written = str(tcalc.linearize(heads, "W"))
+    assert "Z[b,h,c] = X[b,f]*W[h,c,f]" in written
+    assert "H[b,h,c] = tanh(Z[b,h,c])" in written
+
+
 def test_factored_forms_have_them() -> None:
     f = tcalc.parse("s = (U[i,a]*V[j,a] - X[i,j])^2")
     assert tcalc.hessian(f, "U").factored().splitlines()[0] == "2 δ[i,k] (V'*V)[a,b]"
@@ -218,5 +227,5 @@ def test_an_axis_has_a_name_of_its_own_or_that_is_taken(model: gallery.Model) ->
                 for at, variable, axis in places(term):
                     names = known.get(variable, ())
                     wanted.setdefault(at, set()).update(names[axis] if names else ())
-                for at, names in wanted.items():
-                    assert at in names or names <= taken or (at in PLAIN and names & PLAIN), at
+                for at, due in wanted.items():
+                    assert at in due or due <= taken or (at in PLAIN and due & PLAIN), at

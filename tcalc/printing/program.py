@@ -317,7 +317,8 @@ class _Page:
         return renamed(formula, {at: next(letters) for at in order if at not in left})
 
     def _result_name(self) -> str:
-        return next(name for name in ("T", "R", "Result", "T_") if name not in self.names)
+        free = (name for name in ("T", "R", "Result") if name not in self.names)
+        return next(free, "") or self.names.fresh("T")
 
     def _stands_alone(
         self, value: Formula, left: Sequence[str], notation: EinsteinNotation

@@ -334,7 +334,7 @@ def test_a_short_option_that_does_not_exist_is_no_formula(run):
     for arguments in (("x'*x", "-w", "x"), ("-w", "x", "x'*x")):
         outcome = run("gradient", *arguments)
         assert outcome.status == 2
-        assert "No such option '-w'" in outcome.err
+        assert "No such option" in outcome.err and "-w" in outcome.err
     assert run("gradient", "--wrt", "x", "-x'*x").out == "-2*x\n"
 
 

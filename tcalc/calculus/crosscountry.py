@@ -240,24 +240,24 @@ def _linked(
     output: Sequence[Name],
     shape: Shape,
 ) -> OpenProduct:
-    """A term and an edge, with the labels of the vertex between them joined by unit tensors.
+    """A term and an edge, with the labels of the vertex between them joined.
 
     `shape` has the dimensions of the last labels of the output, or of all.
     """
-    units = [build.delta(term.dims[label]) for label in at]
-    links = [(("t", a), ("e", b)) for a, b in zip(at, axes, strict=True)]
     dims = {("t", label): dim for label, dim in term.dims.items()}
     dims.update(zip(output[len(output) - len(shape) :], shape, strict=True))
-    product = build.open_product(
-        [*term.factors, *edge.factors, *units],
-        [
-            *(_named("t", row) for row in term.subscripts),
-            *(_named("e", row) for row in edge.subscripts),
-            *links,
-        ],
-        output,
-        dims,
-    )
+    rows = [_named("t", row) for row in term.subscripts]
+    rows += [_named("e", row) for row in edge.subscripts]
+    factors = [*term.factors, *edge.factors]
+    if len(set(axes)) == len(axes):
+        joint = {("e", b): ("t", a) for a, b in zip(at, axes, strict=True)}
+        rows = [[joint.get(name, name) for name in row] for row in rows]
+        output = [joint.get(name, name) for name in output]
+        dims = {joint.get(name, name): dim for name, dim in dims.items()}
+    else:
+        rows += [[("t", a), ("e", b)] for a, b in zip(at, axes, strict=True)]
+        factors += [build.delta(term.dims[label]) for label in at]
+    product = build.open_product(factors, rows, output, dims)
     return times(term.coefficient * edge.coefficient, product)
 
 

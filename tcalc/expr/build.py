@@ -213,18 +213,28 @@ def _open_already(
     output: Subscript,
     dims: Mapping[Any, Dim],
 ) -> OpenProduct | None:
-    """The product of real factors alone, as most are: only its labels are numbered."""
+    """The product of real factors, permuted or scaled, as most are: only labels are numbered."""
     number: dict[Hashable, int] = {}
     found: list[Dim] = []
+    kept: list[Node] = []
     rows: list[Labels] = []
-    if any(map(_is_opened, factors)):
-        return None
+    coefficient = ONE
     for factor, labels in zip(factors, subscripts, strict=True):
-        axes = factor.dims
-        if len(labels) != len(axes):
+        if len(labels) != len(factor.dims):
             raise ValueError(f"{len(labels)} labels for a tensor of order {factor.order}")
+        while _is_opened(factor):
+            if isinstance(factor, Add):
+                ((scalar, factor),) = factor.terms
+                coefficient = scalar if coefficient is ONE else coefficient * scalar
+            elif isinstance(factor, Einsum) and _is_permuted(factor):
+                place = factor.output.index
+                labels = [labels[place(axis)] for axis in factor.subscripts[0]]
+                (factor,) = factor.factors
+            else:
+                return None
+        kept.append(factor)
         row: list[int] = []
-        for label, dim in zip(labels, axes, strict=True):
+        for label, dim in zip(labels, factor.dims, strict=True):
             place = number.get(label)
             if place is None:
                 place = number[label] = len(found)
@@ -239,7 +249,12 @@ def _open_already(
         if label in number and found[number[label]] is not dim:
             raise ValueError(f"one label for the dimensions {found[number[label]]} and {dim}")
     out = tuple([number[label] for label in output])
-    return OpenProduct(ONE, tuple(factors), tuple(rows), out, dict(enumerate(found)))
+    return OpenProduct(coefficient, tuple(kept), tuple(rows), out, dict(enumerate(found)))
+
+
+def _is_permuted(view: Einsum) -> bool:
+    """Whether a view does nothing but take axes in another order."""
+    return len(view.factors) == 1 and sorted(view.subscripts[0]) == sorted(view.output)
 
 
 def _is_opened(factor: Node) -> bool:

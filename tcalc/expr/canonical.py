@@ -32,22 +32,27 @@ def arrange(
     factors: Sequence[Node], subscripts: Sequence[Labels], rank: Mapping[int, int]
 ) -> Arrangement:
     """Order factors and number labels; `rank` is the position of each output label."""
-    if is_rigid(factors):
+    distinct = len(set(factors)) == len(factors)
+    swappable = list(map(symmetric_axes, factors))
+    if distinct and not any(swappable):
         digests = [factor.digest for factor in factors]
         order = places = sorted(range(len(factors)), key=digests.__getitem__)
         rows = list(subscripts)
     else:
-        factors, subscripts, swappable, copies = _without_copies(factors, subscripts)
-        places_of = {digest: k for k, digest in enumerate(sorted({x.digest for x in factors}))}
+        copies = [1] * len(factors)
+        if not distinct:
+            factors, subscripts, swappable, copies = _without_copies(factors, subscripts, swappable)
+        digests = [factor.digest for factor in factors]
+        places_of = {digest: k for k, digest in enumerate(sorted(set(digests)))}
         order, rows = _refined(
-            tuple(places_of[factor.digest] for factor in factors),
-            tuple(factor.dims for factor in factors),
+            tuple([places_of[digest] for digest in digests]),
+            tuple([factor.dims for factor in factors]),
             tuple(subscripts),
             tuple(swappable),
             tuple(copies),
             tuple(rank.items()),
         )
-        places = [k for k in order for _ in range(copies[k])]
+        places = order if distinct else [k for k in order for _ in range(copies[k])]
     number: dict[int, int] = {}
     for k in order:
         for label in rows[k]:
@@ -62,14 +67,12 @@ def arrange(
 
 
 def _without_copies(
-    factors: Sequence[Node], subscripts: Sequence[Labels]
+    factors: Sequence[Node], subscripts: Sequence[Labels], swappable: Sequence[bool]
 ) -> tuple[list[Node], list[Labels], list[bool], list[int]]:
     """The factors that differ or stand at other labels, and how often each is there."""
     found: dict[tuple[Node, Labels], int] = {}
-    symmetric: dict[Node, bool] = {}
+    symmetric = dict(zip(factors, swappable, strict=True))
     for factor, row in zip(factors, subscripts, strict=True):
-        if factor not in symmetric:
-            symmetric[factor] = symmetric_axes(factor)
         turned = (*row[:-2], *row[-2:][::-1])
         same = symmetric[factor] and (factor, turned) in found
         key = factor, turned if same else row

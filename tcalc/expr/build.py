@@ -227,8 +227,8 @@ def _open_already(
                 ((scalar, factor),) = factor.terms
                 coefficient = scalar if coefficient is ONE else coefficient * scalar
             elif isinstance(factor, Einsum) and _is_permuted(factor):
-                place = factor.output.index
-                labels = [labels[place(axis)] for axis in factor.subscripts[0]]
+                named = dict(zip(factor.output, labels, strict=True))
+                labels = [named[axis] for axis in factor.subscripts[0]]
                 (factor,) = factor.factors
             else:
                 return None

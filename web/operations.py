@@ -259,15 +259,10 @@ def _check(found: Derivative, seed: int) -> schemas.Check:
 def explain(request: schemas.ExplainRequest) -> schemas.Explanation:
     """A gradient derived step by step."""
     found = tcalc.explain(program(request.formula, request.declarations), request.wrt)
-
-    try:
-        result = _step(found.result)
-    except LimitError:
-        result = None  # the last of the cotangents says it, in terms of the others
     return schemas.Explanation(
         values=list(map(_step, found.values)),
         cotangents=list(map(_step, found.cotangents)),
-        result=result,
+        result=_step(found.result),
     )
 
 

@@ -272,7 +272,9 @@ class Explanation(BaseModel):
 
     values: list[Step]
     cotangents: list[Step]
-    result: Step | None = Field(description="Null where it is too long to be one formula.")
+    result: Step = Field(
+        description="A long one is a program, which names what occurs in it more than once."
+    )
 
 
 class Picture(BaseModel):

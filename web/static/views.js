@@ -104,11 +104,21 @@ const steps = {
     make("h3", { class: "steps-heading" }, `The derivatives of ${values.at(-1).name} by each step, from the last one back`),
     lines(cotangents),
     make("h3", { class: "steps-heading" }, "Put together and simplified"),
-    result
-      ? make("div", { class: "scroller" }, equation(/** @type {string} */ (wrt[k]), result))
-      : make("p", { class: "note" }, "Written out in one formula it is too long to read: the last line above is the result."),
+    ...together(/** @type {string} */ (wrt[k]), result),
   ]),
 };
+
+/**
+ * The result, as an equation where it is one formula.
+ * @param {string} name
+ * @param {Step} result
+ */
+function together(name, result) {
+  const formula = (/** @type {Node} */ node) => make("div", { class: "scroller" }, node);
+  return result.formula.includes("\n")
+    ? [make("p", { class: "note" }, "The last line, made of the parts that have names above it:"), formula(mathml(result.mathml))]
+    : [formula(equation(name, result))];
+}
 
 /**
  * @param {string} name

@@ -345,6 +345,13 @@ def test_steps_have_the_names_of_the_formula(form):
     assert form.page.get_by_text("the derivative of loss by itself").count() == 1
 
 
+def test_the_steps_end_in_an_equation_or_in_parts_with_names(form):
+    form.open(f="norm2(x)^2", wrt="x", tab="steps")
+    form.page.locator("#panel .scroller math mfrac").last.wait_for(timeout=WAIT)
+    form.open(f=gallery.load("kalman_filter").program, wrt="A", tab="steps")
+    form.page.get_by_text("made of the parts that have names above it").wait_for(timeout=WAIT)
+
+
 def test_an_operator_is_shown_where_it_is_short(form):
     form.open(f="norm2(U*V' - T)^2", wrt="U", order="2")
     form.page.get_by_text("as an operator: 2 (V'*V ⊗ I)").wait_for(timeout=WAIT)

@@ -254,6 +254,11 @@ def _linked(
         rows = [[joint.get(name, name) for name in row] for row in rows]
         output = [joint.get(name, name) for name in output]
         dims = {joint.get(name, name): dim for name, dim in dims.items()}
+        carried = {name for row in (*rows, output) for name in row}
+        for label in dict.fromkeys(at):
+            if ("t", label) not in carried:  # what is constant along an axis is summed over it
+                rows.append([("t", label)])
+                factors.append(build.ones((term.dims[label],)))
     else:
         rows += [[("t", a), ("e", b)] for a, b in zip(at, axes, strict=True)]
         factors += [build.delta(term.dims[label]) for label in at]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tcalc
 from tcalc.calculus import crosscountry, derivative, prepare
 from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
@@ -172,3 +173,9 @@ def test_recursions_of_matrices_grow_linearly():
 
     few, more, most = nodes(4), nodes(6), nodes(8)
     assert most - more < 3 * (more - few)  # a doubling per step would be 4 times
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse", "cross-country"])
+def test_what_is_constant_along_a_joined_axis_counts_as_often_as_it_is_long(mode: str) -> None:
+    variance = tcalc.parse("sum((x - mean(x)).^2)/n", "x[n]")
+    assert tcalc.check(variance, "x", order=2, mode=mode)

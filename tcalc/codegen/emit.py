@@ -22,6 +22,7 @@ from tcalc.codegen.memory import (
     LARGE,
     count,
     counter,
+    holds_large,
     last_uses,
     overwritten,
     renamed,
@@ -137,10 +138,11 @@ class _Emitter:
         self.parameters = self.names.parameters(signature.arguments)
         self.sizes = {name: self.names.give(name) for name in signature.sizes}
         self.made = {x: s.operation for s in program.statements for x in s.results}
-        self.last = last_uses(program)
         self.taken = overwritten(program, sizes)
         self.elements = counter(program, sizes)
         self.reused = reuses_names(program)
+        asked = self.reused or holds_large(program, sizes)
+        self.last = last_uses(program) if asked else {}
         self.space = workspace(program, sizes) if reuse else Workspace()
         self.buffers = [self.names.give(f"b{k + 1}") for k in range(len(self.space.shapes))]
         self.counter = 0

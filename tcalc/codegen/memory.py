@@ -178,6 +178,13 @@ def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int
     return elements
 
 
+@_remembered
+def holds_large(program: Program, sizes: Mapping[str, int]) -> bool:
+    """Whether any temporary is so large that it is dropped with its last use."""
+    elements = counter(program, sizes)
+    return any(elements(x) >= LARGE for s in program.statements for x in s.results)
+
+
 def reuses_names(program: Program) -> bool:
     """Whether temporaries that are no longer needed give their names, and so their memory, on."""
     return len(program.statements) > LONG
@@ -185,6 +192,8 @@ def reuses_names(program: Program) -> bool:
 
 def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The numbers of the temporaries that are dropped as soon as they are not needed."""
+    if not holds_large(program, sizes):
+        return ()
     elements = counter(program, sizes)
     return tuple(
         value.number
@@ -274,13 +283,15 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
     if not program.in_place:
         return {}
     elements = counter(program, sizes)
+    places = [k for k, s in enumerate(program.statements) if _pays(s, elements, program.device)]
+    if not places:
+        return {}
     own = {x for s in program.statements if _owns(s) for x in s.results}
     kept = {x for s in program.statements[: program.prepared] for x in s.results}
     final = lifetimes(program)
     found: dict[int, Value] = {}
-    for place, statement in enumerate(program.statements):
-        if program.device and not _saves_copy(statement.operation):
-            continue
+    for place in places:
+        statement = program.statements[place]
         for view in _candidates(statement.operation):
             value = view.value
             if value not in own or final[value] > place or not view.plain:
@@ -293,6 +304,15 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
                 found[place] = value
                 break
     return found
+
+
+def _pays(statement: Statement, elements: Callable[[Value], int], device: bool) -> bool:
+    """Whether to write the result over an operand is worth looking for one that is large enough."""
+    operation = statement.operation
+    if device or _saves_copy(operation):
+        return _saves_copy(operation)
+    opaque = isinstance(operation, (Factorise, FromFactor))
+    return elements((statement.reads if opaque else statement.results)[0]) >= WORTHWHILE
 
 
 def _owns(statement: Statement) -> bool:

@@ -7,7 +7,7 @@ as its medium does best.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -288,12 +288,38 @@ def product(
             plain += rest.scalars
             body, elementwise, over = rest.body, rest.elementwise, rest.over
             divisors += rest.divisors
-    kept = tuple(plain)
+    kept = tuple(_gathered(plain))
     if not (divisors or over) and len(kept) + len(body) <= 1:
         return scaled(coefficient, (*kept, *body, Number(ONE))[0])
     size = abs(coefficient)
     result = Product(size, kept, body, elementwise, over, divisors)
     return result if coefficient > 0 else Sum(((True, result),))
+
+
+def _gathered(scalars: Iterable[Formula]) -> list[Formula]:
+    """Scalars with the powers of each name in one place, which products in products bring twice."""
+    found: list[Formula] = []
+    places: dict[str, int] = {}
+    for scalar in scalars:
+        match scalar:
+            case Symbol(name=name):
+                exponent = ONE
+            case Power(Symbol(name), Number(exponent), elementwise=False):
+                pass
+            case _:
+                found.append(scalar)
+                continue
+        place = places.setdefault(name, len(found))
+        if place == len(found):
+            found.append(scalar)
+            continue
+        known = found[place]
+        if isinstance(known, Power) and isinstance(known.exponent, Number):
+            exponent += known.exponent.value
+        else:
+            exponent += 1
+        found[place] = Power(Symbol(name), Number(exponent))
+    return found
 
 
 def times_once_more(formula: Formula) -> Formula:

@@ -211,3 +211,12 @@ def test_an_inverse_that_occurs_over_and_over_gets_a_name(variable: str) -> None
     text = to_text(parse(kernel, "X[n,d], ell[d], logs, logn, y[n]").value)
     assert text.count("inv(") == 1
     assert max(map(len, text.splitlines())) < 160
+
+
+def test_scalars_of_products_in_products_are_one_power() -> None:
+    b, x, A = build.var("b", ()), build.var("x", shape("n")), build.var("A", shape("n", "n"))
+    inner = build.einsum([b, A, sigmoid(x)], ",ij,j->i")
+    node = build.einsum([b, inner, inner], ",i,i->")
+    text = to_text(node, notation="einstein")
+    assert text.count("b") == 1
+    assert "b^3" in text

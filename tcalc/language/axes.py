@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from tcalc.expr import Node, Var
+from tcalc.expr import Node
 from tcalc.expr.index_names import AxisNames, IndexNames, joined
 from tcalc.language.algebra import Value
 from tcalc.language.parser import is_name
@@ -54,8 +54,7 @@ class Axes:
         found: dict[Node, AxisNames] = {}
         for (slot, axis), names in self._names.items():
             node = nodes.get(slot)
-            # A constant is no tensor of the program's: whatever has its shape shares it.
-            if node is None or not (node.operands or isinstance(node, Var)):
+            if node is None:
                 continue
             rows = list(found.get(node, ((),) * node.order))
             rows[axis] = joined([rows[axis], list(names)])

@@ -63,7 +63,16 @@ def handed_down(nodes: Sequence[Node], known: IndexNames) -> IndexNames:
 
 
 def _links(node: Node) -> Iterator[tuple[int, Node, int]]:
-    """Which axis of a node is which axis of which operand."""
+    """Which axis of a node is which axis of which operand.
+
+    Constants have a part in none: whatever has the shape of one shares it.
+    """
+    for axis, operand, place in _all_links(node):
+        if operand.operands or isinstance(operand, Var):
+            yield axis, operand, place
+
+
+def _all_links(node: Node) -> Iterator[tuple[int, Node, int]]:
     match node:
         case Einsum(factors=factors, subscripts=subscripts, output=output):
             places = {label: axis for axis, label in enumerate(output)}

@@ -144,8 +144,8 @@ class Lettering:
             for of in seen:
                 _count(total, of.votes.get(at, {}))
             head.choose(at, [*wishes.get(at, ()), *_ranked(total)])
-        sizes = zip(left, dims, strict=True)
-        head.put_in_order({at: dim for at, dim in sizes if at not in wishes})
+        if len(wishes) < len(left):
+            head.put_in_order(dict(zip(left, dims, strict=True)))
         new: list[tuple[bool, Formula]] = []
         for (negative, term), of in zip(terms, seen, strict=True):
             choice = _Choice(self.indices, near, self.taken, head.names)

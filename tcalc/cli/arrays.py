@@ -19,6 +19,7 @@ import numpy as np
 
 from tcalc.checking import complete_sizes, sample
 from tcalc.checking.sampling import MANNERS
+from tcalc.cli.tables import first_text, is_number, read_table
 from tcalc.errors import ArgumentError, TcalcError
 from tcalc.expr.nodes import Var
 from tcalc.primitives.arrays import NumPyArray as Array
@@ -130,7 +131,9 @@ def _whole_file(path: Path, variables: Mapping[str, Var]) -> dict[str, Array]:
     unknown = [name for name in content if name not in variables]
     if unknown:
         click.echo(f"{path}: not in the program, left out: {', '.join(unknown)}", err=True)
-    return {name: array for name, array in content.items() if name in variables}
+    return {
+        name: _numbers(name, array, path) for name, array in content.items() if name in variables
+    }
 
 
 def _single(name: str, path: Path, variables: Mapping[str, Var]) -> Array:
@@ -142,6 +145,7 @@ def _single(name: str, path: Path, variables: Mapping[str, Var]) -> Array:
         if name not in content and len(content) != 1:
             raise ArgumentError(f"{path} has no array {name!r}, but {', '.join(content)}")
         content = content[name] if name in content else next(iter(content.values()))
+    content = _numbers(name, content, path)
     order = variables[name].order
     if path.suffix == ".csv" and order < 2 and content.size == max(content.shape):
         # A file of rows cannot tell a vector from a matrix of one row or one column.
@@ -149,10 +153,25 @@ def _single(name: str, path: Path, variables: Mapping[str, Var]) -> Array:
     return content
 
 
+def _numbers(name: str, array: Array, path: Path) -> Array:
+    """An array of numbers; raises `ArgumentError` for a column of text."""
+    if array.dtype.kind != "U":
+        return array
+    row, cell = first_text(array)
+    missing = cell.casefold() in ("", "na", "n/a", "null", "none", "-")
+    raise ArgumentError(
+        f"{path}: {cell!r} in row {row} of {name} is no number",
+        hint="fill or drop what is missing, or write nan" if missing else None,
+    )
+
+
 def _read(path: Path) -> Content:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise ArgumentError(f"{path}: data come from {', '.join(READERS)} files")
+        raise ArgumentError(
+            f"{path}: data come from {', '.join(READERS)} files",
+            hint="--let c=2 gives a number for a name" if is_number(str(path)) else None,
+        )
     try:
         return reader(path)
     except OSError as error:
@@ -180,20 +199,6 @@ def _require_start(path: Path, magic: bytes) -> None:
             raise ValueError(f"it is no {path.suffix} file")
 
 
-def _read_csv(path: Path) -> Content:
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    header = [field.strip().strip('"') for field in lines[0].split(",")] if lines else []
-    named = bool(header) and all(field.isidentifier() for field in header)
-    if len(lines) == named:
-        raise ValueError("it has no rows of numbers")
-    if not named:
-        return np.loadtxt(lines, delimiter=",", ndmin=2)
-    table = np.loadtxt(lines[1:], delimiter=",", ndmin=2)
-    if table.shape[1] != len(header):
-        raise ValueError(f"{len(header)} names for {table.shape[1]} columns")
-    return dict(zip(header, table.T, strict=True))
-
-
 def _read_json(path: Path) -> Content:
     content = json.loads(path.read_text(encoding="utf-8-sig"))
     if isinstance(content, dict):
@@ -210,6 +215,6 @@ HINTS = {
 READERS: dict[str, Callable[[Path], Content]] = {
     ".npz": _read_npz,
     ".npy": _read_npy,
-    ".csv": _read_csv,
+    ".csv": read_table,
     ".json": _read_json,
 }

@@ -68,6 +68,45 @@ def test_columns_of_a_csv_file_go_by_their_header(run, directory):
     assert float(run("evaluate", "x'*y", "--data", "table.csv").out) == 14.0
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        '"","x","y"\n"a",1,2\n"b",3,4\n',  # R
+        ",x,y\n0,1,2\n1,3,4\n",  # pandas
+        "name,x,y,height (cm)\na,1,2,\nb,3,4,NA\n",
+        "\ufeffx,y\r\n1,2\r\n\r\n3,4\r\n",
+        "# made by hand\n x , y\n 1 , 2\n 3 , 4\n",
+        '"x","y"\n"1","2"\n"3","4"\n',
+    ],
+    ids=["R", "pandas", "text", "Windows", "blanks", "quotes"],
+)
+def test_tables_that_other_programs_write(run, directory, table):
+    Path("table.csv").write_text(table, encoding="utf-8")
+    assert float(run("evaluate", "x'*y", "--data", "table.csv").out) == 14.0
+    assert float(run("evaluate", "sum(x)", "--data", "x=table.csv").out) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("x,y\n1,2\n3,\n", "'' in row 2 of y is no number"),
+        ("x,y\n1,NA\n3,4\n", "fill or drop what is missing"),
+        ("x,y\n1,2\n3,four\n", "'four' in row 2 of y is no number"),
+        ("1,2\n3,four\n", "'four' in row 2, column 2, is no number"),
+        ("x;y\n1;2\n", "its columns are separated by semicolons"),
+        ("x\ty\n1\t2\n", "its columns are separated by tabs"),
+        ("x,y\n1,2\n3\n", "row 2 has 1 columns, and the first 2"),
+        ("x,x\n1,2\n", "two columns have the name x"),
+        ("x,y\n1,2,3\n", "2 names for 3 columns"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told_by_its_place(run, directory, table, message):
+    Path("table.csv").write_text(table, encoding="utf-8")
+    outcome = run("evaluate", "x'*y", "--data", "table.csv")
+    assert outcome.status == 1
+    assert message in outcome.err
+
+
 def test_a_scalar_from_a_csv_file(run, directory):
     Path("c.csv").write_text("3\n")
     assert float(run("evaluate", "c^2", "--data", "c=c.csv").out) == 9.0
@@ -140,6 +179,7 @@ class TestBadData:
             (["--data", "X=nowhere.npy"], "cannot read nowhere.npy: No such file"),
             (["--data", "Z=X.npy"], "no variable 'Z'"),
             (["--data", "X=X.txt"], ".npz, .npy, .csv, .json"),
+            (["--data", "X=2.5"], "--let c=2 gives a number for a name"),
             (["--data", "X.npy"], "--data X=X.npy"),
             (["--data", "X=pickle.npy"], "cannot read pickle.npy"),
             (["--data", "X=text.npy"], "cannot read text.npy: it is no .npy file"),

@@ -37,6 +37,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.codegen.reopening import reopened
 from tcalc.codegen.selection import diagonal
+from tcalc.codegen.stacks import unstacked
 from tcalc.codegen.tensor import ONE, Builder, Tensor, arranged, running
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -113,10 +114,13 @@ class Lowering:
         if reorder:
             finished = distribution.run
             self.roots = finished(self.roots) if given else reopened(self.roots, sizes, finished)
+        asked = False
+        if reorder and not given:
+            self.roots, asked = unstacked(self.roots, sizes)
         self.sizes = sizes
         self.contiguous = contiguous
         self.builder = Builder()
-        self.builder.tuned = distribution.sized
+        self.builder.tuned = distribution.sized or asked
         # Without a cycle all is let go at once, and the collector need not look at it.
         myself = proxy(self)
         self.tensors = _Tensors(myself)

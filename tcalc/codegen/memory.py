@@ -238,9 +238,11 @@ def is_across(left: View, right: View) -> bool:
 def is_sensitive(rows: int, summed: int, columns: int) -> bool:
     """Whether it matters how the factors of a matrix product lie.
 
-    BLAS has routines of its own for small matrices.  A long sum is faster along both factors.
+    BLAS has routines of its own for small matrices.  A long sum is faster along both factors, and a
+    matrix of one row or column lies both ways.
     """
-    return summed <= rows * columns and rows * summed * columns <= SENSITIVE
+    one = min(rows, summed, columns) < 2
+    return not one and summed <= rows * columns and rows * summed * columns <= SENSITIVE
 
 
 def is_laid_out(rows: int, summed: int, columns: int) -> bool:

@@ -92,6 +92,8 @@ class Pairs:
     def _pair(
         self, a: Operand, b: Operand, kept: Collection[int], rank: Mapping[int, int]
     ) -> Operand:
+        if all(label in kept for label in a.labels):
+            return self._multiply(a, b, rank)
         if max(len(a.labels), len(b.labels)) <= 2:
             last = len(rank)
             *rows, names = _pattern(a, b)
@@ -135,6 +137,10 @@ class Pairs:
         """A product without a sum, laid out like the operand with more axes."""
         if not b.labels or 0 < len(a.labels) < len(b.labels):
             a, b = b, a
+        memory = Memory.NONE if a.value.weak and b.value.weak else Memory.FRESH
+        if a.labels == b.labels:
+            both = Product((View.of(a.value), View.of(b.value)))
+            return Operand(self.builder.make(both, a.value.dims, memory), a.labels)
         dims = self._dims(a, b)
         if set(b.labels) <= set(a.labels):
             order = a.labels
@@ -147,7 +153,6 @@ class Pairs:
                 # Along this axis both operands are read, and the result written, as they lie.
                 order = (*(x for x in order if x != last), last)
         views = (arranged(a.value, a.labels, order), arranged(b.value, b.labels, order))
-        memory = Memory.NONE if a.value.weak and b.value.weak else Memory.FRESH
         shape = tuple(dims[label] for label in order)
         return Operand(self.builder.make(Product(views), shape, memory), order)
 

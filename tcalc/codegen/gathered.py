@@ -15,6 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
@@ -84,7 +85,7 @@ class _Gathering:
     def __init__(self, program: Program, sizes: Mapping[str, int], given: Collection[str]) -> None:
         self.sizes = sizes
         self.made = {x: s.operation for s in program.statements for x in s.results}
-        self.uses = Counter(x for s in program.statements for x in s.reads)
+        self.uses = Counter(chain.from_iterable(s.reads for s in program.statements))
         self.uses.update(output.view.value for output in program.outputs)
         self.left_alone = _depending_on(program, given) if given else set[Value]()
         self.sparse = _perhaps_sparse(program)

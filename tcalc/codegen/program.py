@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from typing import Any, TypeAlias
 
 from tcalc.expr.dims import Dim, Shape
@@ -40,6 +41,12 @@ class Value:
         return self.memory is Memory.NONE
 
 
+@cache
+def first_axes(count: int) -> tuple[int, ...]:
+    """The first axes, one tuple for each count of them."""
+    return tuple(range(count))
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A value as an operand: for each axis the axis of the value, or None for a new one."""
@@ -49,12 +56,12 @@ class View:
 
     @staticmethod
     def of(value: Value) -> View:
-        return View(value, tuple(range(len(value.dims))))
+        return View(value, first_axes(len(value.dims)))
 
     @property
     def plain(self) -> bool:
         """Whether it is the value as it is."""
-        return self.axes == tuple(range(len(self.value.dims)))
+        return self.axes == first_axes(len(self.value.dims))
 
     @property
     def dims(self) -> Shape:

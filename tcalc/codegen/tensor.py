@@ -32,6 +32,7 @@ from tcalc.codegen.program import (
     Value,
     View,
     at_most,
+    first_axes,
 )
 from tcalc.expr.dims import Dim, Shape
 
@@ -87,7 +88,7 @@ class Tensor:
     @staticmethod
     def of(value: Value) -> Tensor:
         order = len(value.dims)
-        return Tensor(value, tuple(range(order)), running(order))
+        return Tensor(value, first_axes(order), running(order))
 
     @staticmethod
     def over(value: Value, labels: Sequence[int], output: Sequence[int]) -> Tensor:

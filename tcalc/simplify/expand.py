@@ -99,9 +99,13 @@ def _plain_in_sums(roots: list[Node]) -> list[Node]:
     return rebuild(roots, plain)
 
 
+def _is_spectral(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Spectral)
+
+
 def _trace(node: Node) -> Node:
     """``Σ_i g(A)[i,i] -> Σ_i g(w[i])`` in a product."""
-    if not isinstance(node, Einsum):
+    if not isinstance(node, Einsum) or not any(map(_is_spectral, node.factors)):
         return node
     places = list(zip(node.factors, node.subscripts, strict=True))
     for k, (factor, row) in enumerate(places):

@@ -392,11 +392,12 @@ class NumPy(Target):
     def term(self, addend: Addend | Placed, writer: Writer, order: int = 0) -> str:
         """A term with its sign; one of a sum that is formed has its `order`."""
         c, view = addend.coefficient, addend.view
-        sign = "-" if c < 0 else ""
+        sign = "-" if c.numerator < 0 else ""
         text = self._spread(view, order, writer)
         if view.value.weak and text == "1":
             return sign + number_text(abs(c))
-        return sign + (text if abs(c) == 1 else f"{number_text(abs(c))} * {text}")
+        unit = abs(c.numerator) == c.denominator
+        return sign + (text if unit else f"{number_text(abs(c))} * {text}")
 
     def place(self, part: Placed, name: str, writer: Writer, fresh: bool) -> str:
         """Write or add a term to a part of the buffer, through a view of it."""
@@ -420,10 +421,11 @@ def _axes(axes: tuple[int, ...], order: int) -> str:
 
 def _common(total: Sum) -> tuple[Fraction, Sequence[Addend]]:
     """The coefficient that all addends share, up to sign, and what is left of them."""
-    sizes = {abs(addend.coefficient) for addend in total.addends}
-    if not total.spans or len(total.addends) < 2 or len(sizes) > 1 or sizes == {1}:
+    if not total.spans or len(total.addends) < 2:
         return Fraction(1), total.addends
-    (common,) = sizes
+    common = abs(total.addends[0].coefficient)
+    if common == 1 or any(abs(addend.coefficient) != common for addend in total.addends):
+        return Fraction(1), total.addends
     if all(addend.coefficient < 0 for addend in total.addends):
         common = -common
     rest = [replace(x, coefficient=x.coefficient / common) for x in total.addends]

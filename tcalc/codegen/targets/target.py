@@ -112,6 +112,8 @@ class Target(ABC):
     def operand(self, view: View, writer: Writer) -> str:
         """A view as an atom of an expression."""
         text = writer.name(view.value)
+        if view.plain:
+            return text
         axes = [axis for axis in view.axes if axis is not None]
         count = len(axes)
         if axes != list(range(count)):

@@ -62,7 +62,7 @@ def problem(
         if not isinstance(given, Mapping):
             raise ArgumentError(
                 f"{what} are given by name, and not as an object of type {type(given).__name__}",
-                hint=f"{{{names[0]!r}: ...}}",
+                hint=f"{{{names[0]!r}: {'...' if what == 'data' else '(low, high)'}}}",
             )
     several = [constraints] if isinstance(constraints, str) else constraints
     required = [constraint(given, f) for given in several]

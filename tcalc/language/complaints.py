@@ -108,7 +108,7 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str:
     """What to write instead, from the special to the general."""
     before = "" if last is None else last.type
     if {"NAME", "COMMA"} <= accepted and "NUMBER" not in accepted:
-        return _declaration_hint(lexeme, accepted)
+        return _declaration_hint(lexeme, before, accepted)
     if accepted <= _HEADER:
         return WORDS["in"]
     if accepted <= {"$END", "_SEPARATOR"} and lexeme.type not in _HINTS:
@@ -126,9 +126,11 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str:
     return _HINTS.get(lexeme.type, "something is missing before it")
 
 
-def _declaration_hint(lexeme: Lexeme, accepted: set[str]) -> str:
+def _declaration_hint(lexeme: Lexeme, before: str, accepted: set[str]) -> str:
     """Within a declaration, behind a name, its dimensions or a property."""
     match lexeme.type:
+        case "LSQB" if before == "NAME" and "LSQB" not in accepted:
+            return "declarations are separated by commas: `tensor X[m,n], y[m]`"
         case "EQUAL":
             return "a declaration has no value: what is computed needs none"
         case "LSQB" | "NUMBER" if "LSQB" not in accepted:

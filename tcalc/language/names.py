@@ -131,7 +131,7 @@ class Names:
                     span=span,
                     hint=f"did you mean `{near[0]}`?"
                     if near
-                    else f"one of {', '.join(PROPERTIES)}",
+                    else f"one of {', '.join(PROPERTIES)}; declarations are separated by commas",
                 )
             if word in OF_MATRICES and len(dims) < 2:
                 raise DimensionError(

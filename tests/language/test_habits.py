@@ -303,3 +303,16 @@ def test_parameters_are_numbers(text: str, hint: str) -> None:
     with pytest.raises(ParseError, match="takes a number") as caught:
         parse(text)
     assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("declared", ["X[m,n] w[n]", "X[m,n] w", "X[m,n] spd, c w[n]"])
+def test_declarations_without_a_comma(declared: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse("X*w", declared)
+    assert "declarations are separated by commas" in (caught.value.hint or "")
+
+
+def test_dimensions_in_several_brackets() -> None:
+    with pytest.raises(ParseError) as caught:
+        parse("X*w", "X[m][n]")
+    assert caught.value.hint == "dimensions stand in one pair of brackets: `X[m,n]`"

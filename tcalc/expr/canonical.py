@@ -50,7 +50,8 @@ def arrange(
             tuple(subscripts),
             tuple(swappable),
             tuple(copies),
-            tuple(rank.items()),
+            tuple(rank),
+            tuple(rank.values()),
         )
         places = order if distinct else [k for k in order for _ in range(copies[k])]
     number: dict[int, int] = {}
@@ -93,13 +94,14 @@ def _refined(
     subscripts: tuple[Labels, ...],
     swappable: tuple[bool, ...],
     copies: tuple[int, ...],
-    positions: tuple[tuple[int, int], ...],
+    ranked: Labels,
+    positions: tuple[int, ...],
 ) -> tuple[list[int], list[Labels]]:
     """The order of factors, and the labels of each; of the digests their order is enough.
 
     The steps of a recurrence have products that are alike: they are arranged once.
     """
-    rank = dict(positions)
+    rank = dict(zip(ranked, positions, strict=True))
     scalars = [k for k, labels in enumerate(subscripts) if not labels]
     tensors = [k for k, labels in enumerate(subscripts) if labels]
     label_colour: dict[int, Any] = {}

@@ -29,6 +29,8 @@ def parity(node: Node, first: int, second: int) -> int:
         return abs(parity(node.args[0], first, second))
     if not isinstance(node, Add) or node.dims[first] != node.dims[second]:
         return 0
+    if not all(isinstance(term, Einsum) and term.is_view for term in node.operands):
+        return 0  # what is no view lies one way only
     terms: dict[Place, Fraction] = {}
     turned: dict[Place, Fraction] = {}
     for coefficient, term in node.terms:

@@ -111,7 +111,10 @@ class Writer:
                 stack.pop()
                 trouble = raised
         if trouble is not None:
-            raise trouble
+            try:
+                raise trouble
+            finally:
+                del trouble  # its traceback has this frame: they would wait for the collector
         assert answer is not None
         return answer
 

@@ -51,7 +51,7 @@ class Parts:
         return sum(label in row for row in self.rows)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # the rules ask for a node one after the other; all would be kept alive
 def parts_of(node: Node) -> Parts:
     """Any tensor as a product, if only of itself; views of products are opened."""
     opened = contraction_in(node)

@@ -12,14 +12,17 @@ from tcalc import language
 from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.nodes import Var
+from tcalc.expr.index_names import AxisNames, IndexNames, merged
+from tcalc.expr.nodes import Node, Var
+from tcalc.language.parser import is_name
 
 
 class Inputs:
     """The inputs of one expression: variables as they are declared, or made as they are met.
 
-    `found` are those met so far, `sizes` the symbols that stand for dimensions, and `ranges` the
-    dimension that each index runs over.  Raises `DimensionError` for an index that runs over two.
+    `found` are those met so far, `sizes` the symbols that stand for dimensions, `ranges` the
+    dimension that each index runs over, and `index_names` the indices of axes.  Raises
+    `DimensionError` for an index that runs over two.
     """
 
     def __init__(self, declarations: str, expression: Any) -> None:
@@ -27,6 +30,7 @@ class Inputs:
         self.found: dict[str, Var] = {}
         self.sizes = _symbols_of_sizes(expression)
         self.ranges: dict[Any, Dim] = {}
+        self.index_names: IndexNames = {}
         self._measure(expression)
 
     def _measure(self, expression: Any) -> None:
@@ -70,6 +74,12 @@ class Inputs:
                 total = total + part if size.is_Add else total * part
             return total
         raise ArgumentError(f"{size} is no dimension: it is an integer, a name, or made of such")
+
+    def indexed(self, node: Node, indices: Sequence[Any]) -> None:
+        """Note the names of the indices of a tensor, where they are names in the language."""
+        texts = ("" if index.is_Integer else str(index) for index in indices)
+        names: AxisNames = tuple((text,) if is_name(text) else () for text in texts)
+        self.index_names = merged(self.index_names, {node: names})
 
     def variable(self, name: str, dims: Sequence[Dim]) -> Var:
         """The input of a name, as it was declared, or as it is met first."""

@@ -47,7 +47,8 @@ class Reader(ScalarReader):
                 names = ", ".join(map(str, sorted(value.indices, key=str)))
                 raise ArgumentError(f"the free indices are {names or 'none'}")
             node = build.einsum([value.node], [value.indices], order)
-        return Expression(node, Context(dict(self.found)))
+            self.indexed(node, order)
+        return Expression(node, Context(dict(self.found), index_names=self.index_names))
 
     def matrix(self, e: Any) -> Matrix:
         """A matrix expression."""

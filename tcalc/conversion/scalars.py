@@ -92,6 +92,7 @@ class ScalarReader(Inputs, ABC):
         match e:
             case sympy.Indexed():
                 base = self.variable(str(e.base), [self.dim(size) for size in e.shape])
+                self.indexed(base, e.indices)
                 return selected(base, e.indices)
             case MatrixElement():
                 inner, axes = self.matrix(e.parent), e.args[1:]

@@ -39,6 +39,9 @@ _ALPHABETS: tuple[tuple[str, ...], ...] = (
 )
 """Letters in their orders, without δ, the unit tensor, and π."""
 
+_LONGEST, _DIGITS = 100, 20
+"""The most letters, and digits, of a name that goes on: longer ones are refused at last."""
+
 _PLAIN = frozenset("ijkl")
 """Letters that stand for any index."""
 
@@ -59,8 +62,8 @@ def following(name: str) -> Iterator[str]:
             others = (*alphabet[place + 1 :], *alphabet[:place])
             yield from (letter for letter in others if letter not in _SIZES)
     stem = name.rstrip("0123456789")
-    number = int(name[len(stem) :] or 1)
-    yield from (f"{stem}{k}" for k in count(number + 1))
+    number = int(name[len(stem) :][-_DIGITS:] or 1)
+    yield from (f"{stem[:_LONGEST]}{k}" for k in count(number + 1))
 
 
 class _Choice:

@@ -269,3 +269,13 @@ def test_models_without_a_counterpart_say_which_function_has_none(name):
     f = tcalc.parse(gallery.load(name).text)
     with pytest.raises(ArgumentError, match=r"no counterpart of (lq|chol|qr)"):
         tcalc.to_sympy(f)
+
+
+def test_indices_keep_their_names():
+    n, d = sympy.symbols("n d", integer=True)
+    batch, mu = sympy.symbols("batch mu", integer=True)
+    X, w = sympy.IndexedBase("X", shape=(n, d)), sympy.IndexedBase("w", shape=(d,))
+    inner = sympy.Sum(X[batch, mu] * w[mu], (mu, 0, d - 1))
+    f = tcalc.from_sympy(sympy.Sum(inner**2, (batch, 0, n - 1)))
+    assert tcalc.hessian(f, "w").einstein() == "2*X[batch,mu]*X[batch,nu]"
+    assert tcalc.from_sympy(inner).einstein() == "X[batch,mu]*w[mu]"

@@ -173,6 +173,13 @@ def test_matrix_notation_has_nothing_of_them() -> None:
     assert plain.einstein() == "2*X[j,i]*(X[j,k]*w[k] - y[j])"
 
 
+@pytest.mark.parametrize("name", ["a" * 200, "b" + "9" * 150])
+def test_the_longest_names_go_on(name: str) -> None:
+    jacobian = tcalc.jacobian(tcalc.parse(f"r[{name}] = A[{name},j]*x[j]"), "A")
+    again = tcalc.parse(jacobian.einstein(), "x[n], z[m]")
+    assert again.node is jacobian.node
+
+
 def test_names_go_on() -> None:
     for name in ("z", "o", "Z", "omega", "ω", "i9", "x_1", "é"):
         supply = following(name)

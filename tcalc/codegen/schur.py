@@ -14,12 +14,10 @@ from tcalc.primitives.sylvester import sylvester_solve
 def sylvester_by_lapack(A: Array, B: Array, C: Array, *, where: str) -> Array:
     """The solution of A X + X B = C, for one pair of real matrices by real Schur forms.
 
-    Where B is A or its transpose, as in Lyapunov equations, the form of A is that of both.  Many C
-    are solved for side by side, column by column, by `sylvester_schur`.
+    Where B is A or its transpose, as in Lyapunov equations, the form of A is that of both.
     """
     real = A.dtype == B.dtype == C.dtype and C.dtype.char in "fd"
-    many = C.ndim > 2 and C.size > 4 * C.shape[-1] * C[..., 0].size
-    if not real or not C.size or many or any(A.strides[:-2] + B.strides[:-2]):
+    if not real or not C.size or any(A.strides[:-2] + B.strides[:-2]):
         return sylvester_solve(A, B, C, where=where)
     m, n = C.shape[-2:]
     first = (0,) * (C.ndim - 2)

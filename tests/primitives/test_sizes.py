@@ -24,6 +24,7 @@ CASES = [
     *((text, "K[n,n] spd", (0, 0)) for text in SPD),
     *((text, "A[m,n]", shape) for text in ANY for shape in ((0, 0), (0, 3), (3, 0))),
     *((text, "A[m,n]", shape) for text, shape in THIN),
+    *((text, "A[b,n,n]", (2, 0, 0)) for text in ("sqrtm(A)", "lyap(A, A)", "expm(A)")),
 ]
 
 

@@ -12,10 +12,21 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Const, Einsum, Node
 from tcalc.expr.traverse import rebuild
+from tcalc.simplify.common import diagonal_and_matrix
+from tcalc.simplify.engine import Rule, rewrite
 from tcalc.simplify.flatten import flatten, is_contraction, open_product
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.sums import common_factor, common_matrix, number_out_of_factor
 
 ONE = Fraction(1)
+
+MEETING: tuple[Rule, ...] = (
+    common_factor,
+    common_matrix,
+    diagonal_and_matrix,
+    number_out_of_factor,
+)
+"""Rules for what then meets: diag(W*1)*X - W*X is (diag(W*1) - W)*X."""
 
 MOST_TERMS = 4
 """The most terms of a sum that is opened."""
@@ -37,7 +48,7 @@ def as_matrices(roots: Sequence[Node]) -> list[Node]:
     opened = rebuild(roots, _as_matrices)
     if all(a is b for a, b in zip(opened, roots, strict=True)):
         return opened
-    return flatten(opened, inline="single")
+    return rewrite(flatten(opened, inline="single"), MEETING)
 
 
 def _as_matrices(node: Node) -> Node:

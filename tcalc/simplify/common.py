@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import chain
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.primitive import Labels
+from tcalc.expr.traverse import postorder, rebuild
+from tcalc.primitives.power import power
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.engine import length, of_sums
-from tcalc.simplify.parts import Parts, parts_of, piece, pieces
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.products import is_mask_or_unit, joins
 from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
 
@@ -257,7 +259,35 @@ def opposite_terms(node: Add) -> Node | None:
     return None
 
 
+def with_one_sign(roots: Sequence[Node]) -> list[Node]:
+    """``(x - y)./(1 + (y - x).^2)`` as ``(x - y)./(1 + (x - y).^2)``: of a square either will do.
+
+    Not a rule, for it looks at the whole.
+    """
+    even: list[tuple[Node, Add, Fraction]] = []
+    odd: set[Node] = set(roots)
+    for node in postorder(roots):
+        base, exponent = base_and_exponent(node)
+        if isinstance(base, Add) and exponent.denominator == 1 and exponent.numerator % 2 == 0:
+            even.append((node, base, exponent))
+        else:
+            odd.update(node.operands)
+    turned: dict[Node, Node] = {}
+    for node, base, exponent in even:
+        if base not in odd and is_balanced(base):
+            other = multiple(Fraction(-1), base)
+            if other in odd:
+                turned[node] = power(other, exponent)
+    if not turned:
+        return list(roots)
+    return rebuild(roots, lambda node: turned.get(node, node))
+
+
 PIECES = (common_piece,)
 """Tried before common factors are, whose gain it compares with its own."""
 
-RULES = (opposite_terms, diagonal_and_matrix, sum_and_its_product)
+RULES = (
+    opposite_terms,
+    diagonal_and_matrix,
+    sum_and_its_product,
+)

@@ -319,8 +319,14 @@ def equal_pieces(node: Einsum) -> Node | None:
     hubs = {x for x in parts.dims if parts.uses(x) > 2}
     for ends in (output, output | hubs) if hubs - output else (output,):
         known: dict[tuple[Node, Labels], tuple[int, ...]] = {}
-        for places in pieces(parts, ends):
-            if all(ends.issuperset(parts.rows[k]) for k in places):
+        groups = [
+            places
+            for places in pieces(parts, ends)
+            if not all(ends.issuperset(parts.rows[k]) for k in places)
+        ]
+        alike = [tuple(sorted([parts.factors[k].digest for k in places])) for places in groups]
+        for places, key in zip(groups, alike, strict=True):
+            if alike.count(key) == 1:
                 continue
             found = piece(parts, places, ends)
             core, labels = found

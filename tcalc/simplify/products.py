@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from fractions import Fraction
 
 from tcalc.expr import build
@@ -24,8 +24,9 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
     """``d .* (b - 1*c') -> d .* b - d*c'`` for a vector repeated as rows or columns in a factor.
 
     Where there is but one short factor beside, or where a vector runs along the repetition, as d
-    does.  Not where all terms repeat something, as the differences of all pairs do, nor for
-    ``logsoftmax(A)``.  The number of repeated vectors falls.
+    does.  Not where all terms repeat something, as the differences of all pairs do, unless these
+    are summed over one of the two, ``Σ_j W[i,j] (x[i] - x[j])``; nor for ``logsoftmax(A)``.
+    The number of repeated vectors falls.
     Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
     parts = parts_of(node)
@@ -33,7 +34,12 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
         if not isinstance(factor, Add) or factor.order < 2:
             continue
         repeats = list(map(_repeated_axes, factor.operands))
-        if not any(repeats) or all(repeats) or with_logsoftmax(factor)[1]:
+        if not any(repeats) or with_logsoftmax(factor)[1]:
+            continue
+        if all(repeats):
+            single = node.order == 1 and parts.factors.count(factor) == 1
+            if single and len(parts.factors) == 2 and parts.factors[1 - k].order == 2:
+                return multiplied_out(parts, k)
             continue
         along = {parts.rows[k][axis] for axes in repeats for axis in axes}
         weighted = any(len(row) == 1 and row[0] in along for row in parts.rows)
@@ -132,13 +138,17 @@ MOST_SQUARED = 3
 def is_centred(node: Add) -> bool:
     """Whether a sum is of a tensor and repeated sums of that tensor, as ``x - 1*sum(x)/n`` is."""
     cores = set(node.operands)
-    return any(
+    return any(is_mean_among(term, cores) for term in node.operands)
+
+
+def is_mean_among(term: Node, cores: Set[Node]) -> bool:
+    """Whether a tensor is the sum of one of these, repeated, up to a number."""
+    return (
         isinstance(term, Einsum)
         and term.is_view
         and len(term.factors) == 1
         and not set(term.output) <= set(term.subscripts[0])
         and not cores.isdisjoint(term.factors[0].operands)
-        for term in node.operands
     )
 
 

@@ -116,7 +116,8 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
         tidied = [_cancelled(root) for root in tidied]
     if inline == "single":
         tidied = flatten(tidied, inline=inline, numbers=True, meeting=MEETING)
-    return rewrite(tidied, TRIANGLES) if _has_mask(tidied) else tidied
+    tidied = rewrite(tidied, TRIANGLES) if _has_mask(tidied) else tidied
+    return common.with_one_sign(tidied)
 
 
 def _has_mask(roots: Sequence[Node]) -> bool:

@@ -262,6 +262,25 @@ FORMULAS = [
         "(2*diag(W*ones(n)) - W - W')*x",
         "2*diag(W*ones(n)) - W - W'",
     ),
+    Formula(  # the energy of a graph
+        "f = W[i,j]*(x[i] - x[j])^2/2",
+        "W[n,n] symmetric, x[n]",
+        "x",
+        "2*(diag(W*ones(n)) - W)*x",
+        "2*(diag(W*ones(n)) - W)",
+    ),
+    Formula(
+        "f = W[i,j]*(X[i,k] - X[j,k])^2/2",
+        "W[n,n] symmetric, X[n,d]",
+        "X",
+        "2*(diag(W*ones(n)) - W)*X",
+    ),
+    Formula(  # Student's distribution
+        "sum(log(1 + (y - X*w).^2/v))",
+        "X[m,n], y[m], w[n], v",
+        "w",
+        "2*X'*((X*w - y)./((X*w - y).^2 + v))",
+    ),
     Formula(  # a triangle
         "sum(chol(K))",
         "K[n,n] spd",

@@ -85,7 +85,7 @@ class Style(enum.Enum):
     POWER = "power"  # x^p, with `exponent`
     INVERSE = "inverse"  # inv(A), set as A^{-1}
     ABSOLUTE = "absolute"  # abs(x), set as |x|
-    NORM = "norm"  # norm2(x), set as ‖x‖_2, with `mark`
+    NORM = "norm"  # norm2(x), set as ‖x‖_2, with `mark` as the subscript
     OTHERS = "others"  # prodothers(x) of a vector, set as [∏_{j≠i} x_j]_i
     ROOT = "root"  # sqrt(x)
     SYMBOL = "symbol"  # a constant, as pi

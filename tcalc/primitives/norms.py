@@ -48,7 +48,8 @@ class Norm2(Reduction):
         return True if fact is Fact.NONNEGATIVE else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(Style.NORM, "norm2", mark="2")
+        # Of a matrix it is Frobenius' norm: the subscript 2 would say the spectral one.
+        return Notation(Style.NORM, "norm2", mark="F" if self.axes == 2 else "2")
 
 
 def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:

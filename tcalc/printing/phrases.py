@@ -22,7 +22,7 @@ from tcalc.printing.formula import (
     product,
     signed,
 )
-from tcalc.printing.writer import WHOLE, Writer, ones, triangle
+from tcalc.printing.writer import WHOLE, Writer, norm, ones, triangle
 
 ONE = Fraction(1)
 
@@ -46,6 +46,11 @@ class Phrases:
         if not weights:
             return ()
         vector = self.vector(weights, Dim.of(1))
+        match weights:
+            case [Weight(loop=(left, Link(dims=(size, _)) as right))] if len(left.dims) == 2:
+                # diag((A.*B)*ones(n)), not diag(diag(A*B'))
+                rows = self.hadamard([(left,), (right.flipped(),)])
+                vector = product(ONE, (), (*linear(rows), ones(size)))
         return (Link(Call("diag", (vector,)), symmetric=True),)
 
     def elementwise(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula:
@@ -95,7 +100,7 @@ class Phrases:
                 left, right = left.flipped(), right.flipped()
             a, b = left.written, right.written
             if self.writer.text(a) == self.writer.text(b):
-                return Power(Call("norm2", (a,)), Number(Fraction(2)))
+                return Power(norm(a, "F"), Number(Fraction(2)))
             if is_elementwise(a) or is_elementwise(b):
                 return Call("sum", (self.elementwise((a, b), ()),))
         turns = [(*chain[k:], *chain[:k]) for k in range(len(chain))]
@@ -108,13 +113,13 @@ class Phrases:
         if not left.chain and not right.chain:
             same = self.writer.text(left.end) == self.writer.text(right.end)
             if same and not isinstance(left.end, Symbol):
-                return Power(Call("norm2", (left.end,)), Number(Fraction(2)))
+                return Power(norm(left.end, "2"), Number(Fraction(2)))
         if self.writer.text(left.end) == self.writer.text(right.end):
             chain = (*flip(left.chain), *right.chain)
             half = len(chain) // 2
             if chain and all(x.mirrors(y) for x, y in zip(chain, chain[::-1], strict=True)):
                 end = linear([*chain[half:], Link(right.end)])
-                return Power(Call("norm2", (product(ONE, (), end),)), Number(Fraction(2)))
+                return Power(norm(product(ONE, (), end), "2"), Number(Fraction(2)))
         options = [
             linear([Link(x.end, transposed=True), *flip(x.chain), *y.chain, Link(y.end)])
             for x, y in ((left, right), (right, left))

@@ -327,9 +327,10 @@ class Typesetter:
             case Style.ABSOLUTE:
                 return Set(medium.fenced(texts[0], "|", "|"), Binding.ATOM)
             case Style.NORM:
-                mark = [medium.number(call.mark), *self._consumed(call)]
+                named = medium.letter if call.mark.isalpha() else medium.number
+                mark = medium.row([named(call.mark), *self._consumed(call)])
                 norm = medium.fenced(texts[0], "‖", "‖")
-                return Set(medium.below(norm, medium.row(mark)), Binding.ATOM)
+                return Set(medium.below(norm, mark), Binding.ATOM)
             case Style.OTHERS if not call.over:
                 return Set(self._products_of_others(inner[0]), Binding.ATOM)
             case Style.BRANCH:
@@ -353,10 +354,6 @@ class Typesetter:
     def _function(self, call: Call, inner: Sequence[Set], texts: Sequence[str]) -> Set:
         medium = self.medium
         match call.name:
-            case "norm2":
-                norm = medium.fenced(texts[0], "‖", "‖")
-                frobenius = medium.number("2")
-                return Set(medium.below(norm, frobenius), Binding.ATOM)
             case "ones" | "zeros":
                 one = medium.bold_one() if call.name == "ones" else medium.number("0")
                 sizes: list[str] = []

@@ -311,11 +311,16 @@ def raised(base: Formula, exponent: Fraction, *, elementwise: bool) -> Formula:
     if exponent == Fraction(1, 2):
         return Call("sqrt", (base,), r"\sqrt", Style.ROOT)
     match base:
-        case Power(base=Call(name="norm2") as norm, exponent=Number(value=inner)) if (
+        case Power(base=Call(style=Style.NORM) as root, exponent=Number(value=inner)) if (
             not elementwise
         ):
-            return Power(norm, number(inner * exponent), elementwise=False)
+            return Power(root, number(inner * exponent), elementwise=False)
     return Power(base, number(exponent), elementwise)
+
+
+def norm(inner: Formula, mark: str) -> Formula:
+    """The Euclidean norm, marked ``2``; of a matrix it is Frobenius', marked ``F``."""
+    return Call("norm2", (inner,), style=Style.NORM, mark=mark)
 
 
 def power_of(node: Node) -> tuple[Node, Fraction]:

@@ -10,7 +10,6 @@ the first call, and its docstring lists them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +43,7 @@ from tcalc.codegen.scout import Scout
 from tcalc.codegen.signature import Names, Signature, describe, sources_of
 from tcalc.codegen.targets import NumPy, Target
 from tcalc.codegen.targets.target import quoted
-from tcalc.codegen.texts import harmless, size_text, uses
+from tcalc.codegen.texts import harmless, mentions, size_text
 from tcalc.codegen.workspace import Workspace, workspace
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim, Shape
@@ -209,10 +208,10 @@ class _Emitter:
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         code = self.target.spelled(code)
         header = [self._docstring(), "", "from __future__ import annotations", ""]
-        if "Any" in code and re.search(r"\bAny\b", code):
+        if mentions(code, "Any"):
             header += ["from typing import Any", ""]
-        header += [line for name, line in self.target.imports.items() if uses(code, name)]
-        if "Array" in code and re.search(r"\bArray\b", code):
+        header += [line for name, line in self.target.imports.items() if mentions(code, f"{name}.")]
+        if mentions(code, "Array"):
             header += ["", f"Array = {self.target.module}.ndarray"]
         supplied = {name: x.function for name, x in self.supplied.items()}
         source = titled("\n".join((*header, "", "", code, "")), title)

@@ -165,15 +165,17 @@ def owned(program: Program) -> Callable[[Value], Shape | None]:
 def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int]:
     """A function that counts the elements of a temporary; views and numbers take none."""
     known: dict[Shape, int] = {}
+    counts: dict[Value, int] = {}
     shape = owned(program)
 
     def elements(value: Value) -> int:
-        dims = shape(value)
-        if dims is None:
-            return 0
-        if dims not in known:
-            known[dims] = count(dims, sizes)
-        return known[dims]
+        found = counts.get(value)
+        if found is None:
+            dims = shape(value)
+            if dims is not None and dims not in known:
+                known[dims] = count(dims, sizes)
+            found = counts[value] = 0 if dims is None else known[dims]
+        return found
 
     return elements
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping
 
@@ -31,9 +30,24 @@ def read(name: str, source: Source) -> str:
     return f"({text}) // {source.factor}" if source.offset else f"{text} // {source.factor}"
 
 
-def uses(code: str, name: str) -> bool:
-    """Whether an attribute of a module is used; it takes a name no time that is not there."""
-    return f"{name}." in code and re.search(rf"\b{name}\.", code) is not None
+def mentions(code: str, word: str) -> bool:
+    """Whether a word stands in code by itself, or what begins with it if it ends in a point.
+
+    Code can be long, and a regular expression would stop at each of its words.
+
+    >>> mentions("t1 = x + Any", "Any"), mentions("Anything = many_Any", "Any")
+    (True, False)
+    >>> mentions("np.exp(x)", "np."), mentions("a special case", "special.")
+    (True, False)
+    """
+    place = code.find(word)
+    while place >= 0:
+        end = place + len(word)
+        around = code[max(place - 1, 0) : place], "" if word.endswith(".") else code[end : end + 1]
+        if not any(c.isalnum() or c == "_" for c in around):
+            return True
+        place = code.find(word, place + 1)
+    return False
 
 
 def harmless(line: str) -> str:

@@ -21,6 +21,7 @@ from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature
 from tcalc.codegen.sparse import sparse_program
 from tcalc.codegen.targets import target_named
+from tcalc.codegen.zeros import rectified, with_zeros
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
@@ -167,6 +168,8 @@ class Planner:
             # Kernels on a device read and write in any order.
             turned = misplaced(program, sizes) if recipe.backend == "numpy" else ()
             program = with_layouts(program, turned)
+            zeros = rectified(program, sizes) if recipe.backend == "numpy" else ()
+            program = with_zeros(program, zeros)
             if kind.sparse:
                 program = sparse_program(program, kind.sparse)
             if kind.complex:
@@ -177,12 +180,13 @@ class Planner:
                 self._refuse_temporaries(needed * itemsize)
             key: Any = (tuple(sizes.values()), kind)
             if not program.tuned and not recipe.reuse:
-                # Only how matrices lie, what is dropped early, what is written over, and how
-                # products are written depends on the sizes then.
+                # Only how matrices lie, what zeros there are, what is dropped early, what is
+                # written over, and how products are written depends on the sizes then.
                 taken = overwritten(program, sizes)
                 over = tuple((place, value.number) for place, value in taken.items())
                 lie = tuple([value.number for value in turned])
-                key = (lie, dropped(program, sizes), over, wording(program, sizes), kind)
+                drop, words = dropped(program, sizes), wording(program, sizes)
+                key = (lie, zeros, drop, over, words, kind)
             if itemsize is None and recipe.backend != "numpy":
                 # To see the source takes no device.
                 source = self._written(program, sizes).source

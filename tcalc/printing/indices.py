@@ -9,7 +9,7 @@ program has for nothing.  So names change neither what a formula says nor the or
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from tcalc.expr.dims import Dim, Shape
@@ -20,9 +20,12 @@ from tcalc.printing.formula import (
     Indexed,
     Sum,
     Symbol,
+    fold,
+    indices,
     is_index,
     parts,
     renamed,
+    with_parts,
 )
 from tcalc.printing.names import index_names
 from tcalc.printing.typeset import GREEK
@@ -111,12 +114,14 @@ class _Choice:
 class _Seen:
     """The indices of a term in the order of reading, and what the axes say of them.
 
-    `votes` counts how many axes of its places give an index which name; `dims` are sizes.
+    `votes` counts how many axes of its places give an index which name, `dims` are sizes, and
+    `sums` says whether a sum over several of them is written out.
     """
 
     order: dict[str, None] = field(default_factory=dict)
     votes: dict[str, dict[str, int]] = field(default_factory=dict)
     dims: dict[str, Dim] = field(default_factory=dict)
+    sums: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,8 @@ class Lettering:
             for at in inner:
                 choice.choose(at, _ranked(of.votes.get(at, {})))
             choice.put_in_order({at: of.dims[at] for at in inner if at in of.dims})
-            new.append((negative, renamed(term, choice.names)))
+            term = renamed(term, choice.names)
+            new.append((negative, _sums_in_order(term) if of.sums else term))
         named = Sum(tuple(new)) if isinstance(value, Sum) else new[0][1]
         return named, tuple(head.names[at] for at in left)
 
@@ -173,6 +179,7 @@ class Lettering:
                         found.dims.setdefault(at, dim)
             elif isinstance(formula, Call):
                 found.order.update((at, None) for at in formula.over if is_index(at))
+                found.sums |= formula.name == "sum" and len(formula.over) > 1
             pending.extend(reversed(parts(formula)))
         return found
 
@@ -181,6 +188,19 @@ class Lettering:
             base = base.base  # what was cut has the axes of the whole
         name = base.name if isinstance(base, Symbol) else self.text(base)
         return self.axes.get(name, ((), ()))
+
+
+def _sums_in_order(term: Formula) -> Formula:
+    """``sum[j,k](y[j]*exp(z[k]))``: sums over several indices, in the order of reading."""
+
+    def arranged(old: Formula, inner: list[Formula]) -> Formula:
+        new = with_parts(old, inner)
+        if isinstance(new, Call) and new.name == "sum" and len(new.over) > 1:
+            order = indices(new.args[0], in_brackets=False)
+            return replace(new, over=tuple(sorted(new.over, key=order.index)))
+        return new
+
+    return fold(term, arranged, {})
 
 
 def _count(total: dict[str, int], names: Mapping[str, int] | Sequence[str]) -> None:

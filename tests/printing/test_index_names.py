@@ -64,6 +64,7 @@ KEPT = [
     ('einsum("pq,q->p", A, x)', "x", "A[p,q]"),
     ('einsum("日月,月->日", A, x)', "", "A[i,j]*x[j]"),
     ("gradient(A[u,v]*x[u]*y[v], x)", "", "A[u,v]*y[v]"),
+    ("s = x[i]^2*y[j]^3/(1 + z[k]^2)", "x", "2*x[i]*sum[j,k](y[j]^3/(1 + z[k]^2))"),
     ("A[2,j]*x[j]", "x", "A[2,j]"),
     # Letters for indices without names are those that nothing near has.
     ("s[i]*s[i] + norm2(X*w - y)^2", "", "s[i]*s[i] + (X[j,k]*w[k] - y[j])^2"),

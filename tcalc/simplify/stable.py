@@ -64,7 +64,11 @@ def stable(roots: Sequence[Node]) -> list[Node]:
     >>> stable([node])[0].primitive.name
     'softplus'
     """
-    branches = any(
+    return rewrite(roots, RULES if has_branches(roots) else RULES + RAISING)
+
+
+def has_branches(roots: Sequence[Node]) -> bool:
+    """Whether what is computed depends on conditions."""
+    return any(
         isinstance(node, Apply) and isinstance(node.primitive, Where) for node in postorder(roots)
     )
-    return rewrite(roots, RULES if branches else RULES + RAISING)

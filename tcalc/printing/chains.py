@@ -111,6 +111,7 @@ class Weight:
     end: Formula
     inverse: Formula | None = None  # the weight is 1 ./ inverse
     unit: str = ""  # the position of the one in a unit vector
+    loop: Chain = ()  # the product of matrices of which it is the diagonal
 
     @property
     def body(self) -> tuple[Formula, ...]:

@@ -259,7 +259,8 @@ class Network:
                 self.scalars.append(self.phrases.trace(edge.chain))
             else:
                 body = self.phrases.either_way(edge.chain)
-                self.weights[label].append(Weight((), Call("diag", (product(ONE, (), body),))))
+                diagonal = Call("diag", (product(ONE, (), body),))
+                self.weights[label].append(Weight((), diagonal, loop=edge.chain))
 
     def _merge_parallel(self, label: int) -> None:
         """Parallel edges at a label become one, element by element."""

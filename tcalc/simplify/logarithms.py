@@ -8,9 +8,10 @@ from typing import NamedTuple
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Node
 from tcalc.primitives.exponential import exp, expm1, log, log1mexp, log1p
-from tcalc.primitives.hyperbolic import cosh, log_cosh
+from tcalc.primitives.hyperbolic import atanh, cosh, log_cosh
 from tcalc.primitives.special_functions import erf, erfc, log_erfc, log_normcdf, normcdf
-from tcalc.simplify.engine import of_functions
+from tcalc.simplify.coefficients import ONE, content, multiple
+from tcalc.simplify.engine import of_functions, of_sums
 
 _LOGARITHMS = ((cosh, log_cosh), (normcdf, log_normcdf), (erfc, log_erfc))
 
@@ -90,4 +91,60 @@ def _argument(node: Apply) -> _Line | None:
     return None if found is None else _Line(number, *found)
 
 
-RULES = (log_of_one_minus_exp,)
+@of_sums
+def equal_multiples_in_logarithms(node: Add) -> Node | None:
+    """``log(x/2 + y/2) - log(x/2 - y/2) -> log(x + y) - log(x - y)``: numbers that cancel.
+
+    The number of numbers in logarithms falls.
+    """
+    shared: dict[Fraction, Fraction] = {}
+    for c, term in node.terms:
+        number = _number_in_logarithm(term)
+        if number != 1:
+            shared[number] = shared.get(number, Fraction(0)) + c
+    gone = {number for number, total in shared.items() if not total}
+    if not gone:
+        return None
+    found: list[tuple[Fraction, Node]] = []
+    for c, term in node.terms:
+        number = _number_in_logarithm(term)
+        if number in gone and isinstance(term, Apply) and isinstance(term.args[0], Add):
+            term = log(multiple(1 / number, term.args[0]))
+        found.append((c, term))
+    return build.add(found)
+
+
+def _number_in_logarithm(term: Node) -> Fraction:
+    """What the terms of the sum that a logarithm is of share, if that is positive."""
+    match term:
+        case Apply(primitive=function, args=(Add() as x,)) if function == log:
+            number = content(x) if len(x.terms) > 1 else x.terms[0][0]
+            return max(number, Fraction(0)) or Fraction(1)
+    return Fraction(1)
+
+
+@of_sums
+def difference_of_logarithms(node: Add) -> Node | None:
+    """``log(1 + x) - log(1 - x) -> 2 atanh(x)``."""
+    known = {x: (c, term) for c, term in node.terms if (x := _less_one(term)) is not None}
+    for x, (c, term) in known.items():
+        other = known.get(build.scale(-1, x) if not isinstance(x, Add) else multiple(-ONE, x))
+        if other is not None and other[0] == -c:
+            kept = [(d, y) for d, y in node.terms if y is not term and y is not other[1]]
+            return build.add([*kept, (2 * c, atanh(x))])
+    return None
+
+
+def _less_one(term: Node) -> Node | None:
+    """The x of ``log(1 + x)``."""
+    match term:
+        case Apply(primitive=function, args=(x,)) if function == log1p:
+            return x
+        case Apply(primitive=function, args=(Add() as u,)) if function == log:
+            numbers = [c * x.value for c, x in u.terms if isinstance(x, Const)]
+            rest = build.add((c, x) for c, x in u.terms if not isinstance(x, Const))
+            return rest if numbers == [1] else None
+    return None
+
+
+RULES = (log_of_one_minus_exp, equal_multiples_in_logarithms, difference_of_logarithms)

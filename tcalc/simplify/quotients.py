@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from math import prod
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.nodes import Add, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import power
 from tcalc.simplify.coefficients import product_of
@@ -47,6 +47,29 @@ def quotients_by_sum(node: Add) -> Node | None:
                     shortest = length(common_factor(node) or node)
                 if new is not None and length(new) <= shortest - LEAST_GAIN:
                     return new
+    return None
+
+
+@of_sums
+def reciprocals_of_complements(node: Add) -> Node | None:
+    """``1./(1 + x) + 1./(1 - x) -> 2./((1 + x).*(1 - x))``: the numerators add up to a number.
+
+    The number of terms falls.
+    """
+    known = {
+        base: c
+        for c, term in node.terms
+        for base, exponent in [base_and_exponent(term)]
+        if exponent == -1 and isinstance(base, Add)
+    }
+    if len(known) < 2:
+        return None
+    for (u, c), (v, d) in combinations(known.items(), 2):
+        number, total = product_of(build.add([*u.terms, *v.terms]))
+        if c == d and isinstance(total, Const) and total.value:
+            ends = power(u, -1), power(v, -1)
+            kept = [(e, x) for e, x in node.terms if x not in ends]
+            return build.add([*kept, (c * number * total.value, build.hadamard(*ends))])
     return None
 
 
@@ -164,4 +187,4 @@ def _collected(node: Node) -> tuple[Fraction, Node]:
     return coefficient, inner
 
 
-RULES = (quotients_by_sum, denominator_into_sum)
+RULES = (quotients_by_sum, reciprocals_of_complements, denominator_into_sum)

@@ -12,8 +12,8 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.selection import UnitVector, Window, unit, window
-from tcalc.simplify.coefficients import product_of
-from tcalc.simplify.engine import length, of_products_having
+from tcalc.simplify.coefficients import ONE, product_of
+from tcalc.simplify.engine import length, of_products_having, of_sums
 from tcalc.simplify.flatten import is_contraction, open_product
 from tcalc.simplify.parts import Parts, parts_of
 
@@ -70,6 +70,61 @@ def element_beside_unit_vector(node: Einsum) -> Node | None:
                 picked = tuple(own if label == end else label for label in row)
                 return parts.replaced((j,), (parts.factors[j], factor), (picked, (own,))).build()
     return None
+
+
+@of_sums
+def units_collected(node: Add) -> Node | None:
+    """``a*e + b*(c*e + d*f) -> (a + b c)*e + b d*f`` for unit vectors e and f of one size.
+
+    Where that is not much longer.  The number of unit vectors falls.
+    """
+    if node.order != 1 or len(node.terms) < 2:
+        return None
+    kept: list[tuple[Fraction, Node]] = []
+    found: dict[Node, list[tuple[Fraction, Node]]] = {}
+    for c, term in node.terms:
+        places = _at_units(term)
+        if places is None:
+            kept.append((c, term))
+        else:
+            for unit_vector, d, scalar in places:
+                found.setdefault(unit_vector, []).append((c * d, scalar))
+    if all(len(terms) == 1 for terms in found.values()):
+        return None
+    collected = [(ONE, build.hadamard(build.add(terms), e)) for e, terms in found.items()]
+    new = build.add([*kept, *collected])
+    return new if length(new) <= length(node) + LONGER else None
+
+
+LONGER = 2
+"""By how much a sum may become longer for having each unit vector once."""
+
+
+def _at_units(term: Node) -> list[tuple[Node, Fraction, Node]] | None:
+    """A vector as multiples of unit vectors, each with its coefficient and its scalar factor."""
+    parts = parts_of(term)
+    ends = set(parts.output)
+    vectors = [k for k, row in enumerate(parts.rows) if ends.intersection(row)]
+    if len(vectors) != 1 or len(parts.rows[vectors[0]]) != 1:
+        return None
+    vector = parts.factors[vectors[0]]
+    rest = parts.replaced(vectors, (), ())
+    scalar = build.einsum(rest.factors, rest.rows, ())
+    if _is_unit(vector):
+        return [(vector, parts.coefficient, scalar)]
+    if not isinstance(vector, Add):
+        return None
+    found: list[tuple[Node, Fraction, Node]] = []
+    for c, x in vector.terms:
+        inner = parts_of(x)
+        units = [k for k, row in enumerate(inner.rows) if set(inner.output).intersection(row)]
+        if len(units) != 1 or not _is_unit(inner.factors[units[0]]):
+            return None
+        beside = inner.replaced(units, (), ())
+        factor = build.hadamard(scalar, build.einsum(beside.factors, beside.rows, ()))
+        number = c * inner.coefficient * parts.coefficient
+        found.append((inner.factors[units[0]], number, factor))
+    return found
 
 
 def _is_unit(node: Node) -> bool:
@@ -189,4 +244,4 @@ def _is_least(left: Dim, right: Dim) -> bool:
     return value is not None and value >= 0
 
 
-RULES = (selections_meet, selection_of_sum, element_beside_unit_vector)
+RULES = (selections_meet, selection_of_sum, element_beside_unit_vector, units_collected)

@@ -262,6 +262,20 @@ FORMULAS = [
         "(2*diag(W*ones(n)) - W - W')*x",
         "2*diag(W*ones(n)) - W - W'",
     ),
+    Formula(  # the mean field of Ising's model
+        "m'*J*m/2 + h'*m - sum((1 + m)/2.*log((1 + m)/2) + (1 - m)/2.*log((1 - m)/2))",
+        "m[n], J[n,n] symmetric, h[n]",
+        "m",
+        "J*m + h - atanh(m)",
+        "J - diag(1./((1 + m).*(1 - m)))",
+    ),
+    Formula(  # attention, all queries at once
+        "tr(V'*softmax(Q*K'/sqrt(d)))",
+        "Q[n,d], K[n,d], V[n,n]",
+        "Q",
+        "(V.*softmax(Q*K'/sqrt(d))"
+        " - diag((V.*softmax(Q*K'/sqrt(d)))*ones(n))*softmax(Q*K'/sqrt(d)))*K/sqrt(d)",
+    ),
     Formula(  # the energy of a graph
         "f = W[i,j]*(x[i] - x[j])^2/2",
         "W[n,n] symmetric, x[n]",

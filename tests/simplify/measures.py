@@ -9,7 +9,7 @@ from tcalc.expr.traverse import postorder
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
-from tcalc.primitives.exponential import exp, sigmoid
+from tcalc.primitives.exponential import exp, log, sigmoid
 from tcalc.primitives.hyperbolic import sinh
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.kron import Kron, Split
@@ -144,6 +144,11 @@ pieces_in_powers = _written(
     )
 )
 factors_beside_units = _written(_beside_units)
+numbers_in_logarithms = _inside(
+    lambda node: isinstance(node, Apply) and node.primitive == log, _has_number
+)
+unit_vectors = _count(lambda node: _function(node, UnitVector))
+terms = _written(lambda node: len(node.terms) if isinstance(node, Add) else 0)
 numbers_in_splits = _inside(lambda node: _function(node, Split), _has_number)
 inverses_of_kronecker_products = _inside(_is_inverse, lambda x: _function(x, Kron))
 determinants_of_kronecker_products = _inside(

@@ -137,6 +137,10 @@ EXAMPLES: dict[str, str] = {
     "quotients_by_sum": "(1 + x).^-1 - x.*(1 + x).^-2",
     "denominator_into_sum": "x.^-2.*(1 + y.*x.^-1).^-2",
     "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
+    "units_collected": "sum(x)*eye(n)[:,2] + eye(n)[:,2]",
+    "equal_multiples_in_logarithms": "log((x + y)/2) - log((p + y)/2)",
+    "difference_of_logarithms": "log(1 + s/9) - log(1 - s/9)",
+    "reciprocals_of_complements": "1./(1 + x) + 1./(1 - x)",
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
 
@@ -212,6 +216,9 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "common_matrix": measures.factors,
     "matrix_out_of_factor": measures.factors,
     "equal_pieces": measures.factors,
+    "units_collected": measures.unit_vectors,
+    "reciprocals_of_complements": measures.terms,
+    "equal_multiples_in_logarithms": measures.numbers_in_logarithms,
     "reciprocal_of_pieces": measures.pieces_in_powers,
     "scalar_out_of_inverse": measures.scalars_in_inverses,
     "element_beside_unit_vector": measures.factors_beside_units,

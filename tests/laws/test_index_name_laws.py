@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import cycle
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from random_programs import DECLARED, program
 
 import tcalc
+from tcalc import printing
 from tcalc.language import parse
-from tcalc.printing import to_text
 from tcalc.simplify import normal
 
 LEGAL = (
@@ -45,8 +46,13 @@ def same(text: str, plain: str) -> bool:
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)
-@given(st.integers(0, 2**32 - 1), st.permutations(sorted(set(LEGAL))), st.sampled_from([0, 1, 2]))
-def test_names_change_nothing(seed: int, names: list[str], order: int) -> None:
+@given(
+    st.integers(0, 2**32 - 1),
+    st.permutations(sorted(set(LEGAL))),
+    st.sampled_from([0, 1, 2]),
+    st.sampled_from(["auto", True]),
+)
+def test_names_change_nothing(seed: int, names: list[str], order: int, cse: printing.Cse) -> None:
     supply = cycle([*names, *(f"{name}_{k}" for name in names for k in range(9))])
     value = tcalc.parse(with_names(program(seed).text, supply), DECLARED)
     derivatives = [value]
@@ -56,10 +62,16 @@ def test_names_change_nothing(seed: int, names: list[str], order: int) -> None:
         if len(derivatives[-1].shape) + len(value.variables[name].dims) <= 4:
             derivatives.append(tcalc.jacobian(derivatives[-1], name))
     result = derivatives[-1]
-    for notation in ("einstein", "auto"):
-        text = result.text(notation)
-        plain = to_text(result.node, notation=notation, order=list(value.variables))
+    notations: tuple[printing.Notation, ...] = ("einstein", "auto")
+    for notation in notations:
+        text = result.text(notation, cse)
+        plain = printing.to_text(
+            result.node, notation=notation, order=list(value.variables), cse=cse
+        )
         assert same(text, plain), (text, plain)
+        ElementTree.fromstring(result.mathml(notation, cse))
+        latex = result.latex(notation, cse)
+        assert latex.count("{") == latex.count("}")
 
 
 @pytest.mark.parametrize("name", sorted(set(LEGAL)))

@@ -133,19 +133,21 @@ class Gap(Coded):
     """``F[j,i] = 1/(w[i] - w[j])^p``, and 0 for j = i.
 
     Where elements agree to rounding it is 0 for p = 1, and an error for the higher powers, which
-    are its derivatives.
+    are its derivatives.  Where it stands for elements that are `apart`, in formulas whose terms
+    cancel otherwise, it is an error already where they are so close that half the digits are lost.
     """
 
     name = "gap"
     analytic = True
     of_values = True
 
-    def __init__(self, p: int = 1) -> None:
-        self.p = p
+    def __init__(self, p: int = 1, apart: bool = False) -> None:
+        self.p, self.apart = p, apart
 
     @property
     def key(self) -> str:
-        return f"gap({self.p})" if self.p > 1 else "gap"
+        name = f"gap({self.p})" if self.p > 1 else "gap"
+        return f"{name} apart" if self.apart else name
 
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
         (w,) = arguments
@@ -154,30 +156,32 @@ class Gap(Coded):
         return ((*w, w[-1]),)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        up = gap(node.args[0], self.p + 1)
+        up = gap(node.args[0], self.p + 1, self.apart)
         # dF_p[j,i] = p F_{p+1}[j,i] (dw[j] - dw[i])
         (one,) = linear_map(node, 0, "ji", "j", (self.p, "ji", (up,)))
         (other,) = linear_map(node, 0, "ji", "i", (-self.p, "ji", (up,)))
         return (one, other)
 
     def evaluate(self, *arrays: Any) -> Any:
-        return reciprocal_gaps(arrays[0], self.p, "gap")
+        return reciprocal_gaps(arrays[0], self.p, self.apart, "gap")
 
     def routine(self, node: Apply) -> Routine:
-        parameters = (self.p, described(node))
+        parameters = (self.p, self.apart, described(node))
         return Embedded(reciprocal_gaps, parameters, work=lambda _, made: 4 * elements(made[0]))
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=f"gap{self.p}" if self.p > 1 else "gap")
 
 
-def reciprocal_gaps(w: Array, p: int, where: str) -> Array:
+def reciprocal_gaps(w: Array, p: int, apart: bool, where: str) -> Array:
     """1/(w[i] - w[j])^p; 0, or an error, where the difference is rounding of the largest |w|."""
     difference = w[..., None, :] - w[..., :, None]
     top = np.abs(w).max(axis=-1, initial=0)[..., None, None]
-    tied = np.abs(difference) <= 4 * w.shape[-1] * np.finfo(w.dtype).eps * top
+    rounding = float(np.finfo(w.dtype).eps)
+    least = rounding ** (0.75 / max(p, 1.5)) if apart else 4 * w.shape[-1] * rounding
+    tied = np.abs(difference) <= least * top
     same = np.eye(w.shape[-1], dtype=bool)
-    if p > 1 and (tied & ~same).any():
+    if (p > 1 or apart) and (tied & ~same).any():
         message = f"{where}: eigenvalues or singular values that are equal, in a higher derivative"
         raise np.linalg.LinAlgError(message)
     tied = tied | same
@@ -194,9 +198,9 @@ def eigvalsh(a: Node) -> Node:
     return build.apply(Eigvalsh(), a)
 
 
-def gap(w: Node, p: int = 1) -> Node:
+def gap(w: Node, p: int = 1, apart: bool = False) -> Node:
     """``F[j,i] = 1/(w[i] - w[j])^p``; where these agree to rounding 0, or an error for p > 1."""
-    return build.apply(Gap(p), w)
+    return build.apply(Gap(p, apart), w)
 
 
 def power_of_gap(p: int) -> Function:

@@ -11,8 +11,8 @@ and this generalised matrix function (Hawkins & Ben-Israel 1973) the derivative 
 (Noferini, "A formula for the Fréchet derivative of a generalized matrix function", 2017), with a
 divided difference D, so that nothing is lost where singular values meet.  As the second derivative
 of a scalar it is its own adjoint.  For the third derivative D is `written_out` by
-``1/(s[i] - s[j])``, which has no value at ties; for the polar factor, where f is 1, there is an
-equation that has (`tcalc.primitives.polar_solve`).
+``1/(s[i] - s[j])``, whose terms cancel near ties, so that these are an error; for the polar factor,
+where f is 1, there is an equation that has none (`tcalc.primitives.polar_solve`).
 
 The function may have parameters, as `tcalc.primitives.scalar` describes.
 """
@@ -204,7 +204,7 @@ class Singular(Primitive):
         if apart:
             # gap(s)[i,j] = 1/(s[j] - s[i])
             rows, columns = _spread(f)
-            quotients = product("ij,ij->ij", gap(s), build.subtract(columns, rows))
+            quotients = product("ij,ij->ij", gap(s, apart=True), build.subtract(columns, rows))
             return build.sum_of(quotients, diagonal_matrix(applied_to(slope, s, t)))
         if is_zero(slope):
             return build.zeros((*s.dims, s.dims[-1]))

@@ -13,6 +13,7 @@ import pytest
 
 import tcalc
 from tcalc.calculus import derivative, hvp
+from tcalc.errors import DomainError
 from tcalc.expr import Fact, build, shape
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply
@@ -387,3 +388,32 @@ def test_messages_name_functions_of_eigenvalues_as_they_are_written(text, writte
     run = tcalc.compile(tcalc.parse(text, "A[n,n] symmetric"))
     with pytest.raises(tcalc.TcalcError, match=written + "the matrix is not positive definite"):
         run(A=np.array([[1.0, 2.0], [2.0, 1.0]]))
+
+
+@pytest.mark.parametrize("gap", [1.0, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-9, 1e-12, 0.0])
+@pytest.mark.parametrize(
+    ("text", "smooth"),
+    [
+        ("sum(svdvals(A).^4)", "sum((A'*A).^2)"),
+        ("U, s, V = svd(A); sum(B.*(U*diag(s.^3)*V'))", "sum(B.*(A*A'*A))"),
+    ],
+)
+def test_third_derivatives_near_ties_of_singular_values_are_right_or_refused(text, smooth, gap):
+    generator = np.random.default_rng(5)
+    Q = np.linalg.qr(generator.standard_normal((4, 4)))[0]
+    data = {"A": (Q * [1.0, 1.0 + gap, 3.0, 4.0]) @ Q.T}
+    data |= {name: generator.standard_normal((4, 4)) for name in "BE"}
+    found = []
+    for formula in (text, smooth):
+        f = tcalc.parse(formula, "A[n,n], B[n,n]")
+        second = tcalc.hvp(f, "A", "E")
+        third = tcalc.jvp(second, "A", "E")
+        names = {name: data[name] for name in third.variables}
+        try:
+            found.append(tcalc.compile([second, third])(**names))
+        except DomainError as error:
+            assert "equal" in str(error)
+            assert gap < 1e-3
+            return
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())

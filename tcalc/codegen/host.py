@@ -123,17 +123,45 @@ def qr_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
     if A.ndim > 2 or A.dtype != np.float64 or A.shape[0] < A.shape[1] or not A.size:
         return thin_qr(A, where=where)
     n, columns = A.shape
-    # Enough room for blocks of columns: the wrappers' own choice is the least that will do.
-    packed, tau, _ = linalg.lapack.dgeqrfp(A, 64 * columns)
+    tall = columns >= 48 and n >= 4 * columns
+    if tall:
+        packed, T, _ = linalg.lapack.dgeqrt(32, A)
+    else:
+        # Enough room for blocks of columns: the wrappers' own choice is the least that will do.
+        packed, tau, _ = linalg.lapack.dgeqrfp(A, 64 * columns)
     R = np.triu(packed[:columns])
-    Q, _, _ = linalg.lapack.dorgqr(packed, tau, 64 * columns, True)  # in the place of packed
-    d = R.diagonal()  # not negative, of this routine
+    if tall:
+        signs = np.where(R.diagonal() < 0, -1.0, 1.0)
+        R *= signs[:, None]
+    d = R.diagonal()  # not negative, of geqrfp
     largest = d.max()
     if not (largest + np.add.reduce(d)) < np.inf:
         return thin_qr(A, where=where)
     if d.min() <= n * 2.0**-52 * largest:
         raise np.linalg.LinAlgError(f"{where}: the matrix does not have full rank")
+    if tall:
+        return q_by_blocks(packed, T, signs), R
+    Q, _, _ = linalg.lapack.dorgqr(packed, tau, 64 * columns, True)  # in the place of packed
     return Q, R
+
+
+def q_by_blocks(packed: Array, T: Array, signs: Array) -> Array:
+    """The first columns, with signs, of the orthogonal matrix that LAPACK's geqrt factorised by.
+
+    Block by block it is ``I - V T V'``, and each is applied by products of matrices: for a tall
+    matrix geqrt and this take two thirds to five sixths of the time of geqrfp and orgqr.
+    """
+    rows, size = packed.T, len(T)
+    columns = np.arange(len(rows))
+    Q = np.zeros(rows.shape)  # transposed
+    Q[columns, columns] = signs
+    for start in reversed(range(0, len(rows), size)):
+        block = columns[start : start + size]
+        V = np.triu(rows[start : start + size], start + 1)
+        V[block - start, block] = 1
+        W = np.triu(T[: len(block), start : start + size]) @ (V @ Q[start:].T)
+        linalg.blas.dgemm(-1.0, V.T, W, 1.0, Q[start:].T, False, False, True)
+    return Q.T
 
 
 def lq_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
@@ -156,8 +184,8 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     log_sum_exp: (log_sum_exp_in_place,),
     soft_max: (soft_max_in_place,),
     sylvester_solve: (sylvester_by_lapack, sylvester_solve, real_schur),
-    thin_qr: (qr_by_lapack, thin_qr),
-    thin_lq: (lq_by_lapack, thin_lq, qr_by_lapack, thin_qr),
+    thin_qr: (qr_by_lapack, q_by_blocks, thin_qr),
+    thin_lq: (lq_by_lapack, thin_lq, qr_by_lapack, q_by_blocks, thin_qr),
     complement_of_square: (complement_in_place, complement_of_square),
     product_with_complement: (product_with_complement_in_place, product_with_complement),
     determinant: (determinant_unwarned,),

@@ -1,5 +1,7 @@
 """What generated code for NumPy calls in place of the formulas of the primitives."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from tcalc.codegen.solvers import factorise, log_determinant_factored, solve_tri
 from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.softmax import log_sum_exp, soft_max
 
-SHAPES = [(1, 1), (5, 1), (4, 4), (7, 3), (90, 70), (3, 0), (0, 0)]
+SHAPES = [(1, 1), (5, 1), (4, 4), (7, 3), (90, 70), (3, 0), (0, 0), (192, 48), (300, 75)]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -29,13 +31,25 @@ def test_decompositions_by_lapack_are_the_same(shape, dtype):
         np.testing.assert_array_equal(matrix, before)
 
 
+def test_tall_matrices_are_orthogonal_to_rounding():
+    """Of columns nearly in one direction, as of others."""
+    rng = np.random.default_rng(1)
+    A = rng.standard_normal((400, 1)) + 1e-9 * rng.standard_normal((400, 64))
+    Q, R = qr_by_lapack(A, where="f")
+    np.testing.assert_allclose(Q.T @ Q, np.eye(64), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(Q @ R, A, rtol=0, atol=1e-13)
+    assert (R.diagonal() > 0).all()
+    np.testing.assert_array_equal(np.tril(R, -1), 0)
+
+
 def test_stacks_and_what_is_not_finite():
     A = np.random.default_rng(0).standard_normal((2, 5, 3))
     A[1, 2, 0] = np.nan
     for ours, expected in zip(qr_by_lapack(A, where="f"), thin_qr(A, where="f"), strict=True):
         np.testing.assert_array_equal(ours, expected)
-    for bad in (np.nan, np.inf):
-        B = A[0].copy()
+    tall = np.random.default_rng(0).standard_normal((200, 50))
+    for bad, whole in itertools.product((np.nan, np.inf), (A[0], tall)):
+        B = whole.copy()
         B[4, 2] = bad
         for ours, expected in zip(qr_by_lapack(B, where="f"), thin_qr(B, where="f"), strict=True):
             np.testing.assert_array_equal(ours, expected)
@@ -45,6 +59,7 @@ def test_stacks_and_what_is_not_finite():
     ("A", "message"),
     [
         (np.ones((4, 2)), "f: the matrix does not have full rank"),
+        (np.ones((200, 50)), "f: the matrix does not have full rank"),
         (np.zeros((3, 3)), "f: the matrix does not have full rank"),
         (np.ones((2, 4)), "f: the matrix is wide, 2 by 4: use lq"),
         (np.ones((4, 2)) * 1j, "f: the matrix is complex, and should be real"),

@@ -50,6 +50,13 @@ def expect_shape(name: str, array: Array, axes: str, shape: tuple[int, ...]) -> 
         raise ValueError(f"{name} has the shape {array.shape}, and should have [{axes}] = {shape}")
 
 
+def expect_supplied(supplied: dict[str, Any], *names: str) -> None:
+    """Refuse to begin before there are the functions that are called."""
+    for name in names:
+        if name not in supplied:
+            raise LookupError(f"the function {name} is to be put into `supplied` first")
+
+
 def expect_property(name: str, array: Array, kind: str) -> None:
     """Refuse an array that is not what it was declared to be; NaN passes."""
     values = array.real

@@ -19,7 +19,8 @@ from tcalc.expr.properties import CHECKED
 class Entrance:
     """What `evaluate` has to check: arguments by a signature, and what sizes have to obey.
 
-    `parameters` are the names of the arguments in the module, `sizes` those of their dimensions.
+    `parameters` are the names of the arguments in the module, `sizes` those of their dimensions,
+    `supplied` those of the functions that the module is given.
     """
 
     signature: Signature
@@ -28,6 +29,7 @@ class Entrance:
     sizes: Mapping[str, str]
     target: Target
     writer: Writer
+    supplied: Sequence[str] = ()
 
     def source(self, rest: Sequence[str]) -> str:
         """The function; `rest` are the arguments of `compute`, as they are written."""
@@ -36,6 +38,9 @@ class Entrance:
         star = "*, " if names else ""
         lines = [f"def evaluate({star}{', '.join(names)}):"]
         lines.append('    """The results, after a check of the arguments."""')
+        if self.supplied:
+            function = self.writer.embed(checks.expect_supplied)
+            lines.append(f"    {function}(supplied, {', '.join(map(quoted, self.supplied))})")
         if names:
             pairs = ", ".join(f"{name}={name}" for name in names)
             comma = "," if len(names) == 1 else ""

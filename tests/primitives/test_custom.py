@@ -235,6 +235,8 @@ def test_a_module_is_supplied_with_functions():
     exec(compile(fun.source, "generated", "exec"), module)
     assert "resolvent_pullback: A[n,n], Y[n,n], Y_bar[n,n] -> A_bar[n,n]" in module["__doc__"]
     assert "inverse_pullback" not in fun.source
+    with pytest.raises(LookupError, match="the function resolvent is to be put into `supplied`"):
+        module["evaluate"](**data)
     module["supplied"].update(CALLABLES.supplied)
     for found, right in zip(module["evaluate"](**data), expected, strict=True):
         np.testing.assert_array_equal(found, right)

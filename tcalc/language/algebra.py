@@ -9,11 +9,10 @@ notation by its name.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import count
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tcalc.errors import DimensionError, IndexNotationError, LimitError, OrientationError, Span
 from tcalc.expr import Dim, Node
@@ -31,8 +30,7 @@ LONGEST_FRACTION = 4096
 """Beyond that many bits an exact number is replaced by the nearest double."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
+class Value(NamedTuple):
     """What an expression denotes.
 
     `axes` are labels, each carried by a factor, with their `dims`; `names` are the indices of the
@@ -51,7 +49,7 @@ class Value:
     span: Span
     names: tuple[str, ...] = ()
     row: bool = False
-    occurrences: Mapping[str, int] = field(default_factory=lambda: NOWHERE)
+    occurrences: Mapping[str, int] = NOWHERE
     variable_axes: int = 0
     within: Slot | None = None
     elastic: bool = False
@@ -131,12 +129,12 @@ class Algebra:
         if len(value.factors) == 1 and sorted(value.factors[0][1]) == sorted(value.axes):
             return value
         coefficient, slot = self.core(value)
-        return replace(value, coefficient=coefficient, factors=((slot, value.axes),))
+        return value._replace(coefficient=coefficient, factors=((slot, value.axes),))
 
     def again(self, value: Value, span: Span) -> Value:
         """A solid value for another use: new labels, another place in the text."""
         mapping = dict(zip(value.axes, self.fresh(value.order), strict=True))
-        return replace(_rename(value, mapping), span=span)
+        return _rename(value, mapping)._replace(span=span)
 
     def concrete(self, value: Value) -> Value:
         """The value with an elastic one made a vector."""
@@ -177,8 +175,7 @@ class Algebra:
 
     def arranged(self, value: Value, positions: Sequence[int]) -> Value:
         """The value with these axes, in that order; the others are summed."""
-        return replace(
-            value,
+        return value._replace(
             axes=tuple(value.axes[k] for k in positions),
             dims=tuple(value.dims[k] for k in positions),
             names=tuple(value.names[k] for k in positions) if value.names else (),
@@ -211,12 +208,12 @@ class Algebra:
             return terms[0][1]
         if not any(value.factors for _, value in terms):
             total = self.number(sum((s * v.coefficient for s, v in terms), Fraction(0)), span)
-            return replace(total, elastic=any(value.elastic for _, value in terms))
+            return total._replace(elastic=any(value.elastic for _, value in terms))
         _refuse_mixture([value for _, value in terms])
         cores, shape = self._aligned_cores([value for _, value in terms], span)
         signed = [(sign * c, slot) for (sign, _), (c, slot) in zip(terms, cores, strict=True)]
         slot = self.tape.add(signed, span)
-        return replace(shape, factors=((slot, shape.axes),))
+        return shape._replace(factors=((slot, shape.axes),))
 
     def mapped(self, function: Callable[..., Node], values: Sequence[Value], span: Span) -> Value:
         """A function of tensors of one shape, applied element by element."""
@@ -224,7 +221,7 @@ class Algebra:
             values = [self.concrete(value) for value in values]
         shape, slots = self.aligned(values, span)
         slot = self.tape.call(function, slots, span=span)
-        return replace(shape, factors=((slot, shape.axes),))
+        return shape._replace(factors=((slot, shape.axes),))
 
     def slot_like(self, value: Value, shape: Value) -> Slot:
         """The indexed value built with all the indices of a shape, in their order."""
@@ -341,7 +338,7 @@ def _rename(value: Value, mapping: Mapping[int, int]) -> Value:
         for slot, labels in value.factors
     )
     axes = tuple(mapping.get(label, label) for label in value.axes)
-    return replace(value, factors=factors, axes=axes)
+    return value._replace(factors=factors, axes=axes)
 
 
 def _different_orders(first: Value, other: Value, span: Span) -> DimensionError:

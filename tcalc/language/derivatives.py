@@ -7,7 +7,6 @@ derivative itself is made when the tape is replayed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,8 +67,7 @@ def _differentiated(
         return made
     structures = set(map(_structure, variables))
     structured = call.function == "hessian" and len(structures) == 1 and "" not in structures
-    return replace(
-        made,
+    return made._replace(
         variable_axes=len(variables[-1].dims),
         within=slots[-1] if structured else None,
     )

@@ -129,7 +129,7 @@ def multiplied(left: Value, right: Value, span: Span, algebra: Algebra) -> Value
         message = f"index {right.names[shared[0][1]]} has two ranges"
     product = algebra.fuse(left, right, shared, message, span)
     rest = tuple(name for name in right.names if name not in left.names)
-    return replace(product, names=left.names + rest)
+    return product._replace(names=left.names + rest)
 
 
 class Indexer:
@@ -164,8 +164,8 @@ class Indexer:
         for label in labels:
             seen[label] += 1
         if all(name.startswith(SLICE) for name in names):
-            return replace(value, span=span, row=False, names=(), occurrences=NOWHERE)
-        return replace(value, span=span, row=False, names=names, occurrences=seen)
+            return value._replace(span=span, row=False, names=(), occurrences=NOWHERE)
+        return value._replace(span=span, row=False, names=names, occurrences=seen)
 
     def delta(self, positions: tuple[Position, ...], counters: Counters, span: Span) -> Value:
         """``delta[i,j]``, and its elements and rows."""
@@ -206,7 +206,7 @@ class Indexer:
         dim = value.dims[axis]
         slot = self._algebra.tape.call(unit, dims=(index, dim), span=value.span)
         factor = (slot, (value.axes[axis],))
-        return replace(value, factors=(*value.factors, factor))
+        return value._replace(factors=(*value.factors, factor))
 
     def _slice(self, value: Value, axis: int, start: Dim, stop: Dim) -> Value:
         dim = value.dims[axis]
@@ -214,8 +214,7 @@ class Indexer:
         slot = self._algebra.tape.call(window, dims=(start, stop, dim), span=value.span)
         (label,) = self._algebra.fresh(1)
         factor = (slot, (label, value.axes[axis]))
-        return replace(
-            value,
+        return value._replace(
             factors=(*value.factors, factor),
             axes=(*value.axes[:axis], label, *value.axes[axis + 1 :]),
             dims=(*value.dims[:axis], length, *value.dims[axis + 1 :]),
@@ -233,7 +232,7 @@ class Indexer:
                 axis = len(names)
                 first = names.index(label)
                 message = f"index {label} has two ranges"
-                value = self._algebra.diagonal(replace(value, span=span), first, axis, message)
+                value = self._algebra.diagonal(value._replace(span=span), first, axis, message)
             else:
                 names.append(label)
         return value, tuple(names)

@@ -7,7 +7,6 @@ elaborated together: a value with index names follows `tcalc.language.einstein`,
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from tcalc.errors import IndexNotationError, LanguageError, ParseError, Span, UnsupportedError
@@ -186,7 +185,7 @@ class Elaborator:
 
     def _built_in(self, name: str, span: Span) -> Value | None:
         if name in ("ones", "zeros"):
-            return replace(self.algebra.number(1 if name == "ones" else 0, span), elastic=True)
+            return self.algebra.number(1 if name == "ones" else 0, span)._replace(elastic=True)
         if name == "eye":
             return self.indexer.unit_matrix(span)
         if name in CONSTANTS:
@@ -196,11 +195,11 @@ class Elaborator:
     def _paren(self, paren: Paren, scope: Scope) -> Task:
         value = yield self.content(paren.inner, scope)
         # What is written in parentheses is one tensor, so that writing it twice computes it once.
-        return replace(self.algebra.solid(value), span=paren.span)
+        return self.algebra.solid(value)._replace(span=paren.span)
 
     def _sign(self, sign: Sign, scope: Scope) -> Task:
         value = yield self.visit(sign.operand, scope)
-        return replace(value, coefficient=sign.sign * value.coefficient, span=sign.span)
+        return value._replace(coefficient=sign.sign * value.coefficient, span=sign.span)
 
     def _product(self, product: Product, scope: Scope) -> Task:
         left = yield self.visit(product.first, scope)
@@ -246,7 +245,7 @@ class Elaborator:
                     span=index.span,
                     hint="all indices stand in one pair of brackets: A[i,j]",
                 )
-            value = replace(value, names=(), occurrences=NOWHERE, span=base.span)
+            value = value._replace(names=(), occurrences=NOWHERE, span=base.span)
         if value.elastic:
             value = self._stretched(value, len(index.positions))
         try:

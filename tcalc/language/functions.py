@@ -7,7 +7,6 @@ of form serves them all, so that a new primitive needs nothing here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -90,11 +89,11 @@ def _of_scalar(algebra: Algebra, what: OfScalar, value: Value, call: Call) -> Va
     """A function of tensors, of a scalar."""
     match what:
         case OfScalar.ITSELF:
-            return replace(value, span=call.span)
+            return value._replace(span=call.span)
         case OfScalar.ABSOLUTE:
             return algebra.mapped(abs_, [value], call.span)
         case OfScalar.RECIPROCAL:
-            return reciprocal(replace(value, span=call.span), call.span, algebra)
+            return reciprocal(value._replace(span=call.span), call.span, algebra)
         case _:
             assert_never(what)
 
@@ -175,7 +174,7 @@ def _coupled(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
     slot = algebra.tape.call(
         lambda node: form.build(node, axes), [algebra.slot(value)], span=call.span
     )
-    return replace(algebra.atom(slot, value.dims, call.span), row=value.row)
+    return algebra.atom(slot, value.dims, call.span)._replace(row=value.row)
 
 
 def _refuse_indices(value: Value, call: Call) -> None:
@@ -208,10 +207,10 @@ def _over_names(
     if form.kind is Kind.REDUCTION:
         kept = len(places)
         made = algebra.atom(slot, moved.dims[:kept], call.span)
-        return replace(made, names=moved.names[:kept], occurrences=seen)
-    made = replace(algebra.atom(slot, moved.dims, call.span), names=moved.names)
+        return made._replace(names=moved.names[:kept], occurrences=seen)
+    made = algebra.atom(slot, moved.dims, call.span)._replace(names=moved.names)
     back = algebra.arranged(made, [order.index(k) for k in range(value.order)])
-    return replace(back, occurrences={**seen, **dict.fromkeys(names, 1)})
+    return back._replace(occurrences={**seen, **dict.fromkeys(names, 1)})
 
 
 def require_names(value: Value, names: tuple[str, ...], call: Call) -> None:
@@ -257,7 +256,7 @@ def _tensors(algebra: Algebra, form: Form, values: Sequence[Value], call: Call) 
         results.append(algebra.atom(slot, dims, call.span))
     if leading:
         seen = {name: tensors[0].occurrences.get(name, 1) for name in leading}
-        results = [replace(value, names=leading, occurrences=seen) for value in results]
+        results = [value._replace(names=leading, occurrences=seen) for value in results]
     return results
 
 

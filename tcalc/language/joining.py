@@ -9,7 +9,6 @@ columns of a unit matrix.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -52,7 +51,7 @@ def _stack(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
     if not isinstance(axis, str):
         return result
     occurrences = {**shape.occurrences, axis: 1}
-    return replace(result, names=(*shape.names, axis), occurrences=occurrences)
+    return result._replace(names=(*shape.names, axis), occurrences=occurrences)
 
 
 def _concat(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
@@ -81,7 +80,7 @@ def _concat(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
             left, right = Side(first.dims[k], first.span), Side(value.dims[k], value.span)
             algebra.dimensions.equate(left, right, f"concat: axis {k + 1}", call.span)
     joined = _joined(algebra, values, place, call)
-    return replace(joined, row=all(value.row for value in values))
+    return joined._replace(row=all(value.row for value in values))
 
 
 def _concat_named(algebra: Algebra, axis: str, values: Sequence[Value], call: Call) -> Value:
@@ -91,13 +90,12 @@ def _concat_named(algebra: Algebra, axis: str, values: Sequence[Value], call: Ca
         require_names(value, (axis,), call)
         place = value.names.index(axis)
         order = [k for k in range(value.order) if k != place]
-        rests.append(replace(algebra.arranged(value, order), factors=()))
+        rests.append(algebra.arranged(value, order)._replace(factors=()))
     shape = algebra.common_indices(rests, call.span)
     aligned: list[Value] = []
     for value in values:
         along = value.dims[value.names.index(axis)]
-        target = replace(
-            shape,
+        target = shape._replace(
             names=(*shape.names, axis),
             dims=(*shape.dims, along),
             axes=(*shape.axes, *algebra.fresh(1)),
@@ -106,7 +104,7 @@ def _concat_named(algebra: Algebra, axis: str, values: Sequence[Value], call: Ca
         aligned.append(algebra.atom(slot, target.dims, value.span))
     joined = _joined(algebra, aligned, shape.order, call)
     seen = {name: times for name, times in shape.occurrences.items() if name != axis}
-    return replace(joined, names=(*shape.names, axis), occurrences={**seen, axis: 1})
+    return joined._replace(names=(*shape.names, axis), occurrences={**seen, axis: 1})
 
 
 def _joined(algebra: Algebra, values: Sequence[Value], place: int, call: Call) -> Value:

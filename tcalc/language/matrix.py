@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from fractions import Fraction
 
 from tcalc.calculus.solves import solve_by_parts
@@ -33,9 +32,9 @@ def transposed(value: Value, span: Span, algebra: Algebra) -> Value:
         case 0:
             return value
         case 1:
-            return replace(value, row=not value.row, span=span, variable_axes=0)
+            return value._replace(row=not value.row, span=span, variable_axes=0)
         case 2:
-            return replace(algebra.arranged(value, (1, 0)), span=span, variable_axes=0)
+            return algebra.arranged(value, (1, 0))._replace(span=span, variable_axes=0)
     raise _too_high(value, "the transpose", span)
 
 
@@ -45,11 +44,11 @@ def times(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
         return multiplied(left, right, span, algebra)
     for number, elastic in ((left, right), (right, left)):
         if number.number is not None and elastic.elastic:
-            return replace(elastic, coefficient=number.coefficient * elastic.coefficient, span=span)
+            return elastic._replace(coefficient=number.coefficient * elastic.coefficient, span=span)
     left, right = algebra.concrete(left), algebra.concrete(right)
     if not left.order or not right.order:
         product = algebra.fuse(left, right, (), "", span)
-        return replace(product, row=left.row or right.row)
+        return product._replace(row=left.row or right.row)
     for value in (left, right):
         if value.order > 2:
             raise _too_high(value, "`*`", span)
@@ -66,7 +65,7 @@ def _contracted(left: Value, right: Value, span: Span, algebra: Algebra) -> Valu
     last = left.order - 1
     message = f"`*` sums {_columns(left)} with {_rows(right)}"
     product = algebra.fuse(left, right, [(last, 0)], message, span)
-    return replace(algebra.without(product, [last]), row=left.row and right.order == 2)
+    return algebra.without(product, [last])._replace(row=left.row and right.order == 2)
 
 
 def hadamard(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
@@ -78,10 +77,10 @@ def hadamard(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
         right = right if left.order else algebra.concrete(right)
     if not left.order or not right.order:
         product = algebra.fuse(left, right, (), "", span)
-        return replace(product, row=left.row or right.row)
+        return product._replace(row=left.row or right.row)
     shape = algebra.common_shape([left, right], span)
     pairs = [(k, k) for k in range(shape.order)]
-    return replace(algebra.fuse(left, right, pairs, "`.*`", span), row=shape.row)
+    return algebra.fuse(left, right, pairs, "`.*`", span)._replace(row=shape.row)
 
 
 def reciprocal(value: Value, span: Span, algebra: Algebra) -> Value:
@@ -180,7 +179,7 @@ def _solved_in_batch(left: Value, right: Value, span: Span, algebra: Algebra) ->
     inverse = inverted(left, algebra)
     pairs = [*((k, k) for k in range(batch)), (left.order - 1, batch)]
     message = "`\\` of batches"
-    product = algebra.fuse(replace(inverse, span=left.span), right, pairs, message, span)
+    product = algebra.fuse(inverse._replace(span=left.span), right, pairs, message, span)
     return algebra.without(product, [left.order - 1])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -191,7 +191,7 @@ class _Compilation:
                 value = self._algebra.number(number, span)
             case node:
                 value = self._algebra.atom(self._tape.given(node), node.dims, span)
-        self._elaborator.definitions[name] = replace(value, row=tensor.row)
+        self._elaborator.definitions[name] = value._replace(row=tensor.row)
 
     def run(self) -> Program:
         """The program."""
@@ -279,7 +279,7 @@ class _Compilation:
             left = left_indices(statement.targets[0].indices, names, step.counters)
         value = self._elaborator.formula(statement.value, left, step.counters)
         indices = value.names
-        value = algebra.solid(replace(algebra.concrete(value), names=(), occurrences=NOWHERE))
+        value = algebra.solid(algebra.concrete(value)._replace(names=(), occurrences=NOWHERE))
         if indices:
             self._elaborator.axes.note(value, indices)
         if isinstance(statement, Definition):

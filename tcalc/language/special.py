@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ def _sum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
         gone = list(range(value.order))
     seen = {name: times for name, times in value.occurrences.items() if name not in names}
     total = algebra.without(value, gone)
-    return replace(total, span=call.span, row=False, variable_axes=0, occurrences=seen)
+    return total._replace(span=call.span, row=False, variable_axes=0, occurrences=seen)
 
 
 def _require_inside(value: Value, names: tuple[str, ...], call: Call, scope: Scope) -> None:
@@ -77,7 +76,7 @@ def _trace(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
     square = "only a square matrix has a trace"
     joined = elaborator.algebra.diagonal(value, 0, 1, square)
     total = elaborator.algebra.without(joined, [0])
-    return replace(total, span=call.span, variable_axes=0)
+    return total._replace(span=call.span, variable_axes=0)
 
 
 def _transpose(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
@@ -107,7 +106,7 @@ def _constant(elaborator: Elaborator, call: Call, scope: Scope, *, number: int) 
     algebra = elaborator.algebra
     dims = tuple(_size(elaborator, size, scope.counters) for size in call.arguments)
     if not dims:
-        return replace(algebra.number(number, call.span), elastic=True)
+        return algebra.number(number, call.span)._replace(elastic=True)
     return algebra.atom(algebra.tape.constant(number, dims), dims, call.span)
     yield
 
@@ -274,7 +273,7 @@ def _einsum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
     letters = ""
     for subscript, argument in zip(inputs, call.arguments[1:], strict=True):
         value = yield elaborator.region(argument, None, scope.counters)
-        value = replace(algebra.concrete(value), span=argument.span)
+        value = algebra.concrete(value)._replace(span=argument.span)
         if value.order != len(subscript):
             labels = counted(len(subscript), "axis", "axes")
             raise DimensionError(

@@ -122,9 +122,12 @@ class Expression:
         known = self.variables
         if name not in known:
             others = "it has none" if not known else "its variables: " + ", ".join(known)
+            parts = [part.strip() for part in name.split(",")]
+            if len(parts) > 1 and known.keys() >= set(parts):
+                others = f"several variables are a list: {parts}"
             raise UnknownNameError(
                 f"{name!r} is not a variable of the expression",
-                hint=suggestion(name, known, otherwise=others),
+                hint=others if len(parts) > 1 else suggestion(name, known, otherwise=others),
             )
         return known[name]
 

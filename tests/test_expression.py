@@ -171,3 +171,13 @@ def test_arrays_do_not_combine_whatever_their_side():
 
 def test_the_absolute_value_is_that_of_the_language():
     assert str(abs(x)) == "abs(x)"
+
+
+def test_several_variables_are_a_list():
+    f = tcalc.parse("norm2(X*w)^2")
+    with pytest.raises(tcalc.TcalcError) as caught:
+        tcalc.gradient(f, "X, w")
+    assert caught.value.hint == "several variables are a list: ['X', 'w']"
+    with pytest.raises(tcalc.TcalcError) as caught:
+        tcalc.gradient(f, "X,q")
+    assert caught.value.hint == "its variables: X, w"

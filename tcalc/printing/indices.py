@@ -2,8 +2,8 @@
 
 A formula is written with letters first.  Then each index takes a name that the program gives to
 an axis where it stands, that of most of its axes, and nobody else in the term has.  Where all of
-these are taken the name goes on, ``d`` by ``e``; an index without any gets a letter that the
-program has for nothing.  So names change neither what a formula says nor the order of its parts.
+these are taken the name goes on, ``d`` by ``e``; an index without any gets a letter that nothing
+in its statement has.  So names change neither what a formula says nor the order of its parts.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Lettering:
                 found.order.update((at, None) for at in formula.positions if is_index(at))
                 for at, names, dim in zip(formula.positions, *self._of(formula.base), strict=False):
                     if names:
-                        _count(found.votes.setdefault(at, {}), names)
+                        _count(found.votes.setdefault(at, {}), dict.fromkeys(names, 1))
                         found.dims.setdefault(at, dim)
             elif isinstance(formula, Call):
                 found.order.update((at, None) for at in formula.over if is_index(at))
@@ -203,10 +203,10 @@ def _sums_in_order(term: Formula) -> Formula:
     return fold(term, arranged, {})
 
 
-def _count(total: dict[str, int], names: Mapping[str, int] | Sequence[str]) -> None:
+def _count(total: dict[str, int], votes: Mapping[str, int]) -> None:
     """Add votes to others."""
-    for name in names:
-        total[name] = total.get(name, 0) + (names[name] if isinstance(names, Mapping) else 1)
+    for name, times in votes.items():
+        total[name] = total.get(name, 0) + times
 
 
 def _ranked(votes: Mapping[str, int]) -> list[str]:

@@ -113,6 +113,19 @@ def product_of_sums(node: Einsum) -> Node | None:
     return None
 
 
+@of_products_having(Add)
+def product_of_logsoftmax(node: Einsum) -> Node | None:
+    """``y .* (c + logsoftmax(x)) -> c y + y .* x - logsumexp(x) y``: likewise, to let these cancel.
+
+    Only where no ``logsumexp(x)`` is left, for it hides in `logsoftmax` what would lose digits.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if isinstance(factor, Add):
+            return multiplied_out(parts, k)
+    return None
+
+
 @of_functions
 def square_of_sum(node: Apply) -> Node | None:
     """``(a + b)^2 -> a^2 + 2 a b + b^2``: likewise not tidy in itself."""

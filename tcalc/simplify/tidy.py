@@ -9,6 +9,7 @@ from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
+from tcalc.primitives.softmax import LogSumExp
 from tcalc.simplify import (
     branches,
     common,
@@ -132,7 +133,10 @@ def _leaves(roots: Sequence[Node]) -> dict[Node, Node]:
 
 def _cancelled(root: Node) -> Node:
     """The tensor multiplied out and tidied again, where that makes it shorter."""
-    if length(root) > LONGEST_EXPANDED or not _may_gain(root):
+    if length(root) > LONGEST_EXPANDED:
+        return root
+    root = _without_logsoftmax(root)
+    if not _may_gain(root):
         return root
     best, nodes = root, postorder([root])
     squaring = [rule for rule in SQUARING if any(rule(x) is not None for x in nodes)]
@@ -140,6 +144,19 @@ def _cancelled(root: Node) -> Node:
         again = rewrite(rewrite([root], rules), RULES)[0]
         best = again if length(again) < length(best) else best
     return best
+
+
+def _without_logsoftmax(root: Node) -> Node:
+    """The tensor with logarithms of softmax multiplied out, where they go and it is shorter."""
+    if root.order != 2 or not _has_logsumexp(root):
+        return root
+    new = rewrite(rewrite([root], (*EXPANDING, products.product_of_logsoftmax)), RULES)[0]
+    return new if length(new) < length(root) and not _has_logsumexp(new) else root
+
+
+def _has_logsumexp(root: Node) -> bool:
+    nodes = postorder([root])
+    return any(isinstance(x, Apply) and isinstance(x.primitive, LogSumExp) for x in nodes)
 
 
 def _may_gain(root: Node) -> bool:

@@ -131,6 +131,40 @@ def diagonal_and_matrix(node: Add) -> Node | None:
     return None
 
 
+@of_sums
+def row_sums_and_product(node: Add) -> Node | None:
+    """``A*1 - A*x -> A*(1 - x)`` for a matrix A, where that is no longer.
+
+    The number of matrices falls.  Example: the gradient of ``sum(A*y - x.*log(A*y))`` by y.
+    """
+    if node.order != 1 or not 1 < len(node.terms) <= LONGEST:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    for t, alone in enumerate(terms):
+        if len(alone.factors) != 1 or alone.factors[0].order != 2 or alone.coefficient != 1:
+            continue
+        (matrix,), (row,) = alone.factors, alone.rows
+        axis = row.index(alone.output[0])
+        for n, parts in enumerate(terms):
+            for k, factor in enumerate(parts.factors):
+                joint = parts.rows[k][1 - axis] if factor is matrix and n != t else None
+                if joint is None or parts.rows[k][axis] != parts.output[0]:
+                    continue
+                rest = parts.replaced((k,), (), ())
+                if rest.uses(parts.output[0]) or not rest.uses(joint) or joint in parts.output:
+                    continue
+                vector = build.einsum(rest.factors, rest.rows, (joint,))
+                number = node.terms[n][0] * parts.coefficient
+                ones = build.ones(vector.dims)
+                beside = build.add(((node.terms[t][0], ones), (number, vector)))
+                rows = ("ij", "j") if axis == 0 else ("ji", "j")
+                merged = build.einsum([matrix, beside], rows, "i")
+                kept = [term for m, term in enumerate(node.terms) if m not in (t, n)]
+                new = build.add([*kept, (1, merged)])
+                return new if length(new) <= length(node) else None
+    return None
+
+
 def _vectors(parts: Parts, *, beside: bool) -> dict[Node, int]:
     """The vectors in a product along the result, beside others, or those that matrices act on."""
     found: dict[Node, int] = {}
@@ -290,4 +324,5 @@ RULES = (
     opposite_terms,
     diagonal_and_matrix,
     sum_and_its_product,
+    row_sums_and_product,
 )

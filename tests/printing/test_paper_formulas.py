@@ -265,6 +265,13 @@ FORMULAS = [
         "(2*diag(W*ones(n)) - W - W')*x",
         "2*diag(W*ones(n)) - W - W'",
     ),
+    Formula(  # a Poisson likelihood
+        "sum(x.*log(x./(A*y))) - sum(x) + sum(A*y)",
+        "x[m], A[m,n], y[n]",
+        "y",
+        "A'*(1 - x./(A*y))",
+        "A'*diag(x./(A*y).^2)*A",
+    ),
     Formula(  # the mean field of Ising's model
         "m'*J*m/2 + h'*m - sum((1 + m)/2.*log((1 + m)/2) + (1 - m)/2.*log((1 - m)/2))",
         "m[n], J[n,n] symmetric, h[n]",

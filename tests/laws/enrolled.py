@@ -33,8 +33,8 @@ from tcalc.primitives.polar_solve import polar_solve
 from tcalc.primitives.power import Power, quotient0
 from tcalc.primitives.radius import inverse_radius, over_radius
 from tcalc.primitives.special_functions import (
-    erfc_hazard_excess,
-    hazard_excess,
+    erfc_hazard_slope,
+    hazard_slope,
     log_erfc,
     log_normcdf,
 )
@@ -280,9 +280,9 @@ FURTHER = (
     Case("over-radius", over_radius, ("mn",) * 2, (normal,) * 2, True),
     Case("log-cosh", log_cosh, ("mn",), (normal,), True),
     Case("log-normcdf", log_normcdf, ("mn",), (normal,), True),
-    Case("log-erfc", log_erfc, ("mn",), (unit,), True),
-    Case("erfc-hazard-excess", erfc_hazard_excess, ("mn",), (unit,), True),
-    Case("hazard-excess", hazard_excess, ("mn",), (normal,), True),
+    Case("log-erfc", log_erfc, ("mn",), (normal,), True),
+    Case("erfc-hazard-slope", erfc_hazard_slope, ("mn",), (unit,), True),
+    Case("hazard-slope", hazard_slope, ("mn",), (normal,), True),
     Case("asin-slope", asin_slope, ("mn",), (DOMAIN["asin"],), True),
     Case("atanh-slope", atanh_slope, ("mn",), (DOMAIN["atanh"],), True),
     Case("acosh-slope", acosh_slope, ("mn",), (DOMAIN["acosh"],), True),

@@ -117,6 +117,22 @@ def test_logarithms_of_complementary_error_functions_have_no_bounds(text: str) -
                     np.testing.assert_allclose(number, float(true), rtol=1e-12)
 
 
+@pytest.mark.parametrize("text", ["log(normcdf(s))", "log(erfc(-s))"])
+def test_third_derivatives_of_the_logarithms_of_tails(text: str) -> None:
+    """With h the derivative of log Φ, its third is h ((x + h) (x + 2 h) - 1)."""
+    third = tcalc.derivative(tcalc.parse(text, "s"), "s", "s", "s")
+    compiled = tcalc.compile(third)
+    with mpmath.workdps(120):
+        scale = mpmath.sqrt(2) if "erfc" in text else mpmath.mpf(1)
+        for point in (-1e8, -1e3, -41.0, -10.1, -9.9, -7.0, -5.0, -1.0, 0.0, 1.0, 3.0, 8.0):
+            x = scale * mpmath.mpf(point)
+            density = mpmath.exp(-x * x / 2) / mpmath.sqrt(2 * mpmath.pi)
+            h = density / (mpmath.erfc(-x / mpmath.sqrt(2)) / 2)
+            due = float(scale**3 * h * ((x + h) * (x + 2 * h) - 1))
+            for found in (compiled(s=point), tcalc.evaluate(third, s=point)):
+                np.testing.assert_allclose(found, due, rtol=2e-10)
+
+
 def test_digits_of_terms_in_sums_are_not_paid_for() -> None:
     summed = tcalc.parse("sum(tanh(X*w))", "X[m,n], w[n]")
     alone = tcalc.parse("sum(tanh(w))", "w[n]")

@@ -237,8 +237,9 @@ FUNCTIONS = (
         _RANK,
         "ds = diag(U' dA V); dU and dV by 1/(s[i] - s[j]) and 1/(s[i] + s[j])",
         "at a repeated singular value dU and dV leave out rotations inside its space; higher "
-        "derivatives are an error there, those of sum(g(s)) and U*diag(g(s))*V' up to the second "
-        "are exact; without full rank the derivatives of U and V are an error",
+        "derivatives are an error there; the first two of sum(g(s)) and the first of "
+        "U*diag(g(s))*V' are exact, and the next an error near ties too; without full rank the "
+        "derivatives of U and V are an error",
         source="Townsend, Differentiating the singular value decomposition, 2016; "
         "Noferini 2017 at ties",
     ),
@@ -255,8 +256,8 @@ FUNCTIONS = (
         "singular values, descending",
         derivative="diag(U' dA V)",
         kink="at repeated singular values only functions of all of them alike are smooth, as "
-        "sum(g(s)), whose first and second derivatives are exact there; second derivatives need "
-        "full rank",
+        "sum(g(s)), whose first and second derivatives are exact there, and whose third are an "
+        "error near them; second derivatives need full rank",
         source="Lewis & Sendov 2005; Noferini 2017",
     ),
     Function(

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from scipy import linalg, special
 
+from tcalc.codegen.host import q_by_blocks
+
 total = Fraction(0)
 
 
@@ -200,6 +202,10 @@ class _Linalg(ModuleType):
 class _Lapack(ModuleType):
     """scipy.linalg.lapack: ``dpotrf`` is the potrf for doubles."""
 
+    def dgeqrt(self, size: int, a: Any) -> Any:
+        count(_orthogonal(*a.shape))
+        return _wrapped(linalg.lapack.dgeqrt(size, *_bare((a,))))
+
     def __getattr__(self, name: str) -> Any:
         return _counted(name[1:], getattr(linalg.lapack, name))
 
@@ -218,6 +224,13 @@ def _counted(name: str, routine: Any) -> Any:
         return _wrapped(routine(*_bare((a, *arguments)), **options))
 
     return counted
+
+
+def _q_by_blocks(*arguments: Any) -> Any:
+    """As orgqr, which goes by blocks too: what both do more than the textbook is not counted."""
+    packed, *others = _bare(arguments)
+    count(_orthogonal(*packed.shape))
+    return _wrapped(q_by_blocks(packed, *others))
 
 
 def _columns(b: Any) -> int:
@@ -254,6 +267,7 @@ def operations(source: str, arguments: dict[str, Any]) -> tuple[float, Any]:
     namespace: dict[str, Any] = {"__name__": "counted"}
     exec(builtins.compile(source, "<counted>", "exec"), namespace)
     namespace.update(np=_Arrays("np"), linalg=_Linalg("linalg"), special=special)
+    namespace["q_by_blocks"] = _q_by_blocks
     given = {name: np.array(x, dtype=float).view(Counting) for name, x in arguments.items()}
     total = Fraction(0)
     results = namespace["compute"](**given)

@@ -108,12 +108,13 @@ def _at_units(term: Node) -> list[tuple[Node, Fraction, Node]] | None:
     if len(vectors) != 1 or len(parts.rows[vectors[0]]) != 1:
         return None
     vector = parts.factors[vectors[0]]
+    single = _is_unit(vector)
+    if not single and not isinstance(vector, Add):
+        return None
     rest = parts.replaced(vectors, (), ())
     scalar = build.einsum(rest.factors, rest.rows, ())
-    if _is_unit(vector):
+    if single or not isinstance(vector, Add):
         return [(vector, parts.coefficient, scalar)]
-    if not isinstance(vector, Add):
-        return None
     found: list[tuple[Node, Fraction, Node]] = []
     for c, x in vector.terms:
         inner = parts_of(x)

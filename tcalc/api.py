@@ -7,14 +7,15 @@ derivative stays quick from a cold start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from tcalc import calculus, language
-from tcalc.compilation import compile
+from tcalc.compilation import Expressions, compile
 from tcalc.custom import UserFunction
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
 from tcalc.expr.nodes import Var
+from tcalc.expr.outline import arranged, outlined
 from tcalc.expression import Context, Expression, Names, combine
 from tcalc.requirements import (
     names_of,
@@ -229,9 +230,7 @@ def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Express
     return F.with_node(node, lead=lead, ends=ends, index_names={node: F.axis_names(*by)})
 
 
-def evaluate(
-    expressions: Expression | Sequence[Expression], /, *positional: Never, **arrays: Any
-) -> Any:
+def evaluate(expressions: Expressions, /, *positional: Never, **arrays: Any) -> Any:
     """The values on data by the reference interpreter: slow, obvious, the yardstick of the tests.
 
     It evaluates what `compile` makes code from, with forms that overflow replaced
@@ -244,7 +243,6 @@ def evaluate(
     """
     from tcalc import interpret
 
-    single = isinstance(expressions, Expression)
     several = require_expressions(expressions)
     nodes = [expression.node for expression in several]
     known = {name: v for expression in several for name, v in expression.variables.items()}
@@ -253,7 +251,7 @@ def evaluate(
 
         refuse_positions(positional, known)
     values = interpret.evaluate_data(calculus.prepare(nodes), arrays, list(known.values()))
-    return values[0] if single else tuple(values)
+    return arranged(outlined(expressions), values)
 
 
 def check(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from numbers import Real
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from tcalc import calculus
 from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
+from tcalc.expr.outline import outlined
 from tcalc.expr.traverse import at_most, orders_kept
 from tcalc.expression import Expression
 from tcalc.requirements import require_expressions
@@ -20,13 +21,16 @@ from tcalc.simplify import has_branches
 LONGEST_TITLE = 60
 """The most nodes of an expression that is written into the docstring of its module."""
 
+Expressions: TypeAlias = "Expression | Sequence[Expressions] | Mapping[str, Expressions]"
+"""Expressions, in lists and dictionaries or by themselves."""
+
 if TYPE_CHECKING:
     from tcalc.runtime import CompiledFunction, FactoredFunction, Layout
 
 
 @overload
 def compile(
-    expressions: Expression | Sequence[Expression],
+    expressions: Expressions,
     backend: str = ...,
     *,
     form: Literal["dense"] = ...,
@@ -40,7 +44,7 @@ def compile(
 ) -> CompiledFunction: ...
 @overload
 def compile(
-    expressions: Expression | Sequence[Expression],
+    expressions: Expressions,
     backend: str = ...,
     *,
     form: Literal["dense", "factored", "auto"],
@@ -55,7 +59,7 @@ def compile(
 @collector_paused()
 @orders_kept()
 def compile(
-    expressions: Expression | Sequence[Expression],
+    expressions: Expressions,
     backend: str = "numpy",
     *,
     form: Literal["dense", "factored", "auto"] = "dense",
@@ -69,13 +73,16 @@ def compile(
 ) -> CompiledFunction | FactoredFunction:
     """A function of arrays: one result for one expression, a tuple for a list.
 
-    The results share all common work.  Arguments are given by keyword, as arrays of any float
-    type; results have their type.  See `tcalc.runtime.CompiledFunction` for what it offers:
-    `source`, `source_for`, `signature`, `bind`.  ``contiguous=True`` makes results C-contiguous,
-    ``reuse=True`` allows a call to overwrite the results of the one before, ``check_finite=True``
-    refuses NaN and infinities, and `memory_limit`, in bytes, bounds results and temporaries.
-    ``reorder=False`` multiplies products in the order in which the mode of the derivative leaves
-    them, where otherwise the cheapest order is planned: so plain forward and reverse mode run.
+    A dictionary of expressions, as `tcalc.gradient` gives for several variables, comes back as a
+    dictionary of arrays, also within a list.  The results share all common work.
+
+    Arguments are given by keyword, as arrays of any float type; results have their type.  See
+    `tcalc.runtime.CompiledFunction` for what it offers: `source`, `source_for`, `signature`,
+    `bind`.  ``contiguous=True`` makes results C-contiguous, ``reuse=True`` allows a call to
+    overwrite the results of the one before, ``check_finite=True`` refuses NaN and infinities, and
+    `memory_limit`, in bytes, bounds results and temporaries.  ``reorder=False`` multiplies products
+    in the order in which the mode of the derivative leaves them, where otherwise the cheapest order
+    is planned: so plain forward and reverse mode run.
 
     With ``backend="cupy"`` the arrays are CuPy's and stay on the device, and element-wise steps run
     as one kernel; ``checked=False`` lets a call return before its work is done, at the price that a
@@ -97,10 +104,13 @@ def compile(
     >>> value, grad = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
     >>> round(float(value), 4), grad.tolist()
     (0.6931, [-0.5, -1.0])
+
+    >>> fun = compile([f, tcalc.gradient(f, ["X", "w"])])
+    >>> fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])[1]["w"].tolist()
+    [-0.5, -1.0]
     """
     from tcalc import runtime
 
-    single = isinstance(expressions, Expression)
     several = require_expressions(expressions)
     if not several:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
@@ -113,8 +123,9 @@ def compile(
     layouts = [_layout(x, node, form) for x, node in zip(several, nodes, strict=True)]
     factored = any(isinstance(layout.parts, tuple) for layout in layouts)
     roots = runtime.needed(layouts) if factored else [root for x in layouts for root in x.roots]
+    outline = outlined(expressions)
     function = runtime.compile(
-        roots[0] if single and not factored else roots,
+        roots,
         backend=backend,
         variables=tuple(context.variables.values()),
         contiguous=contiguous,
@@ -126,11 +137,12 @@ def compile(
         graph=graph,
         title=cache(lambda: runtime.described(layouts) if factored else _title(several)),
         tables=runtime.tables(layouts) if factored else "",
+        outline=None if factored else outline,
     )
     if not factored:
         return function
     inputs = tuple(context.variables.values())
-    return runtime.FactoredFunction(function, layouts, inputs, single, limit)
+    return runtime.FactoredFunction(function, layouts, inputs, outline, limit)
 
 
 def _check_options(form: str, graph: bool, memory_limit: float | None) -> None:

@@ -29,18 +29,16 @@ def require_expression(F: object) -> Expression:
         return F
     raise ArgumentError(
         f"an expression was expected, not an object of type {type(F).__name__}",
-        hint="tcalc.parse makes one of a text"
-        if isinstance(F, str)
-        else "give the list of its values"
-        if isinstance(F, dict)
-        else None,
+        hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
     )
 
 
 def require_expressions(F: object) -> list[Expression]:
-    """One expression or a sequence of them, as a list; raises `ArgumentError` for all else."""
+    """All expressions of nested lists and dictionaries; raises `ArgumentError` for all else."""
+    if isinstance(F, Mapping):
+        return [x for part in F.values() for x in require_expressions(part)]
     if isinstance(F, Sequence) and not isinstance(F, str):
-        return [require_expression(expression) for expression in F]
+        return [x for part in F for x in require_expressions(part)]
     return [require_expression(F)]
 
 

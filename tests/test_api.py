@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import pickle
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,7 +24,7 @@ V = tcalc.symbols("v[n]")
         lambda: tcalc.hessian("x'*x", "x"),
         lambda: tcalc.jacobian("x'*x", "x"),
         lambda: tcalc.compile("x'*x"),
-        lambda: tcalc.compile({"w": f}),
+        lambda: tcalc.compile({"w": "x'*x"}),
         lambda: tcalc.evaluate("x'*x", x=[1.0]),
         lambda: tcalc.cost("x'*x", "x"),
         lambda: tcalc.draw("x'*x"),
@@ -176,11 +178,31 @@ def test_an_expression_is_not_iterated_over():
         list(tcalc.parse("x"))
 
 
-def test_a_dictionary_of_derivatives_is_compiled_by_its_values():
-    found = tcalc.gradient(f, ["X", "w"])
-    with pytest.raises(ArgumentError, match="an object of type dict") as caught:
-        tcalc.compile(found)
-    assert "list of its values" in caught.value.hint
+@pytest.mark.parametrize("form", ["dense", "factored"])
+def test_what_is_compiled_comes_back_as_it_was_given(form: Literal["dense", "factored"]):
+    wanted = {"value": f, "first": [tcalc.gradient(f, ["X", "w"]), tcalc.hessian(f, "w")]}
+    data = {"X": np.eye(2), "y": np.ones(2), "w": np.array([1.0, 2.0])}
+    fun = tcalc.compile(wanted, form=form)
+    copied = pickle.loads(pickle.dumps(fun)).bind(y=data["y"])
+    for found in (fun(**data), copied(X=data["X"], w=data["w"])):
+        assert list(found) == ["value", "first"]
+        gradients, second = found["first"]
+        assert list(gradients) == ["X", "w"]
+        due = [tcalc.gradient(f, "X"), tcalc.gradient(f, "w"), tcalc.hessian(f, "w"), f]
+        each = (gradients["X"], gradients["w"], second, found["value"])
+        for x, expression in zip(each, due, strict=True):
+            separate = tcalc.compile(expression)(**data)
+            np.testing.assert_allclose(np.asarray(x), separate, rtol=1e-12)
+
+
+def test_results_in_dictionaries_are_named_in_messages():
+    fun = tcalc.compile([f, {"by w": tcalc.gradient(f, "w")}], check_finite=True)
+    with np.errstate(all="ignore"), pytest.raises(DomainError, match="^result 1 has"):
+        fun(X=np.full((2, 2), 1e200), y=np.zeros(2), w=np.full(2, 1e200))
+    with pytest.raises(ArgumentError, match="an object of type int"):
+        tcalc.compile({"value": f, "three": 3})
+    with pytest.raises(ArgumentError, match="nothing to compile"):
+        tcalc.compile({})
 
 
 def test_sparse_data_are_told_who_takes_them():

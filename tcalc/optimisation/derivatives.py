@@ -80,7 +80,7 @@ class Derivatives:
         layout = runtime.Layout(node.dims, terms, variable.order)
         compiled = runtime.compile(runtime.needed([layout]), variables=self.inputs)
         limit = runtime.MEMORY_LIMIT
-        return runtime.FactoredFunction(compiled, [layout], self.inputs, True, limit)
+        return runtime.FactoredFunction(compiled, [layout], self.inputs, 0, limit)
 
     @cached_property
     def product(self) -> runtime.CompiledFunction:

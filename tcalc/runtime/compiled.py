@@ -16,6 +16,7 @@ from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
+from tcalc.expr.outline import Outline, arranged, is_plain, labels
 from tcalc.expr.properties import CHECKED
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
@@ -59,7 +60,8 @@ class Entry:
 class CompiledFunction:
     """A function of arrays, given by keyword.
 
-    One expression gives one array, a list of them a tuple; a result of order 0 is a NumPy number.
+    One expression gives one array, a list of them a tuple, a dictionary of them a dictionary; a
+    result of order 0 is a NumPy number.
     Results have the floating-point type of the arguments (promoted to a common one; integers and
     lists become float64), share no memory with them, and may be transposed views unless
     `contiguous` was asked for.  Calls may run in several threads at once, unless `reuse` was: then
@@ -89,6 +91,8 @@ class CompiledFunction:
             for place, x in enumerate(self._open)
             if strict or any(kind in CHECKED for kind in x.properties)
         ]
+        outline = self._recipe.outline
+        self._outline = None if is_plain(outline) else outline
         self._planner = Planner(self._recipe, self._given.keys() & set(signature.names))
         self._planners: dict[frozenset[str], Planner] = {}
         self._entries: dict[tuple[Any, ...], Entry] = {}
@@ -140,8 +144,8 @@ class CompiledFunction:
         except Exception as error:
             raise self._understood(error, arrays) from error
         if self._recipe.check_finite:
-            self._require_finite((result,) if self._recipe.single else result)
-        return result
+            self._require_finite((result,) if self._recipe.outline == 0 else result)
+        return result if self._outline is None else arranged(self._outline, result)
 
     def _enter(
         self, arguments: Mapping[str, Any], seen: tuple[Any, ...]
@@ -223,9 +227,8 @@ class CompiledFunction:
                 return error
 
     def _require_finite(self, results: Sequence[Any]) -> None:
-        for place, result in enumerate(results, 1):
+        for which, result in zip(labels(self._recipe.outline), results, strict=True):
             if not np.isfinite(result).all():
-                which = "the result" if self._recipe.single else f"result {place}"
                 raise DomainError(f"{which} has values that are infinite or not a number")
 
     @property
@@ -301,6 +304,7 @@ def compile(
     title: str | Callable[[], str] = "",
     tables: str = "",
     graph: bool = False,
+    outline: Outline | None = None,
 ) -> CompiledFunction:
     """A function that computes nodes: one result for one node, a tuple for several.
 
@@ -313,6 +317,7 @@ def compile(
     succeeded, and with `graph` its calls are recorded, see `tcalc.runtime.recording`.  `hints` are
     names for nodes, used in the source; `title` begins its docstring, as a text or a function that
     tells it; `tables` are constants that stand in it, see `tcalc.codegen.emit.emit`.
+    An `outline` arranges the results otherwise.
     Raises `UnsupportedError` for a backend that is not there.
 
     >>> from tcalc.expr import build, shape
@@ -321,8 +326,9 @@ def compile(
     >>> fun(X=[[1, 2], [3, 4]], w=[1, 1]).tolist()
     [3.0, 7.0]
     """
-    single = not isinstance(nodes, Sequence)
     roots = [nodes] if not isinstance(nodes, Sequence) else list(nodes)
+    if outline is None:
+        outline = tuple(range(len(roots))) if isinstance(nodes, Sequence) else 0
     if not roots:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     target_named(backend)
@@ -333,7 +339,7 @@ def compile(
         )
     recipe = Recipe(
         tuple(roots),
-        single,
+        outline,
         signature_of(roots, variables),
         backend,
         hints or {},

@@ -17,6 +17,7 @@ from tcalc.codegen.device_checks import device_arrays
 from tcalc.codegen.targets.porting import ported
 from tcalc.codegen.targets.target import source_of
 from tcalc.errors import ArgumentError, DomainError, LimitError, TcalcError, UnsupportedError
+from tcalc.expr.outline import arranged, labels
 from tcalc.runtime.arguments import measured, ordered, refuse_positions, refuse_unknown
 from tcalc.runtime.compiled import CompiledFunction
 from tcalc.runtime.plans import Kind, Plan, Recipe
@@ -63,10 +64,10 @@ class DeviceFunction(CompiledFunction):
                 self._require_finite_on(cupy, arrays, ArgumentError, list(names))
             result = self._computed(cupy, plan, dict(zip(names, arrays, strict=True)), sizes, dtype)
             if self._recipe.check_finite:
-                results = (result,) if self._recipe.single else result
-                labels = ["the result"] if self._recipe.single else _numbered(len(results))
-                self._require_finite_on(cupy, results, DomainError, labels)
-        return result
+                results = (result,) if self._recipe.outline == 0 else result
+                which = labels(self._recipe.outline)
+                self._require_finite_on(cupy, results, DomainError, which)
+        return result if self._outline is None else arranged(self._outline, result)
 
     def _computed(
         self,
@@ -256,7 +257,3 @@ def _too_little(cupy: Any, need: int) -> LimitError:
         f"{free / 1e9:.3g} GB of {total / 1e9:.3g} GB are free{limited}",
         hint="free or give smaller arrays, use float32, or ask for products with the tensor",
     )
-
-
-def _numbered(count: int) -> list[str]:
-    return [f"result {k + 1}" for k in range(count)]

@@ -19,6 +19,7 @@ from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Node, Var
+from tcalc.expr.outline import Outline, arranged
 from tcalc.printing.operator import term_text
 from tcalc.runtime.arguments import CallSignature, common_type
 from tcalc.runtime.compiled import CompiledFunction
@@ -119,13 +120,13 @@ class FactoredFunction:
         function: CompiledFunction,
         layouts: Sequence[Layout],
         variables: Sequence[Var],
-        single: bool,
+        outline: Outline,
         limit: float,
     ) -> None:
         self.function = function
         self._variables = tuple(variables)
         self._layouts = tuple(layouts)
-        self._single = single
+        self._outline = outline
         self._limit = limit
         self.given: dict[str, Any] = {}
         self._place = {node: k for k, node in enumerate(needed(layouts))}
@@ -152,7 +153,7 @@ class FactoredFunction:
             else self._factored(k, computed, shapes[k], arguments)
             for k, recipe in enumerate(self._recipes)
         ]
-        return results[0] if self._single else tuple(results)
+        return arranged(self._outline, results)
 
     def _shapes(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
         """The shapes of the results, remembered for arrays of the same shapes."""
@@ -246,7 +247,7 @@ class FactoredFunction:
             self.function.bind(*positional, **arguments),
             self._layouts,
             self._variables,
-            self._single,
+            self._outline,
             self._limit,
         )
         bound.given = {**self.given, **arguments}

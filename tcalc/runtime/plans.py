@@ -25,6 +25,7 @@ from tcalc.codegen.zeros import rectified, with_zeros
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
+from tcalc.expr.outline import Outline
 from tcalc.expr.packing import pack, unpack
 from tcalc.expr.traverse import orders_kept
 
@@ -45,7 +46,7 @@ class Recipe:
     """
 
     roots: tuple[Node, ...]
-    single: bool
+    outline: Outline
     signature: Signature
     backend: str = "numpy"
     hints: Mapping[Node, str] = field(default_factory=dict)
@@ -237,7 +238,7 @@ class Planner:
             tables=recipe.tables,
             target=self.target,
             contiguous=recipe.contiguous,
-            single=recipe.single,
+            single=recipe.outline == 0,
             given=self.given,
             reuse=recipe.reuse,
         )

@@ -197,7 +197,7 @@ def test_what_is_compiled_comes_back_as_it_was_given(form: Literal["dense", "fac
 
 def test_results_in_dictionaries_are_named_in_messages():
     fun = tcalc.compile([f, {"by w": tcalc.gradient(f, "w")}], check_finite=True)
-    with np.errstate(all="ignore"), pytest.raises(DomainError, match="^result 1 has"):
+    with np.errstate(all="ignore"), pytest.raises(DomainError, match=r"^result 1 has"):
         fun(X=np.full((2, 2), 1e200), y=np.zeros(2), w=np.full(2, 1e200))
     with pytest.raises(ArgumentError, match="an object of type int"):
         tcalc.compile({"value": f, "three": 3})

@@ -31,7 +31,7 @@ def from_sympy(
     >>> m, n = sympy.symbols("m n")
     >>> X, w = sympy.MatrixSymbol("X", m, n), sympy.MatrixSymbol("w", n, 1)
     >>> print(from_sympy(sympy.Trace(w.T * X.T * X * w)))
-    w'*X'*X*w
+    norm2(X*w)^2
     """
     from tcalc.conversion.reading import Reader
 

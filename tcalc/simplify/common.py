@@ -144,6 +144,8 @@ def row_sums_and_product(node: Add) -> Node | None:
         if len(alone.factors) != 1 or alone.factors[0].order != 2 or alone.coefficient != 1:
             continue
         (matrix,), (row,) = alone.factors, alone.rows
+        if row.count(alone.output[0]) != 1:
+            continue  # a sum over the whole matrix, or its diagonal
         axis = row.index(alone.output[0])
         for n, parts in enumerate(terms):
             for k, factor in enumerate(parts.factors):

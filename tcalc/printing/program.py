@@ -116,11 +116,10 @@ def written(roots: Sequence[Node], cse: Cse, notation: Notation) -> tuple[list[N
 def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     """The tensors simplified: the same in all notations and for all media, and so remembered."""
     roots = expand_unnamed(roots)
-    divide = cse is True or (cse == "auto" and len(postorder(roots)) > LONGEST)
-    if divide:
+    if cse and len(postorder(roots)) > LONGEST:
         return tidy_all(roots, inline="single"), True
     divided: list[Node] | None = None
-    if cse == "auto" and written_size(roots) > HOPELESS * LONGEST:
+    if cse and written_size(roots) > HOPELESS * LONGEST:
         # Opening all that is shared takes time, and like terms that then meet do not halve it.
         divided = tidy_all(roots, inline="single")
         if written_size(divided) > HOPELESS * LONGEST:
@@ -128,7 +127,7 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     tidied = tidy_all(roots)
     size = written_size(tidied)
     repetitive = size > MEDIUM and size > REPETITIVE * len(postorder(tidied))
-    if cse == "auto" and (size > LONGEST or repetitive):
+    if cse is True or (cse == "auto" and (size > LONGEST or repetitive)):
         divided = divided or tidy_all(roots, inline="single")
         open_products = any(len(node.operands) > MOST_FACTORS for node in postorder(tidied))
         return divided if open_products else min(tidied, divided, key=_size_with_names), True

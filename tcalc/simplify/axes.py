@@ -19,6 +19,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.reductions import Reduction
+from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import of_functions, of_products, of_sums, of_views
 
 FEW_AXES = 4
@@ -34,10 +35,14 @@ MOST_TURNED = 64
 @of_sums
 def axes_of_sum(node: Add) -> Node | None:
     """``A' + B -> (A + B')'`` where that is the order of smallest digest; idle axes go."""
-    numbers = [c for c, _ in node.terms]
-    if len(numbers) == 1:
+    if len(node.terms) == 1:
         return None
-    return _in_order(node, 0, lambda new: build.add(zip(numbers, new, strict=True)))
+    # A number that the terms share is taken out of what is seen transposed: it decides nothing.
+    shared = content(node)
+    numbers = [c / shared for c, _ in node.terms]
+    plain = multiple(1 / shared, node)
+    found = _in_order(plain, 0, lambda new: build.add(zip(numbers, new, strict=True)))
+    return None if found is None else build.scale(shared, found)
 
 
 @of_functions

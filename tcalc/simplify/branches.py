@@ -8,7 +8,7 @@ from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.piecewise import Where
-from tcalc.simplify.engine import of_functions, of_products_having, of_sums
+from tcalc.simplify.engine import of_functions, of_products_having, of_sums_having
 from tcalc.simplify.parts import parts_of
 
 
@@ -55,7 +55,7 @@ def factor_into_branch(node: Einsum) -> Node | None:
     return None
 
 
-@of_sums
+@of_sums_having(Where)
 def branches_joined(node: Add) -> Node | None:
     """``a .* where(c, 1, 0) + b .* where(c, 0, 1) -> where(c, a, b)``.
 

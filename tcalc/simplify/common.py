@@ -14,7 +14,7 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.power import power
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import multiple
-from tcalc.simplify.engine import length, of_sums
+from tcalc.simplify.engine import length, of_sums, of_sums_having
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.products import is_mask_or_unit, joins
 from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
@@ -203,7 +203,7 @@ def _is_selection(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Selection)
 
 
-@of_sums
+@of_sums_having(Add)
 def sum_and_its_product(node: Add) -> Node | None:
     """``x + y + A*(x + y) -> (I + A)*(x + y)``, the same for products element by element.
 
@@ -256,7 +256,7 @@ def _with_unit(parts: Parts, k: int, ratio: Fraction) -> Node | None:
     return build.einsum(result.factors, result.rows, output)
 
 
-@of_sums
+@of_sums_having(Add)
 def opposite_terms(node: Add) -> Node | None:
     """``A*(x - y) + B*(y - x) -> (A - B)*(x - y)``: a factor and its negative.
 

@@ -20,6 +20,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power
+from tcalc.simplify.parts import parts_of
 
 Rule: TypeAlias = Callable[[Node], Node | None]
 
@@ -29,6 +30,9 @@ class Trait(enum.Enum):
 
     REPEATED = "repeated"
     """Two factors are powers of one tensor, or of one and its diagonal."""
+
+    NESTED = "nested"
+    """A factor is itself a product or a sum over indices."""
 
 
 class Kind(enum.Enum):
@@ -43,7 +47,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """A rule as the engine sees it: the nodes it looks at, and what a product must have in it."""
+    """A rule as the engine sees it: the nodes it looks at, and what these must have in them."""
 
     kind: Kind
     asked: Callable[[Any], Node | None]
@@ -89,6 +93,19 @@ def of_sums(rule: Callable[[Add], Node | None]) -> Rule:
     return _made(Kind.SUM, rule)
 
 
+def of_sums_having(*kinds: object) -> Callable[[Callable[[Add], Node | None]], Rule]:
+    """A rule that looks at sums with a factor of one of these kinds in a term.
+
+    A kind is `Add`, a class of primitives or an element-wise function; a factor or what it is a
+    power or a view of, and where that is a sum, one of its terms.
+    """
+
+    def made(rule: Callable[[Add], Node | None]) -> Rule:
+        return _made(Kind.SUM, rule, frozenset(kinds))
+
+    return made
+
+
 def of_functions(rule: Callable[[Apply], Node | None]) -> Rule:
     """A rule that looks at applications of primitives."""
     return _made(Kind.FUNCTION, rule)
@@ -121,26 +138,56 @@ class _Book:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         clauses = [_clauses[rule] for rule in rules]
-        self.of_kind = {kind: [c.asked for c in clauses if c.kind is kind] for kind in Kind}
-        self.of_products = [c for c in clauses if c.kind is Kind.PRODUCT]
-        self.seen = {kind for c in clauses for kind in (*c.having, *c.traits)}
-        self.of_presence: dict[frozenset[object], list[Callable[[Any], Node | None]]] = {}
+        self.of_kind = {kind: [c for c in clauses if c.kind is kind] for kind in Kind}
+        self.seen = {
+            kind: {x for c in known for x in (*c.having, *c.traits)}
+            for kind, known in self.of_kind.items()
+        }
+        self.of_presence: dict[
+            tuple[Kind, frozenset[object]], list[Callable[[Any], Node | None]]
+        ] = {}
 
     def rules_for(self, node: Node) -> Sequence[Callable[[Any], Node | None]]:
         """The rules that may apply, in their order."""
         kind = _kind_of(node)
-        if kind is not Kind.PRODUCT:
-            return self.of_kind[kind]
-        present = frozenset(_kinds_in(node) & self.seen)
-        rules = self.of_presence.get(present)
+        seen = self.seen[kind]
+        present = frozenset(_kinds_in(node) & seen) if seen else frozenset()
+        rules = self.of_presence.get((kind, present))
         if rules is None:
-            rules = [c.asked for c in self.of_products if c.concerns(present)]
-            self.of_presence[present] = rules
+            rules = [c.asked for c in self.of_kind[kind] if c.concerns(present)]
+            self.of_presence[kind, present] = rules
         return rules
 
 
 def _kinds_in(node: Node) -> set[object]:
-    """What a product has in it that rules look for."""
+    """What a product or a sum has in it that rules look for."""
+    if isinstance(node, Add):
+        return set().union(*[_kinds_in_term(term) for _, term in node.terms])
+    return _kinds_in_product(node)
+
+
+@lru_cache(maxsize=512)  # a term mostly stays while the rules change what stands beside it
+def _kinds_in_term(term: Node) -> frozenset[object]:
+    found: set[object] = set()
+    for factor in parts_of(term).factors:
+        for node in (factor, *_base(factor)):
+            if isinstance(node, Add):
+                found.add(Add)
+            for x in node.operands if isinstance(node, Add) else (node,):
+                for y in (x, *_base(x)):
+                    if isinstance(y, Apply):
+                        _add_kinds(y, found)
+    return frozenset(found)
+
+
+def _base(node: Node) -> Sequence[Node]:
+    """What a node is a power or a view of."""
+    if isinstance(node, Apply) and isinstance(node.primitive, Power):
+        return node.args
+    return node.operands if isinstance(node, Einsum) and node.is_view else ()
+
+
+def _kinds_in_product(node: Node) -> set[object]:
     found: set[object] = set()
     bases: set[Node] = set()
     for factor in node.operands:
@@ -154,6 +201,8 @@ def _kinds_in(node: Node) -> set[object]:
                     (factor,) = factor.factors
         if isinstance(factor, Add):
             found.add(Add)
+        elif isinstance(factor, Einsum) and not factor.is_view:
+            found.add(Trait.NESTED)
         if factor in bases:
             found.add(Trait.REPEATED)
         bases.add(factor)

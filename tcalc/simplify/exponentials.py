@@ -16,7 +16,7 @@ from tcalc.primitives.hyperbolic import cosh, sinh, tanh
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.reductions import Prod, total
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsumexp, softmax
-from tcalc.simplify.engine import of_functions, of_products_having, of_sums
+from tcalc.simplify.engine import of_functions, of_products_having, of_sums_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
 ONE = Fraction(1)
@@ -205,7 +205,7 @@ def log_of_sigmoid(node: Apply) -> Node | None:
     return None
 
 
-@of_sums
+@of_sums_having(sigmoid)
 def one_minus_mirrored_sigmoid(node: Add) -> Node | None:
     """``c - c sigmoid(-x) -> c sigmoid(x)``, and ``c - 2 c sigmoid(-x) -> 2 c sigmoid(x) - c``.
 
@@ -239,7 +239,7 @@ def sigmoid_times_mirrored(node: Einsum) -> Node | None:
     return None
 
 
-@of_sums
+@of_sums_having(sigmoid)
 def mirrored_sigmoids(node: Add) -> Node | None:
     """``A sigmoid(x) + B sigmoid(-x) -> A sigmoid(x) + B - B sigmoid(x)``.
 

@@ -61,7 +61,7 @@ def inverse_of_factor(node: Einsum) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Trait.NESTED)
 def inverse_of_factor_inside(node: Einsum) -> Node | None:
     """``(inv(L)*A)'*(inv(L)*B) -> A'*inv(K)*B`` for L = chol(K), K symmetric: products are opened.
 

@@ -11,7 +11,7 @@ from tcalc.primitives.exponential import exp, expm1, log, log1mexp, log1p
 from tcalc.primitives.hyperbolic import atanh, cosh, log_cosh
 from tcalc.primitives.special_functions import erf, erfc, log_erfc, log_normcdf, normcdf
 from tcalc.simplify.coefficients import ONE, content, multiple
-from tcalc.simplify.engine import of_functions, of_sums
+from tcalc.simplify.engine import of_functions, of_sums_having
 
 _LOGARITHMS = ((cosh, log_cosh), (normcdf, log_normcdf), (erfc, log_erfc))
 
@@ -91,7 +91,7 @@ def _argument(node: Apply) -> _Line | None:
     return None if found is None else _Line(number, *found)
 
 
-@of_sums
+@of_sums_having(log)
 def equal_multiples_in_logarithms(node: Add) -> Node | None:
     """``log(x/2 + y/2) - log(x/2 - y/2) -> log(x + y) - log(x - y)``: numbers that cancel.
 
@@ -123,7 +123,7 @@ def _number_in_logarithm(term: Node) -> Fraction:
     return Fraction(1)
 
 
-@of_sums
+@of_sums_having(log, log1p)
 def difference_of_logarithms(node: Add) -> Node | None:
     """``log(1 + x) - log(1 - x) -> 2 atanh(x)``."""
     known = {x: (c, term) for c, term in node.terms if (x := _less_one(term)) is not None}

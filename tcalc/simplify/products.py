@@ -11,7 +11,7 @@ from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
-from tcalc.simplify.engine import length, of_functions, of_products_having, of_sums
+from tcalc.simplify.engine import length, of_functions, of_products_having, of_sums_having
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.softmaxes import with_logsoftmax
 
@@ -179,7 +179,7 @@ def strict_triangle(node: Apply) -> Node | None:
     return None
 
 
-@of_sums
+@of_sums_having(LowerMask)
 def triangle_without_diagonal(node: Add) -> Node | None:
     """``c tril(1) - c I -> c tril(1, -1)``, and transposed: what `strict_triangle` took apart.
 

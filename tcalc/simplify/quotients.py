@@ -10,9 +10,9 @@ from math import prod
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
-from tcalc.primitives.power import power
+from tcalc.primitives.power import Power, power
 from tcalc.simplify.coefficients import product_of
-from tcalc.simplify.engine import length, of_products_having, of_sums
+from tcalc.simplify.engine import length, of_products_having, of_sums_having
 from tcalc.simplify.flatten import is_contraction, open_product
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected, variable_powers_collected
@@ -22,7 +22,7 @@ MOST_TERMS = 6
 """The most terms of a sum that is looked at for quotients."""
 
 
-@of_sums
+@of_sums_having(Power)
 def quotients_by_sum(node: Add) -> Node | None:
     """``a ./ u - a x ./ u^2 -> a c ./ u^2`` for ``u = x + c``: one denominator, where terms cancel.
 
@@ -50,7 +50,7 @@ def quotients_by_sum(node: Add) -> Node | None:
     return None
 
 
-@of_sums
+@of_sums_having(Power)
 def reciprocals_of_complements(node: Add) -> Node | None:
     """``1./(1 + x) + 1./(1 - x) -> 2./((1 + x).*(1 - x))``: the numerators add up to a number.
 

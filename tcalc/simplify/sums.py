@@ -12,7 +12,15 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple, product_of
-from tcalc.simplify.engine import length, of_products, of_products_having, of_sums, of_views
+from tcalc.simplify.engine import (
+    Trait,
+    length,
+    of_products,
+    of_products_having,
+    of_sums,
+    of_sums_having,
+    of_views,
+)
 from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opened_and
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected
@@ -51,7 +59,7 @@ def number_out_of_factor(node: Einsum) -> Node | None:
     return None
 
 
-@of_sums
+@of_sums_having(Add)
 def sign_into_factor(node: Add) -> Node | None:
     """``-x (y - z) -> x (z - y)`` where the factor has as many signs of either kind.
 
@@ -204,7 +212,7 @@ def _summed(node: Einsum, *, nested: bool) -> Node | None:
     return None
 
 
-@of_products
+@of_products_having(Trait.NESTED)
 def sum_of_centred(node: Einsum) -> Node | None:
     """``sum((x - mean(x))*c) -> 0`` with the product inside, which may have other uses.
 
@@ -229,7 +237,7 @@ def _holds_centred(node: Node) -> bool:
     )
 
 
-@of_products
+@of_products_having(Trait.NESTED)
 def quotient_in_product(node: Einsum) -> Node | None:
     """``x^-1 .* Σ x .* y -> Σ y`` with the x in a product inside, opened where that is shorter.
 

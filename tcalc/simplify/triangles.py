@@ -10,7 +10,7 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Node
 from tcalc.primitives.selection import LowerMask
-from tcalc.simplify.engine import of_sums
+from tcalc.simplify.engine import of_sums_having
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import is_mask, is_mask_or_unit, multiplied_out
 
@@ -18,7 +18,7 @@ MOST_TERMS = 6
 """The most terms of a sum that is looked at."""
 
 
-@of_sums
+@of_sums_having(LowerMask)
 def triangle_and_its_transpose(node: Add) -> Node | None:
     """``tril(A) + tril(A)' - diag(diag(A)) -> tril(A) + tril(A, -1)'``.
 

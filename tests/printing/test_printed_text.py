@@ -119,6 +119,12 @@ def test_common_subexpressions_get_names_that_nobody_has() -> None:
     assert to_text(node, cse=True, order=["X", "w"], names=["p"]).startswith("p1 = ")
 
 
+def test_formulas_with_names_are_simplified_as_much_as_those_without() -> None:
+    example = Example("norm2(X*w - y)^3", "X[m,n], w[n], y[m]", "w", 1)
+    text = to_text(example.derivatives()[1], cse=True, order=example.order)
+    assert text == "r = X*w - y\n3*norm2(r)*X'*r"
+
+
 NAMED = [
     ("y'*inv(K)*y/2 + logdet(K)/2", "K[n,n] spd", "K", "K_inv = inv(K)\n"),
     ("K_inv'*inv(K)*K_inv + logdet(K)", "K[n,n] spd, K_inv[n]", "K", "K_inv1 = inv(K)\n"),

@@ -34,6 +34,14 @@ def comes_back(node: Node, declared: str, order: Sequence[str], notation: Any, c
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
+def test_numbers_before_a_sum_do_not_decide_the_order_of_its_axes(notation: str) -> None:
+    declared = "K[n,n] spd, y[n]"
+    value = tcalc.parse("inv(K)[a,b]*y[a]*y[b]", declared)
+    mixed = tcalc.derivative(value, "K", "y").node
+    assert comes_back(mixed, declared, "Ky", notation, "auto")
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("cse", ["auto", True])
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda e: e.text)
 def test_examples_come_back_identically(example: Example, cse: Any, notation: str) -> None:

@@ -13,7 +13,7 @@ array([3., 4.])
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, assert_never
 
@@ -29,11 +29,16 @@ from tcalc.primitives.messages import described
 
 
 def evaluate(
-    roots: Sequence[Node], values: Mapping[str, Any], sizes: Mapping[str, int] | None = None
+    roots: Sequence[Node],
+    values: Mapping[str, Any],
+    sizes: Mapping[str, int] | None = None,
+    *,
+    disturb: Callable[[Array], Array] | None = None,
 ) -> list[Array]:
     """The values of the roots for given inputs.
 
     `values` maps the names of variables to arrays; `sizes` gives dimensions that no variable has.
+    What is computed on the way passes through `disturb`, which shows what rounding does.
     Raises `ArgumentError` for arrays that do not fit, and what the primitives raise where they
     have no value.
     """
@@ -64,6 +69,8 @@ def evaluate(
                 results[node] = value[output] if primitive.outputs > 1 else value
             case _:
                 assert_never(node)
+        if disturb is not None and node.operands:
+            results[node] = disturb(results[node])
     return [np.asarray(results[root]) for root in roots]
 
 

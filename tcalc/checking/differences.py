@@ -50,6 +50,11 @@ TAME = 1e6
 """Numbers this much larger than the data are not said to cancel: they are the fault of the data."""
 NOISE = 1e-3
 """How much rounding changes a number of which it leaves nothing to compare."""
+DIGIT = 2.0**-52
+"""The part of a number that its last digit is."""
+SAMPLES = 3
+MARGIN = 30
+"""How many times what rounding did in some samples an error by rounding may be."""
 
 Product: TypeAlias = Callable[[Mapping[str, Any], Array], Array]
 """A derivative at given values times a direction, where it is not to be had as an expression."""
@@ -103,8 +108,17 @@ def check_derivative(
     worst = max((error for error, _, _ in found), default=0.0)
     tolerance = ROUGH if extrapolated else TOLERANCE[check.method]
     culprits: list[Blame] = []
+    rounding = 0.0
     if worst > tolerance:
-        _refuse_noise(roots, values, known, generator)
+        rounding = check.rounding(derivative, moves, generator)
+        if rounding > NOISE or _is_noise(roots, values, known, generator):
+            raise DomainError(
+                "rounding alone decides what the function or its derivative is at these data: "
+                "a matrix is singular there, or nearly",
+                hint="give other data, or other sizes",
+            )
+        tolerance = max(tolerance, MARGIN * rounding)
+    if worst > tolerance:
         culprits = blamed(function, values, {variable: moves[-1]}, known, generator, places)
     rough = max((error for _, error, _ in found), default=0.0)
     return CheckReport(
@@ -119,6 +133,7 @@ def check_derivative(
         moved=tuple(dict.fromkeys(map(text_of, moved))),
         extrapolated=tuple(dict.fromkeys(map(name_of, extrapolated))),
         form=form,
+        rounding=rounding,
     )
 
 
@@ -156,6 +171,47 @@ class _Check:
         second = min(_error(found, other, floor) for other in self.roughly(move))
         return _error(found, expected, floor), second, nodes
 
+    def rounding(
+        self, derivative: Node, moves: Sequence[Array], generator: np.random.Generator
+    ) -> float:
+        """How much the directional derivatives change if all on the way is rounded otherwise.
+
+        That is Monte Carlo arithmetic (Parker, *Monte Carlo arithmetic*, 1997): each number on the
+        way is changed by a random part of its last digit.
+        """
+
+        def disturb(x: Array) -> Array:
+            return np.asarray(x * (1 + DIGIT * generator.standard_normal(np.shape(x))))
+
+        worst = 0.0
+        for move in moves:
+            before = self._both(derivative, move, None)
+            for _ in range(SAMPLES):
+                try:
+                    after = self._both(derivative, move, disturb)
+                except ValueError:  # the function ends here
+                    return np.inf
+                changes = (_error(x, y, self.floor) for x, y in zip(before, after, strict=True))
+                worst = max(worst, *changes)
+        return worst
+
+    def _both(
+        self, derivative: Node, move: Array, disturb: Callable[[Array], Array] | None
+    ) -> list[Array]:
+        """The directional derivative by the expression and, where it is analytic, by the step."""
+        full = evaluate([derivative], self.values, self.sizes, disturb=disturb)[0]
+        found = [_contracted(full, move)]
+        if self.method == "complex step":
+            stepped = self._stepped(move)
+            value = evaluate([self.function], stepped, self.sizes, disturb=disturb)[0]
+            found.append(np.imag(value) / COMPLEX_STEP)
+        return found
+
+    def _stepped(self, move: Array) -> dict[str, Array]:
+        """The data, a complex step along a direction."""
+        here = self.values[self.variable.name]
+        return {**self.values, self.variable.name: here + 1j * COMPLEX_STEP * move}
+
     def at(self, move: Array, step: complex) -> Array:
         """The function a step along a direction."""
         here = self.values[self.variable.name]
@@ -166,17 +222,16 @@ class _Check:
         """The directional derivative, the largest tangent on the way, and what is not exact."""
         if self.method == "complex step":
             order = postorder([self.function])
-            here = self.values[self.variable.name]
-            values = {**self.values, self.variable.name: here + 1j * COMPLEX_STEP * move}
-            steps = [np.imag(x) / COMPLEX_STEP for x in evaluate(order, values, self.sizes)]
+            found = evaluate(order, self._stepped(move), self.sizes)
+            steps = [np.imag(x) / COMPLEX_STEP for x in found]
             return np.asarray(steps[-1]), _largest(steps), ()
-        found = duals([self.function], self.values, {self.variable: move}, self.sizes)
-        if found.singular:
-            names = ", ".join(dict.fromkeys(map(text_of, found.singular)))
+        dual = duals([self.function], self.values, {self.variable: move}, self.sizes)
+        if dual.singular:
+            names = ", ".join(dict.fromkeys(map(text_of, dual.singular)))
             raise DomainError(f"{names} is not differentiable at these data")
-        still = np.zeros_like(found.values[self.function])
-        scale = _largest(found.tangents.values())
-        return found.tangents.get(self.function, still), scale, found.extrapolated
+        still = np.zeros_like(dual.values[self.function])
+        scale = _largest(dual.tangents.values())
+        return dual.tangents.get(self.function, still), scale, dual.extrapolated
 
     def roughly(self, move: Array) -> list[Array]:
         """The directional derivative by five-point differences, for each step."""
@@ -286,20 +341,6 @@ def _without_value(
         f"the function has no finite value at these data: {text_of(first)} has none",
         hint="a derivative is checked inside of the domain",
     )
-
-
-def _refuse_noise(
-    roots: Sequence[Node],
-    values: Mapping[str, Array],
-    sizes: Mapping[str, int],
-    generator: np.random.Generator,
-) -> None:
-    if _is_noise(roots, values, sizes, generator):
-        raise DomainError(
-            "rounding alone decides what the function or its derivative is at these data: "
-            "a matrix is singular there, or nearly",
-            hint="give other data, or other sizes",
-        )
 
 
 def _off_kinks(

@@ -84,7 +84,9 @@ class CheckReport:
     five-point differences say, and does not decide: where they differ, the function is steep, or a
     kink is near.  `blame` names the functions whose local Jacobians are wrong where the check
     fails; `moved` those at whose kinks the given data lie, so that the check was made beside them;
-    `extrapolated` those whose tangents dual numbers took from differences.
+    `extrapolated` those whose tangents dual numbers took from differences.  `rounding` is how much
+    rounding alone changes the derivative at these data, where that was looked at; the tolerance is
+    then larger than it.
     """
 
     method: Method
@@ -98,6 +100,7 @@ class CheckReport:
     moved: tuple[str, ...] = ()
     extrapolated: tuple[str, ...] = ()
     form: Form = "dense"
+    rounding: float = 0.0
 
     @property
     def passed(self) -> bool:
@@ -133,7 +136,12 @@ class CheckReport:
             found.append(f"the data lie at a kink of {', '.join(self.moved)}: checked beside it")
         if self.extrapolated:
             found.append(f"by extrapolated differences at {', '.join(self.extrapolated)}")
-        if self.second is not None and self.passed and not self.second.passed:
+        if self.passed and self.rounding:
+            found.append(
+                f"rounding alone changes it by {self.rounding:.0e} here: a matrix is nearly "
+                "singular, or large numbers cancel"
+            )
+        elif self.second is not None and self.passed and not self.second.passed:
             found.append("differences are less exact here: the function is steep, or a kink near")
         return found
 

@@ -74,6 +74,26 @@ def test_a_matrix_that_is_singular_for_some_sizes_is_not_called_wrong(declaratio
 
 
 @pytest.mark.parametrize("wrt", ["X", "y"])
+@pytest.mark.parametrize("gap", [1e-3, 1e-4, 1e-5])
+def test_what_rounding_does_is_not_called_wrong(wrt, gap):
+    program = tcalc.parse("(X'*X) \\ (X'*y)", "X[m,n], y[m]")
+    data = {"X": [[1, 1], [1, 1 + gap], [1, 1 - 2 * gap]], "y": [1.0, 2.0, 4.0]}
+    report = tcalc.check(program, wrt, data=data)
+    assert report, str(report)
+    wrong = tcalc.check(program, wrt, claim=1.1 * tcalc.jacobian(program, wrt), data=data)
+    assert not wrong, str(wrong)
+
+
+def test_a_tolerance_for_rounding_is_told():
+    program = tcalc.parse("(X'*X) \\ (X'*y)", "X[m,n], y[m]")
+    data = {"X": [[1, 1], [1, 1 + 1e-5], [1, 1 - 2e-5]], "y": [1.0, 2.0, 4.0]}
+    report = tcalc.check(program, "X", data=data)
+    assert report.rounding > 1e-9
+    assert report.tolerance > report.rounding
+    assert "rounding alone changes it" in str(report)
+
+
+@pytest.mark.parametrize("wrt", ["X", "y"])
 def test_where_rounding_alone_decides_there_is_no_verdict(wrt):
     program = tcalc.parse("(X'*X) \\ (X'*y)", "X[m,n], y[m]")
     data = {"X": [[1, 1], [1, 1 + 1e-7], [1, 1 - 2e-7]], "y": [1.0, 2.0, 4.0]}

@@ -234,6 +234,9 @@ class EinsteinNotation:
         if known is not None:
             return known
         self.writer.keep(formula)
+        if isinstance(formula, Indexed) and isinstance(formula.base, Symbol):
+            counts = self._seen[id(formula)] = _count(formula, [])
+            return counts
         return fold(formula, _count, self._seen)
 
     def _natural(self, index: str, above: Sequence[Formula], below: Sequence[Formula]) -> bool:

@@ -48,7 +48,13 @@ def text_of(formula: Formula, known: dict[int, Set] | None = None) -> str:
     >>> text_of(Transpose(Symbol("A")))
     "A'"
     """
+    if isinstance(formula, Indexed) and isinstance(formula.base, Symbol):
+        return _element(formula.base.name, formula.positions)
     return fold(formula, _set, {} if known is None else known).text
+
+
+def _element(name: str, positions: Sequence[str]) -> str:
+    return f"{name}[{','.join(positions)}]"
 
 
 def statement_text(statement: Statement) -> str:
@@ -126,8 +132,7 @@ def _set(formula: Formula, inner: list[Set]) -> Set:
         case Transpose():
             return Set(_fenced(inner[0], Binding.ATOM) + "'", Binding.ATOM)
         case Indexed(positions=positions):
-            base_text = _fenced(inner[0], Binding.ATOM)
-            return Set(f"{base_text}[{','.join(positions)}]", Binding.ATOM)
+            return Set(_element(_fenced(inner[0], Binding.ATOM), positions), Binding.ATOM)
         case _:
             assert_never(formula)
 

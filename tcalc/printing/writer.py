@@ -119,6 +119,8 @@ class Writer:
         return answer
 
     def text(self, formula: Formula) -> str:
+        if isinstance(formula, Indexed) and isinstance(formula.base, Symbol):
+            return text_of(formula)
         known = self._texts.get(id(formula))
         if known is not None:
             return known.text

@@ -94,6 +94,8 @@ def _over_one_denominator(
         if not places:
             new.append((c, term))
             continue
+        if len(places) > 1 or (powers[places[0]][1] - low).denominator != 1:
+            return None
         (k,) = places
         row, times = parts.rows[k], powers[k][1] - low
         for d, factors in _multiplied_out(u, times.numerator):

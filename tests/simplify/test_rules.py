@@ -284,6 +284,20 @@ def test_an_even_power_keeps_its_sign() -> None:
     assert tidy(positive) in variables([positive])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "t/(1 + s)^(3/2) - t/(1 + s) - t/sqrt(1 + s)",  # powers that differ by half a number
+        "(1 + x).^(-2)*y' + (1./(1 + x))*(1./(1 + x))'",  # a sum that a term has twice
+    ],
+)
+def test_unlike_quotients_keep_their_denominators(text: str) -> None:
+    node = parse(text, "x[n], y[n], s, t").value
+    values = {"x": np.array([1.0, 2.0]), "y": np.array([0.5, 3.0]), "s": 2.0, "t": 3.0}
+    before, after = evaluate([node, tidy(node)], values, {"n": 2})
+    np.testing.assert_allclose(after, before, rtol=1e-12)
+
+
 def test_like_terms_meet_across_products() -> None:
     node = parse("A*(B*x) - (A*B)*x", DECLARED).value
     assert tidy(node) is build.zeros(node.dims)

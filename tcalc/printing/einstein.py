@@ -8,9 +8,10 @@ in its place, it is written out, ``sum[i](exp(x[i]))``.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from typing import assert_never
 
 from tcalc.expr.dims import Dim
@@ -86,7 +87,8 @@ class EinsteinNotation:
             case Const(value=value):
                 return number(value)
             case Delta():
-                return Indexed(eye(node.dims[0]), at)
+                # ``delta[i,i]`` would make of i an index that is summed.
+                return number(Fraction(1)) if at[0] == at[1] else Indexed(eye(node.dims[0]), at)
             case Add(terms=terms):
                 written: list[tuple[Fraction, Formula]] = []
                 for coefficient, term in terms:
@@ -245,12 +247,14 @@ class EinsteinNotation:
         bottom = [factor for factor in below if index in self.occurrences(factor)]
         if len(top) + len(bottom) != 1:
             return bool(top)  # a denominator that holds all occurrences would be summed itself
-        (formula,) = top + bottom
+        if bottom:
+            return False  # likewise
+        (formula,) = top
         if isinstance(formula, Sum) and len(above) + len(below) == 1:
             return False  # it would lose its parentheses
         if self.occurrences(formula)[index] == 1:
             return False
-        return (isinstance(formula, Indexed) and bool(top)) or self._spread(index, formula)
+        return isinstance(formula, Indexed) or self._spread(index, formula)
 
     def _spread(self, index: str, formula: Formula) -> bool:
         """Whether no single term inside a factor holds all occurrences of an index."""
@@ -302,28 +306,47 @@ def _count(formula: Formula, inner: list[Mapping[str, int]]) -> Mapping[str, int
     return total
 
 
-def with_deltas(formula: Formula) -> Formula:
-    """The formula with ``delta[i,j]`` for ``eye(n)[i,j]`` wherever the rest tells its size."""
-    known: set[str] = set()
-    units: list[Indexed] = []
+def with_deltas(formula: Formula, left: Sequence[str]) -> Formula:
+    """The formula with ``delta[i,j]`` for ``eye(n)[i,j]`` wherever the rest tells its size.
+
+    The indices on the left are the same in all terms; another one may come again in the next.
+    """
+    terms = parts(formula) if isinstance(formula, Sum) else [formula]
+    known: list[set[str]] = []
+    units: list[list[Indexed]] = []
+    for term in terms:
+        elements = _elements(term)
+        units.append([x for x in elements if _is_unit(x)])
+        others = (filter(is_index, x.positions) for x in elements if not _is_unit(x))
+        known.append(set(chain.from_iterable(others)))
+    if not any(units):
+        return formula
+    while True:
+        everywhere = set(left).intersection(chain.from_iterable(known))
+        found = [
+            everywhere.union(*(x.positions for x in own if (seen | everywhere) & {*x.positions}))
+            for own, seen in zip(units, known, strict=True)
+        ]
+        found = [set(filter(is_index, new)) - seen for new, seen in zip(found, known, strict=True)]
+        if not any(found):
+            break
+        known = [seen | new for seen, new in zip(known, found, strict=True)]
+    renamed = [_with_deltas(term, seen) for term, seen in zip(terms, known, strict=True)]
+    return with_parts(formula, renamed) if isinstance(formula, Sum) else renamed[0]
+
+
+def _elements(formula: Formula) -> list[Indexed]:
+    found: list[Indexed] = []
     stack = [formula]
     while stack:
         current = stack.pop()
         stack.extend(parts(current))
         if isinstance(current, Indexed):
-            if _is_unit(current):
-                units.append(current)
-            else:
-                known.update(filter(is_index, current.positions))
-    if not units:
-        return formula
-    while True:
-        linked = {at for unit in units if known & set(unit.positions) for at in unit.positions}
-        linked = {at for at in linked if is_index(at)} - known
-        if not linked:
-            break
-        known |= linked
+            found.append(current)
+    return found
 
+
+def _with_deltas(formula: Formula, known: Set[str]) -> Formula:
     def rename(old: Formula, inner: list[Formula]) -> Formula:
         if isinstance(old, Indexed) and _is_unit(old) and known & set(old.positions):
             return Indexed(Symbol("delta"), old.positions)

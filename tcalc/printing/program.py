@@ -301,7 +301,7 @@ class _Page:
             # No tensor in the formula has these axes; and now it is one term, with other sums.
             value = repeated(value, missing)
             value = self._with_letters(value, left, indices(value))
-        value = with_deltas(value)
+        value = with_deltas(value, left)
         alone = not name and self._stands_alone(value, left, EinsteinNotation(writer, supply))
         if self.indices:
             wanted = wanted or self.wishes.index_names.get(node, ())

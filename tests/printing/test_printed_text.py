@@ -6,12 +6,12 @@ import subprocess
 import sys
 
 import pytest
-from printed_programs import Example
+from printed_programs import Example, same_value
 
 from tcalc.errors import LimitError
 from tcalc.expr import build, shape
 from tcalc.expr.nodes import Node
-from tcalc.expr.traverse import postorder
+from tcalc.expr.traverse import postorder, variables
 from tcalc.language import parse
 from tcalc.primitives.exponential import exp, sigmoid
 from tcalc.printing import to_latex, to_text
@@ -99,6 +99,25 @@ def test_einstein_notation_follows_the_chain() -> None:
 def test_a_sum_that_the_language_would_misplace_is_written_out() -> None:
     assert _last(Example("sum(exp(x.*y))", "", "x", 0), "einstein") == "sum[i](exp(x[i]*y[i]))"
     assert _last(Example("sum(exp(x).*y)", "", "x", 0), "einstein") == "y[i]*exp(x[i])"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sum(1./sqrt(x + s*x))", "sum[i](1/sqrt(x[i] + s*x[i]))"),
+        ("tr(1./sqrt(diag(x) + x*x'))", "sum[i](1/sqrt(x[i] + x[i]*x[i]))"),
+        (
+            "sum(x)*eye(n) - eye(n)*sum(exp(eye(n)))",
+            "eye(n)[i,j]*sum[k](x[k]) - eye(n)[i,j]*sum[k,l](exp(eye(n)[k,l]))",
+        ),
+    ],
+)
+def test_sums_below_and_on_diagonals_are_written_out(text: str, expected: str) -> None:
+    declared = "x[n], s"
+    node = parse(text, declared).value
+    written = to_text(node, notation="einstein", order=["x", "s"])
+    assert written == expected
+    assert same_value(node, parse(written, declared).value, variables([node]))
 
 
 def test_a_left_side_stands_where_the_axes_need_one() -> None:

@@ -85,6 +85,8 @@ def inverse_of_quotient(node: Apply) -> Node | None:
             outside = {x for row in parts.rows for x in row} - set(parts.output)
             if len(outside) != 1 or not all(outside & set(row) for row in parts.rows):
                 return None
+            if not all(map(parts.uses, parts.output)):
+                return None  # row sums, repeated as the rows of a matrix
             for k, factor in enumerate(parts.factors):
                 match factor:
                     case Apply(primitive=Inverse(axes=1), args=(b,)):

@@ -298,6 +298,11 @@ def test_unlike_quotients_keep_their_denominators(text: str) -> None:
     np.testing.assert_allclose(after, before, rtol=1e-12)
 
 
+def test_an_inverse_of_repeated_row_sums_stays() -> None:
+    node = parse("inv((A.*inv(B))*ones(n)*ones(n)')", "A[n,n], B[n,n]").value
+    assert isinstance(tidy(node), Apply)
+
+
 def test_like_terms_meet_across_products() -> None:
     node = parse("A*(B*x) - (A*B)*x", DECLARED).value
     assert tidy(node) is build.zeros(node.dims)

@@ -185,7 +185,7 @@ def _diagonal(node: Einsum) -> Node | None:
 @of_products
 def element_of_function(node: Einsum) -> Node | None:
     """``exp(x)[3] -> exp(x[3])``, and the same for sums; every factor gets its own element."""
-    uses = Counter(label for row in node.subscripts for label in row)
+    holders = Counter(label for row in node.subscripts for label in set(row))
     for factor, row in zip(node.factors, node.subscripts, strict=True):
         if not _is_unit(factor) or row[0] in node.output:
             continue
@@ -207,7 +207,7 @@ def element_of_function(node: Einsum) -> Node | None:
             if is_elementwise(other) and other.operands:
                 inner = with_operands(other, [element(x) for x in other.operands])
                 return replaced(node, (k,), [inner], [rest])
-            if uses[label] > 2:
+            if holders[label] > 2:
                 own = [("own", x) if x == label else x for x in labels]
                 return replaced(node, (k,), [other, factor], [own, [("own", label)]])
     return None

@@ -27,76 +27,43 @@ The rooms, each of which imports only those before it (`architecture` in CONTRIB
 - `tcalc.compilation`: from expressions to functions of arrays;
 - `tcalc.gallery`: model programs with data, for tests, benchmarks and `tcalc examples`;
 - `tcalc.requirements`: what public functions take, and how they refuse all else;
-- `tcalc.api`, `tcalc.problems`: the other functions below; `tcalc.typing`: types of their
-  arguments and results; `tcalc.cli`: the command line.
+- `tcalc.api`, `tcalc.problems`: the other functions of `tcalc.public`, which lists all names
+  that are offered here; `tcalc.typing`: types of their arguments and results;
+- `tcalc.cli`: the command line.
 """
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+"""As in `typing`, whose import takes longer than all that is done here."""
 
-from tcalc.api import (
-    check,
-    derivative,
-    evaluate,
-    explain,
-    gradient,
-    hessian,
-    inputs,
-    jacobian,
-    parse,
-    symbols,
-)
-from tcalc.compilation import compile
-from tcalc.conversion import from_sympy, to_sympy
-from tcalc.costing import cost
-from tcalc.custom import elementwise, function
-from tcalc.drawing import draw
-from tcalc.errors import TcalcError
-from tcalc.expression import Expression, combine
-from tcalc.linearization import linearize
-from tcalc.problems import hessian_operator, laplace, problem
-from tcalc.products import hvp, jvp, vjp
-from tcalc.reference import functions, properties
+if TYPE_CHECKING:
+    from tcalc import errors as errors
+    from tcalc.public import *  # noqa: F403 (the list stands there)
+    from tcalc.public import __all__ as __all__
 
-__all__ = [
-    "Expression",
-    "TcalcError",
-    "check",
-    "combine",
-    "compile",
-    "cost",
-    "derivative",
-    "draw",
-    "elementwise",
-    "evaluate",
-    "explain",
-    "from_sympy",
-    "function",
-    "functions",
-    "gradient",
-    "hessian",
-    "hessian_operator",
-    "hvp",
-    "inputs",
-    "jacobian",
-    "jvp",
-    "laplace",
-    "linearize",
-    "parse",
-    "problem",
-    "properties",
-    "symbols",
-    "to_sympy",
-    "vjp",
-]
+    __version__: str
+else:
 
-__version__: str
+    def __getattr__(name: str) -> object:
+        """A public name, or a room, imported when it is first asked for (PEP 562)."""
+        from importlib import import_module
+        from importlib.util import find_spec
 
-if not TYPE_CHECKING:  # for a checker every name would be there
-
-    def __getattr__(name: str) -> str:
         if name == "__version__":
-            # Asked for now: to look it up takes longer than to print a short derivative.
             from importlib.metadata import version
 
-            return version("tcalc")
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            value = version("tcalc")
+        elif not name.startswith("_") and find_spec(f"tcalc.{name}"):
+            # Before the public names, which import all rooms: a room may be asked for by another.
+            value = import_module(f"tcalc.{name}")
+        else:
+            public = import_module("tcalc.public")
+            if name != "__all__" and name not in public.__all__:
+                raise AttributeError(f"module 'tcalc' has no attribute {name!r}")
+            value = getattr(public, name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        from tcalc.public import __all__ as names
+
+        return sorted({*globals(), *names, "errors", "typing", "__all__", "__version__"})

@@ -248,3 +248,14 @@ def test_what_functions_and_problems_are_is_read_off_them():
     assert repr(tcalc.problem(f, "w", data)) == "<Problem(of w[2]; given X[2, 2], y[2])>"
     residuals = tcalc.problem(tcalc.parse("x*a - y", "x[n], y[n], a"), "a", {"x": [1], "y": [2]})
     assert repr(residuals) == "<Problem(residuals of a[]; given x[1], y[1])>"
+
+
+def test_the_names_that_the_package_offers():
+    names = dir(tcalc)
+    assert names == sorted(names) and {*tcalc.__all__, "errors", "__version__"} <= {*names}
+    assert all(getattr(tcalc, name) is not None for name in tcalc.__all__)
+    assert tcalc.typing.Mode is not None  # a room, imported when it is asked for
+    with pytest.raises(AttributeError, match="module 'tcalc' has no attribute 'grad'"):
+        tcalc.grad  # noqa: B018
+    with pytest.raises(ImportError, match="cannot import name 'grad'"):
+        from tcalc import grad  # noqa: F401

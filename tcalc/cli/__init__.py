@@ -4,8 +4,35 @@ Results go to standard output; messages, and what was guessed of undeclared name
 error.  The exit status is 0 on success, 1 on an error in the input, 2 on wrong usage.  Nothing
 here computes: each command reads a program, calls the API, and shows what comes back.  NumPy is
 imported by the commands that need numbers, so that printing a formula stays quick.
+
+This file comes before all that takes time to import, so that Ctrl-C is heeded from the first
+moment on.
 """
 
-from tcalc.cli.app import main
+import os
+import signal
+from collections.abc import Sequence
+from types import FrameType
 
 __all__ = ["main"]
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, by the convention of shells: 128 and the number of the signal."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line on the given arguments, by default the process's, and exit."""
+    if arguments is None:
+        signal.signal(signal.SIGINT, _end)
+    from tcalc.cli.app import main as run
+
+    run(arguments)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End the process at once.
+
+    `KeyboardInterrupt` would be reported, and lost, where Python can raise nothing: in a callback
+    of a weak reference, or while it ends.
+    """
+    os._exit(INTERRUPTED)

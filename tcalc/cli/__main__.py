@@ -1,5 +1,5 @@
 """``python -m tcalc.cli`` is ``tcalc``."""
 
-from tcalc.cli.app import main
+from tcalc.cli import main
 
 main()

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from tcalc.cli import INTERRUPTED
 from tcalc.cli.catalogue import examples, functions
 from tcalc.cli.costs import cost
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
@@ -21,9 +22,6 @@ from tcalc.cli.products import hvp, jvp, vjp
 from tcalc.cli.serve import serve
 from tcalc.cli.shell import completion
 from tcalc.errors import TcalcError
-
-INTERRUPTED = 130
-"""The exit status after Ctrl-C, by the convention of shells: 128 and the number of the signal."""
 
 
 class ReaderGoneError(Exception):

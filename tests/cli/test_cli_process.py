@@ -92,6 +92,54 @@ def test_ctrl_c_ends_quietly():
     assert out == b"" and b"Traceback" not in err
 
 
+@pytest.mark.parametrize("moment", ["tcalc.cli.app", "click", "tcalc.primitives", "the end"])
+def test_ctrl_c_ends_quietly_while_it_loads_and_while_it_leaves(moment):
+    script = (
+        "import atexit, signal, sys\n"
+        "class Watch:\n"
+        "    @staticmethod\n"
+        "    def find_spec(name, path=None, target=None):\n"
+        "        if name == sys.argv[0]:\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Watch)\n"
+        "from tcalc.cli import main\n"
+        "sys.argv[0] = sys.argv.pop()\n"
+        "if sys.argv[0] == 'the end':\n"
+        "    atexit.register(signal.raise_signal, signal.SIGINT)\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            script,
+            "gradient",
+            "x'*x",
+            "--declare",
+            "x[n]",
+            "--wrt",
+            "x",
+            moment,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stdout == ("2*x\n" if moment == "the end" else "") and not done.stderr
+
+
+def test_a_bare_import_waits_for_nothing():
+    script = (
+        "import sys; before = set(sys.modules); import tcalc.cli\n"
+        "print(sorted(name for name in set(sys.modules) - before if name.startswith('tcalc')))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "['tcalc', 'tcalc.cli']\n"
+
+
 def test_output_that_the_terminal_cannot_show():
     done = subprocess.run(
         [*TCALC, "jacobian", "x", "--wrt", "x", "--format", "latex", "--declare", "λ, x[n]"],

@@ -1,0 +1,61 @@
+"""The names that `tcalc` offers, each from the room where it lives.
+
+This is their one list.  `import tcalc` reads it once a name of it is asked for, so that what needs
+none of them, such as the command line before it knows its command, has not to wait for all.
+"""
+
+from tcalc.api import (
+    check,
+    derivative,
+    evaluate,
+    explain,
+    gradient,
+    hessian,
+    inputs,
+    jacobian,
+    parse,
+    symbols,
+)
+from tcalc.compilation import compile
+from tcalc.conversion import from_sympy, to_sympy
+from tcalc.costing import cost
+from tcalc.custom import elementwise, function
+from tcalc.drawing import draw
+from tcalc.errors import TcalcError
+from tcalc.expression import Expression, combine
+from tcalc.linearization import linearize
+from tcalc.problems import hessian_operator, laplace, problem
+from tcalc.products import hvp, jvp, vjp
+from tcalc.reference import functions, properties
+
+__all__ = [
+    "Expression",
+    "TcalcError",
+    "check",
+    "combine",
+    "compile",
+    "cost",
+    "derivative",
+    "draw",
+    "elementwise",
+    "evaluate",
+    "explain",
+    "from_sympy",
+    "function",
+    "functions",
+    "gradient",
+    "hessian",
+    "hessian_operator",
+    "hvp",
+    "inputs",
+    "jacobian",
+    "jvp",
+    "laplace",
+    "linearize",
+    "parse",
+    "problem",
+    "properties",
+    "symbols",
+    "to_sympy",
+    "vjp",
+]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 
 from tcalc.expr import build
+from tcalc.expr.dims import Dim
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Fact
@@ -43,6 +44,19 @@ def diagonal_matrix(x: Node) -> Node:
 def transpose(a: Node) -> Node:
     """The transpose of matrices."""
     return product("ij->ji", a)
+
+
+def spread_over_pairs(s: Node) -> tuple[Node, Node]:
+    """``s[i]`` and ``s[j]`` as matrices over i and j."""
+    lead, n = tuple(range(s.order - 1)), s.dims[-1]
+    dims: dict[Hashable, Dim] = {**dict(enumerate(s.dims[:-1])), "i": n, "j": n}
+    rows, columns = (build.einsum([s], [(*lead, x)], (*lead, "i", "j"), dims) for x in "ij")
+    return rows, columns
+
+
+def sums_of_pairs(s: Node) -> Node:
+    """``s[i] + s[j]``."""
+    return build.sum_of(*spread_over_pairs(s))
 
 
 def dot(x: Node, y: Node) -> Node:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from tcalc.expr import build
+from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Operator
 
@@ -107,6 +108,15 @@ def unrepeated(x: Node, count: int) -> Node:
         return x
     dims = dict(zip(x.output, x.dims, strict=True))
     return build.einsum(x.factors, x.subscripts, x.output[count:], dims)
+
+
+def taken_once(*tensors: Node) -> tuple[Shape, list[Node]]:
+    """The leading axes along which all of them are repeated, and the tensors without these.
+
+    What is computed from these alone serves all directions of a whole Jacobian.
+    """
+    count = min(map(repeats, tensors))
+    return tensors[0].dims[:count], [unrepeated(x, count) for x in tensors]
 
 
 def unit_multiple(x: Node) -> Fraction | None:

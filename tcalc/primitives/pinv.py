@@ -28,7 +28,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
 from tcalc.primitives.matrix_shapes import check_matrix
-from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
+from tcalc.primitives.operators import is_zero, operator, repeats, taken_once
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.PSD, Fact.DIAGONAL)
@@ -111,9 +111,9 @@ def _terms() -> Iterator[tuple[int, str, list[str], str]]:
 
 def _written(A: Node, E: Node) -> Node:
     # One matrix for many directions, as in a whole Jacobian, is inverted once.
-    count = repeats(A)
-    P = pinv(unrepeated(A, count))
-    given = {"A": A, "E": E, "P": build.broadcast(P, A.dims[:count] + P.dims)}
+    lead, (once,) = taken_once(A)
+    P = pinv(once)
+    given = {"A": A, "E": E, "P": build.broadcast(P, lead + P.dims)}
     return build.add(
         (sign, product(f"{','.join(rows)}->{ends}", *(given[x] for x in letters)))
         for sign, letters, rows, ends in _terms()

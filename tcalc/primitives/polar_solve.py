@@ -24,9 +24,9 @@ from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Notation, Operator, Primitive
-from tcalc.primitives.matrices import product
+from tcalc.primitives.matrices import product, sums_of_pairs
 from tcalc.primitives.matrix_shapes import check_matrix
-from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
+from tcalc.primitives.operators import is_zero, operator, taken_once
 from tcalc.primitives.polar import polar, turned
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.svd import (
@@ -70,17 +70,10 @@ class PolarSolve(Primitive):
     def expansion(self, node: Apply) -> Node:
         A, R = node.args
         # One matrix for many right-hand sides is decomposed once.
-        count = repeats(A)
-        U, s, V = svd(unrepeated(A, count))
-        over = singular_value_reciprocals(s, self.blamed)
-        n = s.order - 1
-        lead = tuple(range(n))
-        dims: dict[Any, Any] = {**dict(enumerate(s.dims[:-1])), "i": s.dims[-1], "j": s.dims[-1]}
-        rows, columns = (
-            build.einsum([s], [(*lead, x)], (*lead, "i", "j"), dims) for x in ("i", "j")
-        )
-        sums = reciprocal(build.sum_of(rows, columns))
-        U, V, over, sums = (build.broadcast(x, A.dims[:count] + x.dims) for x in (U, V, over, sums))
+        lead, (A,) = taken_once(A)
+        U, s, V = svd(A)
+        over, sums = singular_value_reciprocals(s, self.blamed), reciprocal(sums_of_pairs(s))
+        U, V, over, sums = (build.broadcast(x, lead + x.dims) for x in (U, V, over, sums))
         RV = product("ij,jr->ir", R, V)
         UR = product("ir,ij->rj", U, R)
         M = product("ir,ij->rj", U, RV)

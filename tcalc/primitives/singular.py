@@ -24,7 +24,7 @@ from fractions import Fraction
 from typing import Any
 
 from tcalc.expr import build
-from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.primitive import LinearMap, Notation, Operator, Primitive, linear_map
 from tcalc.expr.traverse import variables
@@ -37,9 +37,16 @@ from tcalc.primitives.divided_differences import (
     simplex_points_of,
 )
 from tcalc.primitives.eigh import gap
-from tcalc.primitives.matrices import diagonal_matrix, product, transpose
+from tcalc.primitives.matrices import (
+    diagonal_matrix,
+    product,
+    spread_over_pairs,
+    sums_of_pairs,
+    transpose,
+)
+from tcalc.primitives.matrix_function import MatrixFunction
 from tcalc.primitives.matrix_shapes import check_matrix
-from tcalc.primitives.operators import is_zero, operator, repeats, unrepeated
+from tcalc.primitives.operators import is_zero, operator, taken_once
 from tcalc.primitives.polar import normnuc, polar
 from tcalc.primitives.polar_solve import polar_along
 from tcalc.primitives.power import power, reciprocal, square
@@ -108,47 +115,44 @@ class SingularSum(Primitive):
         return Notation(name=self.name)
 
 
-class Singular(Primitive):
+class Singular(MatrixFunction):
     """``U diag(f(s)) V'``, or its derivative in a direction, the last argument."""
 
     name = "singular"
 
     def __init__(self, f: Node, parameters: int, k: int) -> None:
-        self.f, self.parameters, self.k = f, parameters, k
+        super().__init__(f, parameters, k)
         self.blamed = "polar" if self.is_polar else "svd"
 
-    @property
-    def key(self) -> str:
-        return f"singular({self.f.digest.hex()}, {self.parameters}, {self.k})"
-
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
-        a, t, e = split_arguments(arguments, self.parameters)
-        check_matrix(self.name, a)
-        if len(e) != self.k or set(t) > {a[:-2]} or set(e) > {a}:
-            raise ValueError("singular: parameters and direction do not fit the matrix")
-        return (a,)
+        check_matrix(self.name, arguments[0])
+        return super().shapes(*arguments)
+
+    def of(
+        self, scalar: Node, a: Node, parameters: Sequence[Node], directions: Sequence[Node]
+    ) -> Node:
+        return singular(scalar, a, parameters, *directions)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
-        A, t, E = split_arguments(node.args, self.parameters)
-        if 0 < position <= self.parameters:
-            slope = scalar_derivative(self.f, parameter(position - 1))
-            return linear_map(node, position, "ij", "", (1, "ij", (singular(slope, A, t, *E),)))
+        if (found := self.by_parameter(node, position)) is not None:
+            return found
         if position == 0 and self.k:
             raise TypeError("singular is written out before it is differentiated twice")
+        A, t, _ = split_arguments(node.args, self.parameters)
 
         def rule(d: Node, A: Node, *t: Node) -> Node:
-            return singular(self.f, A, t, d)
+            return singular(self.scalar, A, t, d)
 
         return operator(node, position, (A, *t), rule, rule)
 
     def evaluate(self, *arrays: Any) -> Any:
         A, t, E = split_arguments(arrays, self.parameters)
         U, s, V = singular_decomposition(A, where=self.blamed)
-        f = values_at(self.f, s, t)
+        f = values_at(self.scalar, s, t)
         if not E:
             return np.einsum("...ir,...r,...jr->...ij", U, f, V)
         points = simplex_points(-s, 1, points_per_axis(1))
-        slope = scalar_derivative(self.f, ARGUMENT)
+        slope = scalar_derivative(self.scalar, ARGUMENT)
         D = -divided_differences(-s, f, -values_at(slope, -points, t))
         P = (f[..., :, None] + f[..., None, :]) / (s[..., :, None] + s[..., None, :])
         Q = f * singular_reciprocals(s, self.blamed)
@@ -166,23 +170,21 @@ class Singular(Primitive):
     @property
     def is_polar(self) -> bool:
         """Whether it is the derivative of the polar factor."""
-        return self.f is ONE
+        return self.scalar is ONE
 
     def _written(self, node: Apply, apart: bool) -> Node:
         A, t, E = split_arguments(node.args, self.parameters)
         if apart and self.is_polar:
             return polar_along(A, E[0])
         # One matrix for many directions, as in a whole Hessian, is decomposed once.
-        count = min(map(repeats, (A, *t)))
-        lead = A.dims[:count]
-        A, t = unrepeated(A, count), tuple(unrepeated(x, count) for x in t)
+        lead, (A, *once) = taken_once(A, *t)
         U, s, V = svd(A)
-        f = applied_to(self.f, s, t)
+        f = applied_to(self.scalar, s, once)
         if not E:
             found = product("ir,r,jr->ij", U, f, V)
             return build.broadcast(found, lead + found.dims)
-        D = self._divided_differences(s, f, t, apart)
-        P = build.hadamard(build.sum_of(*_spread(f)), reciprocal(build.sum_of(*_spread(s))))
+        D = self._divided_differences(s, f, once, apart)
+        P = build.hadamard(sums_of_pairs(f), reciprocal(sums_of_pairs(s)))
         Q = build.hadamard(f, singular_value_reciprocals(s, self.blamed))
         U, V, D, P, Q = (build.broadcast(x, lead + x.dims) for x in (U, V, D, P, Q))
         T = product("ij,jr->ir", E[0], V)
@@ -200,10 +202,10 @@ class Singular(Primitive):
 
     def _divided_differences(self, s: Node, f: Node, t: Sequence[Node], apart: bool) -> Node:
         """D, by quotients of differences if the values are `apart`."""
-        slope = scalar_derivative(self.f, ARGUMENT)
+        slope = scalar_derivative(self.scalar, ARGUMENT)
         if apart:
             # gap(s)[i,j] = 1/(s[j] - s[i])
-            rows, columns = _spread(f)
+            rows, columns = spread_over_pairs(f)
             quotients = product("ij,ij->ij", gap(s, apart=True), build.subtract(columns, rows))
             return build.sum_of(quotients, diagonal_matrix(applied_to(slope, s, t)))
         if is_zero(slope):
@@ -229,14 +231,6 @@ def derivative_of_polar(a: Node, direction: Node) -> Node:
     if is_zero(direction):
         return direction
     return build.apply(Singular(ONE, 0, 1), a, direction)
-
-
-def _spread(s: Node) -> tuple[Node, Node]:
-    """``s[i]`` and ``s[j]`` as matrices over i and j."""
-    lead, n = tuple(range(s.order - 1)), s.dims[-1]
-    dims: dict[Any, Dim] = {**dict(enumerate(s.dims[:-1])), "i": n, "j": n}
-    rows, columns = (build.einsum([s], [(*lead, x)], (*lead, "i", "j"), dims) for x in "ij")
-    return rows, columns
 
 
 def singular_sum(g: Node, a: Node, parameters: Sequence[Node] = ()) -> Node:

@@ -30,7 +30,6 @@ from tcalc.expr.primitive import (
     LinearMap,
     Notation,
     Operator,
-    Primitive,
     linear_map,
 )
 from tcalc.expr.traverse import rebuild, variables
@@ -47,14 +46,14 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import log
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.matrix_function import MatrixFunction
 from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.messages import described
 from tcalc.primitives.operators import (
     is_zero,
     operator,
-    repeats,
+    taken_once,
     unit_multiple,
-    unrepeated,
 )
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.routines import Coded, Embedded, Routine
@@ -73,49 +72,42 @@ HALF = Fraction(1, 2)
 _POSITIVE = build.var("x", (), ("positive",))
 
 
-class Spectral(Primitive):
-    """``g(A)`` for the symmetric part of A, or its derivative in k directions.
-
-    The arguments are A, the parameters of g, and the directions.
-    """
+class Spectral(MatrixFunction):
+    """``g(A)`` for the symmetric part of A, or its derivative in k directions."""
 
     name = "spectral"
 
     def __init__(self, g: Node, parameters: int, k: int) -> None:
-        self.g, self.parameters, self.k = g, parameters, k
+        super().__init__(g, parameters, k)
         self.blamed = "eigh" if self.function == self.name else self.function
 
-    @property
-    def key(self) -> str:
-        return f"spectral({self.g.digest.hex()}, {self.parameters}, {self.k})"
-
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
-        a, t, e = split_arguments(arguments, self.parameters)
-        check_square(self.name, a)
-        if len(e) != self.k or set(t) > {a[:-2]} or set(e) > {a}:
-            raise ValueError("spectral: parameters and directions do not fit the matrix")
-        return (a,)
+        check_square(self.name, arguments[0])
+        return super().shapes(*arguments)
+
+    def of(
+        self, scalar: Node, a: Node, parameters: Sequence[Node], directions: Sequence[Node]
+    ) -> Node:
+        return spectral(scalar, a, parameters, directions)
 
     def derivatives(self) -> list[Node]:
         """g and its derivatives up to the order k."""
-        found = [self.g]
+        found = [self.scalar]
         for _ in range(self.k):
             found.append(scalar_derivative(found[-1], ARGUMENT))
         return found
 
     def jacobian(self, node: Apply, position: int) -> LinearMap | Operator:
+        if (found := self.by_parameter(node, position)) is not None:
+            return found
         A, t, E = split_arguments(node.args, self.parameters)
-        if 0 < position <= self.parameters:
-            slope = scalar_derivative(self.g, parameter(position - 1))
-            # dL = L_k[∂g/∂t](A; ..) dt
-            return linear_map(node, position, "ij", "", (1, "ij", (spectral(slope, A, t, E),)))
         # By A: L_{k+1}(A; dA, ..).  By E_1: L_k(A; dE_1, ..).  Both are their own adjoints.
         at = position - 1 - self.parameters
         kept = E if position == 0 else (*E[:at], *E[at + 1 :])
 
         def rule(d: Node, A: Node, *rest: Node) -> Node:
             cut = self.parameters
-            return spectral(self.g, A, rest[:cut], (d, *rest[cut:]))
+            return spectral(self.scalar, A, rest[:cut], (d, *rest[cut:]))
 
         return operator(node, position, (A, *t, *kept), rule, rule)
 
@@ -143,14 +135,12 @@ class Spectral(Primitive):
     def expansion(self, node: Apply) -> Node:
         A, t, E = split_arguments(node.args, self.parameters)
         # One matrix for many directions, as in a whole Hessian, is decomposed once.
-        count = min(map(repeats, (A, *t)))
-        lead = A.dims[:count]
-        A, t = unrepeated(A, count), tuple(unrepeated(x, count) for x in t)
+        lead, (A, *once) = taken_once(A, *t)
         w, V = eigh(A)
         w = self._in_domain(w)
         values: list[Node] = []
         for k, g in enumerate(self.derivatives()):
-            values.append(applied_to(g, simplex_points_of(w, k) if k else w, t))
+            values.append(applied_to(g, simplex_points_of(w, k) if k else w, once))
         i = "ijklmnop"[: self.k + 1]
         D = divided_difference(w, *values) if self.k else values[0]
         D, V = (build.broadcast(x, lead + x.dims) for x in (D, V))
@@ -164,7 +154,7 @@ class Spectral(Primitive):
     def of_eigenvalues(self, node: Apply) -> Node:
         """``g(w)``, whose sum is the trace of ``g(A)``: no eigenvectors are needed for that."""
         A, t, _ = split_arguments(node.args, self.parameters)
-        return applied_to(self.g, self._in_domain(eigvalsh(A)), t)
+        return applied_to(self.scalar, self._in_domain(eigvalsh(A)), t)
 
     def _in_domain(self, w: Node) -> Node:
         return build.apply(PositiveEigenvalues(self.function), w) if self.definite else w
@@ -176,13 +166,13 @@ class Spectral(Primitive):
         if self.k or self.parameters or sign is None:
             return None
         x = _POSITIVE if holds(node.args[0], Fact.SPD) else ARGUMENT
-        (g,) = rebuild([self.g], replacements={ARGUMENT: x})
+        (g,) = rebuild([self.scalar], replacements={ARGUMENT: x})
         return True if known(g, sign) is True else None
 
     @property
     def function(self) -> str:
         """The name of the function in the language, where it has one."""
-        match self.g:
+        match self.scalar:
             case Apply(primitive=Power(), args=(x,)) if x is ARGUMENT:
                 return "powm"
             case Apply(primitive=Elementwise(name="log"), args=(x,)) if x is ARGUMENT:
@@ -193,17 +183,18 @@ class Spectral(Primitive):
     @property
     def definite(self) -> bool:
         """Whether this is a logarithm or a root, which need positive eigenvalues."""
-        match self.g:
+        match self.scalar:
             case Apply(primitive=Power(exponent=p), args=(x,)) if x is ARGUMENT:
                 return p.denominator > 1
             case _:
                 return self.function == "logm"
 
     def notation(self, node: Apply) -> Notation:
-        g = self.g
-        if self.function == "powm" and isinstance(g, Apply) and isinstance(g.primitive, Power):
-            return Notation(name="powm", parameters=(str(g.primitive.exponent),))
-        return Notation(name=self.function)
+        match self.scalar:
+            case Apply(primitive=Power(exponent=p)) if self.function == "powm":
+                return Notation(name="powm", parameters=(str(p),))
+            case _:
+                return Notation(name=self.function)
 
 
 class PositiveEigenvalues(Coded):

@@ -25,7 +25,7 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator, lin
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.function import Function, tensor_form
-from tcalc.primitives.matrices import product, transpose
+from tcalc.primitives.matrices import product, sums_of_pairs, transpose
 from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.messages import described
 from tcalc.primitives.operators import operator
@@ -55,7 +55,7 @@ class Svd(Coded):
         if node.output == 1:
             # ds[i] = U[k,i] V[l,i] dA[k,l]
             return linear_map(node, 0, "i", "kl", (1, "ki,li", (U, V)))
-        F, P, Y = gap(s), reciprocal(_sums(s)), singular_value_reciprocals(s)
+        F, P, Y = gap(s), reciprocal(sums_of_pairs(s)), singular_value_reciprocals(s)
         left = node.output == 0
 
         def push(d: Node, U: Node, V: Node, F: Node, P: Node, Y: Node) -> Node:
@@ -162,15 +162,6 @@ def singular_reciprocals(s: Array, where: str) -> Array:
         message = f"{where}: the derivative needs a matrix of full rank"
         raise np.linalg.LinAlgError(message)
     return 1 / s
-
-
-def _sums(s: Node) -> Node:
-    """``s[i] + s[j]``."""
-    batch, n = s.dims[:-1], s.dims[-1]
-    lead = tuple(range(len(batch)))
-    dims: dict[Any, Dim] = {**dict(enumerate(batch)), "i": n, "j": n}
-    rows, columns = (build.einsum([s], [(*lead, label)], (*lead, "j", "i"), dims) for label in "ij")
-    return build.sum_of(rows, columns)
 
 
 def _mirrored(m: Node, sign: int) -> Node:

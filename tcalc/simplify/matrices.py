@@ -238,7 +238,7 @@ def whole_power_of_matrix(node: Apply) -> Node | None:
     The number of functions of eigenvalues falls.
     """
     match node:
-        case Apply(primitive=Spectral(k=0, g=g), args=(a,)):
+        case Apply(primitive=Spectral(k=0, scalar=g), args=(a,)):
             base, p = base_and_exponent(g)
             count = abs(p.numerator)
             whole = base is ARGUMENT and p.denominator == 1 and count <= LARGEST_POWER

@@ -13,7 +13,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.expr.primitive import Fact, Holds, LinearMap, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv, left_divide
@@ -59,9 +59,6 @@ class Cholesky(Coded):
         if fact is Fact.LOWER:
             return True
         return True if fact is Fact.DIAGONAL and holds(node.args[0], fact) else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="chol")
 
 
 def half_lower(n: Dim) -> Node:

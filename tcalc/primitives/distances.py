@@ -14,7 +14,7 @@ from typing import Any
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply
 from tcalc.expr.polynomial import Polynomial
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation
+from tcalc.expr.primitive import Fact, Holds, LinearMap
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.routines import Coded, Embedded, Routine, elements
 
@@ -44,9 +44,6 @@ class SquaredDistance(Coded):
         if fact is Fact.SYMMETRIC and node.args[0] is node.args[1]:
             return True
         return True if fact is Fact.NONNEGATIVE else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
 
 
 def _work(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:

@@ -69,9 +69,6 @@ class Eigh(Coded):
             return True if fact is Fact.ORTHOGONAL else None
         return _signs_of_eigenvalues(node.args[0], fact, holds)
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="eigh")
-
 
 class Eigvalsh(Coded):
     """The eigenvalues alone."""
@@ -95,9 +92,6 @@ class Eigvalsh(Coded):
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return _signs_of_eigenvalues(node.args[0], fact, holds)
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="eigvalsh")
 
 
 def _signs_of_eigenvalues(a: Node, fact: Fact, holds: Holds) -> bool | None:

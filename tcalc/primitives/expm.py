@@ -19,7 +19,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Einsum, Node
-from tcalc.expr.primitive import Fact, Holds, Notation, Operator
+from tcalc.expr.primitive import Fact, Holds, Operator
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import transpose
@@ -91,9 +91,6 @@ class Expm(Coded):
             return True
         definite = self.k == 0 and fact in (Fact.SPD, Fact.PSD)
         return True if definite and holds(node.args[0], Fact.SYMMETRIC) else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="expm")
 
 
 def matrix_exponential(A: Array) -> Array:

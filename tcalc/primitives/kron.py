@@ -105,9 +105,6 @@ class Split(Coded):
     def routine(self, node: Apply) -> Routine:
         return Embedded(split_axes, work=no_work)
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="split")
-
 
 def split_axes(X: Array, like: Array) -> Array:
     """The last axes split in pairs, into those of another tensor."""
@@ -158,9 +155,6 @@ class Vec(Coded):
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _ENTRYWISE and holds(node.args[0], fact) else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="vec")
 
 
 def stacked_columns(A: Array) -> Array:

@@ -128,9 +128,6 @@ class Direction(Primitive):
         axes = tuple(range(x.order))
         return build.einsum([x, over], [axes, axes[: over.order]], axes)
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
-
 
 def norm2(x: Node, axes: int | None = None) -> Node:
     """The Euclidean norm over the last axes."""

@@ -23,7 +23,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, Notation, Operator, Primitive
+from tcalc.expr.primitive import Fact, Holds, Operator, Primitive
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
@@ -60,9 +60,6 @@ class PseudoInverse(Coded):
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _KEPT and holds(node.args[0], fact) else None
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="pinv")
-
 
 class PseudoInverseAlong(Primitive):
     """The derivative of the pseudo-inverse of A in the direction E; the arguments are A and E."""
@@ -95,9 +92,6 @@ class PseudoInverseAlong(Primitive):
 
     def expansion(self, node: Apply) -> Node:
         return _written(*node.args)
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
 
 
 def _terms() -> Iterator[tuple[int, str, list[str], str]]:

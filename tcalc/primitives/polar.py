@@ -64,9 +64,6 @@ class Polar(Coded):
             return True
         return True if fact is Fact.SYMMETRIC and holds(a, fact) else None
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="polar")
-
 
 def polar_equation(a: Node, right: Node) -> Node:
     """The solution X of ``K X + X H = R`` for a right-hand side R."""

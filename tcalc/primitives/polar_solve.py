@@ -23,7 +23,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Notation, Operator, Primitive
+from tcalc.expr.primitive import Operator, Primitive
 from tcalc.primitives.matrices import product, sums_of_pairs
 from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import is_zero, operator, taken_once
@@ -84,9 +84,6 @@ class PolarSolve(Primitive):
             product("ir,r,jr->ij", left, over, V),
             product("ir,r,rj->ij", U, over, right),
         )
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
 
 
 def polar_solve(a: Node, right: Node) -> Node:

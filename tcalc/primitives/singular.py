@@ -26,7 +26,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Node
-from tcalc.expr.primitive import LinearMap, Notation, Operator, Primitive, linear_map
+from tcalc.expr.primitive import LinearMap, Operator, Primitive, linear_map
 from tcalc.expr.traverse import variables
 from tcalc.primitives.arrays import np
 from tcalc.primitives.divided_differences import (
@@ -110,9 +110,6 @@ class SingularSum(Primitive):
     def expansion(self, node: Apply) -> Node:
         A, *t = node.args
         return total(applied_to(self.g, svdvals(A), t), 1)
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
 
 
 class Singular(MatrixFunction):
@@ -215,9 +212,6 @@ class Singular(MatrixFunction):
         points = build.scale(-1, simplex_points_of(w, 1))
         found = divided_difference(w, f, build.scale(-1, applied_to(slope, points, t)))
         return build.scale(-1, found)
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
 
 
 def written_out(node: Apply) -> Node:

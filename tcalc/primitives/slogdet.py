@@ -13,7 +13,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, linear_map
+from tcalc.expr.primitive import Fact, Holds, LinearMap, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
@@ -50,9 +50,6 @@ class SignLogDet(Coded):
         definite = fact in (Fact.POSITIVE, Fact.NONNEGATIVE) and holds(node.args[0], Fact.SPD)
         return True if fact is Fact.INTEGER or definite else None
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="slogdet")
-
 
 class LogAbsDet(Coded):
     """``log|det(A)|`` alone."""
@@ -77,9 +74,6 @@ class LogAbsDet(Coded):
             requires=(sign_and_logarithm,),
             work=of_square(Fraction(2, 3)),
         )
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="logabsdet")
 
 
 def sign_and_logarithm(A: Array, *, where: str) -> tuple[Array, Array]:

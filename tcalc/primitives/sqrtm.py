@@ -12,7 +12,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, Notation, Operator
+from tcalc.expr.primitive import Fact, Holds, Operator
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import transpose
@@ -70,9 +70,6 @@ class SquareRoot(Coded):
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact in _KEPT and holds(node.args[0], fact) else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="sqrtm")
 
 
 def square_root(A: Array, *, where: str) -> Array:

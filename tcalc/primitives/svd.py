@@ -21,7 +21,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator, linear_map
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Operator, linear_map
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.eigh import gap
 from tcalc.primitives.function import Function, tensor_form
@@ -94,9 +94,6 @@ class Svd(Coded):
         square = node.dims[-1] == node.dims[-2]
         return True if fact is Fact.ORTHOGONAL and square else None
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="svd")
-
 
 class SingularValues(Coded):
     """The singular values alone."""
@@ -121,9 +118,6 @@ class SingularValues(Coded):
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         return True if fact is Fact.NONNEGATIVE else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="svdvals")
 
 
 class SingularReciprocals(Coded):
@@ -151,9 +145,6 @@ class SingularReciprocals(Coded):
 
     def routine(self, node: Apply) -> Routine:
         return Embedded(singular_reciprocals, (described(node),))
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="svdreciprocals")
 
 
 def singular_reciprocals(s: Array, where: str) -> Array:

@@ -18,7 +18,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.polynomial import Polynomial
-from tcalc.expr.primitive import Fact, Holds, Notation, Operator
+from tcalc.expr.primitive import Fact, Holds, Operator
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
@@ -95,9 +95,6 @@ class Sylvester(Coded):
         A, B, C = node.args
         mirrored = symmetric_axes(C) and B is transpose(A)
         return True if fact is Fact.SYMMETRIC and mirrored else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="sylvester")
 
 
 def sylvester_kronecker(A: Array, B: Array, C: Array, *, where: str) -> Array:

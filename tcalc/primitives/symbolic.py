@@ -24,7 +24,6 @@ from typing import Any
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Notation
 from tcalc.primitives.elementwise import About, Elementwise, Traits
 from tcalc.primitives.routines import Routine, Template
 
@@ -125,9 +124,6 @@ class Symbolic(Elementwise):
     def routine(self, node: Apply) -> Routine:
         assert isinstance(self._code, Template)
         return self._code
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
 
     def _head(self) -> str:
         return f"{self.name}({', '.join(self.shown)})"

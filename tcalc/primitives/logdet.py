@@ -30,8 +30,7 @@ class LogDet(Coded):
         return (arguments[0][:-2],)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        # d logdet(A) = Y[j,i] dA[i,j],  Y = inv(A)
-        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
+        return jacobian_of_log_determinant(node)
 
     def evaluate(self, *arrays: Any) -> Any:
         return log_determinant(*arrays, where="logdet")
@@ -48,6 +47,12 @@ class LogDet(Coded):
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="logdet", latex=r"\log\det")
+
+
+def jacobian_of_log_determinant(node: Apply) -> LinearMap:
+    """That of ``log|det(A)|`` for any regular matrix A, the argument of `node`."""
+    # d log|det(A)| = Y[j,i] dA[i,j],  Y = inv(A)
+    return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
 
 
 def log_determinant(A: Array, *, where: str) -> Array:

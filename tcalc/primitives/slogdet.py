@@ -13,10 +13,10 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, linear_map
+from tcalc.expr.primitive import Fact, Holds, LinearMap
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
-from tcalc.primitives.inverse import inv
+from tcalc.primitives.logdet import jacobian_of_log_determinant
 from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
 
@@ -33,10 +33,7 @@ class SignLogDet(Coded):
         return (arguments[0][:-2],) * 2
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        if node.output == 0:
-            return ()
-        # d log|det(A)| = Y[j,i] dA[i,j],  Y = inv(A)
-        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
+        return jacobian_of_log_determinant(node) if node.output == 1 else ()
 
     def evaluate(self, *arrays: Any) -> Any:
         return sign_and_logarithm(arrays[0], where="slogdet")
@@ -61,8 +58,7 @@ class LogAbsDet(Coded):
         return (arguments[0][:-2],)
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
-        # d log|det(A)| = Y[j,i] dA[i,j],  Y = inv(A)
-        return linear_map(node, 0, "", "ij", (1, "ji", (inv(node.args[0]),)))
+        return jacobian_of_log_determinant(node)
 
     def evaluate(self, *arrays: Any) -> Any:
         return sign_and_logarithm(arrays[0], where="logabsdet")[1]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.exponential import log
-from tcalc.primitives.power import power, reciprocal, square
+from tcalc.primitives.power import one_minus_square, power, reciprocal, square
 from tcalc.primitives.radius import inverse_radius
 from tcalc.primitives.routines import Embedded, Template, per_element
 
@@ -30,10 +29,6 @@ def logarithm_of_cosh(x: Array) -> Array:
     return np.where(size.real < 1, np.log1p(2 * half * half), far)
 
 
-def _one_minus_square(x: Node) -> Node:
-    return plus(1, build.scale(-1, square(x)))
-
-
 log_cosh: Elementwise = Elementwise(
     "log_cosh",
     Embedded(logarithm_of_cosh, work=per_element(10)),
@@ -49,7 +44,7 @@ tanh_slope = Elementwise(
     lambda y, x, z: build.scale(-2, y),
     lambda y, x, z: build.zeros(x.dims),
     about=About("1 - y^2 for y = tanh(x), with no digits lost"),
-    written=Written(formula=lambda y, x: _one_minus_square(y)),
+    written=Written(formula=lambda y, x: one_minus_square(y)),
     traits=Traits(regular_point=0, total=True, positive=True, bounded=True),
 )
 acosh_slope: Elementwise = Elementwise(
@@ -79,7 +74,7 @@ atanh_slope: Elementwise = Elementwise(
     lambda x, y: build.scale(2, build.hadamard(x, square(y))),
     value=lambda x: 1 / ((1 - x) * (1 + x)),
     about=About("1/(1 - x^2), with no digits lost near 1"),
-    written=Written(formula=lambda x: reciprocal(_one_minus_square(x))),
+    written=Written(formula=lambda x: reciprocal(one_minus_square(x))),
     traits=Traits(regular_point=0),
 )
 sinh = Elementwise(

@@ -20,6 +20,17 @@ from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import operator
 from tcalc.primitives.routines import Coded, Embedded, Routine, no_work
 
+_ENTRYWISE = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
+_OF_MATRICES = (
+    Fact.SYMMETRIC,
+    Fact.SPD,
+    Fact.PSD,
+    Fact.DIAGONAL,
+    Fact.LOWER,
+    Fact.UPPER,
+    Fact.ORTHOGONAL,
+)
+
 
 class Merge(Coded):
     """The last `pairs` pairs of axes, each merged into one."""
@@ -59,8 +70,7 @@ class Merge(Coded):
         return Embedded(merge_axes, (self.pairs,), work=no_work)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
-        kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
-        return True if fact in kept and holds(node.args[0], fact) else None
+        return True if fact in _ENTRYWISE and holds(node.args[0], fact) else None
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="merge" if self.pairs == 1 else f"merge{self.pairs}")
@@ -212,18 +222,6 @@ class Kron(Coded):
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="facesplit" if self.core == 1 < node.order else "kron")
-
-
-_ENTRYWISE = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
-_OF_MATRICES = (
-    Fact.SYMMETRIC,
-    Fact.SPD,
-    Fact.PSD,
-    Fact.DIAGONAL,
-    Fact.LOWER,
-    Fact.UPPER,
-    Fact.ORTHOGONAL,
-)
 
 
 def kronecker(A: Array, B: Array, core: int) -> Array:

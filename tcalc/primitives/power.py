@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +14,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Style
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, same
+from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.routines import Embedded, Routine, Template, per_element
 
@@ -128,6 +129,11 @@ def square(x: Node) -> Node:
     return power(x, 2)
 
 
+def one_minus_square(x: Node) -> Node:
+    """``1 - x^2``."""
+    return plus(1, build.scale(-1, square(x)))
+
+
 def reciprocal(x: Node) -> Node:
     """One over x."""
     return power(x, -1)
@@ -224,10 +230,14 @@ inverse_entries = InverseEntries()
 
 
 def _entry(
-    name: str, build_it: object, summary: str, domain: str, derivative: str, kink: str = ""
+    name: str,
+    built: Callable[[Node], Node],
+    summary: str,
+    domain: str,
+    derivative: str,
+    kink: str = "",
 ) -> Function:
-    assert callable(build_it)
-    return Function(name, (elementwise_form(build_it),), summary, domain, derivative, kink)
+    return Function(name, (elementwise_form(built),), summary, domain, derivative, kink)
 
 
 FUNCTIONS = (

@@ -16,6 +16,9 @@ from tcalc.primitives.piecewise import maximum, minimum
 from tcalc.primitives.power import reciprocal
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template, per_element
 
+_KEPT = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
+"""What products and extrema have if all elements have it."""
+
 
 class Reduction(Coded):
     """A function of the last `axes` axes taken together, mapped over the axes before.
@@ -64,8 +67,7 @@ class Prod(Reduction):
         return Template(f"np.prod({{0}}, axis={self.over})", work=per_element(1, -1))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
-        kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
-        return True if fact in kept and holds(node.args[0], fact) else None
+        return True if fact in _KEPT and holds(node.args[0], fact) else None
 
 
 class ProdOthers(Reduction):
@@ -96,8 +98,7 @@ class ProdOthers(Reduction):
         return Embedded(products_of_others, (self.axes,), work=per_element(3))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
-        kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
-        return True if fact in kept and holds(node.args[0], fact) else None
+        return True if fact in _KEPT and holds(node.args[0], fact) else None
 
     def notation(self, node: Apply) -> Notation:
         return Notation(Style.OTHERS if node.order == 1 else Style.CALL, self.name)
@@ -157,8 +158,7 @@ class Extremum(Reduction):
         return Template(f"np.{self.name}({{0}}, axis={self.over})", work=per_element(1, -1))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
-        kept = (Fact.POSITIVE, Fact.NONNEGATIVE, Fact.INTEGER)
-        return True if fact in kept and holds(node.args[0], fact) else None
+        return True if fact in _KEPT and holds(node.args[0], fact) else None
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name, latex=rf"\{self.name}")

@@ -5,16 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import About, Elementwise, Traits, Written, plus, same
-from tcalc.primitives.power import power, square
+from tcalc.primitives.power import one_minus_square, power, square
 from tcalc.primitives.radius import inverse_radius, over_radius
 from tcalc.primitives.routines import Template, per_element
-
-
-def _one_minus_square(x: Node) -> Node:
-    return plus(1, build.scale(-1, square(x)))
 
 
 def _complex_angle(y: Array, x: Array) -> Array:
@@ -31,7 +26,7 @@ asin_slope: Elementwise = Elementwise(
     lambda x, y: build.hadamard(x, power(y, 3)),
     value=lambda x: 1 / np.sqrt((1 - x) * (1 + x)),
     about=About("1/sqrt(1 - x^2), with no digits lost near 1"),
-    written=Written(formula=lambda x: power(_one_minus_square(x), Fraction(-1, 2))),
+    written=Written(formula=lambda x: power(one_minus_square(x), Fraction(-1, 2))),
     traits=Traits(regular_point=0, positive=True),
 )
 sin = Elementwise(

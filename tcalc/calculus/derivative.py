@@ -44,6 +44,8 @@ PLAIN: tuple[str, ...] = ("forward", "reverse", "tensor-order")
 
 LARGEST_COMPARISON = 5_000
 """The most nodes of a tensor for which the routes to its derivative are compared by cost."""
+LONG = 100
+"""The nodes beyond which a graph is long: of shorter ones the number of nodes does not count."""
 
 
 @collector_paused()
@@ -107,7 +109,17 @@ def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) 
             candidates.append(hessian_by_cut(root, function, variable))
         candidates += pullback(root, [variable], unit(root.dims), root.dims)
     distinct = list(dict.fromkeys(project(result, variable) for result in candidates))
-    return distinct[0] if len(distinct) == 1 else min(distinct, key=lambda node: flops([node]))
+    return distinct[0] if len(distinct) == 1 else min(distinct, key=_burden)
+
+
+def _burden(node: Node) -> int:
+    """What routes are compared by: the operations, and for a long graph times its nodes.
+
+    The sizes are not known yet.  Where they are large the operations take the time; where they are
+    small every node takes the same, as it does for whoever reads the formula.  The product weighs
+    both by their ratios.
+    """
+    return flops([node]) * max(len(postorder([node])), LONG)
 
 
 def unit(dims: Shape) -> Node:

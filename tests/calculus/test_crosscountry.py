@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tcalc
+from tcalc import gallery
 from tcalc.calculus import crosscountry, derivative, prepare
 from tcalc.calculus.cost import flops
 from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
@@ -103,6 +104,15 @@ def test_shared_weights_do_not_blow_up(steps):
     }
     a, b = evaluate([chosen, reverse], values)
     np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_of_long_graphs_the_nodes_count_beside_the_operations():
+    f = prepare([tcalc.parse(gallery.load("kalman_filter").program).node])[0]
+    A = next(x for x in variables([f]) if x.name == "A")
+    found = routes(f, A)
+    assert flops([found["factored"]]) < flops([found["reverse"]]) < 2 * flops([found["factored"]])
+    assert len(postorder([found["reverse"]])) < len(postorder([found["factored"]])) / 2
+    assert len(postorder([found["chosen"]])) == len(postorder([found["reverse"]]))
 
 
 def test_products_across_the_cut_of_a_recurrence_grow_with_the_square_of_its_steps(monkeypatch):

@@ -13,12 +13,11 @@ from tcalc.language.dimensions import Side
 from tcalc.language.einstein import multiplied
 from tcalc.primitives import REGISTRY
 from tcalc.primitives.inverse import inv
+from tcalc.primitives.power import exact_power
 from tcalc.primitives.power import power as power_node
 
 LARGEST_POWER = 2**20
 """The largest exponent of a matrix power."""
-
-_FOLDED_BITS = 2048
 
 
 def transposed(value: Value, span: Span, algebra: Algebra) -> Value:
@@ -268,11 +267,11 @@ def _folded(base: Fraction, exponent: Fraction, span: Span) -> Fraction | None:
             span=span,
             hint="a number under `^` is real here",
         )
-    if exponent.denominator != 1 or base in (0, 1):
-        return base if base in (0, 1) and exponent else Fraction(1) if not exponent else None
-    bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-    if bits * abs(exponent) <= _FOLDED_BITS:
-        return base ** int(exponent)
+    if base == 0:
+        return Fraction(0 if exponent else 1)
+    exact = exact_power(base, exponent)
+    if exact is not None or exponent.denominator != 1:
+        return exact
     if base == -1:
         return base if exponent.numerator % 2 else Fraction(1)
     size = abs(base.numerator / base.denominator)

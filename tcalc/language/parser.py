@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
@@ -30,7 +31,7 @@ LONGEST_NAME = 200
 """The most characters of a name."""
 
 _OPENING = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
-_CLOSING = {"RPAR", "RSQB", "RBRACE"}
+_CLOSING = {"RPAR": "(", "RSQB": "[", "RBRACE": "{"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Sta
         if declarations and (last is None or last.type == "_SEPARATOR"):
             _announce(reading, lexeme)
         try:
-            reading.feed_token(lexeme)  # type: ignore[arg-type] # our lexeme has what Lark reads
+            _feed(reading, lexeme)
         except UnexpectedToken:
             _require_balance(opened, lexemes)
             raise unexpected(lexeme, last, _accepted(reading)) from None
@@ -69,7 +70,7 @@ def parse_statements(source: Source, *, declarations: bool = False) -> tuple[Sta
     _require_balance(opened, lexemes)
     end = Lexeme("$END", "", _end_of(source))
     try:
-        statements: tuple[Statement, ...] = reading.feed_token(end)  # type: ignore[arg-type] # as above
+        statements: tuple[Statement, ...] = _feed(reading, end)
     except UnexpectedToken:
         raise unexpected(end, last, _accepted(reading)) from None
     return statements
@@ -97,6 +98,11 @@ def is_name(text: str) -> bool:
 @cache
 def _names() -> re.Pattern[str]:
     return re.compile(_grammar().get_terminal("NAME").pattern.to_regexp())
+
+
+def _feed(parser: InteractiveParser, lexeme: Lexeme) -> Any:
+    """Hand the next token to the parser; with the last one it gives what the text is."""
+    return parser.feed_token(lexeme)  # type: ignore[arg-type] # a lexeme has what Lark reads
 
 
 def _accepted(parser: InteractiveParser) -> set[str]:
@@ -151,7 +157,7 @@ def _announce(parser: InteractiveParser, lexeme: Lexeme) -> None:
             lexeme.span.column,
             lexeme.span.source,
         )
-        parser.feed_token(Lexeme("TENSOR", "tensor", start))  # type: ignore[arg-type] # as above
+        _feed(parser, Lexeme("TENSOR", "tensor", start))
 
 
 def _match_brackets(lexeme: Lexeme, opened: list[Lexeme]) -> None:
@@ -163,7 +169,7 @@ def _match_brackets(lexeme: Lexeme, opened: list[Lexeme]) -> None:
             raise ParseError(
                 f"`{lexeme.text}` closes nothing",
                 span=lexeme.span,
-                hint=f"remove it, or open a bracket before it with `{_partner(lexeme.text)}`",
+                hint=f"remove it, or open a bracket before it with `{_CLOSING[lexeme.type]}`",
             )
         opener = opened.pop()
         if _OPENING[opener.type] != lexeme.text:
@@ -173,10 +179,6 @@ def _match_brackets(lexeme: Lexeme, opened: list[Lexeme]) -> None:
                 places=(Place("opened here", opener.span),),
                 hint=f"close it with `{_OPENING[opener.type]}`",
             )
-
-
-def _partner(closing: str) -> str:
-    return {")": "(", "]": "[", "}": "{"}[closing]
 
 
 def _require_balance(opened: list[Lexeme], rest: Iterator[Lexeme]) -> None:

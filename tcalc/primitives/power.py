@@ -19,6 +19,7 @@ from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.routines import Embedded, Routine, Template, per_element
 
 _FOLDED_BITS = 2048
+"""The most bits of a power of two exact numbers."""
 
 
 class Power(Elementwise):
@@ -99,12 +100,17 @@ def power(x: Node, exponent: Fraction | int) -> Node:
         return build.ones(x.dims)
     if p == 1:
         return x
-    if isinstance(x, Const) and (folded := _exact_power(x.value, p)) is not None:
+    if isinstance(x, Const) and (folded := exact_power(x.value, p)) is not None:
         return build.const(folded, x.dims)
     return build.apply(Power(p), x)
 
 
-def _exact_power(base: Fraction, p: Fraction) -> Fraction | None:
+def exact_power(base: Fraction, p: Fraction) -> Fraction | None:
+    """``base^p`` where that is a fraction of moderate length, else None.
+
+    >>> exact_power(Fraction(2, 3), Fraction(-2)), exact_power(Fraction(2), Fraction(1, 2))
+    (Fraction(9, 4), None)
+    """
     if base == 1:
         return base
     if p.denominator != 1 or (base == 0 and p < 0):

@@ -60,7 +60,7 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
     """
     check_mode(mode)
     if mode == "cross-country" and root.order == 0 and len(variables) > 1:
-        (function,) = differentiable([root])
+        function = differentiable(root).function
         (root,) = derivatives(function, variables[:1], mode)
         variables = variables[1:]
         # Sums over eigenvalues must be taken before the gradient is differentiated, and functions
@@ -81,7 +81,8 @@ def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country
     Cross-country is reverse mode for a scalar: one sweep serves all variables.
     """
     check_mode(mode)
-    (root,) = differentiable([root])
+    given = differentiable(root)
+    root = given.function
     if mode == "forward":
         found = [
             pushforward(root, {variable: unit(variable.dims)}, variable.dims)
@@ -94,7 +95,8 @@ def derivatives(root: Node, variables: Sequence[Var], mode: str = "cross-country
     elif mode == "least-degree":
         found = [least_degree_jacobian(root, variable) for variable in variables]
     else:
-        return [_cheapest_jacobian(root, variable) for variable in variables]
+        return given.shared([_cheapest_jacobian(root, variable) for variable in variables])
+    found = given.shared(found)
     return [project(result, variable) for result, variable in zip(found, variables, strict=True)]
 
 

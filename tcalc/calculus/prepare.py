@@ -17,9 +17,9 @@ prepared by itself, share their nodes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from tcalc.calculus.branches import regular_branches
 from tcalc.calculus.spectral import spectral_sums
@@ -50,18 +50,34 @@ def prepare(roots: Sequence[Node]) -> list[Node]:
     return rebuild(spectral_sums(stable(roots)), _rule)
 
 
+class Differentiable(NamedTuple):
+    """A function as it is differentiated, and what its arrays are in the value where that differs.
+
+    What a derivative is in terms of one, it is in terms of the other: so a derivative that is
+    `shared` has arrays of the value, and code for both computes these once.
+    """
+
+    function: Node
+    arrays: Mapping[Node, Node]
+
+    def shared(self, derivatives: Sequence[Node]) -> list[Node]:
+        """The derivatives with the arrays of the value."""
+        return rebuild(derivatives, replacements=self.arrays) if self.arrays else [*derivatives]
+
+
 @orders_kept()
-def differentiable(roots: Sequence[Node]) -> list[Node]:
-    """The same for derivatives: equal wherever the tensors have a value.
+def differentiable(root: Node) -> Differentiable:
+    """The same for a function to differentiate: equal wherever the function has a value.
 
     Functions of Cholesky factors become those of the matrix (`tcalc.simplify.definite`), and those
     of singular values that have had two derivatives are written out.
     """
-    prepared = prepare(roots)
-    free = without_factors(prepared)
+    prepared = prepare([root])
+    free, arrays = without_factors(prepared)
     if free != prepared:
         prepared = prepare(free)
-    return singular_written_out(prepared)
+    (function,) = singular_written_out(prepared)
+    return Differentiable(function, arrays)
 
 
 def singular_written_out(roots: Sequence[Node]) -> list[Node]:

@@ -29,7 +29,7 @@ def jvp(root: Node, directions: Mapping[Var, Node]) -> Node:
     Each direction has the shape of its variable, or further axes after it, the same for all: then
     it is several directions at once and the result has those axes last.
     """
-    (root,) = differentiable([root])
+    given = differentiable(root)
     extra = {direction.dims[variable.order :] for variable, direction in directions.items()}
     for variable, direction in directions.items():
         if direction.dims[: variable.order] != variable.dims or len(extra) != 1:
@@ -38,16 +38,18 @@ def jvp(root: Node, directions: Mapping[Var, Node]) -> Node:
                 hint=f"it must start with the axes of {variable.name}",
             )
     tangents: dict[Node, Node] = {x: project_direction(d, x) for x, d in directions.items()}
-    return pushforward(root, tangents, next(iter(extra)))
+    (found,) = given.shared([pushforward(given.function, tangents, next(iter(extra)))])
+    return found
 
 
 def vjp(root: Node, variable: Var, cotangent: Node) -> Node:
     """``c' · J``: the cotangent pulled back, of the shape of the variable."""
-    (root,) = differentiable([root])
+    given = differentiable(root)
     lead = cotangent.order - root.order
     if cotangent.dims[lead:] != root.dims:
         raise DimensionError("the cotangent must have the shape of the function's value")
-    (found,) = pullback(root, [variable], cotangent, cotangent.dims[:lead])
+    pulled = pullback(given.function, [variable], cotangent, cotangent.dims[:lead])
+    (found,) = given.shared(pulled)
     return project(found, variable)
 
 

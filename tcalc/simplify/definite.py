@@ -4,12 +4,14 @@ A Gaussian's likelihood is written with ``L = chol(K)``, as ``norm2(inv(L)*y)^2`
 ``sum(log(diag(L)))``.  Wherever that has a value it is ``y'*inv(K)*y`` and ``logdet(K)/2``, whose
 derivatives are solves with K, at half the cost of a derivative of the factor.  So derivatives are
 taken of that, and the value, which is an error for a K that is not positive definite, stays.
-Only numbers are rewritten: arrays on the way to them are what value and derivatives share.
+Numbers are rewritten first.  Where they depend on arrays that have factors in turn, as a filter's
+step does on the one before, arrays are too: it is then told which they are, so that derivatives
+can be written with the arrays of the value, and the two share them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Einsum, Node
@@ -54,6 +56,12 @@ def product_of_solutions(node: Einsum) -> Node | None:
     return None if node.output else _without_factor(node)
 
 
+@of_products
+def array_of_solutions(node: Einsum) -> Node | None:
+    """``(inv(L)*A)'*(inv(L)*B) -> A'*inv(K)*B`` for L = chol(K), and so with L and K."""
+    return _without_factor(node)
+
+
 @of_products_having(log)
 def logarithms_of_factor(node: Einsum) -> Node | None:
     """``sum(log(diag(chol(K)))) -> logdet(K)/2`` for a symmetric K."""
@@ -76,9 +84,13 @@ RULES: tuple[Rule, ...] = (
     product_of_solutions,
 )
 
+ARRAYS: tuple[Rule, ...] = (*RULES, array_of_solutions)
 
-def without_factors(roots: Sequence[Node]) -> list[Node]:
+
+def without_factors(roots: Sequence[Node]) -> tuple[list[Node], Mapping[Node, Node]]:
     """The same tensors without Cholesky factors, or unchanged where one would be left over.
+
+    With them, for each array that was rewritten on the way, the array that it was.
 
     A factor that is used in other ways is differentiated in any case, and solves with the matrix
     beside it would be further work.
@@ -86,19 +98,25 @@ def without_factors(roots: Sequence[Node]) -> list[Node]:
     >>> from tcalc.expr import shape
     >>> from tcalc.primitives.cholesky import chol
     >>> K = build.var("K", shape("n", "n"), ("symmetric",))
-    >>> (f,) = without_factors([logdet(chol(K))])
+    >>> (f,), _ = without_factors([logdet(chol(K))])
     >>> f is build.scale(HALF, logdet(K))
     True
     """
     roots = list(roots)
-    if not _have_factors(roots):
-        return roots
+    order = postorder(roots)
+    if not _have_factors(order):
+        return roots, {}
     found = rewrite(roots, RULES)
-    return roots if _have_factors(found) else found
+    if not _have_factors(postorder(found)):
+        return found, {}
+    images = dict(zip(order, rewrite(order, ARRAYS), strict=True))
+    found = [images[root] for root in roots]
+    if _have_factors(postorder(found)):
+        return roots, {}
+    # What two arrays became stands for the first of them.
+    changed = [(new, old) for old, new in images.items() if new is not old and new.order]
+    return found, dict(reversed(changed))
 
 
-def _have_factors(roots: Sequence[Node]) -> bool:
-    return any(
-        isinstance(node, Apply) and isinstance(node.primitive, Cholesky)
-        for node in postorder(roots)
-    )
+def _have_factors(order: Sequence[Node]) -> bool:
+    return any(isinstance(x, Apply) and isinstance(x.primitive, Cholesky) for x in order)

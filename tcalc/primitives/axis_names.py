@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from tcalc.expr.index_names import AxisNames, IndexNames, joined
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.primitives.elementwise import Elementwise
-from tcalc.primitives.inverse import inv
+from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.reductions import Reduction
 
 
@@ -88,10 +88,14 @@ def _all_links(node: Node) -> Iterator[tuple[int, Node, int]]:
             for argument in args:
                 for axis in range(node.order):
                     yield axis, argument, axis
+        case Apply(primitive=Inverse(axes=half), args=(matrix,)):
+            # It maps the axes back: what were its columns are its rows.
+            axes = range(node.order)
+            batch, rows, columns = axes[: -2 * half], axes[-2 * half : -half], axes[-half:]
+            for axis, place in enumerate((*batch, *columns, *rows)):
+                yield axis, matrix, place
         case Apply(primitive=primitive, args=(argument, *_)):
             same = argument.dims == node.dims
             consumed = primitive.axes if isinstance(primitive, Reduction) else 2
             for axis in range(node.order if same else min(node.order, argument.order - consumed)):
-                last = node.order - 1 - axis
-                turned = primitive == inv and last < 2
-                yield axis, argument, node.order - 2 + last if turned else axis
+                yield axis, argument, axis

@@ -48,6 +48,8 @@ KEPT = [
         "2*X[batch,feature]*X[batch,feature2]",
     ),
     ("s = A[i1,i2]*x[i1]*x[i2]*x[i2]", "x", "T[i1] = A[i1,i2]*x[i2]^2 + 2*x[i1]*A[i2,i1]*x[i2]"),
+    # The inverse maps back: its rows are the columns of the matrix.
+    ("tensor W[n,n], b[n]\nB[row,col] = W[row,col]; inv(B)*b", "", "inv(W)[col,row]*b[row]"),
     # An axis that has had two names takes the one that is free.
     (
         "K[i,j] = exp(-(X[i,k] - X[j,k])^2)",

@@ -8,6 +8,7 @@ from fractions import Fraction
 from itertools import chain
 
 from tcalc.expr import build
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild
@@ -66,15 +67,34 @@ def _repeated_pieces(terms: list[Parts]) -> list[tuple[int, tuple[int, ...]]]:
     ]
     if len(likely) < 2:
         return []
-    alike: dict[tuple[bytes, ...], list[tuple[int, tuple[int, ...]]]] = {}
+    alike: dict[tuple[object, ...], list[tuple[int, tuple[int, ...]]]] = {}
     for t in likely:
         factors = terms[t].factors
         for places in pieces(terms[t], set(terms[t].output)):
             if len(places) > 1 and all(factors[k] in repeated for k in places):
-                key = tuple(sorted([factors[k].digest for k in places]))
-                alike.setdefault(key, []).append((t, places))
+                alike.setdefault(_bonds(terms[t], places), []).append((t, places))
     several = [found for found in alike.values() if len({t for t, _ in found}) > 1]
     return sorted(chain.from_iterable(several))
+
+
+def _bonds(parts: Parts, places: Sequence[int]) -> tuple[object, ...]:
+    """Which factors a piece has, and at which axis of which other, or of the result, each ends.
+
+    Equal pieces have equal ones.  Most that only share their factors, as ``A*B`` and ``A*B'``,
+    have not, and need not be made to be told apart.
+    """
+    ends: dict[int, list[tuple[bytes, int]]] = {x: [(b"", k)] for k, x in enumerate(parts.output)}
+    for k in places:
+        factor, row = parts.factors[k], parts.rows[k]
+        last = len(row) - 1
+        for axis, label in enumerate(row):
+            place = last if axis == last - 1 and symmetric_axes(factor) else axis
+            ends.setdefault(label, []).append((factor.digest, place))
+    found = [
+        (parts.factors[k].digest, tuple(sorted([tuple(sorted(ends[x])) for x in parts.rows[k]])))
+        for k in places
+    ]
+    return tuple(sorted(found))
 
 
 def _piece_outside(

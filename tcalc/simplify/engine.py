@@ -9,7 +9,7 @@ may contain new nodes, which are simplified in turn.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, wraps
 from operator import is_
@@ -47,16 +47,30 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """A rule as the engine sees it: the nodes it looks at, and what these must have in them."""
+    """A rule as the engine sees it: the nodes it looks at, and what these must have in them.
+
+    Of `having` one is enough, of `traits` all must be there; both are sets of bits.
+    """
 
     kind: Kind
     asked: Callable[[Any], Node | None]
-    having: frozenset[object]
-    traits: frozenset[Trait]
+    having: int
+    traits: int
 
-    def concerns(self, present: Set[object]) -> bool:
-        found = not self.having or not self.having.isdisjoint(present)
-        return found and self.traits <= present
+    def concerns(self, present: int) -> bool:
+        found = not self.having or self.having & present
+        return bool(found) and not self.traits & ~present
+
+
+_bits: dict[object, int] = {}
+"""A bit for each thing that rules look for; sets of these are numbers, and quick to unite."""
+
+
+def _bits_of(kinds: Iterable[object]) -> int:
+    found = 0
+    for kind in kinds:
+        found |= _bits.setdefault(kind, 1 << len(_bits))
+    return found
 
 
 _clauses: dict[Rule, _Clause] = {}
@@ -121,7 +135,7 @@ def _made(
     def asked(node: Node) -> Node | None:
         return rule(node) if _kind_of(node) is kind else None
 
-    _clauses[asked] = _Clause(kind, rule, having, traits)
+    _clauses[asked] = _Clause(kind, rule, _bits_of(having), _bits_of(traits))
     return asked
 
 
@@ -139,19 +153,16 @@ class _Book:
     def __init__(self, rules: Sequence[Rule]) -> None:
         clauses = [_clauses[rule] for rule in rules]
         self.of_kind = {kind: [c for c in clauses if c.kind is kind] for kind in Kind}
-        self.seen = {
-            kind: {x for c in known for x in (*c.having, *c.traits)}
-            for kind, known in self.of_kind.items()
-        }
-        self.of_presence: dict[
-            tuple[Kind, frozenset[object]], list[Callable[[Any], Node | None]]
-        ] = {}
+        self.seen = dict.fromkeys(Kind, 0)
+        for clause in clauses:
+            self.seen[clause.kind] |= clause.having | clause.traits
+        self.of_presence: dict[tuple[Kind, int], list[Callable[[Any], Node | None]]] = {}
 
     def rules_for(self, node: Node) -> Sequence[Callable[[Any], Node | None]]:
         """The rules that may apply, in their order."""
         kind = _kind_of(node)
         seen = self.seen[kind]
-        present = frozenset(_kinds_in(node) & seen) if seen else frozenset()
+        present = _present_in(node) & seen if seen else 0
         rules = self.of_presence.get((kind, present))
         if rules is None:
             rules = [c.asked for c in self.of_kind[kind] if c.concerns(present)]
@@ -159,25 +170,36 @@ class _Book:
         return rules
 
 
-def _kinds_in(node: Node) -> set[object]:
+def _present_in(node: Node) -> int:
     """What a product or a sum has in it that rules look for."""
     if isinstance(node, Add):
-        return set().union(*[_kinds_in_term(term) for _, term in node.terms])
-    return _kinds_in_product(node)
+        found = 0
+        for _, term in node.terms:
+            found |= _present_in_term(term)
+        return found
+    return _present_in_product(node)
 
 
 @lru_cache(maxsize=512)  # a term mostly stays while the rules change what stands beside it
-def _kinds_in_term(term: Node) -> frozenset[object]:
-    found: set[object] = set()
+def _present_in_term(term: Node) -> int:
+    found = 0
     for factor in parts_of(term).factors:
         for node in (factor, *_base(factor)):
             if isinstance(node, Add):
-                found.add(Add)
-            for x in node.operands if isinstance(node, Add) else (node,):
-                for y in (x, *_base(x)):
-                    if isinstance(y, Apply):
-                        _add_kinds(y, found)
-    return frozenset(found)
+                found |= _ADD
+                for x in node.operands:
+                    found |= _present_in_factor(x)
+            else:
+                found |= _present_in_factor(node)
+    return found
+
+
+def _present_in_factor(node: Node) -> int:
+    found = _present_in_function(node) if isinstance(node, Apply) else 0
+    for base in _base(node):
+        if isinstance(base, Apply):
+            found |= _present_in_function(base)
+    return found
 
 
 def _base(node: Node) -> Sequence[Node]:
@@ -187,33 +209,37 @@ def _base(node: Node) -> Sequence[Node]:
     return node.operands if isinstance(node, Einsum) and node.is_view else ()
 
 
-def _kinds_in_product(node: Node) -> set[object]:
-    found: set[object] = set()
+def _present_in_product(node: Node) -> int:
+    found = 0
     bases: set[Node] = set()
     for factor in node.operands:
         if isinstance(factor, Apply):
-            _add_kinds(factor, found)
+            found |= _present_in_function(factor)
             if isinstance(factor.primitive, Power):
                 factor = factor.args[0]
                 if isinstance(factor, Apply):
-                    _add_kinds(factor, found)
+                    found |= _present_in_function(factor)
                 elif isinstance(factor, Einsum) and factor.is_view and len(factor.factors) == 1:
                     (factor,) = factor.factors
         if isinstance(factor, Add):
-            found.add(Add)
+            found |= _ADD
         elif isinstance(factor, Einsum) and not factor.is_view:
-            found.add(Trait.NESTED)
+            found |= _NESTED
         if factor in bases:
-            found.add(Trait.REPEATED)
+            found |= _REPEATED
         bases.add(factor)
     return found
 
 
-def _add_kinds(node: Apply, found: set[object]) -> None:
+def _present_in_function(node: Apply) -> int:
     primitive = node.primitive
-    found.add(type(primitive))
+    found = _bits.get(type(primitive), 0)
     if isinstance(primitive, Elementwise):
-        found.add(primitive)
+        found |= _bits.get(primitive, 0)
+    return found
+
+
+_ADD, _NESTED, _REPEATED = map(_bits_of, ([Add], [Trait.NESTED], [Trait.REPEATED]))
 
 
 @lru_cache
@@ -253,7 +279,10 @@ def rewrite(roots: Sequence[Node], rules: Sequence[Rule]) -> list[Node]:
             operands = node.operands
             changed = [found for operand in operands if (found := done.get(operand)) is not None]
             if len(changed) < len(operands):
-                stack.extend([operand for operand in reversed(operands) if operand not in done])
+                missing = [operand for operand in reversed(operands) if operand not in done]
+                # An operand that was met and is not done became what holds it: it stays.
+                done.update((operand, operand) for operand in missing if operand in active)
+                stack.extend(missing)
                 continue
             same = all(map(is_, changed, operands))
             new = node if same else with_operands(node, changed)

@@ -192,12 +192,12 @@ def _sides(
             return None
         placed[place].extend(group)
     nodes: list[Node | None] = []
-    for group, pair in zip(placed, ends, strict=True):
-        if not group and (not pair or (len(pair) == 2 and pair[0] == pair[1])):
+    for places, pair in zip(placed, ends, strict=True):
+        if not places and (not pair or (len(pair) == 2 and pair[0] == pair[1])):
             nodes.append(None)
             continue
-        factors = [term.factors[n] for n in group]
-        subscripts = [term.subscripts[n] for n in group]
+        factors = [term.factors[n] for n in places]
+        subscripts = [term.subscripts[n] for n in places]
         nodes.append(build.einsum(factors, subscripts, pair, {x: dims[x] for x in pair}))
     return nodes[0], nodes[1]
 
@@ -276,7 +276,7 @@ def _scaled_end(term: LinearTerm, end: Labels, other: Labels) -> tuple[LinearTer
     return _divided(term, taken)
 
 
-def _groups(term: LinearTerm) -> list[tuple[list[int], set[int]]]:
+def _groups(term: LinearTerm) -> list[tuple[tuple[int, ...], set[int]]]:
     """The factors joined by summed labels, with the labels by which they meet either end."""
     ends = (*term.out, *term.into)
     product = OpenProduct(ONE, term.factors, term.subscripts, ends, {})

@@ -28,7 +28,7 @@ from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node
-from tcalc.expr.partition import Partition
+from tcalc.expr.partition import connected
 from tcalc.expr.primitive import Labels
 
 Class: TypeAlias = tuple[int, int]
@@ -67,19 +67,9 @@ def as_term(node: Node) -> OpenProduct:
     return build.open_product([node], [axes], axes)
 
 
-def components(term: OpenProduct) -> list[list[int]]:
+def components(term: OpenProduct) -> list[tuple[int, ...]]:
     """The positions of factors, grouped by the summed labels that join them."""
-    free = set(term.output)
-    parts = Partition(len(term.factors))
-    holder: dict[int, int] = {}
-    for k, row in enumerate(term.subscripts):
-        for label in row:
-            if label not in free:
-                parts.join(k, holder.setdefault(label, k))
-    groups: dict[int, list[int]] = {}
-    for k in range(len(term.factors)):
-        groups.setdefault(parts.find(k), []).append(k)
-    return list(groups.values())
+    return connected(term.subscripts, set(term.output))
 
 
 def contract(term: OpenProduct, near: int, *, everything: bool) -> OpenProduct:

@@ -1,6 +1,8 @@
-"""Labels made equal to each other: a union-find."""
+"""What hangs together: a union-find, and the factors of a product that its labels join."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Iterable, Sequence
 
 
 class Partition:
@@ -40,3 +42,33 @@ class Partition:
         """Make one class of those of two numbers."""
         first, second = sorted((self.find(x), self.find(y)))
         self._parent[second] = first
+
+    def classes(self) -> list[tuple[int, ...]]:
+        """The members of each class, in their order.
+
+        >>> parts = Partition(4)
+        >>> parts.join(3, 1)
+        >>> parts.classes()
+        [(0,), (1, 3), (2,)]
+        """
+        found: dict[int, list[int]] = {}
+        for x in range(len(self)):
+            found.setdefault(self.find(x), []).append(x)
+        return [tuple(members) for members in found.values()]
+
+
+def connected(
+    rows: Sequence[Iterable[Hashable]], ends: Collection[Hashable]
+) -> list[tuple[int, ...]]:
+    """The positions of rows that hang together by other labels than `ends`, in their order.
+
+    >>> connected([(0, 1), (2,), (1, 3), (2, 0)], {0, 3})
+    [(0, 2), (1, 3)]
+    """
+    parts = Partition(len(rows))
+    first: dict[Hashable, int] = {}
+    for k, row in enumerate(rows):
+        for label in row:
+            if label not in ends:
+                parts.join(first.setdefault(label, k), k)
+    return parts.classes()

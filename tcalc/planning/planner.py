@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+from tcalc.expr.partition import connected
 from tcalc.planning.exact import Mask, Tree, cheapest
 from tcalc.planning.flops import (
     Label,
@@ -86,24 +87,10 @@ class Planner:
             root = self._scaled(root, scale)
         return self._finish(root)
 
-    def _components(self) -> list[list[int]]:
+    def _components(self) -> list[tuple[int, ...]]:
         """The factors with labels, grouped by what joins them."""
-        seen: set[int] = set()
-        groups: list[list[int]] = []
-        done: set[Label] = set()
-        for start, labels in list(self.labels.items()):
-            if not labels or start in seen:
-                continue
-            seen.add(start)
-            group = [start]
-            for k in group:
-                for label in self.labels[k] - done:
-                    done.add(label)
-                    fresh = [other for other in self.holders[label] if other not in seen]
-                    seen.update(fresh)
-                    group += fresh
-            groups.append(sorted(group))
-        return groups
+        groups = connected(list(self.labels.values()), ())
+        return [group for group in groups if self.labels[group[0]]]
 
     def _join(self, a: int, b: int, result: frozenset[Label]) -> int:
         made = next(self.fresh)
@@ -146,7 +133,7 @@ class Planner:
         row, kind = self.network.factors[inverse], self.network.inverses[inverse]
         return self.network.volume(row[len(row) - kind.axes :])
 
-    def _component(self, group: list[int]) -> int:
+    def _component(self, group: Sequence[int]) -> int:
         if len(group) == 1:
             return group[0]
         output = frozenset().union(*(self.labels[k] for k in group)) & set(self.network.output)

@@ -175,14 +175,14 @@ def _sides(
             return None
         parts[place] += group
     nodes: list[Node | None] = []
-    for group, pair in zip(parts, ((), (i, k), (j, m)), strict=True):
-        if not group:
+    for places, pair in zip(parts, ((), (i, k), (j, m)), strict=True):
+        if not places:
             if pair and pair[0] != pair[1]:
                 return None
             nodes.append(None)
             continue
-        factors = [term.factors[n] for n in group]
-        rows = [term.subscripts[n] for n in group]
+        factors = [term.factors[n] for n in places]
+        rows = [term.subscripts[n] for n in places]
         nodes.append(build.einsum(factors, rows, pair, {x: term.dims[x] for x in pair}))
     return nodes[0], nodes[1], nodes[2]
 

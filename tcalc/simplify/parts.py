@@ -12,7 +12,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Apply, Einsum, Node
-from tcalc.expr.partition import Partition
+from tcalc.expr.partition import connected
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power
 from tcalc.simplify.coefficients import ONE
@@ -98,16 +98,7 @@ def _parts(
 
 def pieces(parts: Parts, ends: Collection[int]) -> list[tuple[int, ...]]:
     """The positions of factors that hang together by other labels than `ends`, in their order."""
-    joined = Partition(len(parts.rows))
-    first: dict[int, int] = {}
-    for k, row in enumerate(parts.rows):
-        for label in row:
-            if label not in ends:
-                joined.join(first.setdefault(label, k), k)
-    found: dict[int, list[int]] = {}
-    for k in range(len(parts.rows)):
-        found.setdefault(joined.find(k), []).append(k)
-    return [tuple(places) for places in found.values()]
+    return connected(parts.rows, ends)
 
 
 def piece(parts: Parts, places: Sequence[int], ends: Collection[int]) -> tuple[Node, Labels]:

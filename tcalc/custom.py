@@ -19,7 +19,16 @@ from tcalc.language.parser import RESERVED
 from tcalc.primitives import REGISTRY
 from tcalc.primitives.batch import over_batch
 from tcalc.primitives.callables import Callables, derived
-from tcalc.primitives.custom import Called, Custom, Definition, Rule, outputs_of
+from tcalc.primitives.custom import (
+    Called,
+    Custom,
+    Definition,
+    Rule,
+    cotangent_of,
+    definition_of,
+    direction_of,
+    outputs_of,
+)
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.operators import is_zero, operator
 
@@ -227,11 +236,11 @@ def _read(name: str, signature: str) -> tuple[tuple[Var, ...], tuple[Var, ...]]:
             )
     taken = {x.name for x in declared}
     for x in arguments:
-        if f"d{x.name}" in taken:
-            raise ArgumentError(f"{name}: d{x.name} is the name of the direction of {x.name}")
+        if (direction := direction_of(x).name) in taken:
+            raise ArgumentError(f"{name}: {direction} is the name of the direction of {x.name}")
     for y in values:
-        if f"{y.name}_bar" in taken:
-            raise ArgumentError(f"{name}: {y.name}_bar is the name of the cotangent of {y.name}")
+        if (cotangent := cotangent_of(y).name) in taken:
+            raise ArgumentError(f"{name}: {cotangent} is the name of the cotangent of {y.name}")
     return arguments, values
 
 
@@ -299,7 +308,7 @@ class _Formula:
 
     def jacobian(self, node: Apply, position: int) -> Operator:
         """The local Jacobian of an application by its argument at `position`."""
-        definition, o = _definition(node), node.output
+        definition, o = definition_of(node), node.output
         count = len(definition.arguments)
         directions, cotangents = _directions(definition), _cotangents(definition)
 
@@ -401,14 +410,9 @@ class _Formula:
             )
 
 
-def _definition(node: Apply) -> Definition:
-    assert isinstance(node.primitive, Custom)
-    return node.primitive.definition
-
-
 def _directions(definition: Definition) -> list[Var]:
-    return [build.var(f"d{x.name}", x.dims) for x in definition.arguments]
+    return [direction_of(x) for x in definition.arguments]
 
 
 def _cotangents(definition: Definition) -> list[Var]:
-    return [build.var(f"{y.name}_bar", y.dims) for y in definition.values]
+    return [cotangent_of(y) for y in definition.values]

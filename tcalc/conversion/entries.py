@@ -9,7 +9,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Node
-from tcalc.primitives import REGISTRY
+from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.selection import UnitVector
 
 
@@ -59,13 +59,12 @@ def mapped(name: str, values: Sequence[Entries]) -> Entries:
 
 def elementwise(name: str, arity: int = 1) -> Callable[..., Node]:
     """The element-wise function of a name, on nodes of one shape."""
-    form = REGISTRY[name].form((1,) * arity)
-    for candidate in REGISTRY[name].forms:
-        if candidate.arity == arity and candidate.kind.value == "element-wise":
-            form = candidate
-    assert form is not None
-    made: Callable[..., Node] = form.build
-    return made
+    fitting = (
+        form
+        for form in REGISTRY[name].forms
+        if form.kind is Kind.ELEMENTWISE and form.arity == arity
+    )
+    return next(fitting).build
 
 
 def selected(node: Node, indices: Sequence[Any]) -> Entries:

@@ -71,7 +71,7 @@ def _product(node: Einsum) -> str:
         node.is_view
         and len(node.factors) == 1
         and node.output == node.subscripts[0][::-1]
-        and (node.order == 2)
+        and node.order == 2
     ):
         return "transpose"
     if not any(node.subscripts):
@@ -79,7 +79,7 @@ def _product(node: Einsum) -> str:
     if (
         len(node.factors) == 1
         and not node.output
-        and len(set(node.subscripts[0])) == (node.factors[0].order)
+        and len(set(node.subscripts[0])) == node.factors[0].order
     ):
         return "sum"
     names: dict[int, str] = {}

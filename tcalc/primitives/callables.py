@@ -21,10 +21,18 @@ from typing import Any, NoReturn
 
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
-from tcalc.expr.nodes import Apply, Node, Var
+from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import LinearMap, Operator
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.custom import Arrays, Called, Definition, outputs_of
+from tcalc.primitives.custom import (
+    Arrays,
+    Called,
+    Definition,
+    cotangent_of,
+    definition_of,
+    direction_of,
+    outputs_of,
+)
 from tcalc.primitives.operators import operator
 
 
@@ -43,7 +51,7 @@ class Callables:
 
     def jacobian(self, node: Apply, position: int) -> Operator:
         """The local Jacobian of an application by its argument at `position`."""
-        definition, o = _definition(node), node.output
+        definition, o = definition_of(node), node.output
 
         def push(e: Node, *xy: Node) -> Node:
             return build.apply(Push(definition, position, o), *xy, e)
@@ -78,7 +86,7 @@ class _Derivative(Called):
         marks = [arguments[k].name for k in places] if len(arguments) > 1 else []
         marks += [values[o].name] if len(values) > 1 else []
         moves, result = values[o] if word == "pushforward" else None, arguments[places[0]]
-        given = {"g": _cotangent(values[o]), "e": _direction(arguments[places[-1]])}
+        given = {"g": cotangent_of(values[o]), "e": direction_of(arguments[places[-1]])}
         super().__init__(
             "_".join([definition.name, word, *marks]),
             definition,
@@ -86,7 +94,7 @@ class _Derivative(Called):
                 *(build.var(x.name, x.dims) for x in (*arguments, *values)),
                 *(given[letter] for letter in linear),
             ],
-            [_direction(moves) if moves else _cotangent(result)],
+            [direction_of(moves) if moves else cotangent_of(result)],
         )
         rule = definition.rule
         assert isinstance(rule, Callables)
@@ -266,16 +274,3 @@ def _over_cotangents(second: Second, d: Node, xy: Sequence[Node], e: Node) -> No
     core = tuple(range(lead, d.order))
     assert found.order == lead + axes + len(core)
     return build.einsum([found, d], [(*batch, *new, *core), (*batch, *core)], (*batch, *new))
-
-
-def _definition(node: Apply) -> Definition:
-    assert isinstance(node.primitive, Called)
-    return node.primitive.definition
-
-
-def _direction(variable: Var) -> Var:
-    return build.var(f"d{variable.name}", variable.dims)
-
-
-def _cotangent(variable: Var) -> Var:
-    return build.var(f"{variable.name}_bar", variable.dims)

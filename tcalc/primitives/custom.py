@@ -177,6 +177,22 @@ class Custom(Called):
         return known_to_hold(self.results[node.output], fact) or None
 
 
+def definition_of(node: Apply) -> Definition:
+    """What the user says of the function that a node applies."""
+    assert isinstance(node.primitive, Called)
+    return node.primitive.definition
+
+
+def direction_of(variable: Var) -> Var:
+    """The direction of an argument or a value: ``dx`` for ``x``."""
+    return build.var(f"d{variable.name}", variable.dims)
+
+
+def cotangent_of(variable: Var) -> Var:
+    """The cotangent of an argument or a value: ``x_bar`` for ``x``."""
+    return build.var(f"{variable.name}_bar", variable.dims)
+
+
 def outputs_of(node: Apply) -> tuple[Node, ...]:
     """All outputs of the function that a node is one of."""
     primitive = node.primitive

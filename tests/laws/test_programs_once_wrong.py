@@ -16,3 +16,11 @@ def test_elements_of_diagonals_are_taken(text):
     values = {"A": np.arange(9.0).reshape(3, 3), "x": np.array([1.0, 3.0, 5.0])}
     found, due = tcalc.evaluate([f.with_node(node), f], **values)
     assert found == due
+
+
+def test_two_orders_of_the_axes_of_a_sum_end_where_each_leads_to_the_other():
+    f = tcalc.parse("logdet(P*P*P' + P)", "P[n,n] spd")
+    hessian = tcalc.hessian(f, "P", mode="forward")
+    (node,) = normal([hessian.node])
+    found, due = tcalc.evaluate([f.with_node(node), hessian], P=[[2.0, 0.5], [0.5, 1.0]])
+    np.testing.assert_allclose(found, due, atol=1e-12)

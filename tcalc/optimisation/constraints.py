@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,19 +23,31 @@ RELATIONS: tuple[Relation, ...] = ("<=", ">=", "==")
 Given: TypeAlias = "str | tuple[Operand, Relation, Operand]"
 
 
+@dataclass(frozen=True, slots=True)
 class Constraint:
-    """One constraint, entry by entry: ``node <= 0`` or ``node == 0``."""
+    """A tensor that is to be at most zero, or zero where `equal`, in each entry."""
 
-    def __init__(self, node: Node, equal: bool, text: str) -> None:
-        self.node, self.equal, self.text = node, equal, text
-        self._derivatives: Derivatives
-        self._packing: Packing
+    node: Node
+    equal: bool
+    text: str
 
-    def attach(
-        self, wrt: Sequence[Var], inputs: Sequence[Var], data: Mapping[str, Any], packing: Packing
+    def __str__(self) -> str:
+        return self.text
+
+
+class ConstraintFunction:
+    """A constraint as a function of the vector of a problem, with its derivatives."""
+
+    def __init__(
+        self,
+        constraint: Constraint,
+        wrt: Sequence[Var],
+        inputs: Sequence[Var],
+        data: Mapping[str, Any],
+        packing: Packing,
     ) -> None:
-        """Tell it the variables and data of its problem."""
-        self._derivatives = Derivatives(self.node, wrt, inputs, data)
+        self.node, self._equal, self._text = constraint.node, constraint.equal, constraint.text
+        self._derivatives = Derivatives(constraint.node, wrt, inputs, data)
         self._packing = packing
 
     def fun(self, x: Any) -> Array:
@@ -60,25 +73,25 @@ class Constraint:
         """The constraint as SciPy's methods take it."""
         from scipy.optimize import NonlinearConstraint
 
-        low = 0.0 if self.equal else -np.inf
+        low = 0.0 if self._equal else -np.inf
         # SciPy calls it with the multipliers too, whatever its annotations say.
         hess: Any = self.hess
         return NonlinearConstraint(self.fun, low, 0.0, jac=self.jac, hess=hess)
 
     def as_dictionary(self) -> dict[str, Any]:
         """The constraint in the older form, which takes no Hessian: SLSQP and COBYLA use it."""
-        if self.equal:
+        if self._equal:
             return {"type": "eq", "fun": self.fun, "jac": self.jac}
         return {"type": "ineq", "fun": lambda x: -self.fun(x), "jac": lambda x: -self.jac(x)}
 
     def violation(self, x: Any) -> float:
         """How far the worst entry is off at a point; 0 where all hold."""
         value = self.fun(x)
-        beyond = np.abs(value) if self.equal else np.maximum(value, 0)
+        beyond = np.abs(value) if self._equal else np.maximum(value, 0)
         return float(np.max(beyond, initial=0.0))
 
     def __str__(self) -> str:
-        return self.text
+        return self._text
 
 
 class Violations(Mapping[str, float]):

@@ -14,7 +14,7 @@ from tcalc.errors import ArgumentError, DomainError, suggestion
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder, variables
 from tcalc.optimisation import residuals
-from tcalc.optimisation.constraints import Constraint, Violations
+from tcalc.optimisation.constraints import Constraint, ConstraintFunction, Violations
 from tcalc.optimisation.derivatives import Derivatives
 from tcalc.optimisation.packing import Packing
 from tcalc.optimisation.runs import Progress, run
@@ -64,9 +64,10 @@ class Problem:
         self.derivatives = Derivatives(function, wrt, known, self._data)
         self._bounds = self._packing.bounds(bounds or {})
         self._bounded = bool(bounds)
-        self._constraints = tuple(constraints)
-        for constraint in constraints:
-            constraint.attach(wrt, known, self._data, self._packing)
+        self._constraints = [
+            ConstraintFunction(constraint, wrt, known, self._data, self._packing)
+            for constraint in constraints
+        ]
         start = {x.name: given.get(x.name, _start(x, shapes[x.name])) for x in wrt}
         self.x0 = self.pack(start)
         self._at: tuple[bytes, Callable[..., Any]] | None = None
@@ -339,7 +340,7 @@ class Problem:
             self._require_value(constraint, x)
         return x
 
-    def _require_value(self, constraint: Constraint, x: Array) -> None:
+    def _require_value(self, constraint: ConstraintFunction, x: Array) -> None:
         """Refuse a start where a constraint cannot be evaluated; it need not hold there."""
         try:
             with np.errstate(all="ignore"):

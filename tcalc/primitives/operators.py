@@ -88,8 +88,8 @@ def repeated(x: Node, like: Node, extra: int) -> Node:
     return build.broadcast(x, like.dims[:extra] + x.dims)
 
 
-def repeats(x: Node) -> int:
-    """The number of leading axes along which a tensor is repeated.
+def repeats(x: Node, core: int = 0) -> int:
+    """The number of leading axes, before the last `core`, along which a tensor is repeated.
 
     >>> from tcalc.expr import shape
     >>> x = build.var("x", shape("n"))
@@ -99,7 +99,8 @@ def repeats(x: Node) -> int:
     if not (isinstance(x, Einsum) and x.is_view):
         return 0
     carried = {label for row in x.subscripts for label in row}
-    return next((k for k, label in enumerate(x.output) if label in carried), x.order)
+    lead = x.output[: x.order - core]
+    return next((k for k, label in enumerate(lead) if label in carried), len(lead))
 
 
 def unrepeated(x: Node, count: int) -> Node:
@@ -110,13 +111,13 @@ def unrepeated(x: Node, count: int) -> Node:
     return build.einsum(x.factors, x.subscripts, x.output[count:], dims)
 
 
-def taken_once(*tensors: Node) -> tuple[Shape, list[Node]]:
-    """The leading axes along which all of them are repeated, and the tensors without these.
+def taken_once(matrix: Node, *numbers: Node) -> tuple[Shape, list[Node]]:
+    """The batch axes along which all of them are repeated, and the tensors without these.
 
     What is computed from these alone serves all directions of a whole Jacobian.
     """
-    count = min(map(repeats, tensors))
-    return tensors[0].dims[:count], [unrepeated(x, count) for x in tensors]
+    count = min([repeats(matrix, 2), *map(repeats, numbers)])
+    return matrix.dims[:count], [unrepeated(x, count) for x in (matrix, *numbers)]
 
 
 def unit_multiple(x: Node) -> Fraction | None:

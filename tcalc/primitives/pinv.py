@@ -118,7 +118,7 @@ def _along(d: Node, A: Node) -> Node:
     """``L(A; d)``: written out for a whole tensor of directions, along which A is repeated."""
     if is_zero(d):
         return transpose(d)
-    return _written(A, d) if repeats(A) else build.apply(PseudoInverseAlong(), A, d)
+    return _written(A, d) if repeats(A, 2) else build.apply(PseudoInverseAlong(), A, d)
 
 
 def _adjoint(bar: Node, A: Node) -> Node:

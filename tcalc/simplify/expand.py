@@ -60,7 +60,7 @@ def _for_print(node: Node) -> Node:
 def _is_unnamed(node: Node) -> bool:
     match node:
         case Apply(primitive=Spectral() as spectral, args=(a, *_)):
-            return spectral.function == spectral.name or repeats(a) > 0
+            return spectral.function == spectral.name or repeats(a, 2) > 0
         case Apply(primitive=Singular() | SingularSum() | PseudoInverseAlong() | PolarSolve()):
             return True
         case _:
@@ -112,7 +112,7 @@ def _trace(node: Node) -> Node:
         match factor:
             case Apply(primitive=Spectral(k=0) as spectral) if row[-1] == row[-2]:
                 alone = all(row[-1] not in other for j, (_, other) in enumerate(places) if j != k)
-                if alone and row[-1] not in node.output and not repeats(factor.args[0]):
+                if alone and row[-1] not in node.output and not repeats(factor.args[0], 2):
                     places[k] = spectral.of_eigenvalues(factor), row[:-1]
     factors, rows = zip(*places, strict=True) if places else ((), ())
     dims = dict(zip(node.output, node.dims, strict=True))

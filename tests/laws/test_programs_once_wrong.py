@@ -24,3 +24,20 @@ def test_two_orders_of_the_axes_of_a_sum_end_where_each_leads_to_the_other():
     (node,) = normal([hessian.node])
     found, due = tcalc.evaluate([f.with_node(node), hessian], P=[[2.0, 0.5], [0.5, 1.0]])
     np.testing.assert_allclose(found, due, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "z"),
+    [
+        ("sum(sin(pinv(ones(m)*z')))", [1.0, 2.0]),
+        ("sum(sin(pinv(x*ones(k)')))", [1.0, 2.0]),
+        ("sum(sin(polar(ones(m)*z')*norm2(z)))", [3.0]),
+        ("sum(svdvals(ones(m)*z').^3)", [1.0, 2.0]),
+    ],
+)
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_functions_of_matrices_with_equal_rows(text, z, mode):
+    """Along its rows such a matrix is repeated as along directions, and they are none."""
+    f = tcalc.parse(text + " + 0*sum(z)*sum(x)", "z[k], x[m]")
+    name = "z" if "z'" in text else "x"
+    assert tcalc.check(f, name, data={"z": z, "x": [0.5, -2.0, 0.3]}, mode=mode)

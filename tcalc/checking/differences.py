@@ -16,7 +16,7 @@ called wrong where rounding alone decides, as at a matrix that is singular but f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -24,32 +24,29 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tcalc.checking.blame import blamed, name_of, text_of
+from tcalc.checking.data import (
+    NOISE,
+    ROUNDING,
+    TAME,
+    data_at_which,
+    is_noise,
+    off_kinks,
+    without_value,
+)
 from tcalc.checking.duals import duals
-from tcalc.checking.kinks import kinks
+from tcalc.checking.magnitudes import largest, relative_error
 from tcalc.checking.report import ROUGH, TOLERANCE, Blame, CheckReport, Form, Method, Opinion
-from tcalc.checking.sampling import MANNERS, complete_sizes, direction, sample
-from tcalc.errors import ArgumentError, DomainError, Span
-from tcalc.expr.facts import holds
+from tcalc.checking.sampling import direction
+from tcalc.errors import DomainError, Span
 from tcalc.expr.nodes import Apply, Node, Var
-from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, variables
-from tcalc.interpret import evaluate, evaluate_data, measure, numbers_of
+from tcalc.interpret import evaluate
 from tcalc.primitives.arrays import NumPyArray as Array
 
 COMPLEX_STEP = 1e-20
 REAL_STEPS = (3e-3, 3e-4, 3e-5)
 """Relative to the data.  A wrong derivative differs at every step, a right one agrees at the best:
 large steps are exact where a function is tame, small ones where it is steep or near a kink."""
-OFF_KINK = 0.02
-"""How far data at a kink are moved, relative to their size."""
-ATTEMPTS = 6
-ROUNDING = 1e-13
-"""A change of the data, relative to them, that stands for rounding; and what rounding leaves of
-numbers that cancel, relative to the largest of them."""
-TAME = 1e6
-"""Numbers this much larger than the data are not said to cancel: they are the fault of the data."""
-NOISE = 1e-3
-"""How much rounding changes a number of which it leaves nothing to compare."""
 DIGIT = 2.0**-52
 """The part of a number that its last digit is."""
 SAMPLES = 3
@@ -60,8 +57,13 @@ Product: TypeAlias = Callable[[Mapping[str, Any], Array], Array]
 """A derivative at given values times a direction, where it is not to be had as an expression."""
 
 
-Errors: TypeAlias = tuple[float, float, tuple[Apply, ...]]
-"""The error by the exact way, that by differences, and the functions where the former is not."""
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Errors by the exact way and by differences, and the functions where that way is not exact."""
+
+    exact: float
+    rough: float
+    extrapolated: tuple[Apply, ...]
 
 
 def check_derivative(
@@ -93,45 +95,42 @@ def check_derivative(
     generator = np.random.default_rng(seed)
     roots = [function, derivative]
     inputs = list(dict.fromkeys([*variables([*roots, variable]), *inputs]))
-    values, known = _data(roots, inputs, data, sizes, generator)
-    values, moved = _off_kinks(function, variable, values, known, generator)
+    values, known = data_at_which(roots, inputs, data, sizes, generator)
+    values, moved = off_kinks(function, variable, values, known, generator)
     with np.errstate(all="ignore"):
         full, value = evaluate([derivative, function], values, known)
     if not np.all(np.isfinite(value)):
-        raise _without_value(function, values, known)
+        raise without_value(function, values, known)
     applied = partial(_contracted, full) if product is None else partial(product, values)
-    check = _Check(function, variable, values, known, 1e-3 * _largest([value]) + 1e-30)
+    check = _Check(function, variable, values, known, 1e-3 * largest([value]) + 1e-30)
     shape = values[variable.name].shape
     moves = [direction(variable, shape, generator) for _ in range(directions)]
-    found = [check.errors(np.asarray(applied(move)), move) for move in moves]
-    extrapolated = [node for *_, nodes in found for node in nodes]
-    worst = max((error for error, _, _ in found), default=0.0)
-    tolerance = ROUGH if extrapolated else TOLERANCE[check.method]
-    culprits: list[Blame] = []
+    worst = check.worst(applied, moves)
+    tolerance = ROUGH if worst.extrapolated else TOLERANCE[check.method]
     rounding = 0.0
-    if worst > tolerance:
+    if worst.exact > tolerance:
         rounding = check.rounding(derivative, moves, generator)
-        if rounding > NOISE or _is_noise(roots, values, known, generator):
+        if rounding > NOISE or is_noise(roots, values, known, generator):
             raise DomainError(
                 "rounding alone decides what the function or its derivative is at these data: "
                 "a matrix is singular there, or nearly",
                 hint="give other data, or other sizes",
             )
         tolerance = max(tolerance, MARGIN * rounding)
-    if worst > tolerance:
+    culprits: list[Blame] = []
+    if worst.exact > tolerance:
         culprits = blamed(function, values, {variable: moves[-1]}, known, generator, places)
-    rough = max((error for _, error, _ in found), default=0.0)
     return CheckReport(
         check.method,
         order,
         directions,
-        worst,
+        worst.exact,
         tolerance,
         known,
-        Opinion("five-point differences", rough, TOLERANCE["five-point differences"]),
+        Opinion("five-point differences", worst.rough, TOLERANCE["five-point differences"]),
         blame=tuple(culprits),
         moved=tuple(dict.fromkeys(map(text_of, moved))),
-        extrapolated=tuple(dict.fromkeys(map(name_of, extrapolated))),
+        extrapolated=tuple(dict.fromkeys(map(name_of, worst.extrapolated))),
         form=form,
         rounding=rounding,
     )
@@ -159,6 +158,15 @@ class _Check:
     def method(self) -> Method:
         return "complex step" if _is_analytic(self.function, self.variable) else "dual numbers"
 
+    def worst(self, applied: Callable[[Array], Array], moves: Sequence[Array]) -> Errors:
+        """The largest errors of a derivative along some directions."""
+        found = [self.errors(np.asarray(applied(move)), move) for move in moves]
+        return Errors(
+            max((errors.exact for errors in found), default=0.0),
+            max((errors.rough for errors in found), default=0.0),
+            tuple(node for errors in found for node in errors.extrapolated),
+        )
+
     def errors(self, found: Array, move: Array) -> Errors:
         """The errors of a directional derivative, by the exact way and by differences.
 
@@ -166,10 +174,10 @@ class _Check:
         numbers that cancel on the way.  What is not exact on the exact way comes with them.
         """
         expected, scale, nodes = self.exactly(move)
-        most = TAME * max(1.0, _largest(self.values.values()))
+        most = TAME * max(1.0, largest(self.values.values()))
         floor = max(self.floor, ROUNDING / TOLERANCE[self.method] * min(scale, most))
-        second = min(_error(found, other, floor) for other in self.roughly(move))
-        return _error(found, expected, floor), second, nodes
+        second = min(relative_error(found, other, floor) for other in self.roughly(move))
+        return Errors(relative_error(found, expected, floor), second, nodes)
 
     def rounding(
         self, derivative: Node, moves: Sequence[Array], generator: np.random.Generator
@@ -191,7 +199,8 @@ class _Check:
                     after = self._both(derivative, move, disturb)
                 except ValueError:  # the function ends here
                     return np.inf
-                changes = (_error(x, y, self.floor) for x, y in zip(before, after, strict=True))
+                pairs = zip(before, after, strict=True)
+                changes = (relative_error(x, y, self.floor) for x, y in pairs)
                 worst = max(worst, *changes)
         return worst
 
@@ -224,13 +233,13 @@ class _Check:
             order = postorder([self.function])
             found = evaluate(order, self._stepped(move), self.sizes)
             steps = [np.imag(x) / COMPLEX_STEP for x in found]
-            return np.asarray(steps[-1]), _largest(steps), ()
+            return np.asarray(steps[-1]), largest(steps), ()
         dual = duals([self.function], self.values, {self.variable: move}, self.sizes)
         if dual.singular:
             names = ", ".join(dict.fromkeys(map(text_of, dual.singular)))
             raise DomainError(f"{names} is not differentiable at these data")
         still = np.zeros_like(dual.values[self.function])
-        scale = _largest(dual.tangents.values())
+        scale = largest(dual.tangents.values())
         return dual.tangents.get(self.function, still), scale, dual.extrapolated
 
     def roughly(self, move: Array) -> list[Array]:
@@ -252,139 +261,6 @@ class _Check:
         return found
 
 
-def _data(
-    roots: Sequence[Node],
-    inputs: Sequence[Var],
-    data: Mapping[str, Any] | None,
-    sizes: Mapping[str, int] | None,
-    generator: np.random.Generator,
-) -> tuple[dict[str, Array], dict[str, int]]:
-    """The values at which to check, drawn or given, and the sizes."""
-    if data is None:
-        return _random_data(roots, inputs, sizes or {}, generator)
-    with np.errstate(all="ignore"):  # values that are not finite are reported below
-        evaluate_data(roots, data, inputs, sizes)
-    values = {name: numbers_of(name, array) for name, array in data.items()}
-    for name, array in values.items():
-        if np.iscomplexobj(array):
-            raise ArgumentError(f"{name} has complex numbers", hint="derivatives are by real ones")
-        if not np.all(np.isfinite(array)):
-            raise ArgumentError(
-                f"{name} has values that are infinite or not a number",
-                hint="derivatives are checked at finite data",
-            )
-    values = {name: array.astype(float, copy=False) for name, array in values.items()}
-    given = [x for x in inputs if x.name in values]
-    return values, {**(sizes or {}), **measure(given, values)}
-
-
-def _random_data(
-    roots: Sequence[Node],
-    inputs: Sequence[Var],
-    given: Mapping[str, int],
-    generator: np.random.Generator,
-) -> tuple[dict[str, Array], dict[str, int]]:
-    """The first data at which the roots are finite and more than rounding, else finite; sizes."""
-    problem: Exception | None = None
-    finite: tuple[dict[str, Array], dict[str, int]] | None = None
-    for turned in (False, True):
-        sizes = complete_sizes(inputs, given, turned=turned)
-        for manner in range(len(MANNERS)):
-            values = sample(inputs, sizes, generator, manner)
-            try:
-                with np.errstate(all="ignore"):
-                    results = evaluate(roots, values, sizes)
-            except ValueError as error:
-                problem = problem or error
-                continue
-            if all(np.all(np.isfinite(result)) for result in results):
-                if not _is_noise(roots, values, sizes, generator):
-                    return values, sizes
-                finite = finite or (values, sizes)
-    if finite is not None:
-        return finite
-    raise DomainError(
-        "no random data were found at which the function and its derivative are finite"
-        + (f" ({problem})" if problem else ""),
-        hint="give data or sizes, or declare what the variables are (spd, positive, …)",
-    )
-
-
-def _is_noise(
-    roots: Sequence[Node],
-    values: Mapping[str, Array],
-    sizes: Mapping[str, int],
-    generator: np.random.Generator,
-) -> bool:
-    """Whether a change of the data by rounding changes one of the roots, or ends its domain."""
-    near = {
-        name: array * (1 + ROUNDING * generator.standard_normal(array.shape))
-        for name, array in values.items()
-    }
-    try:
-        with np.errstate(all="ignore"):
-            before, after = (evaluate(roots, data, sizes) for data in (values, near))
-    except ValueError:
-        return True
-    return any(_error(x, y, 1 / TAME) > NOISE for x, y in zip(before, after, strict=True))
-
-
-def _without_value(
-    function: Node, values: Mapping[str, Array], sizes: Mapping[str, int]
-) -> DomainError:
-    """The complaint of a function that is not finite, naming what on the way is the first."""
-    nodes = postorder([function])
-    with np.errstate(all="ignore"):
-        found = evaluate(nodes, values, sizes)
-    first = next(node for node, x in zip(nodes, found, strict=True) if not np.all(np.isfinite(x)))
-    return DomainError(
-        f"the function has no finite value at these data: {text_of(first)} has none",
-        hint="a derivative is checked inside of the domain",
-    )
-
-
-def _off_kinks(
-    function: Node,
-    variable: Var,
-    values: dict[str, Array],
-    sizes: Mapping[str, int],
-    generator: np.random.Generator,
-) -> tuple[dict[str, Array], list[Apply]]:
-    """The values with the variable moved off the kinks that they lie at, and these."""
-    order = postorder([function])
-    start = values[variable.name]
-    size = max(1.0, float(np.max(np.abs(start), initial=0.0)))
-    left: list[Apply] = []
-    for attempt in range(ATTEMPTS):
-        move = direction(variable, start.shape, generator)
-        try:
-            with np.errstate(all="ignore"):
-                found = duals([function], values, {variable: move}, sizes)
-        except np.linalg.LinAlgError:
-            if not left:
-                raise
-        else:
-            here = [*found.singular, *kinks(order, found)]
-            if not here and (not left or np.all(np.isfinite(found.values[function]))):
-                return values, left
-            left = left or here
-        # Ever smaller moves: the first ones may leave the domain.
-        moved = start + OFF_KINK * size * 0.5**attempt * move
-        values = {**values, variable.name: _allowed(variable, moved)}
-    names = ", ".join(dict.fromkeys(map(text_of, left)))
-    raise DomainError(
-        f"the data lie at a kink of {names}, and moving {variable.name} does not leave it",
-        hint="a derivative at a kink is a convention, which no numbers can check; give other data",
-    )
-
-
-def _allowed(variable: Var, array: Array) -> Array:
-    """The array within the declared signs of a variable."""
-    if holds(variable, Fact.NONNEGATIVE):
-        return np.abs(array)
-    return array
-
-
 def _is_analytic(function: Node, variable: Var) -> bool:
     live = dependents([function], [variable])
     return all(
@@ -392,15 +268,3 @@ def _is_analytic(function: Node, variable: Var) -> bool:
         for node in postorder([function])
         if isinstance(node, Apply) and node in live
     )
-
-
-def _error(found: Array, expected: Array, floor: float) -> float:
-    """The largest difference, relative to the largest entry; infinite where it is no number."""
-    scale = max(_largest([expected]), floor)
-    error = float(np.max(np.abs(found - expected), initial=0.0)) / scale
-    return error if np.isfinite(error) else np.inf
-
-
-def _largest(arrays: Iterable[Array]) -> float:
-    """The largest absolute value of the entries that are finite."""
-    return max((float(np.max(np.abs(x[np.isfinite(x)]), initial=0.0)) for x in arrays), default=0.0)

@@ -32,6 +32,7 @@ from tcalc.codegen.program import (
     Value,
     View,
 )
+from tcalc.expr.partition import Partition
 from tcalc.primitives.routines import Template
 
 ROUNDS = 3
@@ -87,25 +88,24 @@ Meeting: TypeAlias = Factors | Step
 
 @dataclass(slots=True)
 class _Groups:
-    """Matrices that lie alike, each group by one of them; `fixed` ones have to stay."""
+    """Matrices that lie alike, each group by its number; `fixed` ones have to stay."""
 
-    parent: dict[Value, Value] = field(default_factory=dict)
+    number: dict[Value, int] = field(default_factory=dict)
+    alike: Partition = field(default_factory=Partition)
     fixed: set[Value] = field(default_factory=set)
     meetings: list[Meeting] = field(default_factory=list)
 
-    def root(self, value: Value) -> Value:
-        while (above := self.parent[value]) is not value:
-            self.parent[value] = value = self.parent[above]
-        return value
+    def of(self, value: Value) -> int:
+        return self.alike.find(self.number[value])
 
     def free(self, value: Value) -> None:
-        self.parent[value] = value
+        self.number[value] = self.alike.add()
 
     def join(self, value: Value, other: Value) -> None:
-        self.parent[self.root(other)] = self.root(value)
+        self.alike.join(self.number[value], self.number[other])
 
     def fix(self, *values: Value) -> None:
-        self.fixed.update(value for value in values if value in self.parent)
+        self.fixed.update(value for value in values if value in self.number)
 
 
 def misplaced(program: Program, sizes: Mapping[str, int]) -> tuple[Value, ...]:
@@ -113,34 +113,34 @@ def misplaced(program: Program, sizes: Mapping[str, int]) -> tuple[Value, ...]:
     if not any(isinstance(statement.operation, MatMul) for statement in program.statements):
         return ()
     groups = _grouped(program, sizes)
-    stuck = {groups.root(value) for value in groups.fixed}
-    place = {x: root for x in groups.parent if (root := groups.root(x)) not in stuck}
-    touching: dict[Value, list[Meeting]] = defaultdict(list)
+    stuck = {groups.of(value) for value in groups.fixed}
+    place = {x: group for x in groups.number if (group := groups.of(x)) not in stuck}
+    touching: dict[int, list[Meeting]] = defaultdict(list)
     for meeting in groups.meetings:
-        roots = (place[value] for value in meeting.values if value in place)
-        for root in dict.fromkeys(roots):
-            touching[root].append(meeting)
-    flipped: set[Value] = set()
+        met = (place[value] for value in meeting.values if value in place)
+        for group in dict.fromkeys(met):
+            touching[group].append(meeting)
+    flipped: set[int] = set()
 
-    def cost(root: Value) -> int:
-        return sum(x.cost(lambda value: place.get(value) in flipped) for x in touching[root])
+    def cost(group: int) -> int:
+        return sum(x.cost(lambda value: place.get(value) in flipped) for x in touching[group])
 
-    def gain(root: Value) -> int:
-        before = cost(root)
-        flipped.symmetric_difference_update({root})
-        after = cost(root)
-        flipped.symmetric_difference_update({root})
+    def gain(group: int) -> int:
+        before = cost(group)
+        flipped.symmetric_difference_update({group})
+        after = cost(group)
+        flipped.symmetric_difference_update({group})
         return before - after
 
     for _ in range(ROUNDS):
         changed = False
-        for root in sorted(touching, key=gain, reverse=True):
-            if gain(root) > 0:
-                flipped.symmetric_difference_update({root})
+        for group in sorted(touching, key=gain, reverse=True):
+            if gain(group) > 0:
+                flipped.symmetric_difference_update({group})
                 changed = True
         if not changed:
             break
-    return tuple(value for value, root in place.items() if root in flipped)
+    return tuple(value for value, group in place.items() if group in flipped)
 
 
 def _grouped(program: Program, sizes: Mapping[str, int]) -> _Groups:
@@ -168,7 +168,7 @@ def _grouped(program: Program, sizes: Mapping[str, int]) -> _Groups:
 def _tie(groups: _Groups, result: Value, view: View) -> None:
     """Have the operand of an element-wise step lie as its result does, if it is a matrix."""
     if _is_matrix(view):
-        if view.plain and view.value in groups.parent:
+        if view.plain and view.value in groups.number:
             groups.join(view.value, result)
         else:
             groups.meetings.append(Step(view, result))

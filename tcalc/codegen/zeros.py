@@ -15,13 +15,13 @@ from dataclasses import replace
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import Call, Program, Statement, Sum, Value, View
 from tcalc.expr.dims import Shape
+from tcalc.primitives.piecewise import RECTIFIER
 from tcalc.primitives.routines import Template
 
 LARGEST = 1 << 16
 """The elements up to which zeros come from the processor's caches."""
 SEVERAL = 2
 """How many rectifiers pay for the zeros."""
-RECTIFIER = "np.maximum({0}, 0.0)"
 COMPARISON = Template("np.maximum({0}, {1})", ufunc=True)
 
 
@@ -63,7 +63,7 @@ def with_zeros(program: Program, shapes: tuple[Shape, ...]) -> Program:
 def _rectifies(statement: Statement) -> Shape | None:
     """The shape of an array that a statement rectifies; None for another statement."""
     match statement.operation:
-        case Call(routine=Template(text=text), arguments=(view,)) if text == RECTIFIER:
-            return view.dims if view.dims else None
+        case Call(routine=routine, arguments=(view,)) if routine == RECTIFIER and view.dims:
+            return view.dims
         case _:
             return None

@@ -60,9 +60,10 @@ abs_ = Elementwise(
     written=Written(style=Style.ABSOLUTE),
     traits=Traits(total=True, analytic=False, zero_at_zero=True, nonnegative=True, even=True),
 )
+RECTIFIER = Template("np.maximum({0}, 0.0)", ufunc=True)
 relu = Elementwise(
     "relu",
-    Template("np.maximum({0}, 0.0)", ufunc=True),
+    RECTIFIER,
     lambda x, y: step(x),
     value=lambda x: np.maximum(x, 0.0),
     branchwise=lambda x: np.where(x.real > 0, x, 0),

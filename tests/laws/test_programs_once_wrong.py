@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.simplify import normal
+from tcalc.simplify import normal, tidy_all
 
 
 @pytest.mark.parametrize("text", ["diag(A)[2] - 1", "s = A[i,i]*eye(n)[i,2]*x[i]"])
@@ -41,3 +41,12 @@ def test_functions_of_matrices_with_equal_rows(text, z, mode):
     f = tcalc.parse(text + " + 0*sum(z)*sum(x)", "z[k], x[m]")
     name = "z" if "z'" in text else "x"
     assert tcalc.check(f, name, data={"z": z, "x": [0.5, -2.0, 0.3]}, mode=mode)
+
+
+@pytest.mark.parametrize("text", ["norm2(kron(U, logsoftmax(U)) + 1)", "sum((kron(U, U) + 2).^3)"])
+def test_kronecker_products_beside_numbers_are_taken_apart(text):
+    f = tcalc.parse(text, "U[n,n]")
+    hessian = tcalc.hessian(f, "U")
+    (node,) = tidy_all([hessian.node])
+    found, due = tcalc.evaluate([f.with_node(node), hessian], U=[[2.0, 0.5], [0.3, 1.0]])
+    np.testing.assert_allclose(found, due, rtol=1e-12)

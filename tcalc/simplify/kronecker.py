@@ -52,6 +52,194 @@ def kronecker_products_opened(node: Einsum) -> Node | None:
         else:
             factors += factor.operands
             rows += _opened_rows(factor, row, second)
+    dims = {label: parts.dims[label] for label in parts.output}
+    return build.scale(parts.coefficient, build.einsum(factors, rows, parts.output, dims))
+
+
+def _pairs_of_labels(parts: Parts) -> dict[int, Pair]:
+    """The labels of which all tensors have the same pairs, as all their other labels."""
+    found: dict[int, Pair] = {}
+    bad = set(parts.output)
+    for factor, row in zip(parts.factors, parts.rows, strict=True):
+        own = _pairs(factor) or (None,) * len(row)
+        for label, pair in zip(row, own, strict=True):
+            if pair is None or found.setdefault(label, pair) != pair:
+                bad.add(label)
+    before = -1
+    while before < len(bad):
+        before = len(bad)
+        for row in parts.rows:
+            if not bad.isdisjoint(row):
+                bad.update(row)
+    return {label: pair for label, pair in found.items() if label not in bad}
+
+
+def _pairs(node: Node) -> tuple[Pair, ...] | None:
+    """The pairs of sizes that are the axes of a Kronecker product, or of the vector of a matrix."""
+    match node:
+        case Apply(primitive=Kron(core=core), args=(a, b)) if node.order == core:
+            return tuple(zip(a.dims, b.dims, strict=True))
+        case Apply(primitive=Vec(), args=(x,)) if x.order == 2:
+            return ((x.dims[1], x.dims[0]),)
+    return None
+
+
+def _opened_rows(node: Apply, row: Labels, second: dict[int, int]) -> list[Labels]:
+    """The labels of what a tensor with pairs for axes is made from."""
+    other = tuple(second[label] for label in row)
+    return [(*other, *row)] if isinstance(node.primitive, Vec) else [row, other]
+
+
+@of_products_having(Kron)
+def kronecker_products_multiplied(node: Einsum) -> Node | None:
+    """``kron(A, B)*kron(C, D) -> kron(A*C, B*D)`` where the sizes agree, also of vectors."""
+    parts = parts_of(node)
+    pairs = {k: pair for k, x in enumerate(parts.factors) if (pair := _pairs(x)) and _is_kron(x)}
+    for k, j in permutations(pairs, 2):
+        here, there = parts.rows[k], parts.rows[j]
+        for a, b in product(range(len(here)), range(len(there))):
+            label = here[a]
+            row = (*here[:a], *here[a + 1 :], *there[:b], *there[b + 1 :])
+            alone = label == there[b] and label not in parts.output and parts.uses(label) == 2
+            apart = row and len({*row, label}) == 1 + len(row)
+            if not alone or not apart or pairs[k][a] != pairs[j][b]:
+                continue
+            both = zip(parts.factors[k].operands, parts.factors[j].operands, strict=True)
+            new = kron(*(build.einsum([x, y], [here, there], row) for x, y in both))
+            return parts.replaced((k, j), (new,), (row,)).build()
+    return None
+
+
+def _is_kron(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Kron)
+
+
+@of_functions
+def determinant_of_kronecker_product(node: Apply) -> Node | None:
+    """``det(kron(A, B)) -> det(A)^n*det(B)^m`` for A of m rows and B of n.
+
+    The same for `logdet` where A and B are positive definite.
+    """
+    match node:
+        case Apply(
+            primitive=LogDet() | Cofactors(k=0) as function,
+            args=(Apply(primitive=Kron(), args=(a, b)) as whole,),
+        ):
+            if whole.order != 2 or any(x.dims[0] != x.dims[1] for x in (a, b)):
+                return None
+            sizes = [(build.apply(function, x), y.dims[0]) for x, y in ((a, b), (b, a))]
+            if isinstance(function, Cofactors):
+                return build.hadamard(*(_whole_power(x, size) for x, size in sizes))
+            if all(holds(x, Fact.SPD) is True for x in (a, b)):
+                return build.sum_of(*(build.hadamard(build.size(n), x) for x, n in sizes))
+    return None
+
+
+def _whole_power(x: Node, size: Dim) -> Node:
+    if size.value is not None:
+        return power(x, Fraction(size.value))
+    return pow_(x, build.size(size))
+
+
+@of_functions
+def inverse_of_kronecker_product(node: Apply) -> Node | None:
+    """``inv(kron(A, B)) -> kron(inv(A), inv(B))`` for square A and B."""
+    match node:
+        case Apply(
+            primitive=Inverse(axes=1), args=(Apply(primitive=Kron(), args=(a, b)) as whole,)
+        ):
+            if whole.order == 2 and all(x.dims[0] == x.dims[1] for x in (a, b)):
+                return kron(inv(a), inv(b))
+    return None
+
+
+@of_functions
+def number_out_of_split(node: Apply) -> Node | None:
+    """``split(2*A, ..) -> 2*split(A, ..)``."""
+    match node:
+        case Apply(primitive=Split(), args=(Add() as x, like)) if (c := content(x)) != 1:
+            return build.scale(c, split(multiple(1 / c, x), like.dims))
+    return None
+
+
+@of_functions
+def split_of_product(node: Apply) -> Node | None:
+    """``split(kron(A, B)*x, ..)[i,k] -> A[i,j]*B[k,l]*split(x, ..)[j,l]``, without a merged axis.
+
+    Term by term in sums.  Example: ``split(vec(X), n, m) -> X'`` and
+    ``split(eye(m*n), m, n, m, n)[i,k,j,l] -> eye(m)[i,j]*eye(n)[k,l]``.
+    """
+    match node:
+        case Apply(primitive=Split(), args=(x, like)) if 2 * x.order == like.order:
+            return _split_terms(_terms(x), like.dims)
+    return None
+
+
+def _terms(node: Node) -> list[tuple[Fraction, Node]]:
+    """The terms of a sum, or of a product with one sum."""
+    if isinstance(node, Add):
+        return [(c * d, x) for c, term in node.terms for d, x in _terms_of_product(term)]
+    return _terms_of_product(node)
+
+
+def _terms_of_product(node: Node) -> list[tuple[Fraction, Node]]:
+    parts = parts_of(node)
+    sums = [k for k, factor in enumerate(parts.factors) if isinstance(factor, Add)]
+    opened = multiplied_out(parts, sums[0]) if len(sums) == 1 else None
+    return list(opened.terms) if isinstance(opened, Add) else [(Fraction(1), node)]
+
+
+def _split_terms(terms: Sequence[tuple[Fraction, Node]], dims: Shape) -> Node | None:
+    """A sum of products split, where a pair of axes then goes and none is left merged."""
+    found: list[tuple[Fraction, Node]] = []
+    gone = 0
+    for c, term in terms:
+        parts = parts_of(_flat(term))
+        known = _joined_pairs(parts, dims)
+        if known is None or len(terms) > MOST_TERMS:
+            return None
+        gone += sum(map(_is_pairwise, parts.factors))
+        new = _split_apart(parts, known)
+        if new is None:
+            return None
+        found.append((c * parts.coefficient, new))
+    return build.add(found) if gone else None
+
+
+def _flat(term: Node) -> Node:
+    """A term with the products among its factors opened."""
+    opened = contraction_in(term)
+    if opened is None:
+        return term
+    coefficient, core, output = opened
+    return build.scale(coefficient, build.einsum([open_product(core)], [core.output], output))
+
+
+MOST_TERMS = 4
+"""The most terms of a sum that is split term by term."""
+
+
+def _split_apart(parts: Parts, known: dict[int, Pair]) -> Node | None:
+    """A product with two labels in place of each that is a known pair."""
+    second = {label: max(parts.dims) + 1 + n for n, label in enumerate(known)}
+    factors: list[Node] = []
+    rows: list[Labels] = []
+    for factor, row in zip(parts.factors, parts.rows, strict=True):
+        if known.keys().isdisjoint(row):
+            factors.append(factor)
+            rows.append(row)
+        elif not known.keys() >= set(row):
+            return None
+        elif isinstance(factor, Delta):
+            factors += map(build.delta, known[row[0]])
+            rows += [row, tuple(second[label] for label in row)]
+        elif isinstance(factor, Apply) and _pairs(factor) is not None:
+            factors += factor.operands
+            rows += _opened_rows(factor, row, second)
+        else:
+            factors.append(split(factor, tuple(dim for label in row for dim in known[label])))
+            rows.append(tuple(at for label in row for at in (label, second[label])))
+    output = [at for label in parts.output for at in (label, second[label])]
     dims: dict[Hashable, Dim] = {}
     for label, (here, beside) in known.items():
         dims |= {label: here, second[label]: beside}

@@ -178,9 +178,9 @@ def modules(workshop: Workshop) -> dict[str, Any]:
             return getattr(np, name)
 
     cupy = CuPy("cupy")
-    cupy.asnumpy = np.asarray  # type: ignore[attr-defined]
-    cupy.ElementwiseKernel = lambda *a: ElementwiseKernel(*a, workshop)  # type: ignore[attr-defined]
-    cupy.ReductionKernel = lambda *a, preamble: ReductionKernel(*a, preamble, workshop)  # type: ignore[attr-defined]
+    cupy.asnumpy = np.asarray
+    cupy.ElementwiseKernel = lambda *a: ElementwiseKernel(*a, workshop)
+    cupy.ReductionKernel = lambda *a, preamble: ReductionKernel(*a, preamble, workshop)
     scipy_like = SimpleNamespace(linalg=scipy.linalg, special=scipy.special)
     return {
         "cupy": cupy,

@@ -252,7 +252,7 @@ def nothing(*args: Any, **options: Any) -> Iterator[None]:
 
 
 def _array(x: Any, dtype: Any = None, copy: bool = True, order: str = "K") -> np.ndarray:
-    return np.array(x, dtype, order=order)  # type: ignore[call-overload]
+    return np.array(x, dtype, order=order)
 
 
 def modules(workshop: Workshop) -> dict[str, ModuleType | SimpleNamespace]:

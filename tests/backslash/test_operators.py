@@ -70,7 +70,7 @@ def test_what_is_used_twice_is_a_vertex() -> None:
 
 
 def test_several_outputs_share_their_vertices() -> None:
-    X, w = tcalc.symbols("X[m,n], w[n]")  # type: ignore[misc]
+    X, w = tcalc.symbols("X[m,n], w[n]")
     z = tcalc.combine("tanh(X*w)", X=X, w=w)
     lin = tcalc.linearize({"loss": tcalc.combine("z'*z", z=z), "link": z}, "w")
     assert lin.outputs == ("loss", "link")

@@ -130,7 +130,7 @@ def test_solving_the_dense_system_gives_the_gradient(steps: str) -> None:
     f = tcalc.parse(MATRIX_NET, MATRICES)
     sizes = {"n": 3, "b": 2}
     data = random_data(f, **sizes)
-    lin = tcalc.linearize(f, WEIGHTS, steps=steps)  # type: ignore[call-overload]
+    lin = tcalc.linearize(f, WEIGHTS, steps=steps)
     lower, right = block_matrices(lin, data, **sizes)
     assert np.array_equal(lower, np.tril(lower)) and np.all(np.diag(lower) == 1)
     gradients = tcalc.gradient(f, WEIGHTS)

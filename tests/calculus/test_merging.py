@@ -48,11 +48,11 @@ def compared_with_all(pool: merging._Pool, term: merging._Weighed) -> list[int]:
 def test_terms_that_are_not_compared_do_not_fit(terms: list[OpenProduct]) -> None:
     found = merge(terms)
     near = merging._Pool.near
-    merging._Pool.near = compared_with_all  # type: ignore[method-assign]
+    merging._Pool.near = compared_with_all
     try:
         expected = merge(terms)
     finally:
-        merging._Pool.near = near  # type: ignore[method-assign]
+        merging._Pool.near = near
     assert found == expected
     assert all(term.coefficient for term in found)
     for one, other in combinations(map(merging._Weighed, found), 2):

@@ -126,10 +126,10 @@ def test_sums_over_axes_in_another_order_are_added_as_they_lie() -> None:
 def test_rows_one_after_the_other_are_written_whatever_the_sizes() -> None:
     dims = shape("m", "n")
     n = dims[1]
-    row = View.of(Builder().filled(0, (n,)))  # type: ignore[arg-type]
+    row = View.of(Builder().filled(0, (n,)))
     m = Dim.of("m")
     indices = [Dim.of(0), Slice(Dim.of(1), m), m + 1, Slice(m + 2, m)]
-    parts = tuple(Placed(1, row, (index, None), (0,)) for index in indices)  # type: ignore[arg-type]
+    parts = tuple(Placed(1, row, (index, None), (0,)) for index in indices)
     assert written(Sum(dims, (), parts, spans=False)) == [True] * 4
     assert written(Sum(dims, (), parts[::-1], spans=False)) == [True] * 4
     twice = (*parts, parts[1])

@@ -27,7 +27,7 @@ def declarations(case: enrolled.Case) -> str:
 
 def comes_back(case: enrolled.Case, node: Node) -> None:
     for notation in ("einstein", "auto"):
-        text = to_text(node, notation=notation)  # type: ignore[arg-type]
+        text = to_text(node, notation=notation)
         back = parse(text, declarations(case)).value
         assert back.dims == node.dims, text
         elements = np.prod([dim.evaluate(SIZES) for dim in node.dims])

@@ -50,7 +50,7 @@ def test_reverse_mode_has_tensors_of_order_four_and_cross_country_none(
 def colours(text: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for group in ET.fromstring(text).iter(f"{SVG}g"):
-        colour = group.find(f"{SVG}rect").get("fill")  # type: ignore[union-attr]
+        colour = group.find(f"{SVG}rect").get("fill")
         counts[str(colour)] = counts.get(str(colour), 0) + 1
     return counts
 
@@ -65,8 +65,8 @@ def test_a_picture_is_an_accessible_document() -> None:
     text = tcalc.draw(tcalc.parse("sum(exp(A*x))"), title="A & B <sum>")
     root = ET.fromstring(text)
     assert root.get("role") == "img"
-    assert root.find(f"{SVG}title").text == "A & B <sum>"  # type: ignore[union-attr]
-    described = root.find(f"{SVG}desc").text  # type: ignore[union-attr]
+    assert root.find(f"{SVG}title").text == "A & B <sum>"
+    described = root.find(f"{SVG}desc").text
     assert described == (
         "An expression graph of 5 nodes: 1 scalar, 3 vectors, 1 matrix. Operands stand below."
     )
@@ -126,11 +126,11 @@ def test_several_expressions_in_one_picture() -> None:
 
 def test_bad_input() -> None:
     with pytest.raises(tcalc.TcalcError, match=r"tcalc\.parse makes one"):
-        tcalc.draw("x'*x")  # type: ignore[arg-type]
+        tcalc.draw("x'*x")
     with pytest.raises(tcalc.TcalcError, match="nothing to draw"):
         tcalc.draw([])
     with pytest.raises(tcalc.TcalcError, match="not an object of type int"):
-        tcalc.draw([1])  # type: ignore[list-item]
+        tcalc.draw([1])
     H = tcalc.hessian(net("tanh"), "W1")
     count = len(postorder([H.node]))
     with pytest.raises(tcalc.TcalcError, match=rf"{count} nodes[\s\S]*--limit {count}"):
@@ -153,7 +153,7 @@ def test_a_long_edge_passes_every_layer() -> None:
     assert heights == sorted(heights, reverse=True)
 
 
-def test_on_the_command_line(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_on_the_command_line(tmp_path) -> None:
     path = tmp_path / "dag.svg"
     command = ["draw", "sum(log(1 + exp(X*w)))", "--wrt", "w", "--order", "2", "-o", str(path)]
     result = CliRunner().invoke(cli, [*command, "--mode", "reverse"], catch_exceptions=False)

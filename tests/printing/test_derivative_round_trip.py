@@ -35,7 +35,7 @@ def derivatives(draw: st.DrawFn) -> Node:
 )
 @given(derivatives(), st.sampled_from(["matrix", "einstein"]), st.sampled_from(["auto", True]))
 def test_random_derivatives_come_back(node: Node, notation: str, cse: bool) -> None:
-    text = to_text(node, notation=notation, order=[v.name for v in VARIABLES], cse=cse)  # type: ignore[arg-type]
+    text = to_text(node, notation=notation, order=[v.name for v in VARIABLES], cse=cse)
     back = parse(text, declarations(VARIABLES)).value
     assert same_value(node, back, VARIABLES), text
 
@@ -59,7 +59,7 @@ def test_awkward_formulas_come_back(
     value = tcalc.parse(text, declared)
     node = derivative(value.node, [value.variables[name] for name in wrt], mode=mode)
     inputs = list(value.variables.values())
-    printed = to_text(node, notation=notation)  # type: ignore[arg-type]
+    printed = to_text(node, notation=notation)
     assert same_value(node, parse(printed, declarations(inputs)).value, inputs), printed
 
 

@@ -83,7 +83,7 @@ PROMISED = [
 
 
 def _last(example: Example, notation: str = "auto") -> str:
-    return to_text(example.derivatives()[-1], notation=notation, order=example.order)  # type: ignore[arg-type]
+    return to_text(example.derivatives()[-1], notation=notation, order=example.order)
 
 
 @pytest.mark.parametrize(("example", "expected"), PROMISED, ids=lambda x: getattr(x, "text", x))

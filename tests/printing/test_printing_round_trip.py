@@ -29,7 +29,7 @@ SHAPES = ((), (N,), (M,), (M, N), (N, N))
 def test_examples_come_back(example: Example, cse: bool, notation: str) -> None:
     variables = example.variables
     for node in example.derivatives():
-        text = to_text(node, notation=notation, order=example.order, cse=cse)  # type: ignore[arg-type]
+        text = to_text(node, notation=notation, order=example.order, cse=cse)
         back = parse(text, declarations(variables)).value
         assert same_value(node, back, variables), text
 
@@ -39,6 +39,6 @@ def test_examples_come_back(example: Example, cse: bool, notation: str) -> None:
 )
 @given(st.sampled_from(SHAPES).flatmap(tensors), st.sampled_from(["matrix", "einstein"]))
 def test_random_tensors_come_back(node: Node, notation: str) -> None:
-    text = to_text(node, notation=notation, order=[v.name for v in VARIABLES])  # type: ignore[arg-type]
+    text = to_text(node, notation=notation, order=[v.name for v in VARIABLES])
     back = parse(text, declarations(VARIABLES)).value
     assert same_value(node, back, VARIABLES), text

@@ -18,9 +18,9 @@ from tcalc.printing import to_latex, to_mathml
 def test_both_are_well_formed(example: Example) -> None:
     for node in example.derivatives():
         for notation in ("auto", "einstein"):
-            latex = to_latex(node, notation=notation, order=example.order)  # type: ignore[arg-type]
+            latex = to_latex(node, notation=notation, order=example.order)
             assert _balanced(latex)
-            mathml = to_mathml(node, notation=notation, order=example.order)  # type: ignore[arg-type]
+            mathml = to_mathml(node, notation=notation, order=example.order)
             _check(ET.fromstring(mathml))
 
 
@@ -82,10 +82,10 @@ def test_gradients_of_models_are_well_formed(model: gallery.Model, notation: str
     program = tcalc.parse(model.text)
     for name in model.wrt:
         found = tcalc.derivative(program, name)
-        latex = found.latex(notation)  # type: ignore[arg-type]
+        latex = found.latex(notation)
         assert _balanced(latex)
         assert all(_balanced(row) for row in latex.replace(r"\\", "").splitlines()[1:-1])
-        _check(ET.fromstring(found.mathml(notation)))  # type: ignore[arg-type]
+        _check(ET.fromstring(found.mathml(notation)))
 
 
 def test_words_stand_apart_in_mathml() -> None:

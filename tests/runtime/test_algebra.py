@@ -83,7 +83,7 @@ def test_terms_that_are_alike_become_one() -> None:
     assert (H + hessian(TEXTS[1])).route == H.route
     assert "Kronecker sum" in H.route
     assert np.all((H - H).dense() == 0)
-    assert len(sum([H, H, H]).terms) == len(H.terms)  # type: ignore[union-attr]
+    assert len(sum([H, H, H]).terms) == len(H.terms)
     damped = hessian("tr(X'*S*X*R)") + 1e-3 * hessian("norm2(X)^2")
     b = RANDOM.standard_normal(damped.rows)
     np.testing.assert_allclose(damped @ damped.solve(b), b, rtol=1e-9)

@@ -68,7 +68,7 @@ def test_nothing_explodes(inline: str) -> None:
     node: Node = build.einsum([A, B], "ij,jk->ik")
     for _ in range(40):
         node = build.einsum([node, node], "ij,jk->ik")
-    (flat,) = flatten([node], inline=inline)  # type: ignore[arg-type]
+    (flat,) = flatten([node], inline=inline)
     widths = [len(n.factors) for n in postorder([flat]) if isinstance(n, Einsum)]
     assert max(widths) <= 24
 
@@ -78,7 +78,7 @@ def test_a_long_chain_is_linear(inline: str) -> None:
     node: Node = x
     for _ in range(5_000):
         node = build.add([(1, node), (1, build.einsum([A, node], "ij,j->i"))])
-    (flat,) = flatten([node], inline=inline)  # type: ignore[arg-type]
+    (flat,) = flatten([node], inline=inline)
     assert len(postorder([flat])) <= len(postorder([node]))
 
 

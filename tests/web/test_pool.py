@@ -38,7 +38,7 @@ async def never() -> None:
 
 @asynccontextmanager
 async def pool(**limits: float):
-    made = Pool(Settings(**{"workers": 1, "time": 1.2, **limits}))  # type: ignore[arg-type]
+    made = Pool(Settings(**{"workers": 1, "time": 1.2, **limits}))
     await made.start()
     try:
         yield made

@@ -141,7 +141,7 @@ def test_the_module_runs(client):
     exec(compile(found["source"], found["filename"], "exec"), space)
     random = np.random.default_rng(0)
     data = {"X": random.random((5, 3)), "w": random.random(3), "y": random.random(5), "c": 0.5}
-    value, hessian = space["evaluate"](**data)  # type: ignore[operator]
+    value, hessian = space["evaluate"](**data)
     np.testing.assert_allclose(
         value, np.sum((data["X"] @ data["w"] - data["y"]) ** 2) + 0.5 * data["w"] @ data["w"]
     )

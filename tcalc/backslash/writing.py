@@ -62,19 +62,8 @@ class Writing:
         self._aside: dict[Node, Var] = {}
         self._lines: list[str] = []
         for vertex in system.vertices:
-            facts = ["symmetric"] if holds(vertex, Fact.SYMMETRIC) else []
-            self._variables[vertex] = build.var(self._name(vertex, names), vertex.dims, facts)
-            self._order.append(self._variables[vertex].name)
-            if vertex in axis_names:
-                self._index_names[self._variables[vertex]] = axis_names[vertex]
-        # What a vertex is a transpose of is written by that vertex.
-        self._cores: dict[Node, tuple[Node, Node]] = {}
-        for vertex in system.vertices:
-            product = transposed(vertex)
-            if isinstance(vertex, Einsum) and product is not None:
-                known = self._variables[vertex]
-                turned = build.einsum([known], [vertex.output], vertex.subscripts[0])
-                self._cores.setdefault(product, (vertex, turned))
+            self._variables[vertex] = self._standing_for(vertex, names, axis_names.get(vertex))
+        self._cores = self._transposes()
         self._rank = {name: k for k, name in enumerate(self._order)}
         self.values = [self._value(vertex) for vertex in system.vertices]
         self.entries = [
@@ -93,11 +82,28 @@ class Writing:
             for (vertex, node), block in system.blocks.items()
             if isinstance(block, Sum)
         }
-        self._by_row: dict[str, list[Entry]] = {}
-        self._by_column: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            self._by_row.setdefault(entry.row, []).append(entry)
-            self._by_column.setdefault(entry.column, []).append(entry)
+
+    def _standing_for(
+        self, vertex: Node, names: Mapping[Node, str], axis_names: AxisNames | None
+    ) -> Var:
+        """The variable that is written for a vertex."""
+        facts = ["symmetric"] if holds(vertex, Fact.SYMMETRIC) else []
+        made = build.var(self._name(vertex, names), vertex.dims, facts)
+        self._order.append(made.name)
+        if axis_names is not None:
+            self._index_names[made] = axis_names
+        return made
+
+    def _transposes(self) -> dict[Node, tuple[Node, Node]]:
+        """For what a vertex is a transpose of, that vertex and the product written by it."""
+        found: dict[Node, tuple[Node, Node]] = {}
+        for vertex in self.system.vertices:
+            product = transposed(vertex)
+            if isinstance(vertex, Einsum) and product is not None:
+                known = self._variables[vertex]
+                turned = build.einsum([known], [vertex.output], vertex.subscripts[0])
+                found.setdefault(product, (vertex, turned))
+        return found
 
     def name(self, node: Node) -> str:
         """The name of a vertex or an input."""
@@ -114,11 +120,14 @@ class Writing:
 
     def differentials(self) -> list[str]:
         """``dx = L dx + D dp``, a line for each vertex: forward substitution."""
+        rows: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            rows.setdefault(entry.row, []).append(entry)
         lines = []
         for vertex in map(self.name, self.system.vertices):
             terms = [
                 _applied(self._operand(entry, entry.notation), f"d{entry.column}")
-                for entry in self._by_row.get(vertex, ())
+                for entry in rows.get(vertex, ())
             ]
             lines.append(f"d{vertex} = {_summed(terms)}")
         return lines
@@ -126,12 +135,15 @@ class Writing:
     def cotangents(self) -> list[str]:
         """``x_bar = (I - L)' \\ g`` and ``p_bar = D' x_bar``, from the last row up."""
         outputs = {self.name(node) for node in self.system.outputs}
+        columns: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            columns.setdefault(entry.column, []).append(entry)
         lines = []
         nodes = (*reversed(self.system.vertices), *self.system.inputs)
         for column in map(self.name, nodes):
             terms = [
                 _applied(self._operand(entry, entry.adjoint), f"{entry.row}_bar")
-                for entry in self._by_column.get(column, ())
+                for entry in columns.get(column, ())
             ]
             if terms:
                 lines.append(f"{column}_bar = {_summed(terms)}")

@@ -15,13 +15,13 @@ from tcalc.compilation import Expressions, compile
 from tcalc.custom import UserFunction
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
 from tcalc.expr.nodes import Var
-from tcalc.expr.outline import arranged, outlined
+from tcalc.expr.outline import arranged
 from tcalc.expression import Context, Expression, Names, combine
 from tcalc.requirements import (
     names_of,
     require_expression,
-    require_expressions,
     require_order,
+    require_outlined,
     require_scalar,
     require_seed,
     require_sizes,
@@ -243,7 +243,7 @@ def evaluate(expressions: Expressions, /, *positional: Never, **arrays: Any) -> 
     """
     from tcalc import interpret
 
-    several = require_expressions(expressions)
+    outline, several = require_outlined(expressions)
     nodes = [expression.node for expression in several]
     known = {name: v for expression in several for name, v in expression.variables.items()}
     if positional:
@@ -251,7 +251,7 @@ def evaluate(expressions: Expressions, /, *positional: Never, **arrays: Any) -> 
 
         refuse_positions(positional, known)
     values = interpret.evaluate_data(calculus.prepare(nodes), arrays, list(known.values()))
-    return arranged(outlined(expressions), values)
+    return arranged(outline, values)
 
 
 def check(

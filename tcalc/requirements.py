@@ -12,6 +12,7 @@ from tcalc.errors import ArgumentError, DimensionError, suggestion
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
+from tcalc.expr.outline import Outline, outlined
 from tcalc.expr.traverse import variables
 from tcalc.expression import Expression, Names
 from tcalc.language.parser import RESERVED, is_name
@@ -35,11 +36,13 @@ def require_expression(F: object) -> Expression:
 
 def require_expressions(F: object) -> list[Expression]:
     """All expressions of nested lists and dictionaries; raises `ArgumentError` for all else."""
-    if isinstance(F, Mapping):
-        return [x for part in F.values() for x in require_expressions(part)]
-    if isinstance(F, Sequence) and not isinstance(F, str):
-        return [x for part in F for x in require_expressions(part)]
-    return [require_expression(F)]
+    return require_outlined(F)[1]
+
+
+def require_outlined(F: object) -> tuple[Outline, list[Expression]]:
+    """The same, with the outline of the lists and dictionaries."""
+    outline, leaves = outlined(F)
+    return outline, [require_expression(leaf) for leaf in leaves]
 
 
 def require_scalar(f: object, what: str) -> None:

@@ -7,28 +7,28 @@ had expressions.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
 from typing import Any, TypeAlias
 
 Outline: TypeAlias = "int | tuple[Outline, ...] | dict[str, Outline]"
 
 
-def outlined(nested: Any) -> Outline:
-    """The outline of anything in lists and dictionaries.
+def outlined(nested: Any) -> tuple[Outline, list[Any]]:
+    """The outline of anything in lists and dictionaries, and what stands at its places.
 
     >>> outlined(["f", {"U": "dU", "V": "dV"}])
-    (0, {'U': 1, 'V': 2})
+    ((0, {'U': 1, 'V': 2}), ['f', 'dU', 'dV'])
     """
-    places = count()
+    leaves: list[Any] = []
 
     def outline(part: Any) -> Outline:
         if isinstance(part, Mapping):
             return {name: outline(inner) for name, inner in part.items()}
         if isinstance(part, Sequence) and not isinstance(part, str):
             return tuple([outline(inner) for inner in part])
-        return next(places)
+        leaves.append(part)
+        return len(leaves) - 1
 
-    return outline(nested)
+    return outline(nested), leaves
 
 
 def arranged(outline: Outline, results: Sequence[Any]) -> Any:

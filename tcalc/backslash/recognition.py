@@ -26,11 +26,10 @@ from tcalc.backslash.blocks import (
     Times,
 )
 from tcalc.backslash.compositions import chain, total
-from tcalc.calculus.terms import components
 from tcalc.expr import build
-from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.partition import connected
 from tcalc.expr.primitive import Labels, LinearTerm
 from tcalc.primitives.selection import UnitVector
 
@@ -278,11 +277,10 @@ def _scaled_end(term: LinearTerm, end: Labels, other: Labels) -> tuple[LinearTer
 
 def _groups(term: LinearTerm) -> list[tuple[tuple[int, ...], set[int]]]:
     """The factors joined by summed labels, with the labels by which they meet either end."""
-    ends = (*term.out, *term.into)
-    product = OpenProduct(ONE, term.factors, term.subscripts, ends, {})
+    ends = {*term.out, *term.into}
     return [
-        (group, {x for n in group for x in term.subscripts[n]} & set(ends))
-        for group in components(product)
+        (group, {x for n in group for x in term.subscripts[n]} & ends)
+        for group in connected(term.subscripts, ends)
     ]
 
 

@@ -16,9 +16,10 @@ from typing import TypeAlias
 
 from tcalc.calculus.terms import components, merge, nominal, times, volume
 from tcalc.expr import build
-from tcalc.expr.build import ONE, OpenProduct
+from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.partition import connected
 from tcalc.simplify import flatten
 
 HELD = 3
@@ -112,9 +113,8 @@ def _parts(group: Sequence[Placed], free: set[int], dims: Mapping[int, Dim]) -> 
     if uses[shared] < HELD:
         return list(group)
     outer = free | {shared}
-    factors, rows = zip(*group, strict=True)
     found: list[Placed] = []
-    for part in components(OpenProduct(ONE, factors, rows, tuple(outer), dims)):
+    for part in connected([row for _, row in group], outer):
         found += _parts([group[k] for k in part], outer, dims)
     return _absorbed(found)
 

@@ -9,7 +9,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Node
 from tcalc.primitives.exponential import exp, expm1, log, log1mexp, log1p
 from tcalc.primitives.hyperbolic import atanh, cosh, log_cosh
-from tcalc.primitives.special_functions import erf, erfc, log_erfc, log_normcdf, normcdf
+from tcalc.primitives.normal import erf, erfc, log_erfc, log_normcdf, normcdf
 from tcalc.simplify.coefficients import ONE, content, multiple
 from tcalc.simplify.engine import of_functions, of_sums_having
 

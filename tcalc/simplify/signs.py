@@ -15,9 +15,9 @@ from tcalc.primitives.absolute_powers import absolute_power, scaled_even_power
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import pow_
 from tcalc.primitives.hyperbolic import asinh, atanh, cosh, sinh, tanh
+from tcalc.primitives.normal import erf, normpdf
 from tcalc.primitives.piecewise import abs_, maximum, minimum, relu, sign, step
 from tcalc.primitives.power import Power, power
-from tcalc.primitives.special_functions import erf, normpdf
 from tcalc.primitives.trigonometric import asin, atan, cos, sin, tan
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import of_functions, of_products_having

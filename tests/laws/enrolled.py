@@ -28,16 +28,11 @@ from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import scaled_power
 from tcalc.primitives.hyperbolic import acosh_quotient, acosh_slope, atanh_slope, log_cosh
 from tcalc.primitives.inverse import Inverse, inv
+from tcalc.primitives.normal import erfc_hazard_slope, hazard_slope, log_erfc, log_normcdf
 from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.polar_solve import polar_solve
 from tcalc.primitives.power import Power, quotient0
 from tcalc.primitives.radius import inverse_radius, over_radius
-from tcalc.primitives.special_functions import (
-    erfc_hazard_slope,
-    hazard_slope,
-    log_erfc,
-    log_normcdf,
-)
 from tcalc.primitives.symbolic import elementwise
 from tcalc.primitives.trigonometric import asin_slope
 from tcalc.simplify.expand import expand

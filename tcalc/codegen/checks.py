@@ -5,12 +5,15 @@ The sources of these functions are copied into the modules that use them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tcalc.primitives.arrays import Array, np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def as_arrays(**arguments: Any) -> list[Array]:
+
+def as_arrays(**arguments: Any) -> list[NDArray[Any]]:
     """The arguments as arrays of one floating-point type; plain numbers follow the arrays."""
     arrays, types = [], []
     for name, argument in arguments.items():

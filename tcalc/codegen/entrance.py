@@ -10,7 +10,8 @@ from tcalc.codegen.program import Requirement
 from tcalc.codegen.signature import Signature, Source
 from tcalc.codegen.targets import Target, Writer
 from tcalc.codegen.targets.target import quoted
-from tcalc.codegen.texts import read, size_text
+from tcalc.codegen.texts import mentions, read, size_text
+from tcalc.codegen.wrapping import wrapped
 from tcalc.expr.nodes import Var
 from tcalc.expr.properties import CHECKED
 
@@ -31,12 +32,15 @@ class Entrance:
     writer: Writer
     supplied: Sequence[str] = ()
 
-    def source(self, rest: Sequence[str]) -> str:
-        """The function; `rest` are the arguments of `compute`, as they are written."""
+    def source(self, rest: Sequence[str], result: str, single: str | None) -> str:
+        """The function; `rest` are the arguments of `compute`, as they are written.
+
+        `result` is the type of what it returns, `single` a name for it if it is not a tuple.
+        """
         arguments = self.signature.arguments
         names = [self.parameters[x.name] for x in arguments]
-        star = "*, " if names else ""
-        lines = [f"def evaluate({star}{', '.join(names)}):"]
+        taken = ", ".join(f"{name}: {self.target.argument}" for name in names)
+        lines = [f"def evaluate({'*, ' if names else ''}{taken}) -> {result}:"]
         lines.append('    """The results, after a check of the arguments."""')
         if self.supplied:
             function = self.writer.embed(checks.expect_supplied)
@@ -51,18 +55,27 @@ class Entrance:
             if place in measured:
                 function = self.writer.embed(checks.expect_axes)
                 lines.append(f"    {function}({self._said(argument)}, {argument.order})")
-        lines += [
-            f"    {line}"
-            for line in reads(arguments, self.signature.sources, self.parameters, self.sizes)
+        checked = [line for place, x in enumerate(arguments) for line in self._checks(place, x)] + [
+            line for requirement in self.requirements for line in self._required(requirement)
         ]
-        for place, argument in enumerate(arguments):
-            lines += [f"    {line}" for line in self._checks(place, argument)]
-        for requirement in self.requirements:
-            low, high = (size_text(d, self.sizes) for d in (requirement.low, requirement.high))
-            text = f"the sizes do not fit: {requirement.low} is beyond {requirement.high}"
-            lines += [f"    if {low} > {high}:", f"        raise ValueError({quoted(text)})"]
-        lines.append(f"    return compute({', '.join(rest)})")
-        return "\n".join(lines)
+        text = "\n".join(checked)
+        asked = [s for s in self.signature.sources if mentions(text, self.sizes[s.name])]
+        read = reads(arguments, asked, self.parameters, self.sizes)
+        lines += [f"    {line}" for line in (*read, *checked)]
+        call = f"compute({', '.join(rest)})"
+        if single is None:
+            lines.append(f"    return {call}")
+        else:
+            # What `compute` returns is Any by itself, and a tuple of it otherwise.
+            lines += [f"    {single}: {result} = {call}", f"    return {single}"]
+        return "\n".join(part for line in lines for part in wrapped(line))
+
+    def _required(self, requirement: Requirement) -> list[str]:
+        """The lines that refuse sizes which do not fit."""
+        low, high = (size_text(x, self.sizes) for x in (requirement.low, requirement.high))
+        text = f"the sizes do not fit: {requirement.low} is beyond {requirement.high}"
+        beyond = f"{high} < {low}" if requirement.low.value is not None else f"{low} > {high}"
+        return [f"if {beyond}:", f"    raise ValueError({quoted(text)})"]
 
     def _said(self, argument: Var) -> str:
         axes = ", ".join(map(str, argument.dims))

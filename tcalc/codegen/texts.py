@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 
 from tcalc.codegen.signature import Source
+from tcalc.codegen.wrapping import WIDTH
 from tcalc.expr.dims import Dim
 
 
@@ -33,21 +34,47 @@ def read(name: str, source: Source) -> str:
 def mentions(code: str, word: str) -> bool:
     """Whether a word stands in code by itself, or what begins with it if it ends in a point.
 
+    An attribute is another word.
+
     Code can be long, and a regular expression would stop at each of its words.
 
     >>> mentions("t1 = x + Any", "Any"), mentions("Anything = many_Any", "Any")
     (True, False)
     >>> mentions("np.exp(x)", "np."), mentions("a special case", "special.")
     (True, False)
+    >>> mentions("np.linalg.LinAlgError", "linalg.")
+    False
     """
     place = code.find(word)
     while place >= 0:
-        end = place + len(word)
-        around = code[max(place - 1, 0) : place], "" if word.endswith(".") else code[end : end + 1]
-        if not any(c.isalnum() or c == "_" for c in around):
+        before, after = (
+            code[max(place - 1, 0) : place],
+            code[place + len(word) : place + len(word) + 1],
+        )
+        longer = before.isalnum() or before in ("_", ".")
+        if not longer and (word.endswith(".") or not (after.isalnum() or after == "_")):
             return True
         place = code.find(word, place + 1)
     return False
+
+
+def imported(imports: Mapping[str, str], code: str) -> list[str]:
+    """The lines that import the words that stand in code, one for each package.
+
+    >>> words = {"sin": "from math import sin", "cos": "from math import cos"}
+    >>> imported(words, "x = cos(y) + sin(y)")
+    ['from math import sin, cos']
+    """
+    lines: list[str] = []
+    for word, line in imports.items():
+        if not mentions(code, word):
+            continue
+        package, _, name = line.rpartition("import ")
+        if package and lines and lines[-1].startswith(package):
+            lines[-1] += f", {name}"
+        else:
+            lines.append(line)
+    return lines
 
 
 def harmless(line: str) -> str:
@@ -56,3 +83,18 @@ def harmless(line: str) -> str:
     if len(printable) > 400:
         printable = textwrap.shorten(printable, 400, placeholder=" …")
     return printable.replace("\\", "\\\\").replace('"""', "'''")
+
+
+def documented(text: str) -> str:
+    """The lines of a text as they stand in a docstring, long ones continued on further lines."""
+    lines: list[str] = []
+    for line in map(harmless, text.splitlines()):
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(
+            line,
+            WIDTH,
+            subsequent_indent=f"{indent}    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+    return "\n".join(lines)

@@ -280,6 +280,7 @@ def test_any_name_of_an_input_is_harmless(name: str) -> None:
         "Import",
         "ImportFrom",
         "Assign",
+        "AnnAssign",
         "FunctionDef",
     }
     namespace: dict[str, Any] = {}

@@ -54,12 +54,14 @@ class CuPy(NumPy):
     laid_out = 0
     arrays = "CuPy arrays of float32 or float64"
     imports: ClassVar[Mapping[str, str]] = {
-        "numpy": "import numpy",
-        "cp": "import cupy as cp",
-        "linalg": "from cupyx.scipy import linalg",
-        "special": "from cupyx.scipy import special",
-        "host": "from scipy import linalg as host",
+        "cp.": "import cupy as cp",
+        "numpy.": "import numpy",
+        "linalg.": "from cupyx.scipy import linalg",
+        "special.": "from cupyx.scipy import special",
+        "host.": "from scipy import linalg as host",
     }
+    argument = "Array"
+    array = number = "cp.ndarray"
 
     def __init__(self, checked: bool = True) -> None:
         self.checked = checked

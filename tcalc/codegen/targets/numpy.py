@@ -72,10 +72,15 @@ class NumPy(Target):
     """The elements from which on transposes that are repeated are copied first; 0 for never."""
     arrays = "Arrays of float32, float64 or complex numbers"
     imports: ClassVar[Mapping[str, str]] = {
-        "np": "import numpy as np",
-        "linalg": "from scipy import linalg",
-        "special": "from scipy import special",
+        "np.": "import numpy as np",
+        "ArrayLike": "from numpy.typing import ArrayLike",
+        "NDArray": "from numpy.typing import NDArray",
+        "linalg.": "from scipy import linalg",
+        "special.": "from scipy import special",
     }
+    argument = "ArrayLike"
+    array = "NDArray[Any]"
+    number = "np.inexact[Any]"
 
     def copied(self, text: str, contiguous: bool) -> str:
         return f"np.ascontiguousarray({text})" if contiguous else f"np.array({text})"

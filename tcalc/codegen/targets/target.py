@@ -61,7 +61,13 @@ class Target(ABC):
     arrays: str
     """What arguments are, for the docstring of a module."""
     imports: ClassVar[Mapping[str, str]]
-    """For each name that code may use, the line that imports it."""
+    """For each word that code may use, the line that imports it; lines of one package together."""
+    argument: str
+    """The type of what `evaluate` takes for an array."""
+    array: str
+    """The type of the arrays that it returns."""
+    number: str
+    """The type of what it returns of order 0."""
 
     def prepared(self, program: Program) -> Program:
         """The program as this target is to write it."""

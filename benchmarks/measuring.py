@@ -6,12 +6,15 @@ import ctypes
 import gc
 import os
 import statistics
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.task import Call
+if TYPE_CHECKING:
+    from benchmarks.task import Call
 
 BUSY = 0.08
 """The share of one core that other processes may take while a row is measured."""
@@ -130,8 +133,11 @@ def status(key: str) -> float:
 def pin(threads: int) -> None:
     """Hold this process to so many cores, and every library to so many threads.
 
-    Sets environment variables, so it must run before NumPy and the peers are imported.
+    Sets environment variables, which NumPy and the peers read when they are imported: raises
+    `RuntimeError` where NumPy is there already.
     """
+    if "numpy" in sys.modules:
+        raise RuntimeError("NumPy has its threads already: pin before it is imported")
     for name in ("OPENBLAS", "OMP", "MKL", "NUMEXPR", "VECLIB_MAXIMUM"):
         os.environ[f"{name}_NUM_THREADS"] = str(threads)
     if threads == 1:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,13 @@ import pytest
 
 from benchmarks import report
 from benchmarks.contenders import gather
-from benchmarks.measuring import interleaved
+from benchmarks.measuring import interleaved, pin
 from benchmarks.peers import installed
 from benchmarks.problems import PROBLEMS
 from benchmarks.rows import Row, measured, prepared
 from benchmarks.task import Contender, Task, as_arrays, tasks
 
+ROOT = Path(__file__).parents[2]
 SMALL = tasks(PROBLEMS, None, "small")
 
 
@@ -49,6 +52,16 @@ def test_a_wrong_result_is_not_timed() -> None:
     row = empty(SMALL[0])
     assert list(prepared([right, wrong], row)) == ["right"]
     assert row.entries[1].absent == "differs by 1.0e-07"
+
+
+def test_libraries_are_pinned_before_they_are_imported() -> None:
+    loaded = "import sys, benchmarks.__main__; print('numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "False"
+    with pytest.raises(RuntimeError, match="before it is imported"):
+        pin(1)
 
 
 def test_calls_take_turns() -> None:

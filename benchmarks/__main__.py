@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from benchmarks.measuring import pin
+
+if TYPE_CHECKING:
+    from benchmarks.task import Problem
 
 
 @click.command(help="Measure tcalc side by side with its peers and with an expert's NumPy.")
@@ -48,10 +53,7 @@ def main(
         raise click.BadParameter(f"{', '.join(sorted(unknown))}: see --list")
     problems = [p for p in PROBLEMS if p.row in letters and (not wanted or p.name in wanted)]
     if listed:
-        for problem in problems:
-            print(f"{problem.row}  {problem.name:14s} {problem.title}: {', '.join(problem.sizes)}")
-        for quantity, meaning in QUANTITIES.items():
-            print(f"   {quantity:14s} {meaning}")
+        print("\n".join(listing(problems)))
         return
     installed = peers.installed()
     found = installed if names is None else tuple(n for n in split(names) if n in installed)
@@ -77,6 +79,16 @@ def main(
     if output is not None:
         report.draw(report.updated(kept, done), output)
         print(f"wrote table.md, table.json, plot.svg to {output}")
+
+
+def listing(problems: Sequence[Problem]) -> Iterator[str]:
+    """The problems with their quantities, and what these are."""
+    from benchmarks.task import QUANTITIES
+
+    for problem in problems:
+        yield f"{problem.row}  {problem.name:14s} {problem.title}: {', '.join(problem.sizes)}"
+    for quantity, meaning in QUANTITIES.items():
+        yield f"   {quantity:14s} {meaning}"
 
 
 def split(text: str) -> list[str]:

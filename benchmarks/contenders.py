@@ -18,7 +18,7 @@ def gather(task: Task, names: Sequence[str]) -> tuple[list[Contender], dict[str,
     found, absent = [*own(task)], {}
     for name in names:
         try:
-            found += peers.module(name).contenders(task)
+            found += peers.contenders(name, task)
         except UnavailableError as reason:
             absent[name] = str(reason)
     return found, absent

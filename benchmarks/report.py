@@ -80,28 +80,37 @@ def markdown(rows: Sequence[Row], machine: dict[str, Any], ceilings: dict[str, f
         "",
     ]
     for letter in sorted({row.row for row in rows}):
-        chosen = [row for row in rows if row.row == letter]
-        text.append(f"## {letter}. {', '.join(dict.fromkeys(row.title for row in chosen))}")
-        text += ["", "| | median | minimum | to tcalc | first call | memory | |"]
-        text.append("|---|--:|--:|--:|--:|--:|---|")
-        for row in chosen:
-            ours = row.entry("tcalc")
-            mark = "" if row.trusted else " †"
-            text.append(f"| **{row.name[3:]}**{mark} | | | | | | |")
-            for entry in sorted(row.entries, key=lambda e: (not e.samples, e.median)):
-                relative = f"{entry.median / ours.median:.3g}" if ours and entry.samples else ""
-                cells = [
-                    entry.contender,
-                    duration(entry.median) if entry.samples else "",
-                    duration(entry.minimum) if entry.samples else "",
-                    relative,
-                    duration(entry.compile) if entry.samples else "",
-                    size(entry.peak) if entry.samples else "",
-                    entry.absent.replace("|", "/"),
-                ]
-                text.append("| " + " | ".join(cells) + " |")
-        text.append("")
+        text += _section(letter, [row for row in rows if row.row == letter])
     return "\n".join(text)
+
+
+def _section(letter: str, rows: Sequence[Row]) -> list[str]:
+    """The rows of one letter, each contender on a line of its own, the quickest first."""
+    text = [f"## {letter}. {', '.join(dict.fromkeys(row.title for row in rows))}"]
+    text += ["", "| | median | minimum | to tcalc | first call | memory | |"]
+    text.append("|---|--:|--:|--:|--:|--:|---|")
+    for row in rows:
+        mark = "" if row.trusted else " †"
+        text.append(f"| **{row.name[3:]}**{mark} | | | | | | |")
+        for entry in sorted(row.entries, key=lambda e: (not e.samples, e.median)):
+            text.append("| " + " | ".join(_cells(entry, row.entry("tcalc"))) + " |")
+    return [*text, ""]
+
+
+def _cells(entry: Entry, ours: Entry | None) -> list[str]:
+    """What is told of a contender; of one that took no part, the reason."""
+    absent = entry.absent.replace("|", "/")
+    if not entry.samples:
+        return [entry.contender, "", "", "", "", "", absent]
+    return [
+        entry.contender,
+        duration(entry.median),
+        duration(entry.minimum),
+        f"{entry.median / ours.median:.3g}" if ours else "",
+        duration(entry.compile),
+        size(entry.peak),
+        absent,
+    ]
 
 
 def save(

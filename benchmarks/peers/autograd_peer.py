@@ -12,7 +12,6 @@ from autograd import grad, hessian, jacobian, value_and_grad
 
 from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
 
-PACKAGE = "autograd"
 MOST_DIRECTIONS = 1500
 """One pass per row of the Jacobian: beyond, a Hessian takes minutes."""
 

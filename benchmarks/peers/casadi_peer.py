@@ -15,7 +15,6 @@ import numpy as np
 
 from benchmarks.task import Call, Contender, Task, UnavailableError
 
-PACKAGE = "casadi"
 MOST_SCALARS = 20_000
 """An SX graph has a node for every scalar operation."""
 MOST_DIRECTIONS = 3000

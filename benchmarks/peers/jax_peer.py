@@ -14,7 +14,6 @@ import numpy as np
 from benchmarks.minimising import newton_cg
 from benchmarks.task import Call, Contender, Task
 
-PACKAGE = "jax"
 jax.config.update("jax_enable_x64", True)
 
 

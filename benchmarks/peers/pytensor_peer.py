@@ -14,7 +14,6 @@ import pytensor.tensor.linalg as ptl
 
 from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
 
-PACKAGE = "pytensor"
 MOST_DIRECTIONS = 1500
 
 OPERATIONS = SimpleNamespace(

@@ -12,7 +12,6 @@ import torch
 
 from benchmarks.task import Call, Contender, Task
 
-PACKAGE = "torch"
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 torch.set_default_dtype(torch.float64)
 

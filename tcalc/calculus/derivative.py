@@ -60,14 +60,16 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
     """
     check_mode(mode)
     if mode == "cross-country" and root.order == 0 and len(variables) > 1:
-        function = differentiable(root).function
-        (root,) = derivatives(function, variables[:1], mode)
+        given = differentiable(root)
+        (root,) = derivatives(given.function, variables[:1], mode)
         variables = variables[1:]
         # Sums over eigenvalues must be taken before the gradient is differentiated, and functions
         # of singular values that it has differentiated once be written out.
         if singular_written_out(spectral_sums([root])) == [root]:
-            root = _cheapest_jacobian(root, variables[0], function)
+            root = _cheapest_jacobian(root, variables[0], given.function)
             variables = variables[1:]
+        if not variables:
+            (root,) = given.shared([root])
     for variable in variables:
         (root,) = derivatives(root, [variable], mode)
     return root

@@ -87,8 +87,8 @@ class _Gathering:
         self.made = {x: s.operation for s in program.statements for x in s.results}
         self.uses = Counter(chain.from_iterable(s.reads for s in program.statements))
         self.uses.update(output.view.value for output in program.outputs)
-        self.left_alone = _depending_on(program, given) if given else set[Value]()
-        self.sparse = _perhaps_sparse(program)
+        self.left_alone = depending_on(program, given) if given else set[Value]()
+        self.sparse = perhaps_sparse(program)
         self.start = max((value.number for value in self.made), default=0)
         self.fresh = 0
         self.tuned = False
@@ -250,7 +250,7 @@ def _padded(view: View, order: int) -> tuple[int | None, ...]:
     return (*[None] * (order - len(view.axes)), *view.axes)
 
 
-def _depending_on(program: Program, given: Collection[str]) -> set[Value]:
+def depending_on(program: Program, given: Collection[str]) -> set[Value]:
     """The values that depend on given inputs alone."""
     found: set[Value] = set()
     for statement in program.statements:
@@ -264,7 +264,7 @@ def _depending_on(program: Program, given: Collection[str]) -> set[Value]:
     return found
 
 
-def _perhaps_sparse(program: Program) -> set[Value]:
+def perhaps_sparse(program: Program) -> set[Value]:
     """Inputs that may come as sparse matrices, and what is made of them by scaling.
 
     They are multiplied as they are; a copy side by side with others would be dense.

@@ -38,6 +38,7 @@ from tcalc.codegen.program import (
 from tcalc.codegen.reopening import reopened
 from tcalc.codegen.selection import diagonal
 from tcalc.codegen.stacks import unstacked
+from tcalc.codegen.tallies import with_tallies
 from tcalc.codegen.tensor import ONE, Builder, Tensor, arranged, running
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -68,7 +69,9 @@ def lower(
     lowering = Lowering(roots, sizes, contiguous, reorder, given)
     lowering.builder.tuned |= asked
     program = lowering.run(hints or {})
-    return with_gathered_products(program, sizes, given) if gather else program
+    if not gather:
+        return program
+    return with_tallies(with_gathered_products(program, sizes, given), sizes, given)
 
 
 def _fixed(order: Sequence[Node], given: Collection[str]) -> set[Node]:

@@ -345,10 +345,8 @@ def _candidates(operation: Operation) -> list[View]:
             views = [x.view for x in addends]
             placed_too = {x.view.value for x in placed}
             views = [view for view in views if view.value not in placed_too]
-        case Call(routine=Template(text=text, ufunc=ufunc), arguments=arguments):
-            # A reciprocal is a division of 1.0, and may end in the same memory.
-            reciprocal = text == "1.0 / {0}" or text.startswith("1.0 / np.")
-            views = list(arguments) if ufunc or reciprocal else []
+        case Call(routine=Template() as routine, arguments=arguments):
+            views = list(arguments) if by_elements(routine) else []
         case Factorise(matrix=matrix):
             return [matrix] if _is_copied(operation) else []
         case FromFactor(kind=Derived.INVERSE, factor=factor, solver=Solver.SPD | Solver.GENERAL):
@@ -357,6 +355,15 @@ def _candidates(operation: Operation) -> list[View]:
             return []
     reads = Counter(view.value for view in views)
     return [view for view in views if reads[view.value] == 1]
+
+
+def by_elements(routine: Template) -> bool:
+    """Whether a function is known to work element by element, and may end in an operand's memory.
+
+    A reciprocal is a division of 1.0.
+    """
+    text = routine.text
+    return routine.ufunc or text == "1.0 / {0}" or text.startswith("1.0 / np.")
 
 
 def _saves_copy(operation: Operation) -> bool:

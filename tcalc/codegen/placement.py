@@ -40,6 +40,25 @@ def fills(total: Sum) -> bool:
     return any(_side_by_side(total, axis) for axis in range(len(total.dims)))
 
 
+def is_stack(total: Sum) -> bool:
+    """Whether a sum is of whole arrays that lie one after the other along the first axis."""
+    if total.spans or total.addends or len(total.placed) < 2:
+        return False
+    reached = Dim.of(0)
+    for part in total.placed:
+        first, *others = part.index
+        along = _range(first)
+        if along is None or along[0] != reached or any(index is not None for index in others):
+            return False
+        reached = along[1]
+        rest = part.view.dims[1:] if isinstance(first, Slice) else part.view.dims
+        whole = len(set(part.labels)) == len(part.labels) and rest == total.dims[1:]
+        lengths = [first.length] if isinstance(first, Slice) else []
+        if not whole or list(part.view.dims[: len(lengths)]) != lengths:
+            return False
+    return reached == total.dims[0]
+
+
 def _side_by_side(total: Sum, axis: int) -> bool:
     ends: dict[Dim, Dim] = {}
     for part in total.placed:

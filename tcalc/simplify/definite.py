@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Einsum, Node
-from tcalc.expr.traverse import postorder
+from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.exponential import log
 from tcalc.primitives.logdet import LogDet, logdet
@@ -104,19 +104,22 @@ def without_factors(roots: Sequence[Node]) -> tuple[list[Node], Mapping[Node, No
     """
     roots = list(roots)
     order = postorder(roots)
-    if not _have_factors(order):
+    factors = [node for node in order if _is_cholesky(node)]
+    if not factors:
         return roots, {}
-    found = rewrite(roots, RULES)
-    if not _have_factors(postorder(found)):
-        return found, {}
+    if dependents(roots, factors).isdisjoint(x for node in factors for x in node.operands):
+        found = rewrite(roots, RULES)
+        if not any(map(_is_cholesky, postorder(found))):
+            return found, {}
+    # A factor depends on another one through arrays, or one is left over in an array.
     images = dict(zip(order, rewrite(order, ARRAYS), strict=True))
     found = [images[root] for root in roots]
-    if _have_factors(postorder(found)):
+    if any(map(_is_cholesky, postorder(found))):
         return roots, {}
     # What two arrays became stands for the first of them.
     changed = [(new, old) for old, new in images.items() if new is not old and new.order]
     return found, dict(reversed(changed))
 
 
-def _have_factors(order: Sequence[Node]) -> bool:
-    return any(isinstance(x, Apply) and isinstance(x.primitive, Cholesky) for x in order)
+def _is_cholesky(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Cholesky)

@@ -110,7 +110,7 @@ def test_of_long_graphs_the_nodes_count_beside_the_operations():
     f = prepare([tcalc.parse(gallery.load("kalman_filter").program).node])[0]
     A = next(x for x in variables([f]) if x.name == "A")
     found = routes(f, A)
-    assert flops([found["factored"]]) < flops([found["reverse"]]) < 2 * flops([found["factored"]])
+    assert flops([found["factored"]]) < flops([found["reverse"]]) < 3 * flops([found["factored"]])
     assert len(postorder([found["reverse"]])) < len(postorder([found["factored"]])) / 2
     assert len(postorder([found["chosen"]])) == len(postorder([found["reverse"]]))
 

@@ -112,6 +112,8 @@ def plain(value: Any) -> Any:
         return value.array
     if isinstance(value, Kind):
         return value.dtype
+    if isinstance(value, tuple):
+        return tuple(map(plain, value))
     if getattr(value, "__name__", "") == "type" and hasattr(value, "__self__"):
         return value.__self__.dtype  # Kind.type, as modules hand it on
     return value

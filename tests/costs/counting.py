@@ -131,6 +131,7 @@ _FREE = {
     "zeros_like", "full_like", "empty_like", "where", "triu", "tril", "broadcast_to", "copy",
     "iscomplexobj", "diagonal", "take_along_axis", "count_nonzero", "ascontiguousarray", "shape",
     "argmax", "nonzero", "swapaxes", "reshape", "transpose", "real", "isfinite", "all", "any",
+    "concatenate",
 }  # fmt: skip
 _REDUCTIONS = {"sum", "max", "min", "prod", "amax", "amin"}
 

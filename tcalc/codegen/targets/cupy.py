@@ -52,6 +52,7 @@ class CuPy(NumPy):
     module = "cp"
     dotted = 0
     laid_out = 0
+    concatenates = False
     arrays = "CuPy arrays of float32 or float64"
     imports: ClassVar[Mapping[str, str]] = {
         "cp.": "import cupy as cp",

@@ -17,7 +17,7 @@ from tcalc.codegen.memory import (
     is_in_order,
     is_laid_out,
 )
-from tcalc.codegen.placement import fills, written
+from tcalc.codegen.placement import fills, is_stack, written
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -36,6 +36,7 @@ from tcalc.codegen.program import (
     Pick,
     Placed,
     Product,
+    Slice,
     Solve,
     Solver,
     Spread,
@@ -70,6 +71,8 @@ class NumPy(Target):
     """The length of axes up to which ``a.dot(b)`` is written; 0 for never."""
     laid_out = LAID_OUT
     """The elements from which on transposes that are repeated are copied first; 0 for never."""
+    concatenates = True
+    """Whether stacks are written by one call, and not part by part."""
     arrays = "Arrays of float32, float64 or complex numbers"
     imports: ClassVar[Mapping[str, str]] = {
         "np.": "import numpy as np",
@@ -357,6 +360,8 @@ class NumPy(Target):
 
     def _sum(self, total: Sum, name: str, writer: Writer) -> list[str]:
         """A fresh buffer, and then one term a statement; a common coefficient comes last."""
+        if self.concatenates and is_stack(total):
+            return self._stack(total, name, writer)
         common, addends = _common(total)
         order = len(total.dims)
         terms = [self.term(addend, writer, order) for addend in addends]
@@ -383,6 +388,20 @@ class NumPy(Target):
         lines += [add_to(name, term) for term in terms]
         places = zip(total.placed, written(total), strict=True)
         return lines + [self.place(part, name, writer, alone) for part, alone in places]
+
+    def _stack(self, total: Sum, name: str, writer: Writer) -> list[str]:
+        """Arrays one after the other along their first axis; one that is a row gets that axis."""
+        lines = [f"{name} = np.concat(("]
+        line = ""
+        for part in total.placed:
+            row = not isinstance(part.index[0], Slice)
+            view = replace(part.view, axes=(None, *part.view.axes)) if row else part.view
+            text = f"{self.term(replace(part, view=view), writer)},"
+            if line and len(line) + len(text) > WIDTH:
+                lines.append(f"   {line}")
+                line = ""
+            line += f" {text}"
+        return [*lines, f"   {line}", "))"]
 
     def _blank(self, total: Sum, name: str, writer: Writer) -> str:
         shape, dtype = self.shape(total.dims, writer), writer.dtype()

@@ -20,7 +20,7 @@ from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Add, Apply, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import plan
@@ -248,11 +248,16 @@ def _opened(node: Node, inner: Callable[[Node], bool]) -> OpenProduct:
     Those that are `inner` are opened in turn.
     """
     product = build.open_product([node], ["ij"], "ij")
-    chosen = [is_contraction(factor) for factor in product.factors]
+    chosen = list(map(_opens, product.factors))
     while any(chosen) and len(product.factors) <= FACTORS:
         product = _with_opened(product, chosen)
-        chosen = [is_contraction(factor) and inner(factor) for factor in product.factors]
+        chosen = [_opens(factor) and inner(factor) for factor in product.factors]
     return product
+
+
+def _opens(node: Node) -> bool:
+    """Whether a node is a product of others; a size, which is a sum of ones, is not."""
+    return is_contraction(node) and not all(isinstance(x, Const) for x in node.factors)
 
 
 def _with_opened(product: OpenProduct, chosen: Sequence[bool]) -> OpenProduct:

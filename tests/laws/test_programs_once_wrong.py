@@ -50,3 +50,10 @@ def test_kronecker_products_beside_numbers_are_taken_apart(text):
     (node,) = tidy_all([hessian.node])
     found, due = tcalc.evaluate([f.with_node(node), hessian], U=[[2.0, 0.5], [0.3, 1.0]])
     np.testing.assert_allclose(found, due, rtol=1e-12)
+
+
+def test_a_diagonal_and_a_number_is_taken_for_one_of_low_rank():
+    f = tcalc.parse("x'*inv(ones(n,k)*ones(n,k)' + eye(n))*x", "x[n], z[k]")
+    x = np.arange(3.0)
+    found = tcalc.compile(f)(x=x, z=[1.0, 2.0])
+    assert np.isclose(found, x @ np.linalg.inv(2 + np.eye(3)) @ x)

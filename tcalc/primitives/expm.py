@@ -73,8 +73,9 @@ class Expm(Coded):
 
     def routine(self, node: Apply) -> Routine:
         if self.k == 0:
-            return Embedded(matrix_exponential, work=self._work)
-        return Embedded(exponential_derivative, requires=(product_of_parts,), work=self._work)
+            return Embedded(matrix_exponential, requires=(pade_coefficients,), work=self._work)
+        parts = (pade_coefficients, product_of_parts)
+        return Embedded(exponential_derivative, requires=parts, work=self._work)
 
     @property
     def _work(self) -> Work:
@@ -93,12 +94,17 @@ class Expm(Coded):
         return True if definite and holds(node.args[0], Fact.SYMMETRIC) else None
 
 
-def matrix_exponential(A: Array) -> Array:
-    """The exponential by scaling, a Padé approximant of degree 13, and squaring (Higham 2005)."""
+def pade_coefficients() -> list[float]:
+    """Those of the Padé approximant of degree 13 (Higham 2005), over the first."""
     b = [64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800]
     b += [129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920, 40840800]
     b += [960960, 16380, 182, 1]
-    c = [x / b[0] for x in b]
+    return [x / b[0] for x in b]
+
+
+def matrix_exponential(A: Array) -> Array:
+    """The exponential by scaling, a Padé approximant of degree 13, and squaring (Higham 2005)."""
+    c = pade_coefficients()
     finite = np.isfinite(A).all(axis=(-2, -1))
     A = np.where(finite[..., None, None], A, np.zeros_like(A))
     norm = np.abs(A).sum(axis=-2).max(axis=-1, initial=0)
@@ -124,10 +130,7 @@ def exponential_derivative(A: Array, *directions: Array) -> Array:
     entries each direction occurs once at most.  Directions are scaled to norm one, so that each
     adds one to the norm.
     """
-    b = [64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800]
-    b += [129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920, 40840800]
-    b += [960960, 16380, 182, 1]
-    c = [x / b[0] for x in b]
+    c = pade_coefficients()
     X = np.zeros((2 ** len(directions), *A.shape), A.dtype)
     finite, factor = np.isfinite(A).all(axis=(-2, -1))[..., None, None], np.ones((), A.dtype)
     X[0] = A

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tcalc.calculus.solves import solve_by_parts
 from tcalc.errors import DimensionError, DomainError, LimitError, OrientationError, Span
-from tcalc.expr import Node, Var
+from tcalc.expr import Const, Node, Var
 from tcalc.language.algebra import Algebra, Value
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import multiplied
@@ -86,11 +86,9 @@ def reciprocal(value: Value, span: Span, algebra: Algebra) -> Value:
     """One over the value, element by element."""
     if value.number is not None:
         if value.number == 0:
-            raise DomainError(
-                "division by zero", span=span, hint="a formula has no infinite numbers"
-            )
+            raise _division_by_zero(span)
         return algebra.number(1 / value.number, span)
-    return algebra.mapped(lambda x: power_node(x, -1), [value], value.span)
+    return algebra.mapped(lambda x: _power_of(x, Fraction(-1)), [value], value.span)
 
 
 def divided(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
@@ -192,7 +190,7 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
     if elementwise or scalars or base.names or exponent.names:
         if exponent.number is not None:
             p = exponent.number
-            return algebra.mapped(lambda x: power_node(x, p), [base], span)
+            return algebra.mapped(lambda x: _power_of(x, p), [base], span)
         return algebra.mapped(REGISTRY["pow"].forms[0].build, [base, exponent], span)
     if exponent.order:
         raise OrientationError(
@@ -217,6 +215,20 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
             hint=_exponent_hint(base, exponent),
         )
     return _matrix_power(base, int(exponent.number), span, algebra)
+
+
+def _power_of(base: Node, exponent: Fraction) -> Node:
+    """A power element by element; its base may have turned out to be zero when it was built."""
+    if exponent < 0 and isinstance(base, Const) and not base.value:
+        raise DomainError(
+            "division by what is zero whatever its variables are",
+            hint="its terms cancel: a formula has no infinite numbers",
+        )
+    return power_node(base, exponent)
+
+
+def _division_by_zero(span: Span) -> DomainError:
+    return DomainError("division by zero", span=span, hint="a formula has no infinite numbers")
 
 
 def _exponent_hint(base: Value, exponent: Value) -> str:
@@ -260,7 +272,7 @@ def _matrix_power(base: Value, exponent: int, span: Span, algebra: Algebra) -> V
 def _folded(base: Fraction, exponent: Fraction, span: Span) -> Fraction | None:
     """The exact power of numbers, None where it has none; refuses absurdly large ones."""
     if base == 0 and exponent < 0:
-        raise DomainError("division by zero", span=span, hint="a formula has no infinite numbers")
+        raise _division_by_zero(span)
     if base < 0 and exponent.denominator != 1:
         raise DomainError(
             "a negative number has no power that is not an integer",

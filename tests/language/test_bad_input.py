@@ -12,6 +12,7 @@ from language_cases import refused
 
 from tcalc.errors import (
     ArgumentError,
+    DomainError,
     IndexNotationError,
     LimitError,
     OrientationError,
@@ -257,3 +258,23 @@ def _only_our_errors(text):
         assert error.line is not None
     else:
         verify([program.value, *program.definitions.values()])
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("1/0", 1),
+        ("1/(c - c)", 3),
+        ("x./(y - y)", 4),
+        ("(c - c)^-1", 1),
+        ("r = c - c; a + 1/r^2", 18),
+        ("x/(tr(A) - tr(A'))", 3),
+        ("z[i] = y[i]/(c*x[i] - x[i]*c)", 13),
+    ],
+)
+def test_a_denominator_that_cancels_is_shown(text: str, column: int) -> None:
+    refused(text, DomainError, (1, column), "no infinite numbers")
+
+
+def test_a_denominator_that_cancels_and_that_nothing_needs() -> None:
+    assert parse("r = c - c; unused = 1/r; 2*c") is not None

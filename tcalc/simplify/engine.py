@@ -239,7 +239,7 @@ def _present_in_function(node: Apply) -> int:
     return found
 
 
-_ADD, _NESTED, _REPEATED = map(_bits_of, ([Add], [Trait.NESTED], [Trait.REPEATED]))
+_ADD, _NESTED, _REPEATED = (_bits_of([kind]) for kind in (Add, Trait.NESTED, Trait.REPEATED))
 
 
 @lru_cache

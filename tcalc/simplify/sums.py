@@ -11,6 +11,7 @@ from itertools import chain
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.selection import Selection
+from tcalc.simplify import like_terms
 from tcalc.simplify.coefficients import content, multiple, product_of
 from tcalc.simplify.engine import (
     Trait,
@@ -137,47 +138,6 @@ def number_out_of_view(node: Einsum) -> Node | None:
             rest = parts.replaced((k,), (multiple(1 / c, factor),), (parts.rows[k],))
             return build.scale(c, rest.build())
     return None
-
-
-@of_sums
-def sum_of_repeated_numbers(node: Add) -> Node | None:
-    """``a ones(n) - b ones(n) -> (a - b) ones(n)``, where all that is added is a scalar.
-
-    Example: ``x.^(p*ones(n) - 1) -> x.^(p - 1)``.
-    """
-    if not node.order or len(node.terms) < 2:
-        return None
-    scalars: list[tuple[Fraction, Node]] = []
-    for c, term in node.terms:
-        match term:
-            case Const(value=value):
-                scalars.append((c * value, build.const(1)))
-            case Einsum(factors=(scalar,), subscripts=((),)) if term.is_view:
-                scalars.append((c, scalar))
-            case _:
-                return None
-    return build.broadcast(build.add(scalars), node.dims)
-
-
-@of_sums
-def repeated_sum_in_sum(node: Add) -> Node | None:
-    """``x + 1*(a + b) -> x + 1*a + 1*b`` where so many terms then cancel that fewer are left.
-
-    Example: ``1 + x - 1*(1 + sum(x)) -> x - 1*sum(x)``.
-    """
-    found: list[tuple[Fraction, Node]] = []
-    for c, term in node.terms:
-        match term:
-            case Einsum(factors=(Add() as inner,), subscripts=rows, output=output) if term.is_view:
-                dims = dict(zip(output, term.dims, strict=True))
-                found += [(c * d, build.einsum([x], rows, output, dims)) for d, x in inner.terms]
-            case _:
-                found.append((c, term))
-    if len(found) == len(node.terms) or len(node.terms) == 1:
-        return None
-    new = build.add(found)
-    fewer = not isinstance(new, Add) or len(new.terms) < len(node.terms)
-    return new if fewer and length(new) < length(node) else None
 
 
 @of_products_having(Add)
@@ -468,8 +428,7 @@ RULES = (
     number_out_of_factor,
     transpose_of_sum,
     number_out_of_view,
-    sum_of_repeated_numbers,
-    repeated_sum_in_sum,
+    *like_terms.RULES,
     sign_into_factor,
     opposite_factors,
     sum_of_sum,

@@ -38,6 +38,7 @@ EXAMPLES: dict[str, str] = {
     "sum_of_softmax": "sum(softmax(x))*x",
     "mean_of_shifted": "softmax(x)'*(y - sum(y))",
     "repeated_sum_in_sum": "1 + x - (1 + sum(y))*ones(n)",
+    "like_terms_in_sums": "A*B + A - 2*(A' + B)'",
     "log_of_exp": "log(exp(x))",
     "determinant_of_kronecker_product": "det(kron(A, B))",
     "pairs_over_product": "(1 - eye(n)).*prodothers(eye(n) + ones(n)*x' - diag(x))/prod(x)",

@@ -217,18 +217,23 @@ class Names:
                 note += ", as nothing declares it"
                 if self.guesses[name] == "vector":
                     note, remark = note + remark.format(name), ""
+            elif numbers := self._guessed_in(place.span, "scalar"):
+                note += f": nothing declares `{numbers[0]}`, which is taken for a number"
             told.append(Place(note, place.span))
         error.places = tuple(told)
 
     def _guessed_places(self, span: Span) -> Iterator[Place]:
-        """The first vectors and matrices in a stretch of text that nothing declares.
+        """The first vectors and matrices in a stretch of text that nothing declares."""
+        for name in self._guessed_in(span, "vector", "matrix")[:_MOST_PLACES]:
+            yield Place(f"taken for a {self.guesses[name]}", self.variables[name].span)
+
+    def _guessed_in(self, span: Span, *kinds: str) -> list[str]:
+        """The names in a stretch of text that were taken for one of these.
 
         A name with indices has as many axes as these.
         """
         found = dict.fromkeys(re.findall(r"[^\W\d]\w*\b(?!\s*\[)", span.text))
-        guessed = [name for name in found if self.guesses.get(name) in ("vector", "matrix")]
-        for name in guessed[:_MOST_PLACES]:
-            yield Place(f"taken for a {self.guesses[name]}", self.variables[name].span)
+        return [name for name in found if self.guesses.get(name) in kinds]
 
     def used_with_brackets(self, name: str, order: int, span: Span) -> None:
         """Note that an undeclared name has as many axes as it has indices here."""

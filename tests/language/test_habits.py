@@ -259,6 +259,14 @@ GUESSED = ", as nothing declares it"
         ("tensor n; n^-1*x/y", [f"this is a column{GUESSED}; `tensor y` makes it a number"]),
         ("det(x)", [f"taken for a vector{GUESSED}; `tensor x` makes it a number"]),
         ("A*x + B", ["this is a column", f"this is a matrix{GUESSED}"]),
+        (
+            "sum(y - X*beta)",
+            [
+                f"this is a column{GUESSED}; `tensor y` makes it a number",
+                "this is a matrix: nothing declares `beta`, which is taken for a number",
+            ],
+        ),
+        ("tensor b[n], y[n]; y - X.*sum(b)", ["this is a column", "this is a matrix"]),
         ("tensor x[n], y[n]; x*y", ["this is a column"] * 2),
         (
             "K[i,j] = exp(logs)*A[i,j]",

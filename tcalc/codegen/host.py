@@ -23,6 +23,7 @@ from tcalc.primitives.exponential import (
 from tcalc.primitives.hyperbolic import complement_of_square
 from tcalc.primitives.norms import euclidean_norm, power_of_two_below
 from tcalc.primitives.qr import thin_lq, thin_qr
+from tcalc.primitives.reflectors import reflectors
 from tcalc.primitives.softmax import log_sum_exp, soft_max
 from tcalc.primitives.sylvester import sylvester_solve
 
@@ -186,6 +187,7 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     sylvester_solve: (sylvester_by_lapack, sylvester_solve, real_schur),
     thin_qr: (qr_by_lapack, q_by_blocks, thin_qr),
     thin_lq: (lq_by_lapack, thin_lq, qr_by_lapack, q_by_blocks, thin_qr),
+    reflectors: (reflectors, thin_qr),
     complement_of_square: (complement_in_place, complement_of_square),
     product_with_complement: (product_with_complement_in_place, product_with_complement),
     determinant: (determinant_unwarned,),

@@ -35,6 +35,7 @@ from tcalc.codegen.program import (
     View,
     without_unused,
 )
+from tcalc.codegen.reflections import with_reflections
 from tcalc.codegen.reopening import reopened
 from tcalc.codegen.selection import diagonal
 from tcalc.codegen.stacks import unstacked
@@ -63,9 +64,13 @@ def lower(
 
     Without `reorder` products are multiplied in the order in which the graph has them.  What
     depends on the `given` inputs alone is taken to cost nothing, since it is computed once.  To
-    `gather` the products in sums spares passes over arrays; a device's kernels make one anyway.
+    `gather` the products in sums spares passes over arrays; a device's kernels make one anyway, and
+    have no factors that are applied by their reflections.
     """
     roots, asked = low_rank_solves(roots, sizes) if reorder else (roots, False)
+    if reorder and gather:
+        roots, thin = with_reflections(roots, sizes, given)
+        asked |= thin
     lowering = Lowering(roots, sizes, contiguous, reorder, given)
     lowering.builder.tuned |= asked
     program = lowering.run(hints or {})

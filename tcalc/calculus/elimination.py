@@ -125,7 +125,8 @@ def _terms(edge: Edge, user: Node) -> Terms:
 def _product(out: Edge, into: Edge, user: Node, vertex: Node, operand: Node) -> Edge:
     """``J[w,v] · J[v,u]``; an operator is applied to the other edge, and only one need be."""
     if isinstance(into, Operator):
-        return [as_term(into.pull(dense(_terms(out, user))))]
+        terms = _terms(out, user)
+        return [as_term(into.pull(dense(terms)))] if terms else []
     if isinstance(out, Operator):
         return [as_term(out.push(dense(into)))] if into else []
     found = [joined(left, right, user.order, operand) for left in out for right in into]

@@ -63,7 +63,8 @@ def scalar_out_of_inverse(node: Apply) -> Node | None:
         case Apply(primitive=Inverse() as p, args=(Einsum() as base,)):
             parts = parts_of(base)
             ends = set(parts.output)
-            apart = [x for x in pieces(parts, ends) if ends.isdisjoint(parts.rows[x[0]])]
+            groups = pieces(parts, ends)
+            apart = [x for x in groups if all(ends.isdisjoint(parts.rows[k]) for k in x)]
             gone = [k for places in apart for k in places]
             if not gone or len(gone) == len(parts.factors):
                 return None

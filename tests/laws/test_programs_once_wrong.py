@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tcalc
+from tcalc import calculus
 from tcalc.simplify import normal, tidy_all
 
 
@@ -57,3 +58,17 @@ def test_a_diagonal_and_a_number_is_taken_for_one_of_low_rank():
     x = np.arange(3.0)
     found = tcalc.compile(f)(x=x, z=[1.0, 2.0])
     assert np.isclose(found, x @ np.linalg.inv(2 + np.eye(3)) @ x)
+
+
+@pytest.mark.parametrize("text", ["inv(F*x*y')", "inv(x*y'*F)", "inv(F*x*y'*F)"])
+def test_what_holds_an_axis_of_a_matrix_is_no_number_in_it(text):
+    f = tcalc.parse(text, "F[n,n], x[n], y[n]")
+    assert str(f).replace("'", "").count("inv(") == 1
+
+
+@pytest.mark.parametrize("mode", ["least-degree", "forward", "reverse"])
+def test_derivatives_that_vanish_behind_an_operator(mode):
+    f = tcalc.parse("max((sylvester(S, P, A'))')", "S[n,n] spd, P[m,m] spd, A[m,n]")
+    zero = calculus.derivative(f.node, [f.variables["A"]] * 2, mode)
+    data = {"S": np.eye(2), "P": np.diag([1.0, 2.0]), "A": [[1.0, 2.0], [3.0, 5.0]]}
+    assert not tcalc.evaluate(f.with_node(zero), **data).any()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
 from math import isfinite
@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 import tcalc
 from tcalc import Expression
-from tcalc.errors import ArgumentError, LimitError, UnsupportedError
+from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedError
 from tcalc.typing import Cost, Inputs, Line, Mode
 
 from . import schemas
@@ -213,37 +213,24 @@ def _cost(row: Cost) -> schemas.Cost:
 def check(request: schemas.CheckRequest) -> schemas.Checks:
     """Each derivative, or what is claimed to be it, against differences of the one below it."""
     found = list(derivatives(request))
-    if request.claim is not None:
-        found = [_claimed(found, request.claim)]
-    return schemas.Checks(checks=[_check(one, request.seed) for one in found])
-
-
-def _claimed(found: list[Derivative], claim: str) -> Derivative:
-    """A derivative as somebody else has found it."""
-    if len(found) > 1:
+    if request.claim is not None and len(found) > 1:
         raise ArgumentError(
             f"a claim is about one derivative, and these are {len(found)}",
             hint="choose one variable",
         )
-    below = found[0].below
-    inputs = {name: below.with_node(node) for name, node in below.variables.items()}
-    try:
-        expression = tcalc.combine(claim, **inputs)
-    except tcalc.TcalcError as error:
-        raise ArgumentError(f"in the claim: {error.message}", hint=error.hint) from None
-    for name in expression.variables:
-        if name not in inputs:
-            raise ArgumentError(
-                f"the claim has a variable `{name}`, which the function has not",
-                hint=f"its variables: {', '.join(inputs)}",
-            )
-    return replace(found[0], expression=expression)
+    return schemas.Checks(checks=[_check(one, request.seed, request.claim) for one in found])
 
 
-def _check(found: Derivative, seed: int) -> schemas.Check:
+def _check(found: Derivative, seed: int, claim: str | None) -> schemas.Check:
+    """How a derivative fares, or what somebody else has found it to be."""
+    checked = found.expression if claim is None else claim
     try:
-        report = tcalc.check(found.below, found.wrt[-1], claim=found.expression, seed=seed)
+        report = tcalc.check(found.below, found.wrt[-1], claim=checked, seed=seed)
     except tcalc.TcalcError as error:
+        if claim is not None and not isinstance(error, DomainError):
+            # Its place is one in the claim, which is not the formula.
+            where = "in the claim: " if error.span else ""
+            raise ArgumentError(f"{where}{error.message}", hint=error.hint) from None
         return schemas.Check(wrt=list(found.wrt), passed=None, reason=error.message)
     return schemas.Check(
         wrt=list(found.wrt),

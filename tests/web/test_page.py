@@ -298,7 +298,7 @@ def test_a_derivative_is_compared_with_ones_own(form):
     field.fill("X'*(X*w - y)")
     expect(verdict).to_contain_text("✗ not the same")
     field.fill("X'*(X*w - z)")
-    expect(verdict).to_contain_text("the claim has a variable z, which the function has not")
+    expect(verdict).to_contain_text("the claim names 'z', which is not a variable of the function")
     field.fill("X'*(X*w - y)")
     expect(verdict).to_contain_text("✗ not the same")
     form.type("norm2(X*w - y)^2/2")  # it is compared anew
@@ -343,6 +343,7 @@ def test_steps_have_the_names_of_the_formula(form):
     form.open(f="r = X*w - y\nloss = norm2(r)^2", wrt="w", tab="steps")
     form.page.get_by_text("The derivatives of loss by each step").wait_for(timeout=WAIT)
     assert form.page.get_by_text("the derivative of loss by itself").count() == 1
+    assert form.page.locator("#panel mfrac").last.text_content() == "∂loss∂w"
 
 
 def test_the_steps_end_in_an_equation_or_in_parts_with_names(form):

@@ -35,8 +35,9 @@ function article(result, content, buttons) {
 /**
  * ∂²f / ∂x ∂y as MathML.
  * @param {string[]} wrt
+ * @param {string} value what is differentiated
  */
-export function quotient(wrt) {
+export function quotient(wrt, value = "f") {
   const raised = (/** @type {Node} */ base, /** @type {number} */ power) =>
     power > 1 ? math("msup", base, math("mn", String(power))) : base;
   /** @type {[string, number][]} */
@@ -47,7 +48,7 @@ export function quotient(wrt) {
     else runs.push([name, 1]);
   }
   const below = runs.flatMap(([name, power]) => [math("mi", "∂"), raised(math("mi", name), power)]);
-  const above = [raised(math("mi", "∂"), wrt.length), math("mi", "f")];
+  const above = [raised(math("mi", "∂"), wrt.length), math("mi", value)];
   return math("mfrac", math("mrow", ...above), math("mrow", ...below));
 }
 

@@ -104,29 +104,29 @@ const steps = {
     make("h3", { class: "steps-heading" }, `The derivatives of ${values.at(-1).name} by each step, from the last one back`),
     lines(cotangents),
     make("h3", { class: "steps-heading" }, "Put together and simplified"),
-    ...together(/** @type {string} */ (wrt[k]), result),
+    ...together(quotient([/** @type {string} */ (wrt[k])], values.at(-1).name), result),
   ]),
 };
 
 /**
  * The result, as an equation where it is one formula.
- * @param {string} name
+ * @param {Node} left
  * @param {Step} result
  */
-function together(name, result) {
+function together(left, result) {
   const formula = (/** @type {Node} */ node) => make("div", { class: "scroller" }, node);
   return result.formula.includes("\n")
     ? [make("p", { class: "note" }, "The last line, made of the parts that have names above it:"), formula(mathml(result.mathml))]
-    : [formula(equation(name, result))];
+    : [formula(equation(left, result))];
 }
 
 /**
- * @param {string} name
+ * @param {Node} left
  * @param {Step} result
  */
-function equation(name, result) {
+function equation(left, result) {
   const formula = mathml(result.mathml);
-  formula.prepend(quotient([name]), math("mo", "="));
+  formula.prepend(left, math("mo", "="));
   return formula;
 }
 

@@ -51,12 +51,12 @@ def refuse_singular(
     Small pivots tell where to look; whether they are small is judged with rows and columns scaled.
     """
     d = factor.diagonal()
-    if len(d) < 16:  # for which three calls of NumPy would take longer than the factorisation
-        sizes = [abs(pivot) for pivot in d.tolist()]
+    if len(d) < 8:  # for which NumPy's calls would take longer than the factorisation
+        sizes = list(map(abs, d.tolist()))
         least, most = min(sizes), max(sizes)
     else:
-        sizes = np.abs(d)
-        least, most = np.minimum.reduce(sizes), np.maximum.reduce(sizes)
+        size = np.abs(d)  # to find their places takes half the time of np.minimum.reduce
+        least, most = size.item(size.argmin()), size.item(size.argmax())
     if least <= (1e-2 if factor.itemsize == 4 else 1e-4) * most < np.inf:
         condition = scaled_condition(factor, pivots)
         if condition < max(len(d), 4) ** 0.5 * np.finfo(factor.dtype).eps:

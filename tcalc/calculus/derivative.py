@@ -117,13 +117,12 @@ def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) 
 
 
 def _burden(node: Node) -> int:
-    """What routes are compared by: the operations, and for a long graph times its nodes.
+    """What routes are compared by: of long graphs one twice as long must save four times the work.
 
     The sizes are not known yet.  Where they are large the operations take the time; where they are
-    small every node takes the same, as it does for whoever reads the formula.  The product weighs
-    both by their ratios.
+    small every node takes the same, as it does for whoever reads the formula.
     """
-    return flops([node]) * max(len(postorder([node])), LONG)
+    return flops([node]) * max(len(postorder([node])), LONG) ** 2
 
 
 def unit(dims: Shape) -> Node:

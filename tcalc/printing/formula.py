@@ -201,6 +201,17 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
     return fold(formula, rename, {})
 
 
+def with_symbols(formula: Formula, names: Mapping[str, str]) -> Formula:
+    """The formula with other names for some of its symbols."""
+
+    def rename(old: Formula, inner: list[Formula]) -> Formula:
+        if isinstance(old, Symbol):
+            return Symbol(names[old.name]) if old.name in names else old
+        return with_parts(old, inner)
+
+    return fold(formula, rename, {})
+
+
 def indices(formula: Formula, *, in_brackets: bool = True) -> list[str]:
     """The index names in a formula, each once, in the order of reading.
 
@@ -277,6 +288,9 @@ def product(
                 coefficient *= rest.coefficient
                 plain += rest.scalars
                 divisors += rest.divisors
+            case Product(scalars=(), body=(whole,), over=(), divisors=()):
+                coefficient *= rest.coefficient
+                plain.append(whole)
             case _:
                 plain.append(rest)
     if len(body) == 1:

@@ -29,6 +29,7 @@ from tcalc.printing.formula import (
     indices,
     renamed,
     scaled,
+    with_symbols,
 )
 from tcalc.printing.indices import Lettering
 from tcalc.printing.matrix import MatrixNotation
@@ -229,6 +230,8 @@ class _Page:
 
     def _written(self) -> list[Statement]:
         found: list[Statement] = []
+        known: dict[tuple[tuple[str, ...], str], str] = {}
+        again: set[Node] = set()
         writer = Writer((*self.wishes.order, *sorted(self.taken)), self.axis_names)
         taken = self.taken.union(self.defined.values(), self.wishes.order)
         self.lettering = Lettering(writer.axes, self.indices, taken, writer.text)
@@ -238,14 +241,34 @@ class _Page:
             elif node in self.defined and not _is_output(node):
                 name = self.defined[node]
                 statement = self._statement(node, writer, name)
+                says = statement.positions, writer.text(statement.value)
+                writer.defined[node] = known.setdefault(says, name)
+                if writer.defined[node] != name:
+                    again.add(node)  # a product that is put together in another way
+                    writer.next_page()
+                    continue
                 found.append(statement)
-                writer.defined[node] = name
                 writer.axes[name] = (self._names_on(statement, node), node.dims)
                 writer.next_page([name])
         for place, root in enumerate(self.roots):
             called = self.wishes.called if place == len(self.roots) - 1 else ""
             found.append(self._statement(root, writer, called, self.wanted[place]))
-        return found
+        return self._without_gaps(found, again) if again else found
+
+    def _without_gaps(self, found: list[Statement], again: set[Node]) -> list[Statement]:
+        """The statements with names as they are without those of the definitions left out."""
+        before = self.defined
+        self.chosen -= again
+        self._name()
+        names = {before[node]: name for node, name in self.defined.items()}
+        return [
+            replace(
+                statement,
+                names=tuple([names.get(name, name) for name in statement.names]),
+                value=with_symbols(statement.value, names),
+            )
+            for statement in found
+        ]
 
     def _names_on(self, statement: Statement, node: Node) -> AxisNames:
         """The names of indices that the axes of a definition have, where they are the user's."""

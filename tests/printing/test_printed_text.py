@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 from printed_programs import Example, same_value
 
+import tcalc
+from tcalc import gallery
 from tcalc.errors import LimitError
 from tcalc.expr import build, shape
 from tcalc.expr.nodes import Node
@@ -245,3 +248,13 @@ def test_scalars_of_products_in_products_are_one_power() -> None:
     text = to_text(node, notation="einstein")
     assert text.count("b") == 1
     assert "b^3" in text
+
+
+def test_what_is_the_same_in_another_grouping_has_one_name() -> None:
+    hessian = tcalc.hessian(tcalc.parse(gallery.load("kalman_filter").program), "q")
+    definitions = [line.partition(" = ") for line in hessian.text().splitlines()[:-1]]
+    values = [(name.partition("[")[2], value) for name, _, value in definitions]
+    assert len(set(values)) == len(values)
+    names = [name.partition("[")[0] for name, _, _ in definitions]
+    numbers = [int(name[1:]) for name in names if re.fullmatch(r"t\d+", name)]
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -45,7 +45,9 @@ PLAIN: tuple[str, ...] = ("forward", "reverse", "tensor-order")
 LARGEST_COMPARISON = 5_000
 """The most nodes of a tensor for which the routes to its derivative are compared by cost."""
 LONG = 100
-"""The nodes beyond which a graph is long: of shorter ones the number of nodes does not count."""
+"""The nodes beyond which a graph is long: one twice as long must save four times the work."""
+MOST_LENGTHS = 4
+"""How many times longer than the shortest a long graph may be: operations seldom differ as much."""
 
 
 @collector_paused()
@@ -112,17 +114,15 @@ def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) 
         if function is not None:
             candidates.append(hessian_by_cut(root, function, variable))
         candidates += pullback(root, [variable], unit(root.dims), root.dims)
-    distinct = list(dict.fromkeys(project(result, variable) for result in candidates))
-    return distinct[0] if len(distinct) == 1 else min(distinct, key=_burden)
-
-
-def _burden(node: Node) -> int:
-    """What routes are compared by: of long graphs one twice as long must save four times the work.
-
-    The sizes are not known yet.  Where they are large the operations take the time; where they are
-    small every node takes the same, as it does for whoever reads the formula.
-    """
-    return flops([node]) * max(len(postorder([node])), LONG) ** 2
+    distinct = dict.fromkeys(project(result, variable) for result in candidates)
+    lengths = {node: max(len(postorder([node])), LONG) for node in distinct}
+    bound = MOST_LENGTHS * min(lengths.values())
+    found, *others = [node for node, nodes in lengths.items() if nodes <= bound]
+    if not others:
+        return found
+    # The sizes are not known yet.  Where they are large the operations take the time; where they
+    # are small every node takes the same, as it does for whoever reads the formula.
+    return min((found, *others), key=lambda node: flops([node]) * lengths[node] ** 2)
 
 
 def unit(dims: Shape) -> Node:

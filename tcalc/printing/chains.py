@@ -56,6 +56,7 @@ class Link:
     turned: Formula | None = None
     node: Node | None = None
     exponent: int = 1
+    order: int = 2  # 1 for the vector at an end of the chain
 
     def flipped(self) -> Link:
         if self.symmetric:
@@ -71,6 +72,7 @@ class Link:
             self.turned,
             self.node,
             self.exponent,
+            self.order,
         )
 
     @property
@@ -116,7 +118,7 @@ class Weight:
     @property
     def body(self) -> tuple[Formula, ...]:
         weight = self.among_zeros()
-        return linear([*weight.chain, Link(weight.end)])
+        return linear([*weight.chain, Link(weight.end, order=1)])
 
     def among_zeros(self) -> Weight:
         """``E'*v``, for a range E of rows of the unit matrix, as ``concat(zeros(1), v)``."""
@@ -127,7 +129,7 @@ class Weight:
                     [] if zeros == Dim.of(0) else [Call("zeros", (size_of(zeros),))]
                     for zeros in size
                 )
-                part = product(ONE, (), linear([*rest, Link(self.end)]))
+                part = product(ONE, (), linear([*rest, Link(self.end, order=1)]))
                 return Weight((), Call("concat", (*before, part, *after)))
         return self
 
@@ -199,12 +201,12 @@ def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
             k += 1
             continue
         link = chain[core]
-        after = chain[core + 1] if core + 1 < len(chain) and len(link.dims) == 2 else None
+        after = chain[core + 1] if core + 1 < len(chain) and link.order == 2 else None
         columns = after if after is not None and after.window and after.transposed else None
         if rows is None and columns is None:
             body.append(link.written)
         else:
-            at = [WHOLE] * len(link.dims) or [""]
+            at = [WHOLE] * link.order
             at[0] = at[0] if rows is None else rows.window
             at[-1] = at[-1] if columns is None else columns.window
             body.append(Indexed(link.written, tuple(at)))

@@ -118,10 +118,10 @@ class Phrases:
             chain = (*flip(left.chain), *right.chain)
             half = len(chain) // 2
             if chain and all(x.mirrors(y) for x, y in zip(chain, chain[::-1], strict=True)):
-                end = linear([*chain[half:], Link(right.end)])
+                end = linear([*chain[half:], Link(right.end, order=1)])
                 return Power(norm(product(ONE, (), end), "2"), Number(Fraction(2)))
         options = [
-            linear([Link(x.end, transposed=True), *flip(x.chain), *y.chain, Link(y.end)])
+            linear([_row(x), *flip(x.chain), *y.chain, Link(y.end, order=1)])
             for x, y in ((left, right), (right, left))
         ]
         return product(ONE, (), min(options, key=self.simplicity))
@@ -147,7 +147,11 @@ def column(chain: Chain, at: str) -> Formula:
 def outer(x: Weight, y: Weight) -> tuple[Formula, ...]:
     """``x*y'`` of two vectors."""
     x, y = x.among_zeros(), y.among_zeros()
-    return linear([*x.chain, Link(x.end), Link(y.end, transposed=True), *flip(y.chain)])
+    return linear([*x.chain, Link(x.end, order=1), _row(y), *flip(y.chain)])
+
+
+def _row(x: Weight) -> Link:
+    return Link(x.end, transposed=True, order=1)
 
 
 def masks_among(chains: Sequence[Chain]) -> list[Link]:

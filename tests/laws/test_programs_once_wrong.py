@@ -72,3 +72,22 @@ def test_derivatives_that_vanish_behind_an_operator(mode):
     zero = calculus.derivative(f.node, [f.variables["A"]] * 2, mode)
     data = {"S": np.eye(2), "P": np.diag([1.0, 2.0]), "A": [[1.0, 2.0], [3.0, 5.0]]}
     assert not tcalc.evaluate(f.with_node(zero), **data).any()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "diag(p)[1:2,:]",
+        "diag(p)[:,1:2]",
+        "diag(p)[1:2,1:2]",
+        "(A*diag(y))[1:2,1:2]",
+        "concat(diag(p)[1:1,:], B[2:end,:])",
+    ],
+)
+def test_slices_of_diagonal_matrices_have_two_positions(text):
+    f = tcalc.parse(text, "p[n], A[m,n], B[n,n], y[n]")
+    again = tcalc.parse(str(f), "p[n], A[m,n], B[n,n], y[n]")
+    assert again.shape == f.shape
+    data = {"p": [1.0, 2.0, 3.0], "A": np.arange(6.0).reshape(2, 3), "y": [1.0, 0.5, 2.0]}
+    data["B"] = np.ones((3, 3))
+    np.testing.assert_array_equal(*tcalc.evaluate([f, again], **data))

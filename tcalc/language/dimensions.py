@@ -111,7 +111,8 @@ class Dimensions:
             equation = self._pending[0]
             left, right = self.resolve(equation.left.dim), self.resolve(equation.right.dim)
             error = self._clash(equation, left, right)
-            raise error.advise("declare the dimensions, so that the sizes are determined")
+            error.hint = "declare the dimensions, so that the sizes are determined"
+            raise error
 
     def baptise(self, dims: Iterable[Dim], taken: Iterable[str]) -> None:
         """Give names to the unknowns left in `dims`, in that order, none of them in `taken`."""
@@ -179,12 +180,20 @@ class Dimensions:
 
 
 def _isolate(name: str, difference: Dim) -> Dim | None:
-    """What `name` must be for the difference to vanish, if it enters linearly, once."""
+    """What `name` must be for the difference to vanish, if it enters linearly.
+
+    >>> _isolate("?1", Dim.of("?1") * 2 - 6), _isolate("?1", Dim.of("?1") * 2 - 5)
+    (Dim(3), None)
+    """
     rest = difference.substitute({name: ZERO})
     slope = (difference.substitute({name: ONE}) - rest).value
-    if slope not in (1, -1) or rest + Dim.of(name) * slope != difference:
+    if not slope or rest + Dim.of(name) * slope != difference:
         return None
-    return rest * -slope
+    if slope in (1, -1):
+        return rest * -slope
+    if rest.value is None or rest.value % slope:
+        return None
+    return Dim.of(-rest.value // slope)
 
 
 def _brief(span: Span) -> str:

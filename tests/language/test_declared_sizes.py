@@ -19,6 +19,20 @@ def test_products_of_names_are_dimensions() -> None:
     np.testing.assert_allclose(found, 2 * K.T @ K @ x)
 
 
+def test_a_factor_of_a_size_follows_from_the_product() -> None:
+    f = tcalc.parse("vec(A)'*x + sum(A*B)", "x[6], B[2,3]")
+    assert repr(f.variables["A"]) == "A[3,2]"
+    with pytest.raises(tcalc.TcalcError, match="4\\*\\? against 6") as caught:
+        tcalc.parse("vec(A)'*x + sum(A*B)", "x[6], B[4,3]")
+    assert "so that the sizes are determined" in str(caught.value)
+
+
+def test_two_factors_of_a_size_do_not_follow() -> None:
+    with pytest.raises(tcalc.TcalcError, match="against 6") as caught:
+        tcalc.parse("vec(A)'*x", "x[6]")
+    assert caught.value.hint == "declare the dimensions, so that the sizes are determined"
+
+
 def test_a_linear_dimension_is_solved_for() -> None:
     f = tcalc.parse("sum(x)*n", "x[2*n+1]")
     x = np.arange(7.0)

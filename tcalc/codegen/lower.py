@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import assert_never
 from weakref import proxy
 
+from tcalc.codegen.bracketing import with_brackets
 from tcalc.codegen.companions import with_companions
 from tcalc.codegen.diagonals import with_shared_diagonals
 from tcalc.codegen.distances import with_distances
@@ -76,6 +77,7 @@ def lower(
     program = lowering.run(hints or {})
     if not gather:
         return program
+    program = with_brackets(program, sizes, given)
     return with_tallies(with_gathered_products(program, sizes, given), sizes, given)
 
 

@@ -1,0 +1,215 @@
+"""Products in a sum that share a factor, with that factor outside the bracket.
+
+    a b' + a c'  ->  a (b + c)'
+    A B + A B'   ->  A (B + B')
+
+A product less is made and added up, for a sum of the other factors.  Reverse mode leaves such sums
+where cotangents of one tensor meet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from typing import TypeAlias
+
+from tcalc.codegen.gathered import depending_on, perhaps_sparse
+from tcalc.codegen.memory import count
+from tcalc.codegen.program import (
+    Addend,
+    MatMul,
+    Product,
+    Program,
+    Statement,
+    Sum,
+    Value,
+    View,
+    without_unused,
+)
+from tcalc.expr.dims import Shape
+
+MOVED = 4
+"""How many multiplications of a matrix product take as long as to add an element to another."""
+
+ONE = Fraction(1)
+Axes: TypeAlias = tuple[int | None, ...]
+Shared: TypeAlias = tuple[type, int, View, tuple[bool, ...], Shape, Axes]
+"""What products have in common that may be made as one.
+
+Their kind, where in it the factor stands that they share (0 for element-wise ones), this factor,
+the axes that the other one has, its dimensions, and how the product stands in the sum.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A product as seen from one of its factors: the addend, and a multiple of the other factor."""
+
+    addend: Addend
+    coefficient: Fraction
+    other: View
+
+
+def with_brackets(
+    program: Program, sizes: Mapping[str, int], given: Collection[str] = ()
+) -> Program:
+    """The program with factors that products in a sum share outside brackets, where this pays.
+
+    What depends on the `given` inputs alone is computed once, and stays what it is.
+    """
+    if not any(_adds(s.operation) for s in program.statements):
+        return program
+    bracketing = _Bracketing(program, sizes, given)
+    statements = [made for x in program.statements for made in bracketing.statements(x)]
+    program = replace(program, tuned=program.tuned or bracketing.tuned)
+    if not bracketing.fresh:
+        return program
+    return without_unused(replace(program, statements=tuple(statements)))
+
+
+def _adds(operation: object) -> bool:
+    return isinstance(operation, Sum) and len(operation.addends) > 1 and bool(operation.dims)
+
+
+class _Bracketing:
+    """The sums of one program; `fresh` counts the values that are new."""
+
+    def __init__(self, program: Program, sizes: Mapping[str, int], given: Collection[str]) -> None:
+        self.sizes = sizes
+        self.made = {x: s.operation for s in program.statements for x in s.results}
+        self.uses = Counter(chain.from_iterable(s.reads for s in program.statements))
+        self.uses.update(output.view.value for output in program.outputs)
+        self.left_alone = depending_on(program, given) if given else set[Value]()
+        self.sparse = perhaps_sparse(program)
+        self.start = max((value.number for value in self.made), default=0)
+        self.fresh = 0
+        self.tuned = False
+
+    def statements(self, statement: Statement) -> Sequence[Statement]:
+        """A statement; before a sum, what makes several of its products as one."""
+        total = statement.operation
+        if not isinstance(total, Sum) or not _adds(total):
+            return [statement]
+        groups: dict[Shared, list[Term]] = {}
+        for addend in total.addends:
+            for key, term in self._terms(addend, len(total.dims)):
+                groups.setdefault(key, []).append(term)
+        addends = list(total.addends)
+        before: list[Statement] = []
+        gone: set[int] = set()
+        # The factor that most of them share first.
+        for key in sorted(groups, key=lambda key: -len(groups[key])):
+            terms = [x for x in groups[key] if id(x.addend) not in gone]
+            if len({id(x.addend) for x in terms}) < max(2, len(terms)):
+                continue
+            if not self._pays(key, terms[0]):
+                continue
+            made, addend = self._bracket(key, terms)
+            before += made
+            gone.update(id(x.addend) for x in terms)
+            place = next(k for k, x in enumerate(addends) if x is terms[0].addend)
+            addends[place] = addend
+            addends = [x for x in addends if id(x) not in gone]
+        if not before:
+            return [statement]
+        if len(addends) == 1 and not total.placed:
+            (addend,) = addends
+            if addend.coefficient == 1 and addend.view.plain:
+                return [*before[:-1], replace(before[-1], results=statement.results)]
+        return [*before, replace(statement, operation=replace(total, addends=tuple(addends)))]
+
+    def _terms(self, addend: Addend, order: int) -> Iterator[tuple[Shared, Term]]:
+        """The ways to see an addend as a product of a factor, with what it would share."""
+        value = addend.view.value
+        if self.uses[value] > 1 or value in self.left_alone or len(value.dims) < order:
+            return
+        operation, axes = self.made[value], addend.view.axes
+        match operation:
+            case Product(factors=(first, second), divisors=()):
+                sides = (_padded(first, order), _padded(second, order))
+                places = (0, 0)
+            case MatMul(left=first, right=second):
+                if axes == (1, 0) and len(first.axes) == len(second.axes) == 2:
+                    # The transpose of a product, as the product of transposes.
+                    first, second, axes = _turned(second), _turned(first), (0, 1)
+                sides, places = (first, second), (0, 1)
+            case _:
+                return
+        unscaled = [self._unscaled(view) for view in sides]
+        coefficient = addend.coefficient * unscaled[0][0] * unscaled[1][0]
+        views = [view for _, view in unscaled]
+        if any(view.value.weak for view in views):
+            return
+        for mine, other in ((0, 1), (1, 0)):
+            view = views[other]
+            own = tuple(axis is not None for axis in view.axes)
+            dims = tuple(view.dims[k] for k, kept in enumerate(own) if kept)
+            if view.value in self.sparse or not dims:
+                continue
+            kind = type(operation), places[mine], views[mine], own, dims, axes
+            yield kind, Term(addend, coefficient, view)
+
+    def _unscaled(self, view: View) -> tuple[Fraction, View]:
+        """A factor as a multiple of an array, where it was multiplied for this product alone."""
+        match self.made[view.value]:
+            case Sum(addends=(Addend(coefficient=scale, view=inner),), placed=(), spans=True):
+                if inner.plain and self.uses[view.value] == 1 and not inner.value.weak:
+                    return scale, replace(view, value=inner.value)
+        return ONE, view
+
+    def _pays(self, key: Shared, term: Term) -> bool:
+        """Whether the sum of the other factors is less work than the products that are saved."""
+        kind, place, shared, *_ = key
+        if kind is Product:
+            return True
+        self.tuned = True
+        summed = shared.dims[-1] if place == 0 else shared.dims[-2:][0]
+        result = count(term.addend.view.value.dims, self.sizes)
+        other = count(term.other.value.dims, self.sizes)
+        multiplications = result * summed.evaluate(self.sizes)
+        read = count(shared.value.dims, self.sizes)
+        return other <= max(result, read) or MOVED * other <= multiplications
+
+    def _bracket(self, key: Shared, terms: Sequence[Term]) -> tuple[list[Statement], Addend]:
+        """The sum of the other factors, the product with it, and this in the sum."""
+        kind, place, shared, own, dims, axes = key
+        coefficients = {term.coefficient for term in terms}
+        common = coefficients.pop() if len(coefficients) == 1 else ONE
+        inner = [
+            Addend(x.coefficient / common, replace(x.other, axes=_whole(x.other))) for x in terms
+        ]
+        inner.sort(key=lambda x: (x.coefficient < 0, not x.view.plain))
+        total = self._value(dims)
+        numbers = iter(range(len(dims)))
+        other = View(total, tuple(next(numbers) if kept else None for kept in own))
+        pair = (shared, other) if kind is Product or place == 0 else (other, shared)
+        operation = Product(pair) if kind is Product else MatMul(*pair)
+        dims_of_sum = terms[0].addend.view.dims
+        product = self._value(tuple(dims_of_sum[axes.index(k)] for k in range(len(axes))))
+        made = [
+            Statement((total,), Sum(dims, tuple(inner))),
+            Statement((product,), operation),
+        ]
+        return made, Addend(common, View(product, axes))
+
+    def _value(self, dims: Shape) -> Value:
+        self.fresh += 1
+        return Value(self.start + self.fresh, dims)
+
+
+def _whole(view: View) -> tuple[int, ...]:
+    """The axes of a value that an operand has."""
+    return tuple(axis for axis in view.axes if axis is not None)
+
+
+def _turned(view: View) -> View:
+    """The transpose of a matrix."""
+    return replace(view, axes=view.axes[::-1])
+
+
+def _padded(view: View, order: int) -> View:
+    """An operand with the new axes that broadcasting puts in front."""
+    return replace(view, axes=(*[None] * (order - len(view.axes)), *view.axes))

@@ -267,8 +267,8 @@ def _with_unit(parts: Parts, k: int, ratio: Fraction) -> Node | None:
     ends = output[axis], row[axis]
     if ends[1] in output or parts.uses(ends[1]) != 2 or ends[0] in row:
         return None
-    if not joins(rest.rows, *ends):
-        return None  # an outer product
+    if not joins(rest.rows, *ends) or any(rest.uses(x) for x in {*row, *output}.difference(ends)):
+        return None  # an outer product, or a matrix for each element of another axis
     matrix = build.einsum(rest.factors, rest.rows, ends, dims)
     unit = build.delta(parts.dims[ends[0]])
     new = build.add(((ratio, unit), (1, matrix)))

@@ -91,3 +91,13 @@ def test_slices_of_diagonal_matrices_have_two_positions(text):
     data = {"p": [1.0, 2.0, 3.0], "A": np.arange(6.0).reshape(2, 3), "y": [1.0, 0.5, 2.0]}
     data["B"] = np.ones((3, 3))
     np.testing.assert_array_equal(*tcalc.evaluate([f, again], **data))
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse", "cross-country"])
+def test_a_matrix_for_each_row_is_no_matrix_for_all(mode):
+    f = tcalc.parse("R = softmax(A); r[i] = norm2[j](R[i,j]); r", "A[m,n]")
+    second = tcalc.derivative(f, "A", "A", mode=mode)
+    (node,) = tidy_all([second.node])
+    A = np.array([[0.3, -1.0, 0.2], [0.7, 0.1, -0.4]])
+    found, due = tcalc.evaluate([f.with_node(node), second], A=A)
+    np.testing.assert_allclose(found, due, atol=1e-13)

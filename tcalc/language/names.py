@@ -217,8 +217,11 @@ class Names:
                 note += ", as nothing declares it"
                 if self.guesses[name] == "vector":
                     note, remark = note + remark.format(name), ""
-            elif numbers := self._guessed_in(place.span, "scalar"):
-                note += f": nothing declares `{numbers[0]}`, which is taken for a number"
+            elif numbers := self._guessed_in(place.span, "scalar", behind=True):
+                note += (
+                    f": nothing declares `{numbers[0]}`, which is taken for a number; "
+                    f"`tensor {numbers[0]}[n]` makes it a vector"
+                )
             told.append(Place(note, place.span))
         error.places = tuple(told)
 
@@ -227,12 +230,21 @@ class Names:
         for name in self._guessed_in(span, "vector", "matrix")[:_MOST_PLACES]:
             yield Place(f"taken for a {self.guesses[name]}", self.variables[name].span)
 
-    def _guessed_in(self, span: Span, *kinds: str) -> list[str]:
+    def _guessed_in(self, span: Span, *kinds: str, behind: bool = False) -> list[str]:
         """The names in a stretch of text that were taken for one of these.
 
-        A name with indices has as many axes as these.
+        A name with indices has as many axes as these.  What stands `behind` names that are defined
+        counts too, as far as their definitions are on one line.
         """
-        found = dict.fromkeys(re.findall(r"[^\W\d]\w*\b(?!\s*\[)", span.text))
+        found = dict.fromkeys(_plain_names(span.text))
+        if behind:
+            further = [*found]
+            while further:
+                definition = self.defined.get(further.pop())
+                if definition is not None:
+                    named = [x for x in _plain_names(_statement(definition)) if x not in found]
+                    found.update(dict.fromkeys(named))
+                    further += named
         return [name for name in found if self.guesses.get(name) in kinds]
 
     def used_with_brackets(self, name: str, order: int, span: Span) -> None:
@@ -378,3 +390,15 @@ def exact(number: Real) -> Fraction:
         return Fraction(repr(float(number)))
     except ValueError:
         raise ArgumentError(f"{number} is not a number that a formula can have") from None
+
+
+def _plain_names(text: str) -> list[str]:
+    """The names in a text that have no indices."""
+    return re.findall(r"[^\W\d]\w*\b(?!\s*\[)", text)
+
+
+def _statement(start: Span) -> str:
+    """What stands behind a place up to the end of its statement; nothing where it has no text."""
+    if start.source is None or not start.length:
+        return ""
+    return re.split(r"[;\n#]", start.source.text[start.end :], maxsplit=1)[0]

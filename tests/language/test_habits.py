@@ -244,6 +244,7 @@ def test_a_product_of_slices_says_no_sum():
 
 
 GUESSED = ", as nothing declares it"
+BETA = ": nothing declares `beta`, which is taken for a number; `tensor beta[n]` makes it a vector"
 
 
 @pytest.mark.parametrize(
@@ -263,8 +264,12 @@ GUESSED = ", as nothing declares it"
             "sum(y - X*beta)",
             [
                 f"this is a column{GUESSED}; `tensor y` makes it a number",
-                "this is a matrix: nothing declares `beta`, which is taken for a number",
+                f"this is a matrix{BETA}",
             ],
+        ),
+        (
+            "eta = X*beta\nmu = exp(eta)\nsum(y.*log(mu) - mu)",
+            [f"this is a column{GUESSED}; `tensor y` makes it a number", f"this is a matrix{BETA}"],
         ),
         ("tensor b[n], y[n]; y - X.*sum(b)", ["this is a column", "this is a matrix"]),
         ("tensor x[n], y[n]; x*y", ["this is a column"] * 2),

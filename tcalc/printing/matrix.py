@@ -132,8 +132,10 @@ class MatrixNotation:
             for piece in join.pieces:
                 pieces += [(yield self.form(piece))]
             written.append((join.coefficient, Call(join.name, tuple(pieces), over=join.over)))
-        # A scalar is added to every element, as long as another term has the full shape.
-        spread = [_scalar_of(term) for _, term in terms]
+        # A scalar is added to every element, as long as another term has the full shape; but
+        # eye(n) - 1/n would be read as a multiple of the unit matrix, as 1 - eye(n) is not.
+        units = any(c > 0 and isinstance(term, Delta) for c, term in terms)
+        spread = [None if units else _scalar_of(term) for _, term in terms]
         if None not in spread and not written:
             spread[0] = None
         for (coefficient, term), scalar in zip(terms, spread, strict=True):

@@ -323,7 +323,13 @@ FORMULAS = [
     Formula("sum(v[2:end])", "v[n]", "v", "concat(zeros(1), ones(n - 1))"),
     Formula("norm2(x[2:end])^2", "x[n]", "x", "2*concat(zeros(1), x[2:end])"),
     Formula("sum(X[2:3,:])", "X[m,n]", "X", "concat(zeros(1), ones(2), zeros(m - 3))*ones(n)'"),
-    Formula("norm2(x - mean(x))^2", "x[n]", "x", "2*(x - mean(x))", "2*(eye(n) - 1/n)"),
+    Formula(
+        "norm2(x - mean(x))^2",
+        "x[n]",
+        "x",
+        "2*(x - mean(x))",
+        "2*(eye(n) - ones(n)*ones(n)'/n)",
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from functools import partial
+from math import prod
 from typing import TYPE_CHECKING
 
 from tcalc.errors import DimensionError, IndexNotationError, ParseError, UnsupportedError
@@ -21,6 +22,7 @@ from tcalc.language.syntax import (
     Expression,
     Name,
     Number,
+    Power,
     Product,
     Sum,
     Text,
@@ -217,6 +219,10 @@ def _size(elaborator: Elaborator, expression: Expression, counters: Counters) ->
     return total
 
 
+MOST_FACTORS = 9
+"""The largest power of a name that is a size."""
+
+
 def _size_atom(elaborator: Elaborator, expression: Expression, counters: Counters) -> Dim:
     match unwrap(expression):
         case Number(value=value) if value.denominator == 1:
@@ -230,8 +236,12 @@ def _size_atom(elaborator: Elaborator, expression: Expression, counters: Counter
         ):
             left, right = (_size_atom(elaborator, part, counters) for part in two)
             return Dim.minimum(left, right)
+        case Power(base=Name() as base, exponent=Number(value=times)) if (
+            times.denominator == 1 and 1 <= times <= MOST_FACTORS
+        ):
+            return prod([_size_atom(elaborator, base, counters)] * int(times), start=Dim.of(1))
     raise ParseError(
-        "a size is a name or an integer, or made of these by `+`, `-`, `*`",
+        "a size is a name or an integer, or made of these by `+`, `-`, `*`, `^`",
         span=expression.span,
         hint="for example ones(m, n-1)",
     )

@@ -101,3 +101,11 @@ def test_a_matrix_for_each_row_is_no_matrix_for_all(mode):
     A = np.array([[0.3, -1.0, 0.2], [0.7, 0.1, -0.4]])
     found, due = tcalc.evaluate([f.with_node(node), second], A=A)
     np.testing.assert_allclose(found, due, atol=1e-13)
+
+
+def test_powers_of_sizes_read_back():
+    f = tcalc.parse("kron(D, D) + eye(n*n) + ones(2*n^2 - n*n, n^2)", "D[n,n]")
+    assert str(f) == "kron(D, D) + eye(n^2) + ones(n^2, n^2)"
+    assert tcalc.parse(str(f), "D[n,n]").node is f.node
+    with pytest.raises(tcalc.TcalcError, match="a size is"):
+        tcalc.parse("eye(n^99)", "D[n,n]")

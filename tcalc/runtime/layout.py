@@ -103,6 +103,8 @@ def _row(term: OpenProduct, place: Mapping[Node, int]) -> tuple[Any, ...]:
 
 _Term: TypeAlias = "tuple[float, list[int], tuple[tuple[int, ...], ...], tuple[int, ...]]"
 
+_Frame: TypeAlias = "tuple[tuple[int, ...], tuple[int, ...]]"
+
 SHAPES = 256
 """For how many combinations of shapes of arguments those of the results are remembered."""
 
@@ -139,34 +141,33 @@ class FactoredFunction:
         wanted = {name for x in layouts for dim in x.shape for name in dim.names()}
         telling = [v.name for v in variables if wanted.intersection(map(str, v.dims))]
         self._telling = [name for name in telling if name not in function.bound]
-        self._frames: dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]] = {}
+        self._frames: dict[tuple[tuple[int, ...], ...], list[_Frame]] = {}
+        self._alone = len(self._recipes) == 1 and outline == 0
 
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         computed = self.function(*positional, **arguments)
         try:
-            shapes = self._frames[tuple([arguments[name].shape for name in self._telling])]
+            frames = self._frames[tuple([arguments[name].shape for name in self._telling])]
         except (AttributeError, KeyError):
-            shapes = self._shapes(arguments)
-        results = [
-            computed[recipe]
-            if isinstance(recipe, int)
-            else self._factored(k, computed, shapes[k], arguments)
-            for k, recipe in enumerate(self._recipes)
-        ]
+            frames = self._framed(arguments)
+        if self._alone:
+            return self._result(0, computed, frames, arguments)
+        results = [self._result(k, computed, frames, arguments) for k in range(len(self._recipes))]
         return arranged(self._outline, results)
 
-    def _shapes(self, arguments: Mapping[str, Any]) -> tuple[tuple[int, ...], ...]:
+    def _framed(self, arguments: Mapping[str, Any]) -> list[_Frame]:
         """The shapes of the results, remembered for arrays of the same shapes."""
         sizes = self._sizes({**self.given, **arguments})
-        shapes = tuple(
-            tuple(dim.evaluate(sizes) for dim in layout.shape) for layout in self._layouts
-        )
+        frames: list[_Frame] = []
+        for layout in self._layouts:
+            shape = tuple(dim.evaluate(sizes) for dim in layout.shape)
+            frames.append((shape[: layout.lead], shape[layout.lead :]))
         mine = [arguments.get(name) for name in self._telling]
         if all(hasattr(x, "shape") for x in mine):
             if len(self._frames) >= SHAPES:
                 self._frames.clear()
-            self._frames[tuple([x.shape for x in mine if x is not None])] = shapes
-        return shapes
+            self._frames[tuple([x.shape for x in mine if x is not None])] = frames
+        return frames
 
     def _sizes(self, arguments: Mapping[str, Any]) -> dict[str, int]:
         """The sizes of the results, from all arguments: the cores may not depend on some."""
@@ -197,25 +198,28 @@ class FactoredFunction:
             for x in layout.parts
         ]
 
-    def _factored(
+    def _result(
         self,
         k: int,
         computed: Sequence[Any],
-        shape: tuple[int, ...],
+        frames: Sequence[_Frame],
         arguments: Mapping[str, Any],
-    ) -> FactoredTensor:
-        layout, recipe, lead = self._layouts[k], self._recipes[k], self._layouts[k].lead
-        assert not isinstance(recipe, int)
-        types = {computed[place].dtype for place in self._cores[k]}
-        if len(types) == 1:
-            (dtype,) = types
-        elif types:
-            dtype = np.result_type(*types, np.float32)
+    ) -> Any:
+        recipe = self._recipes[k]
+        if isinstance(recipe, int):
+            return computed[recipe]
+        cores = self._cores[k]
+        if len(cores) == 1:
+            dtype = computed[cores[0]].dtype
+        elif cores:
+            types = {computed[place].dtype for place in cores}
+            dtype = types.pop() if len(types) == 1 else np.result_type(*types, np.float32)
         else:  # zero, or a multiple of a unit tensor
             dtype = common_type([*self.given.values(), *arguments.values()])
+        rows, columns = frames[k]
         terms = partial(_terms, recipe, computed)
         return FactoredTensor(
-            terms, shape[:lead], shape[lead:], dtype, layout.text, self._limit, self._ends[k]
+            terms, rows, columns, dtype, self._layouts[k].text, self._limit, self._ends[k]
         )
 
     @property

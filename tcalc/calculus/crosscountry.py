@@ -17,6 +17,7 @@ where ``adj(z̄) = tan(z)'``: the two chains of a Hessian are one set of nodes.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import inf
 
 from tcalc.calculus.linearize import edges
 from tcalc.calculus.terms import as_term, contract, dense, merge, storage, times, volume
@@ -35,17 +36,42 @@ MOST_TERMS = 24
 Terms = list[OpenProduct]
 
 
-def factored_jacobian(root: Node, variable: Node) -> Node:
+class TooManyTermsError(Exception):
+    """A derivative has more terms on the way than were allowed."""
+
+
+class Allowance:
+    """How many terms a derivative may have on its way, counted at every vertex."""
+
+    def __init__(self, terms: float = inf) -> None:
+        self.left = terms
+
+    def spend(self, terms: Terms) -> Terms:
+        """The terms themselves; raises `TooManyTermsError` once they have become too many."""
+        self.left -= len(terms)
+        if self.left < 0:
+            raise TooManyTermsError
+        return terms
+
+
+UNLIMITED = Allowance()
+
+
+def factored_jacobian(root: Node, variable: Node, allowance: Allowance = UNLIMITED) -> Node:
     """The derivative of a tensor by a variable, from the end that has fewer elements."""
     if volume(variable.dims) < volume(root.dims):
-        terms = factored_pushforward(variable, postorder([root]), [root]).get(root, [])
+        order = postorder([root])
+        terms = factored_pushforward(variable, order, [root], allowance).get(root, [])
     else:
-        terms = factored_pullback(root, [variable]).get(variable, [])
+        terms = factored_pullback(root, [variable], None, allowance).get(variable, [])
     return total(terms, root, variable)
 
 
 def factored_pullback(
-    root: Node, targets: Collection[Node], through: Collection[Node] | None = None
+    root: Node,
+    targets: Collection[Node],
+    through: Collection[Node] | None = None,
+    allowance: Allowance = UNLIMITED,
 ) -> dict[Node, Terms]:
     """The derivatives of `root` by the targets, as terms over the axes of both.
 
@@ -65,7 +91,7 @@ def factored_pullback(
         shared = (
             len(terms) > 1 or fans.get(node, 0) > 1 or (through is not None and node in targets)
         )
-        terms = settle(terms, root.order, shared, node)
+        terms = settle(allowance.spend(terms), root.order, shared, node)
         if node in targets:
             found[node] = terms
         if node not in inside:
@@ -76,7 +102,10 @@ def factored_pullback(
 
 
 def factored_pushforward(
-    variable: Node, order: Sequence[Node], wanted: Collection[Node]
+    variable: Node,
+    order: Sequence[Node],
+    wanted: Collection[Node],
+    allowance: Allowance = UNLIMITED,
 ) -> dict[Node, Terms]:
     """The derivatives of nodes by a variable, as terms over the axes of both.
 
@@ -97,16 +126,19 @@ def factored_pushforward(
                 for term in _push(carried[operand], variable, node, jacobian)
             ]
             shared = len(terms) > 1 or uses.get(node, 0) > 1 or node in wanted
+            terms = allowance.spend(terms)
             carried[node] = settle(terms, variable.order, shared, node, vertex_first=True)
     return {node: carried[node] for node in wanted if node in carried}
 
 
-def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
+def hessian_by_cut(
+    gradient: Node, function: Node, variable: Node, allowance: Allowance = UNLIMITED
+) -> Node:
     """The derivative of a gradient of `function` by a variable, across the cut between them."""
     primal = postorder([function])
     inside = set(primal)
     if gradient in inside:
-        terms = factored_pushforward(variable, primal, [gradient])
+        terms = factored_pushforward(variable, primal, [gradient], allowance)
         return total(terms.get(gradient, []), gradient, variable)
     live = dependents([gradient], [variable])
     adjoint = [node for node in postorder([gradient]) if node in live and node not in inside]
@@ -118,8 +150,8 @@ def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
     ]
     heads = {node for node, _ in crossing}
     tails = {operand for _, operand in crossing}
-    tangents = factored_pushforward(variable, primal, tails)
-    cotangents = factored_pullback(gradient, heads, adjoint)
+    tangents = factored_pushforward(variable, primal, tails, allowance)
+    cotangents = factored_pullback(gradient, heads, adjoint, allowance)
     crossed: Terms = []
     for node in adjoint:
         if node not in heads:
@@ -129,11 +161,13 @@ def hessian_by_cut(gradient: Node, function: Node, variable: Node) -> Node:
             if len(before) * len(tangents[operand]) > MOST_TERMS:
                 # As from each step of a recurrence to each: they would be as many as its cube.
                 tangents[operand] = [as_term(dense(tangents[operand]))]
-            crossed += [
-                joined(left, right, gradient.order, variable)
-                for left in before
-                for right in tangents[operand]
-            ]
+            crossed += allowance.spend(
+                [
+                    joined(left, right, gradient.order, variable)
+                    for left in before
+                    for right in tangents[operand]
+                ]
+            )
     return total(crossed, gradient, variable)
 
 

@@ -8,12 +8,18 @@ or triangular one are projected onto its pattern.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import Literal, TypeAlias, get_args
 
 from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.calculus.cost import flops
-from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
+from tcalc.calculus.crosscountry import (
+    Allowance,
+    TooManyTermsError,
+    factored_jacobian,
+    hessian_by_cut,
+)
 from tcalc.calculus.elimination import least_degree_jacobian
 from tcalc.calculus.ordering import by_tensor_order
 from tcalc.calculus.prepare import differentiable, singular_written_out
@@ -45,9 +51,7 @@ PLAIN: tuple[str, ...] = ("forward", "reverse", "tensor-order")
 LARGEST_COMPARISON = 5_000
 """The most nodes of a tensor for which the routes to its derivative are compared by cost."""
 LONG = 100
-"""The nodes beyond which a graph is long: one twice as long must save four times the work."""
-MOST_LENGTHS = 4
-"""How many times longer than the shortest a long graph may be: operations seldom differ as much."""
+"""The nodes beyond which a graph is long: of shorter ones the number of nodes does not count."""
 
 
 @collector_paused()
@@ -108,21 +112,30 @@ def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) 
     """The derivative of a tensor by the cheapest of the routes that are known.
 
     `root` may be a gradient of a scalar `function`.  The structure of the variable is applied.
+    Factored routes are left where they have more terms on the way than reverse mode has nodes.
     """
-    candidates = [factored_jacobian(root, variable)]
-    if len(postorder([root])) <= LARGEST_COMPARISON:
-        if function is not None:
-            candidates.append(hessian_by_cut(root, function, variable))
-        candidates += pullback(root, [variable], unit(root.dims), root.dims)
-    distinct = dict.fromkeys(project(result, variable) for result in candidates)
-    lengths = {node: max(len(postorder([node])), LONG) for node in distinct}
-    bound = MOST_LENGTHS * min(lengths.values())
-    found, *others = [node for node, nodes in lengths.items() if nodes <= bound]
-    if not others:
+    (reverse,) = pullback(root, [variable], unit(root.dims), root.dims)
+    most = max(len(postorder([reverse])), LONG)
+    candidates: list[Node] = []
+    with suppress(TooManyTermsError):
+        candidates.append(factored_jacobian(root, variable, Allowance(most)))
+    if function is not None:
+        with suppress(TooManyTermsError):
+            candidates.append(hessian_by_cut(root, function, variable, Allowance(most)))
+    candidates.append(reverse)
+    found, *others = dict.fromkeys(project(result, variable) for result in candidates)
+    if not others or most > LARGEST_COMPARISON:
         return found
-    # The sizes are not known yet.  Where they are large the operations take the time; where they
-    # are small every node takes the same, as it does for whoever reads the formula.
-    return min((found, *others), key=lambda node: flops([node]) * lengths[node] ** 2)
+    return min((found, *others), key=_burden)
+
+
+def _burden(node: Node) -> int:
+    """What routes are compared by: of long graphs one twice as long must save four times the work.
+
+    The sizes are not known yet.  Where they are large the operations take the time; where they are
+    small every node takes the same, as it does for whoever reads the formula.
+    """
+    return flops([node]) * max(len(postorder([node])), LONG) ** 2
 
 
 def unit(dims: Shape) -> Node:

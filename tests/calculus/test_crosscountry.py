@@ -12,7 +12,12 @@ import tcalc
 from tcalc import gallery
 from tcalc.calculus import crosscountry, derivative, prepare
 from tcalc.calculus.cost import flops
-from tcalc.calculus.crosscountry import factored_jacobian, hessian_by_cut
+from tcalc.calculus.crosscountry import (
+    Allowance,
+    TooManyTermsError,
+    factored_jacobian,
+    hessian_by_cut,
+)
 from tcalc.expr import build, shape
 from tcalc.expr.traverse import postorder, variables
 from tcalc.expr.verify import verify
@@ -115,6 +120,18 @@ def test_of_long_graphs_the_nodes_count_beside_the_operations():
     assert len(postorder([found["chosen"]])) == len(postorder([found["reverse"]]))
 
 
+@pytest.mark.parametrize("steps", [10, 20])
+def test_factored_routes_are_left_where_their_terms_multiply(steps):
+    f, W = rnn(steps)
+    found = routes(f, W)
+    assert found["chosen"] is found["reverse"]
+    (f,) = prepare([f])
+    g = derivative(f, [W])
+    for route in (factored_jacobian, lambda g, W, a: hessian_by_cut(g, f, W, a)):
+        with pytest.raises(TooManyTermsError):
+            route(g, W, Allowance(len(postorder([found["reverse"]]))))
+
+
 def test_products_across_the_cut_of_a_recurrence_grow_with_the_square_of_its_steps(monkeypatch):
     made = []
     single = crosscountry.joined
@@ -123,7 +140,8 @@ def test_products_across_the_cut_of_a_recurrence_grow_with_the_square_of_its_ste
     def products(steps):
         made.clear()
         f, W = rnn(steps)
-        derivative(f, [W, W])
+        (f,) = prepare([f])
+        hessian_by_cut(derivative(f, [W]), f, W)
         return len(made)
 
     assert products(20) < 5 * products(10)

@@ -158,6 +158,10 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
             )
         case "_SEPARATOR" if "RSQB" in accepted:
             return "what stands in brackets is separated by commas"
+        case "EQUAL" if "RBRACE" in accepted:
+            return "a sum over an index is sum[i](x[i]); one that occurs twice is summed by itself"
+        case "COMMA" if "RPAR" in accepted:
+            return "tensors are joined by stack(x, y) or concat(x, y)"
         case "EQUAL" if "RPAR" in accepted:
             return "arguments have no names; over one axis: sum[j](X[i,j])"
         case "EQUAL" if last.type in ("FOR", "TENSOR"):

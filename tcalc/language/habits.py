@@ -18,11 +18,13 @@ _CLOSE = 0.65
 FUNCTIONS: Mapping[str, str] = {
     "average": "mean",
     "cat": "concat",
+    "cdf": "normcdf",
     "cholesky": "chol",
     "concatenate": "concat",
     "determinant": "det",
     "diagm": "diag",
     "diagonal": "diag",
+    "dnorm": "normpdf",
     "eig": "eigh",
     "eigvals": "eigvalsh",
     "expit": "sigmoid",
@@ -46,8 +48,10 @@ FUNCTIONS: Mapping[str, str] = {
     "minimum": "min",
     "mldivide": "solve",
     "multiply": "hadamard",
+    "ndtr": "normcdf",
     "norm": "norm2",
     "nuclear": "normnuc",
+    "pnorm": "normcdf",
     "power": "pow",
     "reducemax": "max",
     "reducemean": "mean",
@@ -77,21 +81,62 @@ PHRASES: Mapping[str, str] = {
     "dims": _SIZE,
     "len": _SIZE,
     "length": _SIZE,
-    "logit": "log(p./(1 - p))",
     "matmul": "the product is A*B",
     "norm": "norm2(x), of a matrix Frobenius' norm; or norm1, norminf, normspec, normnuc",
     "numel": _SIZE,
+    "phi": "the normal density is normpdf(x), its distribution normcdf(x)",
     "pi": "pi is a number, and takes no argument",
     "repmat": _REPEATED,
     "reshape": "vec(A) makes a vector of a matrix, split(x, m, n) a matrix of a vector",
     "shape": _SIZE,
     "size": _SIZE,
     "repeat": _REPEATED,
-    "std": "sqrt(mean((x - mean(x)).^2))",
     "tile": _REPEATED,
-    "var": "mean((x - mean(x)).^2)",
 }
 """Functions of other languages for which ours has a formula or a notation."""
+
+FORMULAS: Mapping[str, str] = {
+    "beta": "exp(lgamma(a) + lgamma(b) - lgamma(a + b))",
+    "bce": "sum(softplus(z) - y.*z)",
+    **dict.fromkeys(
+        ("binom", "binomial", "choose", "comb", "nchoosek"),
+        "exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1))",
+    ),
+    **dict.fromkeys(("clamp", "clip"), "max(min(x, b), a)"),
+    "colmeans": "c[j] = mean[i](X[i,j])",
+    "colsums": "c[j] = X[i,j]",
+    "cond": "s = svdvals(A); s[1]/s[end]",
+    "cot": "1./tan(x)",
+    "cross": "stack(x[2]*y[3] - x[3]*y[2], x[3]*y[1] - x[1]*y[3], x[1]*y[2] - x[2]*y[1])",
+    "crossentropy": "-y'*logsoftmax(z)",
+    "crossprod": "X'*Y",
+    "csc": "1./sin(x)",
+    **dict.fromkeys(
+        ("dmvnorm", "mvnpdf", "logmvnpdf"), "-(logdet(2*pi*S) + (x - m)'*(S \\ (x - m)))/2"
+    ),
+    "elu": "where(x > 0, x, exp(x) - 1)",
+    "entropy": "-sum(xlogx(p))",
+    "factorial": "gamma(n + 1)",
+    "gelu": "x.*normcdf(x)",
+    "hinge": "sum(max(1 - y.*(X*w), 0))",
+    "huber": "sum(where(abs(x) < 1, x.^2/2, abs(x) - 1/2))",
+    **dict.fromkeys(("kl", "kldiv", "kldivergence"), "sum(p.*log(p./q))"),
+    "leakyrelu": "max(x, a*x)",
+    "logit": "log(p./(1 - p))",
+    "mae": "mean(abs(x - y))",
+    "mse": "mean((x - y).^2)",
+    "normalize": "x/norm2(x)",
+    "quadform": "x'*A*x",
+    "rowmeans": "r[i] = mean[j](X[i,j])",
+    "rowsums": "r[i] = X[i,j]",
+    "sec": "1./cos(x)",
+    **dict.fromkeys(("silu", "swish"), "x.*sigmoid(x)"),
+    "std": "sqrt(mean((x - mean(x)).^2))",
+    "sumsquares": "norm2(x)^2",
+    "tcrossprod": "X*Y'",
+    "var": "mean((x - mean(x)).^2)",
+}
+"""Functions of other languages, as formulas."""
 
 _CHOICE = "a choice is where(x > 0, a, b)"
 _LOOP = "a loop is `for t = 1:10`, its body on lines of its own, and `end`"
@@ -164,9 +209,9 @@ CHARACTERS: Mapping[str, str] = {
     "∞": "a formula has no infinite numbers",
     **dict.fromkeys("“”„«»", 'a text stands between `"`'),
     '"': 'a text ends on its own line, with a second `"`',
-    "%": "a comment starts with `#`",
+    "%": "the product is `*`; a comment starts with `#`",
     "!": "a comparison is one of `< <= > >= ==`",
-    "~": "a comparison is one of `< <= > >= ==`",
+    "~": "a model is written as its loss, norm2(y - X*w)^2, or as its likelihood",
     "&": _CONDITION,
     "?": _CHOICE,
     "_": "a name begins with a letter",
@@ -240,8 +285,8 @@ def function_hint(name: str, known: Iterable[str]) -> str:
     stem, underscore, index = name.partition("_")
     if underscore and stem in _REDUCED and index.isalpha():
         return f"the index of `{stem}` stands in brackets: `{stem}[{index}](...)`"
-    if folded in PHRASES:
-        return PHRASES[folded]
+    if folded in FORMULAS or folded in PHRASES:
+        return FORMULAS.get(folded) or PHRASES[folded]
     words = list(known)
     near = [FUNCTIONS[folded]] if folded in FUNCTIONS else get_close_matches(name, words, 1, _CLOSE)
     near = near or get_close_matches(folded, words, 1, _CLOSE)
@@ -322,8 +367,8 @@ def _point_hint(text: str, at: int) -> str | None:
             return "the product is `*`"
     if called and function:
         return f"a function stands before its argument: `{function}({owner})`"
-    if called and last in PHRASES:
-        return PHRASES[last]
+    if called and (last in FORMULAS or last in PHRASES):
+        return FORMULAS.get(last) or PHRASES[last]
     return None
 
 
@@ -339,7 +384,9 @@ def word_hint(word: str) -> str | None:
     if underscore and stem in (*_REDUCED, "Σ"):
         function = "sum" if stem == "Σ" else stem
         return f"the index of `{function}` stands in brackets: `{function}[{index or 'i'}](...)`"
-    function = "" if word in ("gamma", "psi", "sigma") else meant(word)
+    if underscore and stem in WORDS:
+        return WORDS[stem]
+    function = "" if word in ("gamma", "phi", "psi", "sigma") else meant(word)
     return f"a function takes its argument in parentheses: `{function}(...)`" if function else None
 
 

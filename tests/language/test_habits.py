@@ -48,6 +48,11 @@ from tcalc.language.catalogue import BY_NAME
         ("softmax(X[i,j], j)", 1, "softmax[j](X[i,j])"),
         ('einsum("ij,jk->ik" A, B)', 20, "commas"),
         ("!x", 1, "where(a > b"),
+        ("t(X) %*% y", 6, "the product is `*`"),
+        ("y ~ x", 3, "a model is written as its loss"),
+        ("2*(x, y)", 5, "stack(x, y)"),
+        ("sum_{i=1}^n x_i", 7, "sum[i](x[i])"),
+        ("argmin_x norm2(x)", 10, "finds its minimum"),
         ("sum(x[i] for i in 1:n)", 10, "sum[i](x[i])"),
     ],
 )
@@ -193,6 +198,10 @@ def test_declarations(text, column, hint):
         ("A(1,2)", "A[...]"),
         ("A(1)", "A[...]"),
         ("a(x+y)", "a*(...)"),
+        ("Phi(x)", "normcdf(x)"),
+        ("pnorm(x)", "`normcdf`"),
+        ("rowSums(X)", "r[i] = X[i,j]"),
+        ("cross_entropy(p, y)", "logsoftmax"),
         ("foobarbaz(x)", "`tcalc functions`"),
     ],
 )
@@ -206,13 +215,17 @@ def test_only_functions_that_exist_are_offered(table):
 
 
 def test_no_habit_hides_a_function():
-    words = {*habits.FUNCTIONS, *habits.PHRASES, *habits.WORDS, *habits.TEX}
+    words = {
+        *(*habits.FUNCTIONS, *habits.FORMULAS, *habits.PHRASES),
+        *(*habits.WORDS, *habits.TEX),
+    }
+    assert not habits.FORMULAS.keys() & {*habits.FUNCTIONS, *habits.PHRASES}
     assert words & BY_NAME.keys() == {"matrix", "vector"}  # of which ``vector x`` is a habit too
 
 
-@pytest.mark.parametrize("text", [text for text in habits.PHRASES.values() if "(x" in text[:14]])
-def test_phrases_that_are_formulas_parse(text):
-    parse(text.split(",")[0])
+@pytest.mark.parametrize("text", sorted(set(habits.FORMULAS.values())))
+def test_formulas_parse(text):
+    parse(text)
 
 
 @pytest.mark.parametrize(

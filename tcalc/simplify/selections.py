@@ -211,7 +211,7 @@ def _same_rows(parts: Parts, k: int, j: int, one: Place, other: Place) -> Node |
         return None
     within = _is_least(other[0], one[0]) and _is_least(one[1], other[1])
     dim = parts.factors[j].dims[0]
-    if one == other:
+    if one == other and len(here) == 2:
         return parts.replaced((k, j), (build.delta(dim),), (row,)).build()
     if len(here) == 1 and within:
         return parts.replaced((k, j), (unit(one[0] - other[0] + 1, dim),), (row,)).build()

@@ -109,3 +109,9 @@ def test_powers_of_sizes_read_back():
     assert tcalc.parse(str(f), "D[n,n]").node is f.node
     with pytest.raises(tcalc.TcalcError, match="a size is"):
         tcalc.parse("eye(n^99)", "D[n,n]")
+
+
+def test_an_element_of_a_range_of_one():
+    f = tcalc.parse("concat(x[1:1], y[2:end])[1]", "x[n], y[n]")
+    assert str(f) == "x[1]"
+    assert str(tcalc.parse("concat(diag(A)[2:2], y)[1]", "A[n,n], y[n]")) == "A[2,2]"

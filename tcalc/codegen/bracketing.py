@@ -21,12 +21,14 @@ from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
     Addend,
     MatMul,
+    Operation,
     Product,
     Program,
     Statement,
     Sum,
     Value,
     View,
+    operands,
     without_unused,
 )
 from tcalc.expr.dims import Shape
@@ -60,18 +62,26 @@ def with_brackets(
 
     What depends on the `given` inputs alone is computed once, and stays what it is.
     """
-    if not any(_adds(s.operation) for s in program.statements):
+    products = {
+        x.results[0] for x in program.statements if isinstance(x.operation, Product | MatMul)
+    }
+    sums = [x for x in program.statements if _adds(x.operation, products)]
+    if not sums:
         return program
     bracketing = _Bracketing(program, sizes, given)
-    statements = [made for x in program.statements for made in bracketing.statements(x)]
+    changed = {x.results[0]: bracketing.statements(x) for x in sums}
     program = replace(program, tuned=program.tuned or bracketing.tuned)
     if not bracketing.fresh:
         return program
+    statements = [made for x in program.statements for made in changed.get(x.results[0], (x,))]
     return without_unused(replace(program, statements=tuple(statements)))
 
 
-def _adds(operation: object) -> bool:
-    return isinstance(operation, Sum) and len(operation.addends) > 1 and bool(operation.dims)
+def _adds(operation: Operation, products: Collection[Value]) -> bool:
+    """Whether an operation adds up products, and has axes."""
+    if not isinstance(operation, Sum) or len(operation.addends) < 2 or not operation.dims:
+        return False
+    return sum(addend.view.value in products for addend in operation.addends) > 1
 
 
 class _Bracketing:
@@ -89,12 +99,15 @@ class _Bracketing:
         self.tuned = False
 
     def statements(self, statement: Statement) -> Sequence[Statement]:
-        """A statement; before a sum, what makes several of its products as one."""
+        """A sum, and before it what makes several of its products as one."""
         total = statement.operation
-        if not isinstance(total, Sum) or not _adds(total):
-            return [statement]
+        assert isinstance(total, Sum)
         groups: dict[Shared, list[Term]] = {}
-        for addend in total.addends:
+        factors = [self._factors(addend) for addend in total.addends]
+        times = Counter(chain.from_iterable(factors))
+        for addend, values in zip(total.addends, factors, strict=True):
+            if all(times[value] == 1 for value in values):
+                continue
             for key, term in self._terms(addend, len(total.dims)):
                 groups.setdefault(key, []).append(term)
         addends = list(total.addends)
@@ -121,10 +134,18 @@ class _Bracketing:
                 return [*before[:-1], replace(before[-1], results=statement.results)]
         return [*before, replace(statement, operation=replace(total, addends=tuple(addends)))]
 
+    def _factors(self, addend: Addend) -> tuple[Value, ...]:
+        """The arrays that an addend is the product of, if it is one and nobody else reads it."""
+        value = addend.view.value
+        operation = self.made[value]
+        if not isinstance(operation, Product | MatMul) or self.uses[value] > 1:
+            return ()
+        return tuple({self._unscaled(View.of(x))[1].value for x in operands(operation)})
+
     def _terms(self, addend: Addend, order: int) -> Iterator[tuple[Shared, Term]]:
         """The ways to see an addend as a product of a factor, with what it would share."""
         value = addend.view.value
-        if self.uses[value] > 1 or value in self.left_alone or len(value.dims) < order:
+        if value in self.left_alone or len(value.dims) < order:
             return
         operation, axes = self.made[value], addend.view.axes
         match operation:

@@ -18,6 +18,7 @@ from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.exponential import log
+from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import Power
 from tcalc.simplify.engine import Rule, of_functions, of_products, of_products_having, rewrite
@@ -28,7 +29,7 @@ from tcalc.simplify.factorisations import (
     is_factor,
     logarithms,
 )
-from tcalc.simplify.flatten import opened_and
+from tcalc.simplify.flatten import contraction_in, opened_and
 
 
 @of_products_having(Power)
@@ -45,9 +46,21 @@ def squares_of_solution(node: Einsum) -> Node | None:
 
 def _without_factor(product: Node) -> Node | None:
     """A number with two factors or their inverses put together; products inside are opened."""
-    if not isinstance(product, Einsum):
+    if not isinstance(product, Einsum) or not _has_two(product):
         return None
     return inverse_of_factor_inside(product) or opened_and(product, factor_times_factor)
+
+
+def _has_two(product: Einsum) -> bool:
+    """Whether a product has two factors or inverses of such in it, products inside being opened."""
+    found = 0
+    for factor in product.factors:
+        inside = contraction_in(factor)
+        for x in (factor,) if inside is None else inside[1].factors:
+            if isinstance(x, Apply) and isinstance(x.primitive, Inverse):
+                x = x.args[0]
+            found += _is_cholesky(x)
+    return found > 1
 
 
 @of_products

@@ -110,5 +110,5 @@ def _symbols_of_sizes(expression: Any) -> set[Any]:
         else:
             continue
         for size in sizes:
-            found |= size.free_symbols
+            found |= sympy.sympify(size).free_symbols
     return found

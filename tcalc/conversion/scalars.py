@@ -35,10 +35,14 @@ from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import power
 from tcalc.primitives.reductions import Prod
-from tcalc.primitives.selection import LowerMask, UnitVector, Window
+from tcalc.primitives.selection import LowerMask, unit, window
 
 _FUNCTIONS = {kind: name for name, kind in FUNCTIONS.items()}
 _COMPARISONS = {kind: sign for sign, kind in RELATIONS.items()}
+
+ZERO = Dim.of(0)
+LARGE = 1000
+"""A size that is larger than the numbers that programs shift indices by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,25 +158,41 @@ class ScalarReader(Inputs, ABC):
         return Entries(node, indices)
 
     def _delta(self, e: Any) -> Entries:
-        (one, low), (other, high) = (_shifted(part) for part in e.args)
-        if one.is_Integer or other.is_Integer:
-            place, index = (one, other) if one.is_Integer else (other, one)
-            dim = self.ranges[index]
-            return Entries(build.apply(UnitVector(Dim.of(int(place) + 1), dim)), (index,))
-        dims = [self.ranges.get(index) for index in (one, other)]
-        known = [dim for dim in dims if dim is not None]
+        sides = [self._shifted(part) for part in e.args]
+        if None in sides:
+            raise ArgumentError(f"{e} is of an index, and of an index or a place on its axis")
+        (one, low), (other, high) = (side for side in sides if side is not None)
+        if one is None or other is None:
+            index, place = (other, low - high) if one is None else (one, high - low)
+            if index is None or index not in self.ranges:
+                raise DimensionError(f"the range of an index of {e} is not known")
+            return Entries(_at(place + 1, self.ranges[index]), (index,))
+        return self._shift(one, other, high - low, e)
+
+    def _shift(self, one: Any, other: Any, shift: Dim, e: Any) -> Entries:
+        """Ones where ``one = other + shift``, for indices from 0 on."""
+        known = [self.ranges[index] for index in (one, other) if index in self.ranges]
         if not known:
             raise DimensionError(f"the range of {e} is not known")
-        if low == high and len(set(known)) == 1:
+        if shift == ZERO and len(set(known)) == 1:
             return Entries(build.delta(known[0]), (one, other))
         if len(known) < 2:
             raise DimensionError(f"the range of an index of {e} is not known")
-        # Rows low + 1, low + 2, … of the unit matrix: a part of the axis.
-        if low < high or (low == high and known[1].value is not None):
-            one, other, low, high, known = other, one, high, low, known[::-1]
-        start = Dim.of(low - high + 1)
-        window = build.apply(Window(start, known[0] + Dim.of(low - high), known[1]))
-        return Entries(window, (one, other))
+        size, short = known
+        room = (size - short).value
+        smaller = size.value is not None if room is None else room < 0
+        if _is_negative(shift) or (shift == ZERO and smaller):
+            one, other, size, short, shift = other, one, short, size, ZERO - shift
+        left = size - short - shift
+        # Of sizes with different names the shift is taken to fit, as a slice does.
+        if len(left.names()) > 1 or not _is_negative(left):
+            return Entries(window(shift + 1, shift + short, size), (other, one))
+        # The last rows are beyond the axis, and zero.
+        inside = size - shift
+        if _is_negative(inside - 1):
+            return Entries(build.zeros((size, short)), (one, other))
+        parts = window(shift + 1, size, size), window(1, inside, short)
+        return Entries(build.einsum(parts, ["ki", "kj"], "ij"), (one, other))
 
     def _piecewise(self, e: Any, read: Callable[[Any], Entries]) -> Entries:
         found: Entries | None = None
@@ -203,21 +223,43 @@ class ScalarReader(Inputs, ABC):
         """Ones where one index is at most another: a triangle."""
         if not isinstance(condition, sympy.LessThan | sympy.GreaterThan):
             return None
-        sides = [_shifted(side) for side in (condition.lhs, condition.rhs)]
-        (column, left), (row, right) = (
-            sides if isinstance(condition, sympy.LessThan) else sides[::-1]
-        )
+        sides = [self._shifted(side) for side in (condition.lhs, condition.rhs)]
+        if None in sides:
+            return None
+        (column, left), (row, right) = (side for side in sides if side is not None)
+        if isinstance(condition, sympy.GreaterThan):
+            column, left, row, right = row, right, column, left
         if column not in self.ranges or row not in self.ranges:
             return None
         mask = LowerMask(self.ranges[row], self.ranges[column], right - left)
         return Entries(build.apply(mask), (row, column))
 
+    def _shifted(self, e: Any) -> tuple[Any, Dim] | None:
+        """An index, or None, and a sum of sizes and integers beside it; None for all else."""
+        parts = e.args if e.is_Add else (e,)
+        indices = [
+            x for x in parts if isinstance(x, sympy.Symbol | sympy.Idx) and x not in self.sizes
+        ]
+        rest = sympy.Add(*(x for x in parts if x not in indices))
+        if len(indices) > 1 or not rest.free_symbols <= self.sizes:
+            return None
+        try:
+            return (indices[0] if indices else None), self.dim(rest)
+        except ArgumentError:
+            return None
 
-def _shifted(e: Any) -> tuple[Any, int]:
-    """An index and what is added to it."""
-    if e.is_Add and len(e.args) == 2 and e.args[0].is_Integer:
-        return e.args[1], int(e.args[0])
-    return e, 0
+
+def _at(position: Dim, dim: Dim) -> Node:
+    """A one at a 1-based position of an axis; zeros for one that is not on it."""
+    try:
+        return unit(position, dim)
+    except ValueError:
+        return build.zeros((dim,))
+
+
+def _is_negative(shift: Dim) -> bool:
+    """Whether a shift is below zero, in which the sizes are large."""
+    return shift.evaluate(dict.fromkeys(map(str, shift.names()), LARGE)) < 0
 
 
 def _number(e: Any) -> Node | None:

@@ -12,6 +12,8 @@ from tcalc import gallery
 from tcalc.errors import ArgumentError, LimitError, TcalcError
 
 RANDOM = np.random.default_rng(0)
+P, Q = sympy.symbols("p q", integer=True)
+N = sympy.Symbol("n", integer=True, positive=True)
 SIZES = {"m": 3, "n": 2, "k": 2, "p": 4}
 
 MATRIX = [
@@ -49,6 +51,14 @@ INDEXED = [
     "tril(S)*x",
     "relu(x) + sigmoid(x)",
     "prod(x)",
+    "y[end]*y[end-1]",
+    "y[2:end]'*y[1:end-1]",
+    "y[2:3]",
+    "A[1:end-1,2:end]",
+    "concat(x, y)",
+    "concat[2](A, B)",
+    "stack(x, 2*x)",
+    "tril(S) + triu(S, 1)",
 ]
 DECLARED = "A[m,n], B[m,n], S[n,n], T[m,n,n], x[n], y[m], c, d"
 DATA = {
@@ -245,6 +255,35 @@ class TestToSympy:
         e = tcalc.to_sympy(tcalc.parse("huber(c)", "c", functions=[huber]))
         c = sympy.Symbol("c")
         assert sympy.simplify(e - (sympy.sqrt(1 + c**2) - 1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("delta", "expected"),
+    [
+        ((P, Q + 1), lambda v, w: v[1:] @ w[:-1]),
+        ((P + 2, Q), lambda v, w: v[:-2] @ w[2:]),
+        ((P - 1, Q), lambda v, w: v[1:] @ w[:-1]),
+        ((P, Q + N), lambda v, w: 0.0),
+        ((P, N - 1), lambda v, w: v[-1] * w.sum()),
+        ((-1, P), lambda v, w: 0.0),
+    ],
+)
+def test_a_unit_tensor_between_shifted_indices(delta, expected):
+    v, w = (sympy.IndexedBase(name, shape=(N,)) for name in "vw")
+    term = sympy.KroneckerDelta(*delta) * v[P] * w[Q]
+    f = tcalc.from_sympy(sympy.Sum(term, (P, 0, N - 1), (Q, 0, N - 1)))
+    data = {"v": RANDOM.standard_normal(4), "w": RANDOM.standard_normal(4)}
+    given = {name: data[name] for name in f.variables}
+    np.testing.assert_allclose(tcalc.evaluate(f, **given), expected(**data))
+
+
+def test_a_unit_tensor_of_no_index_is_refused():
+    v = sympy.IndexedBase("v", shape=(N,))
+    with pytest.raises(ArgumentError, match="index"):
+        tcalc.from_sympy(sympy.Sum(sympy.KroneckerDelta(P, 2 * Q) * v[P] * v[Q], (P, 0, N - 1)))
+    A = sympy.MatrixSymbol("A", 2, 2)
+    with pytest.raises(ArgumentError, match="BlockMatrix"):
+        tcalc.from_sympy(sympy.Trace(sympy.BlockMatrix([[A, A], [A, A]])))
 
 
 def test_what_sympy_would_get_wrong_is_refused():

@@ -47,6 +47,7 @@ else:
         """A public name, or a room, imported when it is first asked for (PEP 562)."""
         from importlib import import_module
         from importlib.util import find_spec
+        from sys import modules
 
         if name == "__version__":
             from importlib.metadata import version
@@ -58,7 +59,8 @@ else:
         else:
             public = import_module("tcalc.public")
             if name != "__all__" and name not in public.__all__:
-                raise AttributeError(f"module 'tcalc' has no attribute {name!r}")
+                message = f"module 'tcalc' has no attribute {name!r}"
+                raise AttributeError(message, name=name, obj=modules[__name__])
             value = getattr(public, name)
         globals()[name] = value
         return value

@@ -13,6 +13,7 @@ array([3., 4.])
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, assert_never
@@ -203,7 +204,28 @@ def _solve(dim: Dim, number: int, sizes: dict[str, int]) -> None:
 
 def _misfit(node: Var, array: Array) -> ArgumentError:
     wanted = _axes(node) or "a number"
-    return ArgumentError(f"{node.name} has the shape {array.shape}, and should be {wanted}")
+    return ArgumentError(
+        f"{node.name} has the shape {array.shape}, and should be {wanted}",
+        hint=reshaped(node, array.shape),
+    )
+
+
+def reshaped(node: Var, shape: tuple[int, ...]) -> str | None:
+    """How an array of another number of axes is made one that fits; None where that is not plain.
+
+    >>> from tcalc.expr import build, shape
+    >>> reshaped(build.var("w", shape("n")), (5, 1))
+    'a vector has one axis: w.ravel()'
+    """
+    match node.order:
+        case 0 if math.prod(shape) == 1:
+            return f"a number has no axes: {node.name}.item()"
+        case 1 if len(shape) > 1 and shape.count(1) >= len(shape) - 1:
+            return f"a vector has one axis: {node.name}.ravel()"
+        case 2 if len(shape) == 1:
+            column, row = f"{node.name}[:, None]", f"{node.name}[None, :]"
+            return f"a matrix has two axes: {column} is a column, {row} a row"
+    return None
 
 
 def _axes(node: Var) -> str:

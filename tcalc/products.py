@@ -198,6 +198,13 @@ def _inputs(
         free = free_names((pattern.format(x.name) for x in of), known)
         return [build.var(name, dims) for name, dims in zip(free, shapes, strict=True)]
     names = names_of(given)
+    for name in names:
+        if not isinstance(name, str):
+            raise ArgumentError(
+                f"a direction is given by a name, not by an object of type {type(name).__name__}",
+                hint="hvp(f, 'w', 'v') has an input v of the shape of w; its value goes to the "
+                "function that tcalc.compile makes",
+            )
     if len(names) != len(of):
         raise ArgumentError(
             f"{len(names)} directions for {len(of)} variables", hint="give a name for each"

@@ -34,6 +34,9 @@ DATA = {"X": [[1.0]], "y": [1.0]}
         lambda: tcalc.linearize(f, 3),
         lambda: tcalc.hvp(f, "w", several=1.5),
         lambda: tcalc.jvp(f, "w", 3),
+        lambda: tcalc.jvp(f, "w", np.ones(3)),
+        lambda: tcalc.vjp(f, "w", {"v": 1}),
+        lambda: tcalc.hvp(f, "w", [1.0]),
         lambda: tcalc.jvp(f, ["w", "w"]),
         lambda: tcalc.hvp(f, ["w", "w"]),
         lambda: tcalc.vjp(f, "w", ["a", "b"]),
@@ -121,3 +124,23 @@ def test_what_is_no_seed(seed):
     operator = tcalc.hessian_operator(f, "x", {"x": np.ones(2)})
     with pytest.raises(tcalc.TcalcError, match="the seed is"):
         operator.trace(method="hutchinson", seed=seed)
+
+
+@pytest.mark.parametrize("run", [lambda g, **x: tcalc.compile(g)(**x), tcalc.evaluate])
+@pytest.mark.parametrize(
+    ("text", "value", "hint"),
+    [
+        ("sum(w)", np.ones((3, 1)), "a vector has one axis: w.ravel()"),
+        ("sum(w)", np.ones((1, 3)), "a vector has one axis: w.ravel()"),
+        ("sum(w)", np.ones((2, 3)), None),
+        ("c^2", [[2.0]], "a number has no axes: c.item()"),
+        ("c^2", [2.0, 3.0], None),
+        ("sum(A)", [1.0, 2.0], "a matrix has two axes: A[:, None] is a column, A[None, :] a row"),
+    ],
+)
+def test_arrays_with_another_number_of_axes(run, text, value, hint):
+    expression = tcalc.parse(text)
+    (name,) = expression.variables
+    with pytest.raises(ArgumentError, match="has the shape") as caught:
+        run(expression, **{name: value})
+    assert caught.value.hint == hint

@@ -77,7 +77,10 @@ def tell_guesses(program: Program) -> None:
     """Say on standard error what was guessed of undeclared names."""
     guessed = guesses(program.expression)
     if guessed:
-        click.echo(f"guessed: {', '.join(guessed)} (say otherwise with --declare)", err=True)
+        otherwise = "say otherwise with --declare"
+        if program.expression.guesses.get("I") == "matrix":
+            otherwise += "; the unit matrix is eye(n)"
+        click.echo(f"guessed: {', '.join(guessed)} ({otherwise})", err=True)
 
 
 def read(expr: str) -> tuple[str, str]:

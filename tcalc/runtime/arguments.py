@@ -14,6 +14,7 @@ from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
 from tcalc.expr.properties import CHECKED
+from tcalc.interpret import reshaped
 
 FEW = 1 << 13
 """The elements up to which the place of the least is found sooner than the least itself."""
@@ -192,7 +193,8 @@ def measured(
     for argument, array in zip(signature.arguments, arrays, strict=True):
         if array.ndim != argument.order:
             raise ArgumentError(
-                f"{argument.name} has the shape {array.shape}, and should be {_wanted(argument)}"
+                f"{argument.name} has the shape {array.shape}, and should be {_wanted(argument)}",
+                hint=reshaped(argument, array.shape),
             )
     sizes = signature.measure([array.shape for array in arrays])
     for place, (argument, array) in enumerate(zip(signature.arguments, arrays, strict=True)):

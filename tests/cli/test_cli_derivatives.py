@@ -70,6 +70,12 @@ def test_guesses_are_told_before_what_is_wrong_because_of_them(run, command):
     assert "has the axes [m]" in complaint
 
 
+def test_an_i_that_is_taken_for_a_matrix_is_remarked(run):
+    remark = "the unit matrix is eye(n)"
+    assert remark in run("gradient", "logdet(A + c*I)", "--wrt", "c").err
+    assert remark not in run("gradient", "sum(I)*c", "--wrt", "c", "--declare", "I[m]").err
+
+
 def test_variables_may_be_separated_by_commas(run):
     repeated = run("gradient", "x'*A*y", "--wrt", "x", "--wrt", "y")
     assert run("gradient", "x'*A*y", "--wrt", "x, y").out == repeated.out

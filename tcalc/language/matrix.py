@@ -99,8 +99,9 @@ def divided(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
         error = OrientationError(f"division by {right.kind}", span=span)
         error.mention(f"this is {right.kind}", right.span)
         raise error.advise("`./` divides element by element")
-    if right.order > 2:
-        raise _too_high(right, "`/`", span)
+    for value in (left, right):
+        if value.order > 2:
+            raise _too_high(value, "`/`", span)
     return times(left, inverted(right, algebra), span, algebra)
 
 

@@ -217,10 +217,20 @@ def test_orientation_errors_offer_what_was_meant(text, column, hint):
         ("exp()", ParseError, ""),
         ("exp(x, y)", ParseError, ""),
         ("atan2(x)", ParseError, ""),
+        ("T^2", DimensionError, "with indices"),
+        ("A/T", DimensionError, "with indices"),
+        ("T/A", DimensionError, "with indices"),
+        ("A^2000000", LimitError, "a loop"),
+        ("(-2)^(1/2)", DomainError, "real"),
+        ("0^-1", DomainError, "infinite"),
+        ("eye(2,2,2)", ParseError, "eye(n)"),
+        ("concat()", ParseError, "concat(x, y)"),
+        ("concat[1,2](x, y)", IndexNotationError, "concat[2]"),
     ],
 )
 def test_misfits(text, kind, hint):
-    refused(text, kind, (1, 1), hint)
+    declared = "T[n,n,n]" if "T" in text else ""
+    refused(text, kind, (1, 1), hint, declared)
 
 
 def test_the_transpose_is_a_prime():

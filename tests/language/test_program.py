@@ -224,6 +224,31 @@ def test_numbers_clash():
     refused("x[2:end] + x", DimensionError, (1, 1), "")
 
 
+@pytest.mark.parametrize(
+    ("text", "kind", "column", "hint", "declarations", "parameters"),
+    [
+        ("a*x", ArgumentError, 1, "rename", "a", {"a": 2}),
+        ("x", DimensionError, 3, "positive integer", "x[n]", {"n": 2.5}),
+        ("x", DimensionError, 3, "positive integer", "x[n]", {"n": 0}),
+        ("x", DimensionError, 3, "at least 1", "x[n-m]", {"n": 2, "m": 3}),
+        ("x[k]", IndexNotationError, 3, "counted from 1", "x[n]", {"k": 1.5}),
+        ("ones(k)*a", ParseError, 6, "ones(m, n-1)", "", {"k": 1.5}),
+    ],
+)
+def test_given_numbers_that_do_not_fit(text, kind, column, hint, declarations, parameters):
+    refused(text, kind, (1, column), hint, declarations, **parameters)
+
+
+def test_given_numbers_are_positions_and_sizes():
+    assert parse("x[k]", "x[n]", k=2).value is parse("x[2]", "x[n]").value
+    assert parse("ones(k)*a", k=3).value is parse("ones(3)*a").value
+
+
+@pytest.mark.parametrize("properties", ["lower symmetric", "lower upper", "upper spd"])
+def test_properties_that_leave_a_diagonal_matrix(properties):
+    refused("K", DimensionError, (1, 1), "declare K diagonal", f"K[n,n] {properties}")
+
+
 # Assignments
 
 

@@ -101,7 +101,8 @@ def _factors(term: Node) -> tuple[tuple[Node, ...], tuple[Labels, ...], Labels]:
         return (term,), (labels,), labels
     found, known = term, spliced(term, _opens)
     while any(map(_opens, known[0])):
-        whole = build.einsum(known[0], known[1], found.output)
+        dims = dict(zip(found.output, found.dims, strict=True))
+        whole = build.einsum(known[0], known[1], found.output, dims)
         if not isinstance(whole, Einsum) or whole == found:
             break
         found, known = whole, spliced(whole, _opens)

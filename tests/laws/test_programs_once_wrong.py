@@ -115,3 +115,12 @@ def test_an_element_of_a_range_of_one():
     f = tcalc.parse("concat(x[1:1], y[2:end])[1]", "x[n], y[n]")
     assert str(f) == "x[1]"
     assert str(tcalc.parse("concat(diag(A)[2:2], y)[1]", "A[n,n], y[n]")) == "A[2,2]"
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_code_for_a_sum_of_three_axes_with_a_term_that_lacks_one(mode):
+    f = tcalc.parse("H = C*ones(m,n); tr(xlogx(1 + H.^2))", "C[n,m]")
+    hessian = tcalc.hessian(f, "C", mode=mode)
+    C = np.array([[0.5, 1.0], [-1.0, 0.3], [0.2, 0.1]])
+    found, due = tcalc.compile(hessian)(C=C), tcalc.evaluate(hessian, C=C)
+    np.testing.assert_allclose(found, due, atol=1e-13)

@@ -11,6 +11,7 @@ import numpy as np
 import tcalc
 from benchmarks import minimising, peers
 from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
+from tcalc.typing import Mode
 
 
 def gather(task: Task, names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
@@ -75,7 +76,7 @@ def ours(task: Task) -> Call:
     return lambda: fun(**data)
 
 
-def plain(task: Task, mode: str) -> Call:
+def plain(task: Task, mode: Mode) -> Call:
     """The Hessian in a plain mode, its products multiplied in the order in which they come."""
     f = tcalc.parse(task.problem.program(**task.sizes))
     H = tcalc.hessian(f, task.problem.wrt, mode=mode)

@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tcalc.typing import Mode
+
 Array: TypeAlias = Any
 Data: TypeAlias = Mapping[str, np.ndarray]
 Call: TypeAlias = Callable[[], Any]
@@ -53,7 +55,7 @@ class Problem:
     special: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     beside: Mapping[str, Mapping[str, Callable[..., Any]]] = field(default_factory=dict)
     """Further expert formulas by quantity and name, such as the expert's on another BLAS."""
-    modes: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = ()
     """Modes of tcalc whose Hessian, computed as it is derived, is measured beside the default."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from tcalc import calculus, language
+from tcalc.calculus import Mode
 from tcalc.compilation import Expressions, compile
 from tcalc.custom import UserFunction
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
@@ -108,11 +109,11 @@ def symbols(declarations: str) -> Any:
 
 
 @overload
-def gradient(f: Expression, wrt: str, mode: str = ...) -> Expression: ...
+def gradient(f: Expression, wrt: str, mode: Mode = ...) -> Expression: ...
 @overload
-def gradient(f: Expression, wrt: Names, mode: str = ...) -> dict[str, Expression]: ...
+def gradient(f: Expression, wrt: Names, mode: Mode = ...) -> dict[str, Expression]: ...
 def gradient(
-    f: Expression, wrt: str | Names, mode: str = "cross-country"
+    f: Expression, wrt: str | Names, mode: Mode = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The gradient of a scalar, of the shape of the variable.
 
@@ -131,11 +132,11 @@ def gradient(
 
 
 @overload
-def jacobian(F: Expression, wrt: str, mode: str = ...) -> Expression: ...
+def jacobian(F: Expression, wrt: str, mode: Mode = ...) -> Expression: ...
 @overload
-def jacobian(F: Expression, wrt: Names, mode: str = ...) -> dict[str, Expression]: ...
+def jacobian(F: Expression, wrt: Names, mode: Mode = ...) -> dict[str, Expression]: ...
 def jacobian(
-    F: Expression, wrt: str | Names, mode: str = "cross-country"
+    F: Expression, wrt: str | Names, mode: Mode = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The derivative of a tensor of any order: the axes of `F`, then those of the variable.
 
@@ -157,13 +158,13 @@ def jacobian(
 
 
 @overload
-def hessian(f: Expression, wrt: str, wrt2: str | None = ..., mode: str = ...) -> Expression: ...
+def hessian(f: Expression, wrt: str, wrt2: str | None = ..., mode: Mode = ...) -> Expression: ...
 @overload
 def hessian(
-    f: Expression, wrt: Names, wrt2: str | None = ..., mode: str = ...
+    f: Expression, wrt: Names, wrt2: str | None = ..., mode: Mode = ...
 ) -> dict[str, Expression]: ...
 def hessian(
-    f: Expression, wrt: str | Names, wrt2: str | None = None, mode: str = "cross-country"
+    f: Expression, wrt: str | Names, wrt2: str | None = None, mode: Mode = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The Hessian of a scalar: the axes of the variable twice.
 
@@ -213,7 +214,7 @@ def explain(f: Expression, wrt: str) -> Derivation:
     return derivation.explain(f.node, _input(f, wrt), **style, definitions=named)
 
 
-def derivative(F: Expression, *wrt: str, mode: str = "cross-country") -> Expression:
+def derivative(F: Expression, *wrt: str, mode: Mode = "cross-country") -> Expression:
     """The derivative by each of the variables in turn: the axes of `F`, then those of each.
 
     `mode` and the errors are those of `gradient`; `ArgumentError` without a variable, too.
@@ -259,7 +260,7 @@ def check(
     wrt: str,
     order: int = 1,
     *,
-    mode: str = "cross-country",
+    mode: Mode = "cross-country",
     form: Literal["dense", "factored"] = "dense",
     claim: Expression | str | None = None,
     data: Mapping[str, Any] | None = None,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from tcalc import calculus
+from tcalc.calculus import Mode
 from tcalc.errors import ArgumentError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
@@ -43,7 +44,7 @@ class Cost:
     in the dimensions; `operations` and `bytes` are the same at the sizes of the table.
     """
 
-    mode: str
+    mode: Mode
     form: Form
     nodes: int
     order: int
@@ -65,7 +66,7 @@ class CostTable:
     given: bool
     rows: tuple[Cost, ...]
 
-    def row(self, mode: str = "cross-country", form: Form = "dense") -> Cost:
+    def row(self, mode: Mode = "cross-country", form: Form = "dense") -> Cost:
         """The costs of a mode and form; `ArgumentError` for one that is not in the table."""
         for row in self.rows:
             if (row.mode, row.form) == (mode, form):
@@ -113,7 +114,7 @@ def cost(
     order: int | None = None,
     *,
     sizes: Mapping[str, int] | None = None,
-    modes: Sequence[str] = calculus.MODES,
+    modes: Sequence[Mode] = calculus.MODES,
 ) -> CostTable:
     """The costs of a derivative in several modes, dense and factored.
 
@@ -169,7 +170,7 @@ def _sizes(F: Expression, given: Mapping[str, int]) -> dict[str, int]:
 
 
 def _rows(
-    function: Node, inputs: Sequence[Var], mode: str, sizes: Mapping[str, int]
+    function: Node, inputs: Sequence[Var], mode: Mode, sizes: Mapping[str, int]
 ) -> Iterator[Cost]:
     found = calculus.derivative(function, inputs, mode)
     (node,) = calculus.prepare([found])
@@ -179,7 +180,7 @@ def _rows(
         yield _row(list(dict.fromkeys(factors)), mode, "factored", sizes)
 
 
-def _row(roots: Sequence[Node], mode: str, form: Form, sizes: Mapping[str, int]) -> Cost:
+def _row(roots: Sequence[Node], mode: Mode, form: Form, sizes: Mapping[str, int]) -> Cost:
     from tcalc.codegen.lower import lower
     from tcalc.codegen.work import flops, peak_elements
 

@@ -61,7 +61,7 @@ def program(formula: str, declarations: str) -> Expression:
 
 
 @lru_cache(maxsize=64)
-def derivative(formula: str, declarations: str, wrt: tuple[str, ...], mode: str) -> Expression:
+def derivative(formula: str, declarations: str, wrt: tuple[str, ...], mode: Mode) -> Expression:
     """A derivative of a program, by each of the variables in turn."""
     return tcalc.derivative(program(formula, declarations), *wrt, mode=mode)
 

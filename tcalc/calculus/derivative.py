@@ -35,7 +35,7 @@ from tcalc.expr.traverse import orders_kept, postorder
 from tcalc.primitives.selection import LowerMask
 
 Mode: TypeAlias = Literal["forward", "reverse", "cross-country", "least-degree", "tensor-order"]
-MODES: tuple[str, ...] = get_args(Mode)
+MODES: tuple[Mode, ...] = get_args(Mode)
 """The orders in which local Jacobians are multiplied; all give the same tensor.
 
 - forward, from the variables on, and reverse, from the function back: each vertex one dense tensor;

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 import tcalc
 from tcalc import gallery
+from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.numeric import compute, numbers, numbers_document, upto_order
 from tcalc.cli.results import dump, formula, write
@@ -97,7 +98,7 @@ def show_model(name: str) -> None:
 )
 @options.seed("the data")
 @options.report
-def run_model(name: str, wrt: str | None, mode: str, size: str, seed: int, as_json: bool) -> None:
+def run_model(name: str, wrt: str | None, mode: Mode, size: str, seed: int, as_json: bool) -> None:
     """Differentiate a model program twice, and evaluate it on its data."""
     model = gallery.load(name)
     program = Program(model.text, "", tcalc.parse(model.text))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import tcalc
-from tcalc.calculus import MODES
+from tcalc.calculus import MODES, Mode
 from tcalc.cli import options
 from tcalc.cli.options import FormulaCommand
 from tcalc.cli.results import dump, write
@@ -44,7 +44,7 @@ def cost(
     wrt2: Sequence[str],
     order: int | None,
     sizes: Mapping[str, int],
-    modes: Sequence[str],
+    modes: Sequence[Mode],
     as_json: bool,
 ) -> None:
     """Compare what a derivative costs in each mode, dense and factored.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import click
 
 import tcalc
+from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.results import Format, Result, derive, describe, dump, present, write
 from tcalc.cli.source import Program, load, tell_guesses
@@ -18,7 +19,7 @@ from tcalc.requirements import require_scalar
 if TYPE_CHECKING:
     from tcalc.derivation import Derivation, Line
 
-Compute: TypeAlias = Callable[[Program, Sequence[str], str], list[Result]]
+Compute: TypeAlias = Callable[[Program, Sequence[str], Mode], list[Result]]
 
 
 def printing(compute: Compute) -> click.Command:
@@ -35,7 +36,7 @@ def printing(compute: Compute) -> click.Command:
         declare: Sequence[str],
         let: Mapping[str, float],
         wrt: Sequence[str],
-        mode: str,
+        mode: Mode,
         form: Format,
         as_json: bool,
         cse: Cse,
@@ -52,7 +53,7 @@ def printing(compute: Compute) -> click.Command:
 
 
 @printing
-def gradient(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+def gradient(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the gradient of a scalar.
 
     It has the shape of the variable.
@@ -62,7 +63,7 @@ def gradient(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
 
 
 @printing
-def jacobian(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+def jacobian(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the first derivative of a tensor of any order.
 
     It has the axes of the tensor, then those of the variable.
@@ -71,7 +72,7 @@ def jacobian(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
 
 
 @printing
-def hessian(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+def hessian(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the Hessian of a scalar.
 
     Several variables give the block of every pair.
@@ -81,7 +82,7 @@ def hessian(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
 
 
 @printing
-def derivative(program: Program, wrt: Sequence[str], mode: str) -> list[Result]:
+def derivative(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the derivative by each --wrt in turn.
 
     Three times --wrt x gives the third derivative.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.results import derive, write
 from tcalc.cli.source import load, tell_guesses
@@ -37,7 +38,7 @@ def draw(
     let: Mapping[str, float],
     wrt: Sequence[str],
     order: int | None,
-    mode: str,
+    mode: Mode,
     limit: int,
     output: str | None,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 import tcalc
+from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.options import FormulaCommand
 from tcalc.cli.results import Result, derive, describe, dump, heading, source, write
@@ -48,7 +49,7 @@ def evaluate(
     sizes: Mapping[str, int],
     wrt: Sequence[str],
     order: int,
-    mode: str,
+    mode: Mode,
     as_json: bool,
     output: str | None,
 ) -> None:
@@ -122,7 +123,7 @@ def compile_module(
     let: Mapping[str, float],
     wrt: Sequence[str],
     order: int,
-    mode: str,
+    mode: Mode,
     sizes: Mapping[str, int],
     backend: str,
     form: Literal["dense", "factored", "auto"],
@@ -182,7 +183,7 @@ def check(
     sizes: Mapping[str, int],
     wrt: Sequence[str],
     order: int,
-    mode: str,
+    mode: Mode,
     form: Literal["dense", "factored"],
     claim: str | None,
     as_json: bool,
@@ -233,7 +234,7 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-def upto_order(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[Result]:
+def upto_order(program: Program, wrt: Sequence[str], order: int, mode: Mode) -> list[Result]:
     """The value, and the derivatives by the given variables up to an order."""
     results = derive(program, (), 0, mode)
     for k in range(1, order + 1 if wrt else 1):

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import click
 
 import tcalc
-from tcalc.calculus import compression, factored_terms
+from tcalc.calculus import Mode, compression, factored_terms
 from tcalc.cli.source import Program, guesses
 from tcalc.errors import DimensionError
 from tcalc.expression import Expression
@@ -60,7 +60,7 @@ class Result:
         return f"{self.kind} by {', '.join(self.wrt[:1] if twice else self.wrt)}"
 
 
-def derive(program: Program, wrt: Sequence[str], order: int, mode: str) -> list[Result]:
+def derive(program: Program, wrt: Sequence[str], order: int, mode: Mode) -> list[Result]:
     """The derivatives of one order by all choices of the variables; order 0 is the value."""
     value = program.expression
     scalar = not value.shape

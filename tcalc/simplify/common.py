@@ -8,16 +8,16 @@ from fractions import Fraction
 from itertools import chain
 
 from tcalc.expr import build
-from tcalc.expr.facts import symmetric_axes
-from tcalc.expr.nodes import Add, Apply, Node
+from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.power import power
 from tcalc.primitives.selection import Selection
-from tcalc.simplify.coefficients import multiple
-from tcalc.simplify.engine import length, of_sums, of_sums_having
-from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
-from tcalc.simplify.products import is_mask_or_unit, joins
+from tcalc.simplify.coefficients import multiple, product_of
+from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
+from tcalc.simplify.flatten import is_contraction, open_product
+from tcalc.simplify.parts import Parts, base_and_exponent, bonds, parts_of, piece, pieces
+from tcalc.simplify.products import is_mask_or_unit, is_outer_product, joins
 from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
 
 Places = Mapping[int, tuple[int, ...]]
@@ -72,29 +72,9 @@ def _repeated_pieces(terms: list[Parts]) -> list[tuple[int, tuple[int, ...]]]:
         factors = terms[t].factors
         for places in pieces(terms[t], set(terms[t].output)):
             if len(places) > 1 and all(factors[k] in repeated for k in places):
-                alike.setdefault(_bonds(terms[t], places), []).append((t, places))
+                alike.setdefault(bonds(terms[t], places), []).append((t, places))
     several = [found for found in alike.values() if len({t for t, _ in found}) > 1]
     return sorted(chain.from_iterable(several))
-
-
-def _bonds(parts: Parts, places: Sequence[int]) -> tuple[object, ...]:
-    """Which factors a piece has, and at which axis of which other, or of the result, each ends.
-
-    Equal pieces have equal ones.  Most that only share their factors, as ``A*B`` and ``A*B'``,
-    have not, and need not be made to be told apart.
-    """
-    ends: dict[int, list[tuple[bytes, int]]] = {x: [(b"", k)] for k, x in enumerate(parts.output)}
-    for k in places:
-        factor, row = parts.factors[k], parts.rows[k]
-        last = len(row) - 1
-        for axis, label in enumerate(row):
-            place = last if axis == last - 1 and symmetric_axes(factor) else axis
-            ends.setdefault(label, []).append((factor.digest, place))
-    found = [
-        (parts.factors[k].digest, tuple(sorted([tuple(sorted(ends[x])) for x in parts.rows[k]])))
-        for k in places
-    ]
-    return tuple(sorted(found))
 
 
 def _piece_outside(
@@ -185,6 +165,50 @@ def row_sums_and_product(node: Add) -> Node | None:
                 new = build.add([*kept, (1, merged)])
                 return new if length(new) <= length(node) else None
     return None
+
+
+@of_products_having(Add)
+def outer_products_times_vector(node: Einsum) -> Node | None:
+    """``(diag(d) - x*y')*y -> d.*y - y'*y*x`` where that is shorter, with common factors outside.
+
+    For sums of diagonal matrices and outer products.  Example: the Hessian of a softmax.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if not isinstance(factor, Add) or factor.order != 2:
+            continue
+        if parts.factors.count(factor) > 1 or not all(map(_is_thin, factor.operands)):
+            continue
+        row = parts.rows[k]
+        for axis, label in enumerate(row):
+            others = [j for j, labels in enumerate(parts.rows) if j != k and label in labels]
+            if label in parts.output or len(others) != 1 or row[0] == row[1]:
+                continue
+            vector = parts.factors[others[0]]
+            if vector.order != 1:
+                continue
+            new = _times(factor, axis, vector)
+            if length(new) < length(factor) + length(vector):
+                return parts.replaced((k, others[0]), (new,), ((row[1 - axis],),)).build()
+    return None
+
+
+def _times(matrix: Add, axis: int, vector: Node) -> Node:
+    """A sum of matrices, summed over an axis with a vector, term by term."""
+    found: list[tuple[Fraction, Node]] = []
+    for c, term in matrix.terms:
+        whole = build.einsum([term, vector], [(0, 1), (axis,)], (1 - axis,))
+        number, rest = product_of(whole)
+        found.append((c * number, open_product(rest) if is_contraction(rest) else rest))
+    new = build.add(found)
+    return common_factor(new) or new if isinstance(new, Add) else new
+
+
+def _is_thin(term: Node) -> bool:
+    """Whether a matrix is diagonal, by a vector, or an outer product of vectors."""
+    parts = parts_of(term)
+    diagonal = any(isinstance(factor, Delta) for factor in parts.factors)
+    return (diagonal and len(parts.factors) > 1) or is_outer_product(term)
 
 
 def _vectors(parts: Parts, *, beside: bool) -> dict[Node, int]:
@@ -347,4 +371,5 @@ RULES = (
     diagonal_and_matrix,
     sum_and_its_product,
     row_sums_and_product,
+    outer_products_times_vector,
 )

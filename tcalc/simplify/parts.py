@@ -10,6 +10,7 @@ from itertools import count, product
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.partition import connected
@@ -106,6 +107,26 @@ def piece(parts: Parts, places: Sequence[int], ends: Collection[int]) -> tuple[N
     rows = [parts.rows[k] for k in places]
     labels = tuple(sorted({x for row in rows for x in row if x in ends}))
     return build.einsum([parts.factors[k] for k in places], rows, labels), labels
+
+
+def bonds(parts: Parts, places: Sequence[int]) -> tuple[object, ...]:
+    """Which factors a piece has, and at which axis of which other, or of the result, each ends.
+
+    Equal pieces have equal ones.  Most that only share their factors, as ``A*B`` and ``A*B'``,
+    have not, and need not be made to be told apart.
+    """
+    ends: dict[int, list[tuple[bytes, int]]] = {x: [(b"", k)] for k, x in enumerate(parts.output)}
+    for k in places:
+        factor, row = parts.factors[k], parts.rows[k]
+        last = len(row) - 1
+        for axis, label in enumerate(row):
+            place = last if axis == last - 1 and symmetric_axes(factor) else axis
+            ends.setdefault(label, []).append((factor.digest, place))
+    found = [
+        (parts.factors[k].digest, tuple(sorted([tuple(sorted(ends[x])) for x in parts.rows[k]])))
+        for k in places
+    ]
+    return tuple(sorted(found))
 
 
 def occurrences(parts: Parts, core: Einsum, but: int) -> Iterator[tuple[int, ...]]:

@@ -248,10 +248,27 @@ def _with_factor_outside(node: Add) -> Node | None:
     ]
     shared.sort(key=lambda candidate: candidate[:2])
     for _, _, factor, places in shared[:CANDIDATES]:
-        new = _pulled_out(node, terms, factor, places)
-        if new is not None and length(new) < length(node):
-            return new
+        for alike in _by_rest(terms, places):
+            new = _pulled_out(node, terms, factor, alike)
+            if new is not None and length(new) < length(node):
+                return new
     return None
+
+
+def _by_rest(terms: Sequence[Parts], places: dict[int, int]) -> list[dict[int, int]]:
+    """The terms that share a factor: all together, or those with the same axes in the rest.
+
+    As of ``x*y' + x*z' + diag(x.*y) - diag(x)`` the first two and the last two.
+    """
+    axes: dict[tuple[int, ...], dict[int, int]] = {}
+    for t, k in places.items():
+        parts = terms[t]
+        rest = chain.from_iterable(row for j, row in enumerate(parts.rows) if j != k)
+        carried = set(rest).intersection(parts.output)
+        axes.setdefault(tuple(sorted(map(parts.output.index, carried))), {})[t] = k
+    if len(axes) == 1 or len(axes) == len(places):
+        return [places]
+    return [places, *(alike for alike in axes.values() if len(alike) > 1)]
 
 
 def _ties(parts: Parts, k: int) -> tuple[object, ...]:

@@ -12,6 +12,7 @@ from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import LogSumExp
 from tcalc.simplify import (
     branches,
+    collected,
     common,
     exponentials,
     factorisations,
@@ -49,9 +50,11 @@ RULES: tuple[Rule, ...] = (
     *views.RULES,
     *selections.RULES,
     *quotients.RULES,
+    *collected.NUMBERS,
     *common.PIECES,
     *sums.RULES,
     *common.RULES,
+    *collected.RULES,
 )
 """Every rule, in the order in which they are tried."""
 

@@ -57,9 +57,9 @@ FORMULAS = [
         "x[n]",
         "x",
         "softmax(x).*(x'*softmax(x) - x)",
-        "(x.*softmax(x))*softmax(x)' + softmax(x)*(x.*softmax(x))' + softmax(x)*softmax(x)'"
-        " + diag(softmax(x).*(x'*softmax(x) - x)) - diag(softmax(x))"
-        " - 2*x'*softmax(x)*softmax(x)*softmax(x)'",
+        "(x.*softmax(x))*softmax(x)' + softmax(x)*(x.*softmax(x))'"
+        " + (1 - 2*x'*softmax(x))*softmax(x)*softmax(x)'"
+        " - diag(softmax(x).*(1 + x - x'*softmax(x)))",
     ),
     Formula(  # the contrastive loss
         "-log(exp(z'*p/t)/(exp(z'*p/t) + sum(exp(N*z/t))))",

@@ -111,7 +111,7 @@ def test_a_sum_that_the_language_would_misplace_is_written_out() -> None:
         ("tr(1./sqrt(diag(x) + x*x'))", "sum[i](1/sqrt(x[i] + x[i]*x[i]))"),
         (
             "sum(x)*eye(n) - eye(n)*sum(exp(eye(n)))",
-            "eye(n)[i,j]*sum[k](x[k]) - eye(n)[i,j]*sum[k,l](exp(eye(n)[k,l]))",
+            "eye(n)[i,j]*(sum[k](x[k]) - sum[l,p](exp(eye(n)[l,p])))",
         ),
     ],
 )

@@ -172,11 +172,13 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
 
 OF_CHOLESKY: dict[Callable[..., Any], Callable[..., Any]] = {
     solvers.solve_factored: solve_cholesky,
+    solvers.solve_stack: solve_cholesky,
     solvers.inverse_factored: inverse_cholesky,
     solvers.log_determinant_factored: log_determinant_cholesky,
 }
 OF_LU: dict[Callable[..., Any], Callable[..., Any]] = {
     solvers.solve_factored: solve_lu,
+    solvers.solve_stack: solve_lu,
     solvers.inverse_factored: inverse_lu,
     solvers.log_determinant_factored: log_determinant_lu,
 }

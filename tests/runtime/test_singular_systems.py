@@ -66,3 +66,44 @@ def test_a_kernel_with_a_little_noise_is_solved(declared: str) -> None:
     A = np.exp(-50 * (t - t.T) ** 2) + 1e-12 * np.eye(200)
     run = tcalc.compile(tcalc.parse("A \\ b", declared))
     np.testing.assert_allclose(A @ run(A=A, b=np.ones(200)), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("columns", [True, False])
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_stacks_are_judged_as_single_matrices_are(columns: bool, left: bool, dtype: type) -> None:
+    """One matrix of many that is singular up to rounding is named; bad units are none."""
+    other = "B[b,j,k]" if columns else "B[b,j]"
+    row = "b,i,k" if columns else "b,i"
+    inverse = "inv(A)[b,i,j]" if left else "inv(A)[b,j,i]"
+    text = f"Y[{row}] = {inverse}*{other}; Y"
+    run = tcalc.compile(tcalc.parse(text, f"A[n,p,p], B[n,p{',k' * columns}]"))
+    random = np.random.default_rng(7)
+    for size in (1, 2, 6, 20):
+        A = random.standard_normal((4, size, size)) + 2 * np.eye(size)
+        B = random.standard_normal((4, size, 3) if columns else (4, size))
+        units = 2.0 ** random.integers(-30, 30, (4, size))
+        scaled = (units[:, :, None] * A * units[:, None]).astype(dtype)
+        got = run(A=scaled, B=B.astype(dtype))
+        turned = scaled if left else scaled.swapaxes(1, 2)
+        due = [
+            np.linalg.solve(a.astype(float) / u[:, None] / u, (b.T / u).T).T / u
+            for a, b, u in zip(turned, B.astype(dtype).astype(float), units, strict=True)
+        ]
+        want = np.stack([x.T for x in due])
+        assert got.shape == want.shape
+        for x, y in zip(got, want, strict=True):
+            rounding = 1e4 * np.finfo(dtype).eps
+            np.testing.assert_allclose(x, y, rtol=rounding * 100, atol=rounding * np.abs(y).max())
+        if size > 1:
+            half = random.standard_normal((size, size - 1))
+            A[2] = half @ random.standard_normal((size - 1, size))
+            # Of an inverse that is formed, for more columns than rows, no place is told.
+            place = r", at \[3\]" if not columns or size == 20 else ""
+            with pytest.raises(DomainError, match=f"singular, up to rounding{place}"):
+                run(A=A.astype(dtype), B=B.astype(dtype))
+        A[1, 0, 0] = np.nan
+        A[2] = np.eye(size)
+        found = run(A=A.astype(dtype), B=B.astype(dtype))
+        assert np.isnan(found[1]).any()
+        assert np.isfinite(found[[0, 2, 3]]).all()

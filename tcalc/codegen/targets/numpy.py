@@ -311,6 +311,8 @@ class NumPy(Target):
             writer.embed(solvers.looks_symmetric)
             writer.embed(solvers.refuse_singular)
             writer.embed(solvers.scaled_condition)
+        if function is solvers.solve_stack:
+            writer.embed(solvers.refuse_singular_among)
         if function in host.VARIANTS:
             first, *required = host.VARIANTS[function]
             for other in required:
@@ -344,7 +346,9 @@ class NumPy(Target):
         }
         match operation.solver:
             case Solver.GENERAL | Solver.SPD:
-                function = self.embedded(solvers.solve_factored, operation.solver, writer)
+                stack = len(operation.right.dims) > 1 + operation.columns
+                apply = solvers.solve_stack if stack else solvers.solve_factored
+                function = self.embedded(apply, operation.solver, writer)
             case Solver.LOWER | Solver.UPPER:
                 function = self.embedded(solvers.solve_triangle, operation.solver, writer)
                 flags = {"lower": operation.solver is Solver.LOWER, **flags}

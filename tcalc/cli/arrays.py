@@ -62,7 +62,14 @@ def draw(
 ) -> Iterator[dict[str, Array]]:
     """Random data for the variables not given: one set per manner, from the most general on."""
     missing = [variable for name, variable in variables.items() if name not in given]
-    known = complete_sizes(list(variables.values()), {**sizes, **sizes_of(given, variables)})
+    found = sizes_of(given, variables)
+    for name, size in sizes.items():
+        if found.get(name, size) != size:
+            raise ArgumentError(
+                f"--sizes says {name}={size}, and the data have {name}={found[name]}",
+                hint="leave it out: sizes are for what the data leave open",
+            )
+    known = complete_sizes(list(variables.values()), {**sizes, **found})
     for manner in range(len(MANNERS)):
         yield {**sample(missing, known, np.random.default_rng(seed), manner), **given}
 
@@ -170,7 +177,9 @@ def _read(path: Path) -> Content:
     if reader is None:
         raise ArgumentError(
             f"{path}: data come from {', '.join(READERS)} files",
-            hint="--let c=2 gives a number for a name" if is_number(str(path)) else None,
+            hint="--let c=2 gives a number for a name"
+            if is_number(str(path))
+            else HINTS.get(path.suffix.lower()),
         )
     try:
         return reader(path)
@@ -207,10 +216,16 @@ def _read_json(path: Path) -> Content:
 
 
 HINTS = {
+    **dict.fromkeys(
+        (".dat", ".tsv", ".txt", ".xls", ".xlsx"), "a table is read as .csv: save it as that"
+    ),
+    ".mat": "scipy.io.loadmat reads it in Python, and numpy.savez writes .npz",
+    **dict.fromkeys((".pt", ".pth"), "numpy.savez writes .npz, of tensor.numpy() by name"),
+    **dict.fromkeys((".pkl", ".pickle"), "pickles are not read, they can run anything: use .npz"),
     ".csv": "rows of numbers with commas between them, and names in the first line, or none",
     ".json": "an array as nested lists of numbers, or an object of such arrays by name",
 }
-"""What a file has to hold."""
+"""What a file has to hold, or what to do with one of another kind."""
 
 READERS: dict[str, Callable[[Path], Content]] = {
     ".npz": _read_npz,

@@ -391,3 +391,27 @@ def test_a_seed_is_not_negative(run, command):
 
 def test_pictures_go_to_the_eighth_order(run):
     assert run("draw", "sin(a)", "--order", "9").status == 2
+
+
+@pytest.mark.parametrize("command", ["evaluate", "check"])
+def test_sizes_that_the_data_contradict_are_refused(run, directory, command):
+    np.save(directory / "X.npy", np.ones((3, 2)))
+    arguments = [PROGRAM, "--data", "X=X.npy", "--random"]
+    assert run(command, *arguments, "--sizes", "n=2").status == 0
+    outcome = run(command, *arguments, "--sizes", "n=7")
+    assert outcome.status == 1
+    assert "--sizes says n=7, and the data have n=2" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("t.txt", "save it as that"),
+        ("t.MAT", "scipy.io.loadmat"),
+        ("t.pt", "tensor.numpy()"),
+        ("t.pkl", "pickles are not read"),
+    ],
+)
+def test_files_of_other_kinds_are_told_what_to_become(run, name, hint):
+    outcome = run("evaluate", "sum(x)", "--data", f"x={name}")
+    assert outcome.status == 1 and hint in outcome.err

@@ -222,26 +222,38 @@ def _read(name: str, signature: str) -> tuple[tuple[Var, ...], tuple[Var, ...]]:
     except TcalcError as error:
         raise _of_signature(error, signature, len(left)) from None
     arguments, values = declared[:count], declared[count:]
-    names = {dim for x in arguments for dim in x.dims}
-    for dim in (*names, *(dim for y in values for dim in y.dims)):
-        if not dim.is_name or dim not in names:
-            raise ArgumentError(
-                f"{name}: the dimension {dim} is not the name of one of an argument", hint=hint
-            )
+    _require_dimensions(name, arguments, values, hint)
+    _require_free_names(name, arguments, values)
     for x in arguments:
         if x.properties:
             raise ArgumentError(
                 f"{name}: the argument {x.name} has a property",
                 hint="declare it of the variables of a program; values may have properties",
             )
-    taken = {x.name for x in declared}
+    return arguments, values
+
+
+def _require_dimensions(
+    name: str, arguments: Sequence[Var], values: Sequence[Var], hint: str
+) -> None:
+    """Refuse a dimension that is not a name, or that no argument has."""
+    names = {dim for x in arguments for dim in x.dims}
+    for dim in (*names, *(dim for y in values for dim in y.dims)):
+        if not dim.is_name or dim not in names:
+            raise ArgumentError(
+                f"{name}: the dimension {dim} is not the name of one of an argument", hint=hint
+            )
+
+
+def _require_free_names(name: str, arguments: Sequence[Var], values: Sequence[Var]) -> None:
+    """Refuse arguments and values with the names of directions and cotangents."""
+    taken = {x.name for x in (*arguments, *values)}
     for x in arguments:
         if (direction := direction_of(x).name) in taken:
             raise ArgumentError(f"{name}: {direction} is the name of the direction of {x.name}")
     for y in values:
         if (cotangent := cotangent_of(y).name) in taken:
             raise ArgumentError(f"{name}: {cotangent} is the name of the cotangent of {y.name}")
-    return arguments, values
 
 
 def _of_signature(error: TcalcError, signature: str, arrow: int) -> TcalcError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 
-from tcalc.codegen.program import Index, Slice, Sum, at_most
+from tcalc.codegen.program import Index, Placed, Slice, Sum, at_most
 from tcalc.expr.dims import Dim
 
 Part = tuple[Index, ...]
@@ -40,23 +40,36 @@ def fills(total: Sum) -> bool:
     return any(_side_by_side(total, axis) for axis in range(len(total.dims)))
 
 
-def is_stack(total: Sum) -> bool:
-    """Whether a sum is of whole arrays that lie one after the other along the first axis."""
-    if total.spans or total.addends or len(total.placed) < 2:
-        return False
+def stacked(total: Sum) -> list[Placed]:
+    """The parts of a sum of whole arrays that lie one after the other along the first axis.
+
+    Rows alone are written as soon one by one, and arrays with more axes might end up in an order
+    that has to be changed when they are multiplied: of these there is nothing.
+    """
+    parts = {_start(part.index[0]): part for part in total.placed if part.index}
+    alone = total.spans or total.addends or len(total.dims) > 2
+    if alone or not 1 < len(parts) == len(total.placed):
+        return []
+    if not any(isinstance(part.index[0], Slice) for part in total.placed):
+        return []
+    found: list[Placed] = []
     reached = Dim.of(0)
-    for part in total.placed:
+    while (part := parts.pop(reached, None)) is not None:
         first, *others = part.index
         along = _range(first)
-        if along is None or along[0] != reached or any(index is not None for index in others):
-            return False
+        dims = (first.length, *total.dims[1:]) if isinstance(first, Slice) else total.dims[1:]
+        whole = part.view.dims == dims and len(set(part.labels)) == len(part.labels)
+        if along is None or not whole or any(index is not None for index in others):
+            return []
+        found.append(part)
         reached = along[1]
-        rest = part.view.dims[1:] if isinstance(first, Slice) else part.view.dims
-        whole = len(set(part.labels)) == len(part.labels) and rest == total.dims[1:]
-        lengths = [first.length] if isinstance(first, Slice) else []
-        if not whole or list(part.view.dims[: len(lengths)]) != lengths:
-            return False
-    return reached == total.dims[0]
+    return found if reached == total.dims[0] and not parts else []
+
+
+def _start(index: Index) -> Dim:
+    """Where an index begins."""
+    along = _range(index)
+    return Dim.of(0) if along is None else along[0]
 
 
 def _side_by_side(total: Sum, axis: int) -> bool:

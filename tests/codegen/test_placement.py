@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tcalc
-from tcalc.codegen.placement import fills, written
+from tcalc.codegen.placement import fills, stacked, written
 from tcalc.codegen.program import Placed, Slice, Sum, View
 from tcalc.codegen.tensor import Builder
 from tcalc.expr.dims import Dim
@@ -117,3 +117,47 @@ def test_four_times_the_parts_take_four_times_as_long():
 
     seconds(100)
     assert min(seconds(4000) for _ in range(3)) < 8 * min(seconds(1000) for _ in range(3))
+
+
+def stack_of(*lengths, rest=(3,), start=0, more=0):
+    """A sum of arrays one after the other; without a length a row."""
+    parts, reached = [], start
+    for length in lengths:
+        dims = shape_of(*(() if length is None else (length,)), *rest)
+        place = Dim.of(reached)
+        index = place if length is None else Slice(place, Dim.of(length))
+        view = View.of(Builder().filled(Fraction(2), dims))
+        labels = tuple(range(len(dims)))
+        parts.append(Placed(Fraction(1), view, (index, *[None] * len(rest)), labels))
+        reached += length or 1
+    return Sum(shape_of(reached + more, *rest), (), tuple(parts), spans=False)
+
+
+@pytest.mark.parametrize(
+    ("total", "found"),
+    [
+        (stack_of(2, 4, 1), True),
+        (stack_of(2, None, 4, None), True),
+        (stack_of(2, 3, rest=()), True),
+        (stack_of(None, None, None), False),
+        (stack_of(2, 4, rest=(3, 3)), False),
+        (stack_of(2, 4, start=1), False),
+        (stack_of(2, 4, more=1), False),
+        (stack_of(5), False),
+    ],
+)
+def test_what_is_a_stack(total, found):
+    assert bool(stacked(total)) == found
+    if found:
+        assert fills(total)
+
+
+def test_stacks_are_written_by_one_call_where_they_end_in_order():
+    data = {name: np.arange(6.0).reshape(2, 3) + k for k, name in enumerate("ABC")}
+    joined = tcalc.compile(tcalc.parse("concat(A, 2*B, -C)", "A[m,n], B[m,n], C[m,n]"))
+    expected = np.concatenate([data["A"], 2 * data["B"], -data["C"]])
+    np.testing.assert_array_equal(joined(**data), expected)
+    assert "np.concat((\n        A, 2 * B, -C,\n    ))" in joined.source
+    single = {name: x.astype(np.float32) for name, x in data.items()}
+    assert joined(**single).dtype == np.float32
+    np.testing.assert_array_equal(joined(**single), expected)

@@ -17,7 +17,7 @@ from tcalc.codegen.memory import (
     is_in_order,
     is_laid_out,
 )
-from tcalc.codegen.placement import fills, is_stack, written
+from tcalc.codegen.placement import fills, stacked, written
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -364,8 +364,8 @@ class NumPy(Target):
 
     def _sum(self, total: Sum, name: str, writer: Writer) -> list[str]:
         """A fresh buffer, and then one term a statement; a common coefficient comes last."""
-        if self.concatenates and is_stack(total):
-            return self._stack(total, name, writer)
+        if self.concatenates and (parts := stacked(total)):
+            return self._stack(parts, name, writer)
         common, addends = _common(total)
         order = len(total.dims)
         terms = [self.term(addend, writer, order) for addend in addends]
@@ -393,11 +393,11 @@ class NumPy(Target):
         places = zip(total.placed, written(total), strict=True)
         return lines + [self.place(part, name, writer, alone) for part, alone in places]
 
-    def _stack(self, total: Sum, name: str, writer: Writer) -> list[str]:
+    def _stack(self, parts: Sequence[Placed], name: str, writer: Writer) -> list[str]:
         """Arrays one after the other along their first axis; one that is a row gets that axis."""
         lines = [f"{name} = np.concat(("]
         line = ""
-        for part in total.placed:
+        for part in parts:
             row = not isinstance(part.index[0], Slice)
             view = replace(part.view, axes=(None, *part.view.axes)) if row else part.view
             text = f"{self.term(replace(part, view=view), writer)},"

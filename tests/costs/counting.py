@@ -247,6 +247,7 @@ def _orthogonal(m: int, n: int) -> Fraction:
 _LAPACK: dict[str, Callable[[tuple[int, ...], Any], Fraction | int]] = {
     "geqrfp": lambda shape, _: _orthogonal(*shape),
     "orgqr": lambda shape, _: _orthogonal(*shape),
+    "gemqrt": lambda shape, rest: (4 * shape[0] - 2 * shape[1]) * shape[1] * _columns(rest[1]),
     "potrf": lambda shape, _: Fraction(shape[0] ** 3, 3),
     "potri": lambda shape, _: Fraction(2 * shape[0] ** 3, 3),
     "potrs": lambda shape, rest: 2 * shape[0] ** 2 * _columns(rest[0]),

@@ -107,3 +107,16 @@ def test_stacks_are_judged_as_single_matrices_are(columns: bool, left: bool, dty
         found = run(A=A.astype(dtype), B=B.astype(dtype))
         assert np.isnan(found[1]).any()
         assert np.isfinite(found[[0, 2, 3]]).all()
+
+
+def test_one_right_hand_side_for_a_stack() -> None:
+    run = tcalc.compile(tcalc.parse("Y[b,i] = inv(A)[b,i,j]*x[j]; Y", "A[n,p,p], x[p]"))
+    random = np.random.default_rng(8)
+    A, x = random.standard_normal((5, 6, 6)), random.standard_normal(6)
+    np.testing.assert_allclose(run(A=A, x=x), [np.linalg.solve(a, x) for a in A], rtol=1e-9)
+    A[3, :, 0] = A[3, :, 1:].sum(axis=1)
+    with pytest.raises(DomainError, match=r"singular, up to rounding, at \[4\]"):
+        run(A=A, x=x)
+    A[3, :, 0] = 0
+    with pytest.raises(DomainError, match=r"the matrix is singular at \[4\]"):
+        run(A=A, x=x)

@@ -152,7 +152,7 @@ class NumPy(Target):
             case Factorise():
                 return self._factorise(operation, writer, over)
             case Solve():
-                return self._solve(operation, writer)
+                return self._solve(operation, len(statement.results[0].dims), writer)
             case FromFactor():
                 return self._from_factor(operation, writer, over)
             case Typed(source=source):
@@ -337,7 +337,8 @@ class NumPy(Target):
         option += ", overwrite=True" if over is operation.matrix.value else ""
         return f"{function}({matrix}, where={where}{option})"
 
-    def _solve(self, operation: Solve, writer: Writer) -> str:
+    def _solve(self, operation: Solve, order: int, writer: Writer) -> str:
+        """A solve whose solution has so many axes: more than those of one matrix for a stack."""
         factor = writer.name(operation.factor)
         right = self.operand(operation.right, writer)
         flags: dict[str, object] = {
@@ -346,7 +347,7 @@ class NumPy(Target):
         }
         match operation.solver:
             case Solver.GENERAL | Solver.SPD:
-                stack = len(operation.right.dims) > 1 + operation.columns
+                stack = order > 1 + operation.columns
                 apply = solvers.solve_stack if stack else solvers.solve_factored
                 function = self.embedded(apply, operation.solver, writer)
             case Solver.LOWER | Solver.UPPER:

@@ -52,6 +52,9 @@ from tcalc.simplify.sums import number_out_of_factor, number_out_of_view
 
 ONE = Fraction(1)
 
+FACTORS = 96
+"""The most factors of a product that arises by opening others; at a bound, nesting would show."""
+
 MOST_ROUNDS = 8
 """How often the clauses are applied to a whole; a bound, two rounds are usual."""
 
@@ -70,7 +73,7 @@ def normal(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
     settled = list(roots)
     for _ in range(MOST_ROUNDS):
         before = settled
-        settled = rewrite(flatten(settled, inline=inline), CLAUSES)
+        settled = rewrite(flatten(settled, inline=inline, factors=FACTORS), CLAUSES)
         if all(a is b for a, b in zip(before, settled, strict=True)):
             break
     return settled

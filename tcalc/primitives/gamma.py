@@ -36,11 +36,36 @@ def gamma_reflected(x: Array) -> Array:
 
 
 def polygamma_of_order(x: Array, order: int) -> Array:
-    """The derivative of that order of digamma, ``(-1)^(k+1) k! ζ(k+1, x)``."""
+    """The derivative of that order of digamma, ``(-1)^(k+1) k! ζ(k+1, x)``.
+
+    Far left of 0, where the zeta function is a sum of as many terms as x is large, by reflection:
+    ``(-1)^k ψ_k(1 - x) - ψ_k(x) = π^(k+1) P_k(cot πx)``, P_0 = c, P_(k+1) = -(1 + c^2) P_k'.
+    """
     factorial = 1.0
     for k in range(2, order + 1):
         factorial *= k
-    return (factorial if order % 2 else -factorial) * special.zeta(order + 1, x)
+    far = x < -100
+    found = special.zeta(order + 1, np.where(far, 1 - x, x))
+    found = (factorial if order % 2 else -factorial) * found
+    if not np.any(far):
+        return found
+    coefficients = [0.0, 1.0]
+    for _ in range(order):
+        slope = [k * c for k, c in enumerate(coefficients)][1:]
+        coefficients = [-c for c in slope] + [0.0, 0.0]
+        for k, c in enumerate(slope):
+            coefficients[k + 2] -= c
+    r = np.clip(x, -(2.0**53), 0.0)  # beyond it all numbers are integers, and poles
+    r = r - np.round(r)
+    tangent = np.where(r == 0, 1, np.tan(np.pi * r))
+    mirrored = np.tan(np.pi * (0.5 - np.abs(r)))
+    mirrored = np.where(r < 0, -mirrored, mirrored)
+    cotangent = np.where(np.abs(r) < 0.25, np.where(r == 0, np.inf, 1 / tangent), mirrored)
+    total = coefficients.pop() + 0 * r
+    for c in reversed(coefficients):
+        total = total * cotangent + c
+    sign = -1.0 if order % 2 else 1.0
+    return np.where(far, sign * found, found) - np.pi ** (order + 1) * np.where(far, total, 0)
 
 
 gamma = Elementwise(
@@ -79,7 +104,7 @@ class Polygamma(Elementwise):
             "polygamma",
             Embedded(polygamma_of_order, (k,), work=per_element(2)),
             lambda x, y: polygamma(x, k + 1),
-            value=lambda x: special.polygamma(k, x),
+            value=lambda x: polygamma_of_order(np.asarray(x), k),
             about=About(domain="x not 0, -1, -2, …"),
             traits=Traits(analytic=False),
         )

@@ -139,3 +139,21 @@ def test_digits_of_terms_in_sums_are_not_paid_for() -> None:
     for order in (1, 2):
         assert "complement" not in tcalc.compile(tcalc.derivative(summed, *["w"] * order)).source
         assert "complement" in tcalc.compile(tcalc.derivative(alone, *["w"] * order)).source
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_derivatives_of_digamma_far_left_of_zero(k):
+    """By the recurrence ``ψ_k(x + 1) = ψ_k(x) + (-1)^k k!/x^(k+1)``, and not by x terms."""
+    f = tcalc.parse(f"polygamma({k}, x)", "x[n]")
+    near = np.array([-99.7, -99.6, -99.2, -99.9])
+    far, due = tcalc.compile(f)(x=near - 2), tcalc.compile(f)(x=near)
+    for step in (1, 2):
+        due = due - (-1) ** k * float(np.prod(np.arange(1.0, k + 1))) / (near - step) ** (k + 1)
+    np.testing.assert_allclose(far, due, rtol=1e-12)
+    again, reference = (way(f, x=np.array([-1e15 - 0.25])) for way in (_compiled, tcalc.evaluate))
+    np.testing.assert_allclose(again, reference)
+    assert np.isinf(_compiled(f, x=[-1e20])).all()
+
+
+def _compiled(f, **data):
+    return tcalc.compile(f)(**data)

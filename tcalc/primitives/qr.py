@@ -28,7 +28,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.facts import holds as known
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Node
-from tcalc.expr.primitive import Fact, Holds, Notation, Operator
+from tcalc.expr.primitive import Fact, Holds, Operator
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
@@ -88,9 +88,6 @@ class Qr(Coded):
         square = node.dims[-1] == node.dims[-2]
         return True if fact is Fact.ORTHOGONAL and square else None
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="qr")
-
 
 class Lq(Coded):
     """L lower triangular and Q with orthonormal rows, ``A = L Q``."""
@@ -139,9 +136,6 @@ class Lq(Coded):
             return True if fact is Fact.LOWER else None
         square = node.dims[-1] == node.dims[-2]
         return True if fact is Fact.ORTHOGONAL and square else None
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name="lq")
 
 
 def _folded(m: Node) -> Node:

@@ -16,7 +16,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.polynomial import Polynomial
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation
+from tcalc.expr.primitive import Fact, Holds, LinearMap
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.qr import thin_qr
 from tcalc.primitives.routines import Coded, Embedded, Routine, elements, of_thin
@@ -61,9 +61,6 @@ class Reflectors(Coded):
         triangle = Fact.LOWER if self.wide else Fact.UPPER
         return True if node.output == 0 and fact is triangle else None
 
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
-
 
 class Reflected(Coded):
     """``Q x`` for the Q of m rows and n columns that V, T and signs make up, or ``Q' x``."""
@@ -90,9 +87,6 @@ class Reflected(Coded):
 
     def routine(self, node: Apply) -> Routine:
         return Embedded(reflected, (self.transposed,), fresh=True, work=_work)
-
-    def notation(self, node: Apply) -> Notation:
-        return Notation(name=self.name)
 
 
 def _work(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:

@@ -127,7 +127,7 @@ def _of_sum(node: Add, fact: Fact) -> bool | None:
         case Fact.SPD:
             inside = any(c > 0 and holds(x, fact) is True for c, x in terms)
             return True if inside and _cone(node, Fact.PSD) else None
-        case Fact.ORTHOGONAL:
+        case Fact.ORTHOGONAL | Fact.UNIT_VECTOR:
             return None
 
 
@@ -168,9 +168,7 @@ def _of_product(node: Einsum, fact: Fact) -> bool | None:
         case Fact.CONSTANT | Fact.NONNEGATIVE | Fact.INTEGER:
             return _all(node.factors, lambda x: holds(x, fact))
         case Fact.POSITIVE:
-            if any(isinstance(factor, Delta) for factor in node.factors):
-                return None
-            return _all(node.factors, lambda x: holds(x, fact))
+            return _positive_product(node)
         case Fact.SYMMETRIC:
             return _symmetric_product(node)
         case Fact.PSD:
@@ -181,6 +179,22 @@ def _of_product(node: Einsum, fact: Fact) -> bool | None:
             return True if _is_masked(node, node.output, fact) else _of_view(node, fact)
         case Fact.SPD | Fact.ORTHOGONAL:
             return _of_view(node, fact)
+        case Fact.UNIT_VECTOR:
+            return None
+
+
+def _positive_product(node: Einsum) -> bool | None:
+    """Whether each element is made of positive ones: those that unit vectors select, or of all."""
+    selected: list[int] = []
+    for factor, labels in zip(node.factors, node.subscripts, strict=True):
+        if holds(factor, Fact.POSITIVE) is True:
+            continue
+        if holds(factor, Fact.UNIT_VECTOR) is not True:
+            return None
+        selected += labels
+    # Two unit vectors at one axis, or one at an axis that stays, leave zeros.
+    once = len(set(selected)) == len(selected)
+    return True if once and not set(selected) & set(node.output) else None
 
 
 def _links_last_two(node: Einsum) -> bool:

@@ -44,6 +44,7 @@ class Fact(enum.Enum):
     POSITIVE = "positive"
     INTEGER = "integer"
     CONSTANT = "constant"
+    UNIT_VECTOR = "unit vector"  # one element is one, the others are zero
 
     __hash__ = object.__hash__  # asked for very often, and quicker than that of the name
 

@@ -93,6 +93,9 @@ class UnitVector(Selection):
     def code(self) -> Embedded:
         return Embedded(unit_vector, sizes=self.parameters, typed=True, work=no_work)
 
+    def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
+        return True if fact is Fact.UNIT_VECTOR else super().facts(node, fact, holds)
+
 
 def window_matrix(start: int, stop: int, size: int, *, dtype: Any) -> Array:
     """The rows start..stop (1-based, inclusive) of the unit matrix."""

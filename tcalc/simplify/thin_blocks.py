@@ -30,9 +30,9 @@ from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.expr.traverse import postorder, with_operands
 from tcalc.primitives.inverse import inv
-from tcalc.primitives.power import Power, power
+from tcalc.primitives.power import power
 from tcalc.primitives.qr import Lq, Qr
-from tcalc.primitives.selection import UnitVector, Window
+from tcalc.primitives.selection import Window
 from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.flatten import FACTORS, is_contraction
 from tcalc.simplify.parts import Parts, parts_of
@@ -208,37 +208,13 @@ def _block(coefficient: Fraction, parts: Parts, short: int) -> _Block | None:
         return _Block(window, number, scalars, None, 0, tuple(x for x, _ in others))
     if len(others) == 1 and sorted(others[0][1]) == sorted((row, inner)) and row != inner:
         ((matrix, at),) = others
-        good = all(map(is_positive, scalars))
+        good = all(holds(x, Fact.POSITIVE) is True for x in scalars)
         return _Block(window, number, scalars, matrix, at.index(row), ()) if good else None
     return None
 
 
 def _is_window(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Window)
-
-
-def is_positive(node: Node) -> bool:
-    """Whether a tensor is known to be positive, an element of a positive one included.
-
-    >>> x = build.var("x", (Dim.of(2),), ("positive",))
-    >>> from tcalc.primitives.selection import unit
-    >>> is_positive(power(build.einsum([x, unit(1, Dim.of(2))], "i,i->"), Fraction(1, 2)))
-    True
-    """
-    if holds(node, Fact.POSITIVE) is True:
-        return True
-    match node:
-        case Apply(primitive=Power(), args=(base,)):
-            node = base
-    if not isinstance(node, Einsum):
-        return holds(node, Fact.POSITIVE) is True
-    picked: list[int] = []
-    for factor, row in zip(node.factors, node.subscripts, strict=True):
-        if isinstance(factor, Apply) and isinstance(factor.primitive, UnitVector):
-            picked += row
-        elif holds(factor, Fact.POSITIVE) is not True:
-            return False
-    return len(set(picked)) == len(picked) and set(picked).isdisjoint(node.output)
 
 
 class _Elimination:

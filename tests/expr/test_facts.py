@@ -10,7 +10,8 @@ from tcalc.expr import Fact, build, shape
 from tcalc.expr.facts import holds
 from tcalc.expr.traverse import variables
 from tcalc.interpret import evaluate
-from tcalc.primitives.selection import LowerMask
+from tcalc.primitives.power import power
+from tcalc.primitives.selection import LowerMask, unit
 
 M, N = shape("m", "n")
 X = build.var("X", (M, N))
@@ -113,6 +114,18 @@ def test_batches_of_masked_matrices_are_triangular():
 def test_most_matrices_of_a_unit_tensor_are_zero():
     assert holds(build.einsum([q], "i->aii", dims={"a": N}), Fact.SPD) is True
     assert holds(build.einsum([q, build.delta(M)], "i,ab->abii"), Fact.SPD) is None
+
+
+def test_elements_of_what_is_positive_are_positive():
+    first, last = unit(1, N), unit(N, N)
+    element = build.einsum([q, first], "i,i->")
+    assert holds(element, Fact.POSITIVE) is True
+    assert holds(power(element, -2), Fact.POSITIVE) is True
+    assert holds(build.einsum([q, first, q], "i,i,j->j"), Fact.POSITIVE) is True
+    assert holds(build.einsum([v, first], "i,i->"), Fact.POSITIVE) is None
+    assert holds(build.hadamard(q, first), Fact.POSITIVE) is None
+    assert holds(build.einsum([q, first, last], "i,i,i->"), Fact.POSITIVE) is None
+    assert holds(build.einsum([q, build.delta(N), first], "i,ij,j->ij"), Fact.POSITIVE) is None
 
 
 def test_unknown_is_neither_yes_nor_no():

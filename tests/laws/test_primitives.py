@@ -262,3 +262,5 @@ def _is_true(fact: Fact, x: Any) -> bool:
             return np.allclose(x, np.round(x))
         case Fact.CONSTANT:
             return True
+        case Fact.UNIT_VECTOR:
+            return x.ndim == 1 and bool(np.sum(x == 1) == 1 and np.count_nonzero(x) == 1)

@@ -13,11 +13,10 @@ from tcalc.expr import Node, build, shape
 from tcalc.expr.dims import Dim
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import inv
-from tcalc.primitives.power import power
 from tcalc.primitives.qr import lq, qr
-from tcalc.primitives.selection import unit, window
+from tcalc.primitives.selection import window
 from tcalc.simplify.expand import expand
-from tcalc.simplify.thin_blocks import is_positive, thin_factors, without_thin_factors
+from tcalc.simplify.thin_blocks import thin_factors, without_thin_factors
 
 N, D = Dim.of("n"), Dim.of("d")
 FIRST, LAST = window(1, N, N + D), window(N + 1, N + D, N + D)
@@ -143,13 +142,3 @@ def test_derivatives_of_evidence(text: str, mode: str, wrt: str) -> None:
         (want,) = interpret.evaluate(roots, data)
         (got,) = interpret.evaluate(found, data)
         np.testing.assert_allclose(got, want, rtol=1e-10)
-
-
-def test_elements_of_what_is_positive() -> None:
-    two = Dim.of(2)
-    x, y = build.var("x", (two,), ("positive",)), build.var("y", (two,))
-    first = build.einsum([x, unit(1, two)], "i,i->")
-    assert is_positive(power(first, -2))
-    assert not is_positive(build.einsum([y, unit(1, two)], "i,i->"))
-    assert not is_positive(build.hadamard(x, unit(1, two)))
-    assert not is_positive(build.einsum([x, unit(1, two), unit(2, two)], "i,i,i->"))

@@ -18,6 +18,9 @@ from tcalc.primitives.reflectors import Reflected, reflectors_of
 from tcalc.simplify.expand import expand
 from tcalc.simplify.thin_blocks import thin_factors, without_thin_factors
 
+SMALLEST = 10_000
+"""The rows times the squared columns of a factor that takes longer to form than to apply."""
+
 
 def with_reflections(
     roots: Sequence[Node], sizes: Mapping[str, int], given: Collection[str] = ()
@@ -54,9 +57,10 @@ def _is_given(q: Node, given: Collection[str]) -> bool:
 
 
 def _is_applied(q: Apply, used: Sequence[Node], sizes: Mapping[str, int]) -> bool:
-    """Whether all that a factor meets are vectors, fewer than half of its columns."""
-    columns = min(dim.evaluate(sizes) for dim in q.dims)
-    return 2 * len(used) <= columns and all(_vector(node, q) is not None for node in used)
+    """Whether all that a factor meets are vectors, too few for it to be worth forming."""
+    columns, rows = sorted(dim.evaluate(sizes) for dim in q.dims)
+    few = 2 * len(used) <= columns and rows * columns**2 >= SMALLEST
+    return few and all(_vector(node, q) is not None for node in used)
 
 
 def _vector(node: Node, q: Node) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from tcalc import calculus
+from tcalc.codegen.options import MEMORY_LIMIT, Backend, Options
 from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @overload
 def compile(
     expressions: Expressions,
-    backend: str = ...,
+    backend: Backend = ...,
     *,
     form: Literal["dense"] = ...,
     contiguous: bool = ...,
@@ -45,7 +46,7 @@ def compile(
 @overload
 def compile(
     expressions: Expressions,
-    backend: str = ...,
+    backend: Backend = ...,
     *,
     form: Literal["dense", "factored", "auto"],
     contiguous: bool = ...,
@@ -60,7 +61,7 @@ def compile(
 @orders_kept()
 def compile(
     expressions: Expressions,
-    backend: str = "numpy",
+    backend: Backend = "numpy",
     *,
     form: Literal["dense", "factored", "auto"] = "dense",
     contiguous: bool = False,
@@ -115,18 +116,9 @@ def compile(
     if not several:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     _check_options(form, graph, memory_limit)
-    context = several[0].context
-    for expression in several[1:]:
-        context = context.merged(expression.context)
-    limit = runtime.MEMORY_LIMIT if memory_limit is None else memory_limit
-    nodes = _prepared(several)
-    layouts = [_layout(x, node, form) for x, node in zip(several, nodes, strict=True)]
-    factored = any(isinstance(layout.parts, tuple) for layout in layouts)
-    roots = runtime.needed(layouts) if factored else [root for x in layouts for root in x.roots]
-    function = runtime.compile(
-        roots,
+    limit = MEMORY_LIMIT if memory_limit is None else memory_limit
+    options = Options(
         backend=backend,
-        variables=tuple(context.variables.values()),
         contiguous=contiguous,
         reuse=reuse,
         check_finite=check_finite,
@@ -134,6 +126,18 @@ def compile(
         reorder=reorder,
         checked=checked,
         graph=graph,
+    )
+    context = several[0].context
+    for expression in several[1:]:
+        context = context.merged(expression.context)
+    nodes = _prepared(several)
+    layouts = [_layout(x, node, form) for x, node in zip(several, nodes, strict=True)]
+    factored = any(isinstance(layout.parts, tuple) for layout in layouts)
+    roots = runtime.needed(layouts) if factored else [root for x in layouts for root in x.roots]
+    function = runtime.compile(
+        roots,
+        options,
+        variables=tuple(context.variables.values()),
         title=cache(lambda: runtime.described(layouts) if factored else _title(several)),
         tables=runtime.tables(layouts) if factored else "",
         outline=None if factored else outline,

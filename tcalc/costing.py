@@ -182,11 +182,12 @@ def _rows(
 
 def _row(roots: Sequence[Node], mode: Mode, form: Form, sizes: Mapping[str, int]) -> Cost:
     from tcalc.codegen.lower import lower
+    from tcalc.codegen.options import Options
     from tcalc.codegen.work import flops, peak_elements
 
     nodes = postorder(roots)
     order = max((node.order for node in nodes), default=0)
-    program = lower(roots, sizes, reorder=mode not in calculus.PLAIN)
+    program = lower(roots, sizes, Options(reorder=mode not in calculus.PLAIN))
     work, memory = flops(program), peak_elements(program, sizes)
     operations, held = work.evaluate(sizes), ITEM * memory.evaluate(sizes)
     return Cost(mode, form, len(nodes), order, work, memory, operations, held)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tcalc.backslash.numbers import Point as Point
     from tcalc.calculus import Mode as Mode
     from tcalc.checking import CheckReport as CheckReport
+    from tcalc.codegen.options import Backend as Backend
     from tcalc.costing import Cost as Cost
     from tcalc.costing import CostTable as CostTable
     from tcalc.custom import UserFunction as UserFunction
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from tcalc.runtime import FactoredTensor as FactoredTensor
 
 _HOMES = {
+    "Backend": "tcalc.codegen.options",
     "CheckReport": "tcalc.checking",
     "CompiledFunction": "tcalc.runtime",
     "Cost": "tcalc.costing",

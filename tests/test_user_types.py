@@ -17,6 +17,7 @@ import tcalc
 import tcalc.typing
 from tcalc import Expression, TcalcError
 from tcalc.typing import (
+    Backend,
     CompiledFunction,
     CostTable,
     FactoredFunction,
@@ -52,6 +53,8 @@ def test_compiled_functions() -> None:
     value, gradient = dense(**DATA)
     source: str = dense.source
     assert "def compute" in source
+    backend: Backend = "cupy"
+    assert "import cupy" in tcalc.compile(LOSS, backend).source
     step: CompiledFunction = dense.bind(X=DATA["X"], y=DATA["y"])
     assert np.allclose(step(w=DATA["w"])[1], gradient)
     factored = tcalc.compile(tcalc.hessian(LOSS, "w"), form="factored")

@@ -14,6 +14,7 @@ from tcalc.cli import options
 from tcalc.cli.options import FormulaCommand
 from tcalc.cli.results import Result, derive, describe, dump, heading, source, write
 from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.codegen.options import BACKENDS, Backend
 from tcalc.errors import ArgumentError
 from tcalc.expr.traverse import variables as inputs_of
 from tcalc.requirements import require_sizes
@@ -103,7 +104,7 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
 @options.sizes("as hints for the order of computation")
 @click.option(
     "--backend",
-    type=click.Choice(["numpy", "cupy"]),
+    type=click.Choice(BACKENDS),
     default="numpy",
     show_default=True,
     help="The library of its arrays: NumPy, or CuPy on a CUDA device.",
@@ -125,7 +126,7 @@ def compile_module(
     order: int,
     mode: Mode,
     sizes: Mapping[str, int],
-    backend: str,
+    backend: Backend,
     form: Literal["dense", "factored", "auto"],
     output: str | None,
 ) -> None:

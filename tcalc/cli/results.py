@@ -13,6 +13,7 @@ import click
 import tcalc
 from tcalc.calculus import Mode, compression, factored_terms
 from tcalc.cli.source import Program, guesses
+from tcalc.codegen.options import Backend
 from tcalc.errors import DimensionError
 from tcalc.expression import Expression
 from tcalc.printing import Cse
@@ -152,7 +153,7 @@ def formula(expression: Expression, form: Form = "auto", cse: Cse = "auto") -> s
 def source(
     results: Sequence[Result],
     sizes: Mapping[str, int],
-    backend: str = "numpy",
+    backend: Backend = "numpy",
     form: Literal["dense", "factored", "auto"] = "dense",
 ) -> str:
     """One module for all results; tuned for the given sizes, right for all."""

@@ -27,6 +27,7 @@ from tcalc.codegen.memory import (
     renamed,
     reuses_names,
 )
+from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.codegen.program import (
     Argument,
     Call,
@@ -41,7 +42,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.codegen.scout import Scout
 from tcalc.codegen.signature import Names, Signature, describe, sources_of
-from tcalc.codegen.targets import NumPy, Target
+from tcalc.codegen.targets import Target, target_of
 from tcalc.codegen.targets.target import quoted
 from tcalc.codegen.texts import documented, imported, size_text
 from tcalc.codegen.workspace import Workspace, workspace
@@ -80,16 +81,14 @@ def emit(
     program: Program,
     signature: Signature,
     sizes: Mapping[str, int],
+    options: Options = DEFAULTS,
     *,
-    title: str = "",
-    tables: str = "",
     target: Target | None = None,
-    contiguous: bool = False,
+    tables: str = "",
     single: bool = False,
     given: Collection[str] = (),
-    reuse: bool = False,
 ) -> Module:
-    """The module that computes a program, with `title` as the first words of its docstring.
+    """The module that computes a program, for another `target` than that of the options if given.
 
     `tables` are constants that say what its results are for, `TERMS` and `AXES`, as their source.
 
@@ -99,14 +98,13 @@ def emit(
     """
     if given:
         program = bound_first(program, signature, given)
-    target = target or NumPy()
+    target = target or target_of(options)
     program = target.prepared(program)
-    emitter = _Emitter(program, signature, sizes, target, contiguous, single, given, reuse)
-    return emitter.run(title, tables)
+    return _Emitter(program, signature, sizes, options, target, single, given).run(tables)
 
 
 def titled(source: str, title: str) -> str:
-    """The source of a module that was emitted without a title, with this one in its docstring."""
+    """The source of a module as emitted, with a title as the first words of its docstring."""
     return source.replace(_PLAIN, documented(title) or _PLAIN, 1)
 
 
@@ -118,17 +116,16 @@ class _Emitter:
         program: Program,
         signature: Signature,
         sizes: Mapping[str, int],
+        options: Options,
         target: Target,
-        contiguous: bool,
         single: bool,
         given: Collection[str],
-        reuse: bool,
     ) -> None:
         self.program = program
         self.signature = signature
         self.planned = sizes
         self.target = target
-        self.contiguous = contiguous
+        self.contiguous = options.contiguous
         self.single = single
         self.given = tuple(x for x in signature.arguments if x.name in given)
         self.open = tuple(x for x in signature.arguments if x.name not in given)
@@ -148,7 +145,7 @@ class _Emitter:
         self.reused = reuses_names(program)
         asked = self.reused or holds_large(program, sizes)
         self.last = last_uses(program) if asked else {}
-        self.space = workspace(program, sizes) if reuse else Workspace()
+        self.space = workspace(program, sizes) if options.keeps_memory else Workspace()
         self.buffers = [self.names.give(f"b{k + 1}") for k in range(len(self.space.shapes))]
         self.counter = 0
         self.free: list[str] = []
@@ -203,7 +200,7 @@ class _Emitter:
         place = self.space.place.get(value)
         return None if place is None else (self.buffers[place], place in self.space.zeroed)
 
-    def run(self, title: str, tables: str) -> Module:
+    def run(self, tables: str) -> Module:
         computing = self._functions()
         parts = ["supplied: dict[str, Any] = {}"] if self.supplied else []
         defined = [f"{name} = {text.format(name=name)}" for text, name in self.globals.items()]
@@ -215,7 +212,7 @@ class _Emitter:
         code = self.target.spelled(code)
         header = [self._docstring(), "", "from __future__ import annotations", *self._imports(code)]
         supplied = {name: x.function for name, x in self.supplied.items()}
-        source = titled("\n".join((*header, "", "", code, "")), title)
+        source = "\n".join((*header, "", "", code, ""))
         return Module(source, self.parameters, supplied)
 
     def _imports(self, code: str) -> list[str]:

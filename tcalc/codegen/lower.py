@@ -24,6 +24,7 @@ from tcalc.codegen.gathered import with_gathered_products
 from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.memory import shared
 from tcalc.codegen.opening import Opened
+from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.codegen.products import Products
 from tcalc.codegen.program import (
     Argument,
@@ -55,24 +56,24 @@ from tcalc.simplify.expand import expand
 def lower(
     roots: Sequence[Node],
     sizes: Mapping[str, int],
+    options: Options = DEFAULTS,
+    *,
     hints: Mapping[Node, str] | None = None,
-    contiguous: bool = False,
-    reorder: bool = True,
     given: Collection[str] = (),
-    gather: bool = True,
 ) -> Program:
     """The program that computes the roots, planned for the given sizes of all dimension names.
 
-    Without `reorder` products are multiplied in the order in which the graph has them.  What
-    depends on the `given` inputs alone is taken to cost nothing, since it is computed once.  To
-    `gather` the products in sums spares passes over arrays; a device's kernels make one anyway, and
-    have no factors that are applied by their reflections.
+    `hints` are names for nodes.  What depends on the `given` inputs alone is taken to cost nothing,
+    since it is computed once.
     """
-    roots, asked = low_rank_solves(roots, sizes) if reorder else (roots, False)
-    if reorder and gather:
+    # Products gathered in sums spare passes over arrays.  A device's kernels make one anyway, and
+    # have no factors that are applied by their reflections.
+    gather = options.backend == "numpy"
+    roots, asked = low_rank_solves(roots, sizes) if options.reorder else (roots, False)
+    if options.reorder and gather:
         roots, thin = with_reflections(roots, sizes, given)
         asked |= thin
-    lowering = Lowering(roots, sizes, contiguous, reorder, given)
+    lowering = Lowering(roots, sizes, options, given)
     lowering.builder.tuned |= asked
     program = lowering.run(hints or {})
     if not gather:
@@ -115,20 +116,19 @@ class Lowering:
         self,
         roots: Sequence[Node],
         sizes: Mapping[str, int],
-        contiguous: bool,
-        reorder: bool = True,
-        given: Collection[str] = (),
+        options: Options,
+        given: Collection[str],
     ) -> None:
         self.roots = with_ordered_indices(with_companions(with_distances(expand(roots))))
         distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
-        if reorder:
+        if options.reorder:
             finished = distribution.run
             self.roots = finished(self.roots) if given else reopened(self.roots, sizes, finished)
         asked = False
-        if reorder and not given:
+        if options.reorder and not given:
             self.roots, asked = unstacked(self.roots, sizes)
         self.sizes = sizes
-        self.contiguous = contiguous
+        self.contiguous = options.contiguous
         self.builder = Builder()
         self.builder.tuned = distribution.sized or asked
         # Without a cycle all is let go at once, and the collector need not look at it.
@@ -137,7 +137,7 @@ class Lowering:
         self.views: dict[Node, View] = {}
         self.order = postorder(self.roots)
         fixed = _fixed(self.order, given)
-        self.opened = Opened(self.order, self.roots, reorder, fixed)
+        self.opened = Opened(self.order, self.roots, options.reorder, fixed)
         self.products = Products(myself, self.opened, sizes)
 
     def run(self, hints: Mapping[Node, str]) -> Program:

@@ -4,7 +4,8 @@
 of sizes that it meets, since the best order of contraction depends on them, and remembers it.
 """
 
-from tcalc.runtime.compiled import MEMORY_LIMIT, CompiledFunction, compile
+from tcalc.codegen.options import MEMORY_LIMIT, Options
+from tcalc.runtime.compiled import CompiledFunction, compile
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm
 from tcalc.runtime.layout import FactoredFunction, Layout, described, needed, tables
 from tcalc.runtime.restricted import Ends
@@ -17,6 +18,7 @@ __all__ = [
     "FactoredTensor",
     "FactoredTerm",
     "Layout",
+    "Options",
     "compile",
     "described",
     "needed",

@@ -12,8 +12,8 @@ import numpy as np
 from numpy import ndarray
 
 from tcalc.calculus import NOMINAL_SIZE
+from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.codegen.signature import Signature, describe, signature_of
-from tcalc.codegen.targets import target_named
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline, arranged, is_plain, labels
@@ -36,8 +36,6 @@ from tcalc.runtime.arguments import (
 )
 from tcalc.runtime.plans import Kind, Plan, Planner, Recipe
 
-MEMORY_LIMIT = 8 * 2**30
-"""The most bytes that the results of one call may take, unless another limit is given."""
 KEPT = 8
 """For how many combinations of sizes and types a function keeps memory, or what is bound."""
 ENTRIES = 1024
@@ -85,7 +83,7 @@ class CompiledFunction:
         signature = self._recipe.signature
         self._names = tuple(name for name in signature.names if name not in self._given)
         self._open = tuple(x for x in signature.arguments if x.name not in self._given)
-        strict = self._recipe.check_finite
+        self._strict = strict = self._recipe.options.check_finite
         self._looked_at = [
             (place, x, None if strict else sign_of(x))
             for place, x in enumerate(self._open)
@@ -137,13 +135,13 @@ class CompiledFunction:
                 arrays[place] = convert(arrays[place])
         for place, variable, positive in self._looked_at:
             if not at_sight(positive, arrays[place]):
-                verify([variable], [arrays[place]], self._recipe.check_finite)
+                verify([variable], [arrays[place]], self._strict)
         plan = self._last = entry.plan
         try:
             result = plan.compute(*arrays, *entry.further)
         except Exception as error:
             raise self._understood(error, arrays) from error
-        if self._recipe.check_finite:
+        if self._strict:
             self._require_finite((result,) if self._recipe.outline == 0 else result)
         return result if self._outline is None else arranged(self._outline, result)
 
@@ -181,7 +179,7 @@ class CompiledFunction:
                 kept: list[Any] = []
                 if plan.prepare is not None:
                     variables = [x for x in self.signature.arguments if x.name in self._given]
-                    verify(variables, bound, self._recipe.check_finite)
+                    verify(variables, bound, self._strict)
                     try:
                         kept.append(plan.prepare(*bound))
                     except Exception as error:
@@ -291,34 +289,21 @@ class CompiledFunction:
 
 def compile(
     nodes: Node | Sequence[Node],
+    options: Options = DEFAULTS,
     *,
-    backend: str = "numpy",
     variables: Sequence[Var] = (),
-    contiguous: bool = False,
-    reuse: bool = False,
-    check_finite: bool = False,
-    memory_limit: float | None = MEMORY_LIMIT,
-    reorder: bool = True,
-    checked: bool = True,
     hints: Mapping[Node, str] | None = None,
     title: str | Callable[[], str] = "",
     tables: str = "",
-    graph: bool = False,
     outline: Outline | None = None,
 ) -> CompiledFunction:
     """A function that computes nodes: one result for one node, a tuple for several.
 
     `variables` are the inputs known to the program: they fix the order of arguments, and those
-    that the results do not depend on are accepted.  With `reuse` the function keeps the memory of
-    large temporaries and results between calls: a call overwrites the results of the one before,
-    and calls must not run at the same time.  `memory_limit` is in bytes, for all results of a
-    call; None is no limit.  Without `reorder` products are multiplied in the order in which the
-    graph has them.  Without `checked` code for devices does not look whether factorisations
-    succeeded, and with `graph` its calls are recorded, see `tcalc.runtime.recording`.  `hints` are
-    names for nodes, used in the source; `title` begins its docstring, as a text or a function that
-    tells it; `tables` are constants that stand in it, see `tcalc.codegen.emit.emit`.
-    An `outline` arranges the results otherwise.
-    Raises `UnsupportedError` for a backend that is not there.
+    that the results do not depend on are accepted.  `hints` are names for nodes, used in the
+    source; `title` begins its docstring, as a text or a function that tells it; `tables` are
+    constants that stand in it, see `tcalc.codegen.emit.emit`.  An `outline` arranges the results
+    otherwise.
 
     >>> from tcalc.expr import build, shape
     >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))
@@ -331,29 +316,9 @@ def compile(
         outline = tuple(range(len(roots))) if isinstance(nodes, Sequence) else 0
     if not roots:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
-    target_named(backend)
-    if graph and backend == "numpy":
-        raise ArgumentError(
-            'graph=True records calls on a device, and the backend is "numpy"',
-            hint='give backend="cupy", or leave out graph=True',
-        )
-    recipe = Recipe(
-        tuple(roots),
-        outline,
-        signature_of(roots, variables),
-        backend,
-        hints or {},
-        title,
-        contiguous,
-        check_finite,
-        memory_limit,
-        reorder,
-        reuse and backend == "numpy",  # CuPy's pool keeps memory of itself
-        checked,
-        tables,
-        graph,
-    )
-    if backend == "cupy":
+    signature = signature_of(roots, variables)
+    recipe = Recipe(tuple(roots), outline, signature, options, hints or {}, title, tables)
+    if options.backend == "cupy":
         from tcalc.runtime.device import DeviceFunction
 
         return DeviceFunction(recipe)

@@ -14,13 +14,14 @@ from importlib import import_module
 from typing import Any, Never
 
 from tcalc.codegen.device_checks import device_arrays
+from tcalc.codegen.options import Options
 from tcalc.codegen.targets.porting import ported
 from tcalc.codegen.targets.target import source_of
 from tcalc.errors import ArgumentError, DomainError, LimitError, TcalcError, UnsupportedError
 from tcalc.expr.outline import arranged, labels
 from tcalc.runtime.arguments import measured, ordered, refuse_positions, refuse_unknown
 from tcalc.runtime.compiled import CompiledFunction
-from tcalc.runtime.plans import Kind, Plan, Recipe
+from tcalc.runtime.plans import Kind, Plan
 from tcalc.runtime.recording import RECORDINGS, Recording
 
 
@@ -60,10 +61,10 @@ class DeviceFunction(CompiledFunction):
             sizes = measured(self.signature, arrays)
             dtype = arrays[0].dtype if arrays else cupy.dtype(float)
             plan = self._last = self._planner.plan(sizes, dtype.itemsize, Kind())
-            if self._recipe.check_finite:
+            if self._strict:
                 self._require_finite_on(cupy, arrays, ArgumentError, list(names))
             result = self._computed(cupy, plan, dict(zip(names, arrays, strict=True)), sizes, dtype)
-            if self._recipe.check_finite:
+            if self._strict:
                 results = (result,) if self._recipe.outline == 0 else result
                 which = labels(self._recipe.outline)
                 self._require_finite_on(cupy, results, DomainError, which)
@@ -84,9 +85,9 @@ class DeviceFunction(CompiledFunction):
             self._fitting.add(key)
         free = [arrays[name] for name in self._names]
         try:
-            with _raising(self._recipe):
+            with _raising(self._recipe.options):
                 further = self._bound_parts(plan, arrays, key)
-                if self._recipe.graph:
+                if self._recipe.options.graph:
                     return self._recording(cupy, plan, key, free, further)(free)
                 return plan.compute(*free, *further)
         except TcalcError:
@@ -238,9 +239,9 @@ def _device_arrays(cupy: Any) -> Callable[..., list[Any]]:
     return function
 
 
-def _raising(recipe: Recipe) -> AbstractContextManager[Any]:
+def _raising(options: Options) -> AbstractContextManager[Any]:
     """The state in which CuPy reports what cuSOLVER could not factorise."""
-    if not recipe.checked:
+    if not options.checked:
         return nullcontext()
     context: AbstractContextManager[Any] = import_module("cupyx").errstate(linalg="raise")
     return context

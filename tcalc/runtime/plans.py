@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tcalc.codegen.emit import Module, emit, titled
@@ -17,10 +17,11 @@ from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
 from tcalc.codegen.lower import lower
 from tcalc.codegen.memory import count, counter, dropped, overwritten, peak, wording
+from tcalc.codegen.options import Options
 from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature
 from tcalc.codegen.sparse import sparse_program
-from tcalc.codegen.targets import target_named
+from tcalc.codegen.targets import target_of
 from tcalc.codegen.zeros import rectified, with_zeros
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr.collector import collector_paused
@@ -48,17 +49,10 @@ class Recipe:
     roots: tuple[Node, ...]
     outline: Outline
     signature: Signature
-    backend: str = "numpy"
-    hints: Mapping[Node, str] = field(default_factory=dict)
-    title: str | Callable[[], str] = ""
-    contiguous: bool = False
-    check_finite: bool = False
-    memory_limit: float | None = None
-    reorder: bool = True
-    reuse: bool = False
-    checked: bool = True
-    tables: str = ""
-    graph: bool = False
+    options: Options
+    hints: Mapping[Node, str]
+    title: str | Callable[[], str]
+    tables: str
 
     def __getstate__(self) -> dict[str, Any]:
         state = {x.name: getattr(self, x.name) for x in fields(self)}
@@ -128,7 +122,7 @@ class Planner:
         self._fixed: Program | None = None
         self._modules: dict[Any, tuple[Any, ...]] = {}
         self._lock = threading.RLock()
-        self.target = target_named(recipe.backend, recipe.checked, recipe.graph)
+        self.target = target_of(recipe.options)
 
     def plan(self, sizes: Mapping[str, int], itemsize: int, kind: Kind) -> Plan:
         """The plan for given sizes; a look-up but for the first time."""
@@ -151,25 +145,19 @@ class Planner:
 
     def make(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
         """Plan, write and run a module; the memory limit holds where there are arrays."""
-        recipe = self.recipe
+        recipe, options = self.recipe, self.recipe.options
         with self._lock, collector_paused(), orders_kept():
             if itemsize is not None:
                 self._refuse_large(sizes, itemsize)
             program = self._fixed or lower(
-                recipe.roots,
-                sizes,
-                recipe.hints,
-                recipe.contiguous,
-                recipe.reorder,
-                self.given,
-                gather=recipe.backend == "numpy",
+                recipe.roots, sizes, options, hints=recipe.hints, given=self.given
             )
             if not program.tuned:
                 self._fixed = program
             # Kernels on a device read and write in any order.
-            turned = misplaced(program, sizes) if recipe.backend == "numpy" else ()
+            turned = misplaced(program, sizes) if options.backend == "numpy" else ()
             program = with_layouts(program, turned)
-            zeros = rectified(program, sizes) if recipe.backend == "numpy" else ()
+            zeros = rectified(program, sizes) if options.backend == "numpy" else ()
             program = with_zeros(program, zeros)
             if kind.sparse:
                 program = sparse_program(program, kind.sparse)
@@ -180,7 +168,7 @@ class Planner:
             if itemsize is not None:
                 self._refuse_temporaries(needed * itemsize)
             key: Any = (tuple(sizes.values()), kind)
-            if not program.tuned and not recipe.reuse:
+            if not program.tuned and not options.keeps_memory:
                 # Only how matrices lie, what zeros there are, what is dropped early, what is
                 # written over, and how products are written depends on the sizes then.
                 taken = overwritten(program, sizes)
@@ -188,7 +176,7 @@ class Planner:
                 lie = tuple([value.number for value in turned])
                 drop, words = dropped(program, sizes), wording(program, sizes)
                 key = (lie, zeros, drop, over, words, kind)
-            if itemsize is None and recipe.backend != "numpy":
+            if itemsize is None and options.backend != "numpy":
                 # To see the source takes no device.
                 source = self._written(program, sizes).source
                 module: tuple[Any, ...] = (source, _not_loaded, None, None)
@@ -208,16 +196,16 @@ class Planner:
 
         For a call of NumPy it is all that is ever made, if as much as that is within the limit.
         """
-        recipe = self.recipe
-        if recipe.backend == "numpy":
+        options = self.recipe.options
+        if options.backend == "numpy":
             if itemsize is not None:
                 made = (value for x in program.statements for value in x.results)
                 every = sum(map(counter(program, sizes), made))
-                if recipe.memory_limit is None or every * itemsize <= recipe.memory_limit:
+                if options.memory_limit is None or every * itemsize <= options.memory_limit:
                     return every
             return peak(program, sizes)
         arranged = self.target.prepared(program)
-        if not recipe.graph:
+        if not options.graph:
             return peak(arranged, sizes)
         largest = largest_product(arranged, sizes)
         if itemsize is not None and largest > RECORDED:
@@ -226,7 +214,7 @@ class Planner:
                 "not let cuBLAS be recorded, and without it this takes longer than all launches",
                 hint="compile without graph=True",
             )
-        inputs = sum(count(x.dims, sizes) for x in recipe.signature.arguments)
+        inputs = sum(count(x.dims, sizes) for x in self.recipe.signature.arguments)
         return inputs + peak(arranged, sizes)
 
     def _written(self, program: Program, sizes: Mapping[str, int]) -> Module:
@@ -235,12 +223,10 @@ class Planner:
             program,
             recipe.signature,
             sizes,
+            recipe.options,
             tables=recipe.tables,
-            target=self.target,
-            contiguous=recipe.contiguous,
             single=recipe.outline == 0,
             given=self.given,
-            reuse=recipe.reuse,
         )
 
     def _module(self, program: Program, sizes: Mapping[str, int]) -> tuple[Any, ...]:
@@ -259,7 +245,7 @@ class Planner:
         return module.source, compute, namespace.get("prepare"), namespace.get("workspace")
 
     def _refuse_temporaries(self, needed: int) -> None:
-        limit = self.recipe.memory_limit
+        limit = self.recipe.options.memory_limit
         if limit is not None and needed > limit:
             raise LimitError(
                 f"results and temporaries take {_bytes(needed)}, above the limit of "
@@ -268,7 +254,7 @@ class Planner:
             )
 
     def _refuse_large(self, sizes: Mapping[str, int], itemsize: int) -> None:
-        limit = self.recipe.memory_limit
+        limit = self.recipe.options.memory_limit
         if limit is None:
             return
         total = 0

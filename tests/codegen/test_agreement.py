@@ -90,7 +90,9 @@ def test_complex_numbers_near_the_real_axis(roots: list[Node]) -> None:
 def test_large_arrays_written_over_and_kept_between_calls(roots: list[Node]) -> None:
     """At sizes where memory is reused: in any layout of the inputs, which are left alone."""
     sizes = {"m": 33, "n": 34, "k": 2}
-    plain, kept = (runtime.compile(roots, variables=INPUTS, reuse=x) for x in (False, True))
+    plain, kept = (
+        runtime.compile(roots, runtime.Options(reuse=x), variables=INPUTS) for x in (False, True)
+    )
     bound = plain.bind(**{name: x for name, x in data(sizes).items() if name in "APs"})
     for seed in (0, 1):
         arrays = data(sizes, seed)

@@ -205,7 +205,7 @@ def source(name: str) -> tuple[str, list[Any], Any, dict[str, int]]:
         for dim, size in zip(variable.dims, np.shape(arrays[variable.name]), strict=True):
             if dim.is_name:
                 sizes[str(dim)] = size
-    program = replace(lower(roots, sizes, {}, False), in_place=False)
+    program = replace(lower(roots, sizes), in_place=False)
     return emit(program, signature, sizes, target=Plain()).source, roots, signature, sizes
 
 

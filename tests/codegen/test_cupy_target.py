@@ -43,7 +43,7 @@ NAMES = gallery.names()
 
 def module(roots: list[Node], variables: tuple[Var, ...], sizes: Any, checked: bool = True) -> str:
     signature = signature_of(roots, variables)
-    program = lower(roots, {name: sizes[name] for name in signature.sizes}, {}, False)
+    program = lower(roots, {name: sizes[name] for name in signature.sizes})
     return emit(program, signature, sizes, target=CuPy(checked)).source
 
 
@@ -160,7 +160,7 @@ def test_only_elementwise_routines_are_taken_for_such() -> None:
     for name in NAMES:
         roots, variables, arrays = derived(name)
         sizes = gallery_sizes(variables, arrays)
-        program = lower(roots, sizes, {}, False)
+        program = lower(roots, sizes)
         for statement in program.statements:
             operation = statement.operation
             if isinstance(operation, Call) and translatable(
@@ -174,7 +174,7 @@ def test_a_chain_is_one_launch() -> None:
     f = tcalc.parse("sum(log(1 + exp(-2*X*w)))")
     roots = [f.node]
     sizes = {"m": 4, "n": 3}
-    program = CuPy().prepared(lower(roots, sizes, {}, False))
+    program = CuPy().prepared(lower(roots, sizes))
     groups = [s.operation for s in program.statements if isinstance(s.operation, Fused)]
     assert len(groups) == 1
     assert groups[0].axes == (0,)
@@ -351,7 +351,7 @@ def recorded_sources() -> dict[str, str]:
         roots, variables, arrays = derived(name)
         sizes = gallery_sizes(variables, arrays)
         signature = signature_of(roots, variables)
-        program = lower(roots, {x: sizes[x] for x in signature.sizes}, {}, False)
+        program = lower(roots, {x: sizes[x] for x in signature.sizes})
         try:
             found[name] = emit(program, signature, sizes, target=CapturedCuPy(False)).source
         except UnsupportedError:

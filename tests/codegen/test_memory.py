@@ -12,6 +12,7 @@ from tcalc import runtime
 from tcalc.expr import build, shape
 from tcalc.expr.nodes import Node
 from tcalc.primitives.trigonometric import sin
+from tcalc.runtime import Options
 
 x = build.var("x", shape("n"))
 
@@ -65,7 +66,7 @@ def test_a_long_chain_does_not_hold_all_its_steps() -> None:
 
 def test_a_function_may_keep_its_memory_between_calls() -> None:
     n = 100_000
-    fun = runtime.compile([chain(3), build.add([(1, chain(2)), (1, x)])], reuse=True)
+    fun = runtime.compile([chain(3), build.add([(1, chain(2)), (1, x)])], Options(reuse=True))
     ones, zeros = np.ones(n), np.zeros(n)
     first = fun(x=ones)
     value = first[0][0]
@@ -82,7 +83,7 @@ def test_a_function_may_keep_its_memory_between_calls() -> None:
 
 
 def test_kept_zeros_are_written_once() -> None:
-    fun = runtime.compile(build.einsum([sin(x)], ["i"], "ii"), reuse=True)
+    fun = runtime.compile(build.einsum([sin(x)], ["i"], "ii"), Options(reuse=True))
     for shift in (0.0, 1.0):
         values = np.arange(100.0) + shift
         np.testing.assert_array_equal(fun(x=values), np.diag(np.sin(values)))

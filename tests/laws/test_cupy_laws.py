@@ -30,7 +30,7 @@ def source(place: int, checked: bool) -> str:
     case = CASES[place]
     signature = signature_of(roots(case), case.arguments)
     sizes = {name: SIZES[name] for name in signature.sizes}
-    program = lower(roots(case), sizes, {}, False)
+    program = lower(roots(case), sizes)
     return emit(program, signature, sizes, target=CuPy(checked)).source
 
 
@@ -88,9 +88,8 @@ def test_the_device_gives_what_the_interpreter_gives(place: int, dtype: str, che
     case = CASES[place]
     arrays = case.data(SIZES)
     due = interpret.evaluate(roots(case), arrays, SIZES)
-    function = runtime.compile(
-        roots(case), backend="cupy", variables=case.arguments, checked=checked
-    )
+    options = runtime.Options(backend="cupy", checked=checked)
+    function = runtime.compile(roots(case), options, variables=case.arguments)
     found = function(**{name: cupy.asarray(x, dtype=dtype) for name, x in arrays.items()})
     tolerance = 1e-8 if dtype == "float64" else 2e-2
     for mine, other in zip(found, due, strict=True):

@@ -22,6 +22,7 @@ from tcalc.primitives.inverse import inv
 from tcalc.primitives.piecewise import step
 from tcalc.primitives.selection import unit, window
 from tcalc.primitives.trigonometric import sin
+from tcalc.runtime import Options
 
 X = build.var("X", shape("m", "n"))
 K = build.var("K", shape("n", "n"), ("spd",))
@@ -183,10 +184,10 @@ def test_nan_gives_nan_unless_finite_values_are_asked_for() -> None:
     node = build.einsum([inv(K), w], "ij,j->i")
     given = {"K": np.full((2, 2), np.nan), "w": np.ones(2)}
     assert np.isnan(runtime.compile(node)(**given)).all()
-    strict = runtime.compile(node, check_finite=True)
+    strict = runtime.compile(node, Options(check_finite=True))
     assert "K has values that are infinite or not a number" in message(lambda: strict(**given))
     with np.errstate(all="ignore"):
-        root = runtime.compile(log(w), check_finite=True)
+        root = runtime.compile(log(w), Options(check_finite=True))
         assert "the result has values" in message(lambda: root(w=[-1.0]), DomainError)
 
 
@@ -209,12 +210,12 @@ def test_contiguous_results_are_in_row_major_order() -> None:
     node = build.transpose(exp(X))
     given = {"X": np.ones((2, 3))}
     assert not runtime.compile(node)(**given).flags.c_contiguous
-    assert runtime.compile(node, contiguous=True)(**given).flags.c_contiguous
+    assert runtime.compile(node, Options(contiguous=True))(**given).flags.c_contiguous
 
 
 def test_a_large_result_is_refused_with_its_size() -> None:
     outer = build.outer(exp(w), exp(w))
-    fun = runtime.compile(outer, memory_limit=1e6)
+    fun = runtime.compile(outer, Options(memory_limit=1e6))
     assert fun(w=np.ones(100)).shape == (100, 100)
     text = message(lambda: fun(w=np.ones(1000)), LimitError)
     assert "the result [n, n] is 1000 × 1000: 8 MB" in text
@@ -223,9 +224,9 @@ def test_a_large_result_is_refused_with_its_size() -> None:
     assert "8000 GB" in huge
     inner = build.sum_all(sin(outer))
     assert "temporaries" in message(
-        lambda: runtime.compile(inner, memory_limit=1e6)(w=np.ones(1000)), LimitError
+        lambda: runtime.compile(inner, Options(memory_limit=1e6))(w=np.ones(1000)), LimitError
     )
-    assert runtime.compile(inner, memory_limit=None)(w=np.ones(1000)) > 0
+    assert runtime.compile(inner, Options(memory_limit=None))(w=np.ones(1000)) > 0
 
 
 def test_positions_beyond_an_axis_are_refused_when_sizes_are_known() -> None:
@@ -242,9 +243,8 @@ def test_positions_beyond_an_axis_are_refused_when_sizes_are_known() -> None:
 
 
 def test_an_unknown_backend_is_refused() -> None:
-    assert "fortran" in message(
-        lambda: runtime.compile(exp(w), backend="fortran"), UnsupportedError
-    )
+    text = message(lambda: Options(backend="fortran"), UnsupportedError)  # type: ignore[arg-type]
+    assert "fortran" in text
 
 
 def test_binding_gives_a_function_of_the_rest() -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
+from tcalc.codegen.options import Options
 from tcalc.codegen.targets.numpy import NumPy
 from tcalc.codegen.targets.target import Target, Writer
-from tcalc.errors import UnsupportedError
 
-__all__ = ["NumPy", "Target", "Writer", "target_named"]
+__all__ = ["NumPy", "Target", "Writer", "target_of"]
 
 
-def target_named(name: str, checked: bool = True, graph: bool = False) -> Target:
-    """The target of a backend; raises `UnsupportedError` for one that is not there.
+def target_of(options: Options) -> Target:
+    """The target of a backend.
 
     Without `checked` code for devices leaves out the checks that wait for results; for a `graph` it
     has only steps that can be recorded.
     """
-    match name:
+    match options.backend:
         case "numpy":
             return NumPy()
         case "cupy":
@@ -23,6 +25,6 @@ def target_named(name: str, checked: bool = True, graph: bool = False) -> Target
             from tcalc.codegen.targets.captured import CapturedCuPy
             from tcalc.codegen.targets.cupy import CuPy
 
-            return CapturedCuPy(checked) if graph else CuPy(checked)
+            return (CapturedCuPy if options.graph else CuPy)(options.checked)
         case _:
-            raise UnsupportedError(f"there is no backend {name!r}", hint="backends: numpy, cupy")
+            assert_never(options.backend)

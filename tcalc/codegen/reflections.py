@@ -15,8 +15,9 @@ from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.traverse import postorder, users, variables, with_operands
 from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.reflectors import Reflected, reflectors_of
+from tcalc.simplify.blocks import thin_factors
 from tcalc.simplify.expand import expand
-from tcalc.simplify.thin_blocks import thin_factors, without_thin_factors
+from tcalc.simplify.thin_elimination import without_thin_factors
 
 SMALLEST = 10_000
 """The rows times the squared columns of a factor that takes longer to form than to apply."""

@@ -15,8 +15,9 @@ from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.qr import lq, qr
 from tcalc.primitives.selection import window
+from tcalc.simplify.blocks import thin_factors
 from tcalc.simplify.expand import expand
-from tcalc.simplify.thin_blocks import thin_factors, without_thin_factors
+from tcalc.simplify.thin_elimination import without_thin_factors
 
 N, D = Dim.of("n"), Dim.of("d")
 FIRST, LAST = window(1, N, N + D), window(N + 1, N + D, N + D)

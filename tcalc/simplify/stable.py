@@ -20,7 +20,7 @@ from tcalc.simplify import (
     kronecker,
     logarithms,
     matrices,
-    powers,
+    norms,
     signs,
     softmaxes,
 )
@@ -40,7 +40,7 @@ RULES: tuple[Rule, ...] = (
     exponentials.exp_minus_logsumexp,
     softmaxes.log_of_softmax,
     kronecker.determinant_of_kronecker_product,
-    powers.root_of_squares,
+    norms.root_of_squares,
     directions.vector_over_norm,
     signs.power_of_size,
 )

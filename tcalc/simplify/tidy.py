@@ -19,7 +19,9 @@ from tcalc.simplify import (
     kronecker,
     logarithms,
     matrices,
+    norms,
     powers,
+    powers_of_products,
     prods,
     products,
     projections,
@@ -36,6 +38,8 @@ from tcalc.simplify.flatten import Inline, flatten
 
 RULES: tuple[Rule, ...] = (
     *powers.RULES,
+    *powers_of_products.RULES,
+    *norms.RULES,
     *prods.RULES,
     *exponentials.RULES,
     *logarithms.RULES,
@@ -82,6 +86,8 @@ TRIANGLES: tuple[Rule, ...] = (
 
 EXPANDING: tuple[Rule, ...] = (
     *powers.RULES,
+    *powers_of_products.RULES,
+    *norms.RULES,
     *prods.RULES,
     *matrices.RULES,
     *views.RULES,

@@ -1,0 +1,100 @@
+"""Sums of squares as scalar products, and their roots as norms.
+
+``sum(x.^2)`` and ``norm2(x)^2`` are written ``x'*x``, ``sqrt(x'*x)`` is written ``norm2(x)``, and a
+power of a norm takes up the scalar product beside it.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import combinations
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.primitives.norms import Norm2, norm2
+from tcalc.primitives.power import Power, power
+from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.parts import base_and_exponent, parts_of
+
+
+@of_products_having(Power)
+def sum_of_squares(node: Einsum) -> Node | None:
+    """``Σ x[i]^2 -> Σ x[i] x[i]``, which is written ``x'*x`` or ``norm2(x)^2``, in any product.
+
+    Example: ``sum(x.^2)/c -> x'*x/c``.
+    """
+    parts = parts_of(node)
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        base, exponent = base_and_exponent(factor)
+        alone = row and all(parts.uses(x) == 1 and x not in parts.output for x in row)
+        if exponent == 2 and alone and len(set(row)) == len(row):
+            return parts.replaced((k,), (base, base), (row, row)).build()
+    return None
+
+
+@of_products_having(Norm2)
+def squares_over_norm(node: Einsum) -> Node | None:
+    """``x'*x norm2(x)^p -> norm2(x)^(p+2)``.
+
+    Example: ``x'*x/norm2(x)^3 -> 1/norm2(x)``.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        norm, exponent = base_and_exponent(factor)
+        if norm.order or not (isinstance(norm, Apply) and isinstance(norm.primitive, Norm2)):
+            continue
+        (x,) = norm.args
+        places = [j for j, other in enumerate(parts.factors) if other is x]
+        for a, b in combinations(places, 2):
+            row = parts.rows[a]
+            alone = all(parts.uses(label) == 2 and label not in parts.output for label in row)
+            if row == parts.rows[b] and alone and len(set(row)) == len(row):
+                return parts.replaced((k, a, b), (power(norm, exponent + 2),), ((),)).build()
+    return None
+
+
+@of_functions
+def square_of_norm(node: Apply) -> Node | None:
+    """``norm2(x)^2 -> x'*x`` over the last axes.
+
+    Example: ``norm2(x)^2 -> x'*x``.
+    """
+    match node:
+        case Apply(primitive=Power() as p, args=(Apply(primitive=Norm2() as n) as norm,)):
+            if p.exponent != 2:
+                return None
+            (x,) = norm.args
+            axes = tuple(range(x.order))
+            return build.einsum([x, x], [axes, axes], axes[: x.order - n.axes])
+    return None
+
+
+@of_functions
+def root_of_squares(node: Apply) -> Node | None:
+    """``(x'*x)^(p/2) -> norm2(x)^p`` for odd p.
+
+    Example: ``sqrt(x'*x) -> norm2(x)``, ``sqrt(sum(x.^2)) -> norm2(x)``.
+    """
+    match node:
+        case Apply(primitive=Power() as p, args=(Einsum(output=()) as core,)):
+            if p.exponent.denominator != 2:
+                return None
+            match core.factors:
+                case (x, y) if x is y and core.subscripts[0] == core.subscripts[1]:
+                    pass
+                case (Apply(primitive=Power(exponent=Fraction(numerator=2)), args=(x,)) as square,):
+                    if base_and_exponent(square)[1] != 2:
+                        return None
+                case _:
+                    return None
+            if len(set(core.subscripts[0])) == x.order > 0:
+                return power(norm2(x, x.order), 2 * p.exponent)
+    return None
+
+
+RULES = (
+    sum_of_squares,
+    squares_over_norm,
+    square_of_norm,
+    root_of_squares,
+)

@@ -12,7 +12,7 @@ from tcalc.calculus import MODES, Mode
 from tcalc.cli import options
 from tcalc.cli.options import FormulaCommand
 from tcalc.cli.results import dump, write
-from tcalc.cli.source import load, tell_guesses
+from tcalc.cli.source import Program, tell_guesses
 from tcalc.costing import Cost, CostTable
 
 
@@ -37,9 +37,7 @@ from tcalc.costing import Cost, CostTable
 )
 @options.report
 def cost(
-    expr: str,
-    declare: Sequence[str],
-    let: Mapping[str, float],
+    program: Program,
     wrt: Sequence[str],
     wrt2: Sequence[str],
     order: int | None,
@@ -54,7 +52,6 @@ def cost(
     (bytes of float64).  A flop is one multiplication or one addition.  Several --wrt stand for the
     derivative by each in turn.
     """
-    program = load(expr, declare, let)
     names = [*program.default_wrt(wrt), *wrt2]
     table = tcalc.cost(
         program.expression,

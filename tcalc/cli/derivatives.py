@@ -12,7 +12,7 @@ import tcalc
 from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.results import Format, Result, derive, describe, dump, present, write
-from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.cli.source import Program, tell_guesses
 from tcalc.printing import Cse
 from tcalc.requirements import require_scalar
 
@@ -32,9 +32,7 @@ def printing(compute: Compute) -> click.Command:
     @options.layout
     @options.sizes("as hints for --format python")
     def command(
-        expr: str,
-        declare: Sequence[str],
-        let: Mapping[str, float],
+        program: Program,
         wrt: Sequence[str],
         mode: Mode,
         form: Format,
@@ -42,7 +40,6 @@ def printing(compute: Compute) -> click.Command:
         cse: Cse,
         sizes: Mapping[str, int],
     ) -> None:
-        program = load(expr, declare, let)
         variables = program.default_wrt(wrt)
         tell_guesses(program)
         results = compute(program, variables, mode)
@@ -104,15 +101,12 @@ def derivative(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]
 )
 @options.as_json
 def explain(
-    expr: str,
-    declare: Sequence[str],
-    let: Mapping[str, float],
+    program: Program,
     wrt: Sequence[str],
     form: Literal["auto", "matrix", "einstein", "latex", "json"],
     as_json: bool,
 ) -> None:
     """Derive the gradient of a scalar step by step, with the rule of each step."""
-    program = load(expr, declare, let)
     variables = program.default_wrt(wrt)
     tell_guesses(program)
     require_scalar(program.expression, "gradient")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,9 +10,16 @@ import click
 from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.results import derive, write
-from tcalc.cli.source import load, tell_guesses
+from tcalc.cli.source import Program, tell_guesses
 from tcalc.drawing import MOST_NODES
 from tcalc.drawing import draw as drawn
+
+
+def to_svg(ctx: click.Context, param: click.Parameter, given: str | None) -> str | None:
+    """The name of a file for SVG."""
+    if given is not None and Path(given).suffix not in ("", ".svg"):
+        raise click.UsageError(f"The picture goes to an .svg file, and {given!r} is none.")
+    return given
 
 
 @click.command(cls=options.FormulaCommand)
@@ -31,11 +38,15 @@ from tcalc.drawing import draw as drawn
     show_default=True,
     help="The most nodes that are drawn.",
 )
-@click.option("-o", "--output", metavar="FILE.svg", help="Write to this file instead of printing.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE.svg",
+    callback=to_svg,
+    help="Write to this file instead of printing.",
+)
 def draw(
-    expr: str,
-    declare: Sequence[str],
-    let: Mapping[str, float],
+    program: Program,
     wrt: Sequence[str],
     order: int | None,
     mode: Mode,
@@ -46,9 +57,6 @@ def draw(
 
     Colours tell the order of each tensor.
     """
-    if output is not None and Path(output).suffix not in ("", ".svg"):
-        raise click.UsageError(f"The picture goes to an .svg file, and {output!r} is none.")
-    program = load(expr, declare, let)
     depth = order if order is not None else int(bool(wrt))
     results = derive(program, program.default_wrt(wrt) if depth else (), depth, mode)
     title = ", ".join(result.title for result in results) if depth else "Expression graph"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import get_args
 
 import click
@@ -10,7 +10,7 @@ import click
 from tcalc.backslash import Steps
 from tcalc.cli import options
 from tcalc.cli.results import describe, dump, write
-from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.cli.source import Program, tell_guesses
 from tcalc.linearization import MOST_SHOWN, Linearization
 from tcalc.linearization import linearize as linearized
 
@@ -35,9 +35,7 @@ from tcalc.linearization import linearize as linearized
 )
 @options.report
 def linearize(
-    expr: str,
-    declare: Sequence[str],
-    let: Mapping[str, float],
+    program: Program,
     wrt: Sequence[str],
     steps: Steps,
     limit: int,
@@ -48,7 +46,6 @@ def linearize(
     Every block is an operator, in operator notation.  Solving from the first row down is forward
     mode, from the last row up reverse mode.  Without --wrt, all variables move.
     """
-    program = load(expr, declare, let)
     linearization = linearized(program.expression, list(wrt) or None, steps=steps)
     text = _document(program, linearization) if as_json else linearization.text(limit)
     tell_guesses(program)

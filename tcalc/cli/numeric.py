@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,43 +12,39 @@ import click
 import tcalc
 from tcalc.calculus import Mode
 from tcalc.cli import options
-from tcalc.cli.options import FormulaCommand
+from tcalc.cli.options import Data, FormulaCommand
 from tcalc.cli.results import Result, derive, describe, dump, heading, source, write
-from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.cli.source import Program, tell_guesses
 from tcalc.codegen.options import BACKENDS, Backend
 from tcalc.errors import ArgumentError
 from tcalc.expr.traverse import variables as inputs_of
 from tcalc.requirements import require_sizes
 
 if TYPE_CHECKING:
-    from tcalc.checking import CheckReport
     from tcalc.primitives.arrays import NumPyArray as Array
 
-upto = click.option(
-    "--order",
-    type=click.IntRange(0, 8),
-    default=1,
-    show_default=True,
-    help="With --wrt: the highest order of derivative.",
+upto = options.together(
+    options.wrt,
+    click.option(
+        "--order",
+        type=click.IntRange(0, 8),
+        default=1,
+        show_default=True,
+        help="With --wrt: the highest order of derivative.",
+    ),
+    options.mode,
 )
 
 
 @click.command(cls=FormulaCommand)
 @options.program
 @options.data
-@options.wrt
 @upto
-@options.mode
 @options.report
 @click.option("-o", "--output", metavar="FILE.npz", help="Write the results to a file.")
 def evaluate(
-    expr: str,
-    declare: Sequence[str],
-    let: Mapping[str, float],
-    data: Sequence[str],
-    at_random: bool,
-    seed: int,
-    sizes: Mapping[str, int],
+    program: Program,
+    data: Data,
     wrt: Sequence[str],
     order: int,
     mode: Mode,
@@ -57,18 +54,17 @@ def evaluate(
     """Print the value on data, and with --wrt the derivatives."""
     from tcalc.cli import arrays
 
-    program = load(expr, declare, let)
     variables = program.expression.variables
-    if sizes and not at_random:
+    if data.sizes and not data.at_random:
         raise click.UsageError("--sizes are for what --random draws; the data have their own.")
-    require_sizes(program.expression, sizes)
+    require_sizes(program.expression, data.sizes)
     if output is not None:
         arrays.require_npz(output)
     results = upto_order(program, wrt, order, mode)
-    given = arrays.load_data(data, variables)
+    given = arrays.load_data(data.files, variables)
     tell_guesses(program)
-    if at_random:
-        candidates = arrays.draw(variables, given, sizes, seed)
+    if data.at_random:
+        candidates = arrays.draw(variables, given, data.sizes, data.seed)
         used, values = arrays.first_finite(lambda drawn: compute(results, drawn), candidates)
     else:
         _require_data(program, given)
@@ -98,9 +94,7 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
 
 @click.command("compile", cls=FormulaCommand)
 @options.program
-@options.wrt
 @upto
-@options.mode
 @options.sizes("as hints for the order of computation")
 @click.option(
     "--backend",
@@ -119,9 +113,7 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
 )
 @click.option("-o", "--output", metavar="FILE.py", help="Where to write the module.")
 def compile_module(
-    expr: str,
-    declare: Sequence[str],
-    let: Mapping[str, float],
+    program: Program,
     wrt: Sequence[str],
     order: int,
     mode: Mode,
@@ -134,7 +126,6 @@ def compile_module(
 
     The module stands alone: it needs NumPy and SciPy (or CuPy), and no tcalc.
     """
-    program = load(expr, declare, let)
     require_sizes(program.expression, sizes)
     text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
     tell_guesses(program)
@@ -175,13 +166,8 @@ def compile_module(
 )
 @options.report
 def check(
-    expr: str,
-    declare: Sequence[str],
-    let: Mapping[str, float],
-    data: Sequence[str],
-    at_random: bool,
-    seed: int,
-    sizes: Mapping[str, int],
+    program: Program,
+    data: Data,
     wrt: Sequence[str],
     order: int,
     mode: Mode,
@@ -197,35 +183,23 @@ def check(
     Checks the derivatives by each --wrt, by default by every variable, and exits with 1 if one of
     them is wrong.
     """
-    from tcalc.cli import arrays
-
-    program = load(expr, declare, let)
-    expression = program.expression
-    if not expression.variables:
+    if not program.expression.variables:
         raise ArgumentError("the program has no variable to differentiate by")
-    given = arrays.load_data(data, expression.variables) if data else None
-    if given is not None and at_random:
-        given = next(arrays.draw(expression.variables, given, sizes, seed))
+    given = _given(program, data)
     tell_guesses(program)
-    variables = program.default_wrt(wrt) if claim is not None else wrt or [*expression.variables]
-    if claim is not None and len(variables) > 1:
-        raise click.UsageError("--claim is about the derivative by one variable.")
-
-    def report_on(name: str, k: int) -> CheckReport:
-        return tcalc.check(
-            expression,
-            name,
-            k,
-            mode=mode,
-            form=form,
-            claim=claim,
-            data=given,
-            sizes=sizes,
-            seed=seed,
-        )
-
+    verify = partial(
+        tcalc.check,
+        program.expression,
+        mode=mode,
+        form=form,
+        claim=claim,
+        data=given,
+        sizes=data.sizes,
+        seed=data.seed,
+    )
     orders = range(1 if claim is None else order, order + 1)
-    reports = [(name, report_on(name, k)) for name in variables for k in orders]
+    names = _checked(program, wrt, claim)
+    reports = [(x, verify(x, k)) for x in names for k in orders]
     if as_json:
         entries = [{"wrt": name, **report.document()} for name, report in reports]
         write(dump({**describe(program), "mode": mode, "checks": entries}))
@@ -233,6 +207,27 @@ def check(
         write("\n".join(f"{name}: {report}" for name, report in reports))
     if not all(report.passed for _, report in reports):
         raise click.exceptions.Exit(1)
+
+
+def _checked(program: Program, wrt: Sequence[str], claim: str | None) -> Sequence[str]:
+    """The variables by which derivatives are checked; a claim is about the one."""
+    if claim is None:
+        return wrt or [*program.expression.variables]
+    names = program.default_wrt(wrt)
+    if len(names) > 1:
+        raise click.UsageError("--claim is about the derivative by one variable.")
+    return names
+
+
+def _given(program: Program, data: Data) -> Mapping[str, Array] | None:
+    """The arrays to check on; None where no file is given, and all are to be drawn."""
+    from tcalc.cli import arrays
+
+    if not data.files:
+        return None
+    variables = program.expression.variables
+    found = arrays.load_data(data.files, variables)
+    return next(arrays.draw(variables, found, data.sizes, data.seed)) if data.at_random else found
 
 
 def upto_order(program: Program, wrt: Sequence[str], order: int, mode: Mode) -> list[Result]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeAlias, get_args
 
@@ -11,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from tcalc.calculus import MODES
 from tcalc.cli.results import Form
+from tcalc.cli.source import load
 from tcalc.printing import Cse
 
 Function: TypeAlias = Callable[..., Any]
@@ -109,7 +112,29 @@ def together(*decorators: Callable[[Function], Function]) -> Callable[[Function]
     return decorate
 
 
-program = together(
+def as_one(
+    name: str, make: Callable[..., Any], *decorators: Callable[[Function], Function]
+) -> Callable[[Function], Function]:
+    """Several options of which the function gets one argument: what `make` makes of their values.
+
+    The parameters of `make` are the names of the options.
+    """
+    names = inspect.signature(make).parameters
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def merged(*arguments: Any, **values: Any) -> Any:
+            made = make(**{key: values.pop(key) for key in names})
+            return function(*arguments, **{name: made}, **values)
+
+        return together(*decorators)(merged)
+
+    return decorate
+
+
+program = as_one(
+    "program",
+    load,
     click.argument("expr", metavar="EXPR", shell_complete=complete_file),
     click.option(
         "--declare",
@@ -157,23 +182,19 @@ def sizes(purpose: str) -> Callable[[Function], Function]:
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-def report(function: Function) -> Function:
-    """The options ``--format text|json`` and ``--json``, of which the function gets `as_json`."""
-
-    @wraps(function)
-    def merged(*arguments: Any, report_format: str, as_json: bool, **more: Any) -> Any:
-        return function(*arguments, as_json=as_json or report_format == "json", **more)
-
-    chosen = click.option(
+report = as_one(
+    "as_json",
+    lambda report_format, as_json: as_json or report_format == "json",
+    click.option(
         "--format",
         "report_format",
         type=click.Choice(("text", "json")),
         default="text",
         show_default=True,
         help="How to print.",
-    )
-    return chosen(as_json(merged))
-
+    ),
+    as_json,
+)
 
 layout = together(
     click.option(
@@ -206,9 +227,25 @@ def seed(what: str) -> Callable[[Function], Function]:
     )
 
 
-data = together(
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Where the numbers of a command come from."""
+
+    files: Sequence[str]
+    """Those of ``--data``: a file, or ``NAME=FILE``."""
+    at_random: bool
+    """Whether what the files do not give is drawn."""
+    seed: int
+    sizes: Mapping[str, int]
+    """The sizes of what is drawn."""
+
+
+data = as_one(
+    "data",
+    Data,
     click.option(
         "--data",
+        "files",
         metavar="[NAME=]FILE",
         multiple=True,
         help="Arrays from .npz, .npy, .csv or .json: one variable, or a whole file by name.",

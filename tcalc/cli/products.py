@@ -12,7 +12,7 @@ import click
 import tcalc
 from tcalc.cli import options
 from tcalc.cli.results import Format, Result, present, write
-from tcalc.cli.source import Program, load, tell_guesses
+from tcalc.cli.source import Program, tell_guesses
 from tcalc.expression import Expression
 from tcalc.printing import Cse
 
@@ -67,9 +67,7 @@ def printing(compute: Compute) -> click.Command:
     @options.layout
     @options.sizes("as hints for --format python")
     def command(
-        expr: str,
-        declare: Sequence[str],
-        let: Mapping[str, float],
+        program: Program,
         wrt: Sequence[str],
         names: Sequence[str],
         several: Several,
@@ -78,7 +76,6 @@ def printing(compute: Compute) -> click.Command:
         cse: Cse,
         sizes: Mapping[str, int],
     ) -> None:
-        program = load(expr, declare, let)
         variables = program.default_wrt(wrt)
         tell_guesses(program)
         results = compute(program.expression, variables, names, several)

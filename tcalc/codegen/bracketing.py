@@ -16,7 +16,6 @@ from fractions import Fraction
 from itertools import chain
 from typing import TypeAlias
 
-from tcalc.codegen.gathered import depending_on, perhaps_sparse
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
     Addend,
@@ -29,8 +28,8 @@ from tcalc.codegen.program import (
     Value,
     View,
     operands,
-    without_unused,
 )
+from tcalc.codegen.sums import Regrouping, padded, regrouped, whole
 from tcalc.expr.dims import Shape
 
 MOVED = 4
@@ -65,16 +64,8 @@ def with_brackets(
     products = {
         x.results[0] for x in program.statements if isinstance(x.operation, Product | MatMul)
     }
-    sums = [x for x in program.statements if _adds(x.operation, products)]
-    if not sums:
-        return program
-    bracketing = _Bracketing(program, sizes, given)
-    changed = {x.results[0]: bracketing.statements(x) for x in sums}
-    program = replace(program, tuned=program.tuned or bracketing.tuned)
-    if not bracketing.fresh:
-        return program
-    statements = [made for x in program.statements for made in changed.get(x.results[0], (x,))]
-    return without_unused(replace(program, statements=tuple(statements)))
+    sums = (x for x in program.statements if _adds(x.operation, products))
+    return regrouped(_Bracketing, program, sums, sizes, given)
 
 
 def _adds(operation: Operation, products: Collection[Value]) -> bool:
@@ -84,24 +75,10 @@ def _adds(operation: Operation, products: Collection[Value]) -> bool:
     return sum(addend.view.value in products for addend in operation.addends) > 1
 
 
-class _Bracketing:
-    """The sums of one program; `fresh` counts the values that are new."""
+class _Bracketing(Regrouping):
+    """Products that share a factor as one, of this factor and a sum of the others."""
 
-    def __init__(self, program: Program, sizes: Mapping[str, int], given: Collection[str]) -> None:
-        self.sizes = sizes
-        self.made = {x: s.operation for s in program.statements for x in s.results}
-        self.uses = Counter(chain.from_iterable(s.reads for s in program.statements))
-        self.uses.update(output.view.value for output in program.outputs)
-        self.left_alone = depending_on(program, given) if given else set[Value]()
-        self.sparse = perhaps_sparse(program)
-        self.start = max((value.number for value in self.made), default=0)
-        self.fresh = 0
-        self.tuned = False
-
-    def statements(self, statement: Statement) -> Sequence[Statement]:
-        """A sum, and before it what makes several of its products as one."""
-        total = statement.operation
-        assert isinstance(total, Sum)
+    def regroup(self, total: Sum) -> tuple[Sequence[Statement], Sequence[Addend]]:
         groups: dict[Shared, list[Term]] = {}
         factors = [self._factors(addend) for addend in total.addends]
         times = Counter(chain.from_iterable(factors))
@@ -126,13 +103,7 @@ class _Bracketing:
             place = next(k for k, x in enumerate(addends) if x is terms[0].addend)
             addends[place] = addend
             addends = [x for x in addends if id(x) not in gone]
-        if not before:
-            return [statement]
-        if len(addends) == 1 and not total.placed:
-            (addend,) = addends
-            if addend.coefficient == 1 and addend.view.plain:
-                return [*before[:-1], replace(before[-1], results=statement.results)]
-        return [*before, replace(statement, operation=replace(total, addends=tuple(addends)))]
+        return before, addends
 
     def _factors(self, addend: Addend) -> tuple[Value, ...]:
         """The arrays that an addend is the product of, if it is one and nobody else reads it."""
@@ -150,7 +121,7 @@ class _Bracketing:
         operation, axes = self.made[value], addend.view.axes
         match operation:
             case Product(factors=(first, second), divisors=()):
-                sides = (_padded(first, order), _padded(second, order))
+                sides = (padded(first, order), padded(second, order))
                 places = (0, 0)
             case MatMul(left=first, right=second):
                 if axes == (1, 0) and len(first.axes) == len(second.axes) == 2:
@@ -175,10 +146,9 @@ class _Bracketing:
 
     def _unscaled(self, view: View) -> tuple[Fraction, View]:
         """A factor as a multiple of an array, where it was multiplied for this product alone."""
-        match self.made[view.value]:
-            case Sum(addends=(Addend(coefficient=scale, view=inner),), placed=(), spans=True):
-                if inner.plain and self.uses[view.value] == 1 and not inner.value.weak:
-                    return scale, replace(view, value=inner.value)
+        found = self.multiple(view.value)
+        if found is not None and found[1].plain:
+            return found[0], replace(view, value=found[1].value)
         return ONE, view
 
     def _pays(self, key: Shared, term: Term) -> bool:
@@ -200,37 +170,23 @@ class _Bracketing:
         coefficients = {term.coefficient for term in terms}
         common = coefficients.pop() if len(coefficients) == 1 else ONE
         inner = [
-            Addend(x.coefficient / common, replace(x.other, axes=_whole(x.other))) for x in terms
+            Addend(x.coefficient / common, replace(x.other, axes=whole(x.other))) for x in terms
         ]
         inner.sort(key=lambda x: (x.coefficient < 0, not x.view.plain))
-        total = self._value(dims)
+        total = self.fresh(dims)
         numbers = iter(range(len(dims)))
         other = View(total, tuple(next(numbers) if kept else None for kept in own))
         pair = (shared, other) if kind is Product or place == 0 else (other, shared)
         operation = Product(pair) if kind is Product else MatMul(*pair)
         dims_of_sum = terms[0].addend.view.dims
-        product = self._value(tuple(dims_of_sum[axes.index(k)] for k in range(len(axes))))
+        product = self.fresh(tuple(dims_of_sum[axes.index(k)] for k in range(len(axes))))
         made = [
             Statement((total,), Sum(dims, tuple(inner))),
             Statement((product,), operation),
         ]
         return made, Addend(common, View(product, axes))
 
-    def _value(self, dims: Shape) -> Value:
-        self.fresh += 1
-        return Value(self.start + self.fresh, dims)
-
-
-def _whole(view: View) -> tuple[int, ...]:
-    """The axes of a value that an operand has."""
-    return tuple(axis for axis in view.axes if axis is not None)
-
 
 def _turned(view: View) -> View:
     """The transpose of a matrix."""
     return replace(view, axes=view.axes[::-1])
-
-
-def _padded(view: View, order: int) -> View:
-    """An operand with the new axes that broadcasting puts in front."""
-    return replace(view, axes=(*[None] * (order - len(view.axes)), *view.axes))

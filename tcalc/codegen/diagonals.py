@@ -14,7 +14,16 @@ from dataclasses import replace
 from fractions import Fraction
 
 from tcalc.codegen.memory import count
-from tcalc.codegen.program import Addend, Placed, Program, Statement, Sum, Value, View
+from tcalc.codegen.program import (
+    Addend,
+    Placed,
+    Program,
+    Statement,
+    Sum,
+    Value,
+    View,
+    unused_number,
+)
 from tcalc.expr.dims import Shape
 
 LARGEST = 1 << 8
@@ -31,7 +40,7 @@ def with_shared_diagonals(program: Program, sizes: Mapping[str, int]) -> Program
     program = replace(program, tuned=program.tuned or bool(several))
     if not shared:
         return program
-    fresh = 1 + max(value.number for x in program.statements for value in x.results)
+    fresh = unused_number(program)
     made: dict[Diagonal, Value] = {}
     statements: list[Statement] = []
     for statement in program.statements:

@@ -11,19 +11,17 @@ over an array of order four as there are steps.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
     Addend,
-    Argument,
     Index,
     MatMul,
-    Memory,
+    Operation,
     Placed,
     Product,
     Program,
@@ -31,10 +29,9 @@ from tcalc.codegen.program import (
     Statement,
     Sum,
     TensorDot,
-    Value,
     View,
-    without_unused,
 )
+from tcalc.codegen.sums import Regrouping, padded, regrouped, whole
 from tcalc.expr.dims import Dim, Shape
 
 MANY = 4
@@ -71,38 +68,24 @@ def with_gathered_products(
 
     Terms that depend on the `given` inputs alone are computed once, and stay what they are.
     """
-    gathering = _Gathering(program, sizes, given)
-    statements = [made for x in program.statements for made in gathering.statements(x)]
-    program = replace(program, tuned=program.tuned or gathering.tuned)
-    if not gathering.fresh:
-        return program
-    return without_unused(replace(program, statements=tuple(statements)))
+    sums = (x for x in program.statements if _adds_matrices(x.operation))
+    return regrouped(_Gathering, program, sums, sizes, given)
 
 
-class _Gathering:
-    """The sums of one program; `fresh` counts the values that are new."""
+def _adds_matrices(operation: Operation) -> bool:
+    return isinstance(operation, Sum) and len(operation.addends) > 1 < len(operation.dims)
 
-    def __init__(self, program: Program, sizes: Mapping[str, int], given: Collection[str]) -> None:
-        self.sizes = sizes
-        self.made = {x: s.operation for s in program.statements for x in s.results}
-        self.uses = Counter(chain.from_iterable(s.reads for s in program.statements))
-        self.uses.update(output.view.value for output in program.outputs)
-        self.left_alone = depending_on(program, given) if given else set[Value]()
-        self.sparse = perhaps_sparse(program)
-        self.start = max((value.number for value in self.made), default=0)
-        self.fresh = 0
-        self.tuned = False
 
-    def statements(self, statement: Statement) -> Iterable[Statement]:
-        """A statement; of a sum, its products replaced by one for each way to part its axes."""
-        total = statement.operation
-        if not isinstance(total, Sum) or len(total.addends) < 2 or len(total.dims) < 2:
-            return [statement]
+class _Gathering(Regrouping):
+    """Products that part the axes of a sum in the same way as one matrix product."""
+
+    def regroup(self, total: Sum) -> tuple[Sequence[Statement], Sequence[Addend]]:
         groups: dict[tuple[Axes, Axes], list[Term]] = defaultdict(list)
         for addend in total.addends:
             if (found := self._term(addend, len(total.dims))) is not None:
                 groups[found[0]].append(found[1])
         before: list[Statement] = []
+        addends = list(total.addends)
         for axes, found_terms in groups.items():
             terms = self._paying(found_terms, axes, total.dims)
             if not terms:
@@ -111,32 +94,25 @@ class _Gathering:
             common = coefficients.pop() if len(coefficients) == 1 else Fraction(1)
             before += self._product(axes, terms, total.dims, common)
             gone = {id(term.addend) for term in terms}
-            kept = [x for x in total.addends if id(x) not in gone]
+            addends = [x for x in addends if id(x) not in gone]
             order = axes[0] + axes[1]
             view = View(before[-1].results[0], tuple(order.index(k) for k in range(len(order))))
             # What lies as the sum does comes first, to be written over; signs come last.
-            fits = bool(kept) and kept[0].view.plain and kept[0].coefficient > 0
-            first = int(fits and not view.plain) if common > 0 else len(kept)
-            kept.insert(first, Addend(common, view))
-            total = replace(total, addends=tuple(kept))
-        if total is statement.operation:
-            return [statement]
-        alone = before and len(total.addends) == 1 and not total.placed
-        if alone and total.addends[0].coefficient == 1 and total.addends[0].view.plain:
-            # The product is the sum.
-            return [*before[:-1], replace(before[-1], results=statement.results)]
-        return [*before, replace(statement, operation=total)]
+            fits = bool(addends) and addends[0].view.plain and addends[0].coefficient > 0
+            first = int(fits and not view.plain) if common > 0 else len(addends)
+            addends.insert(first, Addend(common, view))
+        return before, addends
 
     def _term(self, addend: Addend, order: int) -> tuple[tuple[Axes, Axes], Term] | None:
         """A term that is a product which nobody else reads, with the axes of its factors."""
         value = addend.view.value
-        axes = _whole(addend.view)
+        axes = whole(addend.view)
         if self.uses[value] > 1 or value in self.left_alone or len(axes) < order:
             return None
         place = {axis: k for k, axis in enumerate(axes)}
         match self.made[value]:
             case Product(factors=(first, second), divisors=()):
-                rows = _padded(first, order), _padded(second, order)
+                rows = padded(first, order).axes, padded(second, order).axes
                 if any((a is None) == (b is None) for a, b in zip(*rows, strict=True)):
                     return None
                 inner: tuple[tuple[int | None, ...], ...] = (), ()
@@ -163,12 +139,13 @@ class _Gathering:
 
     def _unscaled(self, view: View) -> tuple[Fraction, View]:
         """A factor as a multiple of an array, where it was multiplied for this product alone."""
-        match self.made[view.value]:
-            case Sum(addends=(Addend(coefficient=scale, view=inner),), placed=(), spans=True):
-                whole = None not in inner.axes and len(inner.axes) == len(view.value.dims)
-                if whole and self.uses[view.value] == 1 and not inner.value.weak:
-                    return scale, View(inner.value, tuple(inner.axes[k] for k in _whole(view)))
-        return Fraction(1), view
+        found = self.multiple(view.value)
+        if found is None:
+            return Fraction(1), view
+        scale, inner = found
+        if None in inner.axes or len(inner.axes) < len(view.value.dims):
+            return Fraction(1), view
+        return scale, View(inner.value, tuple(inner.axes[k] for k in whole(view)))
 
     def _may_be_sparse(self, *views: View) -> bool:
         return any(view.value in self.sparse for view in views)
@@ -214,7 +191,7 @@ class _Gathering:
         second = self._stack([x.second for x in terms], lengths, coefficients[1], right)
         operation = TensorDot(first.results[0], second.results[0], ((0,), (0,)))
         remark = f"a sum of {len(terms)} products"
-        return [first, second, Statement((self._value((*left, *right)),), operation, remark)]
+        return [first, second, Statement((self.fresh((*left, *right)),), operation, remark)]
 
     def _stack(
         self,
@@ -233,52 +210,4 @@ class _Gathering:
             rows.append(Placed(coefficient, view, (index, *rest), labels))
             start = start + (ONE if length is None else length)
         shape = (start, *dims)
-        return Statement((self._value(shape),), Sum(shape, (), tuple(rows), spans=False))
-
-    def _value(self, dims: Shape) -> Value:
-        self.fresh += 1
-        return Value(self.start + self.fresh, dims)
-
-
-def _whole(view: View) -> list[int]:
-    """The axes of a value that an operand has."""
-    return [axis for axis in view.axes if axis is not None]
-
-
-def _padded(view: View, order: int) -> tuple[int | None, ...]:
-    """The axes of an operand, those that broadcasting puts in front included."""
-    return (*[None] * (order - len(view.axes)), *view.axes)
-
-
-def depending_on(program: Program, given: Collection[str]) -> set[Value]:
-    """The values that depend on given inputs alone."""
-    found: set[Value] = set()
-    for statement in program.statements:
-        operation = statement.operation
-        if isinstance(operation, Argument):
-            ready = operation.name in given
-        else:
-            ready = found.issuperset(statement.reads)
-        if ready:
-            found.update(statement.results)
-    return found
-
-
-def perhaps_sparse(program: Program) -> set[Value]:
-    """Inputs that may come as sparse matrices, and what is made of them by scaling.
-
-    They are multiplied as they are; a copy side by side with others would be dense.
-    """
-    found: set[Value] = set()
-    for statement in program.statements:
-        (result, *_) = statement.results
-        match statement.operation:
-            case Argument():
-                inherits = len(result.dims) == 2 and result.memory is Memory.INPUT
-            case Product() | Sum():
-                inherits = any(x in found and x.dims == result.dims for x in statement.reads)
-            case _:
-                inherits = False
-        if inherits:
-            found.add(result)
-    return found
+        return Statement((self.fresh(shape),), Sum(shape, (), tuple(rows), spans=False))

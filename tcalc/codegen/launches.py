@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ from tcalc.codegen.program import (
     Value,
     View,
     operands,
+    unused_number,
 )
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.primitive import Labels
@@ -95,14 +97,13 @@ def on_host(program: Program) -> Program:
 
 def split_sums(program: Program) -> Program:
     """The program with sums that have whole terms and parts as two statements."""
-    number = max((x.number for s in program.statements for x in s.results), default=0)
+    numbers = itertools.count(unused_number(program))
     statements: list[Statement] = []
     prepared = 0
     for place, statement in enumerate(program.statements):
         match statement.operation:
             case Sum(dims=dims, addends=(_, _, *_) as addends, placed=(_, *_), spans=True) as total:
-                number += 1
-                whole = Value(number, dims, Memory.FRESH)
+                whole = Value(next(numbers), dims, Memory.FRESH)
                 statements.append(Statement((whole,), Sum(dims, addends)))
                 term = Addend(Fraction(1), View.of(whole))
                 rest = replace(total, addends=(term,))
@@ -150,7 +151,7 @@ def spread_products(program: Program, any_size: bool = False) -> Program:
     That is done to what BLAS has not, where one operand has all labels, so that nothing is
     enlarged; with `any_size` to all contractions, matrix products too.
     """
-    number = max((x.number for s in program.statements for x in s.results), default=0)
+    numbers = itertools.count(unused_number(program))
     steps = _steps(program)
     statements: list[Statement] = []
     prepared = 0
@@ -166,9 +167,8 @@ def spread_products(program: Program, any_size: bool = False) -> Program:
         if product is not None and not product[2]:
             statement = replace(statement, operation=Product(product[0]))
         elif product is not None:
-            number += 1
             factors, dims, axes = product
-            whole = Value(number, dims, Memory.FRESH)
+            whole = Value(next(numbers), dims, Memory.FRESH)
             statements.append(Statement((whole,), Product(factors)))
             statement = replace(statement, operation=Total(whole, axes))
         statements.append(statement)

@@ -428,6 +428,11 @@ def operands(operation: Operation) -> tuple[Value, ...]:
             return tuple(value for value in dict.fromkeys(read) if value not in inside)
 
 
+def unused_number(program: Program) -> int:
+    """The least number above those of all values."""
+    return 1 + max((x.number for s in program.statements for x in s.results), default=0)
+
+
 def without_unused(program: Program) -> Program:
     """The program without the statements whose results nobody reads."""
     needed = {output.view.value for output in program.outputs}

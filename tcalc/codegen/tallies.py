@@ -10,14 +10,13 @@ applied to all of them in one call too.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
 from typing import TypeAlias
 
-from tcalc.codegen.gathered import MANY, SMALL, depending_on, perhaps_sparse
+from tcalc.codegen.gathered import MANY, SMALL
 from tcalc.codegen.memory import by_elements, count
 from tcalc.codegen.program import (
     Addend,
@@ -34,8 +33,8 @@ from tcalc.codegen.program import (
     Total,
     Value,
     View,
-    without_unused,
 )
+from tcalc.codegen.sums import Regrouping, regrouped
 from tcalc.expr.dims import Dim, Shape
 from tcalc.primitives.routines import Template
 
@@ -53,16 +52,8 @@ def with_tallies(
 
     What depends on the `given` inputs alone is computed once, and stays what it is.
     """
-    sums = [s for s in program.statements if _adds_numbers(s.operation)]
-    if not sums:
-        return program
-    tallying = _Tallying(program, sizes, given)
-    changed = {s.results[0]: tallying.statements(s) for s in sums}
-    program = replace(program, tuned=program.tuned or tallying.tuned)
-    if not tallying.fresh:
-        return program
-    statements = [x for s in program.statements for x in changed.get(s.results[0], (s,))]
-    return without_unused(replace(program, statements=tuple(statements)))
+    sums = (s for s in program.statements if _adds_numbers(s.operation))
+    return regrouped(_Tallying, program, sums, sizes, given)
 
 
 def _adds_numbers(operation: Operation) -> bool:
@@ -108,24 +99,10 @@ class _Term:
         return [leaf for side in self.sides for leaf in side.leaves()]
 
 
-class _Tallying:
-    """The sums of one program; `fresh` counts the values that are new."""
+class _Tallying(Regrouping):
+    """Numbers of one kind as one, made of the arrays of all of them."""
 
-    def __init__(self, program: Program, sizes: Mapping[str, int], given: Collection[str]) -> None:
-        self.sizes = sizes
-        self.made = {x: s for s in program.statements for x in s.results}
-        self.uses = Counter(chain.from_iterable(s.reads for s in program.statements))
-        self.uses.update(output.view.value for output in program.outputs)
-        self.left_alone = depending_on(program, given) if given else set[Value]()
-        self.sparse = perhaps_sparse(program)
-        self.start = max((value.number for value in self.made), default=0)
-        self.fresh = 0
-        self.tuned = False
-
-    def statements(self, statement: Statement) -> Sequence[Statement]:
-        """A sum, and before it what makes many of its terms at once."""
-        total = statement.operation
-        assert isinstance(total, Sum)
+    def regroup(self, total: Sum) -> tuple[Sequence[Statement], Sequence[Addend]]:
         groups: dict[Key, list[_Term]] = defaultdict(list)
         for addend in total.addends:
             term = self._term(addend)
@@ -144,18 +121,14 @@ class _Tallying:
             place = next(k for k, addend in enumerate(addends) if id(addend) in gone)
             addends = [addend for addend in addends if id(addend) not in gone]
             addends.insert(place, Addend(terms[0].addend.coefficient, View.of(value)))
-        if not made:
-            return [statement]
-        if len(addends) == 1 and addends[0].coefficient == 1:
-            return [*made[:-1], replace(made[-1], results=statement.results)]
-        return [*made, replace(statement, operation=replace(total, addends=tuple(addends)))]
+        return made, addends
 
     def _term(self, addend: Addend) -> _Term | None:
         """A term, if it can be made together with others."""
         value = addend.view.value
         if self.uses[value] > 1 or value in self.left_alone:
             return None
-        operation = self.made[value].operation
+        operation = self.made[value]
         match operation:
             case Total(source=source, axes=axes) if len(axes) == len(source.dims):
                 sides: Sequence[Value] = (source,)
@@ -171,7 +144,7 @@ class _Tallying:
 
     def _tree(self, value: Value, depth: int) -> _Tree:
         """How an array is made from others of its shape, and from numbers, element by element."""
-        operation = self.made[value].operation
+        operation = self.made[value]
         views = _views(operation)
         alone = self.uses[value] == 1 and value not in self.left_alone
         if not (alone and depth and views and all(_fits(view, value.dims) for view in views)):
@@ -202,7 +175,7 @@ class _Tallying:
                 return stacks[column]
             new = [joined(parts) for parts in zip(*(tree.parts for tree in trees), strict=True)]
             dims = next(value.dims for value in new if value.dims)
-            return self._made(_with_values(first.operation, new), dims, made)
+            return self._result(_with_values(first.operation, new), dims, made)
 
         sides = [joined(trees) for trees in zip(*(term.sides for term in terms), strict=True)]
         operation = terms[0].operation
@@ -213,7 +186,7 @@ class _Tallying:
                 operation = MatMul(View.of(sides[0]), View.of(sides[1]))
             case EinSum():
                 operation = replace(operation, operands=tuple(sides))
-        return self._made(operation, (), made)
+        return self._result(operation, (), made)
 
     def _stack(self, values: Sequence[Value], made: list[Statement]) -> Value:
         """Arrays of one shape, one after the other along their first axis."""
@@ -226,11 +199,10 @@ class _Tallying:
             parts.append(Placed(Fraction(1), View.of(value), index, labels))
             start = start + length
         shape = (start, *rest)
-        return self._made(Sum(shape, (), tuple(parts), spans=False), shape, made)
+        return self._result(Sum(shape, (), tuple(parts), spans=False), shape, made)
 
-    def _made(self, operation: Operation, dims: Shape, made: list[Statement]) -> Value:
-        self.fresh += 1
-        value = Value(self.start + self.fresh, dims)
+    def _result(self, operation: Operation, dims: Shape, made: list[Statement]) -> Value:
+        value = self.fresh(dims)
         made.append(Statement((value,), operation))
         return value
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tcalc.codegen.memory import count
-from tcalc.codegen.program import Call, Program, Statement, Sum, Value, View
+from tcalc.codegen.program import Call, Program, Statement, Sum, Value, View, unused_number
 from tcalc.expr.dims import Shape
 from tcalc.primitives.piecewise import RECTIFIER
 from tcalc.primitives.routines import Template
@@ -41,7 +41,7 @@ def with_zeros(program: Program, shapes: tuple[Shape, ...]) -> Program:
     """The program with zeros of these shapes made before the first rectifier that needs them."""
     if not shapes:
         return program
-    fresh = 1 + max(value.number for x in program.statements for value in x.results)
+    fresh = unused_number(program)
     zeros = {dims: Value(fresh + k, dims) for k, dims in enumerate(shapes)}
     made: set[Shape] = set()
     statements: list[Statement] = []

@@ -8,13 +8,14 @@ order of indices both are one node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from tcalc.codegen.distribute import is_permuted
 from tcalc.expr import build
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.primitive import Labels
 from tcalc.expr.symmetry import parity
 from tcalc.expr.traverse import postorder, rebuild
 
@@ -37,45 +38,60 @@ def with_ordered_indices(roots: Sequence[Node]) -> list[Node]:
     >>> one is other
     True
     """
-    order = postorder(roots)
-    found = {x: -1 for x in order if isinstance(x, Add) and _exchanges(x, -1)}
-    if not found:
+    if not any(isinstance(x, Add) and _exchanges(x, -1) for x in postorder(roots)):
         return list(roots)
-    known: dict[Node, list[Exchange]] = {}
+    return rebuild(roots, _Ordering().ordered)
 
-    def exchanges(node: Node) -> list[Exchange]:
-        if node not in known:
-            known[node] = _exchanges(node, -1) + _exchanges(node, 1)
-        return known[node]
 
-    def changed(node: Node) -> Node:
+class _Ordering:
+    """Products with their indices in order; the exchanges that tensors allow are kept."""
+
+    def __init__(self) -> None:
+        self.known: dict[Node, list[Exchange]] = {}
+
+    def ordered(self, node: Node) -> Node:
+        """A node, its indices in order if it is a product that has an antisymmetric tensor."""
         if not isinstance(node, Einsum):
             return node
-        core, output = node, node.output
-        if is_permuted(node):
-            ((inner,), (row,)) = node.factors, node.subscripts
-            assert isinstance(inner, Einsum)
-            number = dict(zip(row, inner.output, strict=True))
-            core, output = inner, tuple(number[label] for label in node.output)
-        if core.is_view or not any(x[2] < 0 for f in core.factors for x in exchanges(f)):
+        core, output = _opened(node)
+        if core.is_view or not any(x[2] < 0 for f in core.factors for x in self._exchanges(f)):
             return node
         labels = {label for row in core.subscripts for label in row}
         rank = {label: k for k, label in enumerate((*output, *sorted(labels - set(output))))}
         sign = 1
-        rows: list[tuple[int, ...]] = []
+        rows: list[Labels] = []
         for factor, row in zip(core.factors, core.subscripts, strict=True):
-            turned = list(row)
-            for i, j, parity_of_both in exchanges(factor):
-                if rank[turned[i]] > rank[turned[j]]:
-                    turned[i], turned[j] = turned[j], turned[i]
-                    sign *= parity_of_both
-            rows.append(tuple(turned))
+            parity_of_all, turned = self._turned(factor, row, rank)
+            sign *= parity_of_all
+            rows.append(turned)
         if rows == list(core.subscripts):
             return node
         dims = dict(zip(output, node.dims, strict=True))
         return build.scale(sign, build.einsum(core.factors, rows, output, dims))
 
-    return rebuild(roots, changed)
+    def _turned(self, factor: Node, row: Labels, rank: Mapping[int, int]) -> tuple[int, Labels]:
+        """The labels of a factor with those exchanged that are not in order, and the sign of it."""
+        sign, turned = 1, list(row)
+        for i, j, parity_of_both in self._exchanges(factor):
+            if rank[turned[i]] > rank[turned[j]]:
+                turned[i], turned[j] = turned[j], turned[i]
+                sign *= parity_of_both
+        return sign, tuple(turned)
+
+    def _exchanges(self, node: Node) -> list[Exchange]:
+        if node not in self.known:
+            self.known[node] = _exchanges(node, -1) + _exchanges(node, 1)
+        return self.known[node]
+
+
+def _opened(node: Einsum) -> tuple[Einsum, Labels]:
+    """The product that a node is, or is with its axes permuted, and the labels of the result."""
+    if not is_permuted(node):
+        return node, node.output
+    ((inner,), (row,)) = node.factors, node.subscripts
+    assert isinstance(inner, Einsum)
+    number = dict(zip(row, inner.output, strict=True))
+    return inner, tuple(number[label] for label in node.output)
 
 
 def _exchanges(node: Node, sign: int) -> list[Exchange]:

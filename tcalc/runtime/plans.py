@@ -8,7 +8,7 @@ import linecache
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from tcalc.codegen.targets import target_of
 from tcalc.codegen.zeros import rectified, with_zeros
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr.collector import collector_paused
-from tcalc.expr.nodes import Node
+from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline
 from tcalc.expr.packing import pack, unpack
 from tcalc.expr.traverse import orders_kept
@@ -72,11 +72,12 @@ class Recipe:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         nodes = iter(unpack(state.pop("nodes")))
-        roots, arguments, unused = (
+        roots, *variables = (
             tuple(itertools.islice(nodes, length)) for length in state.pop("counts")
         )
+        arguments, unused = ([x for x in part if isinstance(x, Var)] for part in variables)
         state["hints"] = dict(zip(nodes, state["hints"], strict=True))
-        state["signature"] = Signature.of(arguments, unused)  # type: ignore[arg-type] # variables
+        state["signature"] = Signature.of(arguments, unused)
         state["roots"] = roots
         for name, value in state.items():
             object.__setattr__(self, name, value)
@@ -120,7 +121,7 @@ class Planner:
         self.given = frozenset(given)
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._fixed: Program | None = None
-        self._modules: dict[Any, tuple[Any, ...]] = {}
+        self._modules: dict[Hashable, tuple[Any, ...]] = {}
         self._lock = threading.RLock()
         self.target = target_of(recipe.options)
 
@@ -149,47 +150,61 @@ class Planner:
         with self._lock, collector_paused(), orders_kept():
             if itemsize is not None:
                 self._refuse_large(sizes, itemsize)
-            program = self._fixed or lower(
-                recipe.roots, sizes, options, hints=recipe.hints, given=self.given
-            )
-            if not program.tuned:
-                self._fixed = program
-            # Kernels on a device read and write in any order.
-            turned = misplaced(program, sizes) if options.backend == "numpy" else ()
-            program = with_layouts(program, turned)
-            zeros = rectified(program, sizes) if options.backend == "numpy" else ()
-            program = with_zeros(program, zeros)
-            if kind.sparse:
-                program = sparse_program(program, kind.sparse)
-            if kind.complex:
-                # A part may be real, and could not be written over with complex numbers.
-                program = replace(program, in_place=False)
+            program, shaped = self._program(sizes, kind)
             needed = self._needed(program, sizes, itemsize)
             if itemsize is not None:
                 self._refuse_temporaries(needed * itemsize)
-            key: Any = (tuple(sizes.values()), kind)
-            if not program.tuned and not options.keeps_memory:
-                # Only how matrices lie, what zeros there are, what is dropped early, what is
-                # written over, and how products are written depends on the sizes then.
-                taken = overwritten(program, sizes)
-                over = tuple((place, value.number) for place, value in taken.items())
-                lie = tuple([value.number for value in turned])
-                drop, words = dropped(program, sizes), wording(program, sizes)
-                key = (lie, zeros, drop, over, words, kind)
             if itemsize is None and options.backend != "numpy":
                 # To see the source takes no device.
                 source = self._written(program, sizes).source
                 module: tuple[Any, ...] = (source, _not_loaded, None, None)
             elif program.tuned:
                 module = self._module(program, sizes)
-            elif (found := self._modules.get(key)) is not None:
-                module = found
             else:
-                module = self._modules[key] = self._module(program, sizes)
+                module = self._shared_module(program, sizes, (kind, shaped))
             source, compute, prepare, workspace = module
             return Plan(
                 source, recipe.heading, compute, prepare, workspace, needed, program.requirements
             )
+
+    def _program(self, sizes: Mapping[str, int], kind: Kind) -> tuple[Program, Hashable]:
+        """The program for some sizes; also which matrices lie otherwise, and what zeros it has."""
+        recipe, options = self.recipe, self.recipe.options
+        program = self._fixed or lower(
+            recipe.roots, sizes, options, hints=recipe.hints, given=self.given
+        )
+        if not program.tuned:
+            self._fixed = program
+        # Kernels on a device read and write in any order.
+        turned = misplaced(program, sizes) if options.backend == "numpy" else ()
+        program = with_layouts(program, turned)
+        zeros = rectified(program, sizes) if options.backend == "numpy" else ()
+        program = with_zeros(program, zeros)
+        if kind.sparse:
+            program = sparse_program(program, kind.sparse)
+        if kind.complex:
+            # A part may be real, and could not be written over with complex numbers.
+            program = replace(program, in_place=False)
+        return program, (tuple([value.number for value in turned]), zeros)
+
+    def _shared_module(
+        self, program: Program, sizes: Mapping[str, int], made: Hashable
+    ) -> tuple[Any, ...]:
+        """The module of a program that is one for all sizes, `made` in one of several ways.
+
+        Beside these, only what is dropped early, what is written over, and how products are
+        written depends on the sizes; where memory is kept, that does too.
+        """
+        if self.recipe.options.keeps_memory:
+            key: Hashable = (made, tuple(sizes.values()))
+        else:
+            taken = overwritten(program, sizes)
+            over = tuple((place, value.number) for place, value in taken.items())
+            key = (made, dropped(program, sizes), over, wording(program, sizes))
+        module = self._modules.get(key)
+        if module is None:
+            module = self._modules[key] = self._module(program, sizes)
+        return module
 
     def _needed(self, program: Program, sizes: Mapping[str, int], itemsize: int | None) -> int:
         """The most elements held at one time by what the target makes of a program, or more.

@@ -274,6 +274,7 @@ class Builder:
 
     def add(self, terms: Sequence[tuple[Fraction, Tensor]], dims: Shape) -> Tensor:
         """A sum of terms of one shape."""
+        terms = self._collected(terms)
         if all(tensor.in_order for _, tensor in terms):
             return self._add_alike(terms)
         structures = {tensor.structure for _, tensor in terms}
@@ -298,6 +299,19 @@ class Builder:
         turned = tuple(placed(c, tensor, order) for c, tensor in parts)
         made = self.make(Sum(shape, whole, turned, spans), shape)
         return Tensor(made, order, running(len(dims)))
+
+    def _collected(
+        self, terms: Sequence[tuple[Fraction, Tensor]]
+    ) -> Sequence[tuple[Fraction, Tensor]]:
+        """Like terms added up first: what those that do not cancel leave may have fewer axes."""
+        found: dict[Tensor, Fraction] = {}
+        for c, tensor in terms:
+            like = tensor.relabelled()
+            found[like] = found.get(like, Fraction(0)) + c
+        if len(found) == len(terms):
+            return terms
+        left = [(c, tensor) for tensor, c in found.items() if c]
+        return left or [(ONE, Tensor(self.number(Fraction(0)), (), running(len(terms[0][1].axes))))]
 
     def _add_alike(self, terms: Sequence[tuple[Fraction, Tensor]]) -> Tensor:
         """Terms that run over their values in one way: the values are added."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from random_graphs import INPUTS, data, graphs
 
+import tcalc
 from tcalc import interpret, runtime
 from tcalc.expr.nodes import Node
 
@@ -113,3 +114,23 @@ def test_large_arrays_written_over_and_kept_between_calls(roots: list[Node]) -> 
                 np.testing.assert_allclose(mine, exact, rtol=1e-8, atol=1e-8 * scale)
         for name, x in arrays.items():
             np.testing.assert_array_equal(x, before[name])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f[i,j] = (D[i,k] - (D[i,k] - A[i,j]))*x[k]",
+        "f[i,j] = exp(A[i,j] - (A[i,j] - x[i]))",
+        "f[i,j] = exp(A[i,j] + x[i] - (A[i,j] + x[i]))*y[j]",
+    ],
+)
+def test_terms_that_cancel_take_no_axes_with_them(text: str) -> None:
+    f = tcalc.parse(text, "D[m,m], A[m,n], x[m], y[n]")
+    for m, n in ((2, 3), (3, 2), (1, 1)):
+        shapes = {"D": (m, m), "A": (m, n), "x": (m,), "y": (n,)}
+        rng = np.random.default_rng(5)
+        arrays = {name: rng.standard_normal(shapes[name]) for name in f.variables}
+        (due,) = interpret.evaluate([f.node], arrays, {"m": m, "n": n})
+        found = tcalc.compile(f)(**arrays)
+        assert found.shape == due.shape
+        np.testing.assert_allclose(found, due, rtol=1e-12)

@@ -374,6 +374,8 @@ class _Emitter:
                 text += ".toarray()"
             elif output.copied and not scalar:
                 text = self.target.copied(text, self.contiguous)
+            elif output.contiguous:
+                text = self.target.contiguous(text)
             texts.append(text)
         return texts
 

@@ -207,7 +207,7 @@ class Lowering:
         if view.value.weak:
             view = View(self.builder.typed(view.value), view.axes)
         borrowed = view.value.memory is not Memory.FRESH or self._read_only(view.value)
-        return Output(view, borrowed or (self.contiguous and root.order > 1))
+        return Output(view, borrowed, self.contiguous and root.order > 1)
 
     def _read_only(self, value: Value) -> bool:
         """Whether a value is a view of a diagonal, to which nobody may write."""

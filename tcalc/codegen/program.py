@@ -354,10 +354,14 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A result: a view, to be copied where it is not ours to give away or has to be contiguous."""
+    """A result: a view, to be `copied` where it is not ours to give away.
+
+    It may have to be `contiguous` besides, and many are so without a copy.
+    """
 
     view: View
     copied: bool
+    contiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ FEW = 1 << 13
 NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128))
 """The types of numbers whose conversion depends on the type alone."""
 
+PLAIN = frozenset((float, int, bool))
+"""The types of numbers that follow the arrays beside them."""
+
 _NATIVE = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.complex128))
 
 
@@ -135,7 +138,7 @@ def common_type(values: Iterable[Any]) -> np.dtype[Any]:
     types = [
         dtype if (dtype := getattr(x, "dtype", np.dtype(float))).kind in "fc" else np.dtype(float)
         for x in values
-        if type(x) not in (int, float, bool)
+        if type(x) not in PLAIN
     ]
     wide = np.result_type(np.float32, *types) if types else np.dtype(float)
     return min(wide, np.dtype(complex if wide.kind == "c" else float), key=lambda x: x.itemsize)

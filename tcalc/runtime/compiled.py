@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Never, SupportsIndex
 
@@ -21,8 +21,10 @@ from tcalc.expr.properties import CHECKED
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
     NUMBERS,
+    PLAIN,
     CallSignature,
     at_sight,
+    common_type,
     consistent,
     conversions,
     converted,
@@ -153,11 +155,17 @@ class CompiledFunction:
         self._refuse_twice(arguments)
         given = ordered(signature, {**self._given, **arguments})
         arrays = converted(signature, given)
+        if all(type(x) in PLAIN for x in given):  # which tell no type, or there are none
+            wide = common_type([*self._given.values(), *arguments.values()])
+            arrays = [wide.type(x) for x in arrays]
+        else:
+            wide = arrays[0].dtype
         sizes = measured(signature, arrays)
-        wide = arrays[0].dtype if arrays else np.dtype(float)
         sparse = (x for x, array in zip(signature.names, arrays, strict=True) if is_sparse(array))
         kind = Kind(frozenset(sparse), wide.kind == "c")
         plan = self._planner.plan(sizes, wide.itemsize, kind)
+        if not arrays and wide != np.dtype(float):
+            plan = replace(plan, compute=_retyping(plan.compute, wide))
         free = [k for k, name in enumerate(signature.names) if name not in self._given]
         mine, taken = [given[k] for k in free], [arrays[k] for k in free]
         key = (*sizes.values(), wide, kind)
@@ -285,6 +293,18 @@ class CompiledFunction:
     def __repr__(self) -> str:
         bound = f"; {', '.join(self._given)} bound" if self._given else ""
         return f"<CompiledFunction({', '.join(map(describe, self._open))}{bound})>"
+
+
+def retyped(result: Any, dtype: np.dtype[Any]) -> Any:
+    """An array, or a tuple of arrays, with another type."""
+    if isinstance(result, tuple):
+        return tuple(x.astype(dtype, copy=False) for x in result)
+    return result.astype(dtype, copy=False)
+
+
+def _retyping(compute: Callable[..., Any], dtype: np.dtype[Any]) -> Callable[..., Any]:
+    """A function without arguments, which knows no type, with results of this one."""
+    return lambda *further: retyped(compute(*further), dtype)
 
 
 def compile(

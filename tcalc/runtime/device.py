@@ -19,8 +19,14 @@ from tcalc.codegen.targets.porting import ported
 from tcalc.codegen.targets.target import source_of
 from tcalc.errors import ArgumentError, DomainError, LimitError, TcalcError, UnsupportedError
 from tcalc.expr.outline import arranged, labels
-from tcalc.runtime.arguments import measured, ordered, refuse_positions, refuse_unknown
-from tcalc.runtime.compiled import CompiledFunction
+from tcalc.runtime.arguments import (
+    common_type,
+    measured,
+    ordered,
+    refuse_positions,
+    refuse_unknown,
+)
+from tcalc.runtime.compiled import CompiledFunction, retyped
 from tcalc.runtime.plans import Kind, Plan
 from tcalc.runtime.recording import RECORDINGS, Recording
 
@@ -68,6 +74,8 @@ class DeviceFunction(CompiledFunction):
                 results = (result,) if self._recipe.outline == 0 else result
                 which = labels(self._recipe.outline)
                 self._require_finite_on(cupy, results, DomainError, which)
+        if not arrays:  # a number, which has the type of the arguments that it does not depend on
+            result = retyped(result, common_type([*self._given.values(), *arguments.values()]))
         return result if self._outline is None else arranged(self._outline, result)
 
     def _computed(

@@ -75,6 +75,18 @@ def test_plain_numbers_do_not_widen_arrays() -> None:
     assert runtime.compile(exp(c))(c=0) == 1.0
 
 
+@pytest.mark.parametrize("text", ["x'*x - x'*x", "gradient(sum(x) + a, a)", "gradient(a*c, a)"])
+def test_a_result_without_arrays_has_the_type_of_those_beside_it(text: str) -> None:
+    fun = tcalc.compile(tcalc.parse(f"f = {text}; f", "x[n], a, c"))
+    for dtype in (np.float32, np.float64, np.complex64):
+        given = {"x": np.ones(2, dtype), "a": 1.0, "c": 2}
+        for _ in range(2):
+            assert fun(**given).dtype == dtype
+        assert fun.bind(a=1.0, c=2)(x=given["x"]).dtype == dtype
+        assert fun.bind(x=given["x"])(a=1.0, c=2).dtype == dtype
+    assert fun(x=[1, 2], a=1, c=2).dtype == np.float64
+
+
 def test_a_missing_argument_is_named_with_its_shape() -> None:
     fun = runtime.compile(RESIDUAL)
     text = message(lambda: fun(X=DATA["X"], y=DATA["y"]))
@@ -204,6 +216,18 @@ def test_results_share_no_memory_with_arguments() -> None:
         result += 1
     assert given["X"].tolist() == [[1, 1], [1, 1]]
     assert given["w"].tolist() == [1, 1]
+
+
+def test_contiguous_results_share_no_memory_with_arguments_or_with_what_is_bound() -> None:
+    given = {"X": np.ones((2, 2)), "w": np.ones(2)}
+    fun = runtime.compile([X, w, build.transpose(exp(X))], Options(contiguous=True))
+    for call in (lambda: fun(**given), fun.bind(**given)):
+        for _ in range(2):
+            first, second, third = call()
+            assert [x.flat[0] for x in (first, second, third)] == [1, 1, np.e]
+            for result in (first, second, third):
+                assert result.flags.c_contiguous
+                result += 1
 
 
 def test_contiguous_results_are_in_row_major_order() -> None:

@@ -86,7 +86,10 @@ class NumPy(Target):
     number = "np.inexact[Any]"
 
     def copied(self, text: str, contiguous: bool) -> str:
-        return f"np.ascontiguousarray({text})" if contiguous else f"np.array({text})"
+        return f'np.array({text}, order="C")' if contiguous else f"np.array({text})"
+
+    def contiguous(self, text: str) -> str:
+        return f"np.ascontiguousarray({text})"
 
     def write(
         self,

@@ -108,7 +108,11 @@ class Target(ABC):
 
     @abstractmethod
     def copied(self, text: str, contiguous: bool) -> str:
-        """An expression for a copy, in row-major order."""
+        """An expression for a copy, in row-major order where that is asked for."""
+
+    @abstractmethod
+    def contiguous(self, text: str) -> str:
+        """An expression for an array in row-major order: a copy only where it is in another."""
 
     def literal(self, number: Fraction) -> str:
         """An exact number as an atom of an expression."""

@@ -121,8 +121,8 @@ class _Bracketing(Regrouping):
         operation, axes = self.made[value], addend.view.axes
         match operation:
             case Product(factors=(first, second), divisors=()):
-                sides = (padded(first, order), padded(second, order))
-                places = (0, 0)
+                sides = (_placed(first, axes, order), _placed(second, axes, order))
+                places, axes = (0, 0), tuple(range(order))
             case MatMul(left=first, right=second):
                 if axes == (1, 0) and len(first.axes) == len(second.axes) == 2:
                     # The transpose of a product, as the product of transposes.
@@ -185,6 +185,12 @@ class _Bracketing(Regrouping):
             Statement((product,), operation),
         ]
         return made, Addend(common, View(product, axes))
+
+
+def _placed(factor: View, axes: Axes, order: int) -> View:
+    """A factor of an element-wise product, with the axes that the product has in a sum."""
+    own = padded(factor, order).axes
+    return replace(factor, axes=tuple([None if axis is None else own[axis] for axis in axes]))
 
 
 def _turned(view: View) -> View:

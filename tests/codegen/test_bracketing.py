@@ -31,6 +31,8 @@ def values(expression: tcalc.Expression, seed: int = 0) -> dict[str, np.ndarray]
         ("a*b' + a*d' + M", " * ", 1),
         ("2*a*b' - a*(3*d)' + M", "[:, None]", 1),
         ("cos(M) + a*b' - 3*a*d' + a*e'", "[:, None]", 1),
+        # one product transposed
+        ("(b*b'/2 - b*d' - sin(B)'*B)*E", "[:, None]", 1),
         # matrices, from either side, and one of them transposed
         ("A*sin(B) + A*cos(D) + M", ".dot(", 1),
         ("A*sin(B) - A*cos(E)' + M", ".dot(", 1),

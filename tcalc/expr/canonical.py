@@ -44,15 +44,15 @@ def arrange(
             factors, subscripts, swappable, copies = _without_copies(factors, subscripts, swappable)
         digests = [factor.digest for factor in factors]
         places_of = {digest: k for k, digest in enumerate(sorted(set(digests)))}
-        order, rows = _refined(
+        network = _Network(
             tuple([places_of[digest] for digest in digests]),
             tuple([factor.dims for factor in factors]),
             tuple(subscripts),
             tuple(swappable),
             tuple(copies),
-            tuple(rank),
-            tuple(rank.values()),
+            tuple(rank.items()),
         )
+        order, rows = _refined(network)
         places = order if distinct else [k for k in order for _ in range(copies[k])]
     number: dict[int, int] = {}
     for k in order:
@@ -87,57 +87,82 @@ def is_rigid(factors: Sequence[Node]) -> bool:
     return len(set(factors)) == len(factors) and not any(map(symmetric_axes, factors))
 
 
+class _Network(NamedTuple):
+    """A product without its factors: what tells them apart, and how they are joined.
+
+    Of the digests their order is enough; `places` are the output labels, each with its position.
+    """
+
+    digests: tuple[int, ...]
+    dims: tuple[Shape, ...]
+    rows: tuple[Labels, ...]
+    swappable: tuple[bool, ...]
+    copies: tuple[int, ...]
+    places: tuple[tuple[int, int], ...]
+
+
 @lru_cache(maxsize=4096)
-def _refined(
-    digests: tuple[int, ...],
-    dims: tuple[Shape, ...],
-    subscripts: tuple[Labels, ...],
-    swappable: tuple[bool, ...],
-    copies: tuple[int, ...],
-    ranked: Labels,
-    positions: tuple[int, ...],
-) -> tuple[list[int], list[Labels]]:
-    """The order of factors, and the labels of each; of the digests their order is enough.
+def _refined(network: _Network) -> tuple[list[int], list[Labels]]:
+    """The order of factors, and the labels of each.
 
     The steps of a recurrence have products that are alike: they are arranged once.
     """
-    rank = dict(zip(ranked, positions, strict=True))
-    scalars = [k for k, labels in enumerate(subscripts) if not labels]
-    tensors = [k for k, labels in enumerate(subscripts) if labels]
-    label_colour: dict[int, Any] = {}
-    for k in tensors:
-        for label, dim in zip(subscripts[k], dims[k], strict=True):
-            label_colour[label] = (str(dim), label in rank)
-    label_colour = _ranked(label_colour)
-    factor_colour = _ranked({k: (digests[k], _pattern(subscripts[k]), copies[k]) for k in tensors})
+    rank = dict(network.places)
+    label_colour, factor_colour = _first_colours(network, rank)
+    while True:
+        label_colour, factor_colour = _stable(
+            network.rows, network.swappable, label_colour, factor_colour
+        )
+        chosen = _singled_out(network, factor_colour, rank)
+        if chosen is None:
+            break
+        factor_colour = {k: 2 * c - (k == chosen) for k, c in factor_colour.items()}
+    scalars = [k for k, labels in enumerate(network.rows) if not labels]
+    order = sorted(scalars, key=network.digests.__getitem__)
+    order += sorted(factor_colour, key=factor_colour.__getitem__)
+    return order, _oriented(order, network.rows, network.swappable, label_colour, rank)
+
+
+def _first_colours(
+    network: _Network, rank: Mapping[int, int]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Colours of labels and of factors, scalars aside, by what each is by itself."""
+    of_labels: dict[int, tuple[str, bool]] = {}
+    of_factors: dict[int, tuple[int, tuple[int, ...], int]] = {}
+    for k, row in enumerate(network.rows):
+        if row:
+            of_factors[k] = network.digests[k], _pattern(row), network.copies[k]
+            for label, dim in zip(row, network.dims[k], strict=True):
+                of_labels[label] = str(dim), label in rank
+    return _ranked(of_labels), _ranked(of_factors)
+
+
+def _singled_out(
+    network: _Network, factor_colour: Mapping[int, int], rank: Mapping[int, int]
+) -> int | None:
+    """One of several factors of a colour, which comes first in the output; None without a tie."""
+    groups: dict[int, list[int]] = {}
+    for k, colour in factor_colour.items():
+        groups.setdefault(colour, []).append(k)
+    tied = [members for members in groups.values() if len(members) > 1]
+    if not tied:
+        return None
     far = len(rank)
 
     def place(k: int) -> tuple[int, ...]:
         """Where the labels of a factor stand in the output."""
-        return _seen_by(subscripts[k], swappable[k], rank, far)
+        return _seen_by(network.rows[k], network.swappable[k], rank, far)
 
-    while True:
-        label_colour, factor_colour = _stable(subscripts, swappable, label_colour, factor_colour)
-        groups: dict[int, list[int]] = {}
-        for k, colour in factor_colour.items():
-            groups.setdefault(colour, []).append(k)
-        tied = [members for members in groups.values() if len(members) > 1]
-        if not tied:
-            break
-        # Where members have places in the output that differ, these decide.
-        least = min(
-            tied,
-            key=lambda members: (
-                len({place(k) for k in members}) == 1,
-                len(members),
-                factor_colour[members[0]],
-            ),
-        )
-        chosen = min(least, key=lambda k: (place(k), k))
-        factor_colour = {k: 2 * c - (k == chosen) for k, c in factor_colour.items()}
-    order = sorted(scalars, key=lambda k: digests[k])
-    order += sorted(tensors, key=lambda k: factor_colour[k])
-    return order, _oriented(order, subscripts, swappable, label_colour, rank)
+    # Where members have places in the output that differ, these decide.
+    least = min(
+        tied,
+        key=lambda members: (
+            len({place(k) for k in members}) == 1,
+            len(members),
+            factor_colour[members[0]],
+        ),
+    )
+    return min(least, key=lambda k: (place(k), k))
 
 
 def _stable(

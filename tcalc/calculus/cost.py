@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from tcalc.calculus.terms import nominal
 from tcalc.expr.dims import Dim
@@ -26,6 +26,9 @@ from tcalc.primitives.inverse import Inverse, is_triangle
 from tcalc.primitives.routines import Coded, routine_of, work_of
 from tcalc.simplify import flatten
 from tcalc.simplify.expand import expand
+
+Size: TypeAlias = Callable[[Dim], int]
+"""The number that a dimension stands for."""
 
 
 def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
@@ -42,42 +45,52 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
     def size(dim: Dim) -> int:
         return nominal(dim) if sizes is None else dim.evaluate(sizes)
 
-    def volume(node: Node) -> int:
-        return prod(map(size, node.dims))
-
-    def stored(node: Node) -> int:
-        """The elements of a node, those that unit tensors make zero not counted."""
-        if isinstance(node, Einsum) and node.is_view:
-            return prod(volume(x) for x in node.factors if not isinstance(x, Delta))
-        return volume(node)
-
     total = 0
     calls: set[tuple[Primitive, tuple[Node, ...]]] = set()
     for node in postorder(flatten(_coded(roots), inline="single")):
-        match node:
-            case Var() | Const() | Delta():
-                continue
-            case Einsum():
-                total += 0 if node.is_view else _of_product(node, size)
-            case Add(terms=((coefficient, term),)):
-                total += stored(term) if abs(coefficient) != 1 else 0
-            case Add(terms=terms):
-                scaled = sum(stored(term) for coefficient, term in terms if abs(coefficient) != 1)
-                total += volume(node) * (len(terms) - 1) + scaled
-            case Apply(primitive=Elementwise()):
-                total += volume(node)
-            case Apply(primitive=Inverse(axes=axes), args=(matrix,)):
-                # Its factorisation; products count their solves with the factors.
-                batch = prod(map(size, node.dims[: -2 * axes]))
-                order = prod(map(size, node.dims[-axes:]))
-                total += batch * factor_flops(order, Inversion(axes, is_triangle(matrix)))
-            case Apply(primitive=primitive, args=args):
-                if (primitive, args) not in calls:
-                    calls.add((primitive, args))  # of several results, all are made by one
-                    total += _of_primitive(node, size)
-            case _:
-                assert_never(node)
+        if isinstance(node, Apply) and node.primitive.outputs > 1:
+            call = node.primitive, node.args
+            if call in calls:
+                continue  # of several results, all are made by one
+            calls.add(call)
+        total += _of_node(node, size)
     return total
+
+
+def _of_node(node: Node, size: Size) -> int:
+    """The operations that a node takes beside those of its operands."""
+    match node:
+        case Var() | Const() | Delta():
+            return 0
+        case Einsum():
+            return 0 if node.is_view else _of_product(node, size)
+        case Add(terms=((coefficient, term),)):
+            return _stored(term, size) if abs(coefficient) != 1 else 0
+        case Add(terms=terms):
+            scaled = sum(_stored(x, size) for coefficient, x in terms if abs(coefficient) != 1)
+            return _volume(node, size) * (len(terms) - 1) + scaled
+        case Apply(primitive=Elementwise()):
+            return _volume(node, size)
+        case Apply(primitive=Inverse(axes=axes), args=(matrix,)):
+            # Its factorisation; products count their solves with the factors.
+            batch = prod(map(size, node.dims[: -2 * axes]))
+            order = prod(map(size, node.dims[-axes:]))
+            return batch * factor_flops(order, Inversion(axes, is_triangle(matrix)))
+        case Apply():
+            return _of_primitive(node, size)
+        case _:
+            assert_never(node)
+
+
+def _volume(node: Node, size: Size) -> int:
+    return prod(map(size, node.dims))
+
+
+def _stored(node: Node, size: Size) -> int:
+    """The elements of a node, those that unit tensors make zero not counted."""
+    if isinstance(node, Einsum) and node.is_view:
+        return prod(_volume(x, size) for x in node.factors if not isinstance(x, Delta))
+    return _volume(node, size)
 
 
 def _coded(roots: Sequence[Node]) -> Sequence[Node]:
@@ -88,13 +101,13 @@ def _coded(roots: Sequence[Node]) -> Sequence[Node]:
     return expand(roots)
 
 
-def _of_primitive(node: Apply, size: Callable[[Dim], int]) -> int:
+def _of_primitive(node: Apply, size: Size) -> int:
     shapes = [argument.dims for argument in node.args]
     work = work_of(routine_of(node), shapes, node.primitive.shapes(*shapes))
     return work.evaluate({name: size(Dim.of(name)) for name in sorted(work.names())})
 
 
-def _of_product(node: Einsum, size: Callable[[Dim], int]) -> int:
+def _of_product(node: Einsum, size: Size) -> int:
     sizes: dict[int, int] = {}
     inverses: dict[int, Inversion] = {}
     for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):

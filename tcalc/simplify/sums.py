@@ -262,10 +262,7 @@ def _by_rest(terms: Sequence[Parts], places: dict[int, int]) -> list[dict[int, i
     """
     axes: dict[tuple[int, ...], dict[int, int]] = {}
     for t, k in places.items():
-        parts = terms[t]
-        rest = chain.from_iterable(row for j, row in enumerate(parts.rows) if j != k)
-        carried = set(rest).intersection(parts.output)
-        axes.setdefault(tuple(sorted(map(parts.output.index, carried))), {})[t] = k
+        axes.setdefault(tuple(_carried(terms[t], k)), {})[t] = k
     if len(axes) == 1 or len(axes) == len(places):
         return [places]
     return [places, *(alike for alike in axes.values() if len(alike) > 1)]
@@ -311,53 +308,65 @@ def _pulled_out(
 ) -> Node | None:
     """``factor * (rest + rest + ...)`` plus the terms without it."""
     some = next(iter(places))
-    row = terms[some].rows[places[some]]
-    counts = {terms[t].factors.count(factor) for t in places}
-    if factor.order and not node.order and len(counts) > 1:
-        return None  # a square or quadratic form beside what is linear, ``x'*A*x + b'*x``
-    if any(_is_selected(terms[t], k) for t, k in places.items()):
-        return None
+    row, output = terms[some].rows[places[some]], terms[some].output
     linked = [axis for axis, tie in enumerate(_ties(terms[some], places[some])) if tie is True]
-    if linked and node.order and not all(_reaches_output(terms[t], k) for t, k in places.items()):
-        return None  # a number, as x'*A*x, would become an outer product
-    if linked and any(terms[t].factors.count(factor) > 2 for t in places):
-        return None  # of two numbers x'*x one would become a vector
-    carried = sorted(
-        {
-            terms[t].output.index(label)
-            for t, k in places.items()
-            for j, other in enumerate(terms[t].rows)
-            if j != k
-            for label in other
-            if label in terms[t].output
-        }
-    )
+    if not _may_stand_outside(node, terms, factor, places, bool(linked)):
+        return None
+    carried = sorted({at for t, k in places.items() for at in _carried(terms[t], k)})
     if len(linked) + len(carried) > max(node.order, 2):
         return None
     rests: list[tuple[Fraction, Node]] = []
     for t, k in places.items():
         parts = terms[t]
         labels = [parts.rows[k][axis] for axis in linked] + [parts.output[p] for p in carried]
-        if len(set(labels)) != len(labels):
+        rest = _rest(node, parts, k, labels)
+        if rest is None:
             return None
-        others = parts.replaced((k,), (), ())
-        missing = [label for label in labels if not others.uses(label)]
-        if 0 < len(missing) < len(labels):
-            return None  # a vector to be repeated as the rows of a matrix is not shorter
-        if not (node.order or missing) and len(labels) == 2 and not joins(others.rows, *labels):
-            return None  # a number, as x'*A*y, would become a trace of an outer product
-        dims = dict(zip(parts.output, node.dims, strict=True)) | parts.dims
-        rest = build.einsum(others.factors, others.rows, labels, {x: dims[x] for x in labels})
         rests.append((node.terms[t][0] * parts.coefficient, rest))
-    inner = build.add(rests)
-    output = terms[some].output
     joint = [row[axis] for axis in linked] + [output[p] for p in carried]
     dims = dict(zip(output, node.dims, strict=True))
+    inner = build.add(rests)
     merged = build.einsum([factor, inner], [row, joint], output, {x: dims[x] for x in output})
     kept = [term for t, term in enumerate(node.terms) if t not in places]
     if kept and is_lopsided(node, merged):
         return None  # A'*P + P*A - P*B*P stays as it is
     return build.add([*kept, (1, merged)])
+
+
+def _may_stand_outside(
+    node: Add, terms: Sequence[Parts], factor: Node, places: dict[int, int], linked: bool
+) -> bool:
+    """Whether terms read better with a factor outside; `linked`, if it is summed with the rest."""
+    counts = {terms[t].factors.count(factor) for t in places}
+    if factor.order and not node.order and len(counts) > 1:
+        return False  # a square or quadratic form beside what is linear, ``x'*A*x + b'*x``
+    if any(_is_selected(terms[t], k) for t, k in places.items()):
+        return False
+    if not linked:
+        return True
+    if node.order and not all(_reaches_output(terms[t], k) for t, k in places.items()):
+        return False  # a number, as x'*A*x, would become an outer product
+    return max(counts) <= 2  # of two numbers x'*x one would become a vector
+
+
+def _carried(parts: Parts, k: int) -> list[int]:
+    """The places in the output of the labels that a product has beside its k-th factor."""
+    rest = chain.from_iterable(row for j, row in enumerate(parts.rows) if j != k)
+    return sorted(map(parts.output.index, set(rest).intersection(parts.output)))
+
+
+def _rest(node: Add, parts: Parts, k: int, labels: Sequence[int]) -> Node | None:
+    """A term of a sum without its k-th factor, over some labels; None where that reads worse."""
+    if len(set(labels)) != len(labels):
+        return None
+    others = parts.replaced((k,), (), ())
+    missing = [label for label in labels if not others.uses(label)]
+    if 0 < len(missing) < len(labels):
+        return None  # a vector to be repeated as the rows of a matrix is not shorter
+    if not (node.order or missing) and len(labels) == 2 and not joins(others.rows, *labels):
+        return None  # a number, as x'*A*y, would become a trace of an outer product
+    dims = dict(zip(parts.output, node.dims, strict=True)) | parts.dims
+    return build.einsum(others.factors, others.rows, labels, {x: dims[x] for x in labels})
 
 
 def is_lopsided(node: Add, part: Node) -> bool:

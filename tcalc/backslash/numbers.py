@@ -197,7 +197,10 @@ class _Sweep:
         }
         walk = system.forward if way == "forward" else system.reverse
         swept = walk(given, (several,))
-        results = [swept[node] for node in targets]
+        # A target that no source reaches, as the gradient of a linear function, does not move.
+        results = [
+            swept[node] if node in swept else build.zeros((*node.dims, several)) for node in targets
+        ]
         fixed = _fixed(results, set(given.values()), several)
         arrays = runtime.compile(fixed, variables=variables)(**data) if fixed else ()
         free = free_names((f"fixed{k}" for k in range(len(fixed))), [*taken, *names])

@@ -117,3 +117,14 @@ def test_bad_input() -> None:
         tcalc.linearize(F).forward(x="W")
     with pytest.raises(tcalc.TcalcError, match=r"v\[.*\] is an input already"):
         tcalc.linearize(F).forward(W="v", x="v")
+
+
+@pytest.mark.parametrize(("text", "pair"), [("A*x", "x"), ("a*x", "x"), ("x + y", "x")])
+def test_the_hessian_of_a_linear_function_is_zero(text: str, pair: str) -> None:
+    """Its gradient does not depend on what is moved."""
+    data = {"A": np.ones((2, 3)), "x": np.ones(3), "y": np.ones(3), "a": 2.0}
+    linear = tcalc.parse(f"sum({text})", "A[m,n], x[n], y[n], a")
+    point = tcalc.linearize(linear, at={name: data[name] for name in linear.variables})
+    H = point.hessian(pair)
+    np.testing.assert_array_equal(H @ np.eye(3), np.zeros((3, 3)))
+    np.testing.assert_array_equal(H.T @ np.ones(3), np.zeros(3))

@@ -147,6 +147,19 @@ def test_an_indefinite_hessian_has_no_log_determinant():
     np.testing.assert_allclose(operator @ x, np.ones(30), rtol=1e-8)
 
 
+@pytest.mark.parametrize("n", [2, 30, 2000])
+@pytest.mark.parametrize("text", ["-norm2(x)^2", "norm2(x)^2 - (v'*x)^2 - (u'*x)^2"])
+def test_a_determinant_is_positive_where_an_even_number_of_eigenvalues_is_negative(text, n):
+    f = tcalc.parse(text, "x[n], u[n], v[n]")
+    data = {"x": np.zeros(n), "u": np.arange(1.0, n + 1), "v": np.cos(np.arange(n)) + 2}
+    with pytest.raises(DomainError, match="not positive definite"):
+        tcalc.hessian_operator(f, "x", data).logdet()
+    indefinite = tcalc.parse("d'*x.^2 + (d[1]*x[1])^2*4 + (d[2]*x[2])^2*4", "x[n], d[n]")
+    data = {"x": np.zeros(n), "d": np.where(np.arange(n) < 2, -1.0, 1.0)}
+    found = tcalc.hessian_operator(indefinite, "x", data).logdet()
+    assert found.value == pytest.approx(2 * np.log(6) + (n - 2) * np.log(2))
+
+
 def test_sampling_can_be_ended_and_is_not_lost():
     seen = []
 

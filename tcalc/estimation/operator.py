@@ -293,6 +293,8 @@ class HessianOperator(LinearOperator):
             sign, value = tensor.logdet()
             if sign <= 0:
                 raise _indefinite("its determinant is not positive")
+            if not _is_definite(tensor, self.shape[0]):
+                raise _indefinite("it has eigenvalues below 0")
             return Estimate(value, 0.0, 0, "exact, by structure")
         if method == "exact" or (method == "auto" and self.shape[0] <= DENSE):
             try:
@@ -342,6 +344,26 @@ class HessianOperator(LinearOperator):
             beside.append(size)
             basis.append(w / size)
         return np.array(diagonal), np.array(beside[: len(diagonal) - 1])
+
+
+def _is_definite(tensor: runtime.FactoredTensor, size: int) -> bool:
+    """Whether a symmetric map with a structure, and a positive determinant, is positive definite.
+
+    ``B + U V`` with B definite is so where the eigenvalues of ``I + V inv(B) U`` are positive.
+    """
+    if size <= DENSE:
+        try:
+            np.linalg.cholesky(tensor.dense().reshape(size, size))
+        except np.linalg.LinAlgError:
+            return False
+        return True
+    solver = LowRank.find(tensor)
+    if Parts.find(tensor) is None and solver is not None:
+        if solver.base.eigenvalues().min() > 0:
+            return bool(np.linalg.eigvals(solver.core.matrix).real.min(initial=np.inf) > 0)
+        lowest = eigsh(tensor.to_linear_operator(), 1, which="SA", return_eigenvectors=False)
+        return bool(lowest[0] > 0)
+    return bool(tensor.eigvalsh()[0] > 0)
 
 
 def _indefinite(why: str) -> DomainError:

@@ -55,7 +55,7 @@ class System:
 
         All tangents share the last axes `direction`; those that are not given are zero.
         """
-        found = dict(tangents)
+        found = self._restricted(tangents)
         for vertex in self.vertices:
             terms = [(1, block.apply(found[x])) for x, block in self.rows[vertex] if x in found]
             found[vertex] = build.add(terms) if terms else build.zeros(vertex.dims + direction)
@@ -67,7 +67,7 @@ class System:
         All cotangents share the last axes `direction`; those that are not given are zero.
         """
         pending: dict[Node, list[tuple[int, Node]]] = {
-            node: [(1, bar)] for node, bar in cotangents.items()
+            node: [(1, bar)] for node, bar in self._restricted(cotangents).items()
         }
         found: dict[Node, Node] = {}
         for vertex in (*reversed(self.vertices), *self.inputs):
@@ -79,6 +79,18 @@ class System:
             for node, block in self.rows.get(vertex, ()):
                 pending.setdefault(node, []).append((1, block.adjoint.apply(found[vertex])))
         return found
+
+    def _restricted(self, moves: Mapping[Node, Node]) -> dict[Node, Node]:
+        """What is given, projected at outputs that are themselves inputs with a structure.
+
+        Between other outputs and such inputs there are blocks, which project.
+        """
+        return {
+            node: Projection(node, node.dims, node.dims).apply(move)
+            if isinstance(node, Var) and node in self.outputs and is_structured(node)
+            else move
+            for node, move in moves.items()
+        }
 
 
 def linearised(

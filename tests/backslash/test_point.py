@@ -128,3 +128,16 @@ def test_the_hessian_of_a_linear_function_is_zero(text: str, pair: str) -> None:
     H = point.hessian(pair)
     np.testing.assert_array_equal(H @ np.eye(3), np.zeros((3, 3)))
     np.testing.assert_array_equal(H.T @ np.ones(3), np.zeros(3))
+
+
+@pytest.mark.parametrize("kind", ["symmetric", "lower", "diagonal"])
+def test_an_output_that_is_an_input_moves_as_that_can(kind: str) -> None:
+    S = tcalc.parse("S", f"S[n,n] {kind}")
+    due = tcalc.evaluate(tcalc.jacobian(S, "S"), S=np.eye(3)).reshape(9, 9)
+    point = tcalc.linearize(S, at={"S": np.eye(3)})
+    J = point.jacobian()
+    np.testing.assert_array_equal(J @ np.eye(9), due)
+    np.testing.assert_array_equal(J.T @ np.eye(9), due.T)
+    u = np.arange(9.0)
+    (found,) = point.reverse({point.outputs[0]: u.reshape(3, 3)}).values()
+    np.testing.assert_array_equal(found.reshape(9), u @ due)

@@ -121,7 +121,9 @@ def linearised(
     order = [x for node in order if node not in views.values() for x in _with_view(node, views)]
     chosen |= _knots(order, live, sources) - views.keys()
     grown = _Growth(order, live, chosen, views)
-    vertices = grown.vertices(sources)
+    constant = [root for root in dict.fromkeys(roots) if root not in live and root not in sources]
+    grown.rows.update((root, []) for root in constant)
+    vertices = [*constant, *grown.vertices(sources)]
     place = {node: k for k, node in enumerate((*inputs, *vertices))}
     rows = {
         vertex: tuple(sorted(grown.rows[vertex], key=lambda entry: place[entry[0]]))

@@ -145,10 +145,8 @@ class Writing:
                 _applied(self._operand(entry, entry.adjoint), f"{entry.row}_bar")
                 for entry in columns.get(column, ())
             ]
-            if terms:
-                lines.append(f"{column}_bar = {_summed(terms)}")
-            elif column in outputs:
-                lines.append(f"{column}_bar, given")
+            given = not terms and column in outputs
+            lines.append(f"{column}_bar, given" if given else f"{column}_bar = {_summed(terms)}")
         return lines
 
     def lower(self) -> str:

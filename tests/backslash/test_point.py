@@ -141,3 +141,16 @@ def test_an_output_that_is_an_input_moves_as_that_can(kind: str) -> None:
     u = np.arange(9.0)
     (found,) = point.reverse({point.outputs[0]: u.reshape(3, 3)}).values()
     np.testing.assert_array_equal(found.reshape(9), u @ due)
+
+
+def test_an_output_that_depends_on_no_input() -> None:
+    lin = tcalc.linearize({"f": tcalc.parse("2", "x[n]"), "g": tcalc.parse("x'*x", "x[n]")}, ["x"])
+    x = np.array([1.0, -2.0, 3.0])
+    point = lin.at(x=x)
+    np.testing.assert_array_equal(point.jacobian("f", "x") @ np.eye(3), np.zeros((1, 3)))
+    np.testing.assert_array_equal(point.jacobian("g", "x") @ np.eye(3), 2 * x[None])
+    assert "df = 0" in str(lin)
+    alone = tcalc.linearize(tcalc.parse("2", "x[n]"), ["x"])
+    assert "x_bar = 0" in str(alone)
+    point = alone.at(x=x)
+    np.testing.assert_array_equal(point.jacobian("f", "x") @ np.eye(3), np.zeros((1, 3)))

@@ -55,6 +55,7 @@ class Allowance:
 
 
 UNLIMITED = Allowance()
+"""One for all: what is spent of it does not tell."""
 
 
 def factored_jacobian(root: Node, variable: Node, allowance: Allowance = UNLIMITED) -> Node:
@@ -63,7 +64,7 @@ def factored_jacobian(root: Node, variable: Node, allowance: Allowance = UNLIMIT
         order = postorder([root])
         terms = factored_pushforward(variable, order, [root], allowance).get(root, [])
     else:
-        terms = factored_pullback(root, [variable], None, allowance).get(variable, [])
+        terms = factored_pullback(root, [variable], allowance=allowance).get(variable, [])
     return total(terms, root, variable)
 
 

@@ -67,8 +67,9 @@ def derivative(root: Node, variables: Sequence[Var], mode: str = "cross-country"
     check_mode(mode)
     if mode == "cross-country" and root.order == 0 and len(variables) > 1:
         given = differentiable(root)
-        (root,) = derivatives(given.function, variables[:1], mode)
-        variables = variables[1:]
+        first, *variables = variables
+        (gradient,) = pullback(given.function, [first], unit(()), ())
+        root = project(gradient, first)
         # Sums over eigenvalues must be taken before the gradient is differentiated, and functions
         # of singular values that it has differentiated once be written out.
         if singular_written_out(spectral_sums([root])) == [root]:
@@ -125,7 +126,7 @@ def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) 
     candidates.append(reverse)
     found, *others = dict.fromkeys(project(result, variable) for result in candidates)
     if not others or most > LARGEST_COMPARISON:
-        return found
+        return found  # a factored one, where there is one
     return min((found, *others), key=_burden)
 
 

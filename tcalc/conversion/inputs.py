@@ -110,5 +110,5 @@ def _symbols_of_sizes(expression: Any) -> set[Any]:
         else:
             continue
         for size in sizes:
-            found |= sympy.sympify(size).free_symbols
+            found |= getattr(size, "free_symbols", set())  # which a plain integer has not
     return found

@@ -72,7 +72,8 @@ def duals(
     order = postorder(roots)
     known = dict(zip(order, evaluate(order, values, sizes), strict=True))
     live = dependents(roots, moves)
-    tangents: dict[Node, Array] = {x: move for x, move in moves.items()}  # noqa: C416 - `dict` keeps the type of the keys
+    # Not dict(moves), whose keys would be variables alone.
+    tangents: dict[Node, Array] = {x: move for x, move in moves.items()}  # noqa: C416 - as said
     extrapolated: list[Apply] = []
     singular: list[Apply] = []
     for node in order:

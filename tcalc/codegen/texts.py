@@ -80,7 +80,7 @@ def imported(imports: Mapping[str, str], code: str) -> list[str]:
 def harmless(line: str) -> str:
     """A line that can stand in a docstring, whatever it holds."""
     printable = "".join(c if c.isprintable() else "?" for c in line)
-    if len(printable) > 400:
+    if len(printable) > 400:  # a formula of a page, which is marked as cut, hides what follows
         printable = textwrap.shorten(printable, 400, placeholder=" …")
     return printable.replace("\\", "\\\\").replace('"""', "'''")
 

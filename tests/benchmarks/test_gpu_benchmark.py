@@ -41,7 +41,7 @@ def installed(*packages: str) -> list[str]:
 
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler for the kernels")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-def test_the_whole_comparison(cupy: Any, small: None, tmp_path: Path) -> None:  # noqa: F811
+def test_the_whole_comparison(cupy: Any, small: None, tmp_path: Path) -> None:  # noqa: F811 - the fixture
     cupy.from_dlpack = lambda x: np.from_dlpack(x).view(DeviceArray)
     arguments = ["--seconds", "0", "--types", "float64", "--output", str(tmp_path)]
     done = CliRunner().invoke(gpu.main, arguments, catch_exceptions=False)
@@ -66,7 +66,7 @@ def test_the_whole_comparison(cupy: Any, small: None, tmp_path: Path) -> None:  
 
 
 def test_a_wrong_result_is_not_timed(
-    cupy: Any,  # noqa: F811
+    cupy: Any,  # noqa: F811 - the fixture
     small: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -51,11 +51,11 @@ class Reflectors(Coded):
 
     def evaluate(self, *arrays: Any) -> Any:
         (A,) = arrays
-        return reflectors(A, self.wide, where=self.name)
+        return reflectors(A, self.wide, BLOCK, where=self.name)
 
     def routine(self, node: Apply) -> Routine:
         work = of_thin(2, Fraction(-2, 3), 1)
-        return Embedded(reflectors, (self.wide,), named=True, work=work)
+        return Embedded(reflectors, (self.wide, BLOCK), named=True, work=work)
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         triangle = Fact.LOWER if self.wide else Fact.UPPER
@@ -95,7 +95,9 @@ def _work(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
     return elements((m, n)) * 4 - elements((n, n)) * 2
 
 
-def reflectors(A: Array, wide: bool, *, where: str) -> tuple[Array, Array, Array, Array]:
+def reflectors(
+    A: Array, wide: bool, block: int, *, where: str
+) -> tuple[Array, Array, Array, Array]:
     """R, V, T and signs of A = Q R, of one matrix; for a wide one those of A', with L for R.
 
     Where the signs are zero, V is Q itself: of matrices that are not finite, and of singles, which
@@ -108,7 +110,7 @@ def reflectors(A: Array, wide: bool, *, where: str) -> tuple[Array, Array, Array
     M = A.T if wide else A
     m, n = M.shape
     if A.dtype == np.float64 and 0 < n <= m:
-        V, T, _ = linalg.lapack.dgeqrt(min(32, n), M)
+        V, T, _ = linalg.lapack.dgeqrt(min(block, n), M)
         R = np.triu(V[:n])
         d = R.diagonal()
         size = np.abs(d)
@@ -120,7 +122,7 @@ def reflectors(A: Array, wide: bool, *, where: str) -> tuple[Array, Array, Array
             R *= signs[:, None]
             return R.T if wide else R, V, T, signs
     Q, R = thin_qr(M, where=where)
-    return R.T if wide else R, Q, np.zeros((min(32, n), n), A.dtype), np.zeros(n, A.dtype)
+    return R.T if wide else R, Q, np.zeros((min(block, n), n), A.dtype), np.zeros(n, A.dtype)
 
 
 def reflected(V: Array, T: Array, signs: Array, x: Array, transposed: bool) -> Array:

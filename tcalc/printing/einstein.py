@@ -33,6 +33,7 @@ from tcalc.printing.formula import (
     Sum,
     Symbol,
     fold,
+    is_element,
     is_index,
     number,
     parts,
@@ -236,7 +237,7 @@ class EinsteinNotation:
         if known is not None:
             return known
         self.writer.keep(formula)
-        if isinstance(formula, Indexed) and isinstance(formula.base, Symbol):
+        if is_element(formula):
             counts = self._seen[id(formula)] = _count(formula, [])
             return counts
         return fold(formula, _count, self._seen)

@@ -201,6 +201,14 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
     return fold(formula, rename, {})
 
 
+def is_element(formula: Formula) -> bool:
+    """Whether it is an element of what has a name, ``A[i,j]``, as most parts of formulas are.
+
+    Such are read off at once, where anything else is walked through.
+    """
+    return isinstance(formula, Indexed) and isinstance(formula.base, Symbol)
+
+
 def with_symbols(formula: Formula, names: Mapping[str, str]) -> Formula:
     """The formula with other names for some of its symbols."""
 

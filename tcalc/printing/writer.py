@@ -34,6 +34,7 @@ from tcalc.printing.formula import (
     Symbol,
     Transpose,
     fold,
+    is_element,
     number,
     product,
     scaled,
@@ -119,7 +120,7 @@ class Writer:
         return answer
 
     def text(self, formula: Formula) -> str:
-        if isinstance(formula, Indexed) and isinstance(formula.base, Symbol):
+        if is_element(formula):
             return text_of(formula)
         known = self._texts.get(id(formula))
         if known is not None:
@@ -139,7 +140,7 @@ class Writer:
 
     def _weight(self, formula: Formula) -> tuple[int, int, int]:
         """Calls and powers, transposes, and symbols in a formula."""
-        if isinstance(formula, Indexed) and isinstance(formula.base, Symbol):
+        if is_element(formula):
             return _ELEMENT
         known = self._weights.get(id(formula))
         if known is not None:

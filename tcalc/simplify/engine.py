@@ -213,14 +213,11 @@ def _present_in_product(node: Node) -> int:
     found = 0
     bases: set[Node] = set()
     for factor in node.operands:
-        if isinstance(factor, Apply):
-            found |= _present_in_function(factor)
-            if isinstance(factor.primitive, Power):
-                factor = factor.args[0]
-                if isinstance(factor, Apply):
-                    found |= _present_in_function(factor)
-                elif isinstance(factor, Einsum) and factor.is_view and len(factor.factors) == 1:
-                    (factor,) = factor.factors
+        found |= _present_in_factor(factor)
+        if isinstance(factor, Apply) and isinstance(factor.primitive, Power):
+            factor = factor.args[0]
+            if isinstance(factor, Einsum) and factor.is_view and len(factor.factors) == 1:
+                (factor,) = factor.factors
         if isinstance(factor, Add):
             found |= _ADD
         elif isinstance(factor, Einsum) and not factor.is_view:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tcalc.calculus.solves import solve_by_parts
 from tcalc.errors import DimensionError, DomainError, LimitError, OrientationError, Span
-from tcalc.expr import Const, Node, Var
+from tcalc.expr import Node, Var
 from tcalc.language.algebra import Algebra, Value
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import multiplied
@@ -15,6 +15,7 @@ from tcalc.primitives import REGISTRY
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.power import exact_power
 from tcalc.primitives.power import power as power_node
+from tcalc.primitives.power import reciprocal as reciprocal_node
 
 LARGEST_POWER = 2**20
 """The largest exponent of a matrix power."""
@@ -88,7 +89,7 @@ def reciprocal(value: Value, span: Span, algebra: Algebra) -> Value:
         if value.number == 0:
             raise _division_by_zero(span)
         return algebra.number(1 / value.number, span)
-    return algebra.mapped(lambda x: _power_of(x, Fraction(-1)), [value], value.span)
+    return algebra.mapped(reciprocal_node, [value], value.span)
 
 
 def divided(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
@@ -191,7 +192,7 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
     if elementwise or scalars or base.names or exponent.names:
         if exponent.number is not None:
             p = exponent.number
-            return algebra.mapped(lambda x: _power_of(x, p), [base], span)
+            return algebra.mapped(lambda x: power_node(x, p), [base], span)
         return algebra.mapped(REGISTRY["pow"].forms[0].build, [base, exponent], span)
     if exponent.order:
         raise OrientationError(
@@ -216,16 +217,6 @@ def power(base: Value, exponent: Value, elementwise: bool, span: Span, algebra: 
             hint=_exponent_hint(base, exponent),
         )
     return _matrix_power(base, int(exponent.number), span, algebra)
-
-
-def _power_of(base: Node, exponent: Fraction) -> Node:
-    """A power element by element; its base may have turned out to be zero when it was built."""
-    if exponent < 0 and isinstance(base, Const) and not base.value:
-        raise DomainError(
-            "division by what is zero whatever its variables are",
-            hint="its terms cancel: a formula has no infinite numbers",
-        )
-    return power_node(base, exponent)
 
 
 def _division_by_zero(span: Span) -> DomainError:

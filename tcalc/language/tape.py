@@ -15,6 +15,7 @@ from typing import TypeAlias
 from tcalc.calculus import derivative
 from tcalc.errors import DimensionError, Span, TcalcError
 from tcalc.expr import Apply, Dim, Node, Var, build
+from tcalc.language.poles import without_pole
 
 Slot: TypeAlias = int
 Construct: TypeAlias = Callable[[Sequence[Node], Sequence[Dim]], Node]
@@ -149,7 +150,8 @@ class Tape:
             step = self._steps[slot]
             operands = [nodes[operand] for operand in step.operands]
             try:
-                nodes[slot] = step.construct(operands, [resolve(dim) for dim in step.dims])
+                node = step.construct(operands, [resolve(dim) for dim in step.dims])
+                nodes[slot] = without_pole(node)
             except TcalcError as error:
                 if step.span is not None:
                     error.locate(step.span)

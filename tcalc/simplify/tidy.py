@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
@@ -118,7 +118,16 @@ def tidy(root: Node) -> Node:
 
 
 def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
-    """Several tensors as one would write them; with ``inline="single"`` sharing is kept."""
+    """Several tensors as one would write them; with ``inline="single"`` sharing is kept.
+
+    Where a denominator is zero by an identity, as that of ``1/(exp(x)*exp(-x) - 1)``, the tensors
+    stay as they are: one does not write ``1/0``.
+    """
+    tidied = _tidied(roots, inline)
+    return list(roots) if _has_pole(tidied) and not _has_pole(roots) else tidied
+
+
+def _tidied(roots: Sequence[Node], inline: Inline) -> list[Node]:
     rules = [rule for rule in RULES if inline == "all" or rule not in OPENING]
     flat = flatten(roots, inline=inline, numbers=True, leaves=_leaves(roots))
     tidied = rewrite(flat, rules)
@@ -132,6 +141,18 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
 
 def _has_mask(roots: Sequence[Node]) -> bool:
     return any(isinstance(x, Apply) and type(x.primitive) is LowerMask for x in postorder(roots))
+
+
+def _has_pole(roots: Sequence[Node]) -> bool:
+    """Whether there is a power of the number zero with a negative exponent."""
+    return any(
+        isinstance(x, Apply)
+        and isinstance(x.primitive, Power)
+        and x.primitive.exponent < 0
+        and isinstance(base := x.args[0], Const)
+        and not base.value
+        for x in postorder(roots)
+    )
 
 
 def _leaves(roots: Sequence[Node]) -> dict[Node, Node]:

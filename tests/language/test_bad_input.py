@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from language_cases import refused
 
+import tcalc
 from tcalc.errors import (
     ArgumentError,
     DomainError,
@@ -270,10 +271,26 @@ def _only_our_errors(text):
         ("r = c - c; a + 1/r^2", 18),
         ("x/(tr(A) - tr(A'))", 3),
         ("z[i] = y[i]/(c*x[i] - x[i]*c)", 13),
+        ("1/log(1)", 3),
+        ("x/(exp(0) - 1)", 3),
+        ("c*log(1)^(-1/2)", 3),
+        ("pow(log(1), -1)", 1),
+        ("reciprocal(sin(0))", 1),
+        ("where(c > 0, c/log(1), c)", 16),
+        ("gradient(c^2, c)/gradient(c*log(1), c)", 18),
     ],
 )
 def test_a_denominator_that_cancels_is_shown(text: str, column: int) -> None:
     refused(text, DomainError, (1, column), "no infinite numbers")
+
+
+@pytest.mark.parametrize(
+    "text", ["1/(exp(c)*exp(-c) - 1)", "c/(log(exp(c)) - c)", "1/max(0, 0)", "c*log(0)"]
+)
+def test_what_is_infinite_by_an_identity_is_printed_as_it_is_written(text: str) -> None:
+    printed = str(tcalc.parse(text))
+    assert "/0" not in printed
+    assert str(tcalc.parse(printed)) == printed
 
 
 def test_a_denominator_that_cancels_and_that_nothing_needs() -> None:

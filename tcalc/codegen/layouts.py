@@ -8,7 +8,7 @@ about 100 × 100 × 100) take up to twice as long as in the three other cases; o
 take the same.  A matrix that the program makes may lie either way, and with it all that it is added
 to or multiplied by element by element: they are turned together where fewer products are then of
 the slow kind, and fewer steps read one array across another.  Where only arguments meet, a small
-one is copied, see `tcalc.codegen.memory.is_laid_out`.
+one is copied, see `tcalc.codegen.small_products.is_laid_out`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from tcalc.codegen.fusion import views
-from tcalc.codegen.memory import is_sensitive
 from tcalc.codegen.program import (
     Call,
     MatMul,
@@ -32,6 +31,7 @@ from tcalc.codegen.program import (
     Value,
     View,
 )
+from tcalc.codegen.small_products import is_sensitive
 from tcalc.expr.partition import Partition
 from tcalc.primitives.routines import Template
 

@@ -40,7 +40,7 @@ from tcalc.codegen.program import (
     Value,
     View,
 )
-from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.dims import Shape
 from tcalc.primitives.routines import Embedded, Template
 
 P = ParamSpec("P")
@@ -58,21 +58,6 @@ LONG = 2000
 
 WORTHWHILE = 1 << 10
 """The elements from which on element-wise steps write over what they no longer need."""
-
-
-SHORT = 64
-"""The length of axes up to which matrices are multiplied by the method ``a.dot(b)``.
-
-It does what ``a @ b`` does half a microsecond sooner, the rest being the choice of a loop.
-"""
-SHORT_GRAM = 32
-"""The same where both are one matrix, half of whose product the method mirrors more slowly."""
-LAID_OUT = 1 << 7
-"""The elements from which on transposes that are repeated are copied first."""
-SENSITIVE = 1 << 20
-"""The multiplications of the largest product for which it matters how its factors lie."""
-TALL = 64
-"""How many times a matrix has to be read in such a product for a copy of it to pay."""
 
 
 def count(dims: Shape, sizes: Mapping[str, int]) -> int:
@@ -109,7 +94,7 @@ def _is_copied(operation: Factorise) -> bool:
     return operation.solver in (Solver.SPD, Solver.GENERAL) and len(operation.matrix.dims) == 2
 
 
-def _remembered(
+def remembered(
     analysis: Callable[Concatenate[Program, P], T],
 ) -> Callable[Concatenate[Program, P], T]:
     """An analysis of a program, and of sizes if it takes any, that is made once for both."""
@@ -126,7 +111,7 @@ def _remembered(
     return asked
 
 
-@_remembered
+@remembered
 def last_uses(program: Program) -> dict[int, list[Value]]:
     """For each statement, by its place, the temporaries that nobody reads after it.
 
@@ -148,7 +133,7 @@ def last_uses(program: Program) -> dict[int, list[Value]]:
     return last
 
 
-@_remembered
+@remembered
 def owned(program: Program) -> Callable[[Value], Shape | None]:
     """A function that tells the shape of a temporary; None for views and numbers."""
     shapes: dict[Value, Shape | None] = {}
@@ -161,7 +146,7 @@ def owned(program: Program) -> Callable[[Value], Shape | None]:
     return lambda value: shapes.get(value, value.dims) if value.memory is Memory.FRESH else None
 
 
-@_remembered
+@remembered
 def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int]:
     """A function that counts the elements of a temporary; views and numbers take none."""
     known: dict[Shape, int] = {}
@@ -180,7 +165,7 @@ def counter(program: Program, sizes: Mapping[str, int]) -> Callable[[Value], int
     return elements
 
 
-@_remembered
+@remembered
 def holds_large(program: Program, sizes: Mapping[str, int]) -> bool:
     """Whether any temporary is so large that it is dropped with its last use."""
     elements = counter(program, sizes)
@@ -205,64 +190,6 @@ def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
-@_remembered
-def wording(program: Program, sizes: Mapping[str, int]) -> frozenset[tuple[Dim | Shape, int]]:
-    """What the words for products, which are chosen by sizes, depend on.
-
-    How short the axes of matrix products are, where a factor is copied first, and which
-    transposes are small.
-    """
-    found: dict[Dim | Shape, int] = {}
-    for statement in program.statements:
-        match statement.operation:
-            case MatMul() | TensorDot() as product:
-                if isinstance(product, MatMul) and is_across(product.left, product.right):
-                    lengths = (*product.left.dims, product.right.dims[1])
-                    found[lengths] = is_laid_out(*(dim.evaluate(sizes) for dim in lengths))
-                for dim in {dim for value in statement.reads for dim in value.dims}:
-                    length = dim.evaluate(sizes)
-                    found[dim] = (length <= SHORT) + (length <= SHORT_GRAM)
-            case Product(factors=factors, divisors=divisors):
-                found |= _small(sizes, *factors, *divisors)
-            case Sum(addends=addends):
-                found |= _small(sizes, *(addend.view for addend in addends))
-            case _:
-                continue
-    return frozenset(found.items())
-
-
-def is_across(left: View, right: View) -> bool:
-    """Whether two matrices that are multiplied both lie along what is summed."""
-    flat = len(left.value.dims) == len(right.value.dims) == 2
-    return flat and left.axes == (0, 1) and right.axes == (1, 0) and left.value is not right.value
-
-
-def is_sensitive(rows: int, summed: int, columns: int) -> bool:
-    """Whether it matters how the factors of a matrix product lie.
-
-    BLAS has routines of its own for small matrices.  A long sum is faster along both factors, and a
-    matrix of one row or column lies both ways.
-    """
-    one = min(rows, summed, columns) < 2
-    return not one and summed <= rows * columns and rows * summed * columns <= SENSITIVE
-
-
-def is_laid_out(rows: int, summed: int, columns: int) -> bool:
-    """Whether the smaller one of two factors that lie along what is summed is copied first."""
-    return max(rows, columns) >= TALL and is_sensitive(rows, summed, columns)
-
-
-def _small(sizes: Mapping[str, int], *views: View) -> dict[Dim | Shape, int]:
-    turned = (view.value.dims for view in views if not is_in_order(view))
-    return {dims: int(count(dims, sizes) < LAID_OUT) for dims in turned}
-
-
-def is_in_order(view: View) -> bool:
-    """Whether an operand's axes follow one another as they lie."""
-    axes = [axis for axis in view.axes if axis is not None]
-    return axes == sorted(axes)
-
-
 def lifetimes(program: Program) -> dict[Value, int]:
     """For each value the last statement that reads it or what shares its memory, by its place.
 
@@ -281,7 +208,7 @@ def lifetimes(program: Program) -> dict[Value, int]:
     return final
 
 
-@_remembered
+@remembered
 def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
     """For statements, by their places, the operand whose memory the result takes over."""
     if not program.in_place:

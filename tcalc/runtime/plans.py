@@ -16,10 +16,11 @@ from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
 from tcalc.codegen.lower import lower
-from tcalc.codegen.memory import count, counter, dropped, overwritten, peak, wording
+from tcalc.codegen.memory import count, counter, dropped, overwritten, peak
 from tcalc.codegen.options import Options
 from tcalc.codegen.program import Program, Requirement
 from tcalc.codegen.signature import Signature
+from tcalc.codegen.small_products import product_forms
 from tcalc.codegen.sparse import sparse_program
 from tcalc.codegen.targets import target_of
 from tcalc.codegen.zeros import rectified, with_zeros
@@ -200,7 +201,7 @@ class Planner:
         else:
             taken = overwritten(program, sizes)
             over = tuple((place, value.number) for place, value in taken.items())
-            key = (made, dropped(program, sizes), over, wording(program, sizes))
+            key = (made, dropped(program, sizes), over, product_forms(program, sizes))
         module = self._modules.get(key)
         if module is None:
             module = self._modules[key] = self._module(program, sizes)

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tcalc.codegen.contract import LETTERS
-from tcalc.codegen.memory import SHORT_GRAM, is_across, is_laid_out
 from tcalc.codegen.program import EinSum, TensorDot, Value, View
+from tcalc.codegen.small_products import SHORT_GRAM, is_across, is_laid_out
 from tcalc.codegen.targets.target import Writer
 from tcalc.expr.dims import Dim, product
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, assert_never
 
 from tcalc.codegen import host, solvers
-from tcalc.codegen.memory import LAID_OUT, SHORT, is_in_order
 from tcalc.codegen.program import (
     Addend,
     Argument,
@@ -40,6 +39,7 @@ from tcalc.codegen.program import (
     Value,
     View,
 )
+from tcalc.codegen.small_products import LAID_OUT, SHORT, is_in_order
 from tcalc.codegen.targets.contractions import contraction, einsum, matrix_product, tensordot
 from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.forming import formed

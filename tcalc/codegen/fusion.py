@@ -9,8 +9,8 @@ a group's only result ends it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 
 from tcalc.codegen.binding import crossing
 from tcalc.codegen.launches import arrays
@@ -27,7 +27,9 @@ from tcalc.codegen.program import (
     Value,
     View,
     operands,
+    rewritten,
 )
+from tcalc.expr.dims import Shape
 from tcalc.primitives.routines import Template
 
 MOST = 30
@@ -52,21 +54,20 @@ def fused(program: Program, writable: Callable[[Call], bool]) -> Program:
         if len(group) > 1 or _launches(program.statements[last].operation) > 1
     }
     known = arrays(program)
-    statements: list[Statement] = []
-    prepared = 0
-    for place, statement in enumerate(program.statements):
+
+    def gathered(place: int, statement: Statement) -> Sequence[Statement]:
         last = members.get(place)
         if last is None:
-            statements.append(statement)
-        elif last == place:
-            steps = [program.statements[k] for k in sorted(groups[last])]
-            joined = _joined(steps, numbers)
-            # A kernel takes its type from an array among its operands.
-            typed = any(value in known for value in operands(joined.operation))
-            statements += [joined] if typed else steps
-        if place + 1 == program.prepared:
-            prepared = len(statements)
-    return replace(program, statements=tuple(statements), prepared=prepared)
+            return (statement,)
+        if last != place:
+            return ()  # it comes with the last one of its group
+        steps = [program.statements[k] for k in sorted(groups[last])]
+        joined = _joined(steps, numbers)
+        # A kernel takes its type from an array among its operands.
+        typed = any(value in known for value in operands(joined.operation))
+        return [joined] if typed else steps
+
+    return rewritten(program, starmap(gathered, enumerate(program.statements)))
 
 
 def elementwise(operation: Operation, writable: Callable[[Call], bool]) -> bool:
@@ -111,43 +112,47 @@ def views(operation: Operation) -> Iterator[View]:
 
 def _groups(program: Program, writable: Callable[[Call], bool]) -> dict[int, list[int]]:
     """The members of each group by its last statement, all as places in the program."""
-    kept = {output.view.value for output in program.outputs}
-    # What is prepared beforehand is handed over as it is.
-    kept.update(crossing(program))
+    alone = _needed_as_arrays(program)
     users: dict[Value, list[int]] = {}
-    plain: dict[Value, bool] = {}
     for place, statement in enumerate(program.statements):
-        for value in dict.fromkeys(operands(statement.operation)):
+        for value in dict.fromkeys(statement.reads):
             users.setdefault(value, []).append(place)
-        for view in views(statement.operation):
-            plain[view.value] = plain.get(view.value, True) and view.plain
     groups: dict[int, list[int]] = {}
     group: dict[int, int] = {}
     for place in range(len(program.statements) - 1, -1, -1):
         statement = program.statements[place]
-        operation = statement.operation
-        if isinstance(operation, Total):
-            group[place] = place
-            groups[place] = [place]
+        (value, *others) = statement.results
+        if isinstance(statement.operation, Total):
+            last = None
+        elif others or not elementwise(statement.operation, writable):
             continue
-        if len(statement.results) != 1 or not elementwise(operation, writable):
-            continue
-        (value,) = statement.results
-        last = _common(users.get(value, []), group)
-        if last is not None and value not in kept and len(groups[last]) < MOST:
-            end = program.statements[last].operation
-            shape = (
-                end.source.dims
-                if isinstance(end, Total)
-                else program.statements[last].results[0].dims
-            )
-            if value.dims == shape and plain.get(value, True):
-                group[place] = last
-                groups[last].append(place)
-                continue
-        group[place] = place
-        groups[place] = [place]
+        else:
+            last = _common(users.get(value, []), group)
+        if last is not None and (
+            value in alone
+            or len(groups[last]) >= MOST
+            or value.dims != _shape(program.statements[last])
+        ):
+            last = None
+        group[place] = place if last is None else last
+        groups.setdefault(group[place], []).append(place)
     return groups
+
+
+def _needed_as_arrays(program: Program) -> set[Value]:
+    """The values that no group may have inside: results, and what is read otherwise than it is."""
+    found = {output.view.value for output in program.outputs}
+    # What is prepared beforehand is handed over as it is.
+    found.update(crossing(program))
+    for statement in program.statements:
+        found.update(view.value for view in views(statement.operation) if not view.plain)
+    return found
+
+
+def _shape(last: Statement) -> Shape:
+    """The shape of the element-wise steps of the group that a statement ends."""
+    end = last.operation
+    return end.source.dims if isinstance(end, Total) else last.results[0].dims
 
 
 def _common(places: list[int], group: dict[int, int]) -> int | None:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
@@ -28,7 +28,6 @@ from tcalc.codegen.program import (
     FromFactor,
     Fused,
     MatMul,
-    Memory,
     Number,
     Operation,
     Product,
@@ -43,6 +42,7 @@ from tcalc.codegen.program import (
     Value,
     View,
     operands,
+    rewritten,
     unused_number,
 )
 from tcalc.expr.dims import Dim, Shape
@@ -98,21 +98,18 @@ def on_host(program: Program) -> Program:
 def split_sums(program: Program) -> Program:
     """The program with sums that have whole terms and parts as two statements."""
     numbers = itertools.count(unused_number(program))
-    statements: list[Statement] = []
-    prepared = 0
-    for place, statement in enumerate(program.statements):
+
+    def split(statement: Statement) -> Sequence[Statement]:
         match statement.operation:
             case Sum(dims=dims, addends=(_, _, *_) as addends, placed=(_, *_), spans=True) as total:
-                whole = Value(next(numbers), dims, Memory.FRESH)
-                statements.append(Statement((whole,), Sum(dims, addends)))
+                whole = Value(next(numbers), dims)
                 term = Addend(Fraction(1), View.of(whole))
-                rest = replace(total, addends=(term,))
-                statements.append(replace(statement, operation=rest))
+                rest = replace(statement, operation=replace(total, addends=(term,)))
+                return Statement((whole,), Sum(dims, addends)), rest
             case _:
-                statements.append(statement)
-        if place + 1 == program.prepared:
-            prepared = len(statements)
-    return replace(program, statements=tuple(statements), prepared=prepared)
+                return (statement,)
+
+    return rewritten(program, map(split, program.statements))
 
 
 def checked_once(program: Program) -> Program:
@@ -153,28 +150,22 @@ def spread_products(program: Program, any_size: bool = False) -> Program:
     """
     numbers = itertools.count(unused_number(program))
     steps = _steps(program)
-    statements: list[Statement] = []
-    prepared = 0
-    for place, statement in enumerate(program.statements):
-        mine = any_size or isinstance(statement.operation, EinSum)
-        found = _labelled(statement.operation) if mine else None
-        product = None
-        if found is not None:
-            # A scalar product is BLAS's, unless what it reads is made for it alone.
-            alone = not any_size and not any(view.value in steps for view in found[0])
-            if not (alone and _is_scalar_product(*found[1:])):
-                product = _product(*found, any_size)
-        if product is not None and not product[2]:
-            statement = replace(statement, operation=Product(product[0]))
-        elif product is not None:
-            factors, dims, axes = product
-            whole = Value(next(numbers), dims, Memory.FRESH)
-            statements.append(Statement((whole,), Product(factors)))
-            statement = replace(statement, operation=Total(whole, axes))
-        statements.append(statement)
-        if place + 1 == program.prepared:
-            prepared = len(statements)
-    return replace(program, statements=tuple(statements), prepared=prepared)
+
+    def spread(statement: Statement) -> Sequence[Statement]:
+        found = _contraction(statement.operation)
+        if found is None or not found.multiplies:
+            return (statement,)
+        mine = isinstance(statement.operation, EinSum) and _stays_small(found, steps)
+        if not (any_size or mine):
+            return (statement,)
+        factors, dims, axes = _over_all_labels(found)
+        if not axes:
+            return (replace(statement, operation=Product(factors)),)
+        whole = Value(next(numbers), dims)
+        total = replace(statement, operation=Total(whole, axes))
+        return Statement((whole,), Product(factors)), total
+
+    return rewritten(program, map(spread, program.statements))
 
 
 def _steps(program: Program) -> set[Value]:
@@ -196,61 +187,75 @@ def _steps(program: Program) -> set[Value]:
     }
 
 
-def _labelled(operation: Operation) -> tuple[tuple[View, ...], tuple[Labels, ...], Labels] | None:
+@dataclass(frozen=True, slots=True)
+class _Contraction:
     """The operands of a contraction, the labels of their axes, and those of the result."""
+
+    operands: tuple[View, ...]
+    rows: tuple[Labels, ...]
+    output: Labels
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it has several operands, none of which is taken along a diagonal."""
+        return len(self.rows) > 1 and all(len({*row}) == len(row) for row in self.rows)
+
+    @property
+    def is_scalar_product(self) -> bool:
+        """Whether BLAS has it: of two vectors, or of all elements in one order."""
+        return not self.output and self.rows[1:] == self.rows[:-1]
+
+
+def _contraction(operation: Operation) -> _Contraction | None:
     match operation:
         case EinSum(operands=values, subscripts=rows, output=output):
-            return tuple(map(View.of, values)), rows, output
+            return _Contraction(tuple(map(View.of, values)), rows, output)
         case TensorDot(left=left, right=right, axes=(first, second)):
             count = len(left.dims)
             joined = dict(zip(second, first, strict=True))
             row = tuple(joined.get(axis, count + axis) for axis in range(len(right.dims)))
             kept = [axis for axis in range(count) if axis not in first]
             output = (*kept, *(x for x in row if x >= count))
-            return (View.of(left), View.of(right)), (tuple(range(count)), row), output
+            return _Contraction((View.of(left), View.of(right)), (tuple(range(count)), row), output)
         case MatMul(left=left, right=right):
             return _of_matrix_product(left, right)
         case _:
             return None
 
 
-def _of_matrix_product(
-    left: View, right: View
-) -> tuple[tuple[View, ...], tuple[Labels, ...], Labels]:
+def _of_matrix_product(left: View, right: View) -> _Contraction:
     rows, columns, summed = (-1,) * (len(left.axes) > 1), (-2,) * (len(right.axes) > 1), (-3,)
     lead = max(len(left.axes) - 2, len(right.axes) - 2, 0)
     batch = tuple(range(lead))
     first = (*batch[lead - max(len(left.axes) - 2, 0) :], *rows, *summed)
     second = (*batch[lead - max(len(right.axes) - 2, 0) :], *summed, *columns)
-    return (left, right), (first, second), (*batch, *rows, *columns)
+    return _Contraction((left, right), (first, second), (*batch, *rows, *columns))
 
 
-def _product(
-    views: tuple[View, ...], rows: tuple[Labels, ...], output: Labels, any_size: bool
-) -> tuple[tuple[View, ...], Shape, tuple[int, ...]] | None:
+def _stays_small(found: _Contraction, steps: Collection[Value]) -> bool:
+    """Whether a contraction sums, enlarges no operand, and is better one kernel than BLAS's.
+
+    A scalar product is BLAS's, unless what it reads is made for it alone, by one of the `steps`.
+    """
+    labels = {label for row in found.rows for label in row}
+    if labels <= {*found.output} or labels not in map(set, found.rows):
+        return False
+    return not found.is_scalar_product or any(view.value in steps for view in found.operands)
+
+
+def _over_all_labels(found: _Contraction) -> tuple[tuple[View, ...], Shape, tuple[int, ...]]:
     """The factors over all labels, those of the result first, their shape, and what is summed."""
-    labels = {label for row in rows for label in row}
-    summed = sorted(labels - {*output})
-    if len(rows) < 2 or any(len({*row}) < len(row) for row in rows):
-        return None
-    if not summed and not any_size:
-        return None
-    if not any_size and labels not in map(set, rows):
-        return None
-    order = (*output, *summed)
+    labels = {label for row in found.rows for label in row}
+    order = (*found.output, *sorted(labels - {*found.output}))
     sizes: dict[int, Dim] = {}
-    for view, row in zip(views, rows, strict=True):
+    for view, row in zip(found.operands, found.rows, strict=True):
         for label, dim in zip(row, view.dims, strict=True):
             if dim != Dim.of(1) or label not in sizes:
                 sizes[label] = dim
-    factors = tuple(_over(view, row, order) for view, row in zip(views, rows, strict=True))
-    axes = tuple(range(len(output), len(order)))
+    pairs = zip(found.operands, found.rows, strict=True)
+    factors = tuple(_over(view, row, order) for view, row in pairs)
+    axes = tuple(range(len(found.output), len(order)))
     return factors, tuple(sizes[label] for label in order), axes
-
-
-def _is_scalar_product(rows: tuple[Labels, ...], output: Labels) -> bool:
-    """Whether BLAS has it: of two vectors, or of all elements in one order."""
-    return not output and rows[1:] == rows[:-1]
 
 
 def _over(view: View, row: Labels, order: Labels) -> View:

@@ -8,6 +8,7 @@ symbolic everywhere, so that a program is right for all sizes, whatever sizes it
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
@@ -435,6 +436,20 @@ def operands(operation: Operation) -> tuple[Value, ...]:
 def unused_number(program: Program) -> int:
     """The least number above those of all values."""
     return 1 + max((x.number for s in program.statements for x in s.results), default=0)
+
+
+def rewritten(program: Program, parts: Iterable[Sequence[Statement]]) -> Program:
+    """The program with, in the place of each of its statements, those of the next of the parts.
+
+    What takes the place of statements that were prepared beforehand is prepared as well.
+    """
+    statements: list[Statement] = []
+    prepared = 0
+    for place, part in enumerate(parts, 1):
+        statements += part
+        if place == program.prepared:
+            prepared = len(statements)
+    return replace(program, statements=tuple(statements), prepared=prepared)
 
 
 def without_unused(program: Program) -> Program:

@@ -45,8 +45,8 @@ def flatten(
     With `numbers`, what the coefficients of a factor share comes to the front of its product:
     ``x (2 y - 4 z) -> 2 x (y - 2 z)``, as the rule `number_out_of_factor` has it; and where sharing
     is kept, ``y - x`` is minus ``x - y`` where that has been met.  `leaves` are
-    nodes without operands to be replaced on the way, `meeting` rules for products in which
-    factors meet that did not before.
+    nodes without operands to be replaced on the way, `meeting` rules for products and sums in
+    which factors or terms meet that did not before.
 
     >>> from tcalc.expr import shape
     >>> A, x = build.var("A", shape("n", "n")), build.var("x", shape("n"))
@@ -64,7 +64,7 @@ def flatten(
             done[node] = leaves[node]
             continue
         new = opening.made(node, [done[operand] for operand in opening.operands(node)])
-        if new is not node and meeting and is_contraction(node):
+        if new is not node and meeting and (is_contraction(node) or isinstance(node, Add)):
             new = _met(new, meeting)
         done[node] = new
     return [done[root] for root in roots]

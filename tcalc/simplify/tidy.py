@@ -17,6 +17,7 @@ from tcalc.simplify import (
     exponentials,
     factorisations,
     kronecker,
+    like_terms,
     logarithms,
     matrices,
     norms,
@@ -73,8 +74,9 @@ MEETING: tuple[Rule, ...] = (
     matrices.orthogonal_cancelled,
     factorisations.factor_times_factor,
     factorisations.inverse_of_factor,
+    like_terms.like_terms_in_sums,
 )
-"""The rules for factors that meet when a product with a single use is opened."""
+"""The rules for what meets when a product or a sum with a single use is opened."""
 
 TRIANGLES: tuple[Rule, ...] = (
     triangles.triangle_and_its_transpose,

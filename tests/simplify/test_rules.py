@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tcalc
+from tcalc import gallery
 from tcalc.expr import build, shape
 from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.traverse import postorder, variables
@@ -22,7 +23,8 @@ from tcalc.primitives.trigonometric import sin
 from tcalc.printing import to_text
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import flatten
-from tcalc.simplify.tidy import RULES, tidy
+from tcalc.simplify.like_terms import like_terms_in_sums
+from tcalc.simplify.tidy import RULES, tidy, tidy_all
 
 EXAMPLES: dict[str, str] = {
     "power_of_power": "(x.^3).^2",
@@ -310,6 +312,14 @@ def test_an_inverse_of_repeated_row_sums_stays() -> None:
 def test_like_terms_meet_across_products() -> None:
     node = parse("A*(B*x) - (A*B)*x", DECLARED).value
     assert tidy(node) is build.zeros(node.dims)
+
+
+def test_like_terms_meet_in_sums_that_are_opened_when_all_rules_are_through() -> None:
+    smoother = tcalc.parse(gallery.load("rts_smoother").program)
+    tidied = tidy_all([tcalc.gradient(smoother, "A").node], inline="single")
+    sums = [node for node in postorder(tidied) if isinstance(node, Add)]
+    assert sums
+    assert not any(like_terms_in_sums(node) for node in sums)
 
 
 def test_a_deep_sum_of_products_is_tidied_in_linear_time() -> None:

@@ -16,15 +16,14 @@ matrices as thin as A, multiplied in the order that their sizes ask for: ``N = I
 
 Its own derivative is not that of each A and P in turn.  In ``d(A P) = dA P + A dP`` the part
 ``A K dA' P' P`` of the last term is 0, but is computed as the rounding of K times the square of
-the condition number, and second derivatives would lose twice the digits that P loses.  Rather
-
-    dN = -N dA P - (N dA P)',   dK = -P dA K - (P dA K)'.
+the condition number, and second derivatives would lose twice the digits that P loses.  So the
+products of A, P, N and K are primitives at every order, differentiated as `pinv_words` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from tcalc.expr import build
@@ -36,24 +35,31 @@ from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.matrices import product, transpose
 from tcalc.primitives.matrix_shapes import check_matrix
 from tcalc.primitives.operators import is_zero, operator, taken_once
+from tcalc.primitives.pinv_words import (
+    Words,
+    adjoint,
+    differentiated,
+    renamed,
+    tensors_of,
+    terms_of,
+    text_of,
+    words_of,
+)
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_thin
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.PSD, Fact.DIAGONAL)
 
-_FIRST = "-P.E.P + P.P'.E'.N + K.E'.P'.P"
-"""The derivative in the direction E."""
+_FIRST = "-P.1.P + P.P'.1'.N + K.1'.P'.P"
+"""The derivative in the direction 1."""
+
+_AROUND = ("P.1.P", "1'.N", "K.1'")
+"""What the second derivative is made from besides: 2, 3 and 4 in it."""
 
 _SECOND = (
-    "-Q.E.P - P.E.Q + Q.P'.V + P.Q'.V + U.P'.Q + U.Q'.P"
-    " - P.P'.V.D.P - P.C'.D'.N - P.D.U.P'.P - K.D'.C'.P"
+    "-6.1.P - P.1.6 + 6.P'.3 + P.6'.3 + 4.P'.6 + 4.6'.P"
+    " - P.P'.3.5.P - P.2'.5'.N - P.5.4.P'.P - K.5'.2'.P"
 )
-"""Its derivative in the direction D of A, where Q is that of P, C = P E P, V = E' N, U = K E'."""
-
-_CONTEXT = "AEPCVU"
-"""What it is made from besides directions."""
-
-_COMPLEMENTS = {"N": ("A", "P"), "K": ("P", "A")}
-"""What N and K are the unit matrix less."""
+"""Its derivative in the direction 5 of A, where 6 is that of P."""
 
 
 class PseudoInverse(Coded):
@@ -80,68 +86,129 @@ class PseudoInverse(Coded):
         return True if fact in _KEPT and holds(node.args[0], fact) else None
 
 
-class PseudoInverseAlong(Primitive):
-    """The derivative of the pseudo-inverse of A in the direction E; the arguments are A and E."""
+class PseudoInverseProducts(Primitive):
+    """A sum of products of A, its pseudo-inverse and other tensors, linear in each of these.
 
-    name = "pinvalong"
+    The arguments are A and those tensors, which stand in the formula as digits from 1.
+    """
+
     blamed = "pinv"
 
+    def __init__(self, formula: str, name: str = "pinvproducts") -> None:
+        self.name = name
+        self.formula = formula
+
+    @property
+    def key(self) -> str:
+        return f"{self.name}({self.formula})"
+
     def shapes(self, *arguments: Shape) -> tuple[Shape, ...]:
-        a, e = arguments
+        a = arguments[0]
         check_matrix(self.name, a)
-        if a != e:
-            raise ValueError("pinvalong: the direction does not fit the matrix")
-        return ((*a[:-2], a[-1], a[-2]),)
+        sides = {str(k): x[-2:] for k, x in enumerate(arguments) if k}
+        sides |= {"A": a[-2:], "P": a[:-3:-1], "N": (a[-2], a[-2]), "K": (a[-1], a[-1])}
+        ends = set()
+        for _, word in words_of(self.formula):
+            pairs = [sides[x.rstrip("'")][:: -1 if "'" in x else 1] for x in word]
+            if any(left[1] != right[0] for left, right in pairwise(pairs)):
+                raise ValueError(f"{self.name}: the tensors do not fit the matrix")
+            ends.add((pairs[0][0], pairs[-1][1]))
+        if len(ends) != 1 or any(x[:-2] != a[:-2] for x in arguments):
+            raise ValueError(f"{self.name}: the tensors do not fit the matrix")
+        return ((*a[:-2], *ends.pop()),)
+
+    def jacobian(self, node: Apply, position: int) -> Operator:
+        words = words_of(self.formula)
+        if position:
+            return self._by_tensor(node, position, words)
+        number = len(node.args)
+        new = str(number), str(number + 1)
+        return _by_matrix(node, node.args, differentiated(words, *new))
+
+    def _by_tensor(self, node: Apply, position: int, words: Words) -> Operator:
+        one = str(position)
+        kept = tuple(x for x in words if one in tensors_of((x,)))
+        turned = adjoint(words, one, one)
+
+        def push(d: Node, *args: Node) -> Node:
+            return _products(kept, _with(args, position, d))
+
+        def pull(bar: Node, *args: Node) -> Node:
+            return _products(turned, _with(args, position, bar))
+
+        return operator(node, position, node.args, push, pull)
+
+    def evaluate(self, *arrays: Any) -> Any:
+        given = {str(k): x for k, x in enumerate(arrays)}
+        given |= {"A": arrays[0], "P": pseudo_inverse(arrays[0], where="pinv")}
+        total = 0
+        for sign, letters, rows, ends in terms_of(words_of(self.formula)):
+            inputs = ",".join(f"...{row}" for row in rows)
+            factors = [given[letter] for letter in letters]
+            total = total + sign * np.einsum(f"{inputs}->...{ends}", *factors, optimize=True)
+        return total
+
+    def expansion(self, node: Apply) -> Node:
+        given = {str(k): x for k, x in enumerate(node.args)}
+        given |= {"A": node.args[0], "P": _inverse(node.args[0])}
+        return build.add(
+            (sign, product(f"{','.join(rows)}->{ends}", *(given[x] for x in letters)))
+            for sign, letters, rows, ends in terms_of(words_of(self.formula))
+        )
+
+
+class PseudoInverseAlong(PseudoInverseProducts):
+    """The derivative of the pseudo-inverse of A in the direction E; the arguments are A and E."""
+
+    def __init__(self) -> None:
+        super().__init__(_FIRST, "pinvalong")
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (PseudoInverseAlong, ())
 
     def jacobian(self, node: Apply, position: int) -> Operator:
         A, E = node.args
         if position == 1:
             return operator(node, position, (A,), _along, _adjoint)
-        return operator(node, position, _around(A, E), _second, _second_adjoint)
-
-    def evaluate(self, *arrays: Any) -> Any:
-        A, E = arrays
-        given = {"A": A, "E": E, "P": pseudo_inverse(A, where="pinv")}
-        total = np.zeros_like(given["P"])
-        for sign, letters, rows, ends in _terms(_FIRST):
-            inputs = ",".join(f"...{row}" for row in rows)
-            factors = [given[letter] for letter in letters]
-            total += sign * np.einsum(f"{inputs}->...{ends}", *factors, optimize=True)
-        return total
-
-    def expansion(self, node: Apply) -> Node:
-        A, E = node.args
-        return _sum_of(_FIRST, {"A": A, "E": E, "P": _inverse(A)})
+        around = (_products(words_of(x), (A, E)) for x in _AROUND)
+        return _by_matrix(node, (A, E, *around), words_of(_SECOND))
 
 
-@cache
-def _terms(formula: str) -> tuple[tuple[int, str, tuple[str, ...], str], ...]:
-    """For each term its sign, the letters of its factors, their labels, and those of the result."""
-    words = formula.replace("- ", "-").replace("+ ", "").split()
-    terms: list[tuple[int, tuple[str, ...]]] = []
-    for word in words:
-        signed: list[tuple[int, tuple[str, ...]]] = [(-1 if word[0] == "-" else 1, ())]
-        for factor in word.removeprefix("-").split("."):
-            if factor in _COMPLEMENTS:
-                taken = [(-sign, (*before, *_COMPLEMENTS[factor])) for sign, before in signed]
-                signed += taken
-            else:
-                signed = [(sign, (*before, factor)) for sign, before in signed]
-        terms += signed
-    return tuple((sign, *_labelled(factors)) for sign, factors in terms)
+def _by_matrix(node: Apply, args: Sequence[Node], words: Words) -> Operator:
+    """The local Jacobian by A, in the direction of the digit after those of `args`.
+
+    The next digit is the derivative of P in that direction.
+    """
+    number = len(args)
+    direction, inverse = str(number), str(number + 1)
+
+    def push(d: Node, *args: Node) -> Node:
+        return _products(words, (*args, d, _along(d, args[0])))
+
+    def pull(bar: Node, *args: Node) -> Node:
+        direct, through = (adjoint(words, x, direction) for x in (direction, inverse))
+        given = (*args, bar)
+        parts = [_products(direct, given)] if direct else []
+        parts += [_adjoint(_products(through, given), args[0])] if through else []
+        return build.sum_of(*parts)
+
+    return operator(node, 0, args, push, pull)
 
 
-def _labelled(factors: tuple[str, ...]) -> tuple[str, tuple[str, ...], str]:
-    labels = "abcdefghij"
-    rows = tuple(labels[k : k + 2][:: -1 if "'" in x else 1] for k, x in enumerate(factors))
-    return "".join(x[0] for x in factors), rows, labels[0] + labels[len(factors)]
+def _products(words: Words, given: Sequence[Node]) -> Node:
+    """The sum for the tensors given, of which A is the first, with those alone that are in it."""
+    used = tensors_of(words)
+    names = {letter: str(k) for k, letter in enumerate(used, 1)}
+    primitive = PseudoInverseProducts(text_of(renamed(words, names)))
+    return build.apply(primitive, given[0], *(given[int(letter)] for letter in used))
 
 
-def _sum_of(formula: str, given: Mapping[str, Node]) -> Node:
-    return build.add(
-        (sign, product(f"{','.join(rows)}->{ends}", *(given[x] for x in letters)))
-        for sign, letters, rows, ends in _terms(formula)
-    )
+def _with(args: Sequence[Node], position: int, x: Node) -> tuple[Node, ...]:
+    return (*args[:position], x, *args[position + 1 :])
 
 
 def _inverse(A: Node) -> Node:
@@ -179,30 +246,6 @@ def _with_axes(x: Node, kept: Sequence[int]) -> Node:
 
 def _adjoint(bar: Node, A: Node) -> Node:
     return transpose(_along(transpose(bar), A))
-
-
-def _around(A: Node, E: Node) -> tuple[Node, ...]:
-    """What the derivative of ``L(A; E)`` is made from, in the order of `_CONTEXT`."""
-    given = {"A": A, "E": E, "P": _inverse(A)}
-    return *given.values(), *(_sum_of(formula, given) for formula in ("P.E.P", "E'.N", "K.E'"))
-
-
-def _second(d: Node, *context: Node) -> Node:
-    """The derivative of ``L(A; E)`` in the direction d of A."""
-    given = dict(zip(_CONTEXT, context, strict=True))
-    return _sum_of(_SECOND, given | {"D": d, "Q": _along(d, given["A"])})
-
-
-def _second_adjoint(bar: Node, *context: Node) -> Node:
-    """What a cotangent of ``L(A; E)`` gives to A: itself, and through P."""
-    given = dict(zip(_CONTEXT, context, strict=True))
-    found: dict[str, list[tuple[int, Node]]] = {"D": [], "Q": []}
-    for sign, letters, rows, ends in _terms(_SECOND):
-        k = next(k for k, letter in enumerate(letters) if letter in found)
-        inputs = ",".join((*rows[:k], ends, *rows[k + 1 :]))
-        factors = [bar if letter in found else given[letter] for letter in letters]
-        found[letters[k]].append((sign, product(f"{inputs}->{rows[k]}", *factors)))
-    return build.sum_of(build.add(found["D"]), _adjoint(build.add(found["Q"]), given["A"]))
 
 
 def pseudo_inverse(A: Array, *, where: str) -> Array:

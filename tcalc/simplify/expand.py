@@ -20,7 +20,7 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.hyperbolic import tanh_slope
 from tcalc.primitives.operators import repeats
-from tcalc.primitives.pinv import PseudoInverseAlong
+from tcalc.primitives.pinv import PseudoInverseProducts
 from tcalc.primitives.polar import polar_equation
 from tcalc.primitives.polar_solve import PolarSolve
 from tcalc.primitives.singular import Singular, SingularSum, written_out
@@ -61,7 +61,7 @@ def _is_unnamed(node: Node) -> bool:
     match node:
         case Apply(primitive=Spectral() as spectral, args=(a, *_)):
             return spectral.function == spectral.name or repeats(a, 2) > 0
-        case Apply(primitive=Singular() | SingularSum() | PseudoInverseAlong() | PolarSolve()):
+        case Apply(primitive=Singular() | SingularSum() | PseudoInverseProducts() | PolarSolve()):
             return True
         case _:
             return False

@@ -76,3 +76,52 @@ def test_second_derivatives_lose_the_condition_number_once(m, n, condition):
     allowed = 30 * condition * np.finfo(float).eps
     for found, (_, due) in zip(run(**given), asked, strict=True):
         assert np.linalg.norm(found - due) <= allowed * np.linalg.norm(due)
+
+
+def _third_derivative(A, D, E, F):
+    """The second one differentiated along F, by differences with far more digits than are asked."""
+    with mpmath.workdps(4 * DIGITS):
+        h = mpmath.mpf(10) ** -DIGITS
+        ahead, behind = (_second_derivative(A + s * h * F, D, E) for s in (1, -1))
+        return (ahead - behind) / (2 * h)
+
+
+@pytest.mark.parametrize("condition", [1e2, 1e5, 1e8])
+@pytest.mark.parametrize(("m", "n"), [(4, 2), (2, 4), (3, 3)])
+def test_third_derivatives_lose_the_condition_number_once(m, n, condition):
+    given = _given(m, n, condition)
+    A, D, E, B = given.values()
+    given["F"] = F = np.random.default_rng(1).standard_normal((m, n))
+    declared = f"{DECLARED}, F[m,n]"
+    P = tcalc.parse("pinv(A)", declared)
+    f = tcalc.parse("sum(B.*pinv(A))", declared)
+    due = np.array(_third_derivative(*map(_exactly, (A, D, E, F))).tolist(), float).reshape(n, m)
+    asked = [
+        (tcalc.jvp(tcalc.jvp(tcalc.jvp(P, "A", "D"), "A", "E"), "A", "F"), due),
+        (tcalc.jvp(tcalc.hvp(f, "A", "E"), "A", "F"), None),
+        (tcalc.gradient(tcalc.jvp(tcalc.jvp(f, "A", "E"), "A", "F"), "A"), None),
+        (tcalc.jvp(tcalc.vjp(tcalc.jvp(P, "A", "F"), "A", "B"), "A", "E"), None),
+        (tcalc.hvp(tcalc.jvp(f, "A", "F"), "A", "E"), None),
+    ]
+    found = tcalc.compile([expression for expression, _ in asked])(**given)
+    allowed = 100 * condition * np.finfo(float).eps
+    assert np.linalg.norm(found[0] - due) <= allowed * np.linalg.norm(due)
+    for one in found[1:]:
+        size = np.linalg.norm(one)
+        assert np.vdot(one, D) == pytest.approx(np.vdot(due, B), abs=allowed * size)
+        assert np.linalg.norm(one - found[1]) <= allowed * size
+
+
+def test_fourth_derivatives_agree_in_all_modes():
+    given = _given(3, 2, 10.0)
+    declared = f"{DECLARED}, F[m,n]"
+    given["F"] = np.random.default_rng(1).standard_normal((3, 2))
+    f = tcalc.parse("sum(B.*pinv(A))", declared)
+    third = tcalc.jvp(tcalc.jvp(tcalc.jvp(f, "A", "D"), "A", "E"), "A", "F")
+    fourth = [tcalc.jvp(third, "A", "D"), tcalc.gradient(third, "A")]
+    along, gradient = tcalc.compile(fourth)(**given)
+    assert along == pytest.approx(np.vdot(gradient, given["D"]), rel=1e-9)
+    ahead, behind = (
+        tcalc.compile(third)(**{**given, "A": given["A"] + s * 1e-4 * given["D"]}) for s in (1, -1)
+    )
+    assert along == pytest.approx((ahead - behind) / 2e-4, rel=1e-4)

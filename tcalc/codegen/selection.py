@@ -105,6 +105,7 @@ class Selection:
             if free and self.resolve(short)[0] != self.resolve(long)[0]:
                 self.builder.require(Dim.of(1), window.start)
                 self.builder.require(window.stop, window.dim)
+                self.builder.require(window.start - 1, window.stop)  # an empty one exists
                 self.moved[long] = (short, window.start - 1)
             else:
                 self.dense.append((factor, (short, long)))

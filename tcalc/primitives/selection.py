@@ -99,6 +99,8 @@ class UnitVector(Selection):
 
 def window_matrix(start: int, stop: int, size: int, *, dtype: Any) -> Array:
     """The rows start..stop (1-based, inclusive) of the unit matrix."""
+    if not 1 <= start <= stop + 1 <= size + 1:
+        raise IndexError(f"the range {start}:{stop} is not within 1 to {size}")
     rows = np.arange(start - 1, stop)
     return (rows[:, None] == np.arange(size)).astype(dtype)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Never, SupportsIndex
@@ -222,15 +222,24 @@ class CompiledFunction:
                     hint=str(error).partition(",")[0],
                 )
             case ValueError():
-                axes = {
-                    str(dim): size
-                    for variable, array in zip(self._open, arrays, strict=False)
-                    for dim, size in zip(variable.dims, array.shape, strict=False)
-                }
-                empty = ", ".join(name for name, size in axes.items() if not size)
-                return ArgumentError(f"the size {empty} is 0: {error}") if empty else error
+                empty = ", ".join(name for name, size in self._sizes(arrays) if not size)
+                if empty:
+                    return ArgumentError(f"the size {empty} is 0: {error}")
+                return DomainError(str(error)) if str(error).startswith("zero-size") else error
             case _:
                 return error
+
+    def _sizes(self, arrays: Sequence[Any]) -> Iterable[tuple[str, int]]:
+        """The sizes of the axes of all arguments, or of those that are not bound, and of those."""
+        arguments = self.signature.arguments
+        free = self._open if len(arrays) == len(self._open) else arguments
+        given = {x.name: value for x, value in zip(free, arrays, strict=True)} | self._given
+        axes = {
+            str(dim): size
+            for x in arguments
+            for dim, size in zip(x.dims, np.shape(given[x.name]), strict=False)
+        }
+        return axes.items()
 
     def _require_finite(self, results: Sequence[Any]) -> None:
         for which, result in zip(labels(self._recipe.outline), results, strict=True):

@@ -86,3 +86,29 @@ def test_traces_of_functions_of_matrices_need_no_eigenvectors(text):
     both = tcalc.compile([f, tcalc.gradient(f, "A")])
     both(**data)
     assert "symmetric_eigenvalues(" not in both.source
+
+
+@pytest.mark.parametrize(
+    ("text", "n"),
+    [
+        ("prod(atan(u[1:end-1]))", 0),
+        ("u[2:end]'*u[2:end]", 0),
+        ("exp(eye(n)[1:end-1,:])*u", 0),
+        ("exp(eye(n)[2:4,:])*u", 3),
+        ("max(u[2:end])", 1),
+        ("sum(u) + min(u[1:end-1])", 1),
+        ("max(u)", 0),
+    ],
+)
+def test_what_is_not_there_is_refused_however_it_is_computed(text, n):
+    f = tcalc.parse(text, "u[n]")
+    u = np.ones(n)
+    ways = [
+        lambda: tcalc.evaluate(f, u=u),
+        lambda: tcalc.compile(f)(u=u),
+        lambda: tcalc.compile(f).bind(u=u)(),
+        lambda: tcalc.compile(tcalc.jacobian(f, "u"), form="factored")(u=u),
+    ]
+    for way in ways:
+        with pytest.raises(tcalc.TcalcError):
+            way()

@@ -134,7 +134,7 @@ class Expression:
     def axis_names(self, *by: Node) -> AxisNames:
         """The names of the indices of its axes, then of those of others, empty for one without."""
         known = self.context.index_names
-        if known and self.node not in known:
+        if known and self.node.order and self.node not in known:
             known = inferred(postorder([self.node]), known)
         return of_axes(known, self.node, *by)
 

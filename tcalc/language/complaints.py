@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from tcalc.errors import ParseError, Span
 from tcalc.expr.properties import PROPERTIES
-from tcalc.language.habits import WORDS, character_hint, meant, tex_hint, word_hint
+from tcalc.language.habits import WORDS, meant, word_hint
+from tcalc.language.marks import character_hint, tex_hint
 
 if TYPE_CHECKING:
     from tcalc.language.parser import Lexeme

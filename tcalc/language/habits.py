@@ -1,12 +1,12 @@
-"""What people write who come from NumPy, MATLAB or LaTeX, and what to write instead.
+"""Names and words that people write who come from elsewhere, and what to write instead.
 
-Nothing here is accepted: each entry turns the habit into the hint of an error.
+Nothing here is accepted: each entry turns the habit into the hint of an error.  Characters and
+commands of TeX are in `tcalc.language.marks`.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
@@ -138,15 +138,15 @@ FORMULAS: Mapping[str, str] = {
 }
 """Functions of other languages, as formulas."""
 
-_CHOICE = "a choice is where(x > 0, a, b)"
+CHOICE = "a choice is where(x > 0, a, b)"
 _LOOP = "a loop is `for t = 1:10`, its body on lines of its own, and `end`"
 _FORMULA = "a definition is a name and a formula, without parameters: `f = x'*x`"
 _DECLARATION = "a declaration is `tensor X[m,n], c`"
-_CONDITION = "a condition is one comparison: where(x > 0, where(y > 0, a, b), b)"
+CONDITION = "a condition is one comparison: where(x > 0, where(y > 0, a, b), b)"
 _NOTHING = "functions are there without an import"
 
 WORDS: Mapping[str, str] = {
-    **dict.fromkeys(("if", "else", "elif", "elseif", "then", "otherwise"), _CHOICE),
+    **dict.fromkeys(("if", "else", "elif", "elseif", "then", "otherwise"), CHOICE),
     **dict.fromkeys(("while", "do", "in", "range", "repeat", "foreach"), _LOOP),
     **dict.fromkeys(("def", "function", "lambda", "fun", "let", "const", "set"), _FORMULA),
     **dict.fromkeys(
@@ -154,7 +154,7 @@ WORDS: Mapping[str, str] = {
         _DECLARATION,
     ),
     **dict.fromkeys(("symbol", "symbols", "syms", "var", "variable", "vector"), _DECLARATION),
-    **dict.fromkeys(("and", "or", "not"), _CONDITION),
+    **dict.fromkeys(("and", "or", "not"), CONDITION),
     **dict.fromkeys(("minimize", "minimise", "maximize", "maximise"), _MINIMUM),
     **dict.fromkeys(("argmin", "argmax", "subject"), _MINIMUM),
     **dict.fromkeys(("import", "from", "using", "include"), _NOTHING),
@@ -164,91 +164,6 @@ WORDS: Mapping[str, str] = {
     "print": "the value of a program is its last bare expression",
 }
 """Words that begin statements or stand between values elsewhere."""
-
-CHARACTERS: Mapping[str, str] = {
-    "−": "the minus sign is `-`",
-    "–": "the minus sign is `-`",
-    "—": "the minus sign is `-`",
-    "‐": "the minus sign is `-`",
-    "±": "write the two formulas, one with `+` and one with `-`",
-    "×": "the product is `*`",
-    "·": "the product is `*`",
-    "⋅": "the product is `*`",
-    "•": "the product is `*`",
-    "∗": "the product is `*`",
-    "⊗": "the outer product is x*y', that of Kronecker kron(A, B)",
-    "∘": "the element-wise product is `.*`",
-    "⊙": "the element-wise product is `.*`",
-    "⊘": "the element-wise quotient is `./`",
-    "÷": "the quotient is `/`",
-    "∕": "the quotient is `/`",
-    "⁄": "the quotient is `/`",
-    "²": "a square is `^2`",
-    "³": "a cube is `^3`",
-    "⁻": "the inverse is `inv(A)`, a negative power `^-2`",
-    "⁺": "the pseudo-inverse is `pinv(A)`",
-    "†": "the pseudo-inverse is `pinv(A)`, the transpose `'`",
-    **dict.fromkeys("¹⁰⁴⁵⁶⁷⁸⁹ⁿ", "a power is `^`"),
-    **dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", "a number in a name is written as it is: `x1` or `x_1`"),
-    **dict.fromkeys("ᵢⱼₖₗₘₙ", "an index stands in brackets: `x[i]`"),
-    "½": "write 1/2",
-    "|": "a norm is `norm2(x)` or `norm1(x)`, an absolute value `abs(a)`",
-    "‖": "a norm is `norm2(x)` or `norm1(x)`",
-    "∥": "a norm is `norm2(x)` or `norm1(x)`",
-    **dict.fromkeys("⟨⟩〈〉", "the scalar product is x'*y"),
-    **dict.fromkeys("’‘′`´", "the transpose is `'`"),
-    **dict.fromkeys("ᵀᵗ⊤", "the transpose is `'`"),
-    "≤": "write `<=`",
-    "≥": "write `>=`",
-    "≠": "a comparison is one of `< <= > >= ==`",
-    "≈": "a comparison is one of `< <= > >= ==`",
-    "∈": "a declaration is `tensor X[m,n]`",
-    "←": "a definition is `name = formula`",
-    "≔": "a definition is `name = formula`",
-    "→": "subscripts have the arrow `->`",
-    "∞": "a formula has no infinite numbers",
-    **dict.fromkeys("“”„«»", 'a text stands between `"`'),
-    '"': 'a text ends on its own line, with a second `"`',
-    "%": "the product is `*`; a comment starts with `#`",
-    "!": "a comparison is one of `< <= > >= ==`",
-    "~": "a model is written as its loss, norm2(y - X*w)^2, or as its likelihood",
-    "&": _CONDITION,
-    "?": _CHOICE,
-    "_": "a name begins with a letter",
-    "$": "a name begins with a letter",
-    "√": "the square root is `sqrt(x)`",
-    "∑": "a sum is `sum(x)`, or a repeated index",
-    "∏": "a product of all elements is `prod(x)`",
-    **dict.fromkeys("∂∇", "a derivative is gradient(f, x), or jacobian(f, x)"),
-    ".": "a number is `0.5`, element-wise operators are `.*`, `./`, `.^`; behind a name only `.T`",
-}
-"""Characters that no token begins with."""
-
-_PLAIN = {
-    **dict.fromkeys("−–—‐", "-"),
-    **dict.fromkeys("×·⋅•∗", "*"),
-    **dict.fromkeys("∘⊙", ".*"),
-    **dict.fromkeys("÷∕⁄", "/"),
-    **dict.fromkeys("’‘′`´ᵀᵗ⊤", "'"),
-    "⊘": "./",
-    "½": "1/2",
-    "≤": "<=",
-    "≥": ">=",
-}
-"""What is meant by characters that mean one thing wherever they stand."""
-
-_COPIED = 120
-"""The most characters of a line that a hint repeats."""
-
-_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "-01234567890123456789")
-
-MODULES = frozenset(
-    (
-        *("F", "cp", "cupy", "jax", "jnp", "linalg", "math", "nn", "np", "numpy", "scipy", "sp"),
-        *("special", "sympy", "tcalc", "tf", "torch"),
-    )
-)
-"""Names before which a point stands elsewhere."""
 
 _REDUCED = ("sum", "prod", "max", "min", "mean", "softmax", "logsoftmax", "logsumexp")
 """Functions that take an index in brackets."""
@@ -293,85 +208,6 @@ def function_hint(name: str, known: Iterable[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else "`tcalc functions` lists all functions"
 
 
-def character_hint(text: str, at: int) -> str:
-    """What to write in place of a character that no token begins with.
-
-    >>> character_hint("np.exp(x)", 2)
-    'functions stand without a module: `exp(...)`'
-    """
-    character = text[at]
-    if character == "." and (found := _point_hint(text, at)):
-        return found
-    if character == "_" and at and text[at - 1].isdigit():
-        return "digits are written without separators"
-    if character == "_" and at and text[at - 1] == ")":
-        return "an index stands in brackets, `(A*B)[i,j]`; norms are norm1(x), norm2(x), norminf(x)"
-    if character == "!" and text[at + 1 : at + 2] != "=":
-        return "a factorial is gamma(n + 1); there is no negation, but where(a > b, x, y)"
-    if unicodedata.category(character) in ("Cc", "Cf", "Zs"):
-        return "no such blanks are read, nor characters that cannot be seen: remove it"
-    hint = CHARACTERS.get(character, "the language has no such character")
-    start = text.rfind("\n", 0, at) + 1
-    plain = _in_plain_characters(text[start:].partition("\n")[0].strip())
-    return f"{hint}; the line in plain characters: `{plain}`" if plain else hint
-
-
-def _in_plain_characters(line: str) -> str:
-    """A line that was copied from a paper as it is typed; empty where more than that is wrong.
-
-    >>> _in_plain_characters("xᵀ·A⁻¹·x − ½·b²"), _in_plain_characters("∑ − ×")
-    ("x'*A^-1*x - 1/2*b^2", '')
-    """
-    strange = [x for x in line if x in CHARACTERS and not x.isascii()]
-    if len(set(strange)) < 2 or len(line) > _COPIED:
-        return ""
-    plain = re.sub("⁻?[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda digits: "^" + digits[0].translate(_DIGITS), line)
-    plain = re.sub("[₀₁₂₃₄₅₆₇₈₉]+", lambda digits: "_" + digits[0].translate(_DIGITS), plain)
-    plain = "".join(_PLAIN.get(x, x) for x in plain)
-    return "" if any(x in CHARACTERS and not x.isascii() for x in plain) else plain
-
-
-def _point_hint(text: str, at: int) -> str | None:
-    following = text[at + 1 : at + 2]
-    if following == ".":
-        more = "a range is `1:3`, a whole axis `:`"
-        return f"a formula goes on over several lines inside parentheses; {more}"
-    if following in ("+", "-"):
-        return f"sums are element by element as they are: `{following}`"
-    if following in ("<", ">", "="):
-        return f"comparisons are element by element as they are: `{following}`"
-    if text.startswith(".'", at):
-        return "the transpose is `'`"
-    before = re.search(r"[^\W\d]\w*\Z", text[max(0, at - 200) : at])
-    owner = before.group() if before else "..."
-    if following == "(":
-        return f"functions are element by element as they are: `{owner}(...)`"
-    found = re.compile(r"(?:\.[^\W\d]\w*)+").match(text, at)
-    if found is None:
-        return None
-    *_, last = found.group().split(".")
-    called = text[found.end() : found.end() + 1] == "("
-    function = meant(last)
-    if owner in MODULES and called:
-        return f"functions stand without a module: `{function or last}(...)`"
-    if owner in MODULES:
-        return f"names stand without a module: `{last}`"
-    match last:
-        case "shape" | "size":
-            return PHRASES["shape"]
-        case "I":
-            return f"the inverse is `inv({owner})`"
-        case "H" | "mT":
-            return f"the transpose is `{owner}'`"
-        case "dot" | "mm" | "matmul":
-            return "the product is `*`"
-    if called and function:
-        return f"a function stands before its argument: `{function}({owner})`"
-    if called and (last in FORMULAS or last in PHRASES):
-        return FORMULAS.get(last) or PHRASES[last]
-    return None
-
-
 def word_hint(word: str) -> str | None:
     """What to write for a word before a value, or between two, if it is a word of elsewhere.
 
@@ -388,46 +224,6 @@ def word_hint(word: str) -> str | None:
         return WORDS[stem]
     function = "" if word in ("gamma", "phi", "psi", "sigma") else meant(word)
     return f"a function takes its argument in parentheses: `{function}(...)`" if function else None
-
-
-TEX: Mapping[str, str] = {
-    "|": "a norm is `norm2(x)` or `norm1(x)`",
-    "Vert": "a norm is `norm2(x)` or `norm1(x)`",
-    "cdot": "the product is `*`",
-    "circ": "the element-wise product is `.*`",
-    "dfrac": "a fraction is `a/b`",
-    "frac": "a fraction is `a/b`",
-    "lVert": "a norm is `norm2(x)` or `norm1(x)`",
-    "langle": "the scalar product is x'*y",
-    "left": "parentheses are written as they are",
-    **dict.fromkeys(
-        ("boldsymbol", "bm", "hat", "mathbf", "mathcal", "mathrm", "operatorname", "text"),
-        "names are written as they are",
-    ),
-    "nabla": CHARACTERS["∇"],
-    "odot": "the element-wise product is `.*`",
-    "otimes": CHARACTERS["⊗"],
-    "partial": CHARACTERS["∂"],
-    "tfrac": "a fraction is `a/b`",
-    "times": "the product is `*`",
-    "top": "the transpose is `'`",
-}
-"""Commands of TeX."""
-
-
-def tex_hint(rest: str) -> str:
-    """What to write for a command of TeX, or a backslash, before the `rest` of the text.
-
-    >>> tex_hint("log(x)"), tex_hint("frac12")
-    ('functions are written without a backslash: `log(...)`', 'a fraction is `a/b`')
-    """
-    found = re.match(r"[A-Za-z]+|\|", rest)
-    command = found.group() if found else ""
-    if command in TEX:
-        return TEX[command]
-    if function := meant(command):
-        return f"functions are written without a backslash: `{function}(...)`"
-    return "a solve is `A \\ b`; Greek letters are written `alpha` or `α`"
 
 
 def power_hint(before: str) -> str:

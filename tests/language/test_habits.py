@@ -12,7 +12,7 @@ from tcalc.errors import (
     ParseError,
     UnknownNameError,
 )
-from tcalc.language import habits, parse
+from tcalc.language import habits, marks, parse
 from tcalc.language.calls import FORMS
 from tcalc.language.catalogue import BY_NAME
 
@@ -209,7 +209,7 @@ def test_functions(text, hint):
     refused(text, UnknownNameError, (1, 1), hint)
 
 
-@pytest.mark.parametrize("table", [habits.FUNCTIONS.values(), habits.MODULES & BY_NAME.keys()])
+@pytest.mark.parametrize("table", [habits.FUNCTIONS.values(), marks.MODULES & BY_NAME.keys()])
 def test_only_functions_that_exist_are_offered(table):
     assert set(table) <= {*BY_NAME, *FORMS}
 
@@ -217,7 +217,7 @@ def test_only_functions_that_exist_are_offered(table):
 def test_no_habit_hides_a_function():
     words = {
         *(*habits.FUNCTIONS, *habits.FORMULAS, *habits.PHRASES),
-        *(*habits.WORDS, *habits.TEX),
+        *(*habits.WORDS, *marks.TEX),
     }
     assert not habits.FORMULAS.keys() & {*habits.FUNCTIONS, *habits.PHRASES}
     assert words & BY_NAME.keys() == {"matrix", "vector"}  # of which ``vector x`` is a habit too

@@ -18,11 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from tcalc.codegen.fusion import views
+from tcalc.codegen.fusion import elementwise, views
 from tcalc.codegen.program import (
     Call,
     MatMul,
-    Operation,
     Product,
     Program,
     Statement,
@@ -155,7 +154,7 @@ def _grouped(program: Program, sizes: Mapping[str, int]) -> _Groups:
                     groups.meetings.append(Factors(left, right))
             case Total():
                 pass
-            case _ if len(result.dims) == 2 and _elementwise(operation):
+            case _ if len(result.dims) == 2 and elementwise(operation, _is_of_matrices):
                 groups.free(result)
                 for view in views(operation):
                     _tie(groups, result, view)
@@ -176,17 +175,11 @@ def _tie(groups: _Groups, result: Value, view: View) -> None:
         groups.fix(view.value, result)
 
 
-def _elementwise(operation: Operation) -> bool:
-    match operation:
-        case Product():
-            return True
-        case Sum(placed=placed, spans=spans, addends=addends):
-            return spans and bool(addends) and not placed
-        case Call(routine=Template(), arguments=arguments):
-            # Reductions have an argument with more axes than their result.
-            return bool(arguments) and all(len(x.value.dims) <= 2 for x in arguments)
-        case _:
-            return False
+def _is_of_matrices(call: Call) -> bool:
+    """Whether a function whose result is a matrix works element by element."""
+    # Reductions have an argument with more axes than their result.
+    flat = all(len(x.value.dims) <= 2 for x in call.arguments)
+    return isinstance(call.routine, Template) and bool(call.arguments) and flat
 
 
 def _is_matrix(view: View) -> bool:

@@ -12,6 +12,7 @@ factorise a small matrix, and so does a second keyword.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tcalc.primitives.arrays import Array, linalg, np
@@ -282,3 +283,11 @@ def inverse_triangle(a: Array, lower: bool, *, where: str) -> Array:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular")
     # LAPACK leaves the other triangle as it was: zeros, or what rounding made of them.
     return np.tril(x.T) if lower else np.triu(x.T)
+
+
+REQUIRED: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
+    factorise: (looks_symmetric, refuse_singular, scaled_condition),
+    factorise_spd: (cholesky, refuse_singular, scaled_condition),
+    solve_stack: (refuse_singular_among,),
+}
+"""What some of these functions call in turn."""

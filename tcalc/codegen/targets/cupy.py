@@ -40,7 +40,7 @@ from tcalc.codegen.program import (
 from tcalc.codegen.targets.kernels import Body, bare, literal, translatable
 from tcalc.codegen.targets.numpy import NumPy
 from tcalc.codegen.targets.porting import ported
-from tcalc.codegen.targets.target import Writer
+from tcalc.codegen.targets.target import Writer, embed_all
 from tcalc.primitives.distances import squared_distances
 from tcalc.primitives.routines import Embedded
 
@@ -90,10 +90,7 @@ class CuPy(NumPy):
             return writer.embed(device.OF_LU[function])
         if function is checks.as_arrays:
             return writer.embed(device_checks.device_arrays)
-        first, *required = device.VARIANTS.get(function, (function,))
-        for other in required:
-            writer.embed(other)
-        return writer.embed(first)
+        return embed_all(device.VARIANTS.get(function, (function,)), writer)
 
     def write(
         self,

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 
+from tcalc.codegen.targets.porting import asks_for_complex
 from tcalc.codegen.targets.target import source_of
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 
@@ -186,7 +187,7 @@ class _Translation:
                     return self.value(value)
                 case ast.If(
                     test=ast.UnaryOp(op=ast.Not(), operand=test), body=[ast.Return() as only]
-                ) if _asks_for_complex(test):
+                ) if asks_for_complex(test):
                     assert only.value is not None
                     return self.value(only.value)  # the rest is for complex numbers
                 case _:
@@ -218,7 +219,7 @@ class _Translation:
                 sign = _COMPARED[type(operator)]
                 return f"({self.value(left)} {sign} {self.value(right)})"
             case ast.IfExp(test=test, body=then, orelse=other):
-                if _asks_for_complex(test):
+                if asks_for_complex(test):
                     return self.value(other)  # kernels see real numbers only
                 return f"({self.value(test)} ? {self.value(then)} : {self.value(other)})"
             case ast.Call(func=function, args=arguments, keywords=[]):
@@ -236,10 +237,6 @@ class _Translation:
         if name == "np.where":
             values[0] = bare(values[0])
         return text.format(*values)
-
-
-def _asks_for_complex(test: ast.expr) -> bool:
-    return isinstance(test, ast.Call) and _dotted(test.func) == "np.iscomplexobj"
 
 
 def _dotted(tree: ast.expr) -> str:

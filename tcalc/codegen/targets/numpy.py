@@ -45,8 +45,7 @@ from tcalc.codegen.targets.filling import filling
 from tcalc.codegen.targets.forming import formed
 from tcalc.codegen.targets.overwriting import add_to, overwriting
 from tcalc.codegen.targets.systems import factorise, from_factor, solve
-from tcalc.codegen.targets.target import Target, Writer, number_text, quoted
-from tcalc.primitives.cholesky import cholesky
+from tcalc.codegen.targets.target import Target, Writer, embed_all, number_text, quoted
 from tcalc.primitives.routines import Supplied, Template
 
 
@@ -207,22 +206,9 @@ class NumPy(Target):
         return f"{function}({', '.join(arguments)})"
 
     def embedded(self, function: Callable[..., Any], solver: Solver | None, writer: Writer) -> str:
-        if function is solvers.factorise_spd:
-            writer.embed(cholesky)
-            writer.embed(solvers.refuse_singular)
-            writer.embed(solvers.scaled_condition)
-        if function is solvers.factorise:
-            writer.embed(solvers.looks_symmetric)
-            writer.embed(solvers.refuse_singular)
-            writer.embed(solvers.scaled_condition)
-        if function is solvers.solve_stack:
-            writer.embed(solvers.refuse_singular_among)
         if function in host.VARIANTS:
-            first, *required = host.VARIANTS[function]
-            for other in required:
-                writer.embed(other)
-            return writer.embed(first)
-        return writer.embed(function)
+            return embed_all(host.VARIANTS[function], writer)
+        return embed_all((function, *solvers.REQUIRED.get(function, ())), writer)
 
     def term(self, addend: Addend | Placed, writer: Writer, order: int = 0) -> str:
         """A term with its sign; one of a sum that is formed has its `order`."""

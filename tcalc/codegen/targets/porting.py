@@ -115,15 +115,16 @@ def _real(source: str) -> list[_Edit]:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.If)
         and not node.orelse
-        and _asks_for_complex(node.test)
+        and asks_for_complex(node.test)
         and node.end_lineno is not None
     ]
 
 
-def _asks_for_complex(test: ast.expr) -> bool:
+def asks_for_complex(test: ast.expr) -> bool:
+    """Whether a condition is that something is complex, which nothing on a device is."""
     match test:
         case ast.BoolOp(op=ast.Or(), values=values):
-            return all(map(_asks_for_complex, values))
+            return all(map(asks_for_complex, values))
         case ast.Call(func=function):
             return ast.unparse(function) == "np.iscomplexobj"
         case _:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -151,6 +151,14 @@ class Target(ABC):
         if isinstance(part, Slice):
             return f"{writer.size(part.start)}:{writer.size(part.start + part.length)}"
         return writer.size(part)
+
+
+def embed_all(functions: Sequence[Callable[..., Any]], writer: Writer) -> str:
+    """The name of the first of some functions in a module that has the others, which it calls."""
+    first, *required = functions
+    for function in required:
+        writer.embed(function)
+    return writer.embed(first)
 
 
 @lru_cache(maxsize=512)

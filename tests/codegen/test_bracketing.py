@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from generated import body
 
 import tcalc
-from tcalc.runtime import CompiledFunction
 
 DECLARED = "A[m,n], B[n,k], D[n,k], E[k,n], M[m,k], a[m], b[k], d[k], e[k], s, y[k]"
 SIZES = {"m": 6, "n": 5, "k": 4}
-
-
-def body(function: CompiledFunction) -> str:
-    return function.source.partition("def compute")[2].partition("\ndef ")[0]
 
 
 def values(expression: tcalc.Expression, seed: int = 0) -> dict[str, np.ndarray]:

@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from generated import body
 
 import tcalc
-from tcalc.runtime import CompiledFunction
 
 LAYERS = """
 tensor X[b,n], A[h,n], c[h], s, B[h,h], C[k,h]
@@ -14,10 +14,6 @@ H = tanh(X*A' + vector(1)*c')
 G = s .* relu(H*B')
 norm2(G*C')^2 + sum(H)
 """
-
-
-def body(function: CompiledFunction) -> str:
-    return function.source.partition("def compute")[2].partition("\ndef ")[0]
 
 
 def layers(dtype: type = float) -> dict[str, np.ndarray]:

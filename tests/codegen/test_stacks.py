@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from generated import body
 
 import tcalc
 from tcalc.codegen import stacks
@@ -12,17 +13,12 @@ from tcalc.expr import build, shape
 from tcalc.expr.dims import Dim
 from tcalc.interpret import evaluate
 from tcalc.primitives.selection import UnitVector
-from tcalc.runtime import CompiledFunction
 
 PROCESS = """
 tensor X[n,d], y[n], theta[3] positive
 K[i,j] = theta[2]*exp(-(X[i,k] - X[j,k])^2 / (2*theta[1]^2)) + theta[3]*delta[i,j]
 y'*inv(K)*y + logdet(K)
 """
-
-
-def body(function: CompiledFunction) -> str:
-    return function.source.partition("def compute")[2].partition("\ndef ")[0]
 
 
 def process(n: int) -> dict[str, np.ndarray]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from generated import body
 
 import tcalc
-from tcalc.runtime import CompiledFunction
 
 LIKELIHOOD = """
 tensor Y[6,n], A[n,n], s[n] positive
@@ -18,10 +18,6 @@ for t = 1:6
 end
 f{6}
 """
-
-
-def body(function: CompiledFunction) -> str:
-    return function.source.partition("def compute")[2].partition("\ndef ")[0]
 
 
 def data(n: int, dtype: type = float) -> dict[str, np.ndarray]:

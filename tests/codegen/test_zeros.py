@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from generated import body
 
 import tcalc
-from tcalc.runtime import CompiledFunction
 
 LAYERS = """
 tensor X[b,n], A[n,n], B[n,n], C[n,n]
@@ -12,10 +12,6 @@ H = relu(X*A')
 G = relu(H*B')
 norm2(relu(G*C'))^2
 """
-
-
-def body(function: CompiledFunction) -> str:
-    return function.source.partition("def compute")[2].partition("\ndef ")[0]
 
 
 def layers(dtype: type = float, b: int = 4, n: int = 5) -> dict[str, np.ndarray]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import copy
 import pickle
 from typing import Any
 
 import numpy as np
 import pytest
+from generated import body
 
 import tcalc
 from tcalc import runtime
@@ -38,13 +38,6 @@ def process_data() -> dict[str, Any]:
 def process() -> Any:
     f = tcalc.parse(PROCESS)
     return tcalc.compile([f, *tcalc.gradient(f, ["ell", "v", "y"]).values()])
-
-
-def body(fun: Any, name: str) -> str:
-    """The code of a function of the last module."""
-    tree = ast.parse(fun.source)
-    (found,) = (f for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == name)
-    return ast.unparse(found)
 
 
 @pytest.mark.parametrize(

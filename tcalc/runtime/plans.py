@@ -10,6 +10,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 from tcalc.codegen.emit import Module, emit, titled
@@ -18,7 +19,7 @@ from tcalc.codegen.layouts import misplaced, with_layouts
 from tcalc.codegen.lower import lower
 from tcalc.codegen.memory import count, counter, dropped, overwritten, peak
 from tcalc.codegen.options import Options
-from tcalc.codegen.program import Program, Requirement
+from tcalc.codegen.program import Program
 from tcalc.codegen.signature import Signature
 from tcalc.codegen.small_products import product_forms
 from tcalc.codegen.sparse import sparse_program
@@ -26,10 +27,11 @@ from tcalc.codegen.targets import target_of
 from tcalc.codegen.zeros import rectified, with_zeros
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr.collector import collector_paused
-from tcalc.expr.nodes import Node, Var
+from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.outline import Outline
 from tcalc.expr.packing import pack, unpack
-from tcalc.expr.traverse import orders_kept
+from tcalc.expr.traverse import orders_kept, postorder
+from tcalc.primitives.selection import Selection
 
 RECORDED = 1 << 28
 """The most multiplications of one product in a CUDA graph."""
@@ -98,7 +100,6 @@ class Plan:
     prepare: Callable[..., Any] | None
     workspace: Callable[..., Any] | None
     peak: int
-    requirements: tuple[Requirement, ...]
 
     @property
     def source(self) -> str:
@@ -132,18 +133,28 @@ class Planner:
         plan = self._plans.get(key)
         if plan is None:
             with self._lock:
-                plan = self._plans.get(key) or self.make(sizes, itemsize, kind)
-                for bound in plan.requirements:
-                    if bound.low.evaluate(sizes) > bound.high.evaluate(sizes):
-                        raise ArgumentError(
-                            f"a position is beyond its axis: {bound.low} is not at most "
-                            f"{bound.high}",
-                            hint=", ".join(f"{name} = {size}" for name, size in sizes.items()),
-                        )
-                self._plans[key] = plan
+                plan = self._plans.get(key)
+                if plan is None:
+                    self._refuse_positions(sizes)
+                    plan = self._plans[key] = self.make(sizes, itemsize, kind)
                 while len(self._plans) > PLANS:
                     self._plans.popitem(last=False)
         return plan
+
+    def _refuse_positions(self, sizes: Mapping[str, int]) -> None:
+        """Refuse sizes for which an element or a range is not there: nothing is planned then."""
+        for selection in self._selections:
+            try:
+                selection.check_numbers(*(x.evaluate(sizes) for x in selection.parameters))
+            except ValueError as error:
+                hint = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+                raise ArgumentError(str(error), hint=hint) from error
+
+    @cached_property
+    def _selections(self) -> tuple[Selection, ...]:
+        """The elements and ranges that the function takes of its arrays."""
+        primitives = (x.primitive for x in postorder(self.recipe.roots) if isinstance(x, Apply))
+        return tuple(dict.fromkeys(x for x in primitives if isinstance(x, Selection)))
 
     def make(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
         """Plan, write and run a module; the memory limit holds where there are arrays."""
@@ -164,9 +175,7 @@ class Planner:
             else:
                 module = self._shared_module(program, sizes, (kind, shaped))
             source, compute, prepare, workspace = module
-            return Plan(
-                source, recipe.heading, compute, prepare, workspace, needed, program.requirements
-            )
+            return Plan(source, recipe.heading, compute, prepare, workspace, needed)
 
     def _program(self, sizes: Mapping[str, int], kind: Kind) -> tuple[Program, Hashable]:
         """The program for some sizes; also which matrices lie otherwise, and what zeros it has."""

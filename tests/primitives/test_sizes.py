@@ -98,16 +98,19 @@ def test_traces_of_functions_of_matrices_need_no_eigenvectors(text):
         ("max(u[2:end])", 1),
         ("sum(u) + min(u[1:end-1])", 1),
         ("max(u)", 0),
+        ("sum(((u + u)./(1.5 + v.^2))[2:end])", 0),
     ],
 )
 def test_what_is_not_there_is_refused_however_it_is_computed(text, n):
-    f = tcalc.parse(text, "u[n]")
-    u = np.ones(n)
+    f = tcalc.parse(text, "u[n], v[n]")
+    data = {name: np.ones(n) for name in "uv"}
+    jacobian = tcalc.jacobian(f, "u")
     ways = [
-        lambda: tcalc.evaluate(f, u=u),
-        lambda: tcalc.compile(f)(u=u),
-        lambda: tcalc.compile(f).bind(u=u)(),
-        lambda: tcalc.compile(tcalc.jacobian(f, "u"), form="factored")(u=u),
+        lambda: tcalc.evaluate(f, **data),
+        lambda: tcalc.compile(f)(**data),
+        lambda: tcalc.compile(f).bind(**data)(),
+        lambda: tcalc.compile([f, jacobian])(**data),
+        lambda: tcalc.compile(jacobian, form="factored")(**data),
     ]
     for way in ways:
         with pytest.raises(tcalc.TcalcError):

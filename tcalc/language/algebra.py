@@ -345,7 +345,14 @@ def _different_orders(first: Value, other: Value, span: Span) -> DimensionError:
     error = DimensionError(f"{first.kind} and {other.kind} have different shapes", span=span)
     error.mention(f"this is {first.kind}", first.span)
     error.mention(f"this is {other.kind}", other.span)
-    return error.advise("only a scalar is broadcast; repeat a vector with an outer product")
+    vector, tensor = sorted((first, other), key=lambda value: value.order)
+    if vector.order != 1 or tensor.order != 2:
+        return error.advise("only a scalar is broadcast; with indices, any axis: A[i,j,k] + x[k]")
+    text = vector.span.text.removesuffix("'" if vector.row else "")
+    x = text if text.isidentifier() else "x"
+    return error.advise(
+        f"only a scalar is broadcast: ones*{x}' has {x} in every row, {x}*ones' in every column"
+    )
 
 
 def _different_orientations(first: Value, other: Value, span: Span) -> OrientationError:

@@ -14,7 +14,7 @@ from tcalc.language import derivatives, functions, joining, special
 from tcalc.language.algebra import Value
 from tcalc.language.einstein import Scope
 from tcalc.language.habits import function_hint
-from tcalc.language.syntax import Call, Number
+from tcalc.language.syntax import Call, Name, Number
 from tcalc.language.tasks import run
 from tcalc.primitives import REGISTRY, Function, Kind, lookup
 
@@ -86,7 +86,27 @@ def _entry(elaborator: Elaborator, call: Call) -> Function:
 
 
 def _no_function_hint(name: str, call: Call) -> str:
-    if len(call.arguments) == 1 and not isinstance(call.arguments[0], Number):
-        sigmoid = ", or `sigmoid(...)`" if name == "σ" else ""
-        return f"a product needs its operator: {name}*(...){sigmoid}"
+    """What to write for a call of a variable, or of a letter."""
+    arguments = call.arguments
+    product = f"a product needs its operator: {name}*(...)"
+    if len(arguments) == 1 and not isinstance(arguments[0], Number):
+        argument = arguments[0]
+        shown = argument.name if isinstance(argument, Name) else "(...)"
+        if name in _LETTERS:
+            return f"{_LETTERS[name].format(shown)}; {product}"
+        if isinstance(argument, Name):
+            return f"{product}; an element stands in brackets: {name}[{shown}]"
+        return product
+    if name == "c" and len(arguments) > 1 and all(isinstance(x, Number) for x in arguments):
+        return "vectors of numbers are data: write a name, and give it its value"
     return f"a product needs its operator, {name}*(...); an element stands in brackets, {name}[...]"
+
+
+_LETTERS: Mapping[str, str] = {
+    "d": "a derivative is gradient(f, x), or jacobian(F, x)",
+    "t": "the transpose is {0}'",
+    "D": "a derivative is gradient(f, x), or jacobian(F, x)",
+    "E": "an expected value is that of data, mean(...)",
+    "σ": "the sigmoid function is `sigmoid(...)`",
+}
+"""Functions of other languages that are one letter; `{0}` is the argument."""

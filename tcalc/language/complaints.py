@@ -169,8 +169,14 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
             return _RESERVED
         case "COLON" if following == "=":
             return "a definition is `name = formula`"
+        case "COLON" if "RPAR" in accepted and "RSQB" not in accepted:
+            return _elements(lexeme)
         case "COLON" if "RSQB" in accepted:
             return "a range is `2:5`, and takes every element"
+        case "COLON" if "EQUAL" in accepted:
+            return (
+                "a definition is `name = formula`; a range `2:5` stands in brackets, behind a name"
+            )
         case "FOR" if "RPAR" in accepted:
             return "a sum over an index is sum[i](x[i]); one that occurs twice is summed by itself"
         case "COMPARE":
@@ -180,8 +186,24 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
     return None
 
 
+def _elements(lexeme: Lexeme) -> str:
+    """Where an element or a slice stands in parentheses, as in MATLAB: the same in brackets."""
+    source = lexeme.span.source
+    text = "" if source is None else source.text
+    opening = re.search(r"([^\W\d]\w*)\(([^()\[\]\n]*)\Z", text[: lexeme.span.start])
+    closing = re.match(r"[^()\[\]\n]*\)", text[lexeme.span.start :])
+    if opening is None or closing is None:
+        return "elements and slices stand in brackets: `A[:,1]`, `x[2:end]`"
+    name, inside = opening[1], opening[2] + closing[0][:-1]
+    if inside.strip() == ":":
+        return f"the columns of a matrix below each other are vec({name})"
+    return f"elements and slices stand in brackets: `{name}[{inside}]`"
+
+
 def _hint_between_values(last: Lexeme) -> str:
     """Where two values stand side by side."""
+    if re.search(r"\b(?:function|lambda|fun)\s*\([\w\s,]*\)\Z", last.span.up_to_end(80)):
+        return WORDS["function"]
     if re.search(r"[d∂]\s*/\s*d\w+\Z", last.span.up_to_end(40)):
         return "a derivative is gradient(f, x), or jacobian(f, x)"
     reduced = re.search(r"(\w+)(\[\w+\])\Z", last.span.up_to_end(60))
@@ -195,6 +217,7 @@ def _hint_between_values(last: Lexeme) -> str:
 def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None:
     """Where a value, or a name, was expected."""
     before = "" if last is None else last.type
+    following = lexeme.span.following(60).partition("\n")[0]
     match lexeme.type:
         case "LBRACE" if before == "POWER":
             return "an exponent stands in parentheses, `A^(-1)`; the transpose is `A'`"
@@ -212,7 +235,7 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
             return tex_hint(lexeme.span.following(20))
         case "BY" if last is not None and last.text == lexeme.text == "/":
             return "a comment starts with `#`; a quotient is `/`"
-        case "BY" if lexeme.text == "/" and lexeme.span.following(1) == "*":
+        case "BY" if lexeme.text == "/" and following[:1] in ("*", "/"):
             return "a comment starts with `#`"
         case "COMPARE" if last is not None and last.text in ("-", "=") and lexeme.text == ">":
             return "a definition has its name on the left: `name = formula`"
@@ -220,10 +243,16 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
             return "the scalar product is x'*y; a comparison compares two values, inside where()"
         case "COMPARE":
             return "a comparison compares two values, inside where()"
-        case "COLON" if before == "LPAR":
-            return "elements and slices stand in brackets: `A[:,1]`"
-        case "END" if before in ("LPAR", "COMMA") and "RPAR" in accepted:
-            return "elements and slices stand in brackets: `x[end]`"
+        case "COLON" | "END" if before in ("LPAR", "COMMA") and not {"COLON", "END"} & accepted:
+            return _elements(lexeme)
+        case "LSQB" if unpacked := re.match(r"([\w\s,]+)\]\s*(=\s*[^=].*)", following):
+            return f"results are unpacked without brackets: `{unpacked[1]} {unpacked[2]}`"
+        case "BY" if lexeme.text == "@" and following.startswith("("):
+            return "a definition has no parameters: `f = x'*x`"
+        case "BY" if lexeme.text == "@" and following.startswith("."):
+            return "functions, sums and `.*` are element by element as they are"
+        case "TIMES" if lexeme.text == "*" and before == "LPAR" and "*)" in following:
+            return "a comment starts with `#`"
         case _ if before == "COLON":
             return _RANGE
         case _ if before == "FOR":

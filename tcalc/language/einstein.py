@@ -18,6 +18,7 @@ from tcalc.expr import Dim
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, require_indices
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions
+from tcalc.language.habits import INDICES
 from tcalc.language.names import Counters, Names
 from tcalc.language.syntax import Bound, Call, Expression, Index, Position, children
 from tcalc.primitives.selection import unit, window
@@ -146,12 +147,18 @@ class Indexer:
         self, value: Value, positions: tuple[Position, ...], counters: Counters, span: Span
     ) -> Value:
         """``value[positions]``, for a value in matrix notation."""
+        for position in positions:
+            if isinstance(position, Bound) and (hint := INDICES.get(position.name or "")):
+                message = f"`{position.name}` is no index"
+                raise IndexNotationError(message, span=position.span, hint=hint)
         if len(positions) != value.order:
             raise IndexNotationError(
                 f"{counted(len(positions), 'index', 'indices')} for {value.kind}, "
                 f"which needs {value.order}",
                 span=span,
-                hint="each axis has its index, and a scalar none; a whole axis is `:`",
+                hint="a row is A[1,:], a column A[:,1]"
+                if len(positions) == 1 and value.order == 2
+                else "each axis has its index, and a scalar none; a whole axis is `:`",
             )
         labels: list[str] = []
         for axis, position in enumerate(positions):

@@ -7,15 +7,23 @@ elaborated together: a value with index names follows `tcalc.language.einstein`,
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 
-from tcalc.errors import IndexNotationError, LanguageError, ParseError, Span, UnsupportedError
+from tcalc.errors import (
+    IndexNotationError,
+    LanguageError,
+    ParseError,
+    Span,
+    UnknownNameError,
+    UnsupportedError,
+)
 from tcalc.language import calls, einstein, matrix
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value
 from tcalc.language.axes import Axes
 from tcalc.language.einstein import Indexer, Scope
 from tcalc.language.habits import meant
-from tcalc.language.names import Counters, Names
+from tcalc.language.names import UNIT_TENSOR, Counters, Names, is_greek
 from tcalc.language.syntax import (
     Call,
     Comparison,
@@ -140,10 +148,13 @@ class Elaborator:
             case Call():
                 return calls.call(self, expression, scope)
             case Comparison():
+                arrow = re.match(r"[^<>=]*<-", expression.span.text)
                 raise UnsupportedError(
                     "a comparison stands in where() only",
                     span=expression.span,
-                    hint="where(x < y, a, b) takes a where x < y, else b",
+                    hint="a definition is `name = formula`"
+                    if arrow
+                    else "where(x < y, a, b) takes a where x < y, else b",
                 )
             case Text():
                 raise ParseError(
@@ -235,6 +246,7 @@ class Elaborator:
         if isinstance(base, Name):
             if self._means_delta(base):
                 return self.indexer.delta(index.positions, scope.counters, index.span)
+            self._refuse_call_in_brackets(base, index)
             value = self.named(base, scope.counters)
         else:
             inner = base.inner if isinstance(base, Paren) else base
@@ -267,7 +279,21 @@ class Elaborator:
         """Whether ``delta[...]`` is the unit tensor, which a declaration or definition hides."""
         names = self.names
         declared = name.name in names.variables and name.name not in names.guesses
-        return name.name == "delta" and not (name.steps or declared or name.name in names.defined)
+        hidden = name.steps or declared or name.name in names.defined
+        return name.name in UNIT_TENSOR and not hidden
+
+    def _refuse_call_in_brackets(self, name: Name, index: Index) -> None:
+        """Refuse ``Tr[A]`` and ``Sin[x]``, called as in Mathematica, where it is undeclared."""
+        called = name.name[:1].isupper() and len(name.name) > 1 and meant(name.name)
+        if not called or self.names.is_given(name.name) or is_greek(name.name):
+            return
+        inside = index.span.text.partition("[")[2].removesuffix("]")
+        raise UnknownNameError(
+            f"`{name.name}` is no tensor that the program knows",
+            span=name.span,
+            hint=f"a function takes its argument in parentheses: `{called}({inside})`; if it is a "
+            f"tensor, declare it: tensor {name.name}[{','.join('mnpq'[: len(index.positions)])}]",
+        )
 
     def _stretched(self, value: Value, order: int) -> Value:
         """``ones[i,j]``: an elastic value with as many axes as indices."""

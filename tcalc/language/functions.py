@@ -23,6 +23,7 @@ from tcalc.language.algebra import Algebra, Value
 from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import Scope, names_in
+from tcalc.language.habits import arguments_hint
 from tcalc.language.matrix import reciprocal
 from tcalc.language.names import Names
 from tcalc.language.syntax import Call
@@ -49,12 +50,13 @@ def require_arguments(
     call: Call, number: int, hint: str = "arguments are separated by commas"
 ) -> None:
     """Refuse a call with another number of arguments."""
-    if len(call.arguments) != number:
+    given = len(call.arguments)
+    if given != number:
         wanted = counted(number, "argument")
         raise ParseError(
-            f"`{call.function}` takes {wanted}, not {len(call.arguments)}",
+            f"`{call.function}` takes {wanted}, not {given}",
             span=call.span,
-            hint=hint,
+            hint=arguments_hint(call.function, given) or hint,
         )
 
 
@@ -125,7 +127,9 @@ def _wrong_number(function: Function, given: int, call: Call) -> LanguageError:
     noun = "argument" if wanted == "1" else "arguments"
     name = call.function
     over_axes = (Kind.REDUCTION, Kind.NORMALISATION)
-    if any(form.kind in over_axes for form in function.forms) and given:
+    if habit := arguments_hint(function.name, given):
+        hint = habit
+    elif any(form.kind in over_axes for form in function.forms) and given:
         hint = f"over one axis: {name}[j](X[i,j])"
     else:
         hint = f"{function.name}: {function.summary}"

@@ -18,32 +18,50 @@ _CLOSE = 0.65
 FUNCTIONS: Mapping[str, str] = {
     "average": "mean",
     "cat": "concat",
+    "cbind": "concat",
     "cdf": "normcdf",
     "cholesky": "chol",
     "concatenate": "concat",
+    "columnstack": "concat",
     "determinant": "det",
     "diagm": "diag",
     "diagonal": "diag",
-    "dnorm": "normpdf",
+    "diagonalmatrix": "diag",
     "eig": "eigh",
+    "eigen": "eigh",
+    "eigensystem": "eigh",
+    "eigenvalues": "eigvalsh",
     "eigvals": "eigvalsh",
     "expit": "sigmoid",
+    "forwardsolve": "trisolve",
     "fro": "norm2",
     "frobenius": "norm2",
     "gammaln": "lgamma",
+    "ginv": "pinv",
     "grad": "gradient",
+    "hadamardproduct": "hadamard",
+    "hcat": "concat",
     "heaviside": "step",
     "hess": "hessian",
     "horzcat": "concat",
     "hstack": "concat",
     "identity": "eye",
+    "identitymatrix": "eye",
+    "ifelse": "where",
     "inner": "dot",
+    "innerproduct": "dot",
     "inverse": "inv",
     "jac": "jacobian",
+    "kronecker": "kron",
+    "kroneckerproduct": "kron",
+    "linearsolve": "solve",
     "linsolve": "solve",
     "ln": "log",
     "logistic": "sigmoid",
     "lse": "logsumexp",
+    "matrixexp": "expm",
+    "matrixlog": "logm",
+    "matrixpower": "powm",
     "maximum": "max",
     "minimum": "min",
     "mldivide": "solve",
@@ -51,16 +69,26 @@ FUNCTIONS: Mapping[str, str] = {
     "ndtr": "normcdf",
     "norm": "norm2",
     "nuclear": "normnuc",
-    "pnorm": "normcdf",
+    "opnorm": "normspec",
+    "outerproduct": "outer",
+    "plogis": "sigmoid",
+    "pmax": "max",
+    "pmin": "min",
     "power": "pow",
+    "pseudoinverse": "pinv",
+    "rbind": "concat",
     "reducemax": "max",
     "reducemean": "mean",
     "reducesum": "sum",
     "psi": "digamma",
     "sgn": "sign",
     "sigma": "sigmoid",
+    "singularvalues": "svdvals",
     "tensordot": "einsum",
+    "total": "sum",
     "trace": "tr",
+    "triangularsolve": "trisolve",
+    "vcat": "concat",
     "vertcat": "concat",
     "vstack": "stack",
 }
@@ -69,51 +97,89 @@ FUNCTIONS: Mapping[str, str] = {
 _SIZE = "the name of a dimension is its size: tensor x[n]; sum(x)/n"
 _MINIMUM = "a program is a function; tcalc.problem finds its minimum"
 _REPEATED = "a vector is repeated by an outer product, x*ones(n)' or ones(m)*x'"
+_BATCH = "one more index does it: Z[b,i] = tanh(A[i,j]*X[b,j])"
+_PRODUCTS = "products of batches are written with indices: C[b,i,k] = A[b,i,j]*B[b,j,k]"
+_REAL = "all numbers are real here"
+_RICCATI = "unroll the recurrence in a loop, `for t = 1:T`, or bring it by tcalc.function"
+_SHIFTED = "a matrix times x, or a sum of slices: a*x[1:end-1] + b*x[2:end]"
+_SORTED = (
+    "nothing is sorted here; the extremes are max(x), min(x), in Einstein notation max[j](X[i,j])"
+)
+_RANDOM = "nothing is drawn here: make an input of it, tensor M[m,n]; X.*M"
+_SYMMETRIC = "a declaration says so, tensor A[n,n] symmetric; the symmetric part is (A + A')/2"
 
 PHRASES: Mapping[str, str] = {
+    **dict.fromkeys(("apply", "map", "mapreduce", "sapply", "vmap"), _BATCH),
     "argmax": _MINIMUM,
     "argmin": _MINIMUM,
+    "backsolve": "with R declared upper, tensor R[n,n] upper, it is R \\ b",
+    **dict.fromkeys(("batchmatmul", "bmm"), _PRODUCTS),
+    **dict.fromkeys(
+        ("besseli", "besselj", "besselk"), "tcalc.elementwise brings functions of SymPy"
+    ),
     "bsxfun": _REPEATED,
+    **dict.fromkeys(("care", "dare", "lqr"), _RICCATI),
+    **dict.fromkeys(("conj", "conjugate", "im", "imag", "re", "real"), _REAL),
+    **dict.fromkeys(("conv", "conv1d", "conv2d", "convolve"), _SHIFTED),
     "cov": "of the columns: R = X - ones(m)*(ones(m)'*X)/m; R'*R/m",
+    "cumprod": "of positive numbers exp(tril(ones(n,n))*log(x))",
     "cumsum": "the sums up to each element are tril(ones(n,n))*x",
     "delta": "the unit tensor takes indices, delta[i,j]",
     "diff": "differences are x[2:end] - x[1:end-1], derivatives gradient(f, x)",
-    "dims": _SIZE,
-    "len": _SIZE,
-    "length": _SIZE,
-    "matmul": "the product is A*B",
+    **dict.fromkeys(("dim", "dims", "len", "length", "ncol", "ncols", "ndims"), _SIZE),
+    "dlyap": "split((eye(n^2) - kron(A, A)) \\ vec(Q), n, n), of a symmetric Q",
+    "dnorm": "the standard normal density is `normpdf(x)`; with others normpdf((x - a)/b)/b",
+    "dropout": _RANDOM,
+    **dict.fromkeys(
+        ("dft", "fft", "ifft"), f"{_REAL}; parts of a transform are products with data"
+    ),
+    **dict.fromkeys(("levicivita", "levicivitatensor"), "give it as data: tensor epsilon[3,3,3]"),
+    "lu": "a solve is A \\ b; factorisations are chol, qr, lq, eigh and svd",
+    **dict.fromkeys(("matmul", "mtimes"), "the product is A*B"),
+    **dict.fromkeys(("median", "percentile", "quantile", "sort"), _SORTED),
     "norm": "norm2(x), of a matrix Frobenius' norm; or norm1, norminf, normspec, normnuc",
-    "numel": _SIZE,
+    **dict.fromkeys(("nrow", "nrows", "numel"), _SIZE),
     "phi": "the normal density is normpdf(x), its distribution normcdf(x)",
     "pi": "pi is a number, and takes no argument",
+    "pnorm": "the standard normal one is `normcdf(x)`; with mean and deviation normcdf((x - a)/b)",
+    **dict.fromkeys(("rand", "randn", "rnorm", "runif"), _RANDOM),
     "repmat": _REPEATED,
     "reshape": "vec(A) makes a vector of a matrix, split(x, m, n) a matrix of a vector",
     "shape": _SIZE,
     "size": _SIZE,
-    "repeat": _REPEATED,
-    "tile": _REPEATED,
+    **dict.fromkeys(("rep", "repeat", "tile"), _REPEATED),
+    **dict.fromkeys(("symmetric", "symmetrize", "symmetrise", "vech"), _SYMMETRIC),
 }
 """Functions of other languages for which ours has a formula or a notation."""
 
 FORMULAS: Mapping[str, str] = {
+    "abs2": "x.^2",
     "beta": "exp(lgamma(a) + lgamma(b) - lgamma(a + b))",
     "bce": "sum(softplus(z) - y.*z)",
     **dict.fromkeys(
         ("binom", "binomial", "choose", "comb", "nchoosek"),
         "exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1))",
     ),
+    "chol2inv": "inv(A)",
+    "circshift": "concat(x[end:end], x[1:end-1])",
     **dict.fromkeys(("clamp", "clip"), "max(min(x, b), a)"),
     "colmeans": "c[j] = mean[i](X[i,j])",
     "colsums": "c[j] = X[i,j]",
+    **dict.fromkeys(
+        ("cor", "corr", "corrcoef"),
+        "(x - mean(x))'*(y - mean(y))/(norm2(x - mean(x))*norm2(y - mean(y)))",
+    ),
     "cond": "s = svdvals(A); s[1]/s[end]",
     "cot": "1./tan(x)",
     "cross": "stack(x[2]*y[3] - x[3]*y[2], x[3]*y[1] - x[1]*y[3], x[1]*y[2] - x[2]*y[1])",
-    "crossentropy": "-y'*logsoftmax(z)",
+    **dict.fromkeys(("crossentropy", "crossentropyloss"), "-y'*logsoftmax(z)"),
     "crossprod": "X'*Y",
     "csc": "1./sin(x)",
     **dict.fromkeys(
         ("dmvnorm", "mvnpdf", "logmvnpdf"), "-(logdet(2*pi*S) + (x - m)'*(S \\ (x - m)))/2"
     ),
+    "dexp": "c*exp(-c*x)",
+    "dpois": "exp(x*log(c) - c - lgamma(x + 1))",
     "elu": "where(x > 0, x, exp(x) - 1)",
     "entropy": "-sum(xlogx(p))",
     "factorial": "gamma(n + 1)",
@@ -121,19 +187,28 @@ FORMULAS: Mapping[str, str] = {
     "hinge": "sum(max(1 - y.*(X*w), 0))",
     "huber": "sum(where(abs(x) < 1, x.^2/2, abs(x) - 1/2))",
     **dict.fromkeys(("kl", "kldiv", "kldivergence"), "sum(p.*log(p./q))"),
+    "layernorm": "(x - mean(x))/sqrt(mean((x - mean(x)).^2) + c)",
+    "lbeta": "lgamma(a) + lgamma(b) - lgamma(a + b)",
+    "lchoose": "lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)",
     "leakyrelu": "max(x, a*x)",
-    "logit": "log(p./(1 - p))",
-    "mae": "mean(abs(x - y))",
-    "mse": "mean((x - y).^2)",
+    **dict.fromkeys(("logit", "qlogis"), "log(p./(1 - p))"),
+    **dict.fromkeys(("l1loss", "mae"), "mean(abs(x - y))"),
+    "mahalanobis": "(x - m)'*(S \\ (x - m))",
+    **dict.fromkeys(("mse", "mseloss"), "mean((x - y).^2)"),
     "normalize": "x/norm2(x)",
     "quadform": "x'*A*x",
     "rowmeans": "r[i] = mean[j](X[i,j])",
     "rowsums": "r[i] = X[i,j]",
     "sec": "1./cos(x)",
     **dict.fromkeys(("silu", "swish"), "x.*sigmoid(x)"),
-    "std": "sqrt(mean((x - mean(x)).^2))",
+    "roll": "concat(x[end:end], x[1:end-1])",
+    **dict.fromkeys(("sd", "std"), "sqrt(mean((x - mean(x)).^2))"),
+    **dict.fromkeys(
+        ("scale", "standardize", "zscore"), "(x - mean(x))/sqrt(mean((x - mean(x)).^2))"
+    ),
     "sumsquares": "norm2(x)^2",
     "tcrossprod": "X*Y'",
+    "trigamma": "polygamma(1, x)",
     "var": "mean((x - mean(x)).^2)",
 }
 """Functions of other languages, as formulas."""
@@ -180,6 +255,24 @@ PROPERTIES: Mapping[str, str] = {
 """Properties of matrices under other names."""
 
 
+_INFINITE = "a formula has no infinite numbers, and none that are not; where(a > b, x, y) chooses"
+_TRUTH = "there are no truth values; where(a > b, x, y) chooses"
+
+VALUES: Mapping[str, str] = {
+    **dict.fromkeys(("Inf", "Infinity", "inf", "infinity", "infty"), _INFINITE),
+    **dict.fromkeys(("NaN", "nan"), _INFINITE),
+    **dict.fromkeys(("FALSE", "False", "TRUE", "True", "false", "true"), _TRUTH),
+    **dict.fromkeys(("None", "NULL", "newaxis"), "a program has numbers and tensors only"),
+}
+"""Names of constants elsewhere, which nobody means as variables unless a declaration says so."""
+
+INDICES: Mapping[str, str] = {
+    **dict.fromkeys(("None", "newaxis"), f"an axis is added by an index, x[i]*y[j]; {_REPEATED}"),
+    "begin": "the first element is x[1], the last x[end]",
+}
+"""Names in brackets that are no indices elsewhere."""
+
+
 def meant(name: str) -> str:
     """The function that a name of a function means, in whatever language; empty if none.
 
@@ -224,6 +317,31 @@ def word_hint(word: str) -> str | None:
         return WORDS[stem]
     function = "" if word in ("gamma", "phi", "psi", "sigma") else meant(word)
     return f"a function takes its argument in parentheses: `{function}(...)`" if function else None
+
+
+def arguments_hint(function: str, given: int) -> str:
+    """What to write for a call with as many arguments as the function takes elsewhere, or empty.
+
+    >>> arguments_hint("solve", 1)
+    'the inverse is inv(A), a solve A \\\\ b'
+    """
+    return _OTHER_ARGUMENTS.get((function, given), "")
+
+
+_OTHER_ARGUMENTS: Mapping[tuple[str, int], str] = {
+    ("diag", 2): "a vector on the diagonal is diag(x), a diagonal diag(A)",
+    ("dot", 3): "x'*A*y",
+    ("logsoftmax", 2): "it acts along the last axis, as logsoftmax[j](X[i,j]) does",
+    **dict.fromkeys((("matrix", 2), ("matrix", 3)), "zeros(m, n), ones(m, n), or c*ones(m, n)"),
+    **dict.fromkeys((("vector", 2), ("vector", 3)), "zeros(n), ones(n), or c*ones(n)"),
+    ("softmax", 2): "it acts along the last axis, as softmax[j](X[i,j]) does",
+    ("solve", 1): "the inverse is inv(A), a solve A \\ b",
+    ("sum", 2): "over rows and columns: sum[i](X[i,j]), sum[j](X[i,j]); of a function, sum(x.^2)",
+    ("transpose", 2): "axes are arranged by indices: T[i,j,k] = A[k,i,j]",
+    ("transpose", 3): "axes are arranged by indices: T[i,j,k] = A[k,i,j]",
+    ("where", 1): "where(x < y, a, b) takes a where x < y, else b",
+}
+"""Hints for functions that take another number of arguments elsewhere."""
 
 
 def power_hint(before: str) -> str:

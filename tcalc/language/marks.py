@@ -88,6 +88,38 @@ _COPIED = 120
 
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", "-01234567890123456789")
 
+_UNPACKED = "several results are names of their own: `U, s, V = svd(A)`, `w, V = eigh(A)`"
+
+_RESULTS = frozenset(
+    ("D", "L", "Q", "R", "S", "U", "V", "Vh", "Vt", "d", "u", "v", "values", "vectors")
+)
+"""Parts of factorisations, behind a point or a dollar sign elsewhere."""
+
+_METHODS: Mapping[str, str] = {
+    **dict.fromkeys(("mT", "H", "adjoint", "conj", "ctranspose", "t"), "the transpose is `{0}'`"),
+    **dict.fromkeys(("dot", "matmul", "mm", "mv"), "the product is `*`"),
+    "pow": "powers element by element are `{0}.^2`",
+    "I": "the inverse is `inv({0})`",
+    **dict.fromkeys(("shape", "size"), PHRASES["shape"]),
+    **dict.fromkeys(("flatten", "ravel", "reshape", "view"), PHRASES["reshape"]),
+    **dict.fromkeys(("expand", "squeeze", "unsqueeze"), PHRASES["repeat"]),
+    **dict.fromkeys(
+        ("backward", "clone", "copy", "cuda", "detach", "item", "numpy", "requires_grad", "to"),
+        "a program is a formula alone: leave it out",
+    ),
+}
+"""What stands behind a point elsewhere, and what to write for it; `{0}` is what is before."""
+
+_NAMED_OPERATORS: Mapping[str, str] = {
+    "%*%": "the product is `*`",
+    "%o%": "the outer product is x*y'",
+    "%x%": "the product of Kronecker is kron(A, B)",
+    "%in%": CHOICE,
+    "%%": "there is no remainder",
+    "%/%": "there is no remainder",
+}
+"""Operators of R between per cents."""
+
 MODULES = frozenset(
     (
         *("F", "cp", "cupy", "jax", "jnp", "linalg", "math", "nn", "np", "numpy", "scipy", "sp"),
@@ -106,6 +138,8 @@ def character_hint(text: str, at: int) -> str:
     character = text[at]
     if character == "." and (found := _point_hint(text, at)):
         return found
+    if character in "%$~|" and (found := _special_hint(text, at)):
+        return found
     if character == "_" and at and text[at - 1].isdigit():
         return "digits are written without separators"
     if character == "_" and at and text[at - 1] == ")":
@@ -114,7 +148,11 @@ def character_hint(text: str, at: int) -> str:
         return "a factorial is gamma(n + 1); there is no negation, but where(a > b, x, y)"
     if unicodedata.category(character) in ("Cc", "Cf", "Zs"):
         return "no such blanks are read, nor characters that cannot be seen: remove it"
-    hint = CHARACTERS.get(character, "the language has no such character")
+    letter = unicodedata.category(character).startswith("L")
+    unknown = (
+        "names are of Latin and Greek letters" if letter else "there is no such character here"
+    )
+    hint = CHARACTERS.get(character, unknown)
     start = text.rfind("\n", 0, at) + 1
     plain = _in_plain_characters(text[start:].partition("\n")[0].strip())
     return f"{hint}; the line in plain characters: `{plain}`" if plain else hint
@@ -135,6 +173,40 @@ def _in_plain_characters(line: str) -> str:
     return "" if any(x in CHARACTERS and not x.isascii() for x in plain) else plain
 
 
+def _special_hint(text: str, at: int) -> str | None:
+    """What to write for a character that means several things elsewhere.
+
+    >>> _special_hint("X %*% w", 2), _special_hint("x |> sum", 2)
+    ('the product is `*`', 'a function stands before its argument: `sum(x)`')
+    """
+    before = text[text.rfind("\n", 0, at) + 1 : at].rstrip()
+    rest = text[at:]
+    if rest.startswith("%"):
+        if not before or before.endswith(";"):
+            return "a comment starts with `#`"
+        return next((hint for key, hint in _NAMED_OPERATORS.items() if rest.startswith(key)), None)
+    if rest.startswith("$") and re.match(r"\$[^\W\d]", rest) and re.search(r"[\w)\]]\Z", before):
+        return _UNPACKED if before.endswith(")") else f"a name has no `$`: {_JOINED}"
+    if rest.startswith("$"):
+        return "formulas stand without `$`"
+    if rest.startswith("|>"):
+        found = re.match(r"\|>\s*(\w+)", rest)
+        function = meant(found.group(1)) if found else ""
+        return f"a function stands before its argument: `{function or 'f'}(x)`"
+    if rest.startswith("~="):
+        return CHARACTERS["≠"]
+    if rest.startswith("~") and not before:
+        return "there is no negation, but where(a > b, x, y)"
+    return None
+
+
+def _without_module(function: str) -> str:
+    return f"functions stand without a module: `{function}(...)`"
+
+
+_JOINED = "words of one name are joined by `_`, as in `beta_hat`"
+
+
 def _point_hint(text: str, at: int) -> str | None:
     following = text[at + 1 : at + 2]
     if following == ".":
@@ -146,6 +218,8 @@ def _point_hint(text: str, at: int) -> str | None:
         return f"comparisons are element by element as they are: `{following}`"
     if text.startswith(".'", at):
         return "the transpose is `'`"
+    if at and text[at - 1].isspace() and following.isspace():
+        return "the product is `*`, the scalar product x'*y"
     before = re.search(r"[^\W\d]\w*\Z", text[max(0, at - 200) : at])
     owner = before.group() if before else "..."
     if following == "(":
@@ -156,23 +230,24 @@ def _point_hint(text: str, at: int) -> str | None:
     *_, last = found.group().split(".")
     called = text[found.end() : found.end() + 1] == "("
     function = meant(last)
+    if owner in MODULES and called and not function:
+        folded = last.lower().replace("_", "")
+        return FORMULAS.get(folded) or PHRASES.get(folded) or _without_module(last)
     if owner in MODULES and called:
-        return f"functions stand without a module: `{function or last}(...)`"
+        return _without_module(function)
     if owner in MODULES:
         return f"names stand without a module: `{last}`"
-    match last:
-        case "shape" | "size":
-            return PHRASES["shape"]
-        case "I":
-            return f"the inverse is `inv({owner})`"
-        case "H" | "mT":
-            return f"the transpose is `{owner}'`"
-        case "dot" | "mm" | "matmul":
-            return "the product is `*`"
+    if text[at - 1 : at] == ")" and last in _RESULTS:
+        return _UNPACKED
+    if last in _METHODS:
+        return _METHODS[last].format(owner)
     if called and function:
         return f"a function stands before its argument: `{function}({owner})`"
     if called and (last in FORMULAS or last in PHRASES):
         return FORMULAS.get(last) or PHRASES[last]
+    if before and not called:
+        product = owner + found.group().replace(".", "*")
+        return f"behind a name only `.T`: a product is `{product}`; {_JOINED}"
     return None
 
 

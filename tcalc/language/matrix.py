@@ -225,9 +225,9 @@ def _division_by_zero(span: Span) -> DomainError:
 
 def _exponent_hint(base: Value, exponent: Value) -> str:
     """What was meant by an exponent that is none: a transpose, or Euler's number to a power."""
-    if exponent.span.text == "T" and base.order:
+    if exponent.span.text in ("T", "H", "top") and base.order:
         return f"the transpose is `{_text(base, '(...)')}'`"
-    if base.span.text == "e":
+    if base.span.text in ("e", "E"):
         return "the exponential function is `exp(...)`"
     if base.order == 2 and exponent.number == Fraction(1, 2):
         return "the square root of a matrix is `sqrtm(A)`; `.^` takes powers element by element"

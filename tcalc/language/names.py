@@ -28,7 +28,10 @@ from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.syntax import Bound, Declared
 from tcalc.primitives.function import Function
 
-BUILT_IN = ("ones", "zeros", "eye", "delta", "pi")
+UNIT_TENSOR = ("delta", "δ")
+"""Names that with indices are the unit tensor."""
+
+BUILT_IN = ("ones", "zeros", "eye", *UNIT_TENSOR, "pi")
 """Names that mean something unless a program declares or defines them."""
 
 _GREEK = frozenset(
@@ -192,9 +195,18 @@ class Names:
             or name in self.dimensions.declared
         )
 
+    def is_given(self, name: str) -> bool:
+        """Whether the program, or who calls it, says what the name is: it is no guess."""
+        declared = name in self.variables and name not in self.guesses
+        return declared or name in self.defined or name in self.parameters
+
     def variable(self, name: str, span: Span) -> Variable:
         """The variable of that name, which is guessed where nothing declares it."""
         if name not in self.variables:
+            if name in habits.VALUES:
+                raise UnknownNameError(
+                    f"nothing declares `{name}`", span=span, hint=habits.VALUES[name]
+                )
             order, kind = self._guess(name)
             dims = tuple(self.dimensions.unknown(span) for _ in range(order))
             self.variables[name] = Variable(name, dims, (), span)
@@ -343,9 +355,8 @@ def guessed_order(name: str) -> int:
     >>> [guessed_order(name) for name in ("a1", "x", "A", "alpha_2", "λ", "Sales", "weights")]
     [0, 1, 2, 0, 0, 2, 1]
     """
-    match = re.match(r"[^\W\d_]+", name)
-    letters = match.group() if match else name
-    if letters.lower() in _GREEK or (len(letters) == 1 and _is_greek(letters)):
+    letters = _letters(name)
+    if is_greek(name):
         return 0
     plain = unicodedata.normalize("NFD", letters)[0]
     if plain.isupper():
@@ -353,8 +364,17 @@ def guessed_order(name: str) -> int:
     return 0 if len(letters) == 1 and plain <= "g" else 1
 
 
-def _is_greek(letter: str) -> bool:
-    return unicodedata.name(letter, "").startswith("GREEK")
+def is_greek(name: str) -> bool:
+    """Whether a name is a Greek letter, or the English name of one, and digits and suffixes."""
+    letters = _letters(name)
+    single = len(letters) == 1 and unicodedata.name(letters, "").startswith("GREEK")
+    return single or letters.lower() in _GREEK
+
+
+def _letters(name: str) -> str:
+    """The letters that a name begins with."""
+    match = re.match(r"[^\W\d_]+", name)
+    return match.group() if match else name
 
 
 def _twice(name: str, kind: str, span: Span, other: str, place: Span) -> LanguageError:

@@ -28,6 +28,7 @@ from tcalc.language.elaborate import Elaborator, left_indices
 from tcalc.language.loops import Unrolled
 from tcalc.language.names import BUILT_IN, Names, check_parameters
 from tcalc.language.parser import parse_statements
+from tcalc.language.special import axes_by_subscripts
 from tcalc.language.syntax import (
     Call,
     Definition,
@@ -250,6 +251,10 @@ class _Compilation:
                     case Index(base=Name(name=name, steps=(), span=span), positions=positions):
                         if self._is_free(name) and name not in BUILT_IN:
                             self._names.used_with_brackets(name, len(positions), span)
+                    case Call(function="einsum", arguments=arguments):
+                        for operand, order in axes_by_subscripts(arguments):
+                            if self._is_free(operand.name) and operand.name not in BUILT_IN:
+                                self._names.used_with_brackets(operand.name, order, operand.span)
                     case Call(function=function, arguments=arguments) if function in _SIZED:
                         self._survey_sizes(arguments)
                     case Call(function="split", arguments=(_, *sizes)):

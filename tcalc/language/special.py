@@ -314,8 +314,12 @@ def _subscripts(text: Text, operands: int) -> tuple[list[str], str]:
     error: str | None = None
     hint = 'for example einsum("ij,jk->ik", A, B)'
     labels = "".join(inputs) + output
-    if not arrow:
-        error, hint = "the subscripts need an arrow", f'write "{compact}->..." with the output'
+    if "..." in compact:
+        error = "subscripts name every axis"
+        hint = f'axes of a batch have letters too: "{_with_letters(compact)}"'
+    elif not arrow:
+        kept = "".join(sorted(x for x in set(labels) if x.isalpha() and labels.count(x) == 1))
+        error, hint = "the subscripts need an arrow", f'write "{compact}->{kept}", with the output'
     elif labels and not labels.isalpha():
         error = "subscripts are letters, commas and one arrow"
     elif len(inputs) != operands:
@@ -327,6 +331,32 @@ def _subscripts(text: Text, operands: int) -> tuple[list[str], str]:
     if error is not None:
         raise IndexNotationError(error, span=text.span, hint=hint)
     return inputs, output
+
+
+def _with_letters(subscripts: str) -> str:
+    """The subscripts with a letter of its own for an ellipsis.
+
+    >>> _with_letters("...ij,...jk->...ik")
+    'bij,bjk->bik'
+    """
+    free = next(letter for letter in "bnpqrstuvwxyzacdefghijklm" if letter not in subscripts)
+    return subscripts.replace("...", free)
+
+
+def axes_by_subscripts(arguments: tuple[Expression, ...]) -> list[tuple[Name, int]]:
+    """The names among the operands of an einsum, with the number of axes that it labels."""
+    if not arguments or not isinstance(arguments[0], Text):
+        return []
+    try:
+        inputs, _ = _subscripts(arguments[0], len(arguments) - 1)
+    except IndexNotationError:
+        return []  # told when the call is elaborated
+    operands = zip(arguments[1:], inputs, strict=True)
+    return [
+        (operand, len(labels))
+        for operand, labels in operands
+        if isinstance(operand, Name) and not operand.steps
+    ]
 
 
 FORMS: Mapping[str, Handler] = {

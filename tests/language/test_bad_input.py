@@ -52,7 +52,7 @@ from tcalc.language import parse, parse_declarations
         ("xᵀ", 1, 2, "`'`"),
         ("a % b", 1, 3, "`#`"),
         ("a != b", 1, 3, "comparison"),
-        ("a.b", 1, 2, "element-wise"),
+        ("a.b", 1, 2, "`a*b`"),
         ('"abc', 1, 1, '`"`'),
         ("x\x00", 1, 2, "cannot be seen"),
         ("for", 1, 4, ""),

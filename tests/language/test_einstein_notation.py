@@ -348,3 +348,31 @@ def test_values_are_exact_over_long_sums():
         2000 * value("s = x[i]*x[i]", "x[2]")
     )
     assert parse("s = x[i]*x[i]").variables["x"].order == 1
+
+
+def test_subscripts_tell_how_many_axes_a_name_has():
+    program = parse('einsum("bij,bjk->bik", A, B)')
+    assert program.guesses == {"A": "tensor3", "B": "tensor3"}
+    assert program.value is parse("C[b,i,k] = A[b,i,j]*B[b,j,k]").value
+    # Nor is a letter a scalar or a vector where it is labelled otherwise.
+    assert parse('einsum("i,ij,j->", c, x, d)').guesses == {
+        "c": "vector",
+        "x": "matrix",
+        "d": "vector",
+    }
+    # Other operands, and built-in names, have the axes that they have.
+    assert parse('einsum("ij,j->i", A, ones)').guesses == {"A": "matrix"}
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "hint"),
+    [
+        ("ij,jk", '"ij,jk->ik"'),
+        ("ji,jk", '"ji,jk->ik"'),
+        ("ii,", '"ii,->"'),
+        ("...ij,...jk->...ik", '"bij,bjk->bik"'),
+        ("...b,...b->...", '"nb,nb->n"'),
+    ],
+)
+def test_subscripts_of_numpy_are_told_in_full(subscripts, hint):
+    refused(f'einsum("{subscripts}", A, B)', IndexNotationError, (1, 8), hint)

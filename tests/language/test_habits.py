@@ -11,6 +11,7 @@ from tcalc.errors import (
     OrientationError,
     ParseError,
     UnknownNameError,
+    UnsupportedError,
 )
 from tcalc.language import habits, marks, parse
 from tcalc.language.calls import FORMS
@@ -49,6 +50,25 @@ from tcalc.language.catalogue import BY_NAME
         ('einsum("ij,jk->ik" A, B)', 20, "commas"),
         ("!x", 1, "where(a > b"),
         ("t(X) %*% y", 6, "the product is `*`"),
+        ("x %o% y", 3, "x*y'"),
+        ("A %x% B", 3, "kron(A, B)"),
+        ("svd(X)$d", 7, "`U, s, V = svd(A)`"),
+        ("data$x", 5, "joined by `_`"),
+        ("$x'*x$", 1, "without `$`"),
+        ("beta.hat = x", 5, "`beta_hat`"),
+        ("function(x) x^2", 13, "without parameters"),
+        ("A.t()*A", 2, "`A'`"),
+        ("x.pow(2)", 2, "`x.^2`"),
+        ("x.view(-1)", 2, "vec(A)"),
+        ("f.backward()", 2, "a formula alone"),
+        ("cholesky(A).L", 12, "names of their own"),
+        ("F.cross_entropy(z, y)", 2, "logsoftmax"),
+        ("torch.bmm(A, B)", 6, "C[b,i,k]"),
+        ("loss: x'*x", 5, "`name = formula`"),
+        ("x |> sum", 3, "`sum(x)`"),
+        ("ℓ = x", 1, "Latin and Greek"),
+        ("x.A.x", 2, "`x*A*x`"),
+        ("x . y", 3, "`*`"),
         ("y ~ x", 3, "a model is written as its loss"),
         ("2*(x, y)", 5, "stack(x, y)"),
         ("sum_{i=1}^n x_i", 7, "sum[i](x[i])"),
@@ -67,7 +87,18 @@ def test_python(text, column, hint):
         ("A(:,1)", 3, "`A[:,1]`"),
         ("x(end)", 3, "`x[end]`"),
         ("[A, B]", 1, "concat(x, y)"),
-        ("f = @(x) x'*x", 5, "between two values"),
+        ("f = @(x) x'*x", 5, "no parameters"),
+        ("@. exp(x)", 1, "element by element"),
+        ("x(2:end)", 4, "`x[2:end]`"),
+        ("A(1:2, 3:4)", 4, "`A[1:2, 3:4]`"),
+        ("X(i,:)", 5, "`X[i,:]`"),
+        ("sum(A(:))", 7, "vec(A)"),
+        ("[Q,R] = qr(A)", 1, "`Q,R = qr(A)`"),
+        ("% a comment\nx", 1, "`#`"),
+        ("x ~= y", 3, "`< <= > >= ==`"),
+        ("~x", 1, "negation"),
+        ("// c\nx", 1, "`#`"),
+        ("(* c *) x", 2, "`#`"),
         ("norm(A,'fro')", 8, '`"`'),
         ("x[1:2:5]", 6, "every element"),
         ("x[1..3]", 5, "`1:3`"),
@@ -199,10 +230,22 @@ def test_declarations(text, column, hint):
         ("A(1)", "A[...]"),
         ("a(x+y)", "a*(...)"),
         ("Phi(x)", "normcdf(x)"),
-        ("pnorm(x)", "`normcdf`"),
+        ("pnorm(x)", "`normcdf(x)`"),
         ("rowSums(X)", "r[i] = X[i,j]"),
         ("cross_entropy(p, y)", "logsoftmax"),
         ("foobarbaz(x)", "`tcalc functions`"),
+        ("t(X)*X", "the transpose is X'"),
+        ("t(X*Y)", "the transpose is (...)'"),
+        ("x(i)", "x[i]"),
+        ("c(1,2,3)", "data"),
+        ("ncol(X)", "dimension"),
+        ("lu(A)", "A \\ b"),
+        ("sort(x)", "sorted"),
+        ("vmap(x)", "one more index"),
+        ("eigen(A)", "`eigh`"),
+        ("IdentityMatrix(3)", "`eye`"),
+        ("LinearSolve(A, b)", "`solve`"),
+        ("rnorm(n)", "drawn"),
     ],
 )
 def test_functions(text, hint):
@@ -235,10 +278,81 @@ def test_formulas_parse(text):
         ("x^T*A*x", 1, "`x'`"),
         ("(A*B)^T", 1, "`(...)'`"),
         ("e^x", 1, "`exp(...)`"),
+        ("E^x", 1, "`exp(...)`"),
+        ("A^H", 1, "`A'`"),
     ],
 )
 def test_exponents_that_are_none(text, column, hint):
     refused(text, OrientationError, (1, column), hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("solve(A)", "inv(A)"),
+        ("dot(x, A, y)", "x'*A*y"),
+        ("matrix(0, m, n)", "zeros(m, n)"),
+        ("transpose(A, 1, 0)", "T[i,j,k] = A[k,i,j]"),
+        ("sum(A, 1)", "sum[i](X[i,j])"),
+    ],
+)
+def test_other_numbers_of_arguments(text, hint):
+    refused(text, ParseError, (1, 1), hint)
+
+
+@pytest.mark.parametrize("text", sorted(habits.VALUES))
+def test_constants_of_elsewhere_are_no_variables_by_themselves(text):
+    refused(f"x + {text}*x", UnknownNameError, (1, 5), habits.VALUES[text])
+    assert set(parse(f"tensor {text}; x + {text}*x").variables) == {text, "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("Tr[A]", "`tr(A)`"), ("Sin[x]", "`sin(x)`"), ("Dot[x, y]", "`dot(x, y)`")]
+)
+def test_brackets_of_mathematica(text, hint):
+    refused(text, UnknownNameError, (1, 1), hint)
+    name, _, inside = text.partition("[")
+    dims = "m,n"[: 2 * inside.count(",") + 1]
+    assert parse(f"tensor {name}[{dims}]; {text}").guesses == {}
+
+
+def test_tensors_of_physics_are_no_functions():
+    assert parse("Gamma[k,i,j]*v[i]*v[j]").guesses == {"Gamma": "tensor3", "v": "vector"}
+    assert parse("Sigma[i,j]").guesses == {"Sigma": "matrix"}
+
+
+@pytest.mark.parametrize("letter", ["delta", "δ"])
+def test_the_unit_tensor_in_greek(letter):
+    assert parse(f"{letter}[i,j]*A[i,j]").value is parse("tr(A)").value
+    assert parse(f"tensor {letter}[n,n]; {letter}[i,j]").guesses == {}
+    assert parse(f"{letter}*x").guesses == {letter: "scalar", "x": "vector"}
+
+
+@pytest.mark.parametrize("name", ["None", "newaxis", "begin"])
+def test_words_in_brackets_that_are_no_indices(name):
+    refused(f"x[{name}]", IndexNotationError, (1, 3), habits.INDICES[name])
+    refused(f"tensor x[n]; x[:, {name}]", IndexNotationError, (1, 19), habits.INDICES[name])
+
+
+@pytest.mark.parametrize("operator", ["+", "-", ".*", "./"])
+@pytest.mark.parametrize("vector", ["b", "b'"])
+def test_broadcasting_a_vector_is_told_as_it_is_written(operator, vector):
+    text = f"A {operator} {vector}"
+    hint = "ones*b' has b in every row, b*ones' in every column"
+    with pytest.raises((DimensionError, OrientationError)) as caught:
+        parse(text, "A[m,n], b[n]")
+    assert hint in (caught.value.hint or "")
+    assert parse("A + ones*b'", "A[m,n], b[n]").value is parse("C[i,j] = A[i,j] + b[j]").value
+    assert parse("A + b*ones'", "A[m,n], b[m]").value is parse("C[i,j] = A[i,j] + b[i]").value
+
+
+def test_a_row_of_a_matrix_is_told_as_it_is_written():
+    refused("X[1]", IndexNotationError, (1, 1), "A[1,:]", "X[m,n]")
+
+
+def test_an_arrow_defines_nothing():
+    refused("f <- x'*x", UnsupportedError, (1, 1), "`name = formula`")
+    refused("f < -x", UnsupportedError, (1, 1), "where(")
 
 
 def test_the_root_of_a_matrix():
@@ -247,7 +361,7 @@ def test_the_root_of_a_matrix():
 
 def test_indices_in_pairs_of_brackets_of_their_own():
     refused("A[i][j]", IndexNotationError, (1, 1), "A[i,j]")
-    refused("Tr[A*B]", UnknownNameError, (1, 4), "`tr(...)`")
+    refused("Tr[A*B]", UnknownNameError, (1, 1), "`tr(A*B)`")
     refused("A_{i,j}", UnknownNameError, (1, 4), "brackets")
     refused("x_{1}", UnknownNameError, (1, 1), "x[1]")
 

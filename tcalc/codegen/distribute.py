@@ -84,27 +84,33 @@ class Distribution:
         flat = self._flat(node)
         if len(flat.factors) > FACTORS:
             return node
-        size = self._size(node.dims)
+        place = self._best(flat, node.dims)
+        if place is None:
+            return self._grouped(node)
+        return build.add(
+            [(c, self._grouped(term)) for c, term in self._terms(flat, place, node.dims)]
+        )
+
+    def _best(self, flat: Flat, dims: Shape) -> int | None:
+        """The place of the sum that saves most where it is multiplied term by term, if any does."""
+        bound = any(x in self.fixed and x.order for x in flat.factors)
+        least = 0 if bound else max(LARGE, SHRINKS * self._size(dims))
         best: tuple[int, int] | None = None
         for place, factor in enumerate(flat.factors):
             if not isinstance(factor, Add) or len(factor.terms) < 2 or factor.order < 1:
                 continue
-            bound = any(x in self.fixed and x.order for x in flat.factors)
-            if self._size(factor.dims) < max(LARGE, SHRINKS * size) and not bound:
+            if self._size(factor.dims) < least:
                 continue
             self.sized = True
             before = self._price(flat)
             if self.uses[factor] <= 1:
                 before += self._forming(factor)
-            terms = (self._grouped(term) for _, term in self._terms(flat, place, node))
+            terms = (self._grouped(term) for _, term in self._terms(flat, place, dims))
             after = sum(self._price(self._flat(term)) for term in terms)
             # Of two sums the one that saves more: the other is formed as before.
             if GAIN * after <= before and (best is None or before - after > best[0]):
                 best = before - after, place
-        if best is not None:
-            found = self._terms(flat, best[1], node)
-            return build.add([(c, self._grouped(term)) for c, term in found])
-        return self._grouped(node)
+        return None if best is None else best[1]
 
     def _flat(self, node: Node) -> Flat:
         """A product with those of its factors opened that are products themselves."""
@@ -128,14 +134,14 @@ class Distribution:
         summed = {label for row in factor.subscripts for label in row} - set(factor.output)
         return self.uses[factor] <= 1 or not summed
 
-    def _terms(self, flat: Flat, place: int, node: Einsum) -> list[tuple[Fraction, Node]]:
-        """The terms of the product, with their coefficients.
+    def _terms(self, flat: Flat, place: int, shape: Shape) -> list[tuple[Fraction, Node]]:
+        """The terms of a product of this shape, by those of a sum, with their coefficients.
 
         A product of which the sum has all uses, as of a term and its transpose, is opened.
         """
         factor = flat.factors[place]
         assert isinstance(factor, Add)
-        dims = dict(zip(flat.output, node.dims, strict=True))
+        dims = dict(zip(flat.output, shape, strict=True))
         terms = self._opened(factor)
         uses = Counter(core_of(term) for _, term in terms)
         found: list[tuple[Fraction, Node]] = []
@@ -216,36 +222,38 @@ class Distribution:
         if not self.fixed or not isinstance(node, Einsum) or node.is_view:
             return node
         flat = self._flat(node)
-        members = [
-            k
-            for k, x in enumerate(flat.factors)
-            if x in self.fixed and x.order and not (isinstance(x, Apply) and not x.args)
-        ]
-        outside = {x for k, row in enumerate(flat.rows) if k not in members for x in row} | set(
-            flat.output
-        )
-        inner = {x for k in members for x in flat.rows[k]}
-        kept = tuple(sorted(inner & outside))
-        if len(members) < 2 or not inner - outside or len(members) == len(flat.factors):
+        members = [k for k, x in enumerate(flat.factors) if self._is_bound(x)]
+        rest = [k for k in range(len(flat.factors)) if k not in members]
+        if len(members) < 2 or not rest:
             return node
         dims = {
-            x: d for k in members for x, d in zip(flat.rows[k], flat.factors[k].dims, strict=True)
+            label: dim
+            for k in members
+            for label, dim in zip(flat.rows[k], flat.factors[k].dims, strict=True)
         }
-        largest = max(self._size(flat.factors[k].dims) for k in members)
+        outside = {label for k in rest for label in flat.rows[k]}.union(flat.output)
+        kept = tuple(sorted(dims.keys() & outside))
+        if len(kept) == len(dims):
+            return node  # an outer product
         self.sized = True
-        if self._size(tuple(dims[x] for x in kept)) > largest:
+        largest = max(self._size(flat.factors[k].dims) for k in members)
+        if self._size(tuple(dims[label] for label in kept)) > largest:
             return node
         group = build.einsum(
             [flat.factors[k] for k in members], [flat.rows[k] for k in members], kept
         )
-        self.fixed.update(x for x in (group, *group.operands))
-        rest = [k for k in range(len(flat.factors)) if k not in members]
+        self.fixed.update((group, *group.operands))
         return build.einsum(
             [group, *(flat.factors[k] for k in rest)],
             [kept, *(flat.rows[k] for k in rest)],
             flat.output,
             dict(zip(flat.output, node.dims, strict=True)),
         )
+
+    def _is_bound(self, factor: Node) -> bool:
+        """Whether a factor is an array that bound inputs make; a constant of the graph is none."""
+        constant = isinstance(factor, Apply) and not factor.args
+        return factor in self.fixed and factor.order > 0 and not constant
 
 
 def is_permuted(node: Einsum) -> bool:

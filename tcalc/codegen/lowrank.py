@@ -77,26 +77,37 @@ def low_rank_solves(roots: Sequence[Node], sizes: Mapping[str, int]) -> tuple[li
     small = _small(_splits(_solves_with_sums(postorder(opened))), sizes)
     if not small:
         return list(roots), True
-
-    def solved(node: Node) -> Node:
-        match node:
-            case Apply(primitive=LogDet()) if node in small:
-                return _by_determinant_lemma(small[node])
-            case Einsum() if not node.is_view or len(node.output) < node.factors[0].order:
-                places = [k for k, factor in enumerate(node.factors) if factor in small]
-                if len(places) > 1 and len(node.factors) > 2:
-                    return _by_pairs(node, sizes, solved)
-                if places:
-                    new = _by_woodbury(node, places[0], small[node.factors[places[0]]])
-                    # Of two inverses that meet one is left.
-                    return rebuild([new], solved)[0] if len(places) > 1 else new
-        return node
-
-    def spread(node: Node) -> Node:
-        return _term_by_term(node, small)
-
     # The inverses keep their places until the products around them are rewritten.
-    return rebuild(rebuild(opened, spread), solved), True
+    spread = rebuild(opened, lambda node: _term_by_term(node, small))
+    return rebuild(spread, _Rewriting(small, sizes).rewritten), True
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewriting:
+    """The identities put into effect on the `small` inverses and determinants of a graph."""
+
+    small: Mapping[Node, _Split]
+    sizes: Mapping[str, int]
+
+    def rewritten(self, node: Node) -> Node:
+        match node:
+            case Apply(primitive=LogDet()) if node in self.small:
+                return _by_determinant_lemma(self.small[node])
+            case Einsum() if not node.is_view or len(node.output) < node.factors[0].order:
+                return self._product(node)
+            case _:
+                return node
+
+    def _product(self, node: Einsum) -> Node:
+        """A product without such inverses among its factors."""
+        places = [k for k, factor in enumerate(node.factors) if factor in self.small]
+        if not places:
+            return node
+        if len(places) > 1 and len(node.factors) > 2:
+            return _by_pairs(node, self.sizes, self.rewritten)
+        new = _by_woodbury(node, places[0], self.small[node.factors[places[0]]])
+        # Of two inverses that meet one is left.
+        return rebuild([new], self.rewritten)[0] if len(places) > 1 else new
 
 
 def _solves_with_sums(order: Sequence[Node]) -> dict[Apply, Add]:
@@ -209,24 +220,34 @@ def _split(matrix: Add, inner: Callable[[Node], bool]) -> _Split | None:
         return None
     ((coefficient, term),) = rest
     product = _opened(term, inner)
+    if (sides := _sides(product)) is None:
+        return None
+    u, v, rank = sides
+    return _Split(diagonal, build.scale(coefficient * product.coefficient, u), v, rank)
+
+
+def _sides(product: OpenProduct) -> tuple[Node, Node, Shape] | None:
+    """A matrix as a product of two: the factors with its rows, those without, what joins them.
+
+    None where a factor has the rows and the columns, or where one side has neither.
+    """
     row, column = product.output
     sides: tuple[list[int], list[int]] = ([], [])
     for k, labels in enumerate(product.subscripts):
         if row in labels and column in labels:
             return None
         sides[column in labels].append(k)
-    names = [{x for k in side for x in product.subscripts[k]} for side in sides]
-    if row == column or row not in names[0] or column not in names[1]:
+    left, right = ({x for k in side for x in product.subscripts[k]} for side in sides)
+    if row == column or row not in left or column not in right:
         return None
-    joined = tuple(sorted((names[0] & names[1]) - {row, column}))
+    joined = tuple(sorted((left & right) - {row, column}))
     u, v = (
         build.einsum(
             [product.factors[k] for k in side], [product.subscripts[k] for k in side], output
         )
         for side, output in zip(sides, ((row, *joined), (*joined, column)), strict=True)
     )
-    rank = tuple(product.dims[x] for x in joined)
-    return _Split(diagonal, build.scale(coefficient * product.coefficient, u), v, rank)
+    return u, v, tuple(product.dims[x] for x in joined)
 
 
 def _terms(matrix: Add, inner: Callable[[Node], bool]) -> list[tuple[Fraction, Node]]:

@@ -200,6 +200,7 @@ class Products:
         return Tensor(result.value, result.labels, (Axis(i), Axis(j)))
 
     def _contract(self, selected: Selected, kept: Labels, rank: Mapping[int, int]) -> Operand:
+        """The product of the operands in the order that is planned for them."""
         operands = selected.operands
         if 0 < len(operands) < 3:
             few = [operand for operand in operands if isinstance(operand, Operand)]
@@ -212,7 +213,6 @@ class Products:
             rows.append(row)
         if not operands:
             return Operand(self.builder.number(ONE), ())
-        count = _occurrences(rows)
         special = {
             k: inversion_of(operand.node)
             for k, operand in enumerate(operands)
@@ -220,16 +220,25 @@ class Products:
         }
         names = [x.node if isinstance(x, Inverted) else (x.value, x.divides) for x in operands]
         found = self._plan(rows, kept, selected.dims, special, names)
+        count = _occurrences(rows)
         items: list[Operand | Inverted] = []
         for k, operand in enumerate(operands):
             if isinstance(operand, Inverted):
-                solved = k in found.solved
-                items.append(operand if solved else self._formed(operand))
+                items.append(operand if k in found.solved else self._formed(operand))
             else:
                 shared = {x for x in operand.labels if count[x] > 1 or x in rank}
                 items.append(self._reduced(operand, shared))
+        return self._contract_along(found.path, items, rank)
+
+    def _contract_along(
+        self,
+        path: Sequence[tuple[int, int]],
+        items: list[Operand | Inverted],
+        rank: Mapping[int, int],
+    ) -> Operand:
+        """Operands contracted by pairs; the result of each pair is the last of them then."""
         count = _occurrences(item.labels for item in items)
-        for a, b in found.path:
+        for a, b in path:
             left, right = items[a], items[b]
             labels = (*left.labels, *right.labels)
             for label in labels:
@@ -239,10 +248,8 @@ class Products:
             for label in made.labels:
                 count[label] += 1
             items.append(made)
-        (result,) = items[-1:]
-        if isinstance(result, Inverted):
-            result = self._formed(result)
-        return self._multiplied(result)
+        result = items[-1]
+        return self._multiplied(self._formed(result) if isinstance(result, Inverted) else result)
 
     def _contract_few(self, operands: Sequence[Operand], rank: Mapping[int, int]) -> Operand:
         """One operand or two, where there is no order to be planned."""

@@ -79,6 +79,10 @@ class Selection:
         self._sort(product, applied)
 
     def _sort(self, product: OpenProduct, applied: Collection[Node]) -> None:
+        """Tell the factors that select from those that multiply.
+
+        Which labels an inverse keeps whole is known before windows and unit vectors are looked at.
+        """
         windows: list[tuple[Node, Window, Labels]] = []
         units: list[tuple[Node, UnitVector, int]] = []
         for factor, row in zip(product.factors, product.rows, strict=True):
@@ -100,22 +104,32 @@ class Selection:
                     self.kept_whole.update(row)
                 case _:
                     self.dense.append((factor, row))
-        for factor, window, (short, long) in windows:
-            free = long not in self.moved and not {short, long} & self.kept_whole
-            if free and self.resolve(short)[0] != self.resolve(long)[0]:
-                self.builder.require(Dim.of(1), window.start)
-                self.builder.require(window.stop, window.dim)
-                self.builder.require(window.start - 1, window.stop)  # an empty one exists
-                self.moved[long] = (short, window.start - 1)
-            else:
-                self.dense.append((factor, (short, long)))
+        for factor, window, row in windows:
+            if not self._moves(window, *row):
+                self.dense.append((factor, row))
         for factor, unit, label in units:
-            if label in self.moved or label in self.picked or label in self.kept_whole:
+            if not self._picks(unit, label):
                 self.dense.append((factor, (label,)))
-            else:
-                self.builder.require(Dim.of(1), unit.index)
-                self.builder.require(unit.index, unit.dim)
-                self.picked[label] = unit.index - 1
+
+    def _moves(self, window: Window, short: int, long: int) -> bool:
+        """Let the long axis of a window run with the short one; false where it may not."""
+        free = long not in self.moved and not {short, long} & self.kept_whole
+        if not free or self.resolve(short)[0] == self.resolve(long)[0]:
+            return False
+        self.builder.require(Dim.of(1), window.start)
+        self.builder.require(window.stop, window.dim)
+        self.builder.require(window.start - 1, window.stop)  # an empty one exists
+        self.moved[long] = (short, window.start - 1)
+        return True
+
+    def _picks(self, unit: UnitVector, label: int) -> bool:
+        """Fix a label to the place of a unit vector; false where it may not be fixed."""
+        if label in self.moved or label in self.picked or label in self.kept_whole:
+            return False
+        self.builder.require(Dim.of(1), unit.index)
+        self.builder.require(unit.index, unit.dim)
+        self.picked[label] = unit.index - 1
+        return True
 
     def resolve(self, label: int) -> tuple[int, Dim | None]:
         """The label that this one runs with, and from which place on."""

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import product
+from itertools import permutations, product
 from math import prod
 from typing import TypeAlias, TypeGuard
 
@@ -145,80 +145,104 @@ def _is_unit(block: Block) -> bool:
     return all(isinstance(x, Delta) or x.order == 0 for x in block.factors)
 
 
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A stack among the factors of a product, by its place: the label along it, and the others.
+
+    Each of its blocks is multiplied first by the factor at the place `partner`, if there is one.
+    """
+
+    place: int
+    stack: Stack
+    axis: int
+    free: Labels
+    partner: int | None = None
+
+
 def _apart(node: Einsum, stacks: Mapping[Node, Stack]) -> Node:
     """A product with each stack among its factors taken apart."""
-    mine = [k for k, x in enumerate(node.factors) if x in stacks]
-    axes = [node.subscripts[k][stacks[node.factors[k]].axis] for k in mine]
-    counts = Counter(label for row in node.subscripts for label in row)
-    kept = tuple(label for label in node.output if label not in axes)
-    if not 0 < len(mine) <= 2 or any(counts[x] > 1 or x not in node.output for x in axes):
+    uses = _with_partners(node, _uses(node, stacks))
+    if not uses:
         return node
-    free = [
-        tuple(label for label in node.subscripts[k] if label != axis)
-        for k, axis in zip(mine, axes, strict=True)
-    ]
-    partners, free = _partners(node, mine, free)
+    kept = tuple(label for label in node.output if all(label != use.axis for use in uses))
     dims = dict(zip(node.output, node.dims, strict=True))
-    others = [k for k in range(len(node.factors)) if k not in (*mine, *partners)]
+    taken = {place for use in uses for place in (use.place, use.partner)}
+    others = [k for k in range(len(node.factors)) if k not in taken]
     terms: list[tuple[Fraction, Node]] = []
-    for blocks in product(*(stacks[node.factors[k]].blocks for k in mine)):
+    for blocks in product(*(use.stack.blocks for use in uses)):
         factors = [node.factors[k] for k in others]
         rows: list[Row] = [node.subscripts[k] for k in others]
-        for number, block in enumerate(blocks):
-            outer = dict(zip(block.output, free[number], strict=True))
-            made = [tuple(outer.get(x, (number, x)) for x in row) for row in block.rows]
-            if not partners:
-                factors += block.factors
-                rows += made
-                continue
-            partner = partners[number]
-            whole, numbers, row = _met(
-                block, made, node.factors[partner], node.subscripts[partner], free[number]
-            )
-            factors += [whole, *numbers]
-            rows += [row, *(() for _ in numbers)]
+        for number, (use, block) in enumerate(zip(uses, blocks, strict=True)):
+            more, labels = _with_block(node, use, block, number)
+            factors += more
+            rows += labels
         inner = build.einsum(factors, rows, kept, dims)
         places = [block.place for block in blocks]
-        beside = [kept, *((axis,) for axis in axes)]
+        beside = [kept, *((use.axis,) for use in uses)]
         term = build.einsum([inner, *places], beside, node.output, dims)
         terms.append((prod((block.coefficient for block in blocks), start=Fraction(1)), term))
     return build.add(terms)
 
 
-def _met(
-    block: Block, rows: Sequence[Row], partner: Node, other: Labels, free: Labels
-) -> tuple[Node, list[Node], Row]:
-    """A matrix of a stack multiplied by its partner, the scalars with it, and the labels."""
-    matrices = [j for j, x in enumerate(block.factors) if x.order > 0]
-    left = (*(x for x in free if x not in other), *(x for x in other if x not in free))
+def _uses(node: Einsum, stacks: Mapping[Node, Stack]) -> list[_Use]:
+    """The one or two stacks of a product whose axes are axes of the result, and nobody else's."""
+    counts = Counter(label for row in node.subscripts for label in row)
+    found: list[_Use] = []
+    for place, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
+        if factor not in stacks:
+            continue
+        axis = row[stacks[factor].axis]
+        if counts[axis] > 1 or axis not in node.output:
+            return []
+        free = tuple(label for label in row if label != axis)
+        found.append(_Use(place, stacks[factor], axis, free))
+    return found if len(found) <= 2 else []
+
+
+def _with_block(
+    node: Einsum, use: _Use, block: Block, number: int
+) -> tuple[Sequence[Node], Sequence[Row]]:
+    """What stands for a stack where one of its blocks is taken: factors, and their labels.
+
+    That is the block, or its product with its partner and the scalars that the block has.
+    """
+    outer = dict(zip(block.output, use.free, strict=True))
+    rows = [tuple(outer.get(x, (number, x)) for x in row) for row in block.rows]
+    if use.partner is None:
+        return block.factors, rows
+    partner, other = node.factors[use.partner], node.subscripts[use.partner]
+    matrices = [k for k, x in enumerate(block.factors) if x.order > 0]
+    scalars = [x for x in block.factors if x.order == 0]
+    left = (*(x for x in use.free if x not in other), *(x for x in other if x not in use.free))
     made = build.einsum(
-        [*(block.factors[j] for j in matrices), partner],
-        [*(rows[j] for j in matrices), other],
+        [*(block.factors[k] for k in matrices), partner],
+        [*(rows[k] for k in matrices), other],
         left,
     )
-    return made, [x for x in block.factors if x.order == 0], left
+    return [made, *scalars], [left, *(() for _ in scalars)]
 
 
-def _partners(
-    node: Einsum, mine: Sequence[int], free: Sequence[Labels]
-) -> tuple[list[int], list[Labels]]:
-    """For two stacks, each a matrix that it is multiplied by along the same of its axes.
+def _with_partners(node: Einsum, uses: list[_Use]) -> list[_Use]:
+    """Two stacks, each with a matrix that it is multiplied by along the same of its axes.
 
     So each block is multiplied once, and the result shared by all products that it is in.  The
     axes of a stack of symmetric matrices may be exchanged for that.
     """
-    if len(mine) == 2:
-        orders = [
-            (x, x[::-1]) if symmetric_axes(node.factors[k]) else (x,)
-            for k, x in zip(mine, free, strict=True)
-        ]
-        for one, two in product(*orders):
-            for first, row in enumerate(node.subscripts):
-                for second, other in enumerate(node.subscripts):
-                    apart = first != second and not {first, second}.intersection(mine)
-                    if apart and _meets(one, row) and _meets(two, other):
-                        return [first, second], [one, two]
-    return [], list(free)
+    if len(uses) != 2:
+        return uses
+    first, second = uses
+    others = [k for k in range(len(node.factors)) if k not in (first.place, second.place)]
+    for one, two in product(_orders(node, first), _orders(node, second)):
+        for a, b in permutations(others, 2):
+            if _meets(one, node.subscripts[a]) and _meets(two, node.subscripts[b]):
+                return [replace(first, free=one, partner=a), replace(second, free=two, partner=b)]
+    return uses
+
+
+def _orders(node: Einsum, use: _Use) -> Sequence[Labels]:
+    """The orders that the axes of the matrices of a stack may be taken to have."""
+    symmetric = symmetric_axes(node.factors[use.place])
+    return (use.free, use.free[::-1]) if symmetric else (use.free,)
 
 
 def _meets(free: Labels, row: Labels) -> bool:

@@ -120,3 +120,28 @@ def test_one_right_hand_side_for_a_stack() -> None:
     A[3, :, 0] = 0
     with pytest.raises(DomainError, match=r"the matrix is singular at \[4\]"):
         run(A=A, x=x)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_large_stacks_whose_diagonals_dominate(dtype: type) -> None:
+    """They are solved without a second column, until one of them is not dominated."""
+    run = tcalc.compile(tcalc.parse("Y[b,i] = inv(A)[b,i,j]*B[b,j]; Y", "A[b,n,n], B[b,n]"))
+    random = np.random.default_rng(9)
+    units = 2.0 ** random.integers(-20, 20, (200, 5))
+    core = 0.1 * random.standard_normal((200, 5, 5)) + np.eye(5)
+    B = random.standard_normal((200, 5))
+    A = units[:, :, None] * core * units[:, None]
+    due = np.linalg.solve(core, (B / units)[..., None])[..., 0] / units
+    found = run(A=A.astype(dtype), B=B.astype(dtype))
+    atol = 50 * np.finfo(dtype).eps * np.abs(due * units).max(axis=1, keepdims=True) / units
+    assert (np.abs(found - due) <= atol).all()
+    half = random.standard_normal((5, 4))
+    A[17] = half @ half.T
+    B[17] = A[17] @ random.standard_normal(5)
+    with pytest.raises(DomainError, match=r"singular, up to rounding, at \[18\]"):
+        run(A=A.astype(dtype), B=B.astype(dtype))
+    A[17] = np.nan
+    assert np.isnan(run(A=A.astype(dtype), B=B.astype(dtype))[17]).all()
+    A[17] = 0
+    with pytest.raises(DomainError, match=r"the matrix is singular at \[18\]"):
+        run(A=A.astype(dtype), B=B.astype(dtype))

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import chain
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
-from tcalc.expr.traverse import postorder, rebuild
-from tcalc.primitives.power import power
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import multiple, product_of
 from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
 from tcalc.simplify.flatten import is_contraction, open_product
-from tcalc.simplify.parts import Parts, base_and_exponent, bonds, parts_of, piece, pieces
+from tcalc.simplify.parts import Parts, bonds, parts_of, piece, pieces
 from tcalc.simplify.products import is_mask_or_unit, is_outer_product, joins
 from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
 
@@ -337,30 +335,6 @@ def opposite_terms(node: Add) -> Node | None:
             if new is not None and length(new) < length(node):
                 return new
     return None
-
-
-def with_one_sign(roots: Sequence[Node]) -> list[Node]:
-    """``(x - y)./(1 + (y - x).^2)`` as ``(x - y)./(1 + (x - y).^2)``: of a square either will do.
-
-    Not a rule, for it looks at the whole.
-    """
-    even: list[tuple[Node, Add, Fraction]] = []
-    odd: set[Node] = set(roots)
-    for node in postorder(roots):
-        base, exponent = base_and_exponent(node)
-        if isinstance(base, Add) and exponent.denominator == 1 and exponent.numerator % 2 == 0:
-            even.append((node, base, exponent))
-        else:
-            odd.update(node.operands)
-    turned: dict[Node, Node] = {}
-    for node, base, exponent in even:
-        if base not in odd and is_balanced(base):
-            other = multiple(Fraction(-1), base)
-            if other in odd:
-                turned[node] = power(other, exponent)
-    if not turned:
-        return list(roots)
-    return rebuild(roots, lambda node: turned.get(node, node))
 
 
 PIECES = (common_piece,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from math import prod
 
 from tcalc.expr import build
@@ -112,6 +112,43 @@ def _multiplied_out(u: Add, times: int) -> Iterator[tuple[Fraction, tuple[Node, 
         yield prod((c for c, _ in chosen), start=Fraction(1)), tuple(x for _, x in chosen)
 
 
+@of_sums_having(Power)
+def common_denominator(node: Add) -> Node | None:
+    """``x/u - y/u^3 -> (x - y/u^2)/u`` for a scalar u and vectors or matrices x and y.
+
+    Where all terms have it in the denominator, in powers that differ by 2 at most.  The sizes of
+    the exponents fall.  Example: ``A*x/(x'*x) - x'*A*x*x/(x'*x)^2``.
+    """
+    if not node.order or not 1 < len(node.terms) <= MOST_TERMS:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    places = [_scalar_denominators(parts) for parts in terms]
+    for u in places[0]:
+        if not all(u in found for found in places):
+            continue
+        exponents = sorted({found[u][1] for found in places})
+        if len(exponents) == 1 or any(q - p > LARGEST_GAP for p, q in pairwise(exponents)):
+            continue
+        rests: list[tuple[Fraction, Node]] = []
+        for (c, _), parts, found in zip(node.terms, terms, places, strict=True):
+            k, exponent = found[u]
+            rest = parts.replaced((k,), (power(u, exponent - exponents[-1]),), ((),))
+            rests.append((c, rest.build()))
+        axes = tuple(range(node.order))
+        return build.einsum([build.add(rests), power(u, exponents[-1])], [axes, ()], axes)
+    return None
+
+
+def _scalar_denominators(parts: Parts) -> dict[Node, tuple[int, Fraction]]:
+    """The scalars that a product is divided by, each with its place and its exponent."""
+    return {
+        base: (k, exponent)
+        for k, factor in enumerate(parts.factors)
+        for base, exponent in [base_and_exponent(factor)]
+        if exponent < 0 and not base.order
+    }
+
+
 @of_products_having(Add)
 def denominator_into_sum(node: Einsum) -> Node | None:
     """``1/(a (1 + b/a)) -> 1/(a + b)`` for a factor that cancels in a sum beside it, and powers.
@@ -190,3 +227,6 @@ def _collected(node: Node) -> tuple[Fraction, Node]:
 
 
 RULES = (quotients_by_sum, reciprocals_of_complements, denominator_into_sum)
+
+DENOMINATORS = (common_denominator,)
+"""Only in the end, for of the parts of a sum that are met first not all belong together."""

@@ -25,7 +25,7 @@ from tcalc.simplify.engine import (
 from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opened_and
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected
-from tcalc.simplify.products import is_centred, joins
+from tcalc.simplify.products import is_centred, is_mean_among, joins
 
 CANDIDATES = 6
 """How many common factors of a sum are tried, the best first."""
@@ -46,18 +46,39 @@ def sum_in_sum(node: Add) -> Node | None:
     return open_sum(node)
 
 
+OPENING = (product_in_product, sum_in_sum)
+"""The rules that open what is shared: not where common subexpressions are to be named."""
+
+
 @of_products_having(Add)
 def number_out_of_factor(node: Einsum) -> Node | None:
     """``x (2 y - 4 z) -> 2 x (y - 2 z)``; a sign comes out where most terms have it.
 
-    Example: ``X'*(-a - b) -> -X'*(a + b)``.
+    And where ``x - mean(x)`` is left.  Example: ``X'*(-a - b) -> -X'*(a + b)``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and (c := content(factor)) != 1:
+        if isinstance(factor, Add) and (c := _number_in(factor)) != 1:
             new = parts.replaced((k,), (multiple(1 / c, factor),), (parts.rows[k],))
             return build.scale(c, new.build())
     return None
+
+
+def _number_in(node: Add) -> Fraction:
+    """What all coefficients share; the sign of ``mean(x) - x`` too, so that it is ``x - mean(x)``.
+
+    Of two terms neither has most of the signs, but one of them may be the mean of the other.
+    """
+    number = content(node)
+    if len(node.terms) == 2 and is_balanced(node):
+        (c, x), (_, y) = sorted(node.terms, key=lambda term: -term[0])
+        return -number if c > 0 and is_mean_among(x, {y}) and _is_plain_sum(x) else number
+    return number
+
+
+def _is_plain_sum(term: Node) -> bool:
+    """Whether a repeated product is the sum of one tensor, up to numbers."""
+    return sum(x.order > 0 for x in term.operands[0].operands) == 1
 
 
 @of_sums_having(Add)
@@ -133,7 +154,7 @@ def transpose_of_sum(node: Einsum) -> Node | None:
 def number_out_of_view(node: Einsum) -> Node | None:
     """``diag(2 x - 2 y) -> 2 diag(x - y)``, and the same for broadcasts."""
     for k, factor in enumerate(node.factors):
-        if isinstance(factor, Add) and (c := content(factor)) != 1:
+        if isinstance(factor, Add) and (c := _number_in(factor)) != 1:
             parts = parts_of(node)
             rest = parts.replaced((k,), (multiple(1 / c, factor),), (parts.rows[k],))
             return build.scale(c, rest.build())
@@ -342,6 +363,9 @@ def _may_stand_outside(
         return False  # a square or quadratic form beside what is linear, ``x'*A*x + b'*x``
     if any(_is_selected(terms[t], k) for t, k in places.items()):
         return False
+    if not factor.order and is_centred(node):
+        cores = set(node.operands)
+        return not any(is_mean_among(node.terms[t][1], cores) for t in places)
     if not linked:
         return True
     if node.order and not all(_reaches_output(terms[t], k) for t, k in places.items()):
@@ -361,7 +385,7 @@ def _rest(node: Add, parts: Parts, k: int, labels: Sequence[int]) -> Node | None
         return None
     others = parts.replaced((k,), (), ())
     missing = [label for label in labels if not others.uses(label)]
-    if 0 < len(missing) < len(labels):
+    if parts.factors[k].order and 0 < len(missing) < len(labels):
         return None  # a vector to be repeated as the rows of a matrix is not shorter
     if not (node.order or missing) and len(labels) == 2 and not joins(others.rows, *labels):
         return None  # a number, as x'*A*y, would become a trace of an outer product

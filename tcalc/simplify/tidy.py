@@ -35,6 +35,11 @@ from tcalc.simplify import (
     views,
 )
 from tcalc.simplify.engine import Rule, length, rewrite
+from tcalc.simplify.finishing import (
+    with_common_denominators,
+    with_one_sign,
+    with_sums_first,
+)
 from tcalc.simplify.flatten import Inline, flatten
 
 RULES: tuple[Rule, ...] = (
@@ -62,10 +67,6 @@ RULES: tuple[Rule, ...] = (
     *collected.RULES,
 )
 """Every rule, in the order in which they are tried."""
-
-OPENING: tuple[Rule, ...] = (sums.product_in_product, sums.sum_in_sum)
-"""The rules that open what is shared: not where common subexpressions are to be named."""
-
 
 MEETING: tuple[Rule, ...] = (
     powers.powers_collected,
@@ -130,15 +131,16 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
 
 
 def _tidied(roots: Sequence[Node], inline: Inline) -> list[Node]:
-    rules = [rule for rule in RULES if inline == "all" or rule not in OPENING]
+    rules = [rule for rule in RULES if inline == "all" or rule not in sums.OPENING]
     flat = flatten(roots, inline=inline, numbers=True, leaves=_leaves(roots))
     tidied = rewrite(flat, rules)
     if inline == "all":
         tidied = [_cancelled(root) for root in tidied]
+    tidied = with_common_denominators(tidied, shared=inline == "single")
     if inline == "single":
         tidied = flatten(tidied, inline=inline, numbers=True, meeting=MEETING)
     tidied = rewrite(tidied, TRIANGLES) if _has_mask(tidied) else tidied
-    return common.with_one_sign(tidied)
+    return with_sums_first(with_one_sign(tidied))
 
 
 def _has_mask(roots: Sequence[Node]) -> bool:

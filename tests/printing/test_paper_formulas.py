@@ -120,7 +120,7 @@ FORMULAS = [
         "(x'*A*x)/(x'*x)",
         "A[n,n] symmetric, x[n]",
         "x",
-        "2*(A*x/(x'*x) - x'*A*x*x/(x'*x)^2)",
+        "2*(A*x - x'*A*x*x/(x'*x))/(x'*x)",
     ),
     Formula(  # Mahalanobis' distance
         "sqrt((x - m)'*inv(S)*(x - m))",
@@ -133,13 +133,13 @@ FORMULAS = [
         "x[n], y[n], s",
         "x",
         "2*exp(-norm2(x - y)^2/s)*(y - x)/s",
-        "2*exp(-norm2(x - y)^2/s)*(2*(x - y)*(x - y)'/s^2 - eye(n)/s)",
+        "2*exp(-norm2(x - y)^2/s)*(2*(x - y)*(x - y)'/s - eye(n))/s",
     ),
     Formula(  # cosine similarity
         "x'*y/(norm2(x)*norm2(y))",
         "x[n], y[n]",
         "x",
-        "(y/norm2(x) - x'*y*x/norm2(x)^3)/norm2(y)",
+        "(y - x'*y*x/norm2(x)^2)/(norm2(x)*norm2(y))",
     ),
     Formula(  # attention of one query
         "V'*softmax(K*q)",
@@ -224,7 +224,7 @@ FORMULAS = [
         "(x'*y)^2/(x'*x*(y'*y))",
         "x[n], y[n]",
         "x",
-        "2*(x'*y*y/(x'*x) - (x'*y)^2*x/(x'*x)^2)/(y'*y)",
+        "2*(x'*y*y - (x'*y)^2*x/(x'*x))/((x'*x)*(y'*y))",
     ),
     Formula(  # the profile likelihood of a regression
         "n*log(norm2(y - X*b)^2/n)",
@@ -316,7 +316,7 @@ FORMULAS = [
         "norm2(F*x)^2/norm2(x)^2",
         "F[m,n], x[n]",
         "x",
-        "2*(F'*F*x/(x'*x) - norm2(F*x)^2*x/(x'*x)^2)",
+        "2*(F'*F*x - norm2(F*x)^2*x/(x'*x))/(x'*x)",
     ),
     Formula("tr(X^4)", "X[n,n]", "X", "4*(X^3)'"),
     Formula("tr(inv(X'*X))", "X[m,n]", "X", "-2*X*inv(X'*X)^2"),

@@ -34,7 +34,7 @@ PROMISED = [
     ),
     (
         Example("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, r[n], w[n], a", "w"),
-        "r/sqrt(w'*S*w) + (a - w'*r)*S*w/(w'*S*w)^(3/2)",
+        "(r + (a - w'*r)*S*w/(w'*S*w))/sqrt(w'*S*w)",
     ),
     (
         Example("norm2(y - X*inv(X'*X)*X'*y)^2", "X[m,n]", "X"),
@@ -61,7 +61,7 @@ PROMISED = [
     (Example("tr(chol(K))", "K[n,n] spd", "K"), "inv(chol(K))'*diag(diag(chol(K)))*inv(chol(K))/2"),
     (
         Example("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]"),
-        "(y/norm2(x) - x'*y*x/norm2(x)^3)/norm2(y)",
+        "(y - x'*y*x/norm2(x)^2)/(norm2(x)*norm2(y))",
     ),
     (Example("norm1(A*x - y)"), "A'*sign(A*x - y)"),
     (Example("A*exp(x)"), "A*diag(exp(x))"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.traverse import postorder
@@ -160,6 +161,13 @@ functions_of_eigenvalues = _count(lambda node: _function(node, Spectral))
 inverses = _count(_is_inverse)
 repeated_vectors = _inside(_is_product, lambda x: _is_sum(x) and any(map(_repeats, x.operands)))
 powers = _count(_is_power)
+exponents = _written(
+    lambda node: (
+        ceil(abs(node.primitive.exponent))
+        if isinstance(node, Apply) and isinstance(node.primitive, Power)
+        else 0
+    )
+)
 powers_of_products = _inside(_is_power, _is_product)
 exponentials = _count(lambda node: isinstance(node, Apply) and node.primitive == exp)
 hyperbolic_sines = _count(lambda node: isinstance(node, Apply) and node.primitive == sinh)

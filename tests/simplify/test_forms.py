@@ -26,7 +26,7 @@ IDENTITIES = {
 
 GRADIENTS = {
     ("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, w[n], r[n], a", "w"): (
-        "r/sqrt(w'*S*w) + (a - w'*r)*S*w/(w'*S*w)^(3/2)"
+        "(r + (a - w'*r)*S*w/(w'*S*w))/sqrt(w'*S*w)"
     ),
     ("tr(A'*inv(X))", "A[n,n] symmetric, X[n,n] symmetric", "X"): "-inv(X)*A*inv(X)",
     ("norm2(y - X*inv(X'*X)*X'*y)^2", "X[m,n], y[m]", "X"): (
@@ -53,13 +53,15 @@ GRADIENTS = {
     ("norm2(A - U*V')^2", "A[m,n], U[m,k], V[n,k]", "V"): "2*(U*V' - A)'*U",
     ("sum(M.*(A - U*V').^2)", "A[m,n], U[m,k], V[n,k], M[m,n]", "U"): "2*(M.*(U*V' - A))*V",
     ("(x'*A*x)/(x'*B*x)", "A[n,n] symmetric, B[n,n] symmetric, x[n]", "x"): (
-        "2*(A*x/(x'*B*x) - x'*A*x*B*x/(x'*B*x)^2)"
+        "2*(A*x - x'*A*x*B*x/(x'*B*x))/(x'*B*x)"
     ),
     ("exp(-norm2(x - y)^2/(2*s^2))", "x[n], y[n], s", "x"): (
         "exp(-norm2(x - y)^2/(2*s^2))*(y - x)/s^2"
     ),
-    ("norm2(x/norm2(x) - y)^2", "x[n], y[n]", "x"): "2*(x'*y*x/norm2(x)^3 - y/norm2(x))",
-    ("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]", "x"): ("(y/norm2(x) - x'*y*x/norm2(x)^3)/norm2(y)"),
+    ("norm2(x/norm2(x) - y)^2", "x[n], y[n]", "x"): "2*(x'*y*x/norm2(x)^2 - y)/norm2(x)",
+    ("x'*y/(norm2(x)*norm2(y))", "x[n], y[n]", "x"): (
+        "(y - x'*y*x/norm2(x)^2)/(norm2(x)*norm2(y))"
+    ),
     ("sum(tanh(W*x + b))", "W[m,n], x[n], b[m]", "W"): "(1 - tanh(W*x + b).^2)*x'",
     ("v'*relu(W*x)", "W[m,n], x[n], v[m]", "x"): "W'*(v.*step(W*x))",
     ("sum(x.*log(x))", "x[n]", "x"): "1 + log(x)",
@@ -79,15 +81,15 @@ HESSIANS = {
     ("sum(log(1 + exp(X*w))) - y'*(X*w)", "X[m,n], y[m], w[n]", "w"): (
         "X'*diag(sigmoid(X*w).*(1 - sigmoid(X*w)))*X"
     ),
-    ("norm2(x)", "x[n]", "x"): "eye(n)/norm2(x) - x*x'/norm2(x)^3",
+    ("norm2(x)", "x[n]", "x"): "(eye(n) - x*x'/norm2(x)^2)/norm2(x)",
     ("norm2(A*x - b)", "A[m,n], b[m], x[n]", "x"): (
         "A'*(eye(m) - (A*x - b)*(A*x - b)'/norm2(A*x - b)^2)*A/norm2(A*x - b)"
     ),
     ("exp(-norm2(x - y)^2/(2*s^2))", "x[n], y[n], s", "x"): (
-        "exp(-norm2(x - y)^2/(2*s^2))*((x - y)*(x - y)'/s^4 - eye(n)/s^2)"
+        "exp(-norm2(x - y)^2/(2*s^2))*((x - y)*(x - y)'/s^2 - eye(n))/s^2"
     ),
     ("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, w[n], r[n], a", "w"): (
-        "3*(w'*r - a)*S*w*w'*S/(w'*S*w)^(5/2) - (S*w*r' + (w'*r - a)*S + r*w'*S)/(w'*S*w)^(3/2)"
+        "((w'*r - a)*(3*S*w*w'*S/(w'*S*w) - S) - S*w*r' - r*w'*S)/(w'*S*w)^(3/2)"
     ),
 }
 

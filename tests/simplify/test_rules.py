@@ -21,10 +21,13 @@ from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.selection import lower
 from tcalc.primitives.trigonometric import sin
 from tcalc.printing import to_text
+from tcalc.simplify import quotients
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import flatten
 from tcalc.simplify.like_terms import like_terms_in_sums
 from tcalc.simplify.tidy import RULES, tidy, tidy_all
+
+EVERY = (*RULES, *quotients.DENOMINATORS)
 
 EXAMPLES: dict[str, str] = {
     "power_of_power": "(x.^3).^2",
@@ -148,6 +151,7 @@ EXAMPLES: dict[str, str] = {
     "equal_multiples_in_logarithms": "log((x + y)/2) - log((p + y)/2)",
     "difference_of_logarithms": "log(1 + s/9) - log(1 - s/9)",
     "reciprocals_of_complements": "1./(1 + x) + 1./(1 - x)",
+    "common_denominator": "A*x/(x'*x) - x'*A*x*x*(x'*x)^-2",
     "selection_of_sum": "(x - 3*eye(n)[:,2])[1]",
 }
 
@@ -231,6 +235,7 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "scalar_out_of_inverse": measures.scalars_in_inverses,
     "element_beside_unit_vector": measures.factors_beside_units,
     "function_of_negative": measures.negative_arguments,
+    "common_denominator": measures.exponents,
     "whole_power_of_matrix": measures.functions_of_eigenvalues,
     "power_of_variable_power": measures.powers,
     "power_of_quotient": measures.powers_of_products,
@@ -260,7 +265,7 @@ def _node(rule: Rule) -> Node:
     return parse(EXAMPLES[rule.__name__], DECLARED).value
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", EVERY, ids=lambda rule: rule.__name__)
 def test_a_rule_keeps_value_and_shape(rule: Rule) -> None:
     before = _node(rule)
     if rule.__name__ not in NESTED:
@@ -277,7 +282,7 @@ def test_a_rule_keeps_value_and_shape(rule: Rule) -> None:
     assert rewrite([after], [rule]) == [after]
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", EVERY, ids=lambda rule: rule.__name__)
 def test_a_rule_says_what_it_does(rule: Rule) -> None:
     assert rule.__doc__
     assert "->" in rule.__doc__ or "Example" in rule.__doc__
@@ -344,6 +349,21 @@ def test_what_is_centred_is_not_multiplied_out() -> None:
     assert to_text(parse("mean((x - mean(x)).^2)", DECLARED).value) == "norm2(x - mean(x))^2/n"
     product = "(x - mean(x))'*(y - mean(y))/norm2(x - mean(x))"
     assert to_text(parse(product, DECLARED).value) == product
+
+
+def test_what_is_centred_has_one_sign() -> None:
+    outer = parse("(mean(x) - x)*(y - mean(y))' + (x - mean(x))*ones(n)'", DECLARED).value
+    assert to_text(outer) == "(x - mean(x))*(1 + mean(y) - y)'"
+
+
+def test_a_mean_stays_beside_what_it_is_of() -> None:
+    node = parse("(x - mean(x))/s - y'*x*y/n/s^3", "x[n], y[n], s").value
+    assert to_text(node) == "(x - mean(x) - x'*y*y/(n*s^2))/s"
+
+
+def test_a_sum_has_its_sign_inside() -> None:
+    assert to_text(parse("-s*(x + y - z)", "x[n], y[n], z[n], s").value) == "s*(z - x - y)"
+    assert to_text(parse("-sum(1 + log(x) - x)", "x[n]").value) == "sum(x - log(x) - 1)"
 
 
 def test_the_sum_of_centred_terms_is_zero() -> None:

@@ -17,38 +17,14 @@ from typing import Any
 from tcalc.codegen import checks
 from tcalc.codegen.binding import bound_first, crossing
 from tcalc.codegen.entrance import Entrance, reads
-from tcalc.codegen.memory import (
-    LARGE,
-    count,
-    counter,
-    holds_large,
-    last_uses,
-    overwritten,
-    renamed,
-    reuses_names,
-)
 from tcalc.codegen.options import DEFAULTS, Options
-from tcalc.codegen.program import (
-    Argument,
-    Call,
-    Extent,
-    Factorise,
-    FromFactor,
-    Number,
-    Program,
-    Solve,
-    Statement,
-    Value,
-)
-from tcalc.codegen.scout import Scout
-from tcalc.codegen.signature import Names, Signature, describe, sources_of
+from tcalc.codegen.program import Call, Factorise, FromFactor, Program, Solve
+from tcalc.codegen.signature import Signature, describe, sources_of
+from tcalc.codegen.straight_line import StraightLine
 from tcalc.codegen.targets import Target, target_of
-from tcalc.codegen.targets.target import quoted
-from tcalc.codegen.texts import documented, imported, size_text
-from tcalc.codegen.workspace import Workspace, workspace
+from tcalc.codegen.texts import documented, imported
 from tcalc.codegen.wrapping import wrapped
-from tcalc.errors import ArgumentError
-from tcalc.expr.dims import Dim, Shape
+from tcalc.codegen.writers import DryRun
 from tcalc.expr.nodes import Var
 from tcalc.primitives.routines import Embedded, Supplied
 
@@ -100,7 +76,9 @@ def emit(
         program = bound_first(program, signature, given)
     target = target or target_of(options)
     program = target.prepared(program)
-    return _Emitter(program, signature, sizes, options, target, single, given).run(tables)
+    taken = {*_RESERVED, *_called(program, target)}
+    code = StraightLine(program, signature, sizes, options, target, taken)
+    return _Emitter(code, signature, single, given).run(tables)
 
 
 def titled(source: str, title: str) -> str:
@@ -109,111 +87,33 @@ def titled(source: str, title: str) -> str:
 
 
 class _Emitter:
-    """One module as it is written; the `Writer` of its target."""
+    """One module, in which the lines of its code stand in functions."""
 
     def __init__(
-        self,
-        program: Program,
-        signature: Signature,
-        sizes: Mapping[str, int],
-        options: Options,
-        target: Target,
-        single: bool,
-        given: Collection[str],
+        self, code: StraightLine, signature: Signature, single: bool, given: Collection[str]
     ) -> None:
-        self.program = program
+        self.code = code
+        self.program = code.program
+        self.target = code.target
         self.signature = signature
-        self.planned = sizes
-        self.target = target
-        self.contiguous = options.contiguous
         self.single = single
         self.given = tuple(x for x in signature.arguments if x.name in given)
         self.open = tuple(x for x in signature.arguments if x.name not in given)
-        self.embedded: dict[str, Callable[..., Any]] = {}
-        self.supplied: dict[str, Supplied] = {}
-        self.globals: dict[str, str] = {}
-        self.texts: dict[Value, str] = {}
-        self.typed = False
-        self.used_sizes: set[str] = set()
-        self.names = Names(_RESERVED)
-        self._reserve_functions()
-        self.parameters = self.names.parameters(signature.arguments)
-        self.sizes = {name: self.names.give(name) for name in signature.sizes}
-        self.made = {x: s.operation for s in program.statements for x in s.results}
-        self.taken = overwritten(program, sizes)
-        self.elements = counter(program, sizes)
-        self.reused = reuses_names(program)
-        asked = self.reused or holds_large(program, sizes)
-        self.last = last_uses(program) if asked else {}
-        self.space = workspace(program, sizes) if options.keeps_memory else Workspace()
-        self.buffers = [self.names.give(f"b{k + 1}") for k in range(len(self.space.shapes))]
-        self.counter = 0
-        self.free: list[str] = []
-
-    def _reserve_functions(self) -> None:
-        """Let the names of all functions that the statements call be taken first."""
-        scout = Scout()
-        for statement in self.program.statements:
-            match statement.operation:
-                case Call(routine=Embedded() | Supplied()) | Factorise() | Solve() | FromFactor():
-                    self.target.write(statement, ("_",) * len(statement.results), scout, None)
-        self.names.taken.update(scout.functions)
-        self.names.taken.update(f.__name__ for f in _CHECKS)
-
-    # What a target asks of its writer.
-
-    def name(self, value: Value) -> str:
-        return self.texts[value]
-
-    def size(self, dim: Dim) -> str:
-        self.used_sizes |= dim.names()
-        return size_text(dim, self.sizes)
-
-    def embed(self, function: Callable[..., Any]) -> str:
-        self.embedded[function.__name__] = function
-        return function.__name__
-
-    def supply(self, function: Supplied) -> str:
-        known = self.supplied.setdefault(function.name, function)
-        if known != function:
-            raise ArgumentError(
-                f"two different functions have the name {function.name}", hint="rename one"
-            )
-        return f"supplied[{quoted(function.name)}]"
-
-    def dtype(self) -> str:
-        self.typed = True
-        return "dtype"
-
-    def define(self, stem: str, text: str) -> str:
-        if text not in self.globals:
-            self.globals[text] = self.names.give(f"{stem}{len(self.globals) + 1}")
-        return self.globals[text]
-
-    def is_sparse(self, value: Value) -> bool:
-        return value in self.program.sparse
-
-    def count(self, dims: Shape) -> int:
-        return count(dims, self.planned)
-
-    def buffer(self, value: Value) -> tuple[str, bool] | None:
-        place = self.space.place.get(value)
-        return None if place is None else (self.buffers[place], place in self.space.zeroed)
 
     def run(self, tables: str) -> Module:
         computing = self._functions()
-        parts = ["supplied: dict[str, Any] = {}"] if self.supplied else []
-        defined = [f"{name} = {text.format(name=name)}" for text, name in self.globals.items()]
+        parts = ["supplied: dict[str, Any] = {}"] if self.code.supplied else []
+        defined = [f"{name} = {text.format(name=name)}" for text, name in self.code.globals.items()]
         parts += ["\n".join(defined)] if defined else []
         parts += [tables] if tables else []
         parts += [self._entrance(), *computing]
-        functions = [self.target.source(f) for f in self.embedded.values()]
+        functions = [self.target.source(f) for f in self.code.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         code = self.target.spelled(code)
         header = [self._docstring(), "", "from __future__ import annotations", *self._imports(code)]
-        supplied = {name: x.function for name, x in self.supplied.items()}
+        supplied = {name: x.function for name, x in self.code.supplied.items()}
         source = "\n".join((*header, "", "", code, ""))
-        return Module(source, self.parameters, supplied)
+        return Module(source, self.code.parameters, supplied)
 
     def _imports(self, code: str) -> list[str]:
         """The lines between the docstring and the code: imports, and the type of arrays."""
@@ -229,7 +129,7 @@ class _Emitter:
             "",
         ]
         for argument in self.signature.arguments:
-            name = self.parameters[argument.name]
+            name = self.code.parameters[argument.name]
             alias = "" if name == argument.name else f"  (the input {argument.name})"
             lines.append(f"    {name}{describe(argument)[len(argument.name) :]}{alias}")
         if not self.signature.arguments:
@@ -237,160 +137,82 @@ class _Emitter:
         lines += ["", f"{self.target.arrays}; the results have their type."]
         shapes = [f"[{', '.join(map(str, o.view.dims))}]" for o in self.program.outputs]
         lines += [f"Results: {', '.join(x if x != '[]' else 'a number' for x in shapes)}."]
-        lines += self.target.notes(self.embedded.values())
-        if self.supplied:
+        lines += self.target.notes(self.code.embedded.values())
+        if self.code.supplied:
             lines += [
                 "",
                 "Functions to be put into `supplied`, by name, before the first call:",
                 "",
             ]
-            lines += [f"    {x.name}: {x.signature}" for x in self.supplied.values()]
+            lines += [f"    {x.name}: {x.signature}" for x in self.code.supplied.values()]
             lines += ["", "Each maps over leading axes that its arguments have in common."]
-        if self.program.tuned and self.planned:
-            tuned = ", ".join(f"{name} = {size}" for name, size in self.planned.items())
-            lines += [""] * bool(self.supplied)
+        if self.program.tuned and self.code.planned:
+            tuned = ", ".join(f"{name} = {size}" for name, size in self.code.planned.items())
+            lines += [""] * bool(self.code.supplied)
             lines += [f"Right for all sizes, and ordered for {tuned}."]
         text = documented("\n".join(lines))
         return f'"""{text}\n"""'
 
     def _functions(self) -> list[str]:
         """The straight line as one function, or as two where arguments are given."""
-        count, end = self.program.prepared, len(self.program.statements)
-        further = ["work"] if self.buffers else []
-        comma = "," if len(self.buffers) == 1 else ""
-        unpacked = [f"{', '.join(self.buffers)}{comma} = work"] if self.buffers else []
-        if not self.given:
-            lines = [*unpacked, *self._lines(0, end), self._return()]
-            computing = self._function("compute", self.open, lines, *further)
-            return [computing, *self._workspace()]
-        before = self._lines(0, count)
-        sizes, typed = self.used_sizes, self.typed
-        self.used_sizes, self.typed = set(), False
-        after = [*self._lines(count, end), self._return()]
-        passed = list(dict.fromkeys(filter(None, map(self._passed, crossing(self.program)))))
-        carried = sorted(self.used_sizes - {s.name for s in sources_of(self.open)})
-        passed += [self.sizes[name] for name in carried]
-        if self.typed and not self.open:
-            passed, typed, self.typed = [*passed, "dtype"], True, False
-        self.used_sizes -= set(carried)
-        if passed:
-            after.insert(0, f"{', '.join(passed)}{',' if len(passed) == 1 else ''} = prepared")
-        after = [*unpacked, *after]
+        buffers = self.code.buffers
+        further = ["work"] if buffers else []
+        unpacked = [f"{_tuple(buffers)} = work"] if buffers else []
+        if self.given:
+            return [*self._two_parts(unpacked, further), *self._workspace()]
+        lines = [*self.code.lines(0, len(self.program.statements)), self.code.returned(self.single)]
+        return [
+            self._function("compute", self.open, [*unpacked, *lines], *further),
+            *self._workspace(),
+        ]
+
+    def _two_parts(self, unpacked: Sequence[str], further: Sequence[str]) -> list[str]:
+        """What depends on given arguments alone, and the rest, to which that is handed over."""
+        code, cut = self.code, self.program.prepared
+        before = code.lines(0, cut)
+        sizes, typed = code.used_sizes, code.typed
+        code.begin()
+        lines = [*code.lines(cut, len(self.program.statements)), code.returned(self.single)]
+        passed = list(dict.fromkeys(filter(None, map(code.passed, crossing(self.program)))))
+        # Sizes, and a type, that the other arguments do not tell.
+        carried = sorted(code.used_sizes - {s.name for s in sources_of(self.open)})
+        passed += [code.sizes[name] for name in carried]
+        if code.typed and not self.open:
+            passed, typed, code.typed = [*passed, "dtype"], True, False
+        code.used_sizes -= set(carried)
+        received = [f"{_tuple(passed)} = prepared"] if passed else []
+        after = [*unpacked, *received, *lines]
         rest = self._function("compute", self.open, after, "prepared", *further)
-        self.used_sizes, self.typed = sizes | set(carried), typed
-        before.append(f"return ({', '.join(passed)}{',' if len(passed) == 1 else ''})")
-        return [self._function("prepare", self.given, before), rest, *self._workspace()]
+        code.used_sizes, code.typed = sizes | set(carried), typed
+        before.append(f"return ({_tuple(passed)})")
+        return [self._function("prepare", self.given, before), rest]
 
     def _workspace(self) -> list[str]:
         """The function that makes the memory which is kept between calls."""
-        if not self.buffers:
+        if not self.code.buffers:
             return []
-        self.used_sizes, self.typed = set(), False
+        self.code.begin()
         made = [
-            f"np.{'zeros' if k in self.space.zeroed else 'empty'}("
-            f"{self.target.shape(dims, self)}, {self.dtype()}),"
-            for k, dims in enumerate(self.space.shapes)
+            f"np.{'zeros' if k in self.code.space.zeroed else 'empty'}("
+            f"{self.target.shape(dims, self.code)}, {self.code.dtype()}),"
+            for k, dims in enumerate(self.code.space.shapes)
         ]
         lines = ["return (", *(f"    {line}" for line in made), ")"]
         return [self._function("workspace", self.signature.arguments, lines)]
-
-    def _passed(self, value: Value) -> str:
-        """The name by which the second part knows a value of the first; empty for numbers."""
-        operation = self.made[value]
-        while (source := renamed(operation)) is not None:
-            value, operation = source, self.made[source]
-        if isinstance(operation, Extent):
-            self.size(operation.dim)
-        return "" if isinstance(operation, Number | Extent) else self.texts[value]
-
-    def _lines(self, start: int, stop: int) -> list[str]:
-        """The lines of some statements, one or a few for each."""
-        lines: list[str] = []
-        for place in range(start, stop):
-            statement = self.program.statements[place]
-            over = self.taken.get(place)
-            match statement.operation:
-                case Argument(name=name):
-                    self.texts[statement.results[0]] = self.parameters[name]
-                case Number(value=number):
-                    self.texts[statement.results[0]] = self.target.literal(number)
-                case Extent(dim=dim):
-                    self.texts[statement.results[0]] = self.size(dim)
-                case Factorise(matrix=view) if renamed(statement.operation):
-                    self.texts[statement.results[0]] = self.target.operand(view, self)
-                case _:
-                    lines += self._written(statement, over)
-            done = [value for value in self.last.get(place, ()) if value is not over]
-            gone = [
-                self.texts[value]
-                for value in done
-                if self.elements(value) >= LARGE and value not in self.space.place
-            ]
-            # After the last statement all are gone with the call.
-            if gone and place + 1 < len(self.program.statements):
-                lines.append(f"del {', '.join(gone)}")
-            if self.reused:
-                kept = (self.program.hints, self.space.place)
-                self.free += [self.texts[x] for x in done if not any(x in y for y in kept)]
-        return lines
-
-    def _return(self) -> str:
-        outputs = self._outputs()
-        comma = "," if len(outputs) == 1 and not self.single else ""
-        return f"return {', '.join(outputs)}{comma}"
-
-    def _written(self, statement: Statement, over: Value | None) -> list[str]:
-        """The lines of a statement, its result in the memory of `over` if there is one."""
-        opaque = isinstance(statement.operation, (Factorise, FromFactor))
-        if over is not None and not opaque and statement.results[0] not in self.program.hints:
-            names: tuple[str, ...] = (self.texts[over],)
-        elif (buffer := self.buffer(statement.results[0])) is not None:
-            names = (buffer[0],)
-        else:
-            names = tuple(self._fresh(value) for value in statement.results)
-        written = self.target.write(statement, names, self, over)
-        self.texts.update(zip(statement.results, names, strict=True))
-        if statement.remark:
-            written[-1] += f"  # {statement.remark}"
-        return written
-
-    def _fresh(self, value: Value) -> str:
-        hint = self.program.hints.get(value)
-        if hint is not None:
-            return self.names.give(hint)
-        if self.free:
-            return self.free.pop()
-        self.counter += 1
-        while f"t{self.counter}" in self.names.taken:
-            self.counter += 1
-        return f"t{self.counter}"
-
-    def _outputs(self) -> list[str]:
-        texts: list[str] = []
-        for output in self.program.outputs:
-            text = self.target.operand(output.view, self)
-            scalar = not output.view.dims
-            if self.is_sparse(output.view.value):
-                text += ".toarray()"
-            elif output.copied and not scalar:
-                text = self.target.copied(text, self.contiguous)
-            elif output.contiguous:
-                text = self.target.contiguous(text)
-            texts.append(text)
-        return texts
 
     def _function(
         self, title: str, arguments: Sequence[Var], body: Sequence[str], *further: str
     ) -> str:
         """A function of the straight line, its sizes and its type read off the arguments."""
-        names = [self.parameters[x.name] for x in arguments]
+        names = [self.code.parameters[x.name] for x in arguments]
         taken = [f"{name}: Array" for name in names]
         taken += [f"{name}: {_FURTHER[name]}" for name in further]
         result = self._result("Array", "Array") if title == "compute" else _FURTHER[_MADE[title]]
         lines = [f"def {title}({', '.join(taken)}) -> {result}:", f'    """{_ABOUT[title]}"""']
-        used = [s for s in sources_of(arguments) if s.name in self.used_sizes]
-        lines += [f"    {line}" for line in reads(arguments, used, self.parameters, self.sizes)]
-        if self.typed:
+        used = [s for s in sources_of(arguments) if s.name in self.code.used_sizes]
+        read = reads(arguments, used, self.code.parameters, self.code.sizes)
+        lines += [f"    {line}" for line in read]
+        if self.code.typed:
             kind = f"{names[0]}.dtype.type" if names else "np.float64"
             lines.append(f"    dtype = {kind}")
         lines += [f"    {line}" for line in body]
@@ -406,24 +228,40 @@ class _Emitter:
 
     def _entrance(self) -> str:
         """The function that checks its arguments first."""
-        given = [self.parameters[x.name] for x in self.given]
-        rest = [self.parameters[x.name] for x in self.open]
+        given = [self.code.parameters[x.name] for x in self.given]
+        rest = [self.code.parameters[x.name] for x in self.open]
         if given:
             rest.append(f"prepare({', '.join(given)})")
-        if self.buffers:
-            names = (self.parameters[x.name] for x in self.signature.arguments)
+        if self.code.buffers:
+            names = (self.code.parameters[x.name] for x in self.signature.arguments)
             rest.append(f"workspace({', '.join(names)})")
         entrance = Entrance(
             self.signature,
             self.program.requirements,
-            self.parameters,
-            self.sizes,
+            self.code.parameters,
+            self.code.sizes,
             self.target,
-            self,
-            tuple(self.supplied),
+            self.code,
+            tuple(self.code.supplied),
         )
         result = self._result(self.target.array, self.target.number)
-        return entrance.source(rest, result, self.names.give("result") if self.single else None)
+        single = self.code.names.give("result") if self.single else None
+        return entrance.source(rest, result, single)
+
+
+def _tuple(names: Sequence[str]) -> str:
+    """Names as a tuple, without parentheses."""
+    return f"{names[0]}," if len(names) == 1 else ", ".join(names)
+
+
+def _called(program: Program, target: Target) -> set[str]:
+    """The names of all functions that a module calls, which are taken before any is given."""
+    run = DryRun()
+    for statement in program.statements:
+        match statement.operation:
+            case Call(routine=Embedded() | Supplied()) | Factorise() | Solve() | FromFactor():
+                target.write(statement, ("_",) * len(statement.results), run, None)
+    return run.functions.union(f.__name__ for f in _CHECKS)
 
 
 _ABOUT = {

@@ -60,6 +60,7 @@ else:
             public = import_module("tcalc.public")
             if name != "__all__" and name not in public.__all__:
                 message = f"module 'tcalc' has no attribute {name!r}"
+                message += import_module("tcalc.language.habits").attribute_hint(name)
                 raise AttributeError(message, name=name, obj=modules[__name__])
             value = getattr(public, name)
         globals()[name] = value
@@ -68,4 +69,6 @@ else:
     def __dir__() -> list[str]:
         from tcalc.public import __all__ as names
 
-        return sorted({*globals(), *names, "errors", "typing", "__all__", "__version__"})
+        # The rooms are no part of what is offered, but for the two with names for annotations.
+        special = (name for name in globals() if name.startswith("__"))
+        return sorted({*special, *names, "errors", "typing", "__all__", "__version__"})

@@ -7,6 +7,7 @@ derivative stays quick from a cold start.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
@@ -14,7 +15,7 @@ from tcalc import calculus, language
 from tcalc.calculus import Mode
 from tcalc.compilation import Expressions, compile
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
+from tcalc.errors import ArgumentError, DimensionError, ParseError, UnknownNameError, suggestion
 from tcalc.expr.nodes import Var
 from tcalc.expr.outline import arranged
 from tcalc.expression import Context, Expression, Names, combine
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
     from tcalc.language import Inputs
+
+
+_FILE = re.compile(r"\S+\.tc")
+"""What is no formula, but the name of a file with a program."""
 
 
 def parse(
@@ -63,7 +68,12 @@ def parse(
                 hint="tcalc.function and tcalc.elementwise make them",
             )
     known = [function.entry for function in functions]
-    program = language.parse(text, declarations, functions=known, given=None, **parameters)
+    try:
+        program = language.parse(text, declarations, functions=known, given=None, **parameters)
+    except ParseError as error:
+        if _FILE.fullmatch(text.strip()):
+            error.hint = f"a program is a text: tcalc.parse(pathlib.Path({text!r}).read_text())"
+        raise
     return Expression(
         program.value,
         Context(
@@ -163,21 +173,40 @@ def hessian(f: Expression, wrt: str, wrt2: str | None = ..., mode: Mode = ...) -
 def hessian(
     f: Expression, wrt: Names, wrt2: str | None = ..., mode: Mode = ...
 ) -> dict[str, Expression]: ...
+@overload
+def hessian(f: Expression, wrt: str, wrt2: Names, mode: Mode = ...) -> dict[str, Expression]: ...
+@overload
 def hessian(
-    f: Expression, wrt: str | Names, wrt2: str | None = None, mode: Mode = "cross-country"
-) -> Expression | dict[str, Expression]:
+    f: Expression, wrt: Names, wrt2: Names, mode: Mode = ...
+) -> dict[str, dict[str, Expression]]: ...
+def hessian(
+    f: Expression, wrt: str | Names, wrt2: str | Names | None = None, mode: Mode = "cross-country"
+) -> Expression | dict[str, Expression] | dict[str, dict[str, Expression]]:
     """The Hessian of a scalar: the axes of the variable twice.
 
     With `wrt2` the mixed second derivative, first by `wrt`, then by `wrt2`.  `mode` and the errors
     are those of `gradient`.
 
+    A list of names gives a dictionary of the Hessians by each, which are the diagonal blocks of the
+    Hessian by all; the list twice gives all blocks, ``blocks["w"]["c"]``.
+
     >>> print(hessian(parse("x'*A*x"), "x"))
     A + A'
+    >>> blocks = hessian(parse("c*x'*x"), ["x", "c"], ["x", "c"])
+    >>> print(blocks["x"]["x"], blocks["x"]["c"], blocks["c"]["x"], blocks["c"]["c"], sep="; ")
+    2*c*eye(m); 2*x; 2*x; 0
     """
     require_scalar(f, "hessian")
+    first = [_input(f, name).name for name in names_of(wrt)]
+    if isinstance(wrt2, list | tuple):
+        second = [_input(f, name).name for name in wrt2]
+        blocks = {
+            name: {other: derivative(f, name, other, mode=mode) for other in second}
+            for name in first
+        }
+        return blocks if isinstance(wrt, list | tuple) else blocks[wrt]
     if isinstance(wrt, list | tuple):
-        names = [_input(f, name).name for name in wrt]
-        return {name: hessian(f, name, wrt2, mode) for name in names}
+        return {name: derivative(f, name, wrt2 or name, mode=mode) for name in first}
     return derivative(f, wrt, wrt2 or wrt, mode=mode)
 
 

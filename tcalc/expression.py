@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from numbers import Integral, Real
-from typing import Any, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Never, SupportsIndex, TypeAlias
 
 from tcalc import calculus, language, printing
 from tcalc.errors import (
@@ -23,7 +23,7 @@ from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
 from tcalc.expr.traverse import postorder
 from tcalc.expr.traverse import variables as inputs_of
-from tcalc.language.habits import meant
+from tcalc.language.habits import attribute_hint, meant
 from tcalc.language.names import exact
 from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.function import Function
@@ -286,6 +286,13 @@ class Expression:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Expression:
         return self
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Never:
+            """Say what to write for a method of other packages; type checkers know of none."""
+            message = f"an Expression has no attribute {name!r}{attribute_hint(name)}"
+            raise AttributeError(message, name=name, obj=self)
 
     def _repr_latex_(self) -> str:
         """LaTeX for notebooks: in display style."""

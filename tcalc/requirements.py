@@ -47,11 +47,17 @@ def require_outlined(F: object) -> tuple[Outline, list[Expression]]:
 
 def require_scalar(f: object, what: str) -> None:
     """Raise `ArgumentError` unless it is an expression, `DimensionError` unless it is a scalar."""
-    if shape := require_expression(f).shape:
+    expression = require_expression(f)
+    if shape := expression.shape:
+        hint = "sum it up, by sum(...) or by `s = ...` before indices, or ask for the jacobian"
+        known = expression.variables
+        guessed = [repr(known[x]).removesuffix("[]") for x in expression.guesses if x in known]
+        if guessed:
+            hint += f"; undeclared names were taken for {', '.join(guessed)}"
         raise DimensionError(
             f"the {what} is that of a scalar, and this expression has the axes "
             f"[{', '.join(shape)}]",
-            hint="sum it up, by sum(...) or by `s = ...` before indices, or ask for the jacobian",
+            hint=hint,
         )
 
 

@@ -255,7 +255,76 @@ def test_the_names_that_the_package_offers():
     assert names == sorted(names) and {*tcalc.__all__, "errors", "__version__"} <= {*names}
     assert all(getattr(tcalc, name) is not None for name in tcalc.__all__)
     assert tcalc.typing.Mode is not None  # a room, imported when it is asked for
+    offered = {*tcalc.__all__, "errors", "typing"}
+    assert {name for name in names if not name.startswith("_")} == offered
     with pytest.raises(AttributeError, match="module 'tcalc' has no attribute 'grad'"):
         tcalc.grad  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("grad", "tcalc.gradient"),
+        ("jacfwd", "tcalc.jacobian"),
+        ("jit", "tcalc.compile"),
+        ("exp", "tcalc.combine('exp(x)', x=x)"),
+    ],
+)
+def test_names_of_other_packages_are_told_what_to_write(name, hint):
+    with pytest.raises(AttributeError) as caught:
+        getattr(tcalc, name)
+    assert caught.value.args[0].endswith(hint) and caught.value.name == name
+    with pytest.raises(AttributeError) as caught:
+        getattr(f, name)
+    assert caught.value.args[0].endswith(hint) and caught.value.obj is f
+
+
+def test_other_attributes_are_missing_without_more_ado():
+    assert not hasattr(f, "toarray") and not hasattr(f, "__array__")
+    with pytest.raises(AttributeError, match=r"attribute 'toarray'\Z"):
+        f.toarray  # noqa: B018
+
+
+def test_all_blocks_of_a_hessian():
+    model = tcalc.parse("norm2(X*b - y)^2/s^2", "X[m,n], b[n], y[m], s")
+    blocks = tcalc.hessian(model, ["b", "s"], ["b", "s"])
+    rows = tcalc.hessian(model, "b", ("s", "b"))
+    assert blocks["b"]["s"].node is rows["s"].node
+    data = {"X": np.eye(3)[:, :2], "b": [1.0, 2.0], "y": np.ones(3), "s": 2.0}
+    found = tcalc.compile(blocks)(**data)
+    np.testing.assert_allclose(found["b"]["b"], 0.5 * np.eye(2))
+    np.testing.assert_allclose(found["b"]["s"], -2 * 2 / 8 * np.array([0.0, 1.0]))
+    np.testing.assert_allclose(found["s"]["b"], found["b"]["s"])
+    np.testing.assert_allclose(found["s"]["s"], 6 * 2 / 16)
+    with pytest.raises(tcalc.errors.UnknownNameError):
+        tcalc.hessian(model, ["b"], ["b", "z"])
+
+
+def test_the_name_of_a_file_is_no_program():
+    with pytest.raises(tcalc.errors.ParseError) as caught:
+        tcalc.parse("models/ridge.tc")
+    assert "Path('models/ridge.tc').read_text()" in caught.value.hint
+
+
+def test_a_gradient_of_what_is_none_tells_the_guesses():
+    with pytest.raises(tcalc.errors.DimensionError) as caught:
+        tcalc.gradient(tcalc.parse("w'*mu - c", "w[n]"), "w")
+    assert caught.value.hint.endswith("undeclared names were taken for mu, c")
+
+
+@pytest.mark.parametrize("declarations", [["X[m,n]"], {"X": "m,n"}, None])
+def test_declarations_are_a_text(declarations):
+    with pytest.raises(tcalc.errors.ArgumentError) as caught:
+        tcalc.parse("sum(X)", declarations)
+    assert "K[n,n] spd" in caught.value.hint
+
+
+def test_declarations_are_no_parameter():
+    with pytest.raises(tcalc.errors.ArgumentError) as caught:
+        tcalc.parse("X*w", declare="X[m,n]")
+    assert "the second argument" in caught.value.hint
+
+
+def test_what_is_no_name_of_the_package_is_not_imported():
     with pytest.raises(ImportError, match="cannot import name 'grad'"):
         from tcalc import grad  # noqa: F401

@@ -344,6 +344,37 @@ _OTHER_ARGUMENTS: Mapping[tuple[str, int], str] = {
 """Hints for functions that take another number of arguments elsewhere."""
 
 
+def attribute_hint(name: str) -> str:
+    """What to write for a name that a module or an object has elsewhere, as the end of a message.
+
+    >>> attribute_hint("grad"), attribute_hint("exp"), attribute_hint("foo")
+    (': tcalc.gradient', ": a function of the language, tcalc.combine('exp(x)', x=x)", '')
+    """
+    if name.startswith("_"):
+        return ""
+    if name in _ATTRIBUTES:
+        return f": {_ATTRIBUTES[name]}"
+    function = meant(name)
+    if function in ("gradient", "hessian", "jacobian"):
+        return f": tcalc.{function}"
+    example = f"tcalc.combine('{function}(x)', x=x)"
+    return f": a function of the language, {example}" if function else ""
+
+
+_ATTRIBUTES: Mapping[str, str] = {
+    **dict.fromkeys(("backward", "diff"), "tcalc.gradient, tcalc.jacobian, tcalc.derivative"),
+    **dict.fromkeys(("evalf", "eval"), "tcalc.evaluate, or a function by tcalc.compile"),
+    **dict.fromkeys(("jacfwd", "jacrev"), "tcalc.jacobian"),
+    **dict.fromkeys(("jit", "lambdify"), "tcalc.compile"),
+    **dict.fromkeys(("minimise", "minimize"), "tcalc.problem(f, 'x', data).minimize()"),
+    "ndim": "len(f.shape)",
+    "subs": "tcalc.combine puts expressions into a formula, what tcalc.compile makes takes arrays",
+    "value_and_grad": "tcalc.compile([f, tcalc.gradient(f, 'x')])",
+    "vmap": "one more index, z[b,i] = A[i,j]*x[b,j], or `several` of tcalc.jvp, vjp and hvp",
+}
+"""Functions and methods of other packages."""
+
+
 def power_hint(before: str) -> str:
     """What to write for a call of what is no function, behind a text: ``sin^2`` before ``(x)``.
 

@@ -389,7 +389,11 @@ def check_parameters(parameters: Mapping[str, object], texts: Iterable[str]) -> 
     joined = "\n".join(texts)
     for name, value in parameters.items():
         if isinstance(value, bool) or not isinstance(value, Real):
-            raise ArgumentError(f"{name}={value!r}: a parameter is a number")
+            raise ArgumentError(
+                f"{name}={value!r}: a parameter is a number",
+                hint="T=200 for a bound of a loop; declarations are the second argument, "
+                "parse('X*w', 'X[m,n], w[n]'), and data are given to what tcalc.compile makes",
+            )
         number = exact(value)
         if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", joined):
             raise ArgumentError(

@@ -146,7 +146,11 @@ def parse_declarations(text: str) -> dict[str, Var]:
 
 def _source(text: str, name: str) -> Source:
     if not isinstance(text, str):
-        raise ArgumentError(f"the {name or 'program'} must be a str, not {type(text).__name__}")
+        example = "X[m,n], K[n,n] spd, c" if name else "sum(exp(X*w))"
+        raise ArgumentError(
+            f"the {name or 'program'} must be a str, not {type(text).__name__}",
+            hint=f"for example {example!r}",
+        )
     return Source(text, name)
 
 

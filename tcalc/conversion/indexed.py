@@ -14,6 +14,7 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.constants import Pi
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.gamma import Polygamma
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.norms import Norm2
@@ -158,6 +159,8 @@ class _Writer:
             case Where(comparison=comparison):
                 left, right, yes, no = (self.entry(x, own) for x in node.args)
                 return sympy.Piecewise((yes, RELATIONS[comparison](left, right)), (no, True))
+            case Polygamma(k=k):
+                return sympy.polygamma(k, self.entry(node.args[0], own))
             case Elementwise(name=name):
                 return scalar_function(name)(*(self.entry(x, own) for x in node.args))
             case UnitVector(index=place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import sympy
@@ -15,6 +16,7 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.index_names import AxisNames, IndexNames, merged
 from tcalc.expr.nodes import Node, Var
 from tcalc.language.parser import is_name
+from tcalc.language.special import MOST_FACTORS
 
 
 class Inputs:
@@ -49,6 +51,11 @@ class Inputs:
             elif isinstance(part, sympy.Sum | sympy.Product):
                 for index, low, high in part.limits:
                     self._ranged(index, self.dim(high - low + 1))
+            elif isinstance(part, sympy.KroneckerDelta) and part.delta_range is not None:
+                low, high = part.delta_range
+                for index in part.args[:2]:
+                    if index.is_Symbol or isinstance(index, sympy.Idx):
+                        self._ranged(index, self.dim(high - low + 1))
 
     def _ranged(self, index: Any, dim: Dim) -> None:
         if index.is_Integer:
@@ -73,6 +80,9 @@ class Inputs:
             for part in parts[1:]:
                 total = total + part if size.is_Add else total * part
             return total
+        if size.is_Pow and size.exp.is_Integer and 0 < size.exp <= MOST_FACTORS:
+            base = self.dim(size.base)
+            return prod([base] * int(size.exp), start=Dim.of(1))
         raise ArgumentError(f"{size} is no dimension: it is an integer, a name, or made of such")
 
     def indexed(self, node: Node, indices: Sequence[Any]) -> None:

@@ -109,6 +109,8 @@ class _Walker:
                 return sympy.sqrt(_total(sympy.HadamardProduct(x, x))) if _is_matrix(x) else abs(x)
             case "norm1", []:
                 return _total(_elementwise("abs", x))
+            case "max" | "min", [] if _is_matrix(x):
+                raise NoMatrixFormError(f"SymPy has no {name} of all elements of a matrix")
         try:
             if not others:
                 return _elementwise(name, x)

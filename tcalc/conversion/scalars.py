@@ -31,6 +31,7 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Node
 from tcalc.primitives.constants import CONSTANTS
 from tcalc.primitives.determinant import det
+from tcalc.primitives.gamma import polygamma
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import power
@@ -118,6 +119,9 @@ class ScalarReader(Inputs, ABC):
             return Entries(build.apply(LogDet(), self.square(e.args[0].arg)))
         if type(e) in _FUNCTIONS:
             return mapped(_FUNCTIONS[type(e)], [read(part) for part in e.args])
+        if isinstance(e, sympy.polygamma) and e.args[0].is_Integer:
+            value = read(e.args[1])
+            return Entries(polygamma(value.node, int(e.args[0])), value.indices)
         if isinstance(e, sympy.Heaviside):
             return mapped("step", [read(e.args[0])])
         raise ArgumentError(f"tcalc has no counterpart of {type(e).__name__}: {e}")
@@ -158,7 +162,7 @@ class ScalarReader(Inputs, ABC):
         return Entries(node, indices)
 
     def _delta(self, e: Any) -> Entries:
-        sides = [self._shifted(part) for part in e.args]
+        sides = [self._shifted(part) for part in e.args[:2]]  # and then, perhaps, a range
         if None in sides:
             raise ArgumentError(f"{e} is of an index, and of an index or a place on its axis")
         (one, low), (other, high) = (side for side in sides if side is not None)
@@ -201,36 +205,65 @@ class ScalarReader(Inputs, ABC):
                 if condition != sympy.true:
                     raise ArgumentError("a piecewise function needs a last piece that holds else")
                 found = read(value)
-                continue
-            mask = self._mask(condition)
-            if mask is not None:
-                other = added(
-                    [Entries(build.const(1)), Entries(build.scale(-1, mask.node), mask.indices)]
-                )
-                found = added([multiplied([mask, read(value)]), multiplied([other, found])])
-                continue
-            comparison = _COMPARISONS.get(type(condition))
-            if comparison is None:
-                raise ArgumentError(f"tcalc has no counterpart of the condition {condition}")
-            parts = [read(condition.lhs), read(condition.rhs), read(value), found]
-            indices = tuple(dict.fromkeys(i for part in parts for i in part.indices))
-            nodes = [spread(part, indices, parts) for part in parts]
-            found = Entries(build.apply(Where(comparison), *nodes), indices)
+            else:
+                found = self._chosen(condition, read(value), found, read)
         assert found is not None
         return found
 
+    def _chosen(
+        self, condition: Any, yes: Entries, no: Entries, read: Callable[[Any], Entries]
+    ) -> Entries:
+        """One of two values, by a condition."""
+        match condition:
+            case sympy.And():
+                for part in condition.args:
+                    yes = self._chosen(part, yes, no, read)
+                return yes
+            case sympy.Or():
+                for part in condition.args:
+                    no = self._chosen(part, yes, no, read)
+                return no
+            case sympy.ITE():
+                which, *two = condition.args
+                first, second = (self._chosen(part, yes, no, read) for part in two)
+                return self._chosen(which, first, second, read)
+            case sympy.Not():
+                return self._chosen(condition.args[0], no, yes, read)
+            case sympy.Unequality():
+                return self._chosen(sympy.Equality(*condition.args), no, yes, read)
+        mask = self._mask(condition)
+        if mask is not None and no.node is build.zeros(no.node.dims):
+            return multiplied([mask, yes])
+        if mask is not None:
+            sign, sides = ">", [mask, Entries(build.const(0))]
+        elif type(condition) in _COMPARISONS:
+            sign, sides = _COMPARISONS[type(condition)], [read(part) for part in condition.args]
+        else:
+            raise ArgumentError(f"tcalc has no counterpart of the condition {condition}")
+        parts = [*sides, yes, no]
+        indices = tuple(dict.fromkeys(i for part in parts for i in part.indices))
+        nodes = [spread(part, indices, parts) for part in parts]
+        return Entries(build.apply(Where(sign), *nodes), indices)
+
     def _mask(self, condition: Any) -> Entries | None:
-        """Ones where one index is at most another: a triangle."""
-        if not isinstance(condition, sympy.LessThan | sympy.GreaterThan):
+        """Ones where a comparison of indices holds: a triangle, or a diagonal."""
+        if type(condition) not in _COMPARISONS:
             return None
-        sides = [self._shifted(side) for side in (condition.lhs, condition.rhs)]
+        sides = [self._shifted(side) for side in condition.args]
         if None in sides:
             return None
         (column, left), (row, right) = (side for side in sides if side is not None)
-        if isinstance(condition, sympy.GreaterThan):
-            column, left, row, right = row, right, column, left
-        if column not in self.ranges or row not in self.ranges:
+        compared = [index for index in (column, row) if index is not None]
+        if not compared or not self.ranges.keys() >= set(compared):
             return None
+        if isinstance(condition, sympy.Equality):
+            return self._delta(condition)
+        if len(compared) < 2:
+            return None
+        if isinstance(condition, sympy.GreaterThan | sympy.StrictGreaterThan):
+            column, left, row, right = row, right, column, left
+        if isinstance(condition, sympy.StrictLessThan | sympy.StrictGreaterThan):
+            right = right - 1
         mask = LowerMask(self.ranges[row], self.ranges[column], right - left)
         return Entries(build.apply(mask), (row, column))
 

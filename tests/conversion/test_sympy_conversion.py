@@ -318,3 +318,74 @@ def test_indices_keep_their_names():
     f = tcalc.from_sympy(sympy.Sum(inner**2, (batch, 0, n - 1)))
     assert tcalc.hessian(f, "w").einstein() == "2*X[batch,mu]*X[batch,nu]"
     assert tcalc.from_sympy(inner).einstein() == "X[batch,mu]*w[mu]"
+
+
+@pytest.mark.parametrize("form", ["auto", "matrix"])
+def test_the_largest_element_of_a_matrix_is_no_matrix(form):
+    for text in ("max(x)", "x - min(x)", "max(A)*c"):
+        with pytest.raises(TcalcError, match=r"SymPy has no .*(max|min)"):
+            tcalc.to_sympy(tcalc.parse(text, DECLARED), form)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "digamma(c^2 + 1)",
+        "gradient(sum(digamma(x + 3)), x)",
+        "r[i] = sum[j](gradient(sum(lgamma(exp(A))), A)[i,j])",
+        "mean(kron(A, S))",
+        "sum(kron(S, S))/n^2",
+    ],
+)
+def test_what_functions_and_sizes_are_in_sympy_is_read_again(program):
+    f = tcalc.parse(program, DECLARED)
+    back = tcalc.from_sympy(tcalc.to_sympy(f))
+    np.testing.assert_allclose(value_of(back), value_of(f), rtol=1e-12)
+
+
+ROW, COLUMN = sympy.symbols("i j", integer=True)
+CONDITIONS = {
+    ROW < COLUMN: np.less,
+    ROW > COLUMN + 1: lambda i, j: i > j + 1,
+    ROW >= COLUMN: np.greater_equal,
+    sympy.Eq(ROW, COLUMN): np.equal,
+    sympy.Ne(ROW, COLUMN + 1): lambda i, j: i != j + 1,
+    sympy.Eq(ROW, 0): lambda i, j: i == 0,
+    (ROW < COLUMN) | (ROW > COLUMN + 1): lambda i, j: (i < j) | (i > j + 1),
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+@pytest.mark.parametrize("other", [0, 2])
+def test_conditions_on_indices(condition, other):
+    F = sympy.IndexedBase("F", shape=(N, N))
+    e = sympy.Piecewise((sympy.log(F[ROW, COLUMN]), condition), (other * F[COLUMN, ROW], True))
+    values = np.arange(1.0, 10.0).reshape(3, 3)
+    expected = np.where(CONDITIONS[condition](*np.ogrid[:3, :3]), np.log(values), other * values.T)
+    found = tcalc.evaluate(tcalc.from_sympy(e), F=values)
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_conditions_made_of_several():
+    c, d = sympy.symbols("c d")
+    conditions = (
+        (c > 0) & (c < 1) & (d < c),
+        (c > 0) | (d > 0),
+        sympy.Not(sympy.And(c > 0, d > 0), evaluate=False),
+        sympy.ITE(c > 0, d > 0, d < -0.5),
+    )
+    for condition in conditions:
+        f = tcalc.from_sympy(sympy.Piecewise((c + 2 * d, condition), (c * d, True)))
+        for point in ((0.7, 0.2), (0.7, 0.9), (-0.3, -0.6), (2.0, -1.0), (-1.0, 0.4)):
+            holds = bool(condition.xreplace({c: sympy.Float(point[0]), d: sympy.Float(point[1])}))
+            due = point[0] + 2 * point[1] if holds else point[0] * point[1]
+            assert float(tcalc.evaluate(f, c=point[0], d=point[1])) == pytest.approx(due)
+
+
+def test_unit_tensors_with_a_range_of_their_own():
+    A = sympy.MatrixSymbol("A", N, N)
+    e = ((A + sympy.Identity(N)) * A)[0, 1]
+    assert any(len(part.args) == 3 for part in e.atoms(sympy.KroneckerDelta))
+    values = np.arange(9.0).reshape(3, 3)
+    found = tcalc.evaluate(tcalc.from_sympy(e), A=values)
+    assert found == ((values + np.eye(3)) @ values)[0, 1]

@@ -8,13 +8,15 @@ makes of a random cotangent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tcalc import printing
 from tcalc.calculus.accumulate import pulled, pushed
-from tcalc.checking.duals import duals, tangent
+from tcalc.checking.duals import Duals, duals, tangent
+from tcalc.checking.magnitudes import distance
 from tcalc.checking.report import Blame, Rule
 from tcalc.errors import DomainError, Span
 from tcalc.expr import build
@@ -42,24 +44,12 @@ def blamed(
     for node in postorder([function]):
         if not isinstance(node, Apply):
             continue
-        at = [found.values[x] for x in node.args]
         for position, argument in enumerate(node.args):
             if argument not in found.tangents:
                 continue
-            move = found.tangents[argument]
-            along = [move if k == position else np.zeros_like(x) for k, x in enumerate(at)]
             weight = np.asarray(generator.standard_normal(found.values[node].shape))
-
-            def wrong(
-                expected: Array, node: Apply = node, k: int = position, u: Array = weight
-            ) -> tuple[Rule, float] | None:
-                return _wrong(node, k, found.tangents[node.args[k]], u, expected, values, sizes)
-
             try:
-                fault = wrong(tangent(node, at, along)[0])
-                if fault and node.primitive.analytic:
-                    plain, _ = tangent(node, at, along, by_differences=True)
-                    fault = wrong(plain) or ("complex values", fault[1])
+                fault = _Suspect(node, position, found, weight, values, sizes).fault()
             except DomainError:
                 continue
             if fault:
@@ -68,42 +58,57 @@ def blamed(
     return sorted(culprits, key=lambda blame: -blame.error)
 
 
-def _wrong(
-    node: Apply,
-    position: int,
-    move: Array,
-    weight: Array,
-    expected: Array,
-    values: Mapping[str, Any],
-    sizes: Mapping[str, int],
-) -> tuple[Rule, float] | None:
-    """The error of a local Jacobian applied to a direction, else to a cotangent, if any."""
-    argument = node.args[position]
-    jacobian = node.primitive.jacobian(node, position)
-    # No name of a program has a space.
-    direction = build.var("the direction", argument.dims)
-    cotangent = build.var("the cotangent", node.dims)
-    forward = _summed(pushed(jacobian, node, direction), node)
-    backward = _summed(pulled(jacobian, argument, cotangent), argument)
-    given = {**values, direction.name: move, cotangent.name: weight}
-    push, pull = evaluate([forward, backward], given, sizes)
-    scale = max(_largest(expected), _largest(push), 1e-30)
-    if (error := _largest(push - expected) / scale) > TOLERANCE:
-        return "pushforward", error
-    left, right = float(np.sum(weight * expected)), float(np.sum(pull * move))
-    bulk = float(np.sum(np.abs(weight * expected)) + np.sum(np.abs(pull * move))) + 1e-30
-    if (error := abs(left - right) / bulk) > TOLERANCE:
-        return "pullback", error
-    return None
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A local Jacobian at the values `found`, to be held against numbers.
+
+    It is that of a function by the argument at a position; `weight` is a cotangent.
+    """
+
+    node: Apply
+    position: int
+    found: Duals
+    weight: Array
+    values: Mapping[str, Any]
+    sizes: Mapping[str, int]
+
+    def fault(self) -> tuple[Rule, float] | None:
+        """Which of its rules is wrong, and by how much; None where all are right."""
+        fault = self._wrong(self._tangent(by_differences=False))
+        if fault is None or not self.node.primitive.analytic:
+            return fault
+        return self._wrong(self._tangent(by_differences=True)) or ("complex values", fault[1])
+
+    def _tangent(self, by_differences: bool) -> Array:
+        """The tangent of the function where its one argument moves."""
+        at, moves = self.found.around(self.node)
+        along = [x if k == self.position else np.zeros_like(x) for k, x in enumerate(moves)]
+        return tangent(self.node, at, along, by_differences=by_differences)[0]
+
+    def _wrong(self, expected: Array) -> tuple[Rule, float] | None:
+        """The error of the Jacobian applied to a direction, else to a cotangent, if any."""
+        argument = self.node.args[self.position]
+        move = self.found.tangents[argument]
+        jacobian = self.node.primitive.jacobian(self.node, self.position)
+        # No name of a program has a space.
+        direction = build.var("the direction", argument.dims)
+        cotangent = build.var("the cotangent", self.node.dims)
+        forward = _summed(pushed(jacobian, self.node, direction), self.node)
+        backward = _summed(pulled(jacobian, argument, cotangent), argument)
+        given = {**self.values, direction.name: move, cotangent.name: self.weight}
+        push, pull = evaluate([forward, backward], given, self.sizes)
+        scale = max(distance(expected, 0.0), distance(push, 0.0), 1e-30)
+        if (error := distance(push, expected) / scale) > TOLERANCE:
+            return "pushforward", error
+        left, right = self.weight * expected, pull * move
+        bulk = float(np.sum(np.abs(left)) + np.sum(np.abs(right))) + 1e-30
+        if (error := abs(float(np.sum(left)) - float(np.sum(right))) / bulk) > TOLERANCE:
+            return "pullback", error
+        return None
 
 
 def _summed(terms: Sequence[tuple[Any, Node]], like: Node) -> Node:
     return build.add(terms) if terms else build.zeros(like.dims)
-
-
-def _largest(x: Array) -> float:
-    found = float(np.max(np.abs(x), initial=0.0))
-    return found if np.isfinite(found) else np.inf
 
 
 def name_of(node: Apply) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from tcalc.checking.blame import text_of
 from tcalc.checking.duals import duals
 from tcalc.checking.kinks import kinks
-from tcalc.checking.magnitudes import relative_error
+from tcalc.checking.magnitudes import magnitude, relative_error
 from tcalc.checking.sampling import MANNERS, complete_sizes, direction, sample
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.expr.facts import holds
@@ -133,7 +133,7 @@ def off_kinks(
     """The values with the variable moved off the kinks that they lie at, and these."""
     order = postorder([function])
     start = values[variable.name]
-    size = max(1.0, float(np.max(np.abs(start), initial=0.0)))
+    size = max(1.0, magnitude(start))
     left: list[Apply] = []
     for attempt in range(ATTEMPTS):
         move = direction(variable, start.shape, generator)

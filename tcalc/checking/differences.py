@@ -34,7 +34,7 @@ from tcalc.checking.data import (
     without_value,
 )
 from tcalc.checking.duals import duals
-from tcalc.checking.magnitudes import largest, relative_error
+from tcalc.checking.magnitudes import largest, magnitude, relative_error
 from tcalc.checking.report import ROUGH, TOLERANCE, Blame, CheckReport, Form, Method, Opinion
 from tcalc.checking.sampling import direction
 from tcalc.errors import DomainError, Span
@@ -110,12 +110,6 @@ def check_derivative(
     rounding = 0.0
     if worst.exact > tolerance:
         rounding = check.rounding(derivative, moves, generator)
-        if rounding > NOISE or is_noise(roots, values, known, generator):
-            raise DomainError(
-                "rounding alone decides what the function or its derivative is at these data: "
-                "a matrix is singular there, or nearly",
-                hint="give other data, or other sizes",
-            )
         tolerance = max(tolerance, MARGIN * rounding)
     culprits: list[Blame] = []
     if worst.exact > tolerance:
@@ -184,8 +178,25 @@ class _Check:
     ) -> float:
         """How much the directional derivatives change if all on the way is rounded otherwise.
 
-        That is Monte Carlo arithmetic (Parker, *Monte Carlo arithmetic*, 1997): each number on the
-        way is changed by a random part of its last digit.
+        Raises `DomainError` where that leaves nothing of them, or of the function.
+        """
+        found = self._disturbed(derivative, moves, generator)
+        roots = [self.function, derivative]
+        if found > NOISE or is_noise(roots, self.values, self.sizes, generator):
+            raise DomainError(
+                "rounding alone decides what the function or its derivative is at these data: "
+                "a matrix is singular there, or nearly",
+                hint="give other data, or other sizes",
+            )
+        return found
+
+    def _disturbed(
+        self, derivative: Node, moves: Sequence[Array], generator: np.random.Generator
+    ) -> float:
+        """The largest change of a directional derivative in Monte Carlo arithmetic.
+
+        Each number on the way is changed by a random part of its last digit (Parker, *Monte Carlo
+        arithmetic*, 1997).
         """
 
         def disturb(x: Array) -> Array:
@@ -244,7 +255,7 @@ class _Check:
 
     def roughly(self, move: Array) -> list[Array]:
         """The directional derivative by five-point differences, for each step."""
-        size = max(1.0, float(np.max(np.abs(self.values[self.variable.name]), initial=0.0)))
+        size = max(1.0, magnitude(self.values[self.variable.name]))
         found: list[Array] = []
         for h in (relative * size for relative in REAL_STEPS):
             try:

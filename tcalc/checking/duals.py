@@ -25,6 +25,7 @@ from typing import Any, assert_never
 import numpy as np
 
 from tcalc.checking.equations import DEFINED, by_equations
+from tcalc.checking.magnitudes import magnitude
 from tcalc.errors import DomainError
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Primitive
@@ -52,6 +53,10 @@ class Duals:
     tangents: Mapping[Node, Array]
     extrapolated: tuple[Apply, ...]
     singular: tuple[Apply, ...] = ()
+
+    def around(self, node: Apply) -> tuple[list[Array], list[Array]]:
+        """The arguments of a function, and how they move: zeros for those that do not."""
+        return _around(node, self.values, self.tangents)
 
 
 def duals(
@@ -87,10 +92,9 @@ def duals(
                 tangents[node] = np.asarray(sum(moved))
             case Einsum():
                 tangents[node] = _of_product(node, known, tangents)
-            case Apply(args=args):
-                along = [tangents.get(x, np.zeros_like(known[x])) for x in args]
+            case Apply():
                 try:
-                    tangents[node], exact = tangent(node, [known[x] for x in args], along)
+                    tangents[node], exact = tangent(node, *_around(node, known, tangents))
                 except DomainError:
                     tangents[node] = np.zeros_like(known[node])
                     singular.append(node)
@@ -100,6 +104,14 @@ def duals(
             case _:
                 assert_never(node)
     return Duals(known, tangents, tuple(extrapolated), tuple(singular))
+
+
+def _around(
+    node: Apply, values: Mapping[Node, Array], tangents: Mapping[Node, Array]
+) -> tuple[list[Array], list[Array]]:
+    at = [values[x] for x in node.args]
+    along = [tangents[x] if x in tangents else np.zeros_like(values[x]) for x in node.args]
+    return at, along
 
 
 def tangent(
@@ -113,7 +125,7 @@ def tangent(
     found = None if by_differences else _exact(primitive, at, along)
     exact = found is not None
     if found is None:
-        found = extrapolated_difference(lambda t: _output(node, _moved(at, along, t)), at, along)
+        found = extrapolated_difference(lambda t: value_at(node, moved(at, along, t)), at, along)
     elif primitive.outputs > 1:
         found = found[node.output]
     return np.asarray(found), exact
@@ -123,7 +135,7 @@ def _exact(primitive: Primitive, at: Sequence[Array], along: Sequence[Array]) ->
     """The tangent of all outputs, where one of the exact ways is open."""
     match primitive:
         case Elementwise(branchwise=branch) if branch is not None:
-            return branch(*_moved(at, along, 1j * STEP)).imag / STEP
+            return branch(*moved(at, along, 1j * STEP)).imag / STEP
         case Extremum(over=over, largest=largest):
             return _of_extremum(over, largest, at[0], along[0])
         case Share():
@@ -136,14 +148,15 @@ def _exact(primitive: Primitive, at: Sequence[Array], along: Sequence[Array]) ->
         case _ if type(primitive) in DEFINED:
             return by_equations(primitive, at[0], along[0])
         case _ if primitive.analytic:
-            value = primitive.evaluate(*_moved(at, along, 1j * STEP))
+            value = primitive.evaluate(*moved(at, along, 1j * STEP))
             if primitive.outputs == 1:
                 return np.imag(value) / STEP
             return tuple(np.imag(part) / STEP for part in value)
     return None
 
 
-def _moved(at: Sequence[Array], along: Sequence[Array], t: complex) -> list[Array]:
+def moved(at: Sequence[Array], along: Sequence[Array], t: complex) -> list[Array]:
+    """Arrays moved along their tangents by a step."""
     return [x + t * dx for x, dx in zip(at, along, strict=True)]
 
 
@@ -175,7 +188,8 @@ def _of_extremum(axes: tuple[int, ...], largest: bool, x: Array, dx: Array) -> A
     return np.take_along_axis(moves, np.asarray(place)[..., None], -1)[..., 0]
 
 
-def _output(node: Apply, arrays: Sequence[Array]) -> Array:
+def value_at(node: Apply, arrays: Sequence[Array]) -> Array:
+    """The value of a function, of other arguments."""
     value = node.primitive.evaluate(*arrays)
     return np.asarray(value[node.output] if node.primitive.outputs > 1 else value)
 
@@ -187,8 +201,8 @@ def extrapolated_difference(
 
     Raises `DomainError` where f has no values around 0.
     """
-    size = max((float(np.max(np.abs(x), initial=0.0)) for x in at), default=0.0)
-    speed = max((float(np.max(np.abs(dx), initial=0.0)) for dx in along), default=0.0)
+    size = max(map(magnitude, at), default=0.0)
+    speed = max(map(magnitude, along), default=0.0)
     if speed == 0:
         return np.zeros_like(f(0.0))
     step = 0.1 * max(size, 1e-3) / speed
@@ -208,16 +222,12 @@ def extrapolated_difference(
             continue
         for k, previous in enumerate(above, 1):
             row.append(row[-1] + (row[-1] - previous) / (4**k - 1))
-            change = max(_largest(row[-1] - row[-2]), _largest(row[-1] - previous))
+            change = max(magnitude(row[-1] - row[-2]), magnitude(row[-1] - previous))
             if change < least:
                 best, least = row[-1], change
-        if len(above) > 3 and _largest(row[-1] - above[-1]) > 2 * least:
+        if len(above) > 3 and magnitude(row[-1] - above[-1]) > 2 * least:
             break  # rounding has overtaken
         above = row
     if best is None:
         raise DomainError("the function has no value near these data")
     return best
-
-
-def _largest(x: Array) -> float:
-    return float(np.max(np.abs(x), initial=0.0))

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tcalc.checking.duals import Duals
+from tcalc.checking.duals import Duals, moved, value_at
+from tcalc.checking.magnitudes import magnitude
 from tcalc.expr.nodes import Apply, Node
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.norms import Direction, Norm2
@@ -37,17 +38,13 @@ def _may_have(node: Apply) -> bool:
 def _has(node: Apply, found: Duals) -> bool:
     if not any(x in found.tangents for x in node.args):
         return False
-    at = [found.values[x] for x in node.args]
-    along = [found.tangents.get(x, np.zeros_like(found.values[x])) for x in node.args]
-    size = max((float(np.max(np.abs(x), initial=0.0)) for x in at), default=0.0)
-    speed = max((float(np.max(np.abs(dx), initial=0.0)) for dx in along), default=0.0)
+    at, along = found.around(node)
+    size, speed = max(map(magnitude, at)), max(map(magnitude, along))
     if speed == 0 or not np.isfinite(speed):
         return False
 
     def value(t: float) -> Array:
-        moved = [x + t * dx for x, dx in zip(at, along, strict=True)]
-        result = node.primitive.evaluate(*moved)
-        return np.asarray(result[node.output] if node.primitive.outputs > 1 else result)
+        return value_at(node, moved(at, along, t))
 
     step = STEP * max(size, 1.0) / speed
     try:
@@ -58,8 +55,7 @@ def _has(node: Apply, found: Duals) -> bool:
         return False  # not a question of kinks
     (t, a, b), (s, c, d) = near
     wide, close = np.abs(a - 2 * here + b) / t, np.abs(c - 2 * here + d) / s
-    slope = np.max(np.abs(c - d) / (2 * s), initial=0.0)
-    scale = float(np.max(np.abs(here), initial=0.0))
+    slope, scale = magnitude(c - d) / (2 * s), magnitude(here)
     kinked = (close > wide / 2) & (close > VISIBLE * slope + 1e-6 * scale)
     jumped = (np.abs(c - d) > np.abs(a - b) / 2) & (np.abs(c - d) > 1e-3 * scale)
     return bool(np.any(kinked | jumped))

@@ -104,14 +104,16 @@ def _piece_outside(
 
 @of_sums
 def diagonal_and_matrix(node: Add) -> Node | None:
-    """``d.*x + A*x -> (diag(d) + A)*x`` where that is shorter, for a vector x and one matrix A.
+    """``d.*x + A*x -> (diag(d) + A)*x`` for a vector x where that is shorter.
 
+    The matrix is one, or times diagonal ones, and no other factor outside does better.
     Example: ``diag(W*1)*x - W*x -> (diag(W*1) - W)*x``, with the Laplacian of a graph.
     """
     if node.order != 1 or not 1 < len(node.terms) <= LONGEST:
         return None
     terms = [parts_of(term) for _, term in node.terms]
     beside = {x: t for t, parts in enumerate(terms) for x in _vectors(parts, beside=True)}
+    best: Node | None = None
     for t, parts in enumerate(terms):
         for x, k in _vectors(parts, beside=False).items():
             other = beside.get(x, t)
@@ -124,9 +126,12 @@ def diagonal_and_matrix(node: Add) -> Node | None:
             merged = build.einsum([both, x], ["ij", "j"], "i")
             kept = [term for n, term in enumerate(node.terms) if n not in (t, other)]
             new = build.add([*kept, (1, merged)])
-            if length(new) < length(node):
-                return new
-    return None
+            if length(new) < length(best or node):
+                best = new
+    if best is None:
+        return None
+    rival = common_factor(node)
+    return best if rival is None or length(best) < length(rival) else None
 
 
 @of_sums
@@ -223,8 +228,9 @@ def _vectors(parts: Parts, *, beside: bool) -> dict[Node, int]:
 
 
 def _is_matrix(rows: list[Labels], end: int, joint: int) -> bool:
-    """Whether the factors with these labels are one matrix."""
-    return len(rows) == 1 and len(rows[0]) == 2 and set(rows[0]) == {end, joint}
+    """Whether the factors with these labels are one matrix, perhaps times diagonal ones."""
+    matrices = [row for row in rows if len(row) == 2]
+    return len(matrices) == 1 and set(matrices[0]) == {end, joint}.union(*rows)
 
 
 def _matrix(parts: Parts, k: int) -> Node:
@@ -330,19 +336,18 @@ def opposite_terms(node: Add) -> Node | None:
         whole = build.add(turned)
         if not isinstance(whole, Add):
             return whole
+        least = length(common_factor(node) or node)
         for rule in (common_factor, diagonal_and_matrix):
             new = rule(whole)
-            if new is not None and length(new) < length(node):
+            if new is not None and length(new) < least:
                 return new
     return None
 
 
-PIECES = (common_piece,)
-"""Tried before common factors are, whose gain it compares with its own."""
+PIECES = (common_piece, diagonal_and_matrix, opposite_terms)
+"""Tried before common factors are, whose gain they compare with their own."""
 
 RULES = (
-    opposite_terms,
-    diagonal_and_matrix,
     sum_and_its_product,
     row_sums_and_product,
     outer_products_times_vector,

@@ -401,77 +401,6 @@ def is_lopsided(node: Add, part: Node) -> bool:
     return all(known.get(build.transpose(term)) == c for c, term in node.terms)
 
 
-@of_sums
-def common_matrix(node: Add) -> Node | None:
-    """``d .* A + x*y'*A -> (diag(d) + x*y')*A`` where that is no longer, from either side.
-
-    The number of factors falls.  Example: ``A'*(diag(p)*A - p*p'*A) -> A'*(diag(p) - p*p')*A``.
-    """
-    return _with_matrix_outside(node, (False, False))
-
-
-@of_products_having(Add)
-def matrix_out_of_factor(node: Einsum) -> Node | None:
-    """``B*(A + x*y'*A) -> B*(I + x*y')*A`` where that is no longer, from either side.
-
-    Not for a sum that is a factor twice, as in a norm.  The number of factors falls.
-    """
-    parts = parts_of(node)
-    for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and parts.factors.count(factor) == 1:
-            inside = [x not in parts.output for x in parts.rows[k]]
-            new = _with_matrix_outside(factor, inside)
-            if new is not None:
-                return parts.replaced((k,), (new,), (parts.rows[k],)).build()
-    return None
-
-
-def _with_matrix_outside(node: Add, inside: Sequence[bool]) -> Node | None:
-    """A sum of matrices as a product with one that all its terms share at one end.
-
-    A term may be that matrix alone, and leave a unit matrix, where the axis at the other end is
-    `inside` a longer product.
-    """
-    if node.order != 2 or not 1 < len(node.terms) <= CANDIDATES:
-        return None
-    terms = [parts_of(term) for _, term in node.terms]
-    shared = set(terms[0].factors).intersection(*(parts.factors for parts in terms[1:]))
-    for factor in dict.fromkeys(x for x in terms[0].factors if x.order == 2 and x in shared):
-        for far in (0, 1):
-            new = _matrix_pulled_out(node, terms, factor, far, inside[1 - far])
-            if new is not None and length(new) < length(node) + 1:  # transposes do not count
-                return new
-    return None
-
-
-def _matrix_pulled_out(
-    node: Add, terms: Sequence[Parts], factor: Node, far: int, units: bool
-) -> Node | None:
-    """All terms over a matrix that has the output axis `far` of each, alone there."""
-    rests: list[tuple[Fraction, Node]] = []
-    axes: set[int] = set()
-    for (c, _), parts in zip(node.terms, terms, strict=True):
-        end = parts.output[far]
-        places = [k for k, row in enumerate(parts.rows) if end in row]
-        if len(places) != 1 or parts.factors[places[0]] is not factor:
-            return None
-        (k,) = places
-        row = parts.rows[k]
-        axes.add(row.index(end))
-        joint, near = row[1 - row.index(end)], parts.output[1 - far]
-        others = parts.replaced((k,), (), ())
-        if joint == end or not (others.uses(joint) or (joint == near and units)):
-            return None
-        rest = build.einsum(others.factors, others.rows, (near, joint), parts.dims)
-        rests.append((c * parts.coefficient, rest))
-    if len(axes) > 1:
-        return None
-    (axis,) = axes
-    ends = ("far", "joint") if axis == 0 else ("joint", "far")
-    output = ("near", "far") if far == 1 else ("far", "near")
-    return build.einsum([build.add(rests), factor], [("near", "joint"), ends], output)
-
-
 RULES = (
     product_in_product,
     sum_in_sum,
@@ -485,6 +414,4 @@ RULES = (
     sum_of_centred,
     quotient_in_product,
     common_factor,
-    common_matrix,
-    matrix_out_of_factor,
 )

@@ -14,6 +14,7 @@ from tcalc.simplify import (
     branches,
     collected,
     common,
+    common_matrices,
     exponentials,
     factorisations,
     kronecker,
@@ -62,7 +63,9 @@ RULES: tuple[Rule, ...] = (
     *quotients.RULES,
     *collected.NUMBERS,
     *common.PIECES,
+    *common_matrices.SUMS,
     *sums.RULES,
+    *common_matrices.RULES,
     *common.RULES,
     *collected.RULES,
 )

@@ -1,0 +1,163 @@
+"""Rules for matrices that the terms of a sum share at one end, diagonal terms among them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence, Set
+from fractions import Fraction
+
+from tcalc.expr import build
+from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
+from tcalc.simplify.flatten import contraction_in, open_product
+from tcalc.simplify.parts import Parts, parts_of
+from tcalc.simplify.products import multiplied_out
+from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_lopsided
+
+
+@of_sums
+def common_matrix(node: Add) -> Node | None:
+    """``d .* A + x*y'*A -> (diag(d) + x*y')*A`` where that is no longer, from either side.
+
+    The number of factors falls.  Example: ``A'*(diag(p)*A - p*p'*A) -> A'*(diag(p) - p*p')*A``.
+    """
+    return _with_matrix_outside(node, (False, False))
+
+
+@of_sums_having(Add)
+def common_sum_of_matrices(node: Add) -> Node | None:
+    """``B*diag(x) + B*A + C -> B*(diag(x) + A) + C`` for a sum B where that is shorter.
+
+    And where no other factor outside does as well.
+    Example: ``(A + A')*diag(x) + (A + A')*B + B*diag(x)``.
+    """
+    if node.order != 2 or not 1 < len(node.terms) <= LONGEST:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    sums = Counter(
+        x for parts in terms for x in set(parts.factors) if x.order == 2 and isinstance(x, Add)
+    )
+    for shared, count in sums.items():
+        if not 1 < count < len(terms):
+            continue
+        places = [t for t, parts in enumerate(terms) if shared in parts.factors]
+        part = [(node.terms[t][0], terms[t]) for t in places]
+        kept = [term for t, term in enumerate(node.terms) if t not in places]
+        for far in (0, 1):
+            merged = _matrix_pulled_out(part, shared, far, units=False)
+            if merged is None or is_lopsided(node, merged):
+                continue
+            new = build.add([*kept, (1, merged)])
+            if length(new) < length(common_factor(node) or node):
+                return new
+    return None
+
+
+@of_sums_having(Add)
+def sum_of_matrices_inside(node: Add) -> Node | None:
+    """``B*diag(x) + (B*A + C)*D -> B*(diag(x) + A*D) + C*D`` for a sum B where that is shorter.
+
+    Example: the Hessian ``J'*J + ...`` of a sum of squares, with a Jacobian J that is a sum.
+    """
+    if node.order != 2 or not 1 < len(node.terms) <= LONGEST:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    known = {x for parts in terms for x in parts.factors if x.order == 2 and isinstance(x, Add)}
+    for t, parts in enumerate(terms) if known else ():
+        for k, factor in enumerate(parts.factors):
+            if factor not in known or known.isdisjoint(_factors_of_terms(factor)):
+                continue
+            opened = multiplied_out(parts, k)
+            rest = [term for n, term in enumerate(node.terms) if n != t]
+            whole = build.add([*rest, *_terms(node.terms[t][0], opened)])
+            new = common_sum_of_matrices(whole)
+            if new is not None and length(new) < length(common_factor(node) or node):
+                return new
+    return None
+
+
+def _factors_of_terms(node: Node) -> Set[Node]:
+    return {x for term in node.operands for x in parts_of(term).factors}
+
+
+def _terms(coefficient: Fraction, node: Node | None) -> list[tuple[Fraction, Node]]:
+    """The terms of a sum of products, with the products among their factors opened."""
+    terms = node.terms if isinstance(node, Add) else ()
+    return [(coefficient * c, _opened(x)) for c, x in terms]
+
+
+def _opened(term: Node) -> Node:
+    found = contraction_in(term)
+    if found is None:
+        return term
+    coefficient, core, output = found
+    return build.scale(coefficient, build.einsum([open_product(core)], [core.output], output))
+
+
+@of_products_having(Add)
+def matrix_out_of_factor(node: Einsum) -> Node | None:
+    """``B*(A + x*y'*A) -> B*(I + x*y')*A`` where that is no longer, from either side.
+
+    Not for a sum that is a factor twice, as in a norm.  The number of factors falls.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if isinstance(factor, Add) and parts.factors.count(factor) == 1:
+            inside = [x not in parts.output for x in parts.rows[k]]
+            new = _with_matrix_outside(factor, inside)
+            if new is not None:
+                return parts.replaced((k,), (new,), (parts.rows[k],)).build()
+    return None
+
+
+def _with_matrix_outside(node: Add, inside: Sequence[bool]) -> Node | None:
+    """A sum of matrices as a product with one that all its terms share at one end.
+
+    A term may be that matrix alone, and leave a unit matrix, where the axis at the other end is
+    `inside` a longer product.
+    """
+    if node.order != 2 or not 1 < len(node.terms) <= CANDIDATES:
+        return None
+    terms = [parts_of(term) for _, term in node.terms]
+    shared = set(terms[0].factors).intersection(*(parts.factors for parts in terms[1:]))
+    for factor in dict.fromkeys(x for x in terms[0].factors if x.order == 2 and x in shared):
+        for far in (0, 1):
+            part = [(c, parts) for (c, _), parts in zip(node.terms, terms, strict=True)]
+            new = _matrix_pulled_out(part, factor, far, units=inside[1 - far])
+            if new is not None and length(new) < length(node) + 1:  # transposes do not count
+                return new
+    return None
+
+
+def _matrix_pulled_out(
+    terms: Sequence[tuple[Fraction, Parts]], factor: Node, far: int, *, units: bool
+) -> Node | None:
+    """The terms over a matrix that has the output axis `far` of each, alone there."""
+    rests: list[tuple[Fraction, Node]] = []
+    axes: set[int] = set()
+    for c, parts in terms:
+        end = parts.output[far]
+        places = [k for k, row in enumerate(parts.rows) if end in row]
+        if len(places) != 1 or parts.factors[places[0]] is not factor:
+            return None
+        (k,) = places
+        row = parts.rows[k]
+        axes.add(row.index(end))
+        joint, near = row[1 - row.index(end)], parts.output[1 - far]
+        others = parts.replaced((k,), (), ())
+        if joint == end or not (others.uses(joint) or (joint == near and units)):
+            return None
+        rest = build.einsum(others.factors, others.rows, (near, joint), parts.dims)
+        rests.append((c * parts.coefficient, rest))
+    if len(axes) > 1:
+        return None
+    (axis,) = axes
+    ends = ("far", "joint") if axis == 0 else ("joint", "far")
+    output = ("near", "far") if far == 1 else ("far", "near")
+    return build.einsum([build.add(rests), factor], [("near", "joint"), ends], output)
+
+
+SUMS = (common_sum_of_matrices, sum_of_matrices_inside)
+"""Tried before common factors are, whose gain it compares with its own."""
+
+RULES = (common_matrix, matrix_out_of_factor)

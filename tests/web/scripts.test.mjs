@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { Answers } from "../../web/static/answers.js";
 import { ApiError, post } from "../../web/static/api.js";
 import {
-  declaredIn, items, needed, possible, split, withDeclared, withKnown, withOrder, withProperty, write,
+  brief, declaredIn, items, needed, possible, split, withDeclared, withKnown, withOrder, withProperty,
+  write,
 } from "../../web/static/declarations.js";
 import { chosen, ordering } from "../../web/static/options.js";
 import { decode, encode, initial, titled } from "../../web/static/state.js";
@@ -39,6 +40,10 @@ test("declarations are taken apart and put together", () => {
   for (const { text: found, start, end } of items(text)) assert.equal(text.slice(start, end), found);
   assert.deepEqual(split(text), { X: "X[m, n] spd", y: "y[m]", c: "c" });
   assert.equal(write(variable("K", ["n", "n"], ["spd"])), "K[n,n] spd");
+  const many = Array.from({ length: 12 }, (_, k) => variable(`x${k}`, k ? ["n"] : []));
+  assert.equal(brief(many, 3), "x0, x1[n], x2[n], and 9 more");
+  assert.equal(brief(many.slice(0, 4), 3), "x0, x1[n], x2[n], x3[n]");
+  assert.equal(brief([], 3), "");
 });
 
 test("declarations in a program are found where they stand", () => {

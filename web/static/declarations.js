@@ -17,6 +17,18 @@ export function write({ name, dims, properties }) {
 }
 
 /**
+ * The first variables as declarations, for a line that stands for their table.
+ * @param {{name: string, dims: string[], properties: string[]}[]} variables
+ * @param {number} most how many are written
+ */
+export function brief(variables, most = 8) {
+  const first = variables.length > most + 1 ? variables.slice(0, most) : variables;
+  const written = first.map((variable) => write(variable).replace("[]", ""));
+  const more = variables.length - first.length;
+  return written.join(", ") + (more ? `, and ${more} more` : "");
+}
+
+/**
  * The items of a list of declarations, with their places.
  * @param {string} text
  * @returns {{name: string, text: string, start: number, end: number}[]}

@@ -1,7 +1,7 @@
 // @ts-check
 /** The table of variables: kind, dimensions and properties of each, all to be changed. */
 
-import { possible, withOrder, withProperty, write } from "./declarations.js";
+import { brief, possible, withOrder, withProperty } from "./declarations.js";
 import { byId, make } from "./dom.js";
 
 /** @typedef {import("./types.js").Variable} Variable */
@@ -44,7 +44,7 @@ export class VariableTable {
     const now = JSON.stringify([variables, declared, this.properties]);
     if (now === this.shown) return;
     this.shown = now;
-    byId("variables-brief").textContent = variables.map(write).join(", ");
+    byId("variables-brief").textContent = brief(variables);
     const focused = document.activeElement?.id;
     const open = this.body.querySelector("details[open]")?.id;
     const rows = variables.map((variable) => this.row(variable, variables, variable.name in declared));

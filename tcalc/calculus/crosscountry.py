@@ -155,20 +155,14 @@ def hessian_by_cut(
     cotangents = factored_pullback(gradient, heads, adjoint, allowance)
     crossed: Terms = []
     for node in adjoint:
-        if node not in heads:
-            continue
-        for operand, jacobian in edges(node, tails):
+        for operand, jacobian in edges(node, tails) if node in heads else ():
             before = _pull(cotangents.get(node, []), gradient, operand, jacobian)
             if len(before) * len(tangents[operand]) > MOST_TERMS:
                 # As from each step of a recurrence to each: they would be as many as its cube.
                 tangents[operand] = [as_term(dense(tangents[operand]))]
-            crossed += allowance.spend(
-                [
-                    joined(left, right, gradient.order, variable)
-                    for left in before
-                    for right in tangents[operand]
-                ]
-            )
+            after = tangents[operand]
+            pairs = [joined(a, b, gradient.order, variable) for a in before for b in after]
+            crossed += allowance.spend(pairs)
     return total(crossed, gradient, variable)
 
 

@@ -26,7 +26,7 @@ from itertools import permutations
 
 from tcalc.calculus.derivative import project, unit
 from tcalc.calculus.factored import factored_terms
-from tcalc.calculus.terms import components
+from tcalc.calculus.terms import components, tied_axes
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.facts import holds
@@ -190,32 +190,22 @@ def _inverted(term: OpenProduct, axes: int) -> Node | None:
 
 def _inverted_blocks(terms: Sequence[OpenProduct], axes: int) -> Node | None:
     """The inverse of a sum of terms, all of them diagonal in some axes; else None."""
-    tied = [
-        (a, b)
-        for a in range(axes)
-        for b in range(axes)
-        if terms and all(t.output[a] == t.output[axes + b] for t in terms)
-    ]
-    left = [a for a in range(axes) if a not in {pair[0] for pair in tied}]
-    right = [axes + b for b in range(axes) if b not in {pair[1] for pair in tied}]
+    tied = tied_axes([term.output for term in terms], axes)
+    first, same = {a for a, _ in tied}, {b: a for a, b in reversed(tied)}
+    left = [a for a in range(axes) if a not in first]
+    right = [b for b in range(axes, 2 * axes) if b not in same]
     if not tied or len(tied) + len(left) > axes:
         return None
+    places = (*(a for a, _ in tied), *left, *right)
     blocks: list[tuple[Fraction, Node]] = []
     for term in terms:
-        places = [*(a for a, _ in tied), *left, *right]
-        output = [term.output[place] for place in places]
-        blocks.append(
-            (term.coefficient, build.einsum(term.factors, term.subscripts, output, term.dims))
-        )
+        row = [term.output[place] for place in places]
+        block = build.einsum(term.factors, term.subscripts, row, term.dims)
+        blocks.append((term.coefficient, block))
     core = build.add(blocks)
-    whole = OpenProduct(
-        Fraction(1),
-        (core,),
-        ((*(a for a, _ in tied), *left, *right),),
-        tuple(next((a for a, b in tied if axes + b == k), k) for k in range(2 * axes)),
-        dict(zip((*(a for a, _ in tied), *left, *right), core.dims, strict=True)),
-    )
-    return _inverted(whole, axes)
+    output = tuple(same.get(place, place) for place in range(2 * axes))
+    dims = dict(zip(places, core.dims, strict=True))
+    return _inverted(OpenProduct(Fraction(1), (core,), (places,), output, dims), axes)
 
 
 def _matching(term: OpenProduct, left: Sequence[int], right: Sequence[int]) -> Labels | None:

@@ -88,9 +88,9 @@ def _learn(node: Node, known: dict[Node, OfEigenvalues | None]) -> None:
                 node, node.operands, known, lambda *g: build.add(zip(numbers, g, strict=True))
             )
         case Einsum(factors=factors, subscripts=subscripts, output=output) if _is_entrywise(node):
+            dims = dict(zip(output, node.dims, strict=True))
             spread = [
                 factor if row == output else build.einsum([factor], [row], output[:-1], dims)
-                for dims in [dict(zip(output, node.dims, strict=True))]
                 for factor, row in zip(factors, subscripts, strict=True)
             ]
             known[node] = _combined(node, spread, known, build.hadamard)
@@ -180,6 +180,18 @@ def _take_sums(node: Einsum, known: dict[Node, OfEigenvalues | None]) -> Node | 
     return None
 
 
+def _multiplied(functions: Sequence[OfEigenvalues]) -> tuple[Node, list[Node]]:
+    """The product of functions of the same eigenvalues, and its parameters, numbered in order."""
+    g: Node = build.const(1)
+    given: dict[Var, Node] = {}
+    for f in functions:
+        g = build.hadamard(g, f.function)
+        given |= f.parameters
+    renamed: dict[Node, Node] = {v: parameter(k) for k, v in enumerate(given)}
+    (g,) = rebuild([g], replacements=renamed)
+    return g, list(given.values())
+
+
 def _as_spectral(
     label: int, inside: Sequence[tuple[Node, Labels]], known: dict[Node, OfEigenvalues | None]
 ) -> tuple[Node, Labels] | None:
@@ -197,18 +209,11 @@ def _as_spectral(
     vectors.sort(key=lambda place: place[0].output if isinstance(place[0], Apply) else 0)
     if is_singular and vectors and vectors[0][0] is vectors[1][0]:
         return None
-    given: dict[Var, Node] = {}
-    g: Node = build.const(1)
-    for f, _ in functions:
-        if f is not None:
-            g = build.hadamard(g, f.function)
-            given |= f.parameters
-    renamed: dict[Node, Node] = {v: parameter(k) for k, v in enumerate(given)}
-    (g,) = rebuild([g], replacements=renamed)
+    g, given = _multiplied([f for f, _ in functions if f is not None])
     if is_singular and not vectors:
-        return singular_sum(g, matrix, list(given.values())), batch
+        return singular_sum(g, matrix, given), batch
     function = singular if is_singular else spectral
-    value = function(g, matrix, list(given.values()))
+    value = function(g, matrix, given)
     if vectors:
         return value, (*batch, vectors[0][1][-2], vectors[1][1][-2])
     # The trace: a label of its own, the one that was summed.

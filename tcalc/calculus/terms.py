@@ -67,6 +67,20 @@ def as_term(node: Node) -> OpenProduct:
     return build.open_product([node], [axes], axes)
 
 
+def tied_axes(outputs: Sequence[Labels], count: int) -> list[tuple[int, int]]:
+    """The pairs of one of the first `count` axes and one of the others in which all are diagonal.
+
+    >>> tied_axes([(0, 1, 0, 2), (5, 6, 5, 6)], 2)
+    [(0, 2)]
+    """
+    return [
+        (a, b)
+        for a in range(count)
+        for b in range(count, 2 * count)
+        if outputs and all(output[a] == output[b] for output in outputs)
+    ]
+
+
 def components(term: OpenProduct) -> list[tuple[int, ...]]:
     """The positions of factors, grouped by the summed labels that join them."""
     return connected(term.subscripts, set(term.output))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tcalc.calculus.terms import tied_axes
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.modules import as_array, module_of
@@ -49,12 +50,7 @@ def added_up(tensor: FactoredTensor) -> FactoredTerm | None:
     """Several terms as one, if all of them are diagonal in some axes; else None."""
     count = len(tensor.rows)
     terms = tensor.terms
-    tied = [
-        (a, count + b)
-        for a in range(count)
-        for b in range(count)
-        if terms and all(t.output[a] == t.output[count + b] for t in terms)
-    ]
+    tied = tied_axes([term.output for term in terms], count)
     first, second = {a for a, _ in tied}, {b for _, b in tied}
     if not tied or not len(first) == len(second) == len(tied):
         return None

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tcalc.primitives.arrays import Array, linalg, np
-from tcalc.primitives.cholesky import cholesky
+from tcalc.primitives.cholesky import cholesky, growth_of_solution
+from tcalc.primitives.singularity import below_hadamard, singular_among
 
 
 def factorise(
@@ -182,19 +183,10 @@ def dominated(a: Array) -> bool:
 
 
 def refuse_singular_among(a: Array, suspected: Array, *, where: str) -> None:
-    """Raises where one of the suspected matrices of a stack is singular up to rounding.
-
-    The diagonal of |a| |inv(a)| stays however rows and columns are scaled, and is of ones if they
-    can be scaled to a diagonal matrix: where it is this large, no digit of a solution is right.
-    """
-    if not suspected.any():
-        return
-    some = a[suspected]
-    most = 1 / (max(a.shape[-1], 4) ** 0.5 * np.finfo(a.dtype).eps)
-    sizes = np.einsum("...ij,...ji->...i", np.abs(some), np.abs(np.linalg.inv(some)))
-    large = (sizes > most).any(axis=-1)
-    if large.any():
-        place = (np.argwhere(suspected)[large] + 1).tolist()[0]
+    """Raises where one of the suspected matrices of a stack is singular up to rounding."""
+    singular = singular_among(a, suspected)
+    if singular.any():
+        place = (np.argwhere(singular) + 1).tolist()[0]
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular, up to rounding, at {place}")
 
 
@@ -229,6 +221,8 @@ def log_determinant_factored(factors: tuple[Any, ...], *, where: str) -> Array:
     if a.ndim > 2 or not a.size:
         finite = np.isfinite(a).all(axis=(-2, -1))
         sign, value = np.linalg.slogdet(np.where(finite[..., None, None], a, 1))
+        suspected = below_hadamard(a, value) & finite & (np.real(sign) > 0)
+        refuse_singular_among(a, suspected, where=where)
         value = np.where(finite, value, np.nan)
     else:
         d = a.diagonal()
@@ -313,7 +307,8 @@ def inverse_triangle(a: Array, lower: bool, *, where: str) -> Array:
 
 REQUIRED: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     factorise: (looks_symmetric, refuse_singular, scaled_condition),
-    factorise_spd: (cholesky, refuse_singular, scaled_condition),
-    solve_stack: (dominated, refuse_singular_among),
+    factorise_spd: (cholesky, growth_of_solution, refuse_singular, scaled_condition),
+    log_determinant_factored: (below_hadamard, refuse_singular_among, singular_among),
+    solve_stack: (dominated, refuse_singular_among, singular_among),
 }
 """What some of these functions call in turn."""

@@ -11,11 +11,12 @@ from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, LinearMap, Notation, linear_map
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.cholesky import cholesky
+from tcalc.primitives.cholesky import cholesky, growth_of_solution
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
+from tcalc.primitives.singularity import below_hadamard, singular_among
 
 
 class LogDet(Coded):
@@ -40,10 +41,15 @@ class LogDet(Coded):
             return Embedded(
                 log_determinant_spd,
                 named=True,
-                requires=(cholesky,),
+                requires=(cholesky, growth_of_solution),
                 work=of_square(Fraction(1, 3), 2),
             )
-        return Embedded(log_determinant, named=True, work=of_square(Fraction(2, 3)))
+        return Embedded(
+            log_determinant,
+            named=True,
+            requires=(below_hadamard, singular_among),
+            work=of_square(Fraction(2, 3), 4),
+        )
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name="logdet", latex=r"\log\det")
@@ -62,6 +68,9 @@ def log_determinant(A: Array, *, where: str) -> Array:
     bad = np.real(sign) <= 0
     if (bad & finite).any():
         raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
+    singular = singular_among(A, below_hadamard(A, value) & finite)
+    if singular.any():
+        raise np.linalg.LinAlgError(f"{where}: the matrix is singular, up to rounding")
     # A complex sign carries the argument of the determinant.
     return np.where(finite, value, np.nan) + np.log(np.where(bad, 1, sign))
 

@@ -145,3 +145,43 @@ def test_large_stacks_whose_diagonals_dominate(dtype: type) -> None:
     A[17] = 0
     with pytest.raises(DomainError, match=r"the matrix is singular at \[18\]"):
         run(A=A.astype(dtype), B=B.astype(dtype))
+
+
+@pytest.mark.parametrize("declared", ["", "symmetric", "spd"])
+@pytest.mark.parametrize("axes", ["", "b,"])
+@pytest.mark.parametrize("text", ["logdet(A)", "chol(A)", "log(det(A))"])
+def test_what_has_no_value_at_singular_matrices_has_none_near_them(
+    declared: str, axes: str, text: str
+) -> None:
+    """Whether rounding makes the determinant positive or not, of one matrix or of many."""
+    f = tcalc.parse(text, f"A[{axes}n,n] {declared}")
+    run = tcalc.compile(f)
+    random = np.random.default_rng(11)
+    for n in (2, 5, 9, 25):
+        regular = random.standard_normal((n, n + 3))
+        for _ in range(8):
+            half = random.standard_normal((n, n - 1))
+            A = half @ (half.T if declared else random.standard_normal((n - 1, n)))
+            A = (A + A.T) / 2 if declared else A
+            data = np.stack([regular @ regular.T, A]) if axes else A
+            for call in (run, lambda A: tcalc.evaluate(f, A=A)):
+                with pytest.raises(DomainError, match="singular|not positive"):
+                    call(A=data)
+        good = regular @ regular.T
+        units = 2.0 ** random.integers(-100, 100, n)
+        scaled = units[:, None] * good * units
+        np.testing.assert_allclose(
+            run(A=np.stack([scaled, good]) if axes else scaled),
+            tcalc.evaluate(f, A=np.stack([scaled, good]) if axes else scaled),
+            rtol=1e-9,
+        )
+
+
+@pytest.mark.parametrize("text", ["det(A)", "logabsdet(A)", "adj(A)", "s, l = slogdet(A); s"])
+def test_what_has_a_value_at_singular_matrices_has_one_near_them(text: str) -> None:
+    half = np.random.default_rng(12).standard_normal((5, 4))
+    A = half @ half.T
+    for axes, data in (("", A), ("b,", np.stack([A, np.eye(5)]))):
+        f = tcalc.parse(text, f"A[{axes}n,n]")
+        assert np.isfinite(tcalc.evaluate(f, A=data)).all()
+        assert np.isfinite(tcalc.compile(f)(A=data)).all()

@@ -270,14 +270,14 @@ def inverse_of_diagonal(node: Apply) -> Node | None:
 
 @of_products_having(Cofactors)
 def cofactors_over_determinant(node: Einsum) -> Node | None:
-    """``cofactors(A) / det(A) -> inv(A)'``, where det(A) is not zero.
+    """``cofactors(A) det(A)^p -> inv(A)' det(A)^(p+1)`` for p < 0, where det(A) is not zero.
 
     Example: the gradient of ``log(det(X))`` is ``inv(X)'``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         base, exponent = base_and_exponent(factor)
-        if not _is_cofactors(base, 0) or exponent.denominator != 1 or exponent >= 0:
+        if not _is_cofactors(base, 0) or exponent >= 0:
             continue
         for j, other in enumerate(parts.factors):
             if _is_cofactors(other, 1) and other.operands == base.operands and other.order == 2:
@@ -289,8 +289,20 @@ def cofactors_over_determinant(node: Einsum) -> Node | None:
 
 @of_functions
 def cofactors_of_inverse(node: Apply) -> Node | None:
-    """``cofactors(inv(A)) -> A'/det(A)``."""
+    """``cofactors(inv(A)) -> A'/det(A)``, and the derivatives of these likewise.
+
+    Those are ``(A[j,i]*A[l,k] - A[l,i]*A[j,k])/det(A)``.
+    """
     match node:
+        case Apply(primitive=Cofactors(k=2), args=(Apply(primitive=Inverse(axes=1)) as y,)) if (
+            y.order == 2
+        ):
+            (a,) = y.args
+            one, other = (
+                build.einsum([a, a], rows, "ijkl") for rows in (("ji", "lk"), ("li", "jk"))
+            )
+            reciprocal = power(build.apply(Cofactors(0), a), -1)
+            return build.hadamard(reciprocal, build.subtract(one, other))
         case Apply(primitive=Cofactors(k=1), args=(Apply(primitive=Inverse(axes=1)) as y,)):
             (a,) = y.args
             axes = tuple(range(a.order))

@@ -1,12 +1,14 @@
-"""Rules for the products of all elements but some, over the product of all."""
+"""Rules for the products of all elements but some, by the product of all."""
 
 from __future__ import annotations
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.primitive import Fact
 from tcalc.primitives.power import power
 from tcalc.primitives.reductions import Prod, ProdOthers, prod, prod_others
-from tcalc.simplify.engine import of_products_having
+from tcalc.simplify.engine import of_functions, of_products_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
 
@@ -45,18 +47,14 @@ def pairs_over_product(node: Einsum) -> Node | None:
         (x,) = whole.args
         if x.order != 1:
             continue
-        unit = build.delta(x.dims[0])
-        apart = build.subtract(build.ones(unit.dims), unit)
-        sizes = dict(enumerate(unit.dims))
-        repeated, diagonal = (build.einsum([x], [(1,)], row, sizes) for row in ((0, 1), (1, 1)))
-        pairs = prod_others(build.add([(1, unit), (1, repeated), (-1, diagonal)]), 1)
+        apart, pairs = _pairs(x)
         if pairs not in parts.factors or apart not in parts.factors:
             continue
         p, a = parts.factors.index(pairs), parts.factors.index(apart)
         row = parts.rows[p]
         if set(parts.rows[a]) == set(row) and len(set(row)) == 2:
             rest = (power(whole, exponent + 1), power(x, -1), power(x, -1))
-            squares = (rest[0], power(x, -2), unit)
+            squares = (rest[0], power(x, -2), build.delta(x.dims[0]))
             ends = (row[:1], row[1:]), (row[:1], row)
             return build.subtract(
                 *(
@@ -67,4 +65,55 @@ def pairs_over_product(node: Einsum) -> Node | None:
     return None
 
 
-RULES = (others_over_product, pairs_over_product)
+@of_functions
+def others_of_positive(node: Apply) -> Node | None:
+    """``prodothers(x) -> prod(x)./x`` where the elements of x are known to be positive.
+
+    The number of products of others falls.
+    """
+    match node:
+        case Apply(primitive=ProdOthers() as p, args=(x,)) if holds(x, Fact.POSITIVE) is True:
+            axes = tuple(range(x.order))
+            lead = axes[: x.order - p.axes]
+            return build.einsum([prod(x, p.axes), power(x, -1)], [lead, axes], axes)
+    return None
+
+
+@of_products_having(ProdOthers)
+def pairs_of_positive(node: Einsum) -> Node | None:
+    """``(1 - I).*Π_{k≠i,j} x[k] -> prod(x)*((1./x)*(1./x)' - diag(1./x.^2))`` for positive x.
+
+    The number of products of others falls.
+    Example: the Hessian of ``prod(x)`` is ``prod(x)*((1./x)*(1./x)' - diag(1./x.^2))``.
+    """
+    parts = parts_of(node)
+    for p, factor in enumerate(parts.factors):
+        match factor:
+            case Apply(primitive=ProdOthers(axes=1), args=(Add() as others,)):
+                vectors = [x for term in others.operands for x in term.operands if x.order == 1]
+                x = next((x for x in vectors if not isinstance(x, Const)), None)
+                if x is None or holds(x, Fact.POSITIVE) is not True:
+                    continue
+                apart, pairs = _pairs(x)
+                if pairs is not factor or apart not in parts.factors:
+                    continue
+                a = parts.factors.index(apart)
+                row = parts.rows[p]
+                if set(parts.rows[a]) == set(row) and len(set(row)) == 2:
+                    one = power(x, -1)
+                    squares = build.einsum([power(x, -2)], [(0,)], (0, 0))
+                    both = build.subtract(build.outer(one, one), squares)
+                    return parts.replaced((p, a), (prod(x, 1), both), ((), row)).build()
+    return None
+
+
+def _pairs(x: Node) -> tuple[Node, Node]:
+    """``1 - I`` and, off the diagonal, the products of all elements of a vector but two."""
+    unit = build.delta(x.dims[0])
+    apart = build.subtract(build.ones(unit.dims), unit)
+    sizes = dict(enumerate(unit.dims))
+    repeated, diagonal = (build.einsum([x], [(1,)], row, sizes) for row in ((0, 1), (1, 1)))
+    return apart, prod_others(build.add([(1, unit), (1, repeated), (-1, diagonal)]), 1)
+
+
+RULES = (others_over_product, pairs_over_product, others_of_positive, pairs_of_positive)

@@ -16,6 +16,7 @@ from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.kron import Kron, Split
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power, reciprocal0
+from tcalc.primitives.reductions import ProdOthers
 from tcalc.primitives.selection import LowerMask, UnitVector
 from tcalc.primitives.softmax import Softmax
 from tcalc.primitives.spectral import Spectral
@@ -185,6 +186,7 @@ unwritten = _count(
     lambda node: isinstance(node, Apply) and node.primitive.written(node) is not None
 )
 softmaxes = _count(lambda node: _function(node, Softmax))
+products_of_others = _count(lambda node: _function(node, ProdOthers))
 sums_in_sums = _inside(_is_sum, _is_sum)
 products_in_products = _inside(_is_product, _is_product)
 different_factors = _written(lambda node: len(set(node.operands)) if _is_product(node) else 0)

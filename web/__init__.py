@@ -1,7 +1,7 @@
 """The web form: tcalc as a page in the browser, and as an API over HTTP.
 
 `app` is the web application, and only hands requests on: all that is computed is computed in
-worker processes.  `nursery` is a process that has tcalc loaded and forks workers, `worker` what
+worker processes.  `forkserver` is a process with tcalc loaded which forks workers, `worker` what
 runs in one, `operations` what a worker can do, `pool` who hands requests to workers and ends those
 that take too long.  `catalogue` has the lists to choose from, `schemas` the requests and
 responses, `guard` what every response and request must obey, `connections` how long the latter may

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from . import assets, catalogue, schemas
-from .complaints import failure
+from .failures import failure
 from .guard import HEADERS, Guard
 from .pool import Busy, Gone, Pool
 from .settings import Settings

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .complaints import failure
+from .failures import failure
 from .settings import Settings
 
 HEADERS = {

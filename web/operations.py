@@ -21,7 +21,7 @@ from tcalc.errors import ArgumentError, DomainError, LimitError, UnsupportedErro
 from tcalc.typing import Cost, Inputs, Line, Mode
 
 from . import schemas
-from .complaints import of_tcalc
+from .failures import of_tcalc
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from . import nursery
-from .complaints import failure
+from . import forkserver
+from .failures import failure
 from .settings import Settings
 from .worker import HEADER, REPLY
 
@@ -84,7 +84,7 @@ class Worker:
         self._writer.close()
 
 
-class Nursery:
+class ForkServer:
     """The process that forks workers, started anew if it should die."""
 
     def __init__(self, memory: int) -> None:
@@ -93,19 +93,20 @@ class Nursery:
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
-    async def birth(self) -> Worker:
+    async def fork(self) -> Worker:
         """A new worker."""
         async with self._lock:
             for _ in range(2):
                 try:
-                    return await self._birth(self._control or await self._start())
+                    return await self._forked(self._control or await self._start())
                 except (OSError, EOFError):
                     self.close()
         raise Busy
 
     async def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", nursery.__name__, str(theirs.fileno()), str(self._memory)]
+        numbers = map(str, (theirs.fileno(), self._memory))
+        command = [sys.executable, "-m", forkserver.__name__, *numbers]
         with theirs:
             self._process = subprocess.Popen(
                 command,
@@ -115,44 +116,44 @@ class Nursery:
             )
         ours.setblocking(False)
         self._control = ours
-        if await self._receive(ours) != nursery.READY:
+        if await self._receive(ours) != forkserver.READY:
             raise EOFError
         return ours
 
-    async def _birth(self, control: socket.socket) -> Worker:
+    async def _forked(self, control: socket.socket) -> Worker:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                command = nursery.COMMAND.pack(nursery.BIRTH, 0)
+                command = forkserver.COMMAND.pack(forkserver.FORK, 0)
                 socket.send_fds(control, [command], [theirs.fileno()])
-            (pid,) = nursery.PID.unpack(await self._receive(control))
+            (pid,) = forkserver.PID.unpack(await self._receive(control))
         except (OSError, EOFError):
             ours.close()
             raise
         return Worker(pid, *await asyncio.open_connection(sock=ours))
 
     async def _receive(self, control: socket.socket) -> bytes:
-        answer = await asyncio.get_running_loop().sock_recv(control, nursery.PID.size)
-        if len(answer) < nursery.PID.size:
+        answer = await asyncio.get_running_loop().sock_recv(control, forkserver.PID.size)
+        if len(answer) < forkserver.PID.size:
             raise EOFError
         return answer
 
     def end(self, worker: Worker) -> None:
         """End a worker at once, whatever it does."""
         worker.close()
-        self._tell(nursery.END, worker)
+        self._tell(forkserver.END, worker)
 
     def slow_down(self, worker: Worker) -> None:
         """Let others go before it."""
-        self._tell(nursery.YIELD, worker)
+        self._tell(forkserver.YIELD, worker)
 
     def _tell(self, command: bytes, worker: Worker) -> None:
         if self._control is not None:
             with suppress(OSError):  # it is gone, and its workers with it
-                self._control.send(nursery.COMMAND.pack(command, worker.pid))
+                self._control.send(forkserver.COMMAND.pack(command, worker.pid))
 
     def close(self) -> None:
-        """End the nursery and all its workers."""
+        """End the process and all its workers."""
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -170,23 +171,23 @@ class Pool:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._nursery = Nursery(settings.memory)
+        self._fork_server = ForkServer(settings.memory)
         self._idle: deque[Worker] = deque()
         self._short = asyncio.Semaphore(settings.workers)
         self._long = asyncio.Semaphore(settings.slow)
         self._waiting = 0
-        self._births: set[asyncio.Task[None]] = set()
+        self._forks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Have one worker for every short request ready."""
         for _ in range(self._settings.workers):
-            self._idle.append(await self._nursery.birth())
+            self._idle.append(await self._fork_server.fork())
 
     def close(self) -> None:
         """End all workers."""
         for worker in self._idle:
             worker.close()
-        self._nursery.close()
+        self._fork_server.close()
 
     async def run(self, operation: str, body: bytes, gone: Coroutine[None, None, None]) -> Reply:
         """The answer to a request.
@@ -233,7 +234,7 @@ class Pool:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._long_place(request), self._settings.wait)
                 if request.placed:
-                    self._nursery.slow_down(worker)
+                    self._fork_server.slow_down(worker)
                     self._replace()
                     keep = True
                     return request
@@ -264,21 +265,21 @@ class Pool:
     def _replace(self) -> None:
         """Have a worker ready in the place of one that is busy for long."""
 
-        async def birth() -> None:
+        async def fork() -> None:
             with suppress(Busy):
-                self._idle.append(await self._nursery.birth())
+                self._idle.append(await self._fork_server.fork())
 
-        task = asyncio.create_task(birth())
-        self._births.add(task)
-        task.add_done_callback(self._births.discard)
+        task = asyncio.create_task(fork())
+        self._forks.add(task)
+        task.add_done_callback(self._forks.discard)
 
     async def _worker(self) -> Worker:
         while self._idle:
             worker = self._idle.popleft()
             if worker.alive:
                 return worker
-            self._nursery.end(worker)
-        return await self._nursery.birth()
+            self._fork_server.end(worker)
+        return await self._fork_server.fork()
 
     async def _long_place(self, request: LongRequest) -> None:
         """Wait for a place among the long requests, or for the end of this one."""
@@ -301,7 +302,7 @@ class Pool:
         if worker.usable and not request.placed and len(self._idle) < self._settings.workers:
             self._idle.append(worker)
         else:
-            self._nursery.end(worker)
+            self._fork_server.end(worker)
 
 
 @dataclass(slots=True, eq=False)

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 import tcalc
 
 from . import operations, schemas
-from .complaints import failure, of_tcalc
+from .failures import failure, of_tcalc
 
 HEADER = struct.Struct("!I")
 REPLY = struct.Struct("!IH?")

@@ -183,10 +183,10 @@ def test_a_fault_of_the_server_is_an_error_like_any_other(monkeypatch):
     assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
-def test_a_nursery_that_dies_is_replaced():
+def test_a_fork_server_that_dies_is_replaced():
     async def run():
         async with pool() as workers:
-            process = workers._nursery._process
+            process = workers._fork_server._process
             os.kill(process.pid, signal.SIGKILL)
             for worker in workers._idle:
                 os.kill(worker.pid, signal.SIGKILL)

@@ -392,7 +392,7 @@ def test_an_endless_computation_is_ended_and_harms_nobody(client):
     assert good(client, "parse", formula="x'*x")["error"] is None
 
 
-@pytest.mark.parametrize("name", ["complaints", "guard"])
+@pytest.mark.parametrize("name", ["failures", "guard"])
 def test_the_examples_in_the_docstrings_hold(client, name):
     found = doctest.testmod(importlib.import_module(f"tcalc.web.{name}"))
     assert found.attempted

@@ -1,10 +1,10 @@
-"""The nursery: a process that has tcalc loaded and forks workers, each within milliseconds.
+"""The fork server: a process with tcalc loaded, which forks workers, each within milliseconds.
 
 It serves one socket, over which it is told what to do.  A fork of a process with one thread is
 safe, and shares the memory of everything that is loaded; so a worker that is ended for taking too
-long costs nothing to replace.  When the socket closes, the nursery ends with all its workers.
+long costs nothing to replace.  When the socket closes, it ends with all its workers.
 
-    python -m tcalc.web.nursery DESCRIPTOR MEMORY
+    python -m tcalc.web.forkserver DESCRIPTOR MEMORY
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from contextlib import suppress
 
 COMMAND = struct.Struct("!cI")
-BIRTH, END, YIELD = b"b", b"e", b"y"
+FORK, END, YIELD = b"f", b"e", b"y"
 """Fork a worker that serves the socket sent along; end one; let others go before it."""
 PID = struct.Struct("!I")
 READY = PID.pack(0)
@@ -42,8 +42,8 @@ def main(control: socket.socket, memory: int) -> None:
                 break
             workers -= _ended(workers)
             command, pid = COMMAND.unpack(message)
-            if command == BIRTH:
-                workers.add(_birth(control, descriptors[0], memory))
+            if command == FORK:
+                workers.add(_fork(control, descriptors[0], memory))
             elif pid in workers and command == END:
                 os.kill(pid, signal.SIGKILL)
             elif pid in workers and command == YIELD:
@@ -54,7 +54,7 @@ def main(control: socket.socket, memory: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _birth(control: socket.socket, descriptor: int, memory: int) -> int:
+def _fork(control: socket.socket, descriptor: int, memory: int) -> int:
     pid = os.fork()
     if pid == 0:
         # Whatever happens, a child never returns into the loop of its parent.

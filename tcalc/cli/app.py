@@ -29,7 +29,10 @@ class ReaderGoneError(Exception):
 
 
 class Commands(click.Group):
-    """The group of commands."""
+    """The group of commands, listed as they are registered: from formulas to numbers."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -53,6 +56,26 @@ def cli() -> None:
     """
 
 
+EXAMPLES = {
+    "gradient": '"tr(A*X\'*B*X*C)" --wrt X',
+    "jacobian": '"softmax(W*x)" --wrt x',
+    "hessian": '"logdet(K)" --declare "K[n,n] spd" --format latex',
+    "derivative": '"sum(exp(A*x))" --wrt x,x,x',
+    "jvp": '"tanh(A*x)" --wrt x --direction v',
+    "vjp": '"tanh(A*x)" --wrt x --cotangent u',
+    "hvp": '"sum(log(1 + exp(X*w)))" --wrt w --direction v',
+    "explain": '"norm2(X*w - y)^2" --wrt w',
+    "linearize": '"u = A*x; norm2(u)^2" --wrt x',
+    "draw": '"norm2(X*w - y)^2" --wrt w -o graph.svg',
+    "cost": '"sum(exp(X*w))" --wrt w --sizes m=1000,n=10',
+    "evaluate": '"x\'*A*x" --random --wrt x',
+    "compile": '"norm2(X*w - y)^2" --wrt w -o model.py',
+    "check": '"x\'*A*x" --wrt x --claim "(A + A\')*x"',
+    "functions": "softmax",
+    "serve": "--open",
+}
+"""A first use of each command, which its help shows."""
+
 for command in (
     gradient,
     jacobian,
@@ -74,6 +97,9 @@ for command in (
     completion,
 ):
     cli.add_command(command)
+    if command.name in EXAMPLES:
+        # Behind the sign of a backspace, a paragraph is not wrapped.
+        command.epilog = f"\b\nExample:\n  tcalc {command.name} {EXAMPLES[command.name]}"
 
 examples.add_command(solve)
 

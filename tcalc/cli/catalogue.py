@@ -119,7 +119,7 @@ def run_model(name: str, wrt: str | None, mode: Mode, size: str, seed: int, as_j
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_function)
 @options.report
 def functions(name: str | None, as_json: bool) -> None:
-    """Show the functions of the language: domain, derivative, convention at kinks.
+    """Show functions of the language: domain, derivative, kinks.
 
     With NAME everything about one of them.
     """

@@ -45,12 +45,12 @@ def cost(
     modes: Sequence[Mode],
     as_json: bool,
 ) -> None:
-    """Compare what a derivative costs in each mode, dense and factored.
+    """Compare what a derivative costs, mode by mode.
 
-    Told are the nodes of its graph, their highest order, floating-point operations, and the
-    numbers held in memory at one time, as polynomials in the sizes, and with --sizes as numbers
-    (bytes of float64).  A flop is one multiplication or one addition.  Several --wrt stand for the
-    derivative by each in turn.
+    Each mode has the dense derivative and the factored one.  Told are the nodes of its graph, their
+    highest order, floating-point operations, and the numbers held in memory at one time, as
+    polynomials in the sizes, and with --sizes as numbers (bytes of float64).  A flop is one
+    multiplication or one addition.  Several --wrt stand for the derivative by each in turn.
     """
     names = [*program.default_wrt(wrt), *wrt2]
     table = tcalc.cost(

@@ -106,7 +106,7 @@ def explain(
     form: Literal["auto", "matrix", "einstein", "latex", "json"],
     as_json: bool,
 ) -> None:
-    """Derive the gradient of a scalar step by step, with the rule of each step."""
+    """Derive a gradient step by step, with the rule of each step."""
     variables = program.default_wrt(wrt)
     tell_guesses(program)
     require_scalar(program.expression, "gradient")

@@ -41,9 +41,10 @@ def linearize(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Show the linearised graph as a block-triangular system, dx = L dx + D dp.
+    """Show the derivatives of all steps as one linear system.
 
-    Every block is an operator, in operator notation.  Solving from the first row down is forward
+    The linearised graph of the program is a block-triangular system, dx = L dx + D dp, in which
+    every block is an operator, in operator notation.  Solving from the first row down is forward
     mode, from the last row up reverse mode.  Without --wrt, all variables move.
     """
     linearization = linearized(program.expression, list(wrt) or None, steps=steps)

@@ -122,7 +122,7 @@ def compile_module(
     form: Literal["dense", "factored", "auto"],
     output: str | None,
 ) -> None:
-    """Write a NumPy or CuPy module that computes the value, and with --wrt the derivatives.
+    """Write a NumPy or CuPy module, with derivatives by --wrt.
 
     The module stands alone: it needs NumPy and SciPy (or CuPy), and no tcalc.
     """
@@ -175,7 +175,7 @@ def check(
     claim: str | None,
     as_json: bool,
 ) -> None:
-    """Verify derivatives by numbers, on random data or on the given ones.
+    """Verify derivatives by numbers, on random or given data.
 
     By the complex step, or by dual numbers where that cannot go, and by five-point differences.
     Where a derivative is wrong, the function to blame is named.

@@ -126,7 +126,7 @@ def vjp(
 def hvp(
     value: Expression, wrt: Sequence[str], names: Sequence[str], several: Several
 ) -> list[ProductResult]:
-    """Print the Hessian of a scalar times a direction, without the Hessian.
+    """Print the Hessian times a direction, without the Hessian.
 
     It has the shape of the variable.  Several variables give the product with the whole Hessian,
     mixed derivatives included, one part for each.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 
 from tcalc import gallery
+from tcalc.cli.app import EXAMPLES, cli
 from tcalc.language.calls import FORMS
 from tcalc.language.catalogue import BY_NAME, FUNCTIONS
 
@@ -108,9 +112,25 @@ def test_completion_of_names(run, monkeypatch):
 
 def test_help_is_there_for_every_command(run):
     out = run("--help").out
-    for command in ("gradient", "evaluate", "compile", "check", "examples", "functions"):
-        assert command in out
+    assert "..." not in out.partition("Commands:")[2]  # no summary is cut short
+    listed = re.findall(r"^  (\w+)  +[A-Z]", out, re.MULTILINE)
+    assert listed == list(cli.commands)
+    for command in listed:
         assert run(command, "--help").status == 0
+
+
+@pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "serve"])
+def test_the_example_in_the_help_of_a_command(run, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = re.search(r"Example:\n  +tcalc (.*)\n", run(name, "--help").out)
+    command, *arguments = shlex.split(found.group(1))
+    assert command == name
+    outcome = run(command, *arguments)
+    assert outcome.status == 0
+    if "-o" in arguments:
+        assert (tmp_path / arguments[-1]).stat().st_size
+    else:
+        assert outcome.out
 
 
 def test_the_version(run):

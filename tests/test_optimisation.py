@@ -163,11 +163,19 @@ class TestBounds:
             ({"w": (1, 0)}, r"bounds of w\[1\] leave nothing"),
             ({"w": ([0, 0], None)}, r"shape \(2,\), and should have \(3,\)"),
             ({"w": 3}, "are a pair"),
+            ({"w": (1j, 2)}, "complex"),
         ],
     )
     def test_bounds_that_make_no_sense(self, bounds, message):
         with pytest.raises(ArgumentError, match=message):
             tcalc.problem(tcalc.parse("norm2(w)^2", "w[3]"), "w", {}, bounds=bounds)
+
+    def test_of_the_bounds_of_one_entry_the_tightest_counts(self):
+        f = tcalc.parse("norm2(G - 1)^2", "G[2,2] symmetric")
+        bounds = {"G": ([[0, 0.1], [0.2, 0]], [[9, 0.3], [np.inf, 9]])}
+        p = tcalc.problem(f, "G", {"G": 0.25 * np.ones((2, 2))}, bounds=bounds)
+        assert (p.bounds.lb.tolist(), p.bounds.ub.tolist()) == ([0, 0.2, 0], [9, 0.3, 9])
+        np.testing.assert_allclose(p.minimize().variables["G"], [[1, 0.3], [0.3, 1]], atol=1e-6)
 
 
 class TestResiduals:
@@ -433,3 +441,26 @@ class TestRuns:
         p = tcalc.problem(self.F, ["x", "z"], self.START)
         found = minimize(p.fun_and_jac, p.x0, jac=True, hessp=p.hessp, method="trust-krylov")
         np.testing.assert_allclose(found.x, np.ones(6), atol=1e-4)
+
+
+@pytest.mark.parametrize("method", [None, "SLSQP", "newton", "trust-constr"])
+def test_a_problem_without_unknowns_has_a_value(method):
+    f = tcalc.parse("norm2(X*w - y)^2", "X[m,n], w[n], y[m]")
+    found = tcalc.problem(f, "w", {"X": np.zeros((2, 0)), "y": [1.0, 2.0]}).minimize(method)
+    assert found.success
+    assert (found.fun, found.x.tolist()) == (5.0, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"method": 3}, "not the name of a method"),
+        ({"method": len}, "not the name of a method"),
+        ({"callback": 3}, "should be a function"),
+        ({"x0": {"w": [1j, 0]}}, "complex"),
+    ],
+)
+def test_options_that_make_no_sense(given, message):
+    problem = tcalc.problem(tcalc.parse("norm2(w)^2", "w[2]"), "w", {})
+    with pytest.raises(ArgumentError, match=message):
+        problem.minimize(**given)

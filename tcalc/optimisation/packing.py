@@ -35,7 +35,7 @@ class Packing:
         """The variables as one vector; raises `ArgumentError` for wrong shapes or structure."""
         pieces: list[Array] = []
         for name, part in self.parts.items():
-            array = numbers_of(name, values[name]).astype(float) if name in values else None
+            array = real_numbers(name, values[name]) if name in values else None
             if array is None or array.shape != part.shape:
                 found = "missing" if array is None else f"of shape {array.shape}"
                 raise ArgumentError(f"{name} is {found}, and should have the shape {part.shape}")
@@ -97,8 +97,9 @@ class Packing:
             pair = given.get(name, _own_bounds(part.variable))
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise ArgumentError(f"the bounds of {name} are a pair, as (0, None)")
-            for side, bound, nothing in ((low, pair[0], -np.inf), (high, pair[1], np.inf)):
-                value = numbers_of(f"a bound of {name}", nothing if bound is None else bound)
+            sides = (low, pair[0], -np.inf, np.maximum), (high, pair[1], np.inf, np.minimum)
+            for side, bound, nothing, tighter in sides:
+                value = real_numbers(f"a bound of {name}", nothing if bound is None else bound)
                 if np.isnan(value).any():
                     raise ArgumentError(
                         f"a bound of {name} is not a number", hint="None, or inf, is no bound"
@@ -110,7 +111,12 @@ class Packing:
                         f"the bounds of {name} have the shape {value.shape}, and should have "
                         f"{part.shape}"
                     ) from None
-                side[self.slices[name]] = part.coordinates(np.array(full))
+                places = part.places
+                if places is None:
+                    places = np.reshape(np.arange(part.size), part.shape)
+                free = places >= 0
+                # Of the bounds of entries that are one, the tightest.
+                tighter.at(side, self.slices[name].start + places[free], full[free])
         crossed = np.flatnonzero(low > high)
         if crossed.size:
             raise ArgumentError(f"the bounds of {self.name(crossed[0])} leave nothing between them")
@@ -127,6 +133,14 @@ class Packing:
                 index = np.argwhere(np.reshape(places, part.shape) == inside)[0]
                 return f"{name}[{','.join(str(k + 1) for k in index)}]"
         raise IndexError(place)
+
+
+def real_numbers(name: str, value: Any) -> Array:
+    """What is given under a name as an array of floats; raises `ArgumentError` for all else."""
+    array = numbers_of(name, value)
+    if np.iscomplexobj(array):
+        raise ArgumentError(f"{name} has complex numbers", hint="optimisers need real data")
+    return array.astype(float, copy=False)
 
 
 def pairs(count: int) -> list[tuple[int, int]]:

@@ -16,7 +16,7 @@ from tcalc.expr.traverse import postorder, variables
 from tcalc.optimisation import residuals
 from tcalc.optimisation.constraints import Constraint, ConstraintFunction, Violations
 from tcalc.optimisation.derivatives import Derivatives
-from tcalc.optimisation.packing import Packing
+from tcalc.optimisation.packing import Packing, real_numbers
 from tcalc.optimisation.runs import Progress, run
 from tcalc.primitives.arrays import NumPyArray as Array
 
@@ -311,7 +311,7 @@ class Problem:
                     hint = suggestion(name, self.shapes, otherwise=others)
                     raise ArgumentError(f"{name!r} is not a variable of the problem", hint=hint)
             x0 = self.pack({**self.unpack(self.x0), **x0})
-        x = np.array(self.x0 if x0 is None else _real("x0", x0), dtype=float)
+        x = np.array(self.x0 if x0 is None else real_numbers("x0", x0), dtype=float)
         self.unpack(x)  # refuses another size
         for place in np.flatnonzero(~np.isfinite(x)):
             raise ArgumentError(f"the start has {self.name(place)} = {x[place]}")
@@ -392,13 +392,13 @@ def _finite(name: str, value: Any, constant: bool) -> Any:
         from scipy.sparse import csr_array
 
         matrix: Any = csr_array(value)
-        matrix.data = _real(name, matrix.data)
+        matrix.data = real_numbers(name, matrix.data)
         if not np.isfinite(matrix.data).all():
             raise ArgumentError(
                 f"{name} has entries that are not finite", hint="optimisers need finite data"
             )
         return matrix
-    array = _real(name, value)
+    array = real_numbers(name, value)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         index = f"[{','.join(str(k + 1) for k in bad[0])}]" if array.ndim else ""
@@ -408,13 +408,6 @@ def _finite(name: str, value: Any, constant: bool) -> Any:
             hint="optimisers need finite data",
         )
     return array
-
-
-def _real(name: str, value: Any) -> Array:
-    array = interpret.numbers_of(name, value)
-    if np.iscomplexobj(array):
-        raise ArgumentError(f"{name} has complex numbers", hint="optimisers need real data")
-    return array.astype(float, copy=False)
 
 
 def _shapes(

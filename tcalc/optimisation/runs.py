@@ -76,6 +76,8 @@ class Watched(ABC):
         callback: Callable[[Progress], object] | None,
         progress: bool,
     ) -> None:
+        if callback is not None and not callable(callback):
+            raise ArgumentError(f"callback is {callback!r}, and should be a function")
         self.problem, self.callback, self.progress = problem, callback, progress
         self.best = np.array(start)
         self.steps = 0
@@ -258,10 +260,17 @@ def run(
     from scipy import optimize
 
     minimize: Any = optimize.minimize
+    if not isinstance(method, str | None):
+        raise ArgumentError(
+            f"{method!r} is not the name of a method",
+            hint="scipy.optimize.minimize takes p.fun, p.x0, p.jac and p.hess with any",
+        )
     chosen = method or ("SLSQP" if problem.constraints else "L-BFGS-B")
     watched = _Objective(problem, start, callback, progress)
     given = {**_derivatives(watched, chosen), **_limits(problem, chosen), **options}
-    solver: Any = newton(problem) if chosen.lower() == "newton" else chosen
+    # SciPy's own refuse to find nothing.
+    ours = chosen.lower() == "newton" or not problem.size
+    solver: Any = newton(problem) if ours else chosen
 
     def solve() -> Any:
         with np.errstate(all="ignore"):

@@ -265,6 +265,15 @@ def suggestion(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {folded[near[0]]!r}?" if near else otherwise
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number of things, in words.
+
+    >>> counted(1, "operand"), counted(3, "axis", "axes")
+    ('1 operand', '3 axes')
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def _revive(kind: type[DomainError], message: str) -> DomainError:
     return kind(message)
 

@@ -114,7 +114,7 @@ class Dimensions:
             error.hint = "declare the dimensions, so that the sizes are determined"
             raise error
 
-    def baptise(self, dims: Iterable[Dim], taken: Iterable[str]) -> None:
+    def name_unknowns(self, dims: Iterable[Dim], taken: Iterable[str]) -> None:
         """Give names to the unknowns left in `dims`, in that order, none of them in `taken`."""
         names = _fresh_names({*taken, *self._declared})
         for dim in dims:

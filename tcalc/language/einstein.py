@@ -13,10 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from tcalc.errors import DimensionError, IndexNotationError, Span
+from tcalc.errors import DimensionError, IndexNotationError, Span, counted
 from tcalc.expr import Dim
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, require_indices
-from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions
 from tcalc.language.habits import INDICES
 from tcalc.language.names import Counters, Names

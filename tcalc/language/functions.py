@@ -15,12 +15,12 @@ from tcalc.errors import (
     IndexNotationError,
     LanguageError,
     ParseError,
+    counted,
 )
 from tcalc.expr import Dim
 from tcalc.expr import build as nodes
 from tcalc.expr.nodes import Apply
 from tcalc.language.algebra import Algebra, Value
-from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import Scope, names_in
 from tcalc.language.habits import arguments_hint

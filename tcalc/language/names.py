@@ -19,11 +19,11 @@ from tcalc.errors import (
     Place,
     Span,
     UnknownNameError,
+    counted,
 )
 from tcalc.expr import Dim
 from tcalc.expr.properties import OF_MATRICES, PROPERTIES, SQUARE, SYMMETRIC
 from tcalc.language import habits
-from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.syntax import Bound, Declared
 from tcalc.primitives.function import Function

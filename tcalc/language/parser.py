@@ -19,7 +19,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from tcalc.errors import LimitError, ParseError, Place, Source, Span
-from tcalc.language.complaints import stray_character, unexpected
+from tcalc.language.diagnostics import stray_character, unexpected
 from tcalc.language.syntax import Statement
 from tcalc.language.tables import parser
 from tcalc.language.tree import TreeBuilder

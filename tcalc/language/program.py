@@ -15,6 +15,7 @@ from tcalc.errors import (
     ParseError,
     Source,
     Span,
+    counted,
 )
 from tcalc.expr import Const, Node, Var, build
 from tcalc.expr.collector import collector_paused
@@ -22,7 +23,6 @@ from tcalc.expr.index_names import IndexNames
 from tcalc.expr.traverse import postorder
 from tcalc.language import derivatives, loops
 from tcalc.language.algebra import NOWHERE, Algebra, Value
-from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Dimensions
 from tcalc.language.elaborate import Elaborator, left_indices
 from tcalc.language.loops import Unrolled
@@ -220,7 +220,7 @@ class _Compilation:
             if self._is_free(part.name) and names.dimension(part.name) is None:
                 names.variable(part.name, part.span)
         axes = [dim for variable in names.variables.values() for dim in variable.dims]
-        self._dimensions.baptise(axes, {*names.variables, *names.defined})
+        self._dimensions.name_unknowns(axes, {*names.variables, *names.defined})
         return Inputs(self._variables(), dict(names.guesses))
 
     def _live(self) -> list[Unrolled]:
@@ -347,7 +347,7 @@ class _Compilation:
         names = self._names
         axes = [dim for variable in names.variables.values() for dim in variable.dims]
         taken = {*names.variables, *names.defined, *names.parameters, *self._counters}
-        self._dimensions.baptise(axes, taken)
+        self._dimensions.name_unknowns(axes, taken)
         resolved = [self._dimensions.resolve(dim) for dim in axes]
         resolved += [dim for tensor in self._given.values() for dim in tensor.node.dims]
         self._dimensions.require_known(

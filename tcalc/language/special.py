@@ -7,11 +7,10 @@ from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
-from tcalc.errors import DimensionError, IndexNotationError, ParseError, UnsupportedError
+from tcalc.errors import DimensionError, IndexNotationError, ParseError, UnsupportedError, counted
 from tcalc.expr import Dim, Node, build
 from tcalc.language import matrix
 from tcalc.language.algebra import Value
-from tcalc.language.complaints import counted
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import Scope
 from tcalc.language.functions import applied, bracket_names, require_arguments, require_names

@@ -17,15 +17,6 @@ _OPERATORS = {"SIGN", "TIMES", "BY", "POWER", "COMPARE"}
 _OPERANDS = {"NAME", "NUMBER", "LPAR"}
 
 
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """A number of things, in words.
-
-    >>> counted(1, "operand"), counted(3, "axis", "axes")
-    ('1 operand', '3 axes')
-    """
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
 def stray_character(text: str, span: Span) -> ParseError:
     """The error for a character of the text that no token begins with."""
     character = text[span.start]
@@ -102,6 +93,9 @@ _ENDS_OF_VALUES = {"NAME", "NUMBER", "RPAR", "RSQB", "RBRACE", "QUOTE"}
 _HEADER = {"COLON", "SIGN", "TIMES", "_SEPARATOR"}
 _RESERVED = "`for`, `end` and `tensor` are words of the language, and no names"
 _RANGE = "a range has both its ends: `1:2`, `2:end`; a whole axis is `:`"
+_SUM = "a sum over an index is sum[i](x[i]); one that occurs twice is summed by itself"
+_LIST = "what stands in brackets is separated by commas"
+_COMPARISON = "a comparison compares two values, inside where()"
 _PRODUCT = "a product needs its operator: write `*` between the two"
 
 
@@ -154,13 +148,11 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
             return _hint_between_values(last)
         case "NAME" | "NUMBER" if {"COMMA", "RSQB"} <= accepted:
             dotted = lexeme.text.startswith(".")
-            return (
-                "a range is `1:3`" if dotted else "what stands in brackets is separated by commas"
-            )
+            return "a range is `1:3`" if dotted else _LIST
         case "_SEPARATOR" if "RSQB" in accepted:
-            return "what stands in brackets is separated by commas"
+            return _LIST
         case "EQUAL" if "RBRACE" in accepted:
-            return "a sum over an index is sum[i](x[i]); one that occurs twice is summed by itself"
+            return _SUM
         case "COMMA" if "RPAR" in accepted:
             return "tensors are joined by stack(x, y) or concat(x, y)"
         case "EQUAL" if "RPAR" in accepted:
@@ -178,9 +170,9 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
                 "a definition is `name = formula`; a range `2:5` stands in brackets, behind a name"
             )
         case "FOR" if "RPAR" in accepted:
-            return "a sum over an index is sum[i](x[i]); one that occurs twice is summed by itself"
+            return _SUM
         case "COMPARE":
-            return "a comparison compares two values, inside where()"
+            return _COMPARISON
         case "$END" | "_SEPARATOR" if {"EQUAL", "COMMA"} <= accepted:
             return "statements are separated by `;`, and numbers are written without commas"
     return None
@@ -240,9 +232,9 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
         case "COMPARE" if last is not None and last.text in ("-", "=") and lexeme.text == ">":
             return "a definition has its name on the left: `name = formula`"
         case "COMPARE" if lexeme.text == "<":
-            return "the scalar product is x'*y; a comparison compares two values, inside where()"
+            return f"the scalar product is x'*y; {_COMPARISON}"
         case "COMPARE":
-            return "a comparison compares two values, inside where()"
+            return _COMPARISON
         case "COLON" | "END" if before in ("LPAR", "COMMA") and not {"COLON", "END"} & accepted:
             return _elements(lexeme)
         case "LSQB" if unpacked := re.match(r"([\w\s,]+)\]\s*(=\s*[^=].*)", following):

@@ -16,7 +16,7 @@ from typing import Any
 
 from tcalc.codegen import checks
 from tcalc.codegen.binding import bound_first, crossing
-from tcalc.codegen.entrance import Entrance, reads
+from tcalc.codegen.entry_point import EntryPoint, reads
 from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.codegen.program import Call, Factorise, FromFactor, Program, Solve
 from tcalc.codegen.signature import Signature, describe, sources_of
@@ -106,7 +106,7 @@ class _Emitter:
         defined = [f"{name} = {text.format(name=name)}" for text, name in self.code.globals.items()]
         parts += ["\n".join(defined)] if defined else []
         parts += [tables] if tables else []
-        parts += [self._entrance(), *computing]
+        parts += [self._entry_point(), *computing]
         functions = [self.target.source(f) for f in self.code.embedded.values()]
         code = "\n\n\n".join(text.strip("\n") for text in (*parts, *functions))
         code = self.target.spelled(code)
@@ -226,7 +226,7 @@ class _Emitter:
         alike = len(types) > FEW and len(set(types)) == 1
         return f"tuple[{f'{types[0]}, ...' if alike else ', '.join(types) or '()'}]"
 
-    def _entrance(self) -> str:
+    def _entry_point(self) -> str:
         """The function that checks its arguments first."""
         given = [self.code.parameters[x.name] for x in self.given]
         rest = [self.code.parameters[x.name] for x in self.open]
@@ -235,7 +235,7 @@ class _Emitter:
         if self.code.buffers:
             names = (self.code.parameters[x.name] for x in self.signature.arguments)
             rest.append(f"workspace({', '.join(names)})")
-        entrance = Entrance(
+        entry = EntryPoint(
             self.signature,
             self.program.requirements,
             self.code.parameters,
@@ -246,7 +246,7 @@ class _Emitter:
         )
         result = self._result(self.target.array, self.target.number)
         single = self.code.names.give("result") if self.single else None
-        return entrance.source(rest, result, single)
+        return entry.source(rest, result, single)
 
 
 def _tuple(names: Sequence[str]) -> str:

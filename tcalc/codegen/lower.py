@@ -20,7 +20,8 @@ from tcalc.codegen.diagonals import with_shared_diagonals
 from tcalc.codegen.distances import with_distances
 from tcalc.codegen.distribute import Distribution, core_of
 from tcalc.codegen.exchanges import with_ordered_indices
-from tcalc.codegen.gathered import with_gathered_products
+from tcalc.codegen.gathered_products import with_gathered_products
+from tcalc.codegen.gathered_scalars import with_gathered_scalars
 from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.memory import shared
 from tcalc.codegen.opening import Opened
@@ -41,7 +42,6 @@ from tcalc.codegen.reflections import with_reflections
 from tcalc.codegen.reopening import reopened
 from tcalc.codegen.selection import diagonal
 from tcalc.codegen.stacks import unstacked
-from tcalc.codegen.tallies import with_tallies
 from tcalc.codegen.tensor import ONE, Builder, Tensor, arranged, running
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -79,7 +79,8 @@ def lower(
     if not gather:
         return program
     program = with_brackets(program, sizes, given)
-    return with_tallies(with_gathered_products(program, sizes, given), sizes, given)
+    program = with_gathered_products(program, sizes, given)
+    return with_gathered_scalars(program, sizes, given)
 
 
 def _fixed(order: Sequence[Node], given: Collection[str]) -> set[Node]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
-from tcalc.codegen.gathered import MANY, SMALL
+from tcalc.codegen.gathered_products import MANY, SMALL
 from tcalc.codegen.memory import by_elements, count
 from tcalc.codegen.program import (
     Addend,
@@ -45,7 +45,7 @@ Key: TypeAlias = Hashable
 """What two numbers have in common that are made in one way."""
 
 
-def with_tallies(
+def with_gathered_scalars(
     program: Program, sizes: Mapping[str, int], given: Collection[str] = ()
 ) -> Program:
     """The program with numbers of one kind that are added up made together, where they are small.
@@ -53,7 +53,7 @@ def with_tallies(
     What depends on the `given` inputs alone is computed once, and stays what it is.
     """
     sums = (s for s in program.statements if _adds_numbers(s.operation))
-    return regrouped(_Tallying, program, sums, sizes, given)
+    return regrouped(_Gathering, program, sums, sizes, given)
 
 
 def _adds_numbers(operation: Operation) -> bool:
@@ -99,7 +99,7 @@ class _Term:
         return [leaf for side in self.sides for leaf in side.leaves()]
 
 
-class _Tallying(Regrouping):
+class _Gathering(Regrouping):
     """Numbers of one kind as one, made of the arrays of all of them."""
 
     def regroup(self, total: Sum) -> tuple[Sequence[Statement], Sequence[Addend]]:

@@ -1,4 +1,4 @@
-"""The entrance of a module: its function `evaluate`, which checks arguments and hands them on."""
+"""The entry point of a module: its function `evaluate`, which checks arguments and hands them on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tcalc.expr.properties import CHECKED
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
+class EntryPoint:
     """What `evaluate` has to check: arguments by a signature, and what sizes have to obey.
 
     `parameters` are the names of the arguments in the module, `sizes` those of their dimensions,

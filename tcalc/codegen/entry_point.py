@@ -1,4 +1,4 @@
-"""The entry point of a module: its function `evaluate`, which checks arguments and hands them on."""
+"""The entry point of a module: its function `evaluate`, which checks its arguments."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class FactoredTensor:
             terms, ends = composed(self, x)
             limit = min(self.memory_limit, x.memory_limit)
             dtype = np.result_type(self.dtype, x.dtype)
-            return FactoredTensor(terms, self.rows, x.columns, dtype, None, limit, ends)
+            return FactoredTensor(terms, self.rows, x.columns, dtype, memory_limit=limit, ends=ends)
         x = self._checked(x, self.columns)
         extra = tuple(range(-1, -1 - (x.ndim - len(self.columns)), -1))
         dtype = np.result_type(x.dtype, self.dtype)
@@ -170,8 +170,9 @@ class FactoredTensor:
             FactoredTerm(t.coefficient, t.cores, t.subscripts, t.output[count:] + t.output[:count])
             for t in self.terms
         ]
+        limit = self.memory_limit
         return FactoredTensor(
-            terms, self.columns, self.rows, self.dtype, None, self.memory_limit, self.ends
+            terms, self.columns, self.rows, self.dtype, memory_limit=limit, ends=self.ends
         )
 
     def __rmatmul__(self, x: Any) -> Array:
@@ -255,7 +256,7 @@ class FactoredTensor:
     ) -> FactoredTensor:
         """Another map between the same shapes."""
         limit = min(limit, self.memory_limit)
-        return FactoredTensor(terms, self.rows, self.columns, dtype, None, limit, ends)
+        return FactoredTensor(terms, self.rows, self.columns, dtype, memory_limit=limit, ends=ends)
 
     def diagonal(self) -> Array:
         """The entries at equal row and column positions, in the shape `rows`."""

@@ -108,6 +108,16 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """A module that runs: its source, and the functions of it that a `Plan` calls."""
+
+    source: str
+    compute: Callable[..., Any]
+    prepare: Callable[..., Any] | None = None
+    workspace: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """What a plan depends on beside the sizes: which arguments are sparse, and their type."""
 
@@ -123,7 +133,7 @@ class Planner:
         self.given = frozenset(given)
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._fixed: Program | None = None
-        self._modules: dict[Hashable, tuple[Any, ...]] = {}
+        self._modules: dict[Hashable, Loaded] = {}
         self._lock = threading.RLock()
         self.target = target_of(recipe.options)
 
@@ -168,14 +178,19 @@ class Planner:
                 self._refuse_temporaries(needed * itemsize)
             if itemsize is None and options.backend != "numpy":
                 # To see the source takes no device.
-                source = self._written(program, sizes).source
-                module: tuple[Any, ...] = (source, _not_loaded, None, None)
+                module = Loaded(self._written(program, sizes).source, _not_loaded)
             elif program.tuned:
                 module = self._module(program, sizes)
             else:
                 module = self._shared_module(program, sizes, (kind, shaped))
-            source, compute, prepare, workspace = module
-            return Plan(source, recipe.heading, compute, prepare, workspace, needed)
+            return Plan(
+                running=module.source,
+                title=recipe.heading,
+                compute=module.compute,
+                prepare=module.prepare,
+                workspace=module.workspace,
+                peak=needed,
+            )
 
     def _program(self, sizes: Mapping[str, int], kind: Kind) -> tuple[Program, Hashable]:
         """The program for some sizes; also which matrices lie otherwise, and what zeros it has."""
@@ -197,9 +212,7 @@ class Planner:
             program = replace(program, in_place=False)
         return program, (tuple([value.number for value in turned]), zeros)
 
-    def _shared_module(
-        self, program: Program, sizes: Mapping[str, int], made: Hashable
-    ) -> tuple[Any, ...]:
+    def _shared_module(self, program: Program, sizes: Mapping[str, int], made: Hashable) -> Loaded:
         """The module of a program that is one for all sizes, `made` in one of several ways.
 
         Beside these, only what is dropped early, what is written over, and how products are
@@ -229,8 +242,14 @@ class Planner:
                 if options.memory_limit is None or every * itemsize <= options.memory_limit:
                     return every
             return peak(program, sizes)
+        return self._needed_on_device(program, sizes, itemsize)
+
+    def _needed_on_device(
+        self, program: Program, sizes: Mapping[str, int], itemsize: int | None
+    ) -> int:
+        """The same for a device; a graph keeps copies of its arguments besides."""
         arranged = self.target.prepared(program)
-        if not options.graph:
+        if not self.recipe.options.graph:
             return peak(arranged, sizes)
         largest = largest_product(arranged, sizes)
         if itemsize is not None and largest > RECORDED:
@@ -254,8 +273,8 @@ class Planner:
             given=self.given,
         )
 
-    def _module(self, program: Program, sizes: Mapping[str, int]) -> tuple[Any, ...]:
-        """The source of a program and its functions."""
+    def _module(self, program: Program, sizes: Mapping[str, int]) -> Loaded:
+        """The module of a program, run."""
         module = self._written(program, sizes)
         filename = f"<tcalc {next(_serial)}>"
         namespace: dict[str, Any] = {"__name__": "tcalc.generated"}
@@ -267,7 +286,8 @@ class Planner:
         lines = module.source.splitlines(keepends=True)
         linecache.cache[filename] = (len(module.source), None, lines, filename)
         weakref.finalize(compute, linecache.cache.pop, filename, None)
-        return module.source, compute, namespace.get("prepare"), namespace.get("workspace")
+        prepare, workspace = map(namespace.get, ("prepare", "workspace"))
+        return Loaded(module.source, compute, prepare, workspace)
 
     def _refuse_temporaries(self, needed: int) -> None:
         limit = self.recipe.options.memory_limit

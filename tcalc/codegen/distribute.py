@@ -19,7 +19,7 @@ from fractions import Fraction
 from math import prod
 from typing import TypeGuard
 
-from tcalc.codegen.opening import spliced
+from tcalc.codegen.opening import spliced, with_inner
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
@@ -150,13 +150,10 @@ class Distribution:
             inside = Flat((term,), (tuple(range(term.order)),), tuple(range(term.order)))
             if isinstance(core, Einsum) and not core.is_view and self.uses[core] <= uses[core]:
                 inside = self._flat(term)
-            outer = dict(zip(inside.output, flat.rows[place], strict=True))
-            rows: list[list[object]] = [
-                [outer.get(x, ("inner", x)) for x in row] for row in inside.rows
-            ]
-            factors = [*flat.factors[:place], *inside.factors, *flat.factors[place + 1 :]]
-            labels = [*flat.rows[:place], *rows, *flat.rows[place + 1 :]]
-            found.append((coefficient, build.einsum(factors, labels, flat.output, dims)))
+            factors, rows = with_inner(
+                flat.factors, flat.rows, place, inside.factors, inside.rows, inside.output
+            )
+            found.append((coefficient, build.einsum(factors, rows, flat.output, dims)))
         return found
 
     def _opened(self, total: Add) -> list[tuple[Fraction, Node]]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 
+from tcalc.codegen.opening import with_inner
 from tcalc.expr import build
 from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Dim, Shape
@@ -169,25 +170,18 @@ def _holds(term: Node, small: Collection[Node]) -> bool:
 
 def _with_factor(node: Einsum, place: int, term: Node) -> Node:
     """A product with another factor at a place; a product there is opened."""
-    row = node.subscripts[place]
-    factors: Sequence[Node] = [term]
-    rows: list[list[object]] = [list(row)]
+    own = tuple(range(term.order))
+    inner: tuple[Sequence[Node], Sequence[Labels], Labels] = ([term], [own], own)
     if is_contraction(term):
-        outer = dict(zip(term.output, row, strict=True))
-        factors = term.factors
-        rows = [[outer.get(x, ("inner", x)) for x in labels] for labels in term.subscripts]
+        inner = term.factors, term.subscripts, term.output
     dims = {
         label: dim
         for factor, labels in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(labels, factor.dims, strict=True)
     }
     dims |= dict(zip(node.output, node.dims, strict=True))
-    return build.einsum(
-        [*node.factors[:place], *factors, *node.factors[place + 1 :]],
-        [*node.subscripts[:place], *rows, *node.subscripts[place + 1 :]],
-        node.output,
-        dims,
-    )
+    factors, rows = with_inner(node.factors, node.subscripts, place, *inner)
+    return build.einsum(factors, rows, node.output, dims)
 
 
 def _by_pairs(node: Einsum, sizes: Mapping[str, int], solved: Callable[[Node], Node]) -> Node:

@@ -11,7 +11,7 @@ chain of 50,000 products is opened in linear time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, count
@@ -20,6 +20,7 @@ from typing import TypeGuard
 from tcalc.expr.dims import Dim
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import use_counts
 
 FACTORS = 24
@@ -61,6 +62,32 @@ def spliced(
         factors += factor.factors
         rows += relabelled(factor.subscripts, dict(zip(factor.output, row, strict=True)), fresh)
     return factors, rows
+
+
+def with_inner(
+    factors: Sequence[Node],
+    rows: Sequence[Sequence[Hashable]],
+    place: int,
+    inner: Sequence[Node],
+    inner_rows: Sequence[Labels],
+    output: Labels,
+) -> tuple[list[Node], list[Sequence[Hashable]]]:
+    """The factors of a product and their labels, with those of another in the place of one factor.
+
+    `output` has the labels of the other where the factor has those of its axes.  What it sums over
+    keeps its labels, as pairs.
+
+    >>> from tcalc.expr import build, shape
+    >>> A, B, C = (build.var(name, shape("n", "n")) for name in "ABC")
+    >>> with_inner([C, A], ["ij", "jk"], 0, [A, B], [(0, 1), (1, 2)], (0, 2))
+    ([A[n,n], B[n,n], A[n,n]], [['i', ('inner', 1)], [('inner', 1), 'j'], 'jk'])
+    """
+    outer = dict(zip(output, rows[place], strict=True))
+    own = [[outer.get(label, ("inner", label)) for label in row] for row in inner_rows]
+    return (
+        [*factors[:place], *inner, *factors[place + 1 :]],
+        [*rows[:place], *own, *rows[place + 1 :]],
+    )
 
 
 class Opened:

@@ -321,11 +321,13 @@ def opposite_terms(node: Add) -> Node | None:
     }
     if len(sums) < 2:
         return None
+    tried: set[Node] = set()
     for factor, t in sums.items():
         assert isinstance(factor, Add)
         other = multiple(Fraction(-1), factor)
-        if sums.get(other, t) == t:
+        if sums.get(other, t) == t or other in tried:
             continue
+        tried.add(factor)
         turned: list[tuple[Fraction, Node]] = []
         for (c, term), parts in zip(node.terms, terms, strict=True):
             if parts.factors.count(other) % 2 == 0:
@@ -336,10 +338,9 @@ def opposite_terms(node: Add) -> Node | None:
         whole = build.add(turned)
         if not isinstance(whole, Add):
             return whole
-        least = length(common_factor(node) or node)
         for rule in (common_factor, diagonal_and_matrix):
             new = rule(whole)
-            if new is not None and length(new) < least:
+            if new is not None and length(new) < length(common_factor(node) or node):
                 return new
     return None
 

@@ -245,9 +245,9 @@ def common_factor(node: Add) -> Node | None:
     return _with_factor_outside(node)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
 def _with_factor_outside(node: Add) -> Node | None:
-    # Other rules ask for the last sum before its turn comes: it is searched once.
+    # Other rules ask for a sum, and for some like it, before its turn comes: it is searched once.
     if not 1 < len(node.terms) <= LONGEST:
         return None
     terms = [parts_of(term) for _, term in node.terms]

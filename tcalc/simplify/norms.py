@@ -6,15 +6,20 @@ power of a norm takes up the scalar product beside it.
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 from itertools import combinations
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Apply, Einsum, Node
+from tcalc.expr.facts import holds
+from tcalc.expr.nodes import Add, Apply, Einsum, Node
+from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.norms import Norm2, norm2
-from tcalc.primitives.power import Power, power
+from tcalc.primitives.power import Power, power, sqrt0
 from tcalc.simplify.engine import of_functions, of_products_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
+
+HALF = Fraction(1, 2)
 
 
 @of_products_having(Power)
@@ -90,6 +95,67 @@ def root_of_squares(node: Apply) -> Node | None:
             if len(set(core.subscripts[0])) == x.order > 0:
                 return power(norm2(x, x.order), 2 * p.exponent)
     return None
+
+
+@of_functions
+def root_at_zero(node: Apply) -> Node | None:
+    """``sqrt(u)``, of which the derivatives are 0 at u = 0, for a sum u of squares.
+
+    It is for what is differentiated; ``du/(2 sqrt(u))`` is 0/0 there.  What is positive, or may be
+    0 where it has a slope, keeps its root.
+    Example: ``sqrt(x^2 + y^2) -> sqrt0(x^2 + y^2)``.
+    """
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(u,)):
+            return sqrt0(u) if p == HALF and is_least_where_zero(u) else None
+    return None
+
+
+def is_least_where_zero(root: Node) -> bool:
+    """Whether a tensor is a sum of squares and quadratic forms, times what is positive."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        match node:
+            case Apply(primitive=Power(exponent=p)) if p > 0 and p.numerator % 2 == 0:
+                if p.denominator != 1:
+                    return False
+            case Add(terms=terms) if all(c > 0 for c, _ in terms):
+                stack += [x for _, x in terms]
+            case Einsum(factors=factors, subscripts=rows):
+                left = [(x, row) for x, row in zip(factors, rows, strict=True)]
+                left = [(x, row) for x, row in left if holds(x, Fact.POSITIVE) is not True]
+                if isinstance(node, Einsum) and not left:
+                    return False
+                rest = _without_squares(left)
+                if rest is None:
+                    return False
+                stack += rest
+            case _:
+                return False
+    return True
+
+
+def _without_squares(placed: list[tuple[Node, Labels]]) -> list[Node] | None:
+    """The factors that are in no square and no quadratic form; None if those left cannot be."""
+    counts = Counter(placed)
+    rest = []
+    for (x, row), count in counts.items():
+        if count % 2 == 0:
+            continue
+        rest.append((x, row))
+    forms = [
+        (x, row)
+        for x, row in rest
+        if x.order == 2 and row[0] != row[1] and holds(x, Fact.PSD) is True
+    ]
+    for form in forms:
+        i, j = form[1]
+        ends = [(x, row) for x, row in rest if row in ((i,), (j,))]
+        if len(ends) == 2 and ends[0][0] is ends[1][0] and ends[0][1] != ends[1][1]:
+            for used in (form, *ends):
+                rest.remove(used)
+    return [x for x, _ in rest]
 
 
 RULES = (

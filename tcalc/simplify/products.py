@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
@@ -23,10 +23,10 @@ TERMS = 64
 def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
     """``d .* (b - 1*c') -> d .* b - d*c'`` for a vector repeated as rows or columns in a factor.
 
-    Where there is but one short factor beside, or where a vector runs along the repetition, as d
-    does.  Not where all terms repeat something, as the differences of all pairs do, unless these
-    are summed over one of the two, ``Σ_j W[i,j] (x[i] - x[j])``; nor for ``logsoftmax(A)``.
-    The number of repeated vectors falls.
+    Where there is but one short factor beside, no number, or where a vector runs along the
+    repetition, as d does.  Not where all terms repeat something, as the differences of all pairs
+    do, unless these are summed over one of the two, ``Σ_j W[i,j] (x[i] - x[j])``; nor for
+    ``logsoftmax(A)``.  The number of repeated vectors falls.
     Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
     parts = parts_of(node)
@@ -43,7 +43,8 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
             continue
         along = {parts.rows[k][axis] for axes in repeats for axis in axes}
         weighted = any(len(row) == 1 and row[0] in along for row in parts.rows)
-        if weighted or length(node) - length(factor) <= 1:
+        short = length(node) - length(factor) <= 1
+        if weighted or (short and any(parts.rows[:k] + parts.rows[k + 1 :])):
             return multiplied_out(parts, k)
     return None
 
@@ -223,6 +224,73 @@ def mask_of_other_triangle(node: Einsum) -> Node | None:
     return None
 
 
+@of_products_having(LowerMask)
+def mask_on_diagonal(node: Einsum) -> Node | None:
+    """``x.*diag(tril(A)) -> x.*diag(A)``: on its diagonal a mask is one."""
+    parts = parts_of(node)
+    units = [
+        set(row)
+        for factor, row in zip(parts.factors, parts.rows, strict=True)
+        if isinstance(factor, Delta)
+    ]
+    for k, (mask, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if is_mask(mask) and (row[0] == row[1] or set(row) in units):
+            return parts.replaced((k,), (), ()).build()
+    return None
+
+
+@of_products_having(LowerMask)
+def triangle_out_of_mask(node: Einsum) -> Node | None:
+    """``tril(A + L) -> tril(A) + L`` for what is lower triangular anyway.
+
+    The number of terms below masks falls.  Example: ``tril(A + diag(x)) -> tril(A) + diag(x)``.
+    """
+    parts = parts_of(node)
+    if len(parts.factors) != 2 or not any(map(is_mask, parts.factors)):
+        return None
+    k = 0 if is_mask(parts.factors[1]) else 1
+    factor, row, lower = parts.factors[k], parts.rows[k], parts.rows[1 - k]
+    if not isinstance(factor, Add) or set(row) != set(lower) or len(set(row)) < 2:
+        return None
+    apart = [term for term in factor.terms if _is_triangular(term[1], row, lower)]
+    if not 0 < len(apart) < len(factor.terms):
+        return None
+    rest = build.add(term for term in factor.terms if term not in apart)
+    return build.sum_of(
+        parts.replaced((0, 1), (build.add(apart),), (row,)).build(),
+        parts.replaced((k,), (rest,), (row,)).build(),
+    )
+
+
+@of_products_having(Add)
+def mask_of_zero_diagonal(node: Einsum) -> Node | None:
+    """``(1 - I).*A -> A`` for a sum with zeros on its diagonal, as ``A - diag(A)*1'`` has."""
+    parts = parts_of(node)
+    for k, mask in enumerate(parts.factors):
+        if not isinstance(mask, Add) or mask.order != 2 or not _is_off_diagonal(mask):
+            continue
+        for j, factor in enumerate(parts.factors):
+            if j != k and set(parts.rows[j]) == set(parts.rows[k]) and _is_zero_on_diagonal(factor):
+                return parts.replaced((k,), (), ()).build()
+    return None
+
+
+def _is_off_diagonal(node: Add) -> bool:
+    """Whether a matrix is ``1 - I``."""
+    if len(node.terms) != 2:
+        return False
+    (c, unit), (d, ones) = sorted(node.terms, key=lambda term: not isinstance(term[1], Delta))
+    number = d * ones.value if isinstance(ones, Const) else 0
+    return isinstance(unit, Delta) and -c == number == 1
+
+
+def _is_zero_on_diagonal(node: Node) -> bool:
+    if not isinstance(node, Add) or node.order != 2:
+        return False
+    diagonal = build.add((c, build.einsum([x], [(0, 0)], (0,))) for c, x in node.terms)
+    return isinstance(diagonal, Const) and not diagonal.value
+
+
 @of_products_having(Add)
 def masks_multiplied_out(node: Einsum) -> Node | None:
     """``L .* (2 tril(1) - I)' -> 2 L .* tril(1)' - L .* I`` for a triangular L: masks then go.
@@ -274,6 +342,9 @@ RULES = (
     strict_triangle,
     mask_of_triangle,
     mask_of_other_triangle,
+    mask_on_diagonal,
+    triangle_out_of_mask,
+    mask_of_zero_diagonal,
     masks_multiplied_out,
     repeated_vector_multiplied_out,
     outer_product_in_trace,

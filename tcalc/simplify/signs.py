@@ -56,9 +56,13 @@ def power_of_size(node: Apply) -> Node | None:
     """``abs(x)^p`` as one function of x, for p > 0 that is no even number, and for a variable p.
 
     It is for what is differentiated: see `tcalc.primitives.absolute_powers`.
-    Example: ``abs(x)^1.5 -> absolute_power(x, 1.5)``.
+    Example: ``abs(x)^1.5 -> absolute_power(x, 1.5)``, ``sqrt(x^2) -> abs(x)``.
     """
     match node:
+        case Apply(
+            primitive=Power(exponent=p), args=(Apply(primitive=Power(exponent=q), args=(x,)),)
+        ) if p > 0 and p.denominator != 1 and q > 0 and q.denominator == 1 and q % 2 == 0:
+            return absolute_power(x, p * q)
         case Apply(primitive=function, args=(Apply(primitive=inner, args=(x,)), *exponent)):
             if inner != abs_:
                 return None

@@ -41,8 +41,9 @@ RULES: tuple[Rule, ...] = (
     softmaxes.log_of_softmax,
     kronecker.determinant_of_kronecker_product,
     norms.root_of_squares,
-    directions.vector_over_norm,
     signs.power_of_size,
+    norms.root_at_zero,
+    directions.vector_over_norm,
 )
 
 RAISING: tuple[Rule, ...] = (

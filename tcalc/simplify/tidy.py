@@ -71,6 +71,9 @@ RULES: tuple[Rule, ...] = (
 )
 """Every rule, in the order in which they are tried."""
 
+OPENING: tuple[Rule, ...] = (*sums.OPENING, views.diagonal_of_product)
+"""The rules that open what is shared: not where common subexpressions are to be named."""
+
 MEETING: tuple[Rule, ...] = (
     powers.powers_collected,
     exponentials.exponentials_combined,
@@ -134,7 +137,7 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
 
 
 def _tidied(roots: Sequence[Node], inline: Inline) -> list[Node]:
-    rules = [rule for rule in RULES if inline == "all" or rule not in sums.OPENING]
+    rules = [rule for rule in RULES if inline == "all" or rule not in OPENING]
     flat = flatten(roots, inline=inline, numbers=True, leaves=_leaves(roots))
     tidied = rewrite(flat, rules)
     if inline == "all":

@@ -10,7 +10,9 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power, power
-from tcalc.simplify.engine import of_functions
+from tcalc.simplify.engine import of_functions, of_views
+from tcalc.simplify.flatten import is_contraction
+from tcalc.simplify.parts import parts_of
 
 
 @of_functions
@@ -36,6 +38,18 @@ def function_of_view(node: Apply) -> Node | None:
     ]
     sizes = dict(zip(output, node.dims, strict=True))
     return build.einsum([build.apply(node.primitive, *cores)], [row], output, sizes)
+
+
+@of_views
+def diagonal_of_product(node: Einsum) -> Node | None:
+    """``diag(x*y') -> x.*y``, so that what is on the diagonal meets.
+
+    The number of products in views falls.  Example: ``diag(x*x') -> x.^2``.
+    """
+    for factor, row in zip(node.factors, node.subscripts, strict=True):
+        if len(set(row)) < len(row) and is_contraction(factor):
+            return parts_of(node).build()
+    return None
 
 
 @of_functions
@@ -91,4 +105,4 @@ def _number(node: Node) -> Fraction:
     return node.value
 
 
-RULES = (power_of_number, function_of_zero, function_of_view)
+RULES = (power_of_number, function_of_zero, function_of_view, diagonal_of_product)

@@ -187,6 +187,14 @@ unwritten = _count(
 )
 softmaxes = _count(lambda node: _function(node, Softmax))
 products_of_others = _count(lambda node: _function(node, ProdOthers))
+terms_below_masks = _written(
+    lambda node: (
+        sum(len(x.terms) for x in node.operands if isinstance(x, Add))
+        if any(map(_is_mask, node.operands))
+        else 0
+    )
+)
+products_in_views = _inside(_is_view, _is_product)
 sums_in_sums = _inside(_is_sum, _is_sum)
 products_in_products = _inside(_is_product, _is_product)
 different_factors = _written(lambda node: len(set(node.operands)) if _is_product(node) else 0)

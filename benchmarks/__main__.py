@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchmarks.measuring import pin
 
 if TYPE_CHECKING:
+    from benchmarks.rows import Row
     from benchmarks.task import Problem
 
 
@@ -42,9 +43,9 @@ def main(
 ) -> None:
     pin(threads)
     # Only now: NumPy and the peers read the number of threads when they are imported.
-    from benchmarks import growth, machine, peers, report
+    from benchmarks import growth, machine, peers
     from benchmarks.problems import PROBLEMS
-    from benchmarks.rows import Row, measured
+    from benchmarks.rows import measured
     from benchmarks.task import QUANTITIES, tasks
 
     letters, wanted, measures = set(split(rows)), set(split(chosen)), set(split(quantities))
@@ -60,25 +61,46 @@ def main(
     print("peers:", ", ".join(found) or "none", flush=True)
     ceilings = machine.ceilings()
     print("; ".join(f"{name}: {value:.3g}" for name, value in ceilings.items()), flush=True)
-    described = machine.description(threads)
-    kept = report.earlier(described, output) if output is not None else []
-    started, done = time.perf_counter(), list[Row]()
-
-    def add(row: Row) -> None:
-        done.append(row)
-        print(report.line(row), flush=True)
-        if output is not None:
-            report.save(report.updated(kept, done), described, ceilings, output)
-
+    started = time.perf_counter()
+    table = Table(machine.description(threads), ceilings, output)
     for task in tasks(problems, measures or None, sizes):
-        add(measured(task, found, seconds))
+        table.add(measured(task, found, seconds))
     if "E" in letters and (not wanted or "growth" in wanted):
         for row in growth.rows(found, sizes):
-            add(row)
-    print(f"{len(done)} rows in {time.perf_counter() - started:.0f} s")
-    if output is not None:
-        report.draw(report.updated(kept, done), output)
-        print(f"wrote table.md, table.json, plot.svg to {output}")
+            table.add(row)
+    print(f"{len(table.rows)} rows in {time.perf_counter() - started:.0f} s")
+    table.draw()
+
+
+class Table:
+    """The rows of a run, kept in a folder if one is given beside those of earlier runs."""
+
+    def __init__(
+        self, machine: dict[str, Any], ceilings: dict[str, float], folder: Path | None
+    ) -> None:
+        from benchmarks import report
+
+        self.machine, self.ceilings, self.folder = machine, ceilings, folder
+        self.kept = report.earlier(machine, folder) if folder is not None else []
+        self.rows: list[Row] = []
+
+    def add(self, row: Row) -> None:
+        """Show a row, and save all: an interrupted run leaves what it has."""
+        from benchmarks import report
+
+        self.rows.append(row)
+        print(report.line(row), flush=True)
+        if self.folder is not None:
+            rows = report.updated(self.kept, self.rows)
+            report.save(rows, self.machine, self.ceilings, self.folder)
+
+    def draw(self) -> None:
+        """Draw the rows, if there is a folder for that."""
+        from benchmarks import report
+
+        if self.folder is not None:
+            report.draw(report.updated(self.kept, self.rows), self.folder)
+            print(f"wrote table.md, table.json, plot.svg to {self.folder}")
 
 
 def listing(problems: Sequence[Problem]) -> Iterator[str]:

@@ -30,6 +30,7 @@ import tcalc
 from benchmarks import report
 from benchmarks.gpu_contenders import Rival, difference, on_device, rivals
 from benchmarks.problems import factorisation, linear_algebra, logistic, net
+from benchmarks.rows import brief
 from benchmarks.task import Call, Problem, Task, listed
 from tcalc.calculus.cost import flops
 
@@ -134,7 +135,7 @@ def measured(task: Task, dtype: Any, rates: Rates, seconds: float, memory: float
             result = call()
             rival.wait(result)
         except (RuntimeError, MemoryError, tcalc.TcalcError) as error:
-            line.absent[rival.name] = str(error).splitlines()[0][:100]
+            line.absent[rival.name] = brief(error)
             continue
         line.first[rival.name] = time.perf_counter() - start
         found = on_device(result)

@@ -163,6 +163,14 @@ def clean(value: Any) -> Any:
     return value
 
 
+def several_sizes(rows: Sequence[Row]) -> dict[tuple[str, str, str], list[Row]]:
+    """The rows of each problem and quantity that was measured at two sizes or more."""
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.row, row.problem, row.quantity), []).append(row)
+    return {key: some for key, some in found.items() if len({row.scale for row in some}) > 1}
+
+
 def draw(rows: Sequence[Row], folder: Path) -> None:
     """Time against size, log-log, a panel for each problem and quantity that has two sizes."""
     try:
@@ -174,10 +182,7 @@ def draw(rows: Sequence[Row], folder: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "tcalc"
     from matplotlib import pyplot
 
-    panels: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        panels.setdefault((row.row, row.problem, row.quantity), []).append(row)
-    panels = {key: some for key, some in panels.items() if len({r.scale for r in some}) > 1}
+    panels = several_sizes(rows)
     if not panels:
         return
     columns = 4

@@ -96,27 +96,10 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
     for contender in contenders:
         entry = Entry(contender.name, contender.peer)
         row.entries.append(entry)
-        try:
-            made: list[Call] = []
-            entry.compile = timed(partial(first, contender, made), 1)
-            if entry.compile > SLOWEST:
-                entry.absent = f"first call took {entry.compile:.0f} s"
-                continue
-            result = contender.arrays(made[0]())
-        except (UnavailableError, ModuleNotFoundError) as reason:
-            entry.absent = str(reason)
+        started = begun(contender, entry)
+        if started is None:
             continue
-        except (AttributeError, NotImplementedError, TypeError) as error:
-            # The ways in which the peers say that they lack an operation; of ours it is a fault.
-            if not contender.peer:
-                raise
-            entry.absent = f"not supported: {str(error).splitlines()[0][:100]}"
-            continue
-        except (MemoryError, RuntimeError, ValueError) as error:
-            if not contender.peer:
-                raise
-            entry.absent = f"failed: {str(error).splitlines()[0][:100]}"
-            continue
+        call, result = started
         if row.quantity == "factored" and contender.name == "expert":
             entry.error = 0.0  # cores, in no common layout: compared in the dense task
         elif reference is None:
@@ -126,8 +109,35 @@ def prepared(contenders: Sequence[Contender], row: Row) -> dict[str, Call]:
         if not entry.error <= TOLERANCE:
             entry.absent = f"differs by {entry.error:.1e}"
             continue
-        calls[contender.name] = made[0]
+        calls[contender.name] = call
     return calls
+
+
+def begun(contender: Contender, entry: Entry) -> tuple[Call, tuple[np.ndarray, ...]] | None:
+    """A contender built and called once, and its result; None where the entry says why not."""
+    made: list[Call] = []
+    try:
+        entry.compile = timed(partial(first, contender, made), 1)
+        if entry.compile <= SLOWEST:
+            return made[0], contender.arrays(made[0]())
+        entry.absent = f"first call took {entry.compile:.0f} s"
+    except (UnavailableError, ModuleNotFoundError) as reason:
+        entry.absent = str(reason)
+    except (AttributeError, NotImplementedError, TypeError) as error:
+        # The ways in which the peers say that they lack an operation; of ours it is a fault.
+        if not contender.peer:
+            raise
+        entry.absent = f"not supported: {brief(error)}"
+    except (MemoryError, RuntimeError, ValueError) as error:
+        if not contender.peer:
+            raise
+        entry.absent = f"failed: {brief(error)}"
+    return None
+
+
+def brief(error: Exception) -> str:
+    """The first line of what an error says, cut to the width of a table."""
+    return str(error).partition("\n")[0][:100]
 
 
 def first(contender: Contender, into: list[Call]) -> None:

@@ -121,11 +121,25 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str:
     return _HINTS.get(lexeme.type, "something is missing before it")
 
 
+_COMMAS = "declarations are separated by commas: `tensor X[m,n], y[m]`"
+
+
 def _declaration_hint(lexeme: Lexeme, before: str, accepted: set[str]) -> str:
     """Within a declaration, behind a name, its dimensions or a property."""
+    ahead = "|".join(PROPERTIES)
     match lexeme.type:
+        case "POWER":
+            return "dimensions stand in brackets: `x[n]`, `X[m,n]`"
+        case "COMPARE":
+            return "properties are words: `K[n,n] spd`, `x[n] positive`"
+        case "SIGN" if before == "NAME":
+            return "a property is one word: `K[n,n] spd`, `A[n,n] symmetric`"
+        case "COLON" if before == "RSQB":
+            return "properties stand behind the brackets as they are: `K[n,n] spd`"
+        case "LSQB" if first := re.search(rf"\b({ahead})\s+(\w+)\[\Z", lexeme.span.up_to_end(60)):
+            return f"properties stand behind: `{first[2]}[n,n] {first[1]}`; {_COMMAS}"
         case "LSQB" if before == "NAME" and "LSQB" not in accepted:
-            return "declarations are separated by commas: `tensor X[m,n], y[m]`"
+            return _COMMAS
         case "EQUAL":
             return "a declaration has no value: what is computed needs none"
         case "LSQB" | "NUMBER" if "LSQB" not in accepted:
@@ -147,8 +161,12 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
         case "NAME" | "NUMBER" | "LPAR" if accepted & _OPERATORS and "RSQB" not in accepted:
             return _hint_between_values(last)
         case "NAME" | "NUMBER" if {"COMMA", "RSQB"} <= accepted:
-            dotted = lexeme.text.startswith(".")
-            return "a range is `1:3`" if dotted else _LIST
+            if lexeme.text.startswith("."):
+                return "a range is `1:3`"
+            if (times := re.fullmatch(r"x(\d*)", lexeme.text)) is not None:
+                other = times[1] or lexeme.span.following(20).partition("]")[0]
+                return f"{_LIST}: `[{last.text},{other}]`"
+            return _LIST
         case "_SEPARATOR" if "RSQB" in accepted:
             return _LIST
         case "EQUAL" if "RBRACE" in accepted:

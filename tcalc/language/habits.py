@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from tcalc.expr.properties import PROPERTIES as KNOWN_PROPERTIES
 from tcalc.language.catalogue import BY_NAME
 
 _CLOSE = 0.65
@@ -244,15 +245,59 @@ _REDUCED = ("sum", "prod", "max", "min", "mean", "softmax", "logsoftmax", "logsu
 """Functions that take an index in brackets."""
 
 PROPERTIES: Mapping[str, str] = {
+    "covariance": "spd",
+    "data": "constant",
     "definite": "spd",
+    "diag": "diagonal",
+    "hermitian": "symmetric",
+    "lowertriangular": "lower",
+    "nonneg": "nonnegative",
     "orthonormal": "orthogonal",
     "pd": "spd",
+    "pos": "positive",
     "posdef": "spd",
+    "positivedefinite": "spd",
+    "positivesemidefinite": "psd",
+    "selfadjoint": "symmetric",
     "semidefinite": "psd",
     "sym": "symmetric",
+    "tril": "lower",
+    "triu": "upper",
     "unitary": "orthogonal",
+    "uppertriangular": "upper",
 }
 """Properties of matrices under other names."""
+
+_UNSAID: Mapping[str, str] = {
+    "real": "all numbers are real: leave it out",
+    "float": "numbers have the type that the data have: leave it out",
+    "sparse": "data may be sparse or dense, and nothing declares it: leave it out",
+    **dict.fromkeys(("scalar", "number"), "a name without brackets is a number: leave it out"),
+    **dict.fromkeys(
+        ("column", "matrix", "square", "tensor", "vector"), "the brackets say it: leave it out"
+    ),
+    **dict.fromkeys(
+        ("fullrank", "invertible", "nonsingular", "regular"),
+        "what is inverted has to have an inverse: leave it out",
+    ),
+}
+"""What needs no declaration."""
+
+
+def property_hint(word: str) -> str:
+    """What to write for a word behind the brackets of a declaration that is no property.
+
+    >>> property_hint("SPD"), property_hint("real")
+    ('did you mean `spd`?', 'all numbers are real: leave it out')
+    """
+    folded = word.lower().replace("_", "")
+    if folded in _UNSAID:
+        return _UNSAID[folded]
+    meant = PROPERTIES.get(folded)
+    near = [meant] if meant else get_close_matches(folded, KNOWN_PROPERTIES, 1)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    return f"one of {', '.join(KNOWN_PROPERTIES)}; declarations are separated by commas"
 
 
 _INFINITE = "a formula has no infinite numbers, and none that are not; where(a > b, x, y) chooses"

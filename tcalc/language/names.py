@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fractions import Fraction
 from numbers import Integral, Real
 
@@ -126,21 +125,14 @@ class Names:
     def _check_properties(self, item: Declared, dims: tuple[Dim, ...]) -> None:
         for word, span in item.properties:
             if word not in PROPERTIES:
-                folded = word.lower()
-                meant = habits.PROPERTIES.get(folded)
-                near = [meant] if meant else get_close_matches(folded, PROPERTIES, 1)
                 raise ParseError(
-                    f"`{word}` is no property",
-                    span=span,
-                    hint=f"did you mean `{near[0]}`?"
-                    if near
-                    else f"one of {', '.join(PROPERTIES)}; declarations are separated by commas",
+                    f"`{word}` is no property", span=span, hint=habits.property_hint(word)
                 )
             if word in OF_MATRICES and len(dims) < 2:
                 raise DimensionError(
                     f"only a matrix can be {word}",
                     span=item.span,
-                    hint="a matrix has two axes: X[n,n]",
+                    hint=f"a matrix has two axes: {item.name}[n,n] {word}",
                 )
             if word in SQUARE:
                 left, right = Side(dims[-2], item.span), Side(dims[-1], item.span)

@@ -13,6 +13,7 @@ from tcalc.errors import (
     UnknownNameError,
     UnsupportedError,
 )
+from tcalc.expr.properties import PROPERTIES
 from tcalc.language import habits, marks, parse
 from tcalc.language.calls import FORMS
 from tcalc.language.catalogue import BY_NAME
@@ -204,6 +205,18 @@ def test_one_result_is_one():
         ("tensor K[n,n] SPD; K", 15, "`spd`"),
         ("tensor K[n,n] positive definite; K", 24, "`spd`"),
         ("tensor K[n,n] orthonormal; K", 15, "`orthogonal`"),
+        ("tensor K[n,n] hermitian; K", 15, "`symmetric`"),
+        ("tensor K[n,n] lower_triangular; K", 15, "`lower`"),
+        ("tensor K[n,n] positive-definite; K", 23, "one word"),
+        ("tensor K[n,n] > 0; K", 15, "`K[n,n] spd`"),
+        ("tensor K[n,n]: spd; K", 14, "as they are"),
+        ("tensor symmetric K[n,n]; K", 19, "`K[n,n] symmetric`"),
+        ("tensor K[n,n] invertible; K", 15, "leave it out"),
+        ("tensor K[n,n] real; K", 15, "all numbers are real"),
+        ("tensor K[n,n] sparse; K", 15, "leave it out"),
+        ("tensor x in R^n; x", 14, "`x[n]`"),
+        ("tensor X[3x2]; X", 11, "`[3,2]`"),
+        ("tensor X[n x n]; X", 12, "`[n,n]`"),
     ],
 )
 def test_declarations(text, column, hint):
@@ -443,6 +456,16 @@ def test_parameters_are_numbers(text: str, hint: str) -> None:
     with pytest.raises(ParseError, match="takes a number") as caught:
         parse(text)
     assert hint in (caught.value.hint or "")
+
+
+def test_a_property_of_matrices_tells_how_a_matrix_is_declared() -> None:
+    refused("tensor K symmetric; K", DimensionError, (1, 8), "K[n,n] symmetric")
+
+
+def test_other_names_of_properties_stand_for_some() -> None:
+    assert set(habits.PROPERTIES.values()) <= set(PROPERTIES) and not {*habits.PROPERTIES} & {
+        *PROPERTIES
+    }
 
 
 @pytest.mark.parametrize("declared", ["X[m,n] w[n]", "X[m,n] w", "X[m,n] spd, c w[n]"])

@@ -169,6 +169,22 @@ reciprocal0 = Elementwise(
 )
 
 
+sqrt0 = Elementwise(
+    "sqrt0",
+    "np.sqrt",
+    # d sqrt(x) = dx/(2 sqrt(x)), and 0 at 0, where x is least
+    lambda x, y: build.scale(Fraction(1, 2), reciprocal0(y)),
+    about=About(
+        "the square root of what is 0 only where it is smooth and least, as sums of squares are",
+        derivative="1/(2 sqrt(x))",
+        domain="x ≥ 0",
+        kink="0 at x = 0, at every order",
+    ),
+    written=Written(formula=lambda x: sqrt(x)),
+    traits=Traits(nonnegative=True, zero_at_zero=True),
+)
+
+
 quotient = Elementwise(
     "quotient",
     Template("{0} / {1}"),

@@ -31,7 +31,7 @@ from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.normal import erfc_hazard_slope, hazard_slope, log_erfc, log_normcdf
 from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.polar_solve import polar_solve
-from tcalc.primitives.power import Power, quotient0
+from tcalc.primitives.power import Power, quotient0, sqrt0
 from tcalc.primitives.radius import inverse_radius, over_radius
 from tcalc.primitives.symbolic import elementwise
 from tcalc.primitives.trigonometric import asin_slope
@@ -292,6 +292,7 @@ FURTHER = (
     Case("scaled-power", scaled_power, ("mn",) * 3, (normal, positive, normal), True),
     Case("scaled-even-power", scaled_even_power, ("mn",) * 3, (normal,) * 3, True),
     Case("scaled-odd-power", scaled_odd_power, ("mn",) * 3, (normal,) * 3, True),
+    Case("sqrt0", sqrt0, ("mn",), (positive,), True),
     Case("quotient0", quotient0, ("mn",) * 2, (normal, positive), True),
     Case("polar-solve", polar_solve, ("mn",) * 2, (DOMAIN["polar"], normal)),
     Case("polar-solve-batched", polar_solve, ("bmn",) * 2, (DOMAIN["polar"], normal)),

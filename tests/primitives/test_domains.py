@@ -268,6 +268,14 @@ ELEMENTWISE = [
     ("sum(tanh(x))", [0.0, 1000.0], [1.0, 0.0], [0.0, 0.0]),
     ("sum(softplus(x))", [1000.0, -1000.0], [1.0, 0.0], [0.0, 0.0]),
     ("sum(atan2(x, 0*x - 1))", [0.0, 1.0], [-1.0, -0.5], [0.0, 0.5]),
+    ("sum(sqrt(x.^2))", [0.0, -1.0], [0.0, -1.0], [0.0, 0.0]),
+    ("sum(sqrt(x.^4))", [0.0, -1.0], [0.0, -2.0], [2.0, 2.0]),
+    ("sum((x.^2).^(3/4))", [0.0, -1.0], [0.0, -1.5], [np.inf, 0.75]),
+    ("sum(sqrt(x.^2 + 3*x.^4))", [0.0, 1.0], [0.0, 3.5], [0.0, 19 / 2 - 49 / 8]),
+    ("sqrt(mean(x.^2))", [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
+    ("sqrt(mean((x - mean(x)).^2))", [2.0, 2.0], [0.0, 0.0], [0.0, 0.0]),
+    ("r[i,j] = sqrt((x[i] - x[j])^2); sum(r)", [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]),
+    ("y = 2*x; sqrt(x'*x + y'*y)", [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
     ("norm2(x)^2", [0.0, 0.0], [0.0, 0.0], [2.0, 2.0]),
     ("norm2(x)^3", [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
     ("norm2(x)", [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]),
@@ -285,8 +293,21 @@ def test_points_where_formulas_meet_zero_or_infinity(text, point, first, second)
         np.testing.assert_allclose(gradient, first, rtol=1e-14, atol=1e-300)
     for hessian in outcomes(H, {"x": point}):
         np.testing.assert_allclose(np.diag(hessian), second, rtol=1e-13, atol=1e-300)
-        if "norm2" not in text and "prod" not in text:
+        if text.startswith("sum"):
             assert not hessian[~np.eye(2, dtype=bool)].any()
+
+
+def test_roots_of_quadratic_forms_at_zero_and_of_what_has_a_slope_there():
+    form = tcalc.parse("sqrt(x'*S*x)", "S[n,n] spd, x[n]")
+    data = {"S": np.array([[2.0, 1.0], [1.0, 3.0]]), "x": np.zeros(2)}
+    for wanted in (tcalc.gradient(form, "x"), tcalc.hessian(form, "x")):
+        assert not tcalc.compile(wanted)(**data).any()
+        assert not tcalc.evaluate(wanted, **data).any()
+    for text in ("sqrt(c*x'*x)", "sqrt(c)", "sqrt(norm2(x)^2 + c)"):
+        slope = tcalc.gradient(tcalc.parse(text, "c nonnegative, x[n]"), "c")
+        with np.errstate(divide="ignore"):
+            found = tcalc.compile(slope)(c=0.0, x=np.zeros(2) if "+" in text else np.ones(2))
+        assert found == np.inf
 
 
 @pytest.mark.parametrize("a", [0.0, 1.0, 2.0, 3.0])

@@ -81,6 +81,7 @@ MEETING: tuple[Rule, ...] = (
     matrices.orthogonal_cancelled,
     factorisations.factor_times_factor,
     factorisations.inverse_of_factor,
+    products.mask_of_zero_diagonal,
     like_terms.like_terms_in_sums,
 )
 """The rules for what meets when a product or a sum with a single use is opened."""

@@ -253,7 +253,9 @@ def spectral(
     """``g((A + A')/2)``, or its derivative in directions.
 
     What is known at once is written so: a function that vanishes after k derivatives, the
-    identity, and a direction c I, which commutes: ``L_k[g](A; c I, ..) = c L_{k-1}[g'](A; ..)``.
+    identity, and directions that commute with A. ``L_k[g](A; c I, ..) = c L_{k-1}[g'](A; ..)`` and,
+    by derivatives of ``L_1[g](A; A) = h(A)`` with ``h(x) = x g'(x)``,
+    ``L_k[g](A; c A, ..) = c (L_{k-1}[h](A; ..) - (k-1) L_{k-1}[g](A; ..))``.
     """
     if isinstance(g, Add) and len(g.terms) == 1:
         coefficient, g = g.terms[0]
@@ -267,11 +269,35 @@ def spectral(
             rest = [*directions[:k], *directions[k + 1 :]]
             slope = scalar_derivative(g, ARGUMENT)
             return build.scale(number, spectral(slope, a, parameters, rest))
+        number = _multiple_of(direction, a)
+        if number is not None:
+            rest = [*directions[:k], *directions[k + 1 :]]
+            first = spectral(_elasticity(g), a, parameters, rest)
+            second = spectral(g, a, parameters, rest) if rest else first
+            return build.add([(number, first), (-number * len(rest), second)])
     if (found := _polynomial(g, a, parameters, directions)) is not None:
         return found
     ordered = sorted(directions, key=lambda direction: direction.digest)
     primitive = Spectral(g, len(parameters), len(directions))
     return build.apply(primitive, a, *parameters, *ordered)
+
+
+def _multiple_of(direction: Node, a: Node) -> Fraction | None:
+    """The number c of a direction ``c A``."""
+    match direction:
+        case Add(terms=((c, core),)) if core is a:
+            return c
+    return Fraction(1) if direction is a else None
+
+
+def _elasticity(g: Node) -> Node:
+    """``x g'(x)``: 1 for the logarithm, and a multiple of g for powers."""
+    match g:
+        case Apply(primitive=Power(exponent=p), args=(x,)) if x is ARGUMENT:
+            return build.scale(p, g)
+        case Apply(primitive=function, args=(x,)) if function == log and x is ARGUMENT:
+            return build.ones()
+    return build.hadamard(ARGUMENT, scalar_derivative(g, ARGUMENT))
 
 
 def _polynomial(

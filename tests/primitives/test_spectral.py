@@ -417,3 +417,21 @@ def test_third_derivatives_near_ties_of_singular_values_are_right_or_refused(tex
             return
     for one, other in zip(*found, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.abs(other).max())
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("logm(A, A)", "eye(n)"),
+        ("logm(A, 2*A, B)", "-2*logm(A, B)"),
+        ("powm(1.5, A, B, A)", "powm(3/2, A, B)/2"),
+    ],
+)
+def test_the_direction_of_the_matrix_itself_is_no_direction(text: str, written: str) -> None:
+    assert str(tcalc.parse(text, "A[n,n] spd, B[n,n]")) == written
+
+
+def test_a_function_of_a_matrix_times_itself_is_differentiated_as_one() -> None:
+    f = tcalc.parse("tr(A*logm(A) - A)", "A[n,n] spd")
+    assert str(tcalc.gradient(f, "A")) == "logm(A)"
+    assert tcalc.check(f, "A", order=3)

@@ -20,7 +20,7 @@ from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import pow_
 from tcalc.primitives.inverse import Inverse, inv
-from tcalc.primitives.kron import Kron, Split, Vec, kron, split
+from tcalc.primitives.kron import Kron, Merge, Split, Vec, kron, split
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import power
 from tcalc.simplify.coefficients import content, multiple
@@ -32,7 +32,7 @@ from tcalc.simplify.products import multiplied_out
 Pair: TypeAlias = tuple[Dim, Dim]
 
 
-@of_products_having(Kron, Vec)
+@of_products_having(Kron, Merge, Vec)
 def kronecker_products_opened(node: Einsum) -> Node | None:
     """``tr(kron(A, B)) -> tr(A)*tr(B)``: where all axes of Kronecker products are summed over.
 
@@ -60,32 +60,41 @@ def _pairs_of_labels(parts: Parts) -> dict[int, Pair]:
     """The labels of which all tensors have the same pairs, as all their other labels."""
     found: dict[int, Pair] = {}
     bad = set(parts.output)
+    paired: list[list[int]] = []
     for factor, row in zip(parts.factors, parts.rows, strict=True):
         own = _pairs(factor) or (None,) * len(row)
+        paired.append([label for label, pair in zip(row, own, strict=True) if pair is not None])
         for label, pair in zip(row, own, strict=True):
             if pair is None or found.setdefault(label, pair) != pair:
                 bad.add(label)
     before = -1
     while before < len(bad):
         before = len(bad)
-        for row in parts.rows:
-            if not bad.isdisjoint(row):
-                bad.update(row)
+        for labels in paired:
+            if not bad.isdisjoint(labels):
+                bad.update(labels)
     return {label: pair for label, pair in found.items() if label not in bad}
 
 
-def _pairs(node: Node) -> tuple[Pair, ...] | None:
-    """The pairs of sizes that are the axes of a Kronecker product, or of the vector of a matrix."""
+def _pairs(node: Node) -> tuple[Pair | None, ...] | None:
+    """The pairs of sizes that axes are merged from, where a tensor has such axes; others None."""
     match node:
         case Apply(primitive=Kron(core=core), args=(a, b)) if node.order == core:
             return tuple(zip(a.dims, b.dims, strict=True))
         case Apply(primitive=Vec(), args=(x,)) if x.order == 2:
             return ((x.dims[1], x.dims[0]),)
+        case Apply(primitive=Merge(pairs=count), args=(x,)):
+            cut = node.order - count
+            merged = [(x.dims[k], x.dims[k + 1]) for k in range(cut, x.order, 2)]
+            return (*(None,) * cut, *merged)
     return None
 
 
 def _opened_rows(node: Apply, row: Labels, second: dict[int, int]) -> list[Labels]:
     """The labels of what a tensor with pairs for axes is made from."""
+    if isinstance(node.primitive, Merge):
+        cut = len(row) - node.primitive.pairs
+        return [(*row[:cut], *(at for label in row[cut:] for at in (label, second[label])))]
     other = tuple(second[label] for label in row)
     return [(*other, *row)] if isinstance(node.primitive, Vec) else [row, other]
 
@@ -166,11 +175,12 @@ def number_out_of_split(node: Apply) -> Node | None:
 def split_of_product(node: Apply) -> Node | None:
     """``split(kron(A, B)*x, ..)[i,k] -> A[i,j]*B[k,l]*split(x, ..)[j,l]``, without a merged axis.
 
-    Term by term in sums.  Example: ``split(vec(X), n, m) -> X'`` and
+    The same for axes that are not split, before those that are.  Term by term in sums.
+    Example: ``split(vec(X), n, m) -> X'`` and
     ``split(eye(m*n), m, n, m, n)[i,k,j,l] -> eye(m)[i,j]*eye(n)[k,l]``.
     """
     match node:
-        case Apply(primitive=Split(), args=(x, like)) if 2 * x.order == like.order:
+        case Apply(primitive=Split(), args=(x, like)):
             return _split_terms(_terms(x), like.dims)
     return None
 
@@ -228,19 +238,19 @@ def _split_apart(parts: Parts, known: dict[int, Pair]) -> Node | None:
         if known.keys().isdisjoint(row):
             factors.append(factor)
             rows.append(row)
-        elif not known.keys() >= set(row):
-            return None
         elif isinstance(factor, Delta):
             factors += map(build.delta, known[row[0]])
             rows += [row, tuple(second[label] for label in row)]
         elif isinstance(factor, Apply) and _pairs(factor) is not None:
             factors += factor.operands
             rows += _opened_rows(factor, row, second)
-        else:
+        elif known.keys() >= set(row):
             factors.append(split(factor, tuple(dim for label in row for dim in known[label])))
             rows.append(tuple(at for label in row for at in (label, second[label])))
-    output = [at for label in parts.output for at in (label, second[label])]
-    dims: dict[Hashable, Dim] = {}
+        else:
+            return None
+    output = [at for x in parts.output for at in ((x, second[x]) if x in known else (x,))]
+    dims: dict[Hashable, Dim] = {x: parts.dims[x] for x in parts.output}
     for label, (here, beside) in known.items():
         dims |= {label: here, second[label]: beside}
     return build.einsum(factors, rows, output, dims)
@@ -249,24 +259,30 @@ def _split_apart(parts: Parts, known: dict[int, Pair]) -> Node | None:
 def _joined_pairs(parts: Parts, dims: Shape) -> dict[int, Pair] | None:
     """The labels of the output and what Kronecker products and unit matrices join to them."""
     known: dict[int, Pair] = {}
-    for n, label in enumerate(parts.output):
+    split_off = parts.output[len(parts.output) - len(dims) // 2 :]
+    for n, label in enumerate(split_off):
         if known.setdefault(label, (dims[2 * n], dims[2 * n + 1])) != dims[2 * n : 2 * n + 2]:
             return None
     before = 0
     while before < len(known):
         before = len(known)
         for factor, row in zip(parts.factors, parts.rows, strict=True):
-            if known.keys().isdisjoint(row) or not _is_pairwise(factor):
+            if not _is_pairwise(factor):
                 continue
-            first = next(known[label] for label in row if label in known)
-            for label, pair in zip(row, _pairs(factor) or (first, first), strict=True):
+            first = next((known[label] for label in row if label in known), None)
+            own = _pairs(factor) or (first, first)
+            paired = [(x, pair) for x, pair in zip(row, own, strict=True) if pair is not None]
+            if known.keys().isdisjoint(label for label, _ in paired):
+                continue
+            for label, pair in paired:
                 if known.setdefault(label, pair) != pair:
                     return None
-    return known
+    beside = set(parts.output).difference(split_off)
+    return None if beside & known.keys() else known
 
 
 def _is_pairwise(node: Node) -> bool:
-    """Whether a tensor has pairs of axes of its own, or those of what it is joined to."""
+    """Whether a tensor has pairs for axes, or takes those of what it is joined to."""
     return isinstance(node, Delta) or _pairs(node) is not None
 
 

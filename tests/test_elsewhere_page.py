@@ -1,0 +1,40 @@
+"""The page for those who come from elsewhere tells the truth."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sessions import run_sessions
+
+import tcalc
+
+PAGE = (Path(__file__).parents[1] / "docs" / "elsewhere.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", PAGE, re.MULTILINE)
+DECLARED = "A[n,n], B[n,n], X[m,n], T[k,n,n], x[n], y[n], z[m], c"
+
+
+@pytest.fixture(scope="module")
+def data():
+    random = np.random.default_rng(0)
+    sizes = {"A": (3, 3), "B": (3, 3), "X": (2, 3), "x": 3, "y": 3, "z": 2}
+    drawn = {name: random.standard_normal(shape) for name, shape in sizes.items()}
+    roots = random.standard_normal((4, 3, 3))
+    return {**drawn, "T": roots @ roots.swapaxes(1, 2), "c": 0.5}
+
+
+def test_there_is_a_table():
+    assert len(ROWS) > 25
+
+
+@pytest.mark.parametrize(("ours", "theirs"), ROWS)
+def test_rows_mean_the_same(ours, theirs, data):
+    f = tcalc.parse(ours, DECLARED)
+    expected = eval(theirs, {"np": np, **data})
+    np.testing.assert_allclose(tcalc.evaluate(f, **data), expected, rtol=1e-12)
+
+
+def test_sessions():
+    assert run_sessions(PAGE, "elsewhere.md") > 15

@@ -19,6 +19,7 @@ from tcalc.errors import ArgumentError, DimensionError, ParseError, UnknownNameE
 from tcalc.expr.nodes import Var
 from tcalc.expr.outline import arranged
 from tcalc.expression import Context, Expression, Names, combine
+from tcalc.primitives.function import entries
 from tcalc.requirements import (
     names_of,
     require_expression,
@@ -60,14 +61,7 @@ def parse(
     >>> f.shape, list(f.variables)
     ((), ['X', 'w', 'y'])
     """
-    functions = list(functions)
-    for function in functions:
-        if not isinstance(function, UserFunction):
-            raise ArgumentError(
-                f"{function!r} is not a function for programs",
-                hint="tcalc.function and tcalc.elementwise make them",
-            )
-    known = [function.entry for function in functions]
+    known = entries(functions)
     try:
         program = language.parse(text, declarations, functions=known, given=None, **parameters)
     except ParseError as error:

@@ -57,10 +57,10 @@ class UserFunction:
         (form, *_) = self.entry.forms
         count = len(form.signature.outputs) if form.signature else 1
         if count == 1:
-            return combine(formula, [self.entry], **given)
+            return combine(formula, [self], **given)
         values = [f"value{k}" for k in range(count)]
         unpacked = f"{', '.join(values)} = {formula}"
-        return tuple(combine(f"{unpacked}; {x}", [self.entry], **given) for x in values)
+        return tuple(combine(f"{unpacked}; {x}", [self], **given) for x in values)
 
 
 def elementwise(name: str, expression: Any, *symbols: Any) -> UserFunction:

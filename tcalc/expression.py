@@ -26,7 +26,7 @@ from tcalc.expr.traverse import variables as inputs_of
 from tcalc.language.habits import attribute_hint, meant
 from tcalc.language.names import exact
 from tcalc.primitives.axis_names import inferred
-from tcalc.primitives.function import Function
+from tcalc.primitives.function import Brought, entries
 
 Names: TypeAlias = list[str] | tuple[str, ...]
 """Several variables, by name."""
@@ -377,8 +377,12 @@ def _unpickled(
     return Expression(node, Context(inputs, guesses, known, index_names=names), row, lead, end)
 
 
-def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Operand) -> Expression:
+def combine(formula: str, functions: Iterable[Brought] = (), /, **operands: Operand) -> Expression:
     """A formula of the language over expressions, which it names.
+
+    `functions` are those that the formula may call beside the language's own, as of `tcalc.parse`.
+    Raises `TcalcError`, pointing into the formula, where it is wrong, and `ArgumentError` for
+    operands that are neither expressions nor numbers.
 
     >>> from tcalc import symbols
     >>> X, w, y = symbols("X[m,n], w[n], y[m]")
@@ -397,7 +401,7 @@ def combine(formula: str, functions: Iterable[Function] = (), /, **operands: Ope
             given[name] = language.Given(build.const(exact(operand)))
         else:
             raise _no_operand(operand)
-    program = language.parse(formula, functions=functions, given=given)
+    program = language.parse(formula, functions=entries(functions), given=given)
     new = Context(program.variables, program.guesses, index_names=program.index_names)
     return Expression(program.value, context.merged(new), program.orientation == "row")
 

@@ -124,6 +124,9 @@ def test_users_functions_in_python_and_in_programs():
     in_python = tcalc.combine("sum(v)", v=bump(X @ x))
     in_text = tcalc.parse("sum(bump(X*x))", DECLARED, functions=[bump])
     assert in_python.node is in_text.node
+    assert tcalc.combine("sum(bump(v))", [bump], v=X @ x).node is in_text.node
+    with pytest.raises(tcalc.errors.ArgumentError, match="not a function for programs"):
+        tcalc.combine("sum(sin(v))", [np.sin], v=x)
     assert tcalc.check(in_text, "x", order=2)
     data = {"X": np.eye(2), "x": np.array([0.5, -1.0])}
     value, gradient = tcalc.compile([in_text, tcalc.gradient(in_text, "x")])(**data)

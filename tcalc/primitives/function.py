@@ -22,10 +22,11 @@ argument, all others give columns.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Node
 
 
@@ -174,3 +175,28 @@ def tensor_form(
     """A form described by its signature."""
     parsed = Signature.parse(signature)
     return Form(Kind.TENSOR, len(parsed.inputs), build, parsed, parameters, trailing=trailing)
+
+
+class Brought(Protocol):
+    """A function that the user brings: `tcalc.custom.UserFunction`."""
+
+    @property
+    def entry(self) -> Function:
+        """What the language knows of it."""
+
+
+def entries(functions: Iterable[Brought]) -> list[Function]:
+    """What the language knows of functions that the user brings.
+
+    Raises `ArgumentError` for what is no such function.
+    """
+    found: list[Function] = []
+    for function in functions:
+        entry = getattr(function, "entry", None)
+        if not isinstance(entry, Function):
+            raise ArgumentError(
+                f"{function!r} is not a function for programs",
+                hint="tcalc.function and tcalc.elementwise make them",
+            )
+        found.append(entry)
+    return found

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tcalc.errors import UnknownNameError, suggestion
+from tcalc.errors import UnknownNameError
 from tcalc.expr.properties import PROPERTIES
 from tcalc.language.catalogue import BY_NAME, FUNCTIONS
+from tcalc.language.habits import function_hint
 from tcalc.primitives import Function
 
 
@@ -63,7 +64,7 @@ class Functions(Mapping[str, FunctionEntry]):
 
     def __getitem__(self, name: str) -> FunctionEntry:
         if name not in BY_NAME:
-            hint = suggestion(str(name), BY_NAME, otherwise="`tcalc functions` lists them")
+            hint = function_hint(str(name), BY_NAME)
             raise UnknownFunctionError(f"there is no function {name!r}", hint=hint)
         return _entry(BY_NAME[name])
 

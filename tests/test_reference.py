@@ -25,12 +25,16 @@ def test_aliases_find_their_function():
         assert name in (functions[name].name, *functions[name].aliases)
 
 
-def test_what_is_no_function_is_told():
-    assert "expp" not in tcalc.functions()
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("expp", "did you mean `exp`?"), ("trace", "did you mean `tr`?"), ("crossprod", "X'*Y")],
+)
+def test_what_is_no_function_is_told_as_in_programs(name, hint):
+    assert name not in tcalc.functions()
     with pytest.raises(tcalc.TcalcError) as caught:
-        tcalc.functions()["expp"]
-    assert caught.value.hint == "did you mean 'exp'?"
-    assert tcalc.functions().get("expp") is None
+        tcalc.functions()[name]
+    assert caught.value.hint == hint
+    assert tcalc.functions().get(name) is None
 
 
 def test_the_convention_at_a_kink_is_told():

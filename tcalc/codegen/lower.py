@@ -273,11 +273,15 @@ class Lowering:
         covered = sorted({place for _, places in parts for place in places})
         full = [places for _, places in parts if len(places) == len(covered)]
         order = full[0] if full else tuple(covered)
-        if all(value.weak for value, _ in parts):
+        routine = routine_of(node)
+        if isinstance(routine, Embedded):
+            # Unlike NumPy's functions, others take a plain number for one of double precision.
+            parts = [(self.builder.typed(value), places) for value, places in parts]
+        elif all(value.weak for value, _ in parts):
             parts[0] = (self.builder.typed(parts[0][0]), parts[0][1])
         views = tuple(arranged(value, places, order) for value, places in parts)
         dims = tuple(node.dims[place] for place in order)
-        value = self.builder.make(Call(routine_of(node), views), dims)
+        value = self.builder.make(Call(routine, views), dims)
         return Tensor(value, order, running(node.order))
 
     def _apply(self, node: Apply) -> Tensor:

@@ -63,3 +63,16 @@ def test_a_choice_between_sizes_has_the_type_of_the_arguments(text):
     found = tcalc.compile(f)(x=x)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, tcalc.evaluate(f, x=x), rtol=1e-6)
+
+
+@pytest.mark.parametrize("argument", ["2", "0.3", "n", "pi"])
+@pytest.mark.parametrize("name", ["xlogy", "pow", "logaddexp", "atan2", "max", "min"])
+def test_functions_of_a_number_and_an_array_have_the_type_of_the_array(name, argument):
+    for text in (f"{name}(c, {argument})", f"{name}({argument}, exp(x))"):
+        f = tcalc.parse(text, "c positive, x[n]")
+        for wrt in f.variables:
+            expressions = [f, tcalc.jacobian(f, wrt), tcalc.derivative(f, wrt, wrt)]
+            data = {"c": np.float32(0.7), "x": np.array([0.5, -0.2], np.float32)}
+            for expression in expressions:
+                found = tcalc.compile(expression)(**data)
+                assert np.asarray(found).dtype == np.float32, (text, str(expression))

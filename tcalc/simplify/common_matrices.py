@@ -103,7 +103,7 @@ def matrix_out_of_factor(node: Einsum) -> Node | None:
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if isinstance(factor, Add) and parts.factors.count(factor) == 1:
-            inside = [x not in parts.output for x in parts.rows[k]]
+            inside = [x not in parts.output and parts.uses(x) > 1 for x in parts.rows[k]]
             new = _with_matrix_outside(factor, inside)
             if new is not None:
                 return parts.replaced((k,), (new,), (parts.rows[k],)).build()

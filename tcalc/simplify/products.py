@@ -72,7 +72,7 @@ def outer_product_in_trace(node: Einsum) -> Node | None:
     for k, factor in enumerate(parts.factors):
         row = parts.rows[k]
         single = isinstance(factor, Add) and parts.factors.count(factor) == 1
-        if single and len(set(row)) == 2 and any(map(is_outer_product, factor.operands)):
+        if single and row and any(map(is_outer_product, factor.operands)):
             return multiplied_out(parts, k) if len(factor.operands) <= MOST_TRACED else None
     return None
 

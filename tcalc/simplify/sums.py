@@ -10,6 +10,7 @@ from itertools import chain
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
+from tcalc.expr.primitive import Labels
 from tcalc.primitives.selection import Selection
 from tcalc.simplify import like_terms
 from tcalc.simplify.coefficients import content, multiple, product_of
@@ -170,14 +171,23 @@ def sum_of_sum(node: Einsum) -> Node | None:
     return _summed(node, nested=True)
 
 
-def _summed(node: Einsum, *, nested: bool) -> Node | None:
+@of_products_having(Add)
+def sum_of_repeated(node: Einsum) -> Node | None:
+    """``(A - 1*x')'*1 -> A'*1 - n*x`` for a vector repeated along the axis that is summed.
+
+    The number of repeated vectors in products falls.
+    """
+    return _summed(node, nested=True, repeated=True)
+
+
+def _summed(node: Einsum, *, nested: bool, repeated: bool = False) -> Node | None:
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if not isinstance(factor, Add):
             continue
         row = parts.rows[k]
         kept = tuple(x for x in dict.fromkeys(row) if x in parts.output or parts.uses(x) > 1)
-        if len(kept) == len(row):
+        if len(kept) == len(row) or (repeated and not (kept and _repeats(factor, row, kept))):
             continue
         found: list[tuple[Fraction, Node]] = []
         for c, term in factor.terms:
@@ -188,9 +198,19 @@ def _summed(node: Einsum, *, nested: bool) -> Node | None:
                 new = _summed(rest, nested=False)
             found.append((c * coefficient, new or rest))
         new = build.add(found)
-        if length(new) < length(factor):
+        if length(new) < length(factor) + 2 * repeated:
             return parts.replaced((k,), (new,), (kept,)).build()
     return None
+
+
+def _repeats(factor: Add, row: Labels, kept: Labels) -> bool:
+    """Whether a term of a sum is a tensor repeated along the axes that are not kept."""
+    return any(
+        isinstance(x, Einsum)
+        and x.is_view
+        and {row[x.output.index(label)] for label in chain(*x.subscripts)} <= set(kept)
+        for x in factor.operands
+    )
 
 
 @of_products_having(Trait.NESTED)
@@ -411,6 +431,7 @@ RULES = (
     sign_into_factor,
     opposite_factors,
     sum_of_sum,
+    sum_of_repeated,
     sum_of_centred,
     quotient_in_product,
     common_factor,

@@ -99,6 +99,10 @@ def compile(
     that, on the device where the backend is CuPy.  ``"auto"`` gives this form where the structure
     is of use, never by sizes.
 
+    Raises `ArgumentError` where there is nothing to compile or options contradict each other, and
+    `UnsupportedError` for a backend that is not there; what calls raise is said of
+    `tcalc.runtime.CompiledFunction`.
+
     >>> import tcalc
     >>> f = tcalc.parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")
     >>> fun = compile([f, tcalc.gradient(f, "w")])

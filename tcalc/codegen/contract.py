@@ -101,30 +101,21 @@ class Pairs:
             form = _matrix_product(*rows, left_over, last, _borrowed(a), _borrowed(b))
             if form is not None:
                 return self._matrix(*((a, b) if form.in_turn else (b, a)), form)
-        shared = [label for label in a.labels if label in b.labels]
-        batch = tuple(label for label in shared if label in kept)
-        summed = tuple(label for label in shared if label not in kept)
-        if not summed:
+        parts = _parts(a, b, kept, rank)
+        if not parts.summed:
             return self._multiply(a, b, rank)
-        left = tuple(label for label in a.labels if label not in shared)
-        right = tuple(label for label in b.labels if label not in shared)
-        last = len(rank)
-        ranks = ([rank.get(label, last) for label in free] for free in (left, right))
-        first, second = (
-            _precedence(x.labels, _borrowed(x), free, min(places, default=last))
-            for x, free, places in zip((a, b), (left, right), ranks, strict=True)
-        )
-        if second < first:
-            a, b, left, right = b, a, right, left
-        if not left and not right and (batch or len(summed) > 1):
-            return self._einsum(a, b, batch)
-        if batch:
-            return self._batched(a, b, batch, left, summed, right)
-        if len(summed) == 1 and not right and a.labels[-1] == summed[0]:
-            return self._matmul(View.of(a.value), View.of(b.value), a, b, left)
-        if len(summed) == 1 and not left and b.labels[-1] == summed[0]:
-            return self._matmul(View.of(b.value), View.of(a.value), a, b, right)
-        return self._tensordot(a, b, left, summed, right)
+        if not parts.left and not parts.right and (parts.batch or len(parts.summed) > 1):
+            return self._einsum(parts)
+        if parts.batch:
+            return self._batched(parts)
+        if len(parts.summed) == 1:
+            (summed,) = parts.summed
+            a, b = parts.a, parts.b
+            if not parts.right and a.labels[-1] == summed:
+                return self._matmul(a, b, parts.left)
+            if not parts.left and b.labels[-1] == summed:
+                return self._matmul(b, a, parts.right)
+        return self._tensordot(parts)
 
     def _dims(self, *operands: Operand) -> dict[int, Dim]:
         return {
@@ -156,17 +147,19 @@ class Pairs:
         shape = tuple(dims[label] for label in order)
         return Operand(self.builder.make(Product(views), shape, memory), order)
 
-    def _einsum(self, a: Operand, b: Operand, output: Labels) -> Operand:
+    def _einsum(self, parts: Parts) -> Operand:
+        a, b, output = parts.a, parts.b, parts.output
         dims = self._dims(a, b)
         number = {label: k for k, label in enumerate(dims)}
         rows = tuple(tuple(number[x] for x in operand.labels) for operand in (a, b))
         call = EinSum((a.value, b.value), rows, tuple(number[x] for x in output))
         return Operand(self.builder.make(call, tuple(dims[x] for x in output)), output)
 
-    def _matmul(self, left: View, right: View, a: Operand, b: Operand, labels: Labels) -> Operand:
-        dims = self._dims(a, b)
-        made = self.builder.make(MatMul(left, right), tuple(dims[label] for label in labels))
-        return Operand(made, labels)
+    def _matmul(self, left: Operand, right: Operand, labels: Labels) -> Operand:
+        """A product of two operands that lie as it takes them, with these labels."""
+        dims = self._dims(left, right)
+        operation = MatMul(View.of(left.value), View.of(right.value))
+        return Operand(self.builder.make(operation, tuple(dims[x] for x in labels)), labels)
 
     def _matrix(self, a: Operand, b: Operand, form: MatrixProduct) -> Operand:
         """A product of matrices and vectors in the order of the form."""
@@ -175,15 +168,13 @@ class Pairs:
         labels = (*(a.labels[k] for k in form.rows), *(b.labels[k] for k in form.columns))
         return Operand(self.builder.make(MatMul(left, right), dims), labels)
 
-    def _tensordot(
-        self, a: Operand, b: Operand, left: Labels, summed: Labels, right: Labels
-    ) -> Operand:
+    def _tensordot(self, parts: Parts) -> Operand:
+        a, b, output = parts.a, parts.b, parts.output
         axes = (
-            tuple(a.labels.index(label) for label in summed),
-            tuple(b.labels.index(label) for label in summed),
+            tuple(a.labels.index(label) for label in parts.summed),
+            tuple(b.labels.index(label) for label in parts.summed),
         )
         dims = self._dims(a, b)
-        output = left + right
         call = TensorDot(a.value, b.value, axes)
         made = self.builder.make(
             call,
@@ -192,18 +183,12 @@ class Pairs:
         )
         return Operand(made, output)
 
-    def _batched(
-        self,
-        a: Operand,
-        b: Operand,
-        batch: Labels,
-        left: Labels,
-        summed: Labels,
-        right: Labels,
-    ) -> Operand:
+    def _batched(self, parts: Parts) -> Operand:
         """A stack of matrix products; a single vector for each is a matrix of one column."""
+        a, b, batch, summed = parts.a, parts.b, parts.batch, parts.summed
+        left, right = parts.left, parts.right
         if len(summed) == 1 and min(len(left), len(right)) == 0 and len(left + right) == 1:
-            return self._einsum(a, b, batch + left + right)
+            return self._einsum(parts)
         dims = self._dims(a, b)
         first = self._folded(a, batch, (left, summed))
         second = self._folded(b, batch, (summed, right))
@@ -212,7 +197,7 @@ class Pairs:
         made = self.builder.make(
             MatMul(first, second),
             (*lead, *sizes),
-            remark=lambda: subscripts((a.labels, b.labels), batch + left + right),
+            remark=lambda: subscripts((a.labels, b.labels), parts.output),
         )
         if not left or not right:
             column: list[Index] = [None] * (len(batch) + 2)
@@ -222,7 +207,7 @@ class Pairs:
         if len(left) > 1 or len(right) > 1:
             shape = (*lead, *(dims[label] for label in left + right))
             made = self.builder.make(Fold(View.of(made), shape), shape)
-        return Operand(made, batch + left + right)
+        return Operand(made, parts.output)
 
     def _folded(self, operand: Operand, batch: Labels, groups: Sequence[Labels]) -> View:
         """The operand as a stack of matrices, each group of labels one axis."""
@@ -239,6 +224,45 @@ class Pairs:
         )
         view = arranged(operand.value, operand.labels, order)
         return View.of(self.builder.make(Fold(view, shape), shape, operand.value.memory))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Two operands, the one to stand on the left first, and their labels by what becomes of them.
+
+    Those of a `batch` and those that are `summed` belong to both, `left` and `right` to one alone.
+    """
+
+    a: Operand
+    b: Operand
+    batch: Labels
+    left: Labels
+    summed: Labels
+    right: Labels
+
+    @property
+    def output(self) -> Labels:
+        """The labels of the product."""
+        return self.batch + self.left + self.right
+
+
+def _parts(a: Operand, b: Operand, kept: Collection[int], rank: Mapping[int, int]) -> Parts:
+    """Two operands in the order in which their own labels should stand in the result."""
+    shared = [label for label in a.labels if label in b.labels]
+    batch = tuple([label for label in shared if label in kept])
+    summed = tuple([label for label in shared if label not in kept])
+    last = len(rank)
+    sides: list[tuple[Operand, Labels]] = []
+    keys: list[tuple[bool, bool, int]] = []
+    for operand in (a, b):
+        free = tuple([label for label in operand.labels if label not in shared])
+        place = min((rank.get(label, last) for label in free), default=last)
+        sides.append((operand, free))
+        keys.append(_precedence(operand.labels, _borrowed(operand), free, place))
+    if keys[1] < keys[0]:
+        sides.reverse()
+    (first, left), (second, right) = sides
+    return Parts(first, second, batch, left, summed, right)
 
 
 def _copies(a: Operand, b: Operand, *, kept: Collection[int]) -> int:

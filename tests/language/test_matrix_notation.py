@@ -210,7 +210,7 @@ def test_orientation_errors_offer_what_was_meant(text, column, hint):
     [
         ("A^a", DimensionError, ".^"),
         ("A^0.5", DimensionError, ".^"),
-        ("x + A", DimensionError, "outer product"),
+        ("x + A", DimensionError, "ones*x' has x in every row"),
         ("det(x)", DimensionError, ""),
         ("vector(x)", DimensionError, ""),
         ("softmax(a)", DimensionError, ""),

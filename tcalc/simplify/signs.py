@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from math import prod
 
 from tcalc.expr import build
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.traverse import rebuild
 from tcalc.primitives.absolute_powers import absolute_power, scaled_even_power
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import pow_
@@ -20,8 +23,15 @@ from tcalc.primitives.piecewise import abs_, maximum, minimum, relu, sign, step
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.trigonometric import asin, atan, cos, sin, tan
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import (
+    of_functions,
+    of_products_having,
+    of_sums_having,
+    of_views,
+)
+from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.sums import is_balanced
 
 ODD = (sign, sin, tan, asin, atan, sinh, tanh, asinh, atanh, erf)
 EVEN = (abs_, cos, cosh, normpdf)
@@ -39,6 +49,89 @@ def function_of_negative(node: Apply) -> Node | None:
                 turned = build.apply(function, multiple(Fraction(-1), x))
                 return build.scale(-1, turned) if function in ODD else turned
     return None
+
+
+@of_views
+def transpose_of_antisymmetric(node: Einsum) -> Node | None:
+    """``sin(A - A')' -> -sin(A - A')``, and for other odd and even functions.
+
+    The same for products, element by element, of these and symmetric matrices.  The number of
+    transposes falls.  Example: ``(S.*cos(x*1' - 1*x'))' -> S.*cos(x*1' - 1*x')``.
+    """
+    if len(node.factors) != 1 or node.subscripts[0] != node.output[::-1]:
+        return None
+    (factor,) = node.factors
+    factors = factor.factors if is_contraction(factor) else (factor,)
+    rows = factor.subscripts if is_contraction(factor) else ((0, 1),)
+    signs = [
+        _sign_under_transposition(x) if row else 1 for x, row in zip(factors, rows, strict=True)
+    ]
+    if None in signs or factor.order != 2 or {0, 1}.union(*rows) != {0, 1} or not any(rows):
+        return None
+    return build.scale(prod(sign for sign in signs if sign is not None), factor)
+
+
+@of_products_having(*ODD, *EVEN)
+def antisymmetric_turned(node: Einsum) -> Node | None:
+    """``A[i,j] sin(B - B')[j,i] -> -A[i,j] sin(B - B')[i,j]``: the axis of the result comes first.
+
+    The number of factors that lie transposed falls.
+    Example: ``diag(A*sin(x*1' - 1*x')) -> -(A.*sin(x*1' - 1*x'))*1``.
+    """
+    parts = parts_of(node)
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if len(row) == 2 and row[1] in parts.output and row[0] not in parts.output:
+            sign = None if symmetric_axes(factor) else _sign_under_transposition(factor)
+            if sign is not None:
+                turned = parts.replaced((k,), (factor,), (row[::-1],)).build()
+                return build.scale(sign, turned)
+    return None
+
+
+def _sign_under_transposition(node: Node) -> int | None:
+    """1 for a symmetric matrix; for a function of an antisymmetric sum 1 or -1."""
+    if node.order == 2 and symmetric_axes(node):
+        return 1
+    match node:
+        case Apply(primitive=function, args=(Add(order=2) as x,)):
+            if function not in ODD and function not in EVEN:
+                return None
+            if x.dims[0] != x.dims[1] or not is_balanced(x):
+                return None
+            turned = build.add((c, build.transpose(term)) for c, term in x.terms)
+            if turned is multiple(Fraction(-1), x):
+                return -1 if function in ODD else 1
+    return None
+
+
+@of_sums_having(*ODD, *EVEN)
+def opposite_arguments(node: Add) -> Node | None:
+    """``a*sin(x - y) + b*sin(y - x) -> (a - b)*sin(x - y)``, the same for other odd and even.
+
+    Also within the sums that are factors.  The number of different factors falls.
+    """
+    known: dict[tuple[object, Node], Apply] = {}
+    for found in _functions_in(node):
+        (x,) = found.args
+        assert isinstance(x, Add)
+        first = known.get((found.primitive, multiple(Fraction(-1), x)))
+        if first is not None:
+            sign = -1 if found.primitive in ODD else 1
+            (new,) = rebuild([node], replacements={found: build.scale(sign, first)})
+            return new
+        known[found.primitive, x] = found
+    return None
+
+
+def _functions_in(node: Add) -> Iterator[Apply]:
+    """The odd and even functions of balanced sums among the factors of terms, and within these."""
+    factors = [x for _, term in node.terms for x in parts_of(term).factors]
+    inner = [x for factor in factors if isinstance(factor, Add) for x in factor.operands]
+    for x in dict.fromkeys((*factors, *(y for term in inner for y in parts_of(term).factors))):
+        match x:
+            case Apply(primitive=function, args=(Add() as u,)) if is_balanced(u):
+                if function in ODD or function in EVEN:
+                    yield x
 
 
 @of_functions
@@ -165,6 +258,9 @@ def _beside(parts: Parts, function: Elementwise) -> Iterator[tuple[int, Apply, i
 
 RULES = (
     function_of_negative,
+    transpose_of_antisymmetric,
+    antisymmetric_turned,
+    opposite_arguments,
     even_power_of_abs,
     power_of_sign,
     sign_times_itself,

@@ -39,6 +39,11 @@ def _written(weight: Measure) -> Measure:
     return measure
 
 
+def nodes(root: Node) -> int:
+    """How many different tensors a formula has as parts."""
+    return len(postorder([root]))
+
+
 def _function(node: Node, *kinds: type) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, kinds)
 
@@ -194,6 +199,17 @@ terms_below_masks = _written(
         else 0
     )
 )
+turned_factors = _written(
+    lambda node: (
+        sum(
+            len(row) == 2 and row[1] in node.output and row[0] not in node.output
+            for row in node.subscripts
+        )
+        if isinstance(node, Einsum)
+        else 0
+    )
+)
+transposes = _count(lambda node: _is_view(node) and node.operands[0].order == node.order == 2)
 products_in_views = _inside(_is_view, _is_product)
 sums_in_sums = _inside(_is_sum, _is_sum)
 products_in_products = _inside(_is_product, _is_product)

@@ -350,6 +350,20 @@ def test_values_are_exact_over_long_sums():
     assert parse("s = x[i]*x[i]").variables["x"].order == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["einsum('ij,jk->ik', A, B)", "einsum( 'ij,jk->ik' , A, B)", "#('ij,jk->ik', A, B)"],
+)
+def test_subscripts_in_single_quotes(text):
+    assert parse(text).value is parse("A*B").value
+
+
+def test_single_quotes_behind_a_value_are_transposes():
+    assert parse("sum(x'*A'*x)").value is parse("x'*A'*x").value
+    assert parse("dot(x', y')").value is parse("x'*y").value
+    assert parse("einsum('ij,kj->ik', A', B')").value is parse("A'*B").value
+
+
 def test_subscripts_tell_how_many_axes_a_name_has():
     program = parse('einsum("bij,bjk->bik", A, B)')
     assert program.guesses == {"A": "tensor3", "B": "tensor3"}

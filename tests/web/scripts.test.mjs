@@ -22,6 +22,7 @@ test("pieces of a formula have their colours", () => {
     ["tensor", "tok-word"], ["sum", "tok-name"], ["2.5e3", "tok-number"], ["# exp(x)", "tok-comment"],
   ]);
   assert.deepEqual(tokens('#("i->", x)').map(([, , kind]) => kind), ["tok-text"]);
+  assert.deepEqual(tokens("#('i->', x')").map(([start, end]) => [start, end]), [[2, 7]]);
 });
 
 test("brackets find their partners, and only those that fit", () => {

@@ -2,7 +2,7 @@
 /** The formula as coloured pieces, and the brackets that belong together. Pure functions. */
 
 const TOKEN =
-  /(#(?!\().*)|("[^"\n]*")|(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([\p{L}][\p{L}\p{N}\p{M}_]*)/gu;
+  /(#(?!\().*)|("[^"\n]*"|(?<=[(,] ?)'[^'\n]*')|(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|([\p{L}][\p{L}\p{N}\p{M}_]*)/gu;
 const WORDS = new Set(["tensor", "for", "end"]);
 const PAIRS = /** @type {Record<string, string>} */ ({ ")": "(", "]": "[", "}": "{" });
 

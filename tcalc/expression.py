@@ -354,6 +354,9 @@ class Expression:
     def __str__(self) -> str:
         return self.text()
 
+    def __format__(self, specification: str) -> str:
+        return format(self.text(), specification)
+
     def __repr__(self) -> str:
         return f"Expression[{', '.join(self.shape)}]({self.text()})"
 

@@ -184,3 +184,8 @@ def test_several_variables_are_a_list():
     with pytest.raises(tcalc.TcalcError) as caught:
         tcalc.gradient(f, "X,q")
     assert caught.value.hint == "its variables: X, w"
+
+
+def test_formulas_are_set_in_columns_as_texts_are():
+    x = tcalc.symbols("x[n]")
+    assert f"{x.T @ x:>8}|{x:<4}|{x}" == "    x'*x|x   |x"

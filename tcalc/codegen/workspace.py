@@ -27,47 +27,63 @@ class Workspace:
 
 def workspace(program: Program, sizes: Mapping[str, int]) -> Workspace:
     """The buffers for the arrays of a program, at certain sizes."""
-    found = Workspace()
-    if not program.in_place:
-        return found
-    elements = counter(program, sizes)
-    taken = overwritten(program, sizes)
-    written_over = set(taken.values())
-    final = lifetimes(program)
-    free: dict[Shape, list[int]] = {}
-    ending: dict[int, list[int]] = {}
-    for place, statement in enumerate(program.statements):
-        result = statement.results[0]
-        operation = statement.operation
-        if place in taken:
+    allotment = _Allotment(program, sizes)
+    if program.in_place:
+        for place in range(len(program.statements)):
+            allotment.give(place)
+            allotment.take_back(place)
+    return allotment.found
+
+
+class _Allotment:
+    """Buffers as they are given to values, statement by statement, and come back."""
+
+    def __init__(self, program: Program, sizes: Mapping[str, int]) -> None:
+        self.program = program
+        self.found = Workspace()
+        self.elements = counter(program, sizes)
+        self.overwritten = overwritten(program, sizes)
+        self.kept = set(self.overwritten.values())
+        self.final = lifetimes(program)
+        self.free: dict[Shape, list[int]] = {}
+        self.ending: dict[int, list[int]] = {}
+
+    def give(self, place: int) -> None:
+        """A buffer to the result of a statement, if it is written into one."""
+        statement = self.program.statements[place]
+        result, operation = statement.results[0], statement.operation
+        if place in self.overwritten:
             # The buffer goes with the array that is written over.
-            buffer = found.place.get(taken[place])
-            if buffer is not None and result.dims == taken[place].dims:
-                found.place[result] = buffer
-                ending.setdefault(final.get(result, place), []).append(buffer)
-        elif (
-            place >= program.prepared
-            and result.dims
-            and _writable(operation)
-            and elements(result) >= WORTHWHILE
-        ):
-            known = free.get(result.dims, [])
-            alone = _placed_alone(operation) and result not in written_over
-            if alone or not known:
-                buffer = len(found.shapes)
-                found.shapes.append(result.dims)
+            source = self.overwritten[place]
+            buffer = self.found.place.get(source)
+            if buffer is not None and result.dims == source.dims:
+                self._let(result, buffer, place)
+        elif place >= self.program.prepared and self._is_large(result) and _writable(operation):
+            if _placed_alone(operation) and result not in self.kept:
+                buffer = self._new(result.dims)
+                self.found.zeroed.add(buffer)
+                self.found.place[result] = buffer
             else:
-                buffer = known.pop()
-            found.place[result] = buffer
-            if alone:
-                found.zeroed.add(buffer)
-            else:
-                ending.setdefault(final.get(result, place), []).append(buffer)
-        for buffer in ending.pop(place, []):
-            later = any(buffer in buffers for buffers in ending.values())
-            if not later:
-                free.setdefault(found.shapes[buffer], []).append(buffer)
-    return found
+                known = self.free.get(result.dims, [])
+                self._let(result, known.pop() if known else self._new(result.dims), place)
+
+    def take_back(self, place: int) -> None:
+        """The buffers of values that nobody reads after a statement, and no later one has."""
+        for buffer in self.ending.pop(place, []):
+            if not any(buffer in buffers for buffers in self.ending.values()):
+                self.free.setdefault(self.found.shapes[buffer], []).append(buffer)
+
+    def _is_large(self, value: Value) -> bool:
+        return bool(value.dims) and self.elements(value) >= WORTHWHILE
+
+    def _new(self, dims: Shape) -> int:
+        self.found.shapes.append(dims)
+        return len(self.found.shapes) - 1
+
+    def _let(self, value: Value, buffer: int, place: int) -> None:
+        """A buffer for as long as a value is read."""
+        self.found.place[value] = buffer
+        self.ending.setdefault(self.final.get(value, place), []).append(buffer)
 
 
 def _writable(operation: Operation) -> bool:

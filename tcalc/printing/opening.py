@@ -17,11 +17,12 @@ from tcalc.simplify.common_matrices import common_matrix
 from tcalc.simplify.engine import Rule, rewrite
 from tcalc.simplify.flatten import flatten, is_contraction, open_product
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
-from tcalc.simplify.sums import common_factor, number_out_of_factor
+from tcalc.simplify.sums import common_factor, number_out_of_factor, sum_in_sum
 
 ONE = Fraction(1)
 
 MEETING: tuple[Rule, ...] = (
+    sum_in_sum,
     common_factor,
     common_matrix,
     diagonal_and_matrix,

@@ -55,7 +55,7 @@ LONG = " + ".join(f"c_{k}*norm2(A_{k}*x - y)^2" for k in range(1, 31))
 def test_nothing_overflows(form, fields):
     form.open(**fields)
     form.settle()
-    for width in (1440, 768, 360):
+    for width in (1440, 768, 360, 320):
         form.page.set_viewport_size({"width": width, "height": 800})
         assert form.page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -119,7 +119,7 @@ class Point:
         from scipy.sparse.linalg import LinearOperator
 
         def product(way: Way, source: Node, target: Node, x: Array) -> Array:
-            columns = x.reshape(*self._shapes[source], -1)
+            columns = x.reshape(*self._shapes[source], prod(x.shape[1:]))
             (found,) = self._sweep(way, (source,), (target,))(columns)
             return np.asarray(found.reshape(prod(self._shapes[target]), *x.shape[1:]))
 
@@ -157,7 +157,7 @@ class Point:
             raise ArgumentError("the arrays are for different numbers of directions")
         (tail,) = extra
         columns = [
-            array.reshape(*self._shapes[node], -1)
+            array.reshape(*self._shapes[node], prod(tail))
             for node, array in zip(nodes, arrays, strict=True)
         ]
         found = self._sweep(way, nodes, tuple(targets.values()))(*columns)

@@ -154,3 +154,20 @@ def test_an_output_that_depends_on_no_input() -> None:
     assert "x_bar = 0" in str(alone)
     point = alone.at(x=x)
     np.testing.assert_array_equal(point.jacobian("f", "x") @ np.eye(3), np.zeros((1, 3)))
+
+
+@pytest.mark.parametrize("sizes", [(0, 3), (3, 0), (0, 0), (2, 3)])
+def test_axes_of_no_elements_and_no_directions(sizes: tuple[int, int]) -> None:
+    f = tcalc.parse("sin(A*x)", "A[m,n], x[n]")
+    data = {"A": np.ones(sizes), "x": np.ones(sizes[1])}
+    point = tcalc.linearize(f, "x", at=data)
+    due = tcalc.evaluate(tcalc.jacobian(f, "x"), **data)
+    J = point.jacobian()
+    m, n = sizes
+    np.testing.assert_array_equal(J @ np.ones(n), due @ np.ones(n))
+    np.testing.assert_array_equal(J.T @ np.ones(m), due.T @ np.ones(m))
+    for count in (0, 2):
+        np.testing.assert_array_equal(J @ np.ones((n, count)), due @ np.ones((n, count)))
+        np.testing.assert_array_equal(J.T @ np.ones((m, count)), due.T @ np.ones((m, count)))
+        (moved,) = point.forward({"x": np.ones((n, count))}).values()
+        assert moved.shape == (m, count)

@@ -13,6 +13,22 @@ from typing import Any
 
 import pytest
 
+STATES: dict[int, Any] = {}
+"""The states of the generators of test modules before their first test."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let each test draw the numbers that it draws when it runs alone.
+
+    Those of a generator of its module would else depend on the tests that ran before it, which are
+    others on each worker.
+    """
+    numpy = sys.modules.get("numpy")
+    for value in vars(getattr(item, "module", None) or object).values() if numpy else ():
+        if isinstance(value, numpy.random.Generator):
+            state = STATES.setdefault(id(value), value.bit_generator.state)
+            value.bit_generator.state = state
+
 
 @pytest.fixture(scope="session")
 def jax() -> Any:

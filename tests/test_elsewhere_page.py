@@ -38,3 +38,29 @@ def test_rows_mean_the_same(ours, theirs, data):
 
 def test_sessions():
     assert run_sessions(PAGE, "elsewhere.md") > 15
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("A*B", "A @ B"),
+        ("A^2", "A @ A"),
+        ("A/B", "A @ np.linalg.inv(B)"),
+        ("exp(A)", "np.exp(A)"),
+        ("sum(A)", "A.sum()"),
+        ("max(A)", "A.max()"),
+        ("norm1(A)", "abs(A).sum()"),
+        ("norm2(A)", "np.sqrt((A**2).sum())"),
+        ("norminf(A)", "abs(A).max()"),
+        ("normspec(A)", "np.linalg.norm(A, 2)"),
+        ("normnuc(A)", "np.linalg.norm(A, 'nuc')"),
+        ("chol(K)", "np.linalg.cholesky(K)"),
+        ("U, s, V = svd(A); V*diag(s.^2)*V'", "A.T @ A"),
+        ("split(vec(A), n, n)", "A.T"),
+    ],
+)
+def test_what_means_something_else(ours, theirs, data):
+    K = data["T"][0]
+    f = tcalc.parse(ours, f"{DECLARED}, K[n,n] spd")
+    expected = eval(theirs, {"np": np, "K": K, **data})
+    np.testing.assert_allclose(tcalc.evaluate(f, K=K, **data), expected, rtol=1e-10, atol=1e-12)

@@ -5,8 +5,24 @@
     >>> g = tcalc.gradient(f, "w")
     >>> g.shape
     ('n',)
+    >>> print(g)
+    -X'*(y.*sigmoid(-(X*w).*y))
+    >>> fun = tcalc.compile([f, g])
+    >>> value, gradient = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
 
-The rooms, each of which imports only those before it (`architecture` in CONTRIBUTING.md):
+- formulas: `parse`, `symbols`, `combine`; `inputs` tells what names are taken for;
+- derivatives: `gradient`, `jacobian`, `hessian`, `derivative`; products `jvp`, `vjp`, `hvp`;
+- numbers: `compile`, `evaluate`, `check`;
+- insight: `explain`, `cost`, `linearize`, `draw`;
+- problems: `problem`, `hessian_operator`, `laplace`;
+- the language: `functions`, `properties`; more of it by `function`, `elementwise`; `from_sympy`,
+  `to_sympy`.
+
+They work on an `Expression`, and each has a docstring with an example.  Whatever is wrong raises a
+`TcalcError`, of which `tcalc.errors` has the kinds.
+
+For those who change tcalc: its rooms, each of which imports only those before it
+(`architecture` in CONTRIBUTING.md):
 
 - `tcalc.errors`: what can go wrong, with a place in the user's text;
 - `tcalc.expr`: the expression DAG, six interned node kinds;

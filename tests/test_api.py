@@ -256,6 +256,8 @@ def test_the_names_that_the_package_offers():
     assert all(getattr(tcalc, name) is not None for name in tcalc.__all__)
     assert tcalc.typing.Mode is not None  # a room, imported when it is asked for
     offered = {*tcalc.__all__, "errors", "typing"}
+    described = str(tcalc.__doc__).partition("For those who change tcalc")[0]
+    assert all(f"`{name}`" in described for name in tcalc.__all__)
     assert {name for name in names if not name.startswith("_")} == offered
     with pytest.raises(AttributeError, match="module 'tcalc' has no attribute 'grad'"):
         tcalc.grad  # noqa: B018

@@ -9,10 +9,12 @@ so do different routes to one derivative.  `normal` settles them once:
     (x .* y)^-p      ->  x^-p .* y^-p     for whole p
     norm2(x)^2, Σ x x  ->  Σ x^2          and Σ A y A y for a product x = A*y; other powers too
     x (2 y - 2 z)    ->  2 x (y - z)
+    sizes are polynomials in those that have names, and n .* n^-1 is 1
     an inner sum or element-wise function of order two and more has its axes in the order
     that gives the smallest digest; its users see it transposed
 
-Nothing debatable is done, so that what is not written alike stays different.
+In the end products of sums are multiplied out, as far as they stay short: whether
+``B (x y' + y x') C`` is one product or a sum of two is settled so.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
+from math import prod
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Add, Apply, Einsum, Node
+from tcalc.expr.dims import Dim
+from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.norms import Norm2
@@ -38,7 +42,9 @@ from tcalc.simplify.axes import (
 )
 from tcalc.simplify.coefficients import content, multiple, product_of
 from tcalc.simplify.engine import (
+    Rule,
     Trait,
+    length,
     of_functions,
     of_products,
     of_products_having,
@@ -48,12 +54,19 @@ from tcalc.simplify.engine import (
 )
 from tcalc.simplify.flatten import Inline, contraction_in, flatten
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
+from tcalc.simplify.products import multiplied_out, strict_triangle
 from tcalc.simplify.sums import number_out_of_factor, number_out_of_view
 
 ONE = Fraction(1)
 
 FACTORS = 96
 """The most factors of a product that arises by opening others; at a bound, nesting would show."""
+
+TERMS = 64
+"""The most terms of a product that is multiplied out."""
+
+LONGEST_MULTIPLIED_OUT = 300.0
+"""The longest formula that is: in a recurrence every step would multiply the terms."""
 
 MOST_ROUNDS = 8
 """How often the clauses are applied to a whole; a bound, two rounds are usual."""
@@ -70,10 +83,17 @@ def normal(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
     >>> one is other, normal([one]) == normal([other])
     (False, True)
     """
+    # What is equal before products are multiplied out is so after it too, wherever that stops.
+    settled = _settled(roots, inline, CLAUSES)
+    short = sum(map(length, settled)) <= LONGEST_MULTIPLIED_OUT
+    return _settled(settled, inline, (*CLAUSES, product_of_sums)) if short else settled
+
+
+def _settled(roots: Sequence[Node], inline: Inline, clauses: Sequence[Rule]) -> list[Node]:
     settled = list(roots)
     for _ in range(MOST_ROUNDS):
         before = settled
-        settled = rewrite(flatten(settled, inline=inline, factors=FACTORS), CLAUSES)
+        settled = rewrite(flatten(settled, inline=inline, factors=FACTORS), clauses)
         if all(a is b for a, b in zip(before, settled, strict=True)):
             break
     return settled
@@ -131,10 +151,39 @@ def equal_factors(node: Einsum) -> Node | None:
     for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
         base, exponent = base_and_exponent(factor)
         first = seen.setdefault((base, row), k)
-        if first != k and contraction_in(base) is None:
+        if first != k and (contraction_in(base) is None or _is_size(base)):
             other = base_and_exponent(node.factors[first])[1]
             return replaced(node, (first, k), [power(base, exponent + other)], [row])
     return None
+
+
+@of_products
+def size_of_product(node: Einsum) -> Node | None:
+    """The number of elements of an axis that is a polynomial in others: ``size(m*n) -> m n``."""
+    match node:
+        case Einsum(factors=(Const(value=value, dims=dims),), output=()) if value == 1:
+            sizes = [_size(dim) for dim in dims]
+            return None if sizes == [node] else build.hadamard(build.const(1), *sizes)
+        case _:
+            return None
+
+
+def _size(dim: Dim) -> Node:
+    if dim.is_name or any("(" in name for monomial, _ in dim.terms for name in monomial):
+        return build.size(dim)
+    return build.add(
+        (count, build.hadamard(build.const(1), *(build.size(Dim.of(x)) for x in monomial)))
+        for monomial, count in dim.terms
+    )
+
+
+def _is_size(node: Node) -> bool:
+    """Whether a scalar is the number of elements along one axis."""
+    match node:
+        case Einsum(factors=(Const(value=value, dims=(_,)),), output=()):
+            return value == 1
+        case _:
+            return False
 
 
 @of_products
@@ -223,6 +272,16 @@ def _is_unit(node: Node) -> bool:
 # Sums.
 
 
+@of_products_having(Add)
+def product_of_sums(node: Einsum) -> Node | None:
+    """``a (b + c) -> a b + a c``, where that gives no more than `TERMS` terms."""
+    parts = parts_of(node)
+    sums = [k for k, factor in enumerate(parts.factors) if isinstance(factor, Add)]
+    if not sums or prod(len(parts.factors[k].operands) for k in sums) > TERMS:
+        return None
+    return multiplied_out(parts, sums[0])
+
+
 @of_sums
 def view_of_sum_in_sum(node: Add) -> Node | None:
     """``x + (y + z)' -> x + y' + z'``, and any other view."""
@@ -237,17 +296,33 @@ def view_of_sum_in_sum(node: Add) -> Node | None:
     return build.add(found) if len(found) > len(node.terms) > 1 else None
 
 
+@of_sums
+def sign_into_view(node: Add) -> Node | None:
+    """``-(x - y)' -> (y - x)'``, and any other view, where neither sign is that of most terms."""
+    match node.terms:
+        case ((c, Einsum(factors=(Add() as inner,), is_view=True) as view),) if c < 0:
+            turned = multiple(-ONE, inner)
+            if not isinstance(turned, Add) or content(turned) < 0:
+                return None
+            dims = dict(zip(view.output, view.dims, strict=True))
+            return build.scale(-c, build.einsum([turned], view.subscripts, view.output, dims))
+    return None
+
+
 CLAUSES = (
     number_out_of_factor,
     number_out_of_view,
     power_of_power,
     reciprocal_of_product,
     equal_factors,
+    size_of_product,
     square_of_product,
     diagonal_of_product,
     product_of_diagonal,
     element_of_function,
+    strict_triangle,
     view_of_sum_in_sum,
+    sign_into_view,
     symmetric_factor,
     view_of_symmetric,
     axes_of_sum,

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 from tcalc import printing
-from tcalc.calculus import prepare
+from tcalc.calculus import linearisable
 from tcalc.calculus.accumulate import Term, pulled
 from tcalc.calculus.derivative import derivatives, project
 from tcalc.calculus.linearize import edges
@@ -161,7 +161,7 @@ def explain(
     """
     if function.order:
         raise DimensionError("a derivation is written for scalar functions")
-    (root,) = prepare([function])
+    (root,) = linearisable([function])
     live = dependents([root], [variable])
     steps = [node for node in postorder([root]) if node in live and not isinstance(node, Var)]
     if len(steps) > MOST_STEPS:
@@ -172,7 +172,7 @@ def explain(
     # The variable itself has no step, nor has a function that does not depend on it.
     names = inferred(postorder([root]), index_names)
     given = {name: node for name, node in definitions.items() if name.isidentifier()}
-    called = dict(zip(prepare([*given.values()]), given, strict=True))
+    called = dict(zip(linearisable([*given.values()]), given, strict=True))
     return _Teacher(root, variable, steps or [root], live, order, names, called).derivation()
 
 

@@ -44,7 +44,7 @@ class Linearization:
         steps: Steps,
     ) -> None:
         defined = list(context.definitions.items())
-        prepared = calculus.prepare([*outputs.values(), *(node for _, node in defined)])
+        prepared = calculus.linearisable([*outputs.values(), *(node for _, node in defined)])
         roots, named = prepared[: len(outputs)], prepared[len(outputs) :]
         self.system: System = linearised(roots, inputs, named, steps)
         self._context = context

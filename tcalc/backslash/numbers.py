@@ -110,7 +110,7 @@ class Point:
             raise ArgumentError("a Hessian is that of one scalar function")
         x = _named(self._inputs, first, "input")
         y = x if second is None else _named(self._inputs, second, "input")
-        (gradient,) = calculus.prepare(calculus.derivatives(self._system.outputs[0], [x]))
+        (gradient,) = calculus.linearisable(calculus.derivatives(self._system.outputs[0], [x]))
         system = linearised([gradient], [y])
         known = {v.name: v for v in self._variables}
         return Point(system, {"gradient": gradient}, known, self._data).jacobian()

@@ -5,7 +5,7 @@
 
 from tcalc.calculus.derivative import MODES, PLAIN, Mode, check_mode, derivative, derivatives, unit
 from tcalc.calculus.factored import compression, factored_terms
-from tcalc.calculus.prepare import prepare
+from tcalc.calculus.prepare import linearisable, prepare
 from tcalc.calculus.products import hvp, hvps, jvp, vjp
 from tcalc.calculus.solves import half_of
 from tcalc.calculus.terms import NOMINAL_SIZE
@@ -24,6 +24,7 @@ __all__ = [
     "hvp",
     "hvps",
     "jvp",
+    "linearisable",
     "prepare",
     "unit",
     "vjp",

@@ -50,6 +50,12 @@ def prepare(roots: Sequence[Node]) -> list[Node]:
     return rebuild(spectral_sums(stable(roots)), _rule)
 
 
+@orders_kept()
+def linearisable(roots: Sequence[Node]) -> list[Node]:
+    """The same tensors prepared, as graphs whose every step has a local Jacobian."""
+    return singular_written_out(prepare(roots))
+
+
 class Differentiable(NamedTuple):
     """A function as it is differentiated, and what its arrays are in the value where that differs.
 

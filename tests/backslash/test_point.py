@@ -171,3 +171,16 @@ def test_axes_of_no_elements_and_no_directions(sizes: tuple[int, int]) -> None:
         np.testing.assert_array_equal(J.T @ np.ones((m, count)), due.T @ np.ones((m, count)))
         (moved,) = point.forward({"x": np.ones((n, count))}).values()
         assert moved.shape == (m, count)
+
+
+@pytest.mark.parametrize("text", ["sum(sin(polar(A)))", "U, s, V = svd(A); sum(sin(U*V'.*s[1]))"])
+def test_second_derivatives_of_functions_of_singular_values(text: str) -> None:
+    f = tcalc.parse(text, "A[m,n]")
+    data = {"A": np.array([[1.0, 0.5], [0.2, -2.0], [0.3, 0.1]])}
+    due = tcalc.evaluate(tcalc.hessian(f, "A"), **data).reshape(6, 6)
+    np.testing.assert_allclose(tcalc.linearize(f, at=data).hessian() @ np.eye(6), due, atol=1e-12)
+    g = tcalc.gradient(f, "A")
+    J = tcalc.linearize(g, "A", at=data).jacobian()
+    np.testing.assert_allclose(J @ np.eye(6), due, atol=1e-12)
+    squared = tcalc.combine("norm2(g)^2", g=g)
+    assert "A_bar" in str(tcalc.explain(squared, "A"))

@@ -26,6 +26,7 @@ from tcalc.primitives import FUNCTIONS, Form, Function, Kind
 from tcalc.primitives.absolute_powers import AbsolutePower, scaled_even_power, scaled_odd_power
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import scaled_power
+from tcalc.primitives.function import Signature
 from tcalc.primitives.hyperbolic import acosh_quotient, acosh_slope, atanh_slope, log_cosh
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.normal import erfc_hazard_slope, hazard_slope, log_erfc, log_normcdf
@@ -233,23 +234,25 @@ def _of_form(function: Function, form: Form) -> list[Case]:
             return [case("last", ("mn",), 1), case("two-of-three", ("bmn",), 2)]
         case Kind.TENSOR:
             assert form.signature is not None
-            patterns = form.signature.inputs
-            renamed = str.maketrans(LETTERS.get(function.name, {}))
-            plain = tuple(pattern.letters.translate(renamed) for pattern in patterns)
-            made = [plain]
-            if any(pattern.batched for pattern in patterns):
-                made.append(
-                    tuple("b" * p.batched + x for p, x in zip(patterns, plain, strict=True))
-                )
+            made = [case(",".join(x), x) for x in _letters(function, form.signature)]
             count = len(form.signature.outputs)
             if count == 1:
-                return [case(",".join(letters), letters) for letters in made]
+                return made
             return [
                 replace(one, id=f"{one.id}-{k}", build=_output(one.build, k))
-                for letters in made
-                for one in [case(",".join(letters), letters)]
+                for one in made
                 for k in range(count)
             ]
+
+
+def _letters(function: Function, signature: Signature) -> list[tuple[str, ...]]:
+    """The axes of the arguments of a function of tensors: plain ones, and stacks of them."""
+    renamed = str.maketrans(LETTERS.get(function.name, {}))
+    plain = tuple(pattern.letters.translate(renamed) for pattern in signature.inputs)
+    if not any(pattern.batched for pattern in signature.inputs):
+        return [plain]
+    pairs = zip(signature.inputs, plain, strict=True)
+    return [plain, tuple("b" * pattern.batched + letters for pattern, letters in pairs)]
 
 
 def _output(build_all: Callable[..., Any], k: int) -> Callable[..., Node]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tcalc.errors import UnknownNameError
 from tcalc.expr.properties import PROPERTIES
 from tcalc.language.catalogue import BY_NAME, FUNCTIONS
-from tcalc.language.habits import function_hint
+from tcalc.language.habits import function_hint, names_elsewhere
 from tcalc.primitives import Function
 
 
@@ -25,6 +25,7 @@ class FunctionEntry:
         kinks: its convention where it is not differentiable; empty where it is everywhere.
         on_device: how code for CuPy computes it, where that is not as code for NumPy does.
         source: where its derivative is from; empty where it is common knowledge.
+        elsewhere: what it is called in other languages, but not here.
     """
 
     name: str
@@ -35,11 +36,13 @@ class FunctionEntry:
     kinks: str = ""
     on_device: str = ""
     source: str = ""
+    elsewhere: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         rows = {
             "name": self.name,
             "aliases": ", ".join(self.aliases),
+            "elsewhere": ", ".join(self.elsewhere),
             "summary": self.summary,
             "domain": self.domain,
             "derivative": self.derivative,
@@ -116,4 +119,5 @@ def _entry(function: Function) -> FunctionEntry:
         function.kink,
         function.on_device,
         function.source,
+        names_elsewhere(function.name),
     )

@@ -25,6 +25,14 @@ def test_aliases_find_their_function():
         assert name in (functions[name].name, *functions[name].aliases)
 
 
+def test_what_a_function_is_called_elsewhere_is_told():
+    functions = tcalc.functions()
+    assert "trace" in functions["tr"].elsewhere
+    assert "elsewhere   trace" in str(functions["tr"]).splitlines()
+    for entry in functions.values():
+        assert not {*entry.elsewhere} & BY_NAME.keys()
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [("expp", "did you mean `exp`?"), ("trace", "did you mean `tr`?"), ("crossprod", "X'*Y")],

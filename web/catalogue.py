@@ -39,6 +39,7 @@ def language() -> schemas.Language:
         schemas.Function(
             name=entry.name,
             aliases=list(entry.aliases),
+            elsewhere=list(entry.elsewhere),
             summary=entry.summary,
             domain=entry.domain,
             derivative=entry.derivative,

@@ -307,6 +307,7 @@ class Function(BaseModel):
 
     name: str
     aliases: list[str]
+    elsewhere: list[str] = Field(description="What it is called in other languages, but not here.")
     summary: str
     domain: str
     derivative: str

@@ -139,6 +139,7 @@ def _document(entry: FunctionEntry) -> dict[str, str | list[str]]:
     return {
         "name": entry.name,
         "aliases": list(entry.aliases),
+        "elsewhere": list(entry.elsewhere),
         "summary": entry.summary,
         "domain": entry.domain,
         "derivative": entry.derivative,

@@ -328,6 +328,15 @@ def meant(name: str) -> str:
     return folded if folded in BY_NAME else FUNCTIONS.get(folded, "")
 
 
+def names_elsewhere(function: str) -> tuple[str, ...]:
+    """What a function of ours is called in other languages, but not here; `meant` undoes it.
+
+    >>> names_elsewhere("eigvalsh")
+    ('eigenvalues', 'eigvals')
+    """
+    return tuple(name for name, ours in FUNCTIONS.items() if ours == function)
+
+
 def function_hint(name: str, known: Iterable[str]) -> str:
     """What to write for a function that does not exist, of those that are `known`.
 

@@ -36,12 +36,13 @@ export function setUpHelp(insert, known) {
  * @param {Described} one
  * @param {(text: string) => void} insert
  */
-function entry({ name, aliases, summary, domain, derivative, kinks, source }, insert) {
+function entry({ name, aliases, elsewhere, summary, domain, derivative, kinks, source }, insert) {
   const facts = [
-    ["also", aliases.join(", ")], ["derivative", derivative], ["defined for", domain === "all numbers" ? "" : domain],
-    ["at kinks", kinks], ["from", source],
+    ["also", aliases.join(", ")], ["elsewhere", elsewhere.join(", ")], ["derivative", derivative],
+    ["defined for", domain === "all numbers" ? "" : domain], ["at kinks", kinks], ["from", source],
   ].filter(([, text]) => text);
-  return make("div", { class: "function-entry", "data-words": [name, ...aliases, summary].join(" ").toLowerCase() },
+  const words = [name, ...aliases, ...elsewhere, summary].join(" ").toLowerCase();
+  return make("div", { class: "function-entry", "data-words": words },
     make("button", { type: "button", class: "link", title: `Put ${name}( into the formula`, onclick: () => insert(`${name}(`) }, name),
     make("div", {},
       make("p", {}, summary),

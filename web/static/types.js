@@ -13,8 +13,8 @@
  * @typedef {{name: string, formula: string, mathml: string, reason: string}} Step
  * @typedef {{name: string, title: string, about: string, source: string, group: string,
  *   formula: string, declarations: string, wrt: string[]}} Example
- * @typedef {{name: string, aliases: string[], summary: string, domain: string, derivative: string,
- *   kinks: string, source: string}} Described
+ * @typedef {{name: string, aliases: string[], elsewhere: string[], summary: string, domain: string,
+ *   derivative: string, kinks: string, source: string}} Described
  *
  * All that the page can be asked, and what its address holds.
  * @typedef {{formula: string, declared: Record<string, string>, wrt: string[], order: string,

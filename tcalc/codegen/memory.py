@@ -229,8 +229,7 @@ def overwritten(program: Program, sizes: Mapping[str, int]) -> dict[int, Value]:
                 continue
             if place >= program.prepared and value in kept:
                 continue
-            opaque = isinstance(statement.operation, (Factorise, FromFactor))
-            fits = opaque or value.dims == statement.results[0].dims
+            fits = is_opaque(statement.operation) or value.dims == statement.results[0].dims
             if fits and (elements(value) >= WORTHWHILE or _saves_copy(statement.operation)):
                 found[place] = value
                 break
@@ -242,8 +241,13 @@ def _pays(statement: Statement, elements: Callable[[Value], int], device: bool) 
     operation = statement.operation
     if device or _saves_copy(operation):
         return _saves_copy(operation)
-    opaque = isinstance(operation, (Factorise, FromFactor))
-    return elements((statement.reads if opaque else statement.results)[0]) >= WORTHWHILE
+    values = statement.reads if is_opaque(operation) else statement.results
+    return elements(values[0]) >= WORTHWHILE
+
+
+def is_opaque(operation: Operation) -> bool:
+    """Whether what is read or made is a factorisation, whose memory has no shape of its own."""
+    return isinstance(operation, Factorise | FromFactor)
 
 
 def _owns(statement: Statement) -> bool:

@@ -8,6 +8,7 @@ from tcalc.codegen.memory import (
     LARGE,
     counter,
     holds_large,
+    is_opaque,
     last_uses,
     overwritten,
     renamed,
@@ -18,7 +19,6 @@ from tcalc.codegen.program import (
     Argument,
     Extent,
     Factorise,
-    FromFactor,
     Number,
     Output,
     Program,
@@ -87,8 +87,8 @@ class StraightLine(ModuleWriter):
 
     def _written(self, statement: Statement, over: Value | None) -> list[str]:
         """The lines of a statement, its result in the memory of `over` if there is one."""
-        opaque = isinstance(statement.operation, (Factorise, FromFactor))
-        if over is not None and not opaque and statement.results[0] not in self.program.hints:
+        named = statement.results[0] in self.program.hints
+        if over is not None and not named and not is_opaque(statement.operation):
             names: tuple[str, ...] = (self.texts[over],)
         elif (buffer := self.buffer(statement.results[0])) is not None:
             names = (buffer[0],)

@@ -8,11 +8,13 @@ from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.simplify.coefficients import multiple
+from tcalc.simplify.common import opposite_terms
 from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
 from tcalc.simplify.flatten import contraction_in, open_product
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import multiplied_out
-from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_lopsided
+from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
 
 
 @of_sums
@@ -54,25 +56,32 @@ def common_sum_of_matrices(node: Add) -> Node | None:
 
 
 @of_sums_having(Add)
-def sum_of_matrices_inside(node: Add) -> Node | None:
+def sum_inside(node: Add) -> Node | None:
     """``B*diag(x) + (B*A + C)*D -> B*(diag(x) + A*D) + C*D`` for a sum B where that is shorter.
 
+    The same for vectors, and for a sum and its negative.
     Example: the Hessian ``J'*J + ...`` of a sum of squares, with a Jacobian J that is a sum.
     """
-    if node.order != 2 or not 1 < len(node.terms) <= LONGEST:
+    if node.order not in (1, 2) or not 1 < len(node.terms) <= CANDIDATES:
         return None
     terms = [parts_of(term) for _, term in node.terms]
-    known = {x for parts in terms for x in parts.factors if x.order == 2 and isinstance(x, Add)}
-    for t, parts in enumerate(terms) if known else ():
+    if any(x.order > 2 for parts in terms for x in parts.factors):
+        return None
+    sums = {x for parts in terms for x in parts.factors if x.order and isinstance(x, Add)}
+    if len(sums) < 2:
+        return None
+    known = sums.union(multiple(Fraction(-1), x) for x in sums if is_balanced(x))
+    for t, parts in enumerate(terms):
         for k, factor in enumerate(parts.factors):
-            if factor not in known or known.isdisjoint(_factors_of_terms(factor)):
+            if factor not in sums or known.isdisjoint(_factors_of_terms(factor)):
                 continue
             opened = multiplied_out(parts, k)
             rest = [term for n, term in enumerate(node.terms) if n != t]
             whole = build.add([*rest, *_terms(node.terms[t][0], opened)])
-            new = common_sum_of_matrices(whole)
-            if new is not None and length(new) < length(common_factor(node) or node):
-                return new
+            for rule in (common_sum_of_matrices, opposite_terms, common_factor):
+                new = rule(whole)
+                if new is not None and length(new) < length(common_factor(node) or node):
+                    return new
     return None
 
 
@@ -157,7 +166,7 @@ def _matrix_pulled_out(
     return build.einsum([build.add(rests), factor], [("near", "joint"), ends], output)
 
 
-SUMS = (common_sum_of_matrices, sum_of_matrices_inside)
+SUMS = (common_sum_of_matrices, sum_inside)
 """Tried before common factors are, whose gain it compares with its own."""
 
 RULES = (common_matrix, matrix_out_of_factor)

@@ -71,7 +71,11 @@ RULES: tuple[Rule, ...] = (
 )
 """Every rule, in the order in which they are tried."""
 
-OPENING: tuple[Rule, ...] = (*sums.OPENING, views.diagonal_of_product)
+OPENING: tuple[Rule, ...] = (
+    *sums.OPENING,
+    views.diagonal_of_product,
+    common_matrices.sum_inside,
+)
 """The rules that open what is shared: not where common subexpressions are to be named."""
 
 MEETING: tuple[Rule, ...] = (

@@ -6,6 +6,7 @@ own have a task here, by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -78,10 +79,11 @@ def _entry(elaborator: Elaborator, call: Call) -> Function:
         raise UnknownNameError(
             f"`{name}` is no function", span=call.name_span, hint=_no_function_hint(name, call)
         )
+    quotient = re.search(r"[d∂]\s*/\s*[d∂]\w*\Z", call.name_span.up_to_end(40))
     raise UnknownNameError(
         f"there is no function `{name}`",
         span=call.name_span,
-        hint=function_hint(name, [*brought, *REGISTRY, *FORMS]),
+        hint=_LETTERS["d"] if quotient else function_hint(name, [*brought, *REGISTRY, *FORMS]),
     )
 
 

@@ -21,6 +21,7 @@ from tcalc.expr import Dim
 from tcalc.expr import build as nodes
 from tcalc.expr.nodes import Apply
 from tcalc.language.algebra import Algebra, Value
+from tcalc.language.catalogue import BY_NAME
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import Scope, names_in
 from tcalc.language.habits import arguments_hint
@@ -46,9 +47,7 @@ def bracket_names(names: Names, call: Call, scope: Scope) -> tuple[str, ...]:
     return found
 
 
-def require_arguments(
-    call: Call, number: int, hint: str = "arguments are separated by commas"
-) -> None:
+def require_arguments(call: Call, number: int, hint: str = "") -> None:
     """Refuse a call with another number of arguments."""
     given = len(call.arguments)
     if given != number:
@@ -56,7 +55,9 @@ def require_arguments(
         raise ParseError(
             f"`{call.function}` takes {wanted}, not {given}",
             span=call.span,
-            hint=arguments_hint(call.function, given) or hint,
+            hint=arguments_hint(call.function, given)
+            or hint
+            or f"{call.function}: {BY_NAME[call.function].summary}",
         )
 
 

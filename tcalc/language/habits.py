@@ -97,6 +97,7 @@ FUNCTIONS: Mapping[str, str] = {
 
 _SIZE = "the name of a dimension is its size: tensor x[n]; sum(x)/n"
 _MINIMUM = "a program is a function; tcalc.problem finds its minimum"
+_ROUNDED = "it is constant between its jumps: what is rounded is data"
 _REPEATED = "a vector is repeated by an outer product, x*ones(n)' or ones(m)*x'"
 _BATCH = "one more index does it: Z[b,i] = tanh(A[i,j]*X[b,j])"
 _PRODUCTS = "products of batches are written with indices: C[b,i,k] = A[b,i,j]*B[b,j,k]"
@@ -120,6 +121,7 @@ PHRASES: Mapping[str, str] = {
     ),
     "bsxfun": _REPEATED,
     **dict.fromkeys(("care", "dare", "lqr"), _RICCATI),
+    **dict.fromkeys(("ceil", "fix", "floor", "mod", "rem", "rint", "round", "trunc"), _ROUNDED),
     **dict.fromkeys(("conj", "conjugate", "im", "imag", "re", "real"), _REAL),
     **dict.fromkeys(("conv", "conv1d", "conv2d", "convolve"), _SHIFTED),
     "cov": "of the columns: R = X - ones(m)*(ones(m)'*X)/m; R'*R/m",
@@ -435,6 +437,8 @@ def power_hint(before: str) -> str:
     >>> power_hint("1 + sin^2")
     "the power of a function's value is `sin(...)^2`"
     """
+    if re.search(r"\b[^\W\d]\w*'\Z", before):
+        return "a derivative is gradient(f, x); a product needs its operator `*`"
     found = re.search(r"([A-Za-z]\w*)\s*(\^[0-9]+)\Z", before)
     if found and found.group(1) in BY_NAME:
         return f"the power of a function's value is `{found.group(1)}(...){found.group(2)}`"

@@ -38,7 +38,7 @@ CHARACTERS: Mapping[str, str] = {
     **dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", "a number in a name is written as it is: `x1` or `x_1`"),
     **dict.fromkeys("ᵢⱼₖₗₘₙ", "an index stands in brackets: `x[i]`"),
     "½": "write 1/2",
-    "|": "a norm is `norm2(x)` or `norm1(x)`, an absolute value `abs(a)`",
+    "|": "a norm is `norm2(x)` or `norm1(x)`, an absolute value `abs(a)`, a determinant `det(A)`",
     "‖": "a norm is `norm2(x)` or `norm1(x)`",
     "∥": "a norm is `norm2(x)` or `norm1(x)`",
     **dict.fromkeys("⟨⟩〈〉", "the scalar product is x'*y"),
@@ -148,14 +148,15 @@ def character_hint(text: str, at: int) -> str:
         return "a factorial is gamma(n + 1); there is no negation, but where(a > b, x, y)"
     if unicodedata.category(character) in ("Cc", "Cf", "Zs"):
         return "no such blanks are read, nor characters that cannot be seen: remove it"
-    letter = unicodedata.category(character).startswith("L")
-    unknown = (
-        "names are of Latin and Greek letters" if letter else "there is no such character here"
-    )
+    plain = unicodedata.normalize("NFKC", character)
+    unknown = "the language has no such character"
+    if unicodedata.category(character).startswith("L"):
+        unknown = "names are of Latin and Greek letters"
+        unknown += f": write it as `{plain}`" if plain != character else ""
     hint = CHARACTERS.get(character, unknown)
     start = text.rfind("\n", 0, at) + 1
-    plain = _in_plain_characters(text[start:].partition("\n")[0].strip())
-    return f"{hint}; the line in plain characters: `{plain}`" if plain else hint
+    line = _in_plain_characters(text[start:].partition("\n")[0].strip())
+    return f"{hint}; the line in plain characters: `{line}`" if line else hint
 
 
 def _in_plain_characters(line: str) -> str:
@@ -224,6 +225,8 @@ def _point_hint(text: str, at: int) -> str | None:
     owner = before.group() if before else "..."
     if following == "(":
         return f"functions are element by element as they are: `{owner}(...)`"
+    if owner == "s" and text.startswith(".t.", at):
+        return "constraints are given beside the function, to tcalc.problem"
     found = re.compile(r"(?:\.[^\W\d]\w*)+").match(text, at)
     if found is None:
         return None

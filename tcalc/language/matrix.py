@@ -227,6 +227,8 @@ def _exponent_hint(base: Value, exponent: Value) -> str:
     """What was meant by an exponent that is none: a transpose, or Euler's number to a power."""
     if exponent.span.text in ("T", "H", "top") and base.order:
         return f"the transpose is `{_text(base, '(...)')}'`"
+    if exponent.span.text in ("-T", "(-T)"):
+        return f"the transpose of the inverse is `inv({_text(base, '...')})'`"
     if base.span.text in ("e", "E"):
         return "the exponential function is `exp(...)`"
     if base.order == 2 and exponent.number == Fraction(1, 2):

@@ -66,7 +66,12 @@ from tcalc.language.catalogue import BY_NAME
         ("torch.bmm(A, B)", 6, "C[b,i,k]"),
         ("loss: x'*x", 5, "`name = formula`"),
         ("x |> sum", 3, "`sum(x)`"),
-        ("ℓ = x", 1, "Latin and Greek"),
+        ("ℓ = x", 1, "`l`"),
+        ("𝐱'*𝐱", 1, "`x`"),
+        ("日*x", 1, "Latin and Greek letters"),
+        ("s.t. x > 0", 2, "tcalc.problem"),
+        ("log|A|", 4, "`det(A)`"),
+        ("f'(x)", 1, "gradient(f, x)"),
         ("x.A.x", 2, "`x*A*x`"),
         ("x . y", 3, "`*`"),
         ("y ~ x", 3, "a model is written as its loss"),
@@ -246,6 +251,7 @@ def test_declarations(text, column, hint):
         ("rowSums(X)", "r[i] = X[i,j]"),
         ("cross_entropy(p, y)", "logsoftmax"),
         ("foobarbaz(x)", "`tcalc functions`"),
+        ("round(x)", "what is rounded is data"),
         ("t(X)*X", "the transpose is X'"),
         ("t(X*Y)", "the transpose is (...)'"),
         ("x(i)", "x[i]"),
@@ -292,6 +298,7 @@ def test_formulas_parse(text):
         ("e^x", 1, "`exp(...)`"),
         ("E^x", 1, "`exp(...)`"),
         ("A^H", 1, "`A'`"),
+        ("A^-T*x", 1, "`inv(A)'`"),
     ],
 )
 def test_exponents_that_are_none(text, column, hint):
@@ -306,6 +313,7 @@ def test_exponents_that_are_none(text, column, hint):
         ("matrix(0, m, n)", "zeros(m, n)"),
         ("transpose(A, 1, 0)", "T[i,j,k] = A[k,i,j]"),
         ("sum(A, 1)", "sum[i](X[i,j])"),
+        ("tr(A, B)", "tr: "),
     ],
 )
 def test_other_numbers_of_arguments(text, hint):
@@ -360,6 +368,10 @@ def test_broadcasting_a_vector_is_told_as_it_is_written(operator, vector):
 
 def test_a_row_of_a_matrix_is_told_as_it_is_written():
     refused("X[1]", IndexNotationError, (1, 1), "A[1,:]", "X[m,n]")
+
+
+def test_quotients_of_differentials():
+    refused("d/dx(x'*x)", UnknownNameError, (1, 3), "gradient(f, x)")
 
 
 def test_an_arrow_defines_nothing():

@@ -59,10 +59,10 @@ def common_sum_of_matrices(node: Add) -> Node | None:
 def sum_inside(node: Add) -> Node | None:
     """``B*diag(x) + (B*A + C)*D -> B*(diag(x) + A*D) + C*D`` for a sum B where that is shorter.
 
-    The same for vectors, and for a sum and its negative.
+    The same for sums that are vectors, and for a sum and its negative.
     Example: the Hessian ``J'*J + ...`` of a sum of squares, with a Jacobian J that is a sum.
     """
-    if node.order not in (1, 2) or not 1 < len(node.terms) <= CANDIDATES:
+    if node.order != 2 or not 1 < len(node.terms) <= CANDIDATES:
         return None
     terms = [parts_of(term) for _, term in node.terms]
     if any(x.order > 2 for parts in terms for x in parts.factors):

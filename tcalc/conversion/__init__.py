@@ -22,8 +22,9 @@ def from_sympy(
     (`IndexedBase`, `Idx`, `Sum` over the whole of an axis, `KroneckerDelta`), and functions of
     scalars.  A matrix with one column is a vector, symbols of dimensions are their sizes, and other
     symbols are scalars.  The axes of an indexed expression are its free `indices`, in the order of
-    their names unless another is given.  `declarations` may say more of the variables, as
-    ``"K[n,n] spd"``.
+    their names unless another is given; an `Idx` with a range among these that does not occur is an
+    axis along which nothing varies, as `to_sympy` gives none for.  `declarations` may say more of
+    the variables, as ``"K[n,n] spd"``.
 
     Raises `TcalcError` for what has no counterpart.
 

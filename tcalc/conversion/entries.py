@@ -67,14 +67,14 @@ def elementwise(name: str, arity: int = 1) -> Callable[..., Node]:
     return next(fitting).build
 
 
-def selected(node: Node, indices: Sequence[Any]) -> Entries:
-    """A tensor at indices; an integer counts from 0, as in SymPy, and an index may recur."""
+def selected(node: Node, indices: Sequence[Any], places: Sequence[Dim | None]) -> Entries:
+    """A tensor at indices, which may recur, and at positions where one is given, from 0 on."""
     factors, rows = [node], [tuple(range(len(indices)))]
     labels: list[Any] = []
     for k, (index, dim) in enumerate(zip(indices, node.dims, strict=True)):
-        if index.is_Integer:
-            place = Dim.of(int(index) + 1) if index >= 0 else dim + Dim.of(int(index) + 1)
-            factors.append(build.apply(UnitVector(place, dim)))
+        place = places[k]
+        if place is not None:
+            factors.append(build.apply(UnitVector(place + 1, dim)))
             rows.append((k,))
         else:
             labels.append((k, index))

@@ -57,8 +57,16 @@ class Inputs:
                     if index.is_Symbol or isinstance(index, sympy.Idx):
                         self._ranged(index, self.dim(high - low + 1))
 
-    def _ranged(self, index: Any, dim: Dim) -> None:
+    def place(self, index: Any, dim: Dim) -> Dim | None:
+        """The position, from 0, that an index is which holds numbers and sizes alone, as n - 1."""
         if index.is_Integer:
+            return Dim.of(int(index)) if index >= 0 else dim + Dim.of(int(index))
+        if index.is_Symbol or isinstance(index, sympy.Idx) or not index.free_symbols <= self.sizes:
+            return None
+        return self.dim(index)
+
+    def _ranged(self, index: Any, dim: Dim) -> None:
+        if self.place(index, dim) is not None:
             return
         if not index.is_Symbol and not isinstance(index, sympy.Idx):
             raise ArgumentError(f"{index} is no index: it is a symbol, an Idx or a number")
@@ -87,7 +95,7 @@ class Inputs:
 
     def indexed(self, node: Node, indices: Sequence[Any]) -> None:
         """Note the names of the indices of a tensor, where they are names in the language."""
-        texts = ("" if index.is_Integer else str(index) for index in indices)
+        texts = (str(index) for index in indices)
         names: AxisNames = tuple((text,) if is_name(text) else () for text in texts)
         self.index_names = merged(self.index_names, {node: names})
 

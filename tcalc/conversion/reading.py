@@ -16,6 +16,7 @@ from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 from tcalc.conversion.scalars import Matrix, ScalarReader
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
+from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Node
 from tcalc.expression import Context, Expression
 from tcalc.primitives.inverse import Inverse
@@ -43,12 +44,24 @@ class Reader(ScalarReader):
         else:
             value = self.scalar(self.expression)
             order = sorted(value.indices, key=str) if indices is None else list(indices)
-            if set(order) != set(value.indices) or len(order) != len(value.indices):
+            dims = self._idle(order, value.indices)
+            if set(order) != {*value.indices, *dims} or len(order) != len(set(order)):
                 names = ", ".join(map(str, sorted(value.indices, key=str)))
-                raise ArgumentError(f"the free indices are {names or 'none'}")
-            node = build.einsum([value.node], [value.indices], order)
+                raise ArgumentError(
+                    f"the free indices are {names or 'none'}",
+                    hint="another, along which nothing varies, is an Idx with a range",
+                )
+            node = build.einsum([value.node], [value.indices], order, dims)
             self.indexed(node, order)
         return Expression(node, Context(dict(self.found), index_names=self.index_names))
+
+    def _idle(self, order: Sequence[Any], free: Sequence[Any]) -> dict[Any, Dim]:
+        """The dimensions of indices that are asked for, and along which nothing varies."""
+        return {
+            index: self.dim(index.upper - index.lower + 1)
+            for index in order
+            if index not in free and isinstance(index, sympy.Idx) and index.upper is not None
+        }
 
     def matrix(self, e: Any) -> Matrix:
         """A matrix expression."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -98,11 +98,11 @@ class ScalarReader(Inputs, ABC):
             case sympy.Indexed():
                 base = self.variable(str(e.base), [self.dim(size) for size in e.shape])
                 self.indexed(base, e.indices)
-                return selected(base, e.indices)
+                return self._selected(base, e.indices)
             case MatrixElement():
                 inner, axes = self.matrix(e.parent), e.args[1:]
                 kept = [i for i, has in zip(axes, (inner.rows, inner.columns), strict=True) if has]
-                return selected(inner.node, kept)
+                return self._selected(inner.node, kept)
             case sympy.Sum() | sympy.Product():
                 return self._total(e, read(e.function))
             case sympy.Trace():
@@ -125,6 +125,10 @@ class ScalarReader(Inputs, ABC):
         if isinstance(e, sympy.Heaviside):
             return mapped("step", [read(e.args[0])])
         raise ArgumentError(f"tcalc has no counterpart of {type(e).__name__}: {e}")
+
+    def _selected(self, node: Node, indices: Sequence[Any]) -> Entries:
+        places = [self.place(i, dim) for i, dim in zip(indices, node.dims, strict=True)]
+        return selected(node, indices, places)
 
     def _symbol(self, e: Any) -> Entries:
         name = str(e)

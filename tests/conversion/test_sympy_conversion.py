@@ -182,6 +182,32 @@ class TestFromSympy:
         data = np.arange(6.0).reshape(3, 2)
         np.testing.assert_array_equal(tcalc.evaluate(found, A=data), data[0] + data[-1])
 
+    def test_places_may_be_told_by_sizes(self):
+        found = tcalc.from_sympy(self.A[self.m - 1, self.j] + self.A[self.m - 2, self.j])
+        data = np.arange(6.0).reshape(3, 2)
+        np.testing.assert_array_equal(tcalc.evaluate(found, A=data), data[-1] + data[-2])
+        X = sympy.MatrixSymbol("X", self.m, self.n)
+        last = tcalc.from_sympy(X[self.m - 1, self.n - 1])
+        assert tcalc.evaluate(last, X=data) == data[-1, -1]
+        mixed = self.x[self.i + 1] * sympy.Sum(self.x[self.i], (self.i, 0, self.n - 1))
+        with pytest.raises(TcalcError, match="is no index"):
+            tcalc.from_sympy(mixed)
+
+    def test_an_axis_along_which_nothing_varies_is_an_index_with_a_range(self):
+        f = tcalc.parse("x*ones(n)' + c", "x[n], c")
+        j = sympy.Idx("i1", self.n)
+        e = tcalc.to_sympy(f, "indexed")
+        i = next(k for k in e.free_symbols if str(k) == "i0")
+        found = tcalc.from_sympy(e, indices=[i, j])
+        assert found.shape == ("n", "n")
+        data = {"x": np.arange(3.0), "c": 2.0}
+        due = np.outer(data["x"], np.ones(3)) + 2
+        np.testing.assert_array_equal(tcalc.evaluate(found, **data), due)
+        turned = tcalc.from_sympy(e, indices=[j, i])
+        np.testing.assert_array_equal(tcalc.evaluate(turned, **data), due.T)
+        with pytest.raises(TcalcError, match="free indices"):
+            tcalc.from_sympy(e, indices=[i, j, j])
+
     def test_elements_of_matrices_and_deltas(self):
         X = sympy.MatrixSymbol("X", self.m, self.n)
         e = (X.T * X)[self.i, self.j]

@@ -134,7 +134,8 @@ class _Emitter:
             lines.append(f"    {name}{describe(argument)[len(argument.name) :]}{alias}")
         if not self.signature.arguments:
             lines.append("    none")
-        lines += ["", f"{self.target.arrays}; the results have their type."]
+        typed = f"{self.target.arrays}; the results have their type."
+        lines += ["", typed if self.signature.arguments else "The results are of type float64."]
         shapes = [f"[{', '.join(map(str, o.view.dims))}]" for o in self.program.outputs]
         lines += [f"Results: {', '.join(x if x != '[]' else 'a number' for x in shapes)}."]
         lines += self.target.notes(self.code.embedded.values())

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+import tcalc
 from tcalc import runtime
 from tcalc.codegen.texts import harmless
 from tcalc.errors import DomainError, LimitError
@@ -398,3 +399,11 @@ def test_sigmoid_and_softplus_neither_overflow_nor_cancel(dtype: type) -> None:
     np.testing.assert_allclose(soft, np.logaddexp(dtype(0), far), rtol=1e-6)
     (one,) = runtime.compile([sigmoid(s)])(s=2.0)
     assert one == pytest.approx(special.expit(2.0), rel=1e-15)
+
+
+@pytest.mark.parametrize("text", ["2*pi", "eye(3)/7", "kron(eye(2), ones(2, 3))", "3"])
+def test_a_module_without_arguments_says_the_type_that_it_gives(text: str) -> None:
+    run = tcalc.compile(tcalc.parse(text))
+    assert "The results are of type float64." in run.source
+    assert "have their type" not in run.source
+    assert np.asarray(run()).dtype == np.float64

@@ -68,8 +68,7 @@ def log_determinant(A: Array, *, where: str) -> Array:
     bad = np.real(sign) <= 0
     if (bad & finite).any():
         raise np.linalg.LinAlgError(f"{where}: the determinant is not positive")
-    singular = singular_among(A, below_hadamard(A, value) & finite)
-    if singular.any():
+    if singular_among(A, below_hadamard(A, value) & finite).any():
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular, up to rounding")
     # A complex sign carries the argument of the determinant.
     return np.where(finite, value, np.nan) + np.log(np.where(bad, 1, sign))

@@ -16,7 +16,8 @@ that holds there.  Only SymPy objects are taken, never text: nothing is parsed h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from typing import Any
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.nodes import Apply, Node
+from tcalc.primitives.arrays import np
 from tcalc.primitives.elementwise import About, Elementwise, Traits
 from tcalc.primitives.routines import Routine, Template
 
@@ -32,6 +34,8 @@ _ELEMENTARY = {
     f"sympy.functions.elementary.{part}" for part in ("exponential", "trigonometric", "hyperbolic")
 }
 _FOREIGN = ("scipy", "functools", "builtins", "math.", "lambertw", "#")
+_UNKNOWN = re.compile(r"(?<![\w.])(?!abs\()[a-z]\w*\(")
+"""A call of what is in none of the modules that generated code knows."""
 
 
 def elementwise(name: str, expression: Any, *symbols: Any) -> Symbolic:
@@ -77,7 +81,7 @@ class Symbolic(Elementwise):
         self._key = f"{name}: {sympy.srepr(self.expression)}"
         super().__init__(
             name,
-            Template(_code(name, self.expression)),
+            Template(_code(name, self.expression, self.symbols)),
             *(self._slope(position) for position in range(len(shown))),
             about=About(self.text, derivative="by SymPy"),
             traits=Traits(
@@ -119,7 +123,7 @@ class Symbolic(Elementwise):
         import sympy
 
         function = sympy.lambdify(self.symbols, self.expression, modules=["scipy", "numpy"])
-        return function(*arrays) + 0 * arrays[0]
+        return function(*arrays) + np.zeros_like(arrays[0])
 
     def routine(self, node: Apply) -> Routine:
         assert isinstance(self._code, Template)
@@ -169,8 +173,8 @@ def _checked(name: str, expression: Any) -> Any:
     return expression
 
 
-def _code(name: str, expression: Any) -> str:
-    """NumPy code over places ``{0}``, ``{1}``, …, printed by SymPy."""
+def _code(name: str, expression: Any, symbols: Sequence[Any]) -> str:
+    """NumPy code over places ``{0}``, ``{1}``, …, printed by SymPy, of the shape of them all."""
     import sympy
     from sympy.printing.codeprinter import PrintMethodNotImplementedError
     from sympy.printing.numpy import SciPyPrinter
@@ -203,10 +207,13 @@ def _code(name: str, expression: Any) -> str:
     except PrintMethodNotImplementedError:
         text = "#"
     text = text.replace("scipy.special.", "special.").replace("numpy.", "np.")
-    if any(foreign in text for foreign in _FOREIGN):
+    if any(foreign in text for foreign in _FOREIGN) or _UNKNOWN.search(text):
         raise ArgumentError(f"{name}: SymPy has no NumPy code for {expression}")
     if not _elementary(expression):
-        return f"np.asarray({text}, np.result_type({{0}}, np.float32))"
+        text = f"np.asarray({text}, np.result_type({{0}}, np.float32))"
+    for k, symbol in enumerate(symbols):
+        if symbol not in expression.free_symbols:
+            text += f" + np.zeros_like({{{k}}})"
     return f"({text})"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sympy
 
+import tcalc
 from tcalc.calculus import derivative
 from tcalc.errors import TcalcError
 from tcalc.expr import build, shape
@@ -92,3 +93,35 @@ def test_regular_point_and_complex_step():
 def test_anything_but_a_plain_expression_is_refused(name, expression, symbols):
     with pytest.raises(TcalcError):
         elementwise(name, expression, *symbols)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        s * t,
+        t,
+        sympy.Integer(2),
+        sympy.pi * t**2,
+        sympy.Piecewise((t, t > 0), (1, True)),
+        s**2 + sympy.erf(t),
+    ],
+    ids=str,
+)
+def test_functions_and_slopes_without_one_of_their_arguments_have_the_shape_of_all(expression):
+    function = tcalc.elementwise("ff", expression, s, t)
+    f = tcalc.parse("ff(x, c)", "x[n], c", functions=[function])
+    total = tcalc.combine("sum(f)", f=f)
+    values = np.array([0.5, 1.5, 2.0], np.float32)
+    for made in (f, tcalc.gradient(total, "x"), tcalc.gradient(total, "c"), tcalc.jvp(f, "x", "d")):
+        data = {"x": values, "c": np.float32(0.3), "d": np.ones(3, np.float32)}
+        data = {name: data[name] for name in made.variables}
+        found, due = tcalc.compile(made)(**data), tcalc.evaluate(made, **data)
+        assert np.asarray(found).dtype == np.float32
+        np.testing.assert_allclose(found, due, rtol=1e-6)
+        assert np.shape(found) == np.shape(due)
+
+
+def test_functions_that_no_module_has_are_refused():
+    for expression in (sympy.expint(1, 1 + s**2), sympy.sqrt(sympy.airyai(s) * sympy.expint(2, s))):
+        with pytest.raises(TcalcError, match="no NumPy code"):
+            tcalc.elementwise("ff", expression, s)

@@ -464,3 +464,21 @@ def test_options_that_make_no_sense(given, message):
     problem = tcalc.problem(tcalc.parse("norm2(w)^2", "w[2]"), "w", {})
     with pytest.raises(ArgumentError, match=message):
         problem.minimize(**given)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("sum(x) < 1", "write `<=`"),
+        ("x > 0", "write `>=`"),
+        ("sum(x) = 1", "write `==`"),
+        ("0 <= x <= 1", "bounds="),
+        ("sum(x)", "two sides"),
+        ("sum(x) >=", "two sides"),
+    ],
+)
+def test_what_is_no_constraint_is_told_as_one(text, hint):
+    f = tcalc.parse("norm2(x - c)^2", "x[n], c")
+    with pytest.raises(tcalc.errors.ArgumentError, match="is not a constraint") as caught:
+        tcalc.problem(f, "x", {"x": [1.0, 2.0], "c": 1.0}, constraints=[text])
+    assert hint in caught.value.hint

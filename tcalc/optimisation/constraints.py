@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -155,7 +156,15 @@ def _split(text: str) -> tuple[str, Relation, str]:
             left, _, right = text.partition(relation)
             found.append((left, relation, right))
     if len(found) != 1 or not found[0][0].strip() or not found[0][2].strip():
-        raise ArgumentError(
-            f"{text!r} is not a constraint", hint="it has one of <=, >= and ==, and two sides"
-        )
+        raise ArgumentError(f"{text!r} is not a constraint", hint=_hint(text))
     return found[0]
+
+
+def _hint(text: str) -> str:
+    """What to write for a text that is no constraint."""
+    if len(re.findall("[<>]=?", text)) > 1:
+        return "one comparison a constraint: write two, or give bounds={'w': (0, 1)}"
+    for sign, relation in (("<", "<="), (">", ">="), ("=", "==")):
+        if re.search(rf"(?<![<>=]){sign}(?![<>=])", text):
+            return f"write `{relation}`: it has one of <=, >= and ==, and two sides"
+    return "it has one of <=, >= and ==, and two sides"

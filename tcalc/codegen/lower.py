@@ -143,7 +143,7 @@ class Lowering:
 
     def run(self, hints: Mapping[Node, str]) -> Program:
         self.products.prepare(self.order)
-        for node in self.order:
+        for node in self.opened.structure.walk(self.roots):
             if node not in self.opened.inner and not self._deferred(node):
                 _ = self.tensors[node]
         outputs = tuple(self._output(root) for root in self.roots)
@@ -183,8 +183,9 @@ class Lowering:
             case Einsum():
                 return self._view(node) if node.is_view else self.products.lower(node)
             case Add():
-                terms = [self._term(c, term) for c, term in self.opened.sums[node]]
-                return self.builder.add(terms, node.dims)
+                order = self.opened.structure.axes(node)
+                terms = [self._term(c, term, order) for c, term in self.opened.sums[node]]
+                return self.builder.add(terms, node.dims, order)
             case Apply():
                 if isinstance(node.primitive, Elementwise):
                     return self._elementwise(node)
@@ -192,10 +193,17 @@ class Lowering:
             case _:
                 assert_never(node)
 
-    def _term(self, coefficient: Fraction, term: Node) -> tuple[Fraction, Tensor]:
+    def _term(
+        self, coefficient: Fraction, term: Node, order: tuple[int, ...]
+    ) -> tuple[Fraction, Tensor]:
         """A term of a sum; a product used here alone is multiplied by its coefficient as it is
-        formed, where one of its factors has fewer axes."""
+        formed, where one of its factors has fewer axes.
+
+        One that is symmetric is taken to lie in the `order` of the sum.
+        """
         tensor = self.tensors[term]
+        if tensor.value.dims and tensor.in_order and tensor.labels != order:
+            tensor = _exchanged(tensor, term, order)
         if abs(coefficient.numerator) != coefficient.denominator and tensor.value.dims:
             alone = self.opened.uses[term] == self.opened.uses[core_of(term)] == 1
             scaled = self.builder.scaled_product(coefficient, tensor.value) if alone else None
@@ -300,3 +308,15 @@ class Lowering:
         if not args and not node.order:
             return Tensor.of(self.builder.typed(self.builder.make(call, (), Memory.NONE)))
         return Tensor.of(self.builder.make_all(call, shapes)[node.output])
+
+
+def _exchanged(tensor: Tensor, node: Node, order: Sequence[int]) -> Tensor:
+    """A tensor with two axes exchanged that may be, where its value then lies more in an order."""
+    if not symmetric_axes(node) or len(tensor.labels) < len(order):
+        return tensor
+    i, j = node.order - 2, node.order - 1
+    first = tensor.labels.index(i) < tensor.labels.index(j)
+    if first == (order.index(i) < order.index(j)):
+        return tensor
+    swapped = {i: j, j: i}
+    return replace(tensor, labels=tuple(swapped.get(x, x) for x in tensor.labels))

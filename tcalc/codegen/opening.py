@@ -17,6 +17,7 @@ from fractions import Fraction
 from itertools import chain, count
 from typing import TypeGuard
 
+from tcalc.codegen.structure import Structure
 from tcalc.expr.dims import Dim
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Einsum, Node
@@ -105,6 +106,7 @@ class Opened:
         reorder: bool = True,
         fixed: Collection[Node] = (),
     ) -> None:
+        self.structure = Structure(order)
         self.reorder = reorder
         self.fixed = fixed
         self.uses = use_counts(order, roots)
@@ -120,6 +122,21 @@ class Opened:
                 self.sums[node] = self._sum(node)
             elif _is_product(node):
                 self.products[node] = self._product(node)
+        if reorder:
+            self._arrange(order)
+        self.structure.end(roots)
+
+    def _arrange(self, order: Sequence[Node]) -> None:
+        """Put factors and terms in an order that is one for all steps of a recurrence."""
+        structure = self.structure
+        for node in order:
+            if (product := self.products.get(node)) is not None:
+                found = structure.arranged(node, product.factors, product.rows, product.output)
+                self.products[node] = OpenProduct(*found, product.dims)
+                continue
+            structure.turn(node)
+            if node in self.sums:
+                self.sums[node].sort(key=lambda term: structure.key(term[1]))
 
     def _sum(self, node: Add) -> list[tuple[Fraction, Node]]:
         terms: list[tuple[Fraction, Node]] = []

@@ -156,7 +156,9 @@ class Products:
         if (found := gram(opened)) is not None and found.outer not in self.applied:
             return self._gram(found, opened)
         selected = self._selected(opened)
-        value, labels = self._result(selected)
+        order = self.opened.structure.axes(node)
+        kept = dict.fromkeys(selected.output[axis].label for axis in order)
+        value, labels = self._result(selected, tuple(x for x in kept if x is not None))
         if all(axis.start is None for axis in selected.output):
             return Tensor.over(value, labels, opened.output)
         return Tensor(value, labels, selected.output)
@@ -165,9 +167,11 @@ class Products:
         selection = Selection(opened, self.builder, self.applied, self.divisors)
         return selection.run(self.lowering.tensors)
 
-    def _result(self, selected: Selected) -> tuple[Value, Labels]:
-        """The contraction of what is left when selections are in effect."""
-        kept = selected.kept
+    def _result(self, selected: Selected, kept: Labels) -> tuple[Value, Labels]:
+        """The contraction of what is left when selections are in effect.
+
+        The axes of the result are best in the order in which its labels are `kept`.
+        """
         rank = {label: k for k, label in enumerate(kept)}
         result = self._contract(selected, kept, rank)
         for mask, (i, j) in selected.masks:
@@ -188,7 +192,7 @@ class Products:
         }
         shared = tuple(dims)
         inner = OpenProduct(factors, rows, shared, tuple(dims.values()))
-        weight, along = self._result(self._selected(inner))
+        weight, along = self._result(self._selected(inner), shared)
         root = self.builder.make(Call(_ROOT, (View.of(self.builder.typed(weight)),)), weight.dims)
         outer = self.builder.plain(self.lowering.tensors[found.outer], found.outer.dims)
         labels = tuple(found.left[place] for place in outer.places)

@@ -272,14 +272,20 @@ class Builder:
         """The tensor with zeros written out, where it has any by structure."""
         return tensor if tensor.plain else Tensor.of(self.dense(tensor, dims).value)
 
-    def add(self, terms: Sequence[tuple[Fraction, Tensor]], dims: Shape) -> Tensor:
-        """A sum of terms of one shape."""
+    def add(
+        self,
+        terms: Sequence[tuple[Fraction, Tensor]],
+        dims: Shape,
+        preferred: tuple[int, ...] | None = None,
+    ) -> Tensor:
+        """A sum of terms of one shape, its axes best in the order that is `preferred`."""
         terms = self._collected(terms)
+        best = preferred or first_axes(len(dims))
         if all(tensor.in_order for _, tensor in terms):
-            return self._add_alike(terms)
+            return self._add_alike(terms, best)
         structures = {tensor.structure for _, tensor in terms}
         if len(structures) == 1:
-            return self._add_alike([(c, tensor.relabelled()) for c, tensor in terms])
+            return self._add_alike([(c, tensor.relabelled()) for c, tensor in terms], best)
         addends: list[tuple[Fraction, Value, tuple[int, ...]]] = []
         parts: list[tuple[Fraction, Tensor]] = []
         for c, tensor in terms:
@@ -288,12 +294,12 @@ class Builder:
             else:
                 parts.append((c, tensor))
         if not parts:
-            return self._add_plain(addends, dims)
+            return self._add_plain(addends, dims, best)
         covered = {place for _, _, places in addends for place in places}
         spans = bool(addends) and len(covered) == len(dims)
         # The terms on parts are added to the others as these lie, which may then be overwritten.
         sizes = dict(enumerate(dims))
-        order = self._layout(addends, sizes) if spans else tuple(sizes)
+        order = self._layout(addends, best) if spans else tuple(sizes)
         whole = tuple(self._addends(addends, order))
         shape = tuple(dims[place] for place in order)
         turned = tuple(placed(c, tensor, order) for c, tensor in parts)
@@ -313,7 +319,9 @@ class Builder:
         left = [(c, tensor) for tensor, c in found.items() if c]
         return left or [(ONE, Tensor(self.number(Fraction(0)), (), running(len(terms[0][1].axes))))]
 
-    def _add_alike(self, terms: Sequence[tuple[Fraction, Tensor]]) -> Tensor:
+    def _add_alike(
+        self, terms: Sequence[tuple[Fraction, Tensor]], preferred: tuple[int, ...]
+    ) -> Tensor:
         """Terms that run over their values in one way: the values are added."""
         first = terms[0][1]
         if len(terms) == 1:
@@ -327,28 +335,30 @@ class Builder:
             for _, tensor in terms
             for label, dim in zip(tensor.labels, tensor.value.dims, strict=True)
         }
-        order = self._layout(addends, sizes)
+        order = self._layout(addends, tuple(x for x in preferred if x in sizes))
         shape = tuple(sizes[label] for label in order)
         return Tensor(self._sum(addends, order, shape), order, first.axes)
 
     def _add_plain(
-        self, addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]], dims: Shape
+        self,
+        addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]],
+        dims: Shape,
+        preferred: tuple[int, ...],
     ) -> Tensor:
         """Terms that are permuted and broadcast only; a common broadcast stays one."""
         sizes = {place: dims[place] for _, _, places in addends for place in places}
-        order = self._layout(addends, sizes)
+        order = self._layout(addends, tuple(x for x in preferred if x in sizes))
         value = self._sum(addends, order, tuple(sizes[place] for place in order))
         return Tensor(value, order, running(len(dims)))
 
     def _layout(
         self,
         addends: Sequence[tuple[Fraction, Value, tuple[int, ...]]],
-        sizes: dict[int, Dim],
+        preferred: tuple[int, ...],
     ) -> tuple[int, ...]:
         """The order of axes of the sum: that of most of the full terms, to add them as they lie."""
-        plain = tuple(sorted(sizes))
-        full = Counter(labels for _, _, labels in addends if len(labels) == len(sizes))
-        return max(full, key=lambda order: (full[order], order == plain), default=plain)
+        full = Counter(labels for _, _, labels in addends if len(labels) == len(preferred))
+        return max(full, key=lambda order: (full[order], order == preferred), default=preferred)
 
     def _sum(
         self,

@@ -102,14 +102,14 @@ GOLDEN: list[tuple[str, Node, list[str]]] = [
         "a large temporary is written over when it is not needed any more",
         build.add([(2, divide(X, exp(X))), (-2, square(exp(sin(X))))]),
         [
-            "t1 = np.exp(X)",
-            "np.divide(X, t1, out=t1)",
-            "t2 = np.sin(X)",
-            "np.exp(t2, out=t2)",
-            "np.square(t2, out=t2)",
-            "t1 -= t2",
-            "t1 *= 2",
-            "return t1",
+            "t1 = np.sin(X)",
+            "np.exp(t1, out=t1)",
+            "np.square(t1, out=t1)",
+            "t2 = np.exp(X)",
+            "np.divide(X, t2, out=t2)",
+            "t2 -= t1",
+            "t2 *= 2",
+            "return t2",
         ],
     ),
     (
@@ -374,8 +374,8 @@ def test_numbers_are_multiplied_before_arrays_are() -> None:
     node = build.scale(-3, build.einsum([s, exp(X)], ",ij->ij"))
     assert line(node) == ["t1 = np.exp(X)", "t2 = -3 * s", "t1 *= t2", "return t1"]
     assert line(build.scale(4, divide(exp(x), build.broadcast(exp(s), (N,)))))[-3:-1] == [
-        "t3 = 0.25 * t2",
-        "t4 = t1 / t3",
+        "t3 = 0.25 * t1",
+        "t4 = t2 / t3",
     ]
 
 

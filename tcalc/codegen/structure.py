@@ -1,0 +1,175 @@
+"""An order of nodes by what they are made of, in which the steps of a recurrence are alike.
+
+The graph orders factors and terms by their digests, which serves to find equal nodes, and gives
+every step of an unrolled recurrence an order of its own.  Here the depth comes first: how many
+steps lead from the inputs to a node.  It grows by the same number from each step of a recurrence to
+the next, so that the code of all steps is the same but for names.  Digests decide between nodes of
+one depth and kind only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TypeAlias
+
+from tcalc.codegen.program import first_axes
+from tcalc.expr.facts import symmetric_axes
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Labels
+from tcalc.primitives.elementwise import Elementwise
+
+Key: TypeAlias = tuple[int, int, tuple[Labels, ...], bytes]
+
+_KINDS = {kind: k for k, kind in enumerate((Var, Const, Delta, Einsum, Add, Apply))}
+
+
+class Structure:
+    """The order among the nodes of a graph, given in post-order, and among the axes of each.
+
+    Products are known when they are `arranged`, operands first.
+    """
+
+    def __init__(self, order: Iterable[Node]) -> None:
+        self.depth: dict[Node, int] = {}
+        self.turned: dict[Node, Labels] = {}
+        self.rows: dict[Node, tuple[Labels, ...]] = {}
+        depth = self.depth
+        for node in order:
+            below = max(map(depth.__getitem__, node.operands), default=0)
+            # Which one of two transposes is a view of the other depends on digests.
+            depth[node] = below if isinstance(node, Einsum) and node.is_view else below + 1
+
+    def key(self, node: Node) -> Key:
+        """What nodes are ordered by."""
+        rows = self.rows.get(node) or (first_axes(len(node.dims)),)
+        return self.depth[node], _KINDS[type(node)], rows, node.digest
+
+    def walk(self, roots: Sequence[Node]) -> list[Node]:
+        """A post-order of the graph, of the operands of a node the deepest first.
+
+        So those that are quickly made come right before they are used.
+        """
+        order: list[Node] = []
+        seen: set[Node] = set()
+        pending = [(root, False) for root in reversed(roots)]
+        while pending:
+            node, expanded = pending.pop()
+            if expanded:
+                order.append(node)
+            elif node not in seen:
+                seen.add(node)
+                pending.append((node, True))
+                operands = [x for x in node.operands if x not in seen]
+                if len(operands) > 1:
+                    operands.sort(key=self.key)
+                pending += [(operand, False) for operand in operands]
+        return order
+
+    def axes(self, node: Node) -> Labels:
+        """The axes of a node in the order in which they are best laid out."""
+        found = self.turned.get(node)
+        return first_axes(len(node.dims)) if found is None else found
+
+    def turn(self, node: Node) -> None:
+        """Find the order of axes of what is no product from those of its operands."""
+        match node:
+            case Einsum(factors=(core,), output=output) if is_turned(node):
+                row = self._row(node, core)
+                if row != output:
+                    self.turned[node] = tuple(map(output.index, row))
+            case Add() | Apply(primitive=Elementwise()):
+                # Which axis of a symmetric term comes first says nothing of the others.
+                known = [x for x in node.operands if not symmetric_axes(x)]
+                first = min(known or node.operands, key=self.key)
+                if first in self.turned:
+                    self.turned[node] = self.turned[first]
+            case Var() | Const() | Delta() | Einsum() | Apply():
+                pass
+
+    def _row(self, view: Einsum, core: Node) -> Labels:
+        """The labels of a view in the order of the axes of what it is a view of."""
+        (row,) = view.subscripts
+        return tuple([row[axis] for axis in self.turned[core]]) if core in self.turned else row
+
+    def end(self, roots: Iterable[Node]) -> None:
+        """Let results, and products that they are views and sums of, have axes as these do."""
+        pending: list[tuple[Node, Labels]] = []
+        for root in roots:
+            pending.append((root, first_axes(len(root.dims))))
+            if isinstance(root, Add):
+                self.turned[root] = pending[-1][1]
+                pending += [(term, self.turned[root]) for term in root.operands]
+        while pending:
+            node, axes = pending.pop()
+            match node:
+                case Einsum(factors=(core,), subscripts=(row,), output=output) if is_turned(node):
+                    pending.append((core, tuple([row.index(output[axis]) for axis in axes])))
+                case Einsum() if not node.is_view:
+                    self.turned[node] = axes
+                case _:
+                    pass
+
+    def arranged(
+        self, node: Node, factors: Sequence[Node], rows: Sequence[Labels], output: Labels
+    ) -> tuple[tuple[Node, ...], tuple[Labels, ...], Labels]:
+        """A product with its factors in order, and labels numbered as they appear then."""
+        keys = list(map(self.key, factors))
+        rows = list(rows)
+        turned = [
+            tuple([row[axis] for axis in self.turned[x]]) if x in self.turned else row
+            for x, row in zip(factors, rows, strict=True)
+        ]
+        places = sorted(range(len(factors)), key=keys.__getitem__)
+        swappable = [k for k, x in enumerate(factors) if symmetric_axes(x)]
+        if swappable or len(set(keys)) < len(keys):
+            colours = _colours([(keys[k], turned[k], k in swappable) for k in places], output)
+            for k in swappable:
+                # Which of the two axes comes first makes no difference.
+                turned[k] = rows[k] = _oriented(rows[k], colours)
+            places.sort(key=lambda k: (keys[k], [colours[x] for x in turned[k]]))
+        number: dict[int, int] = {}
+        for label in chain(*(turned[k] for k in places), output):
+            number.setdefault(label, len(number))
+        self.rows[node] = tuple([tuple([number[x] for x in turned[k]]) for k in places])
+        row = tuple([number[x] for x in output])
+        order = tuple(sorted(range(len(row)), key=row.__getitem__))
+        if order != first_axes(len(row)):
+            self.turned[node] = order
+        return (
+            tuple([factors[k] for k in places]),
+            tuple([tuple([number[x] for x in rows[k]]) for k in places]),
+            row,
+        )
+
+
+Colours: TypeAlias = Mapping[int, tuple[bool, tuple[tuple[int, int], ...]]]
+"""Of each label whether it is kept, and the axes of which factors it joins."""
+
+
+def _colours(parts: Sequence[tuple[Key, Labels, bool]], output: Labels) -> Colours:
+    """The colours of labels; `parts` has factors in order, with whether axes may be exchanged."""
+    rank: dict[Key, int] = {}
+    joined: dict[int, list[tuple[int, int]]] = {label: [] for label in output}
+    for key, row, swappable in parts:
+        number = rank.setdefault(key, len(rank))
+        last = len(row) - 1
+        for axis, label in enumerate(row):
+            # Both axes of a symmetric pair count as the last one.
+            place = last if swappable and axis == last - 1 else axis
+            joined.setdefault(label, []).append((number, place))
+    return {label: (label in output, tuple(sorted(x))) for label, x in joined.items()}
+
+
+def _oriented(row: Labels, colours: Colours) -> Labels:
+    """The labels of a factor with two axes that may be exchanged, those in order."""
+    *lead, i, j = row
+    return row if colours[i] <= colours[j] else (*lead, j, i)
+
+
+def is_turned(node: Einsum) -> bool:
+    """Whether a node is a tensor with its axes in another order."""
+    if not node.is_view or len(node.factors) != 1:
+        return False
+    (row,) = node.subscripts
+    return len(row) == len(node.output) == len(set(row))

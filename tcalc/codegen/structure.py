@@ -93,13 +93,18 @@ class Structure:
         return tuple([row[axis] for axis in self.turned[core]]) if core in self.turned else row
 
     def end(self, roots: Iterable[Node]) -> None:
-        """Let results, and products that they are views and sums of, have axes as these do."""
+        """Let matrices that are results, and products that these are views and sums of, lie so.
+
+        Products with more axes are best written as their factors lie.
+        """
         pending: list[tuple[Node, Labels]] = []
         for root in roots:
-            pending.append((root, first_axes(len(root.dims))))
+            axes = first_axes(len(root.dims))
             if isinstance(root, Add):
-                self.turned[root] = pending[-1][1]
-                pending += [(term, self.turned[root]) for term in root.operands]
+                self.turned[root] = axes
+            if len(axes) == 2:
+                terms = root.operands if isinstance(root, Add) else (root,)
+                pending += [(term, axes) for term in terms]
         while pending:
             node, axes = pending.pop()
             match node:

@@ -23,6 +23,9 @@ Key: TypeAlias = tuple[int, int, tuple[Labels, ...], bytes]
 
 _KINDS = {kind: k for k, kind in enumerate((Var, Const, Delta, Einsum, Add, Apply))}
 
+SHALLOW = 3
+"""The depth from which on a node is more than an element of an input."""
+
 
 class Structure:
     """The order among the nodes of a graph, given in post-order, and among the axes of each.
@@ -46,9 +49,10 @@ class Structure:
         return self.depth[node], _KINDS[type(node)], rows, node.digest
 
     def walk(self, roots: Sequence[Node]) -> list[Node]:
-        """A post-order of the graph, of the operands of a node the deepest first.
+        """A post-order of the graph: of the operands of a node the least deep first.
 
-        So those that are quickly made come right before they are used.
+        So recurrences are walked step by step.  Inputs and elements of them come right before they
+        are used.
         """
         order: list[Node] = []
         seen: set[Node] = set()
@@ -62,9 +66,13 @@ class Structure:
                 pending.append((node, True))
                 operands = [x for x in node.operands if x not in seen]
                 if len(operands) > 1:
-                    operands.sort(key=self.key)
+                    operands.sort(key=self._turn, reverse=True)
                 pending += [(operand, False) for operand in operands]
         return order
+
+    def _turn(self, node: Node) -> tuple[bool, Key]:
+        """What operands are visited by."""
+        return self.depth[node] < SHALLOW, self.key(node)
 
     def axes(self, node: Node) -> Labels:
         """The axes of a node in the order in which they are best laid out."""
@@ -100,11 +108,12 @@ class Structure:
         pending: list[tuple[Node, Labels]] = []
         for root in roots:
             axes = first_axes(len(root.dims))
+            if len(axes) != 2:
+                continue
             if isinstance(root, Add):
                 self.turned[root] = axes
-            if len(axes) == 2:
-                terms = root.operands if isinstance(root, Add) else (root,)
-                pending += [(term, axes) for term in terms]
+            terms = root.operands if isinstance(root, Add) else (root,)
+            pending += [(term, axes) for term in terms]
         while pending:
             node, axes = pending.pop()
             match node:
@@ -134,7 +143,9 @@ class Structure:
                 turned[k] = rows[k] = _oriented(rows[k], colours)
             places.sort(key=lambda k: (keys[k], [colours[x] for x in turned[k]]))
         number: dict[int, int] = {}
-        for label in chain(*(turned[k] for k in places), output):
+        # A result of many axes lies like the factor that has most of them.
+        first = sorted(places, key=lambda k: -len(turned[k])) if len(output) > 2 else places
+        for label in chain(*(turned[k] for k in first), output):
             number.setdefault(label, len(number))
         self.rows[node] = tuple([tuple([number[x] for x in turned[k]]) for k in places])
         row = tuple([number[x] for x in output])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
+from tcalc.codegen.batching import with_batches
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
@@ -200,6 +201,8 @@ class Planner:
         )
         if not program.tuned:
             self._fixed = program
+        if options.backend == "numpy" and options.reorder and not (kind.sparse or self.given):
+            program = with_batches(program, sizes)
         # Kernels on a device read and write in any order.
         turned = misplaced(program, sizes) if options.backend == "numpy" else ()
         program = with_layouts(program, turned)

@@ -33,8 +33,16 @@ from tcalc.codegen.program import (
     View,
 )
 from tcalc.expr.dims import Dim
-from tcalc.primitives.routines import Template
+from tcalc.primitives.exponential import (
+    product_with_complement,
+    sigmoid_stable,
+    softplus_stable,
+)
+from tcalc.primitives.hyperbolic import complement_of_square
+from tcalc.primitives.routines import Embedded, Routine, Template
 
+BY_ELEMENTS = (sigmoid_stable, softplus_stable, complement_of_square, product_with_complement)
+"""Functions of several steps that work element by element."""
 ROUNDS = 3
 """How many statements below one another have to be alike."""
 
@@ -50,12 +58,23 @@ def form_of(operation: Operation) -> Form | None:
             return Sum, *((x.coefficient.as_integer_ratio(), x.view.axes) for x in addends)
         case Product(factors=factors, divisors=divisors):
             return Product, len(factors), *(x.axes for x in (*factors, *divisors))
-        case Call(routine=Template() as routine, arguments=arguments) if by_elements(routine):
+        case Call(routine=routine, arguments=arguments) if _is_elementwise(routine):
             return Call, routine, *(x.axes for x in arguments)
         case FromFactor(kind=Derived.INVERSE, solver=Solver.SPD, where=where):
             return FromFactor, where
         case _:
             return None
+
+
+def _is_elementwise(routine: Routine) -> bool:
+    """Whether a function is known to work element by element."""
+    match routine:
+        case Template():
+            return by_elements(routine)
+        case Embedded(function=function):
+            return function in BY_ELEMENTS
+        case _:
+            return False
 
 
 def views_of(operation: Operation, made: Mapping[Value, Statement]) -> tuple[View, ...]:

@@ -34,6 +34,7 @@ from tcalc.codegen.program import (
     without_unused,
 )
 from tcalc.codegen.stacking import Stacks, are_rows
+from tcalc.primitives.routines import Template
 
 SMALL = 1 << 8
 """The elements of a result, or of an operand, up to which a call takes longer than the work."""
@@ -208,8 +209,8 @@ def _costs(statement: Statement) -> tuple[int, int]:
         case Sum(addends=addends):
             scaled = sum(abs(addend.coefficient) != 1 for addend in addends)
             return 50 * (len(addends) - 1 + scaled), 3 * (len(addends) + scaled)
-        case Call():
-            return 60, 10
+        case Call(routine=routine):
+            return (60, 10) if isinstance(routine, Template) else (300, 20)
         case FromFactor():
             return 200, 75
         case _:

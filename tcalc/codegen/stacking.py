@@ -124,9 +124,12 @@ class Stacks:
                 )
             start = start + length
         before = self.taken(part.view.value for part in placed)
-        operation = statement.operation
-        assert isinstance(operation, Sum)
-        return [*before, replace(statement, operation=replace(operation, placed=tuple(placed)))]
+        total = statement.operation
+        assert isinstance(total, Sum)
+        operation: Operation = replace(total, placed=tuple(placed))
+        if len(placed) == 1 and placed[0].coefficient == 1:
+            operation = Fold(placed[0].view, total.dims)
+        return [*before, replace(statement, operation=operation)]
 
     def _follows(self, part: Placed, other: Placed) -> bool:
         """Whether an array comes right after another one in a stack, and is copied like it.

@@ -156,7 +156,7 @@ class _Batching:
                 continue
             if unit in pairs:
                 statements += stacks.side_by_side(*(self.statements[k] for k in pairs[unit]))
-            statements += stacks.unchanged(statement)
+            statements += stacks.alone(statement)
         statements += stacks.taken(output.view.value for output in self.program.outputs)
         made = replace(self.program, statements=tuple(statements), tuned=True)
         return without_unused(made)

@@ -64,8 +64,11 @@ class Stacks:
         self.loose.update(results)
         return self._taken_along()
 
-    def unchanged(self, statement: Statement) -> list[Statement]:
-        """A statement as it is, after what takes its operands out of their stacks."""
+    def alone(self, statement: Statement) -> list[Statement]:
+        """A statement by itself, after what takes its operands out of their stacks."""
+        match statement.operation:
+            case Sum(addends=(), placed=parts) if len(parts) > 1 and are_rows(parts):
+                return self.copied(statement, parts)
         return [*self.taken(statement.reads), statement]
 
     def taken(self, values: Iterable[Value]) -> list[Statement]:
@@ -87,7 +90,7 @@ class Stacks:
         terms.sort(key=lambda term: [self._turn(part) for part in term])
         made: list[Statement] = []
         for statement, parts in zip(sums, zip(*terms, strict=True), strict=True):
-            made += self._copied(statement, parts)
+            made += self.copied(statement, parts)
         return made
 
     def _turn(self, part: Placed) -> tuple[int, tuple[int | None, ...], Fraction, int]:
@@ -101,7 +104,7 @@ class Stacks:
         stack, number = self.place[value]
         return stack.number, number
 
-    def _copied(self, statement: Statement, parts: Sequence[Placed]) -> list[Statement]:
+    def copied(self, statement: Statement, parts: Sequence[Placed]) -> list[Statement]:
         """A sum of arrays side by side, made of stretches of stacks as far as it can be."""
         runs: list[list[Placed]] = []
         for part in parts:
@@ -228,7 +231,7 @@ class Stacks:
         self.fresh += 1
         before, self.pending = self.pending, []
         total = Statement((made,), Sum(dims, (), parts, spans=False))
-        self.pending = [*before, *self._copied(total, parts)]
+        self.pending = [*before, *self.copied(total, parts)]
         folded = (length, first, *rest)
         return self._make(Fold(View.of(made), folded), folded)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -54,17 +55,18 @@ def kalman_data(T: int, n: int = 6, p: int = 3) -> dict[str, np.ndarray]:
 
 
 def steps(source: str, mark: str) -> list[tuple[str, ...]]:
-    """The lines between marks, one for each step, with temporaries numbered as they appear."""
+    """The lines from mark to mark, one for each step."""
     body = source.split("def compute")[1].split("\ndef ")[0]
     lines = re.sub(r"\(\n\s+", "(", body).replace(",\n", ",").replace("\n    )", ")").splitlines()
     marks = [k for k, text in enumerate(lines) if mark in text]
-    found: list[tuple[str, ...]] = []
-    for start, end in zip(marks, marks[1:], strict=False):
-        names: dict[str, str] = {}
-        text = "\n".join(lines[start:end])
-        text = re.sub(r"\bt\d+\b", lambda x: names.setdefault(x[0], f"v{len(names)}"), text)
-        found.append(tuple(re.sub(r"\[\d+\]", "[k]", text).splitlines()))
-    return found
+    return [renamed("\n".join(lines[start:end])) for start, end in pairwise(marks)]
+
+
+def renamed(text: str) -> tuple[str, ...]:
+    """Lines with temporaries numbered as they appear, and places in arrays left out."""
+    names: dict[str, str] = {}
+    text = re.sub(r"\bt\d+\b", lambda x: names.setdefault(x[0], f"v{len(names)}"), text)
+    return tuple(re.sub(r"\[\d+\]", "[k]", text).splitlines())
 
 
 def emitted(text: str, wrt: str | None, data: dict[str, np.ndarray]) -> str:

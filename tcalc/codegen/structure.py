@@ -10,8 +10,9 @@ one depth and kind only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tcalc.codegen.program import first_axes
 from tcalc.expr.facts import symmetric_axes
@@ -129,46 +130,77 @@ class Structure:
     ) -> tuple[tuple[Node, ...], tuple[Labels, ...], Labels]:
         """A product with its factors in order, and labels numbered as they appear then."""
         keys = list(map(self.key, factors))
-        rows = list(rows)
-        turned = [
-            tuple([row[axis] for axis in self.turned[x]]) if x in self.turned else row
-            for x, row in zip(factors, rows, strict=True)
-        ]
-        places = sorted(range(len(factors)), key=keys.__getitem__)
-        swappable = [k for k, x in enumerate(factors) if symmetric_axes(x)]
-        if swappable or len(set(keys)) < len(keys):
-            colours = _colours([(keys[k], turned[k], k in swappable) for k in places], output)
-            for k in swappable:
-                # Which of the two axes comes first makes no difference.
-                turned[k] = rows[k] = _oriented(rows[k], colours)
-            places.sort(key=lambda k: (keys[k], [colours[x] for x in turned[k]]))
-        number: dict[int, int] = {}
-        # A result of many axes lies like the factor that has most of them.
-        first = sorted(places, key=lambda k: -len(turned[k])) if len(output) > 2 else places
-        for label in chain(*(turned[k] for k in first), output):
-            number.setdefault(label, len(number))
-        self.rows[node] = tuple([tuple([number[x] for x in turned[k]]) for k in places])
-        row = tuple([number[x] for x in output])
-        order = tuple(sorted(range(len(row)), key=row.__getitem__))
-        if order != first_axes(len(row)):
-            self.turned[node] = order
-        return (
-            tuple([factors[k] for k in places]),
-            tuple([tuple([number[x] for x in rows[k]]) for k in places]),
-            row,
+        place_of = {key: k for k, key in enumerate(sorted(set(keys)))}
+        parts = tuple(
+            [
+                (place_of[key], row, self.turned.get(x), symmetric_axes(x))
+                for key, row, x in zip(keys, rows, factors, strict=True)
+            ]
         )
+        found = _arranged(parts, output)
+        self.rows[node] = found.turned
+        if found.axes != first_axes(len(output)):
+            self.turned[node] = found.axes
+        return tuple([factors[k] for k in found.places]), found.rows, found.output
+
+
+Part: TypeAlias = tuple[int, Labels, "Labels | None", bool]
+"""A factor: its place in order, its labels, the order of its axes, whether they may be exchanged.
+
+Equal factors have one place; only the last two axes may be exchanged.
+"""
+
+
+class Arrangement(NamedTuple):
+    """A product in order: which factor comes where, their labels, and those of the result.
+
+    Labels are numbered as they appear.  `turned` are those of factors with their axes in order, and
+    `axes` has the axes of the result in order.
+    """
+
+    places: Labels
+    rows: tuple[Labels, ...]
+    turned: tuple[Labels, ...]
+    output: Labels
+    axes: Labels
+
+
+@lru_cache(maxsize=4096)  # the steps of a recurrence have few kinds of products
+def _arranged(parts: tuple[Part, ...], output: Labels) -> Arrangement:
+    """The arrangement of factors, of which it matters only what is their order."""
+    rows = [row for _, row, _, _ in parts]
+    turned = [row if axes is None else tuple([row[k] for k in axes]) for _, row, axes, _ in parts]
+    places = sorted(range(len(parts)), key=lambda k: parts[k][0])
+    swappable = [k for k, part in enumerate(parts) if part[3]]
+    if swappable or len({part[0] for part in parts}) < len(parts):
+        colours = _colours([(parts[k][0], turned[k], parts[k][3]) for k in places], output)
+        for k in swappable:
+            # Which of the two axes comes first makes no difference.
+            turned[k] = rows[k] = _oriented(rows[k], colours)
+        places.sort(key=lambda k: (parts[k][0], [colours[x] for x in turned[k]]))
+    number: dict[int, int] = {}
+    # A result of many axes lies like the factor that has most of them.
+    first = sorted(places, key=lambda k: -len(turned[k])) if len(output) > 2 else places
+    for label in chain(*(turned[k] for k in first), output):
+        number.setdefault(label, len(number))
+    row = tuple([number[x] for x in output])
+    return Arrangement(
+        tuple(places),
+        tuple([tuple([number[x] for x in rows[k]]) for k in places]),
+        tuple([tuple([number[x] for x in turned[k]]) for k in places]),
+        row,
+        tuple(sorted(range(len(row)), key=row.__getitem__)),
+    )
 
 
 Colours: TypeAlias = Mapping[int, tuple[bool, tuple[tuple[int, int], ...]]]
 """Of each label whether it is kept, and the axes of which factors it joins."""
 
 
-def _colours(parts: Sequence[tuple[Key, Labels, bool]], output: Labels) -> Colours:
+def _colours(parts: Sequence[tuple[int, Labels, bool]], output: Labels) -> Colours:
     """The colours of labels; `parts` has factors in order, with whether axes may be exchanged."""
-    rank: dict[Key, int] = {}
     joined: dict[int, list[tuple[int, int]]] = {label: [] for label in output}
-    for key, row, swappable in parts:
-        number = rank.setdefault(key, len(rank))
+    for number, row, swappable in parts:
         last = len(row) - 1
         for axis, label in enumerate(row):
             # Both axes of a symmetric pair count as the last one.

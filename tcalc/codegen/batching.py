@@ -41,7 +41,7 @@ SMALL = 1 << 8
 LARGE = 1 << 16
 """The most elements of a stack, so that it lies in the processor's caches."""
 
-STACKED, TAKEN, FIXED = 20, 12, 300
+STACKED, TAKEN, FIXED = 20, 6, 300
 """Hundredths of a microsecond to put an array into a stack, to take one out, to call at all."""
 
 
@@ -123,9 +123,12 @@ class _Batching:
         for column in set(group.columns):
             if len(set(column)) > 1 and not self._is_stacked(column, inside):
                 gain -= len(column) * STACKED // wanted[column]
+        return gain - self._singly(group, inside) * TAKEN
+
+    def _singly(self, group: Group, inside: set[int]) -> int:
+        """How many of the results are read by statements that are made by themselves."""
         results = (self.statements[k].results[0] for k in group.places)
-        outside = sum(any(k not in inside for k in self.users[value]) for value in results)
-        return gain - outside * TAKEN
+        return sum(any(k not in inside for k in self.users[value]) for value in results)
 
     def _is_stacked(self, column: Sequence[Value], inside: set[int]) -> bool:
         """Whether arrays are parts of one already, or will be."""
@@ -140,6 +143,7 @@ class _Batching:
         for group in groups:
             for place in group.places:
                 unit_of[place] = group.places[0]
+        inside = {place for group in groups for place in group.places}
         by_unit = {group.places[0]: group for group in groups}
         pairs = {k: pair for k in range(len(self.statements)) if (pair := self._pair(k))}
         for place, pair in pairs.items():
@@ -152,7 +156,8 @@ class _Batching:
             if unit in by_unit:
                 group = by_unit[unit]
                 results = [self.statements[k].results[0] for k in group.places]
-                statements += stacks.together(statement, group.columns, results)
+                singly = self._singly(group, inside)
+                statements += stacks.together(statement, group.columns, results, singly)
                 continue
             if unit in pairs:
                 statements += stacks.side_by_side(*(self.statements[k] for k in pairs[unit]))
@@ -193,6 +198,7 @@ class _Batching:
                 missing[other] -= 1
                 if not missing[other]:
                     heappush(ready, other)
+        assert len(order) == len(set(unit_of)), "what no recurrence ties is never in a cycle"
         return order
 
 

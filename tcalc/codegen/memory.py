@@ -29,6 +29,7 @@ from tcalc.codegen.program import (
     Pick,
     Product,
     Program,
+    Rows,
     Solve,
     Solver,
     Spread,
@@ -77,7 +78,7 @@ def renamed(operation: Operation) -> Value | None:
 def shared(operation: Operation) -> Value | None:
     """The value whose memory the result of an operation may be a part of."""
     match operation:
-        case Pick(source=source) | Diagonal(source=source):
+        case Pick(source=source) | Diagonal(source=source) | Rows(source=source):
             return source
         case Spread(source=view) | Fold(source=view):
             return view.value

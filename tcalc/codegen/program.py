@@ -111,6 +111,13 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The parts of a value along its first axis, each a result."""
+
+    source: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Diagonal:
     """The elements with equal places on axes that share a label."""
 
@@ -318,6 +325,7 @@ Operation: TypeAlias = (
     | Number
     | Extent
     | Pick
+    | Rows
     | Diagonal
     | Spread
     | Fold
@@ -414,6 +422,8 @@ def operands(operation: Operation) -> tuple[Value, ...]:
         case Argument() | Number() | Extent():
             return ()
         case Pick(source=source) | Diagonal(source=source) | Total(source=source):
+            return (source,)
+        case Rows(source=source):
             return (source,)
         case Spread(source=view) | Fold(source=view) | Triangle(source=view):
             return (view.value,)

@@ -24,6 +24,7 @@ from tcalc.codegen.program import (
     Pick,
     Placed,
     Product,
+    Rows,
     Slice,
     Statement,
     Sum,
@@ -44,13 +45,17 @@ class Stacks:
         self.fresh = fresh
         self.place: dict[Value, tuple[Value, int]] = {}
         self.loose: set[Value] = set()
+        self.unpacked: dict[Value, Column] = {}
         self.known: dict[tuple[Value, ...], Value] = {}
         self.pending: list[Statement] = []
 
     def together(
-        self, statement: Statement, columns: Sequence[Column], results: Column
+        self, statement: Statement, columns: Sequence[Column], results: Column, singly: int
     ) -> list[Statement]:
-        """The statements that make the `results` of alike ones, of which one is given, at once."""
+        """The statements that make the `results` of alike ones, of which one is given, at once.
+
+        So many of them are needed `singly`.
+        """
         order = self._order(columns, len(results))
         stacked = [
             column[0] if len(set(column)) == 1 else self._stack([column[k] for k in order])
@@ -62,6 +67,8 @@ class Stacks:
         for number, k in enumerate(order):
             self.place[results[k]] = made, number
         self.loose.update(results)
+        if 2 * singly >= len(results):
+            self.unpacked[made] = [results[k] for k in order]
         return self._taken_along()
 
     def alone(self, statement: Statement) -> list[Statement]:
@@ -74,9 +81,15 @@ class Stacks:
     def taken(self, values: Iterable[Value]) -> list[Statement]:
         """The statements that take arrays out of their stacks, unless they have been."""
         for value in values:
-            if value in self.loose:
+            if value not in self.loose:
+                continue
+            stack, number = self.place[value]
+            if stack in self.unpacked:
+                members = self.unpacked[stack]
+                self.loose.difference_update(members)
+                self.pending.append(Statement(tuple(members), Rows(stack)))
+            else:
                 self.loose.discard(value)
-                stack, number = self.place[value]
                 index = (Dim.of(number), *(None for _ in value.dims))
                 self.pending.append(Statement((value,), Pick(stack, index)))
         return self._taken_along()

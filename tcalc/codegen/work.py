@@ -39,6 +39,7 @@ from tcalc.codegen.program import (
     Placed,
     Product,
     Program,
+    Rows,
     Solve,
     Solver,
     Spread,
@@ -95,7 +96,7 @@ class _Work:
         match operation:
             case Argument() | Number() | Extent() | Typed():
                 return NOTHING
-            case Pick() | Diagonal() | Spread() | Fold() | Triangle():
+            case Pick() | Rows() | Diagonal() | Spread() | Fold() | Triangle():
                 return NOTHING
             case Total(source=source):
                 return elements(source.dims) - elements(result.dims)

@@ -27,6 +27,7 @@ from tcalc.codegen.program import (
     Pick,
     Placed,
     Product,
+    Rows,
     Solve,
     Solver,
     Spread,
@@ -96,7 +97,10 @@ class NumPy(Target):
             return filling(self, operation, buffer[0], writer, buffer[1])
         if isinstance(operation, Sum):
             return formed(self, operation, names[0], writer)
-        return [f"{', '.join(names)} = {self._expression(statement, writer, over)}"]
+        target = ", ".join(names)
+        if isinstance(operation, Rows):
+            target = f"({target})"  # which may be broken into lines
+        return [f"{target} = {self._expression(statement, writer, over)}"]
 
     def _expression(self, statement: Statement, writer: Writer, over: Value | None) -> str:
         operation = statement.operation
@@ -105,6 +109,8 @@ class NumPy(Target):
                 raise AssertionError("written in its place")
             case Pick(source=source, index=index):
                 return f"{writer.name(source)}{self.index(index, writer)}"
+            case Rows(source=source):
+                return writer.name(source)
             case Diagonal(source=source, labels=(0, 0)):
                 return f"{writer.name(source)}.diagonal()"
             case Diagonal(source=source, labels=labels, output=output):

@@ -78,12 +78,11 @@ class _Batching:
         """The groups that are better made together."""
         kept = {output.view.value for output in self.program.outputs}
         kept.update(self.program.hints)
-        found = [g for places in classes(self.program) if (g := self._group(places, kept))]
-        if not found:
-            return []
-        for place, statement in enumerate(self.statements):
+        alike = classes(self.program)
+        for place, statement in enumerate(self.statements if alike else ()):
             for value in statement.reads:
                 self.users[value].append(place)
+        found = [group for places in alike if (group := self._group(places, kept))]
         while True:
             inside = {place for group in found for place in group.places}
             wanted = Counter(
@@ -96,7 +95,12 @@ class _Batching:
 
     def _group(self, places: Sequence[int], kept: set[Value]) -> Group | None:
         """Those of alike statements that can be made together; None where they are few or large."""
-        chosen = [k for k in places if not kept.intersection(self.statements[k].results)]
+        chosen = [
+            k
+            for k in places
+            if not kept.intersection(self.statements[k].results)
+            and self._is_refused_elsewhere(self.statements[k])
+        ]
         if len(chosen) < 2:
             return None
         rows = [views_of(self.statements[k].operation, self.made) for k in chosen]
@@ -114,6 +118,14 @@ class _Batching:
                 return None
         several = any(len(set(column)) > 1 for column in columns)
         return Group(tuple(chosen), columns) if several and values[0].dims else None
+
+    def _is_refused_elsewhere(self, statement: Statement) -> bool:
+        """Whether a matrix that is inverted is factorised for others too.
+
+        What is not positive definite is refused there, and it is not in a stack.
+        """
+        operation = statement.operation
+        return not isinstance(operation, FromFactor) or len(self.users[operation.factor]) > 1
 
     def _gain(self, group: Group, inside: set[int], wanted: Mapping[tuple[Value, ...], int]) -> int:
         """What it saves to make a group together, in hundredths of microseconds."""

@@ -199,6 +199,48 @@ def test_bound_and_sparse_arguments_are_let_alone(
     assert not batched
 
 
+def test_matrices_that_are_not_definite_are_refused_as_before() -> None:
+    text = """
+    tensor A[n,n], R[n,n] spd, Y[20,n]
+    P{0} = R
+    f{0} = 0
+    for t = 1:20
+        P{t} = A*P{t-1}*A' - R
+        f{t} = f{t-1} + Y[t,:]'*inv(A*R*A' - Y[t,1]*R)*P{t}*Y[t,:]
+    end
+    f{20}
+    """
+    f = tcalc.parse(text)
+    A, Y = 2.0 * np.eye(4), np.full((20, 4), 0.5)
+    fun, data = tcalc.compile([f, tcalc.gradient(f, "A")]), {"A": A, "R": np.eye(4), "Y": Y}
+    due = tcalc.evaluate([f, tcalc.gradient(f, "A")], **data)
+    np.testing.assert_allclose(fun(**data)[1], due[1], rtol=1e-9)
+    chol = tcalc.parse(text.replace("inv(A*R*A' - Y[t,1]*R)", "inv(chol(A*R*A' - Y[t,1]*R))"))
+    both = tcalc.compile([chol, tcalc.gradient(chol, "A")])
+    both(**data)
+    with pytest.raises(tcalc.TcalcError, match="not positive definite"):
+        both(**{**data, "Y": np.full((20, 4), 5.0)})
+
+
+@pytest.mark.parametrize(("beside", "times"), [("", 20), (" + logdet(P{t})", 6)])
+def test_inverses_are_batched_where_their_matrices_are_looked_at(beside: str, times: int) -> None:
+    text = f"""
+    tensor A[n,n], R[n,n] spd
+    P{{0}} = R
+    f{{0}} = 0
+    for t = 1:20
+        P{{t}} = A*P{{t-1}}*A' + R
+        f{{t}} = f{{t-1}} + sum(exp(inv(P{{t}}))){beside}
+    end
+    f{{20}}
+    """
+    f = tcalc.parse(text)
+    fun, data = tcalc.compile(f), values(f)
+    np.testing.assert_allclose(fun(**data), tcalc.evaluate(f, **data), rtol=1e-11)
+    body = fun.source.split("def compute")[1].split("\ndef ")[0]
+    assert body.count("inverse_factored(") == times
+
+
 def test_large_arrays_are_let_alone() -> None:
     f = tcalc.parse(RECURRENCES["recurrent net"][0].format(T=20))
     g = tcalc.gradient(f, "W")

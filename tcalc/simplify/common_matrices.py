@@ -62,15 +62,17 @@ def sum_inside(node: Add) -> Node | None:
     The same for sums that are vectors, and for a sum and its negative.
     Example: the Hessian ``J'*J + ...`` of a sum of squares, with a Jacobian J that is a sum.
     """
-    if node.order != 2 or not 1 < len(node.terms) <= CANDIDATES:
+    if node.order != 2 or not 1 < len(node.terms) <= MOST_TERMS:
         return None
     terms = [parts_of(term) for _, term in node.terms]
-    if any(x.order > 2 for parts in terms for x in parts.factors):
+    factors = [x for parts in terms for x in parts.factors]
+    if len(factors) > MOST_FACTORS or any(x.order > 2 for x in factors):
         return None
-    sums = {x for parts in terms for x in parts.factors if x.order and isinstance(x, Add)}
-    if len(sums) < 2:
+    sums = {x for x in factors if x.order and isinstance(x, Add)}
+    worth = {x for x in sums if length(x) >= LEAST_WORTH} if len(sums) > 1 else set()
+    if not worth:
         return None
-    known = sums.union(multiple(Fraction(-1), x) for x in sums if is_balanced(x))
+    known = worth.union(multiple(Fraction(-1), x) for x in worth if is_balanced(x))
     for t, parts in enumerate(terms):
         for k, factor in enumerate(parts.factors):
             if factor not in sums or known.isdisjoint(_factors_of_terms(factor)):
@@ -83,6 +85,14 @@ def sum_inside(node: Add) -> Node | None:
                 if new is not None and length(new) < length(common_factor(node) or node):
                     return new
     return None
+
+
+LEAST_WORTH = 4
+"""How long a sum is that is looked for inside others."""
+
+MOST_TERMS = 4
+MOST_FACTORS = 12
+"""The most terms of a sum, and the most factors of these, that are looked into."""
 
 
 def _factors_of_terms(node: Node) -> Set[Node]:

@@ -106,7 +106,7 @@ EXAMPLES: dict[str, str] = {
     "common_factor": "A*x + B*x",
     "common_matrix": "diag(x)*A - x*y'*A",
     "common_sum_of_matrices": "(A + B)*diag(x) + (A + B)*K*Q + C'*C",
-    "sum_inside": "(A + B)*diag(x) + ((A + B)*diag(y) + diag(s))*A",
+    "sum_inside": "(A*B + K*Q)*diag(x) + ((A*B + K*Q)*diag(y) + diag(s))*A",
     "matrix_out_of_factor": "B*(A + x*y'*A)",
     "power_of_product_opened": "norm2(y)*(norm2(x)*norm2(y))^-2",
     "mask_of_other_triangle": "tril(ones(n,n)).*chol(K)'",

@@ -183,7 +183,10 @@ def _first(statement: Statement) -> Hashable:
 
 
 def _tied(users: Mapping[int, set[int]]) -> set[int]:
-    """The vertices of a graph that are on a cycle: Tarjan's components, without recursion."""
+    """The vertices of a graph that are on a cycle: Tarjan's components, without recursion.
+
+    To import NetworkX for it would take longer than to compile most programs.
+    """
     found: set[int] = set()
     index: dict[int, int] = {}
     low: dict[int, int] = {}

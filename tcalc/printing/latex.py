@@ -13,6 +13,7 @@ _OPERATORS = {
     "·": r"\cdot",
     "⊙": r"\odot",
     "⊘": r"\oslash",
+    "⊗": r"\otimes",
     "×": r"\times",
     "∑": r"\sum",
     "∏": r"\prod",
@@ -23,7 +24,7 @@ _OPERATORS = {
 }
 _APPLIED = "\u2061"  # marks the end of a function's name until its argument comes
 _NAMES = (r"\operatorname", r"\log", r"\exp", r"\sin", r"\cos", r"\tan", r"\det", r"\max", r"\min")
-_BINARY = (r"\odot", r"\oslash", r"\sum", r"\prod", "+", "-")
+_BINARY = (r"\odot", r"\oslash", r"\otimes", r"\sum", r"\prod", "+", "-")
 _FENCES = {"‖": r"\|", "|": "|", "(": "(", ")": ")", "[": "[", "]": "]"}
 _TALL = (r"\frac", r"\sum", r"\prod", r"\begin", r"\left", "^", "_{")
 

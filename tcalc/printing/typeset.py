@@ -64,7 +64,7 @@ class Medium(ABC):
 
     @abstractmethod
     def operator(self, sign: str) -> str:
-        """An operator between operands: one of ``+ - ⊙ ⊘ , · ∑`` or a relation."""
+        """An operator between operands: one of ``+ - ⊙ ⊘ ⊗ , · ∑`` or a relation."""
 
     @abstractmethod
     def row(self, items: Sequence[str]) -> str:
@@ -362,6 +362,9 @@ class Typesetter:
                 return Set(medium.below(one, medium.row(sizes)), Binding.ATOM)
             case "eye":
                 return Set(medium.below(medium.letter("I"), texts[0]), Binding.ATOM)
+            case "kron" if len(inner) == 2:
+                left, right = (self._fenced(part, Binding.POWER) for part in inner)
+                return Set(medium.row([left, medium.operator("⊗"), right]), Binding.PRODUCT)
             case "sum" if call.over:
                 sign = medium.below(medium.operator("∑"), self._positions(call.over))
                 return Set(medium.row([sign, self._fenced(inner[0], Binding.PRODUCT)]), Binding.SUM)

@@ -104,18 +104,24 @@ def kronecker_products_multiplied(node: Einsum) -> Node | None:
     """``kron(A, B)*kron(C, D) -> kron(A*C, B*D)`` where the sizes agree, also of vectors."""
     parts = parts_of(node)
     pairs = {k: pair for k, x in enumerate(parts.factors) if (pair := _pairs(x)) and _is_kron(x)}
-    for k, j in permutations(pairs, 2):
+    ways = [
+        (k, j, a, b)
+        for k, j in permutations(pairs, 2)
+        for a, b in product(range(len(parts.rows[k])), range(len(parts.rows[j])))
+    ]
+    # The rows of the second are summed with the columns of the first, if they can be.
+    ways.sort(key=lambda way: way[3] - way[2])
+    for k, j, a, b in ways:
         here, there = parts.rows[k], parts.rows[j]
-        for a, b in product(range(len(here)), range(len(there))):
-            label = here[a]
-            row = (*here[:a], *here[a + 1 :], *there[:b], *there[b + 1 :])
-            alone = label == there[b] and label not in parts.output and parts.uses(label) == 2
-            apart = row and len({*row, label}) == 1 + len(row)
-            if not alone or not apart or pairs[k][a] != pairs[j][b]:
-                continue
-            both = zip(parts.factors[k].operands, parts.factors[j].operands, strict=True)
-            new = kron(*(build.einsum([x, y], [here, there], row) for x, y in both))
-            return parts.replaced((k, j), (new,), (row,)).build()
+        label = here[a]
+        row = (*here[:a], *here[a + 1 :], *there[:b], *there[b + 1 :])
+        alone = label == there[b] and label not in parts.output and parts.uses(label) == 2
+        apart = row and len({*row, label}) == 1 + len(row)
+        if not alone or not apart or pairs[k][a] != pairs[j][b]:
+            continue
+        both = zip(parts.factors[k].operands, parts.factors[j].operands, strict=True)
+        new = kron(*(build.einsum([x, y], [here, there], row) for x, y in both))
+        return parts.replaced((k, j), (new,), (row,)).build()
     return None
 
 

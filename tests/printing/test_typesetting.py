@@ -38,6 +38,7 @@ SIGNS = [
     ("rate*x", "rate, x[n]", r"\mathrm{rate} \, x"),
     ("sqrt(a)", "", r"\sqrt{a}"),
     ("x.*y", "", r"x \odot y"),
+    ("kron(A + C, B)*x", "A[m,n], C[m,n], B[p,q], x[n*q]", r"((A + C) \otimes B) x"),
     (
         "where(a < b, a, 0)",
         "",

@@ -334,6 +334,12 @@ def test_an_inverse_of_repeated_row_sums_stays() -> None:
     assert isinstance(tidy(node), Apply)
 
 
+def test_a_product_of_kronecker_products_is_written_as_its_factors_are() -> None:
+    declared = "A[m,n], B[p,q], C[n,k], D[q,l]"
+    assert str(tcalc.parse("kron(A, B)*kron(C, D)", declared)) == "kron(A*C, B*D)"
+    assert str(tcalc.parse("kron(C, D)'*kron(A, B)'", declared)) == "kron(A*C, B*D)'"
+
+
 def test_like_terms_meet_across_products() -> None:
     node = parse("A*(B*x) - (A*B)*x", DECLARED).value
     assert tidy(node) is build.zeros(node.dims)

@@ -77,8 +77,17 @@ class Pairs:
         if len(ways) > 1:
             a, b = min(ways, key=lambda way: _copies(*way, kept=kept))
         made = self._pair(a, b, kept, rank)
+        if a.value is b.value and a.divides == b.divides:
+            self._told_symmetric(made, a.labels, b.labels)
         self.done[key] = made, names
         return made
+
+    def _told_symmetric(self, made: Operand, left: Labels, right: Labels) -> None:
+        """Note that ``B' B`` is symmetric: its factors differ in one label."""
+        free = [pair for pair in zip(left, right, strict=True) if pair[0] != pair[1]]
+        if len(free) == 1 and set(free[0]) <= set(made.labels):
+            i, j = map(made.labels.index, free[0])
+            self.symmetric[made.value] = i, j
 
     def _turned(self, operand: Operand) -> tuple[Operand, ...]:
         """The operand, and its transpose where that is the same: ``C U`` is then ``(U C')'``."""

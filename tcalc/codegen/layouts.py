@@ -14,7 +14,7 @@ one is copied, see `tcalc.codegen.small_products.is_laid_out`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -43,7 +43,8 @@ def with_layouts(program: Program, turned: Sequence[Value]) -> Program:
     if not turned:
         return program
     new = {value: Value(value.number, value.dims[::-1], value.memory) for value in turned}
-    statements = tuple(_rewritten(statement, new) for statement in program.statements)
+    grams = {new.get(x, x) for s in program.statements if _is_gram(s) for x in s.results}
+    statements = tuple(_rewritten(statement, new, grams) for statement in program.statements)
     hints = {new.get(value, value): hint for value, hint in program.hints.items()}
     return replace(program, statements=statements, hints=hints)
 
@@ -187,7 +188,18 @@ def _is_matrix(view: View) -> bool:
     return view.axes in ((0, 1), (1, 0)) and len(view.value.dims) == 2
 
 
-def _rewritten(statement: Statement, new: Mapping[Value, Value]) -> Statement:
+def _is_gram(statement: Statement) -> bool:
+    """Whether a statement makes ``B' B``, which is its own transpose."""
+    match statement.operation:
+        case MatMul(left=left, right=right):
+            return left.value == right.value and left.axes == right.axes[::-1] and _is_matrix(left)
+        case _:
+            return False
+
+
+def _rewritten(
+    statement: Statement, new: Mapping[Value, Value], grams: Collection[Value]
+) -> Statement:
     """A statement that reads and makes the matrices as they lie now."""
     results = tuple(new.get(value, value) for value in statement.results)
     operation = statement.operation
@@ -202,7 +214,8 @@ def _rewritten(statement: Statement, new: Mapping[Value, Value]) -> Statement:
             axes = tuple(None if axis is None else 1 - axis for axis in axes)
         if turned and len(axes):
             axes = (*axes[::-1], *(None for _ in range(2 - len(axes))))
-        return View(new.get(view.value, view.value), axes)
+        value = new.get(view.value, view.value)
+        return View.of(value) if value in grams and axes == (1, 0) else View(value, axes)
 
     match operation:
         case MatMul(left=left, right=right) if turned:

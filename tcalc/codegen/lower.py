@@ -101,12 +101,15 @@ class _Tensors(dict[Node, Tensor]):
         self.lowering = lowering
 
     def __missing__(self, node: Node) -> Tensor:
-        self[node] = tensor = self.lowering.tensor(node)
+        tensor = self.lowering.tensor(node)
         whole = 1 < node.order == len(tensor.value.dims) and tensor.plain
         if whole and symmetric_axes(node):
+            if tensor.in_order:
+                tensor = _exchanged(tensor, node, tuple(range(node.order)))
             places = tensor.places
             axes = places.index(node.order - 2), places.index(node.order - 1)
             self.lowering.products.pairs.symmetric[tensor.value] = axes
+        self[node] = tensor
         return tensor
 
 

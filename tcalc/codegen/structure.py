@@ -137,7 +137,7 @@ class Structure:
                 for key, row, x in zip(keys, rows, factors, strict=True)
             ]
         )
-        found = _arranged(parts, output)
+        found = _arranged(parts, output, symmetric_axes(node))
         self.rows[node] = found.turned
         if found.axes != first_axes(len(output)):
             self.turned[node] = found.axes
@@ -166,8 +166,11 @@ class Arrangement(NamedTuple):
 
 
 @lru_cache(maxsize=4096)  # the steps of a recurrence have few kinds of products
-def _arranged(parts: tuple[Part, ...], output: Labels) -> Arrangement:
-    """The arrangement of factors, of which it matters only what is their order."""
+def _arranged(parts: tuple[Part, ...], output: Labels, symmetric: bool) -> Arrangement:
+    """The arrangement of factors, of which it matters only what is their order.
+
+    Of a `symmetric` result the last two axes may be exchanged too.
+    """
     rows = [row for _, row, _, _ in parts]
     turned = [row if axes is None else tuple([row[k] for k in axes]) for _, row, axes, _ in parts]
     places = sorted(range(len(parts)), key=lambda k: parts[k][0])
@@ -184,6 +187,8 @@ def _arranged(parts: tuple[Part, ...], output: Labels) -> Arrangement:
     for label in chain(*(turned[k] for k in first), output):
         number.setdefault(label, len(number))
     row = tuple([number[x] for x in output])
+    if symmetric:
+        row = (*row[:-2], *sorted(row[-2:]))
     return Arrangement(
         tuple(places),
         tuple([tuple([number[x] for x in rows[k]]) for k in places]),

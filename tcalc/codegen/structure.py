@@ -104,7 +104,7 @@ class Structure:
     def end(self, roots: Iterable[Node]) -> None:
         """Let matrices that are results, and products that these are views and sums of, lie so.
 
-        Products with more axes are best written as their factors lie.
+        Those with more axes keep the order that the graph has.
         """
         pending: list[tuple[Node, Labels]] = []
         for root in roots:
@@ -139,7 +139,8 @@ class Structure:
         )
         found = _arranged(parts, output, symmetric_axes(node))
         self.rows[node] = found.turned
-        if found.axes != first_axes(len(output)):
+        # Those of more axes are added to others as a rule, which lie as they are.
+        if len(output) == 2 and found.axes != first_axes(2):
             self.turned[node] = found.axes
         return tuple([factors[k] for k in found.places]), found.rows, found.output
 
@@ -182,9 +183,7 @@ def _arranged(parts: tuple[Part, ...], output: Labels, symmetric: bool) -> Arran
             turned[k] = rows[k] = _oriented(rows[k], colours)
         places.sort(key=lambda k: (parts[k][0], [colours[x] for x in turned[k]]))
     number: dict[int, int] = {}
-    # A result of many axes lies like the factor that has most of them.
-    first = sorted(places, key=lambda k: -len(turned[k])) if len(output) > 2 else places
-    for label in chain(*(turned[k] for k in first), output):
+    for label in chain(*(turned[k] for k in places), output):
         number.setdefault(label, len(number))
     row = tuple([number[x] for x in output])
     if symmetric:

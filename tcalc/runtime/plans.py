@@ -7,8 +7,9 @@ import itertools
 import linecache
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -40,6 +41,21 @@ PLANS = 128
 """How many plans a function keeps."""
 
 _serial = itertools.count(1)
+_unused: deque[str] = deque()
+
+
+def _shown(filename: str, source: str, function: Callable[..., Any]) -> None:
+    """Let tracebacks show the lines of a module, for as long as its function is there.
+
+    They are dropped when others come, not when the function goes: that may be while the standard
+    library walks through its cache.
+    """
+    with suppress(IndexError):
+        while True:
+            linecache.cache.pop(_unused.popleft(), None)
+    lines = source.splitlines(keepends=True)
+    linecache.cache[filename] = (len(source), None, lines, filename)
+    weakref.finalize(function, _unused.append, filename)
 
 
 @dataclass(frozen=True)
@@ -286,9 +302,7 @@ class Planner:
         if module.supplied:
             namespace["supplied"].update(module.supplied)
         compute = namespace["compute"]
-        lines = module.source.splitlines(keepends=True)
-        linecache.cache[filename] = (len(module.source), None, lines, filename)
-        weakref.finalize(compute, linecache.cache.pop, filename, None)
+        _shown(filename, module.source, compute)
         prepare, workspace = map(namespace.get, ("prepare", "workspace"))
         return Loaded(module.source, compute, prepare, workspace)
 

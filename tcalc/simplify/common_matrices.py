@@ -11,7 +11,7 @@ from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.common import opposite_terms
 from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
-from tcalc.simplify.flatten import contraction_in, open_product
+from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import multiplied_out
 from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
@@ -102,15 +102,7 @@ def _factors_of_terms(node: Node) -> Set[Node]:
 def _terms(coefficient: Fraction, node: Node | None) -> list[tuple[Fraction, Node]]:
     """The terms of a sum of products, with the products among their factors opened."""
     terms = node.terms if isinstance(node, Add) else ()
-    return [(coefficient * c, _opened(x)) for c, x in terms]
-
-
-def _opened(term: Node) -> Node:
-    found = contraction_in(term)
-    if found is None:
-        return term
-    coefficient, core, output = found
-    return build.scale(coefficient, build.einsum([open_product(core)], [core.output], output))
+    return [(coefficient * c, opened_term(x)) for c, x in terms]
 
 
 @of_products_having(Add)

@@ -199,6 +199,15 @@ def open_product(node: Einsum) -> Node:
     return _open_product(node, node.factors, [True] * len(node.factors), FACTORS)
 
 
+def opened_term(node: Node) -> Node:
+    """A product, perhaps turned or with a coefficient, with the products in it opened."""
+    found = contraction_in(node)
+    if found is None:
+        return node
+    coefficient, core, output = found
+    return build.scale(coefficient, build.einsum([open_product(core)], [core.output], output))
+
+
 def opened_and(node: Einsum, rule: Callable[[Node], Node | None]) -> Node | None:
     """The product with the products among its factors opened, if a rule then applies to it."""
     opened = contraction_in(open_product(node))

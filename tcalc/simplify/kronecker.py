@@ -25,7 +25,7 @@ from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import power
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import of_functions, of_products_having
-from tcalc.simplify.flatten import contraction_in, open_product
+from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import multiplied_out
 
@@ -210,7 +210,7 @@ def _split_terms(terms: Sequence[tuple[Fraction, Node]], dims: Shape) -> Node | 
     found: list[tuple[Fraction, Node]] = []
     gone = 0
     for c, term in terms:
-        parts = parts_of(_flat(term))
+        parts = parts_of(opened_term(term))
         known = _joined_pairs(parts, dims)
         if known is None or len(terms) > MOST_TERMS:
             return None
@@ -220,15 +220,6 @@ def _split_terms(terms: Sequence[tuple[Fraction, Node]], dims: Shape) -> Node | 
             return None
         found.append((c * parts.coefficient, new))
     return build.add(found) if gone else None
-
-
-def _flat(term: Node) -> Node:
-    """A term with the products among its factors opened."""
-    opened = contraction_in(term)
-    if opened is None:
-        return term
-    coefficient, core, output = opened
-    return build.scale(coefficient, build.einsum([open_product(core)], [core.output], output))
 
 
 MOST_TERMS = 4

@@ -21,7 +21,7 @@ from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.svd import Svd
 from tcalc.simplify.coefficients import product_of
 from tcalc.simplify.engine import length, of_products_having, rewrite
-from tcalc.simplify.flatten import contraction_in, open_product, opened_and
+from tcalc.simplify.flatten import contraction_in, opened_and, opened_term
 from tcalc.simplify.matrices import orthogonal_cancelled, orthonormal_axes
 from tcalc.simplify.parts import Parts, parts_of
 
@@ -74,7 +74,7 @@ def _applied(parts: Parts, k: int, j: int, rest: Add) -> Node | None:
         (c, _product(parts.factors[k], parts.rows[k], term, row, (free, *output)))
         for c, term in rest.terms
     ]
-    whole = [_opened(term) for _, term in terms]
+    whole = [product_of(opened_term(term)) for _, term in terms]
     left_over: defaultdict[Node, Fraction] = defaultdict(Fraction)
     for (c, _), (number, core) in zip(terms, whole, strict=True):
         left_over[core] += c * number
@@ -84,17 +84,6 @@ def _applied(parts: Parts, k: int, j: int, rest: Add) -> Node | None:
     dims = [parts.dims[label] for label in (free, *output)]
     new = build.add(kept) if kept else build.zeros(dims)
     return parts.replaced((k, j), (new,), ((free, *output),)).build()
-
-
-def _opened(node: Node) -> tuple[Fraction, Node]:
-    """A number and a tensor whose product a node is, products in products opened."""
-    found = contraction_in(node)
-    if found is None:
-        return product_of(node)
-    number, core, output = found
-    inner = open_product(core)
-    c, opened = product_of(build.einsum([inner], [core.output], output))
-    return number * c, opened
 
 
 def _product(matrix: Node, row: Labels, term: Node, at: Labels, output: Labels) -> Node:

@@ -19,6 +19,9 @@ f = tcalc.parse(
 g, H = tcalc.gradient(f, ["w", "K"]), tcalc.hessian(f, "w")
 print(g["w"], g["K"], H, H.einstein(), H.latex(), tcalc.hessian(f, "K"), sep="\\n")
 print(tcalc.compile([f, g["w"], g["K"], H]).source)
+declared = ", ".join(f"{name}[n,n]" for name in "ABCDE")
+print(tcalc.parse("(A + B')*(D + E')*C + (A + B')*(D + E')*A + C*A", declared))
+print(tcalc.hessian(tcalc.parse("norm2(S*w - b.*w)^2 + w'*(A + A')*(B + B')*w"), "w"))
 """
 
 UNRELATED = """

@@ -37,7 +37,10 @@ def common_sum_of_matrices(node: Add) -> Node | None:
         return None
     terms = [parts_of(term) for _, term in node.terms]
     sums = Counter(
-        x for parts in terms for x in set(parts.factors) if x.order == 2 and isinstance(x, Add)
+        x
+        for parts in terms
+        for x in dict.fromkeys(parts.factors)  # in order: the first that is shorter is taken
+        if x.order == 2 and isinstance(x, Add)
     )
     for shared, count in sums.items():
         if not 1 < count < len(terms):

@@ -90,6 +90,7 @@ class Style(enum.Enum):
     OTHERS = "others"  # prodothers(x) of a vector, set as [∏_{j≠i} x_j]_i
     ROOT = "root"  # sqrt(x)
     SYMBOL = "symbol"  # a constant, as pi
+    KRONECKER = "kronecker"  # kron(A, B), set as A ⊗ B
     BRANCH = "branch"  # where(l < r, a, b), with `mark` as the comparison
 
 

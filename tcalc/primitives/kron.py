@@ -12,7 +12,7 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.nodes import Apply, Node
-from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator
+from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator, Style
 from tcalc.primitives import matrices
 from tcalc.primitives.arrays import Array
 from tcalc.primitives.function import Function, tensor_form
@@ -221,7 +221,9 @@ class Kron(Coded):
         return True if fact in kept and all(holds(x, fact) for x in node.args) else None
 
     def notation(self, node: Apply) -> Notation:
-        return Notation(name="facesplit" if self.core == 1 < node.order else "kron")
+        if self.core == 1 < node.order:
+            return Notation(name="facesplit")
+        return Notation(Style.KRONECKER, "kron")
 
 
 def kronecker(A: Array, B: Array, core: int) -> Array:

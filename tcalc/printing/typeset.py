@@ -333,6 +333,9 @@ class Typesetter:
                 return Set(medium.below(norm, mark), Binding.ATOM)
             case Style.OTHERS if not call.over:
                 return Set(self._products_of_others(inner[0]), Binding.ATOM)
+            case Style.KRONECKER:
+                left, right = (self._fenced(part, Binding.POWER) for part in inner)
+                return Set(medium.row([left, medium.operator("⊗"), right]), Binding.PRODUCT)
             case Style.BRANCH:
                 left, right, yes, no = texts
                 relation = medium.operator(RELATIONS[call.mark])
@@ -362,9 +365,6 @@ class Typesetter:
                 return Set(medium.below(one, medium.row(sizes)), Binding.ATOM)
             case "eye":
                 return Set(medium.below(medium.letter("I"), texts[0]), Binding.ATOM)
-            case "kron" if len(inner) == 2:
-                left, right = (self._fenced(part, Binding.POWER) for part in inner)
-                return Set(medium.row([left, medium.operator("⊗"), right]), Binding.PRODUCT)
             case "sum" if call.over:
                 sign = medium.below(medium.operator("∑"), self._positions(call.over))
                 return Set(medium.row([sign, self._fenced(inner[0], Binding.PRODUCT)]), Binding.SUM)

@@ -33,16 +33,8 @@ from tcalc.codegen.program import (
     View,
 )
 from tcalc.expr.dims import Dim
-from tcalc.primitives.exponential import (
-    product_with_complement,
-    sigmoid_stable,
-    softplus_stable,
-)
-from tcalc.primitives.hyperbolic import complement_of_square
 from tcalc.primitives.routines import Embedded, Routine, Template
 
-BY_ELEMENTS = (sigmoid_stable, softplus_stable, complement_of_square, product_with_complement)
-"""Functions of several steps that work element by element."""
 ROUNDS = 3
 """How many statements below one another have to be alike."""
 
@@ -71,8 +63,8 @@ def _is_elementwise(routine: Routine) -> bool:
     match routine:
         case Template():
             return by_elements(routine)
-        case Embedded(function=function):
-            return function in BY_ELEMENTS
+        case Embedded():
+            return routine.elementwise
         case _:
             return False
 

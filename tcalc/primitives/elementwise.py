@@ -8,7 +8,7 @@ argument nodes and the value node, so that ``exp' = value`` costs nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
 from typing import Any, TypeAlias
@@ -107,7 +107,7 @@ class Elementwise(Coded):
         self.zero_at_zero = traits.zero_at_zero
         self.bounded = traits.bounded
         self.even = traits.even
-        self._code = code
+        self._code = replace(code, elementwise=True) if isinstance(code, Embedded) else code
         self._value = value
         self.about = about
         self._written = written

@@ -89,8 +89,9 @@ class Embedded:
     (literals).  `named` functions take a keyword ``where``, a text such as ``"chol(K)"`` with
     which their messages begin; `typed` ones, which have no array to take it from, a keyword
     ``dtype``.  `requires` are the functions that must be copied with it.  Results that are
-    `fresh` are arrays of their own, which others may be written over.  Without `work` it takes one
-    operation for each element of its results.
+    `fresh` are arrays of their own, which others may be written over.  One that is `elementwise`
+    works element by element.  Without `work` it takes one operation for each element of its
+    results.
     """
 
     function: Callable[..., Any]
@@ -100,6 +101,7 @@ class Embedded:
     sizes: tuple[Dim, ...] = ()
     typed: bool = False
     fresh: bool = False
+    elementwise: bool = False
     work: Work | None = field(default=None, compare=False)
 
 

@@ -3,10 +3,19 @@
 `derivative(F, [X, Y])` has the axes of ``F``, then those of ``X``, then those of ``Y``.
 """
 
-from tcalc.calculus.derivative import MODES, PLAIN, Mode, check_mode, derivative, derivatives, unit
+from tcalc.calculus.derivative import (
+    MODES,
+    PLAIN,
+    Mode,
+    check_mode,
+    derivative,
+    derivatives,
+    project,
+    unit,
+)
 from tcalc.calculus.factored import compression, factored_terms
 from tcalc.calculus.prepare import linearisable, prepare
-from tcalc.calculus.products import hvp, hvps, jvp, vjp
+from tcalc.calculus.products import hvp, hvps, jvp, vjp, vjps
 from tcalc.calculus.solves import half_of
 from tcalc.calculus.terms import NOMINAL_SIZE
 
@@ -26,6 +35,8 @@ __all__ = [
     "jvp",
     "linearisable",
     "prepare",
+    "project",
     "unit",
     "vjp",
+    "vjps",
 ]

@@ -7,11 +7,11 @@ for the product with a Hessian as the directional derivative of the gradient).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tcalc.calculus.accumulate import pullback, pushforward
 from tcalc.calculus.cost import flops
-from tcalc.calculus.derivative import derivatives, project
+from tcalc.calculus.derivative import derivatives, project, unit
 from tcalc.calculus.prepare import differentiable, prepare
 from tcalc.errors import DimensionError
 from tcalc.expr import build
@@ -51,6 +51,17 @@ def vjp(root: Node, variable: Var, cotangent: Node) -> Node:
     pulled = pullback(given.function, [variable], cotangent, cotangent.dims[:lead])
     (found,) = given.shared(pulled)
     return project(found, variable)
+
+
+def vjps(cotangents: Iterable[tuple[Node, Node]], targets: Sequence[Node]) -> list[Node]:
+    """``Σ c · ∂f/∂x`` over pairs of a function f and its cotangent c, for several targets x.
+
+    Targets are inputs, of which the declared structure is not applied: where the differential of
+    one is symmetric, so may a cotangent of it be made (`project`).
+    """
+    products = [build.einsum([c, f], [range(f.order)] * 2, ()) for f, c in cotangents]
+    given = differentiable(build.add([(1, product) for product in products]))
+    return given.shared(pullback(given.function, targets, unit(()), ()))
 
 
 def hvp(root: Node, variable: Var, direction: Node) -> Node:

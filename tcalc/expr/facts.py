@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact, Labels
-from tcalc.expr.properties import IMPLIED
+from tcalc.expr.properties import IMPLIED, OF_MATRICES
 from tcalc.expr.symmetry import parity
 
 _SYMMETRIC = Fact.SYMMETRIC
@@ -53,6 +53,21 @@ def holds(node: Node, fact: Fact) -> bool | None:
         stack.pop()
         current.known[fact] = _infer(current, fact)
     return node.known[fact]
+
+
+INHERITED = ("symmetric", "psd", "spd", "diagonal", "lower", "upper", "positive", "nonnegative")
+"""The properties that an input has which stands for a tensor."""
+
+
+def known_properties(node: Node) -> list[str]:
+    """The properties that an input which stands for a tensor can be declared to have.
+
+    >>> from tcalc.expr import build, shape
+    >>> known_properties(build.einsum([build.var("X", shape("m", "n"))] * 2, "ij,ik->jk"))
+    ['symmetric', 'psd']
+    """
+    words = [x for x in INHERITED if node.order > 1 or x not in OF_MATRICES]
+    return [x for x in words if all(holds(node, fact) for fact in IMPLIED[x])]
 
 
 def symmetric_axes(node: Node) -> bool:

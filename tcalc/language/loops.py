@@ -193,10 +193,14 @@ class Script:
             return results[-1]
         return len(self.steps) - 1 if self.steps else None
 
-    def live(self, value: int) -> list[int]:
-        """The positions of the statements that the value needs, in order, itself included."""
-        needed = {value}
-        pending = [value]
+    def position(self, name: str) -> int:
+        """The position of the statement that defines a name."""
+        return self._definer[name]
+
+    def live(self, *values: int) -> list[int]:
+        """The positions of the statements that some need, in order, themselves included."""
+        needed = {*values}
+        pending = [*values]
         while pending:
             for _, name in self.mentioned(self.steps[pending.pop()]):
                 definer = self._definer.get(name)

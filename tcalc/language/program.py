@@ -108,10 +108,10 @@ def parse(
     >>> program.value.dims, list(program.variables.values()), program.guesses
     ((), [X[m,n], w[n]], {'w': 'vector'})
     """
-    source, declared = _source(text, ""), _source(declarations, "declarations")
+    source, declared = source_of(text, ""), source_of(declarations, "declarations")
     numbers = check_parameters(parameters, (text, declarations))
     known = {x.name: x for function in functions for x in (function, *function.companions)}
-    return _Compilation(source, declared, numbers, known, given or {}).run()
+    return Compilation(source, declared, numbers, known, given or {}).run()
 
 
 def inputs(text: str, declarations: str = "") -> Inputs:
@@ -124,8 +124,8 @@ def inputs(text: str, declarations: str = "") -> Inputs:
     >>> inputs("s^2*eye(n) + K", "K[n,n]")
     Inputs(variables={'K': K[n,n], 's': s[m]}, guesses={'s': 'vector'})
     """
-    source, declared = _source(text, ""), _source(declarations, "declarations")
-    return _Compilation(source, declared, {}, {}, {}).inputs()
+    source, declared = source_of(text, ""), source_of(declarations, "declarations")
+    return Compilation(source, declared, {}, {}, {}).inputs()
 
 
 def parse_declarations(text: str) -> dict[str, Var]:
@@ -135,7 +135,7 @@ def parse_declarations(text: str) -> dict[str, Var]:
     {'X': X[m,n], 'y': y[m], 'c': c[]}
     """
     names = Names(Dimensions(), {})
-    _declare(names, parse_statements(_source(text, "declarations"), declarations=True))
+    declare(names, parse_statements(source_of(text, "declarations"), declarations=True))
     names.check_spaces()
     resolve = names.dimensions.resolve
     return {
@@ -144,7 +144,8 @@ def parse_declarations(text: str) -> dict[str, Var]:
     }
 
 
-def _source(text: str, name: str) -> Source:
+def source_of(text: str, name: str) -> Source:
+    """The text of a program (without a name), or of declarations."""
     if not isinstance(text, str):
         example = "X[m,n], K[n,n] spd, c" if name else "sum(exp(X*w))"
         raise ArgumentError(
@@ -154,14 +155,15 @@ def _source(text: str, name: str) -> Source:
     return Source(text, name)
 
 
-def _declare(names: Names, statements: Iterable[Statement]) -> None:
+def declare(names: Names, statements: Iterable[Statement]) -> None:
+    """Enter the variables that a program declares."""
     for statement in loops.declarations(tuple(statements)):
         for item in statement.items:
             names.declare(item)
 
 
-class _Compilation:
-    """One run from text to nodes."""
+class Compilation:
+    """One run from text to nodes, in steps that other kinds of programs refine."""
 
     def __init__(
         self,
@@ -178,8 +180,9 @@ class _Compilation:
         self._algebra = Algebra(self._tape, self._dimensions)
         self._elaborator = Elaborator(self._algebra, self._names)
         self._counters: set[str] = set()
+        self._slots: dict[str, Slot] = {}
         self._statements = parse_statements(source)
-        _declare(self._names, parse_statements(declared, declarations=True))
+        declare(self._names, parse_statements(declared, declarations=True))
         self._given = given
         for name, tensor in given.items():
             self._give(name, tensor)
@@ -225,7 +228,7 @@ class _Compilation:
 
     def _live(self) -> list[Unrolled]:
         """The statements that its value needs, surveyed, the one of the value last."""
-        _declare(self._names, self._statements)
+        declare(self._names, self._statements)
         steps = loops.unroll(self._statements, self._names)
         script = loops.Script(steps, self._names)
         self._names.check_spaces()
@@ -319,10 +322,11 @@ class _Compilation:
         self._dimensions.settle()
         definitions = self._elaborator.definitions
         slots = {name: self._algebra.slot(value) for name, value in definitions.items()}
+        self._slots.update(slots)
         value_slot = self._algebra.slot(result)
         needed = self._tape.needed([value_slot, *slots.values()])
         self._settle_sizes(needed)
-        nodes = self._tape.replay(needed, self._dimensions.resolve)
+        nodes = self._replayed(needed)
         known = self._elaborator.axes.index_names(nodes)
         if known:
             roots = [nodes[slot] for slot in (value_slot, *slots.values())]
@@ -341,6 +345,10 @@ class _Compilation:
             places=self._tape.places(nodes),
             index_names=known,
         )
+
+    def _replayed(self, needed: Sequence[Slot]) -> dict[Slot, Node]:
+        """The nodes of the steps that are needed."""
+        return self._tape.replay(needed, self._dimensions.resolve)
 
     def _settle_sizes(self, needed: Sequence[Slot]) -> None:
         """Name the sizes that nobody named, and refuse those that no variable determines."""

@@ -6,8 +6,8 @@ and powers may nest as deep as the text does, and nothing may recurse over them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -226,6 +226,58 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return arguments
         case Comparison(left=left, right=right):
             return (left, right)
+
+
+def with_children(expression: Expression, parts: Sequence[Expression]) -> Expression:
+    """The expression with others directly below it, in the order of `children`."""
+    match expression:
+        case Number() | Text() | Name():
+            return expression
+        case Paren():
+            return replace(expression, inner=parts[0])
+        case Sum(terms=terms):
+            signs = (sign for sign, _ in terms)
+            return replace(expression, terms=tuple(zip(signs, parts, strict=True)))
+        case Product(rest=rest):
+            operators = (operator for operator, _ in rest)
+            factors = tuple(zip(operators, parts[1:], strict=True))
+            return replace(expression, first=parts[0], rest=factors)
+        case Sign() | Transpose():
+            return replace(expression, operand=parts[0])
+        case Power():
+            return replace(expression, base=parts[0], exponent=parts[1])
+        case Index():
+            return replace(expression, base=parts[0])
+        case Call():
+            return replace(expression, arguments=tuple(parts))
+        case Comparison():
+            return replace(expression, left=parts[0], right=parts[1])
+
+
+def rewritten(
+    expression: Expression, change: Callable[[Expression], Expression | None]
+) -> Expression:
+    """The expression with others in place of some below it, without recursion.
+
+    `change` sees each before what is below it, and gives what is to stand in its place as it is,
+    or None to have a look further below.
+    """
+    done: dict[Expression, Expression] = {}
+    stack = [expression]
+    while stack:
+        found = stack[-1]
+        if found in done:
+            stack.pop()
+            continue
+        parts = children(found)
+        missing = [part for part in parts if part not in done]
+        if len(missing) == len(parts) and (new := change(found)) is not None:
+            done[found] = new
+        elif missing:
+            stack.extend(missing)
+        else:
+            done[found] = with_children(found, [done[part] for part in parts])
+    return done[expression]
 
 
 def walk(expression: Expression) -> Iterator[Expression]:

@@ -142,15 +142,35 @@ class CompiledFunction:
         try:
             result = plan.compute(*arrays, *entry.further)
         except Exception as error:
-            raise self._understood(error, arrays) from error
+            raise self.understood(error, arrays) from error
         if self._strict:
             self._require_finite((result,) if self._recipe.outline == 0 else result)
         return result if self._outline is None else arranged(self._outline, result)
+
+    def unchecked(self, arguments: Mapping[str, Any]) -> Callable[..., tuple[Any, ...]]:
+        """What computes the results, as a tuple, for arrays of the types and shapes of some.
+
+        It takes arrays in the order of `signature`, and looks at none of them.
+        """
+        entry, _ = self._entry(arguments)
+        compute, further = entry.plan.compute, entry.further
+        if further:
+            return lambda *arrays: compute(*arrays, *further)
+        return compute
 
     def _enter(
         self, arguments: Mapping[str, Any], seen: tuple[Any, ...]
     ) -> tuple[Entry, list[Any]]:
         """The arguments of a call whose names, types and shapes are new, checked; and its plan."""
+        entry, taken = self._entry(arguments)
+        if all(type(x) is ndarray or type(x) in NUMBERS for x in arguments.values()):
+            if len(self._entries) >= ENTRIES:
+                self._entries.clear()
+            self._entries[seen] = entry
+        return entry, taken
+
+    def _entry(self, arguments: Mapping[str, Any]) -> tuple[Entry, list[Any]]:
+        """The plan for some arguments, these checked and converted."""
         signature = self.signature
         self._refuse_twice(arguments)
         given = ordered(signature, {**self._given, **arguments})
@@ -170,10 +190,6 @@ class CompiledFunction:
         mine, taken = [given[k] for k in free], [arrays[k] for k in free]
         key = (*sizes.values(), wide, kind)
         entry = Entry(plan, tuple(conversions(mine, taken)), self._further(plan, arrays, key))
-        if all(type(x) is ndarray or type(x) in NUMBERS for x in arguments.values()):
-            if len(self._entries) >= ENTRIES:
-                self._entries.clear()
-            self._entries[seen] = entry
         return entry, taken
 
     def _further(self, plan: Plan, arrays: Sequence[Any], key: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -191,7 +207,7 @@ class CompiledFunction:
                     try:
                         kept.append(plan.prepare(*bound))
                     except Exception as error:
-                        raise self._understood(error, arrays) from error
+                        raise self.understood(error, arrays) from error
                 if plan.workspace is not None:
                     kept.append(plan.workspace(*arrays))
                 # A few combinations of sizes and types are what a function is kept ready for.
@@ -207,7 +223,7 @@ class CompiledFunction:
         if twice:
             raise ArgumentError(f"the argument {twice[0]} is bound already")
 
-    def _understood(self, error: Exception, arrays: Sequence[Any]) -> Exception:
+    def understood(self, error: Exception, arrays: Sequence[Any]) -> Exception:
         """What an error in generated code means for the caller; the error itself if unknown."""
         match error:
             case np.linalg.LinAlgError():

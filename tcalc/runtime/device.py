@@ -103,7 +103,7 @@ class DeviceFunction(CompiledFunction):
         except MemoryError as error:
             raise _too_little(cupy, need) from error
         except Exception as error:
-            raise self._understood(error, list(arrays.values())) from error
+            raise self.understood(error, list(arrays.values())) from error
 
     def _recording(
         self,

@@ -1,0 +1,477 @@
+"""A program with a loop that is kept, as a program without it that does one of its steps.
+
+The loop's statements stand once, for a step that has a number of its own; so has the last step.
+What a step takes from the ones before it, the slices of tensors at its counter, and what is used
+after the loop become names that statements of their own define (see `Carried`):
+
+    m{0} = zeros(n)                     m{0} = zeros(n)
+    for t = 1:T                         m{step-1} = m{0}       carried from step to step
+        m{t} = A*m{t-1} + B*u[t,:]  ->  u[t,:] = u             a slice
+    end                                 m{step} = A*m{step-1} + B*u[t,:]
+    norm2(m{T})^2                       m{last} = m{step}      carried out of the loop
+                                        norm2(m{last})^2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+from tcalc.errors import (
+    ParseError,
+    Span,
+    UnknownNameError,
+    UnsupportedError,
+)
+from tcalc.language.loops import Unrolled, unroll
+from tcalc.language.names import Names
+from tcalc.language.syntax import (
+    Bound,
+    Call,
+    Definition,
+    Expression,
+    Index,
+    Loop,
+    Name,
+    Number,
+    Position,
+    Range,
+    Result,
+    Statement,
+    Target,
+    rewritten,
+    walk,
+)
+
+STEP, LAST = 10**12, 7 * 10**13
+"""The numbers of the step that stands for all, and of the last one: no program has such."""
+NEAR = 10**6
+"""Numbers so near to one of the two are of steps before it or behind it."""
+MOST_STEPS_BACK = 16
+"""How far back a step may look: each step back is an array more that is handed on."""
+
+
+class Stem(NamedTuple):
+    """The name of something that each step has, the number of the step left open (None)."""
+
+    name: str
+    steps: tuple[int | None, ...]
+
+    @property
+    def plain(self) -> str:
+        """It as a name without braces."""
+        numbers = (str(number) for number in self.steps if number is not None)
+        return "_".join((self.name, *numbers)).replace("-", "m")
+
+    def at(self, step: int, span: Span) -> Name:
+        """The name for a step."""
+        numbers = (step if number is None else number for number in self.steps)
+        return Name(self.name, tuple(Bound(((x, ()),), span) for x in numbers), span)
+
+    def shown(self, step: str) -> str:
+        """The name for a step that is a text."""
+        numbers = (step if number is None else str(number) for number in self.steps)
+        return f"{self.name}{{{','.join(numbers)}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a step takes from the step `lag` before it; the first takes what is defined before."""
+
+    stem: Stem
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What the last step has left, or the step `lag` - 1 before it."""
+
+    stem: Stem
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What stands in a tensor where an axis has the position counter + `offset`, from 1 on."""
+
+    base: str
+    axis: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """The counter as a number."""
+
+    counter: str
+
+
+Carried: TypeAlias = Before | Last | Slice | Count
+"""What a step has from outside of it, or leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The statements of one step, and which of them stand for what is carried.
+
+    The first step is `start`; `offsets` has the names that the loop defines, and which step of
+    theirs a step defines: t + offset.
+    """
+
+    statements: tuple[Statement, ...]
+    carried: Mapping[Definition, Carried]
+    loop: Loop
+    start: int
+    offsets: Mapping[Stem, int]
+
+
+def kept(statements: Sequence[Statement], names: Names) -> Kept:
+    """One step of the only loop whose bound is no number, or of the only loop."""
+    at = _kept_loop(statements, names)
+    loop = statements[at]
+    assert isinstance(loop, Loop)
+    if not any(isinstance(x, Definition | Result) for x in statements[at + 1 :]):
+        raise ParseError(
+            "nothing stands after the loop that is kept",
+            span=loop.span,
+            hint=f"the value is said there: s{{{loop.stop.span.text}}} for what its last step has",
+        )
+    return _Keeping(loop, statements[:at], statements[at + 1 :], names).run()
+
+
+def _kept_loop(statements: Sequence[Statement], names: Names) -> int:
+    places = [k for k, statement in enumerate(statements) if isinstance(statement, Loop)]
+    if not places:
+        end = statements[-1].span if statements else Span(0, 0, 1, 1)
+        raise ParseError(
+            "there is no loop to keep",
+            span=end,
+            hint="`for t = 1:T`, statements, `end`; a program without one is for tcalc.parse",
+        )
+    open_ = [k for k in places if not _is_number(statements[k], names)]
+    if len(open_) > 1 or (not open_ and len(places) > 1):
+        first, second, *_ = (statements[k] for k in open_ or places)
+        error = UnsupportedError("only one loop can be kept", span=second.span)
+        error.mention("another one", first.span)
+        raise error.advise("give numbers for the bounds of the others, which are then unrolled")
+    return (open_ or places)[0]
+
+
+def _is_number(loop: Statement, names: Names) -> bool:
+    assert isinstance(loop, Loop)
+    return all(not linear(bound, names).keys() - {()} for bound in (loop.start, loop.stop))
+
+
+def linear(bound: Bound, names: Names) -> dict[tuple[str, ...], int]:
+    """A bound as coefficients of products of names, the numbers that are given put in."""
+    found: dict[tuple[str, ...], int] = {}
+    for coefficient, factors in bound.terms:
+        known = [name for name in factors if name in names.parameters]
+        for name in known:
+            coefficient *= names.integer(replace(bound, terms=((1, (name,)),)), {}, "a bound")
+        rest = tuple(sorted(name for name in factors if name not in known))
+        found[rest] = found.get(rest, 0) + coefficient
+    return {factors: coefficient for factors, coefficient in found.items() if coefficient}
+
+
+class _Keeping:
+    """One loop on its way to a single step."""
+
+    def __init__(
+        self, loop: Loop, before: Sequence[Statement], after: Sequence[Statement], names: Names
+    ) -> None:
+        self._loop = loop
+        self._before = before
+        self._after = after
+        self._names = names
+        self._stop = linear(loop.stop, names)
+        self._start = 0
+        self._offsets: dict[Stem, int] = {}
+        self._slices: dict[Slice, tuple[str, Name]] = {}
+        self._carried: dict[Definition, Carried] = {}
+
+    def run(self) -> Kept:
+        self._check_bounds()
+        names = self._names
+        early = {name for step in unroll(self._before, names) for name in step.targets}
+        body = [self._in_body(statement) for statement in self._loop.body]
+        after = [self._behind(statement, early) for statement in self._after]
+        steps = unroll(body, names)
+        self._offsets = self._found_offsets(steps)
+        read = self._lags(steps, STEP)
+        left = self._lags(unroll(after, names), LAST)
+        if not left:
+            raise ParseError(
+                "the value has nothing of the loop that is kept",
+                span=self._loop.span,
+                hint=f"what its last step has is `s{{{self._loop.stop.span.text}}}`",
+            )
+        for stem, lags in left.items():
+            further = max(lags) - 1  # what the last step takes from the ones before it
+            if further:
+                read.setdefault(stem, {}).setdefault(further, lags[further + 1])
+        entering = [self._count(), *self._taken_slices()]
+        for stem, lags in read.items():
+            entering += [self._before_step(stem, lag, lags) for lag in range(1, max(lags) + 1)]
+        leaving = [
+            self._after_last(stem, lag, span)
+            for stem, lags in left.items()
+            for lag, span in lags.items()
+        ]
+        statements = (*self._before, *entering, *body, *leaving, *after)
+        return Kept(statements, self._carried, self._loop, self._start, self._offsets)
+
+    def _check_bounds(self) -> None:
+        names, counter = self._names, self._loop.counter
+        if counter in (*names.variables, *names.parameters, *names.dimensions.declared):
+            raise UnknownNameError(
+                f"the counter `{counter}` has another meaning already",
+                span=self._loop.counter_span,
+                hint="choose another name for the counter",
+            )
+        self._start = names.integer(self._loop.start, {}, "the first step of a loop that is kept")
+
+    def _count(self) -> Definition:
+        span = self._loop.counter_span
+        counter = Name(self._loop.counter, (), span)
+        return self._noted(_defined(counter, Number(Fraction(0), span)), Count(counter.name))
+
+    def _taken_slices(self) -> Iterator[Definition]:
+        for found, (name, base) in self._slices.items():
+            yield self._noted(_defined(Name(name, (), base.span), base), found)
+
+    def _before_step(self, stem: Stem, lag: int, lags: Mapping[int, Span]) -> Definition:
+        span = lags.get(lag, lags[max(lags)])
+        offset = self._offsets[stem] - lag
+        value = stem.at(self._start + offset, span)
+        return self._noted(_defined(stem.at(STEP + offset, span), value), Before(stem, lag))
+
+    def _after_last(self, stem: Stem, lag: int, span: Span) -> Definition:
+        offset = self._offsets[stem] - lag + 1
+        value = stem.at(STEP + offset, span)
+        return self._noted(_defined(stem.at(LAST + offset, span), value), Last(stem, lag))
+
+    def _noted(self, definition: Definition, carried: Carried) -> Definition:
+        self._carried[definition] = carried
+        return definition
+
+    # What stands in the loop
+
+    def _in_body(self, statement: Statement) -> Statement:
+        match statement:
+            case Definition(targets=targets):
+                for target in targets:
+                    if not any(map(self._counts, target.name.steps)):
+                        raise UnknownNameError(
+                            f"`{target.name.name}` is assigned in every step",
+                            span=target.span,
+                            hint="each name is assigned once: number the steps, "
+                            f"{target.name.name}{{{self._loop.counter}}} = ...",
+                        )
+                numbered = [replace(x, name=self._numbered(x.name)) for x in targets]
+                value = rewritten(statement.value, self._in_step)
+                return replace(statement, targets=tuple(numbered), value=value)
+            case Loop():
+                return replace(statement, body=tuple(map(self._in_body, statement.body)))
+            case Result():
+                raise ParseError(
+                    "a formula without a name in a loop that is kept",
+                    span=statement.span,
+                    hint="the value stands after the loop",
+                )
+            case _:
+                return statement  # a declaration, which unrolling refuses
+
+    def _counts(self, bound: Bound | Range) -> bool:
+        """Whether a bound depends on the counter."""
+        bounds = (bound.start, bound.stop) if isinstance(bound, Range) else (bound,)
+        return any(self._loop.counter in names for x in bounds for _, names in x.terms)
+
+    def _offset(self, bound: Bound, what: str) -> Bound:
+        """What a bound has beside the counter."""
+        counter = self._loop.counter
+        own = [c for c, names in bound.terms if counter in names]
+        rest = tuple(term for term in bound.terms if counter not in term[1])
+        if own != [1] or (1, (counter,)) not in bound.terms:
+            raise self._unsupported(
+                f"{what} is {counter}, or a number before or after it", bound.span
+            )
+        return replace(bound, terms=rest)
+
+    def _unsupported(self, message: str, span: Span) -> UnsupportedError:
+        """What only a loop that is unrolled can have."""
+        return UnsupportedError(
+            f"in a loop that is kept {message}",
+            span=span,
+            hint="tcalc.parse unrolls a loop whose bounds are numbers, and can have it",
+        )
+
+    def _numbered(self, name: Name) -> Name:
+        """A name whose counter is the step that stands for all."""
+        steps = [
+            _plus(self._offset(step, "a step"), STEP) if self._counts(step) else step
+            for step in name.steps
+        ]
+        return replace(name, steps=tuple(steps))
+
+    def _in_step(self, part: Expression) -> Expression | None:
+        match part:
+            case Name() if any(map(self._counts, part.steps)):
+                return self._numbered(part)
+            case Index(positions=positions) if any(map(self._counts, positions)):
+                return self._slice(part)
+            case Call(indices=indices) if any(map(self._counts, indices or ())):
+                raise self._unsupported("functions have no index that counts its steps", part.span)
+        return None
+
+    def _slice(self, part: Index) -> Expression:
+        """``Y[t,i]`` as the slice of Y at the step, with its other indices."""
+        counter = self._loop.counter
+        base, positions = part.base, part.positions
+        places = [k for k, position in enumerate(positions) if self._counts(position)]
+        (axis, *others), position = places, positions[places[0]]
+        plain = isinstance(base, Name) and not any(map(self._counts, base.steps))
+        if others or not plain or isinstance(position, Range):
+            raise self._unsupported(
+                f"the counter is one position of a tensor from outside, as in Y[{counter},i]",
+                part.span,
+            )
+        assert isinstance(base, Name)
+        beside = self._offset(position, "a position")
+        offset = self._names.integer(beside, {}, "what is added to the counter in a position")
+        shown = [":"] * len(positions)
+        shown[axis] = shifted(counter, offset)
+        source = self._names.stepped(base.name, base.steps, {})
+        name = f"{source}[{','.join(shown)}]"
+        self._slices.setdefault(Slice(source, axis, offset), (name, base))
+        taken = Name(name, (), part.span)
+        rest: tuple[Position, ...] = (*positions[:axis], *positions[axis + 1 :])
+        return replace(part, base=taken, positions=rest) if rest else taken
+
+    # What stands behind the loop
+
+    def _behind(self, statement: Statement, early: set[str]) -> Statement:
+        match statement:
+            case Definition() | Result():
+                value = rewritten(statement.value, lambda part: self._last(part, early))
+                return replace(statement, value=value)
+            case Loop():
+                return replace(
+                    statement, body=tuple(self._behind(part, early) for part in statement.body)
+                )
+            case _:
+                return statement
+
+    def _last(self, part: Expression, early: set[str]) -> Expression | None:
+        """A name whose step is the last one of the loop, or a number of steps from it."""
+        if not isinstance(part, Name) or not part.steps:
+            return None
+        known = not any(map(self._is_open, part.steps))
+        if known and self._names.stepped(part.name, part.steps, {}) in early:
+            return None
+        return replace(part, steps=tuple(map(self._from_last, part.steps)))
+
+    def _is_open(self, bound: Bound) -> bool:
+        return bool(linear(bound, self._names).keys() - {()})
+
+    def _from_last(self, step: Bound) -> Bound:
+        """A step by its distance from the last one, where that is a number."""
+        beyond = linear(step, self._names)
+        for factors, coefficient in self._stop.items():
+            beyond[factors] = beyond.get(factors, 0) - coefficient
+        distance = beyond.pop((), 0)
+        return step if any(beyond.values()) else replace(step, terms=((LAST + distance, ()),))
+
+    # Who needs which step
+
+    def _found_offsets(self, steps: Iterable[Unrolled]) -> dict[Stem, int]:
+        """For each name that the loop defines, which step it defines: t + offset."""
+        found: dict[Stem, int] = {}
+        for step in steps:
+            assert isinstance(step.statement, Definition)
+            for name, target in zip(step.targets, step.statement.targets, strict=True):
+                here = parted(name, STEP)
+                assert here is not None
+                stem, offset = here
+                if found.setdefault(stem, offset) != offset:
+                    raise UnknownNameError(
+                        f"`{target.name.name}` is assigned twice",
+                        span=target.span,
+                        hint="a step assigns each name once",
+                    )
+        return found
+
+    def _lags(self, steps: Iterable[Unrolled], origin: int) -> dict[Stem, dict[int, Span]]:
+        """How far back names are taken from.
+
+        From a step, the one before it is 1, and what it defines itself 0; from behind the loop,
+        the last step is 1.
+        """
+        found: dict[Stem, dict[int, Span]] = {}
+        for step in steps:
+            for part in walk(step.statement.value):
+                if not isinstance(part, Name) or not part.steps:
+                    continue
+                here = parted(self._names.stepped(part.name, part.steps, step.counters), origin)
+                if here is None:
+                    continue
+                stem, distance = here
+                lag = self._lag(stem, distance, part.span, origin)
+                if lag:
+                    found.setdefault(stem, {}).setdefault(lag, part.span)
+        return found
+
+    def _lag(self, stem: Stem, distance: int, span: Span, origin: int) -> int:
+        shown = self._loop.counter
+        if stem not in self._offsets:
+            raise UnknownNameError(
+                f"the loop defines no `{stem.shown(shown)}`",
+                span=span,
+                hint="it defines " + ", ".join(x.shown(shown) for x in self._offsets),
+            )
+        lag = self._offsets[stem] - distance + (origin == LAST)
+        if lag < (origin == LAST):
+            raise UnknownNameError(
+                "this step is not there yet" if origin == STEP else "the loop ends before this",
+                span=span,
+                hint=f"a step defines `{stem.shown(shifted(shown, self._offsets[stem]))}`",
+            )
+        if lag > MOST_STEPS_BACK:
+            raise self._unsupported(
+                f"a step hands on at most {MOST_STEPS_BACK} others, and this is {lag} back", span
+            )
+        return lag
+
+
+def shifted(counter: str, offset: int) -> str:
+    """The counter plus a number, as a text.
+
+    >>> shifted("t", -1), shifted("t", 0)
+    ('t-1', 't')
+    """
+    return counter + (f"{offset:+d}" if offset else "")
+
+
+def _defined(target: Name, value: Expression) -> Definition:
+    return Definition((Target(target, None, target.span),), value, value.span)
+
+
+def _plus(bound: Bound, number: int) -> Bound:
+    return replace(bound, terms=(*bound.terms, (number, ())))
+
+
+def parted(name: str, origin: int) -> tuple[Stem, int] | None:
+    """A name with a step near to `origin` as its stem and the distance; None for any other.
+
+    >>> parted(f"h{{{STEP - 1},2}}", STEP)
+    (Stem(name='h', steps=(None, 2)), -1)
+    >>> parted("h{3,2}", STEP)
+    """
+    stem, brace, rest = name.partition("{")
+    numbers = [int(number) for number in rest.rstrip("}").split(",")] if brace else []
+    for k, number in enumerate(numbers):
+        if abs(number - origin) < NEAR:
+            return Stem(stem, (*numbers[:k], None, *numbers[k + 1 :])), number - origin
+    return None

@@ -1,0 +1,351 @@
+"""Programs with a loop that is kept: one step is elaborated, for as many as there will be.
+
+What is carried from step to step is an input of the step, with the shape of what it is at first
+and whatever properties that has and every step keeps: they are assumed, and those that a step is
+not known to keep are dropped until none is left to drop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tcalc.errors import (
+    DimensionError,
+    IndexNotationError,
+    Place,
+    TcalcError,
+    UnknownNameError,
+    counted,
+)
+from tcalc.expr import Dim, Node, Var, build
+from tcalc.expr.collector import collector_paused
+from tcalc.expr.facts import known_properties
+from tcalc.expr.names import free_name
+from tcalc.expr.properties import OF_MATRICES
+from tcalc.language import loops
+from tcalc.language.algebra import Value
+from tcalc.language.dimensions import Side
+from tcalc.language.kept_loops import (
+    LAST,
+    NEAR,
+    STEP,
+    Before,
+    Carried,
+    Count,
+    Kept,
+    Last,
+    Slice,
+    Stem,
+    kept,
+    linear,
+    shifted,
+)
+from tcalc.language.loops import Script, Unrolled
+from tcalc.language.names import check_parameters
+from tcalc.language.program import Compilation, Program, declare, source_of
+from tcalc.language.syntax import Definition, Name
+from tcalc.language.tape import Slot
+from tcalc.primitives.function import Function
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a step hands on: ``m{t}`` as the program has it, or what it was some steps before.
+
+    Attributes:
+        name: how it is written, ``m{t}``, and ``m{t-1}`` for what it was a step before.
+        stem: the same as a name without braces.
+        before: the input of a step that it is; None where no step needs it.
+        initial: what that is in the first step.
+        after: what a step makes of it.
+        last: the input of the value that it is after the last step; None where that needs none.
+    """
+
+    name: str
+    stem: str
+    before: Var | None
+    initial: Node | None
+    after: Node
+    last: Var | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What a step takes of a tensor: the slice at the counter + `offset`, from 1, on one axis."""
+
+    source: Node
+    axis: int
+    offset: int
+    slice: Var
+
+
+@dataclass(frozen=True, slots=True)
+class RecurrenceProgram:
+    """A program with a loop that is kept.
+
+    Attributes:
+        counter: the number of a step as an input of it.
+        start, stop: the first step and the last one.
+        states: what steps hand on.
+        series: what they take of tensors, each time another slice.
+        steps: by name everything that a step defines.
+        program: its value, of inputs and of what the last step leaves; its inputs, and the like.
+    """
+
+    counter: Var
+    start: int
+    stop: Dim
+    states: tuple[State, ...]
+    series: tuple[Series, ...]
+    steps: Mapping[str, Node]
+    program: Program
+
+
+@collector_paused()
+def parse_recurrence(
+    text: str,
+    declarations: str = "",
+    /,
+    *,
+    functions: Iterable[Function] = (),
+    **parameters: float,
+) -> RecurrenceProgram:
+    """Parse and elaborate a program with a loop, which is kept as one.
+
+    The arguments are those of `tcalc.language.parse`.
+
+    >>> found = parse_recurrence('''
+    ... s{0} = 0
+    ... for t = 1:T
+    ...     s{t} = a*s{t-1} + x[t]
+    ... end
+    ... s{T}^2''', "x[T], a")
+    >>> [(state.name, state.before, state.last) for state in found.states]
+    [('s{t}', s_before[], s_last[])]
+    >>> found.series[0].slice, found.start, found.stop
+    (x_t[], 1, Dim(T))
+    """
+    source, declared = source_of(text, ""), source_of(declarations, "declarations")
+    numbers = check_parameters(parameters, (text, declarations))
+    known = {x.name: x for function in functions for x in (function, *function.companions)}
+    compilation = _Recurring(source, declared, numbers, known, {})
+    try:
+        return compilation.recurrence()
+    except TcalcError as error:
+        compilation.tell_steps(error)
+        raise
+
+
+class _Recurring(Compilation):
+    """One run from text to the nodes of a step."""
+
+    _kept: Kept
+    _counter = "t"
+    _last = "T"
+
+    def recurrence(self) -> RecurrenceProgram:
+        """The program."""
+        program = self.run()
+        known: dict[str, Node] = {**program.variables, **program.definitions}
+        loop = self._kept.loop
+        states: dict[Before, State] = {}
+        series: list[Series] = []
+        counter = build.var(loop.counter, (), ())
+        for carried, name in self._entered.items():
+            match carried:
+                case Before():
+                    states[carried] = self._state(carried, known)
+                case Last(stem=stem, lag=lag):
+                    states.setdefault(Before(stem, lag), self._state(Before(stem, lag), known))
+                case Slice(base=base, axis=axis, offset=offset):
+                    series.append(Series(known[base], axis, offset, _input(known[name])))
+        steps = {
+            stem.shown(loop.counter): known[self._defined(stem)] for stem in self._kept.offsets
+        }
+        return RecurrenceProgram(
+            counter=counter,
+            start=self._kept.start,
+            stop=self._stop(),
+            states=tuple(states.values()),
+            series=tuple(series),
+            steps=steps,
+            program=program,
+        )
+
+    def _state(self, carried: Before, known: Mapping[str, Node]) -> State:
+        """What a step hands on, from the nodes of what is defined."""
+        stem, lag = carried.stem, carried.lag
+        before = self._entered.get(carried)
+        last = self._entered.get(Last(stem, lag))
+        return State(
+            name=stem.shown(shifted(self._kept.loop.counter, 1 - lag)),
+            stem=stem.plain,
+            before=None if before is None else _input(known[before]),
+            initial=None if before is None else known[self._sources[carried]],
+            after=known[self._defined(stem, lag - 1)],
+            last=None if last is None else _input(known[last]),
+        )
+
+    def _defined(self, stem: Stem, lag: int = 0) -> str:
+        """The name of what a step defines, or of what it takes from some steps before it."""
+        return self._named(stem, STEP + self._kept.offsets[stem] - lag)
+
+    def _named(self, stem: Stem, step: int) -> str:
+        return stem.shown(str(step))
+
+    def _stop(self) -> Dim:
+        """The last step."""
+        total = Dim.of(0)
+        for factors, coefficient in linear(self._kept.loop.stop, self._names).items():
+            product = Dim.of(coefficient)
+            for name in factors:
+                dim = self._names.dimension(name)
+                if dim is None:
+                    raise UnknownNameError(
+                        f"`{name}` is neither a dimension nor given",
+                        span=self._kept.loop.stop.span,
+                        hint=f"declare what is run through, as in `tensor y[{name}]`, or give a "
+                        f"number: {name}=200",
+                    )
+                product = product * dim
+            total = total + product
+        return total
+
+    # What is live, and how it is elaborated
+
+    def _live(self) -> list[Unrolled]:
+        declare(self._names, self._statements)
+        self._kept = kept(self._statements, self._names)
+        self._counter, self._last = self._kept.loop.counter, self._kept.loop.stop.span.text
+        self._stop()
+        self._entered: dict[Carried, str] = {}
+        self._sources: dict[Carried, str] = {}
+        self._taken = set(re.findall(r"\w+", self._source.text))
+        script = Script(loops.unroll(self._kept.statements, self._names), self._names)
+        self._names.check_spaces()
+        needed = {script.position(self._defined(stem)) for stem in self._kept.offsets}
+        value = script.value
+        assert value is not None
+        live = [script.steps[k] for k in script.live(value, *needed)]
+        self._counters = {name for step in live for name in step.counters}
+        self._survey(live)
+        return live
+
+    def _elaborate(self, step: Unrolled) -> Value:
+        statement = step.statement
+        if isinstance(statement, Definition) and statement in self._kept.carried:
+            carried = self._kept.carried[statement]
+            value = self._carried(carried, statement, step.targets[0])
+            self._entered[carried] = step.targets[0]
+            self._elaborator.definitions[step.targets[0]] = value
+            return value
+        return super()._elaborate(step)
+
+    def _carried(self, carried: Carried, definition: Definition, name: str) -> Value:
+        """The input that something carried is."""
+        algebra, span = self._algebra, definition.span
+        if isinstance(carried, Count):
+            return algebra.atom(algebra.tape.given(build.var(carried.counter, (), ())), (), span)
+        assert isinstance(definition.value, Name)
+        like = self._elaborator.named(definition.value, {})
+        self._sources[carried] = self._names.stepped(
+            definition.value.name, definition.value.steps, {}
+        )
+        dims = list(like.dims)
+        if isinstance(carried, Slice):
+            if carried.axis >= like.order:
+                raise IndexNotationError(
+                    f"`{carried.base}` has {counted(like.order, 'axis', 'axes')}", span=span
+                )
+            del dims[carried.axis]
+        wish = self._wish(carried)
+        called = free_name(wish, self._taken)
+        self._taken.add(called)
+        slot = algebra.tape.call(
+            lambda node: self._input(node, carried, called), [algebra.slot(like)]
+        )
+        return algebra.atom(slot, dims, span)._replace(row=like.row and len(dims) == 1)
+
+    def _wish(self, carried: Before | Last | Slice) -> str:
+        if isinstance(carried, Slice):
+            base = re.sub(r"\W+", "_", carried.base).strip("_")
+            return f"{base}_{self._counter}"
+        where = "before" if isinstance(carried, Before) else "last"
+        back = str(carried.lag) if carried.lag > 1 else ""
+        return f"{carried.stem.plain}_{where}{back}"
+
+    def _input(self, like: Node, carried: Before | Last | Slice, name: str) -> Var:
+        """An input like a tensor, or like slices of it, with the properties that these have."""
+        dims = list(like.dims)
+        if isinstance(carried, Slice):
+            del dims[carried.axis]
+            matrices = carried.axis < like.order - 2
+        else:
+            matrices = True
+        dropped = self._dropped.get(name, ())
+        known = [x for x in known_properties(like) if matrices or x not in OF_MATRICES]
+        return build.var(name, dims, [word for word in known if word not in dropped])
+
+    # What steps keep
+
+    def _finish(self, result: Value) -> Program:
+        definitions = self._elaborator.definitions
+        for carried, name in self._entered.items():
+            if isinstance(carried, Before):
+                after = definitions[self._defined(carried.stem, carried.lag - 1)]
+                self._require_alike(definitions[name], after, carried.stem)
+        return super()._finish(result)
+
+    def _require_alike(self, before: Value, after: Value, stem: Stem) -> None:
+        """Refuse a step whose result has not the shape of what the step before it has left."""
+        name = stem.shown(shifted(self._kept.loop.counter, self._kept.offsets[stem]))
+        if (before.kind, before.row) != (after.kind, after.row):
+            error = DimensionError(f"`{name}` is {after.kind}", span=after.span)
+            error.mention(f"here {before.kind} is carried on", before.span)
+            raise error.advise("the first step has the shape of all others: m{0} = zeros(n)")
+        for left, right in zip(before.dims, after.dims, strict=True):
+            self._dimensions.equate(
+                Side(left, before.span),
+                Side(right, after.span),
+                f"`{name}` has another size in the step before",
+                after.span,
+            )
+
+    def _replayed(self, needed: Sequence[Slot]) -> dict[Slot, Node]:
+        self._dropped: dict[str, set[str]] = {}
+        while True:
+            nodes = super()._replayed(needed)
+            lost = False
+            for carried, name in self._entered.items():
+                if not isinstance(carried, Before):
+                    continue
+                variable = _input(nodes[self._slots[name]])
+                after = nodes[self._slots[self._defined(carried.stem, carried.lag - 1)]]
+                gone = {*variable.properties} - {*known_properties(after)}
+                self._dropped.setdefault(variable.name, set()).update(gone)
+                lost = lost or bool(gone)
+            if not lost:
+                return nodes
+
+    def tell_steps(self, error: TcalcError) -> None:
+        """Say in an error ``m{t-1}`` where the step that stands for all has a number."""
+        error.message = self._told(error.message)
+        error.hint = None if error.hint is None else self._told(error.hint)
+        error.places = tuple(Place(self._told(x.note), x.span) for x in error.places)
+
+    def _told(self, text: str) -> str:
+        def told(match: re.Match[str]) -> str:
+            number = int(match.group())
+            for origin, name in ((STEP, self._counter), (LAST, self._last)):
+                if abs(number - origin) < NEAR:
+                    return shifted(name, number - origin)
+            return match.group()
+
+        return re.sub(r"\d{12,}", told, text)
+
+
+def _input(node: Node) -> Var:
+    assert isinstance(node, Var)
+    return node

@@ -1,0 +1,127 @@
+"""Recurrences as functions of arrays."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Never
+
+import numpy as np
+
+from tcalc import runtime
+from tcalc.codegen.signature import Signature, describe
+from tcalc.errors import DimensionError, UnknownNameError, suggestion
+from tcalc.language import RecurrenceProgram
+from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.recurrences.gradient import RecurrenceGradient
+from tcalc.recurrences.running import Loop, Stepper, called
+from tcalc.recurrences.step import step_of
+from tcalc.runtime.arguments import CallSignature, refuse_positions
+
+
+class Recurrence:
+    """A program with a loop that is kept, as a function of arrays.
+
+    One step is differentiated and compiled, and is run as often as the arrays have steps: the
+    time to compile does not grow with their number, and one function serves series of any length.
+    Arrays are NumPy's, given by name, as for `tcalc.runtime.CompiledFunction`; errors are those
+    that it raises, and say in which step they arose.
+
+    >>> import tcalc
+    >>> smoothing = tcalc.recurrence('''
+    ... s{1} = y[1]
+    ... e{1} = 0
+    ... for t = 2:T
+    ...     s{t} = s{t-1} + a*(y[t] - s{t-1})
+    ...     e{t} = e{t-1} + (y[t] - s{t-1})^2
+    ... end
+    ... e{T}''', "y[T], a")
+    >>> float(smoothing(y=[1.0, 3.0, 2.0], a=0.5))
+    4.0
+    >>> smoothing.steps("s")(y=[1.0, 3.0, 2.0], a=0.5).tolist()
+    [2.0, 2.0]
+    >>> value, slope = smoothing.value_and_gradient("a")(y=[1.0, 3.0, 4.0], a=0.5)
+    >>> float(value), float(slope)
+    (8.0, -8.0)
+    """
+
+    __signature__ = CallSignature()
+    bound: tuple[str, ...] = ()
+
+    def __init__(self, program: RecurrenceProgram) -> None:
+        self._loop = Loop(step_of(program))
+
+    @property
+    def signature(self) -> Signature:
+        """The names and dimensions of the arguments."""
+        return self._loop.signature
+
+    def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
+        if positional:
+            refuse_positions(positional, self.signature.names)
+        run = self._loop.run(arguments)
+        (made,) = deque(run.forth(self._stepper), maxlen=1)
+        return called(self._value, self._loop.left(run, made))[0]
+
+    @cached_property
+    def _stepper(self) -> Stepper:
+        step = self._loop.step
+        return Stepper([x.after for x in step.states], step.moving, step.fixed)
+
+    @cached_property
+    def _value(self) -> runtime.CompiledFunction:
+        step = self._loop.step
+        known = (*step.inputs.values(), *self._loop.last)
+        return runtime.compile([step.value], variables=known)
+
+    def steps(self, names: str | Sequence[str]) -> Callable[..., Any]:
+        """A function of arrays: what each step makes of a name, the first step at the top.
+
+        For a list of names it is a dictionary.  Raises `UnknownNameError` for a name that no step
+        of the program defines.
+        """
+        step = self._loop.step
+        wanted = [names] if isinstance(names, str) else [*names]
+        defined = {text.partition("{")[0]: node for text, node in step.defined.items()}
+        defined |= step.defined
+        for name in wanted:
+            if name not in defined:
+                hint = suggestion(name, defined, otherwise=f"it defines {', '.join(step.defined)}")
+                raise UnknownNameError(f"no step defines {name!r}", hint=hint)
+        roots = [*(x.after for x in step.states), *(defined[name] for name in wanted)]
+        stepper = Stepper(roots, step.moving, step.fixed)
+        count = len(step.states)
+
+        def function(**arguments: Any) -> Array | dict[str, Array]:
+            run = self._loop.run(arguments)
+            made = run.kept(x[count:] for x in run.forth(stepper))
+            stacked = dict(zip(wanted, map(np.stack, zip(*made, strict=True)), strict=True))
+            return stacked[names] if isinstance(names, str) else stacked
+
+        return function
+
+    def value_and_gradient(self, wrt: str | Sequence[str]) -> RecurrenceGradient:
+        """A function of arrays: the value, and its gradient by an input, or by several.
+
+        Raises `DimensionError` unless the value is a scalar, and `UnknownNameError` for an input
+        that the program does not have.
+        """
+        names = [wrt] if isinstance(wrt, str) else [*wrt]
+        step = self._loop.step
+        if step.value.order:
+            raise DimensionError(
+                f"the gradient is that of a scalar, and the value has {step.value.order} axes",
+                hint="sum it up in the last line of the program",
+            )
+        for name in names:
+            if name not in step.inputs:
+                hint = suggestion(name, step.inputs, f"its inputs: {', '.join(step.inputs)}")
+                raise UnknownNameError(f"{name!r} is not an input of the program", hint=hint)
+        return RecurrenceGradient(
+            self._loop, [step.inputs[name] for name in names], isinstance(wrt, str)
+        )
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(map(describe, self.signature.arguments))
+        return f"<Recurrence({arguments})>"

@@ -11,6 +11,7 @@
     >>> value, gradient = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
 
 - formulas: `parse`, `symbols`, `combine`; `inputs` tells what names are taken for;
+- loops of any length, as functions with gradients: `recurrence`;
 - derivatives: `gradient`, `jacobian`, `hessian`, `derivative`; products `jvp`, `vjp`, `hvp`;
 - numbers: `compile`, `evaluate`, `check`;
 - insight: `explain`, `cost`, `linearize`, `draw`;
@@ -41,6 +42,7 @@ For those who change tcalc: its rooms, each of which imports only those before i
 - `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
 - `tcalc.conversion`: from and to SymPy; `tcalc.examples`: problems solved, start to end;
 - `tcalc.compilation`: from expressions to functions of arrays;
+- `tcalc.recurrences`: programs with a loop that is kept, step by step;
 - `tcalc.gallery`: model programs with data, for tests, benchmarks and `tcalc examples`;
 - `tcalc.requirements`: what public functions take, and how they refuse all else;
 - `tcalc.api`, `tcalc.problems`: the other functions of `tcalc.public`, which lists all names

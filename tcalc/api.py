@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tcalc.checking import CheckReport
     from tcalc.derivation import Derivation
     from tcalc.language import Inputs
+    from tcalc.recurrences import Recurrence
 
 
 _FILE = re.compile(r"\S+\.tc")
@@ -79,6 +80,42 @@ def parse(
         ),
         program.orientation == "row",
     )
+
+
+def recurrence(
+    text: str,
+    declarations: str = "",
+    *,
+    functions: Iterable[UserFunction] = (),
+    **parameters: float,
+) -> Recurrence:
+    """A program with a loop as a function of arrays, for series of any length.
+
+    The arguments are those of `parse`, which unrolls loops; here the loop is kept, and its bound
+    may be a dimension: ``for t = 1:T`` runs through what is declared ``Y[T,p]``.  One step is
+    differentiated and compiled, and run as often as there are steps, so that thousands of steps
+    take no longer to compile than two.  A step may take ``Y[t,i]`` or ``Y[t-1,i]`` of a tensor,
+    ``m{t-1}`` of steps before it, and the number ``t``; the value, after the loop, takes what the
+    last step has, ``f{T}``.  See `tcalc.recurrences.Recurrence` for what it offers.  Raises
+    `TcalcError`, pointing into the text, for what is not such a program.
+
+    >>> import tcalc
+    >>> walk = tcalc.recurrence('''
+    ... s{0} = x[1]
+    ... f{0} = 0
+    ... for t = 1:T
+    ...     s{t} = a*s{t-1} + x[t]
+    ...     f{t} = f{t-1} + s{t}^2
+    ... end
+    ... f{T}''', "x[T], a")
+    >>> value, slopes = walk.value_and_gradient(["a", "x"])(x=[1.0, 2.0, 3.0], a=0.5)
+    >>> float(value), float(slopes["a"]), slopes["x"].tolist()
+    (28.953125, 46.8125, [11.90625, 9.875, 8.75])
+    """
+    from tcalc.recurrences import Recurrence
+
+    known = entries(functions)
+    return Recurrence(language.parse_recurrence(text, declarations, functions=known, **parameters))
 
 
 def inputs(text: str, declarations: str = "") -> Inputs:

@@ -14,6 +14,7 @@ from tcalc.api import (
     inputs,
     jacobian,
     parse,
+    recurrence,
     symbols,
 )
 from tcalc.compilation import compile
@@ -55,6 +56,7 @@ __all__ = [
     "parse",
     "problem",
     "properties",
+    "recurrence",
     "symbols",
     "to_sympy",
     "vjp",

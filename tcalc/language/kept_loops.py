@@ -15,9 +15,8 @@ after the loop become names that statements of their own define (see `Carried`):
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
-from typing import NamedTuple, TypeAlias
 
 from tcalc.errors import (
     ParseError,
@@ -25,11 +24,25 @@ from tcalc.errors import (
     UnknownNameError,
     UnsupportedError,
 )
+from tcalc.language.carried import (
+    LAST,
+    STEP,
+    Before,
+    Carried,
+    Count,
+    Kept,
+    Last,
+    Slice,
+    Stem,
+    parted,
+    shifted,
+)
 from tcalc.language.loops import Unrolled, unroll
 from tcalc.language.names import Names
 from tcalc.language.syntax import (
     Bound,
     Call,
+    Declaration,
     Definition,
     Expression,
     Index,
@@ -45,86 +58,8 @@ from tcalc.language.syntax import (
     walk,
 )
 
-STEP, LAST = 10**12, 7 * 10**13
-"""The numbers of the step that stands for all, and of the last one: no program has such."""
-NEAR = 10**6
-"""Numbers so near to one of the two are of steps before it or behind it."""
 MOST_STEPS_BACK = 16
 """How far back a step may look: each step back is an array more that is handed on."""
-
-
-class Stem(NamedTuple):
-    """The name of something that each step has, the number of the step left open (None)."""
-
-    name: str
-    steps: tuple[int | None, ...]
-
-    @property
-    def plain(self) -> str:
-        """It as a name without braces."""
-        numbers = (str(number) for number in self.steps if number is not None)
-        return "_".join((self.name, *numbers)).replace("-", "m")
-
-    def at(self, step: int, span: Span) -> Name:
-        """The name for a step."""
-        numbers = (step if number is None else number for number in self.steps)
-        return Name(self.name, tuple(Bound(((x, ()),), span) for x in numbers), span)
-
-    def shown(self, step: str) -> str:
-        """The name for a step that is a text."""
-        numbers = (step if number is None else str(number) for number in self.steps)
-        return f"{self.name}{{{','.join(numbers)}}}"
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What a step takes from the step `lag` before it; the first takes what is defined before."""
-
-    stem: Stem
-    lag: int
-
-
-@dataclass(frozen=True, slots=True)
-class Last:
-    """What the last step has left, or the step `lag` - 1 before it."""
-
-    stem: Stem
-    lag: int
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """What stands in a tensor where an axis has the position counter + `offset`, from 1 on."""
-
-    base: str
-    axis: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """The counter as a number."""
-
-    counter: str
-
-
-Carried: TypeAlias = Before | Last | Slice | Count
-"""What a step has from outside of it, or leaves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The statements of one step, and which of them stand for what is carried.
-
-    The first step is `start`; `offsets` has the names that the loop defines, and which step of
-    theirs a step defines: t + offset.
-    """
-
-    statements: tuple[Statement, ...]
-    carried: Mapping[Definition, Carried]
-    loop: Loop
-    start: int
-    offsets: Mapping[Stem, int]
 
 
 def kept(statements: Sequence[Statement], names: Names) -> Kept:
@@ -197,9 +132,9 @@ class _Keeping:
         names = self._names
         early = {name for step in unroll(self._before, names) for name in step.targets}
         body = [self._in_body(statement) for statement in self._loop.body]
-        after = [self._behind(statement, early) for statement in self._after]
         steps = unroll(body, names)
         self._offsets = self._found_offsets(steps)
+        after = [self._behind(statement, early) for statement in self._after]
         read = self._lags(steps, STEP)
         left = self._lags(unroll(after, names), LAST)
         if not left:
@@ -281,8 +216,12 @@ class _Keeping:
                     span=statement.span,
                     hint="the value stands after the loop",
                 )
-            case _:
-                return statement  # a declaration, which unrolling refuses
+            case Declaration():
+                raise ParseError(
+                    "variables are declared outside of loops",
+                    span=statement.span,
+                    hint="move the declaration before the `for`",
+                )
 
     def _counts(self, bound: Bound | Range) -> bool:
         """Whether a bound depends on the counter."""
@@ -371,18 +310,31 @@ class _Keeping:
         known = not any(map(self._is_open, part.steps))
         if known and self._names.stepped(part.name, part.steps, {}) in early:
             return None
-        return replace(part, steps=tuple(map(self._from_last, part.steps)))
+        forms = (x for x in self._offsets if (x.name, len(x.steps)) == (part.name, len(part.steps)))
+        stem = next(forms, None)
+        if stem is None:
+            return None
+        k = stem.steps.index(None)
+        steps = (*part.steps[:k], self._from_last(part.steps[k], stem), *part.steps[k + 1 :])
+        return replace(part, steps=steps)
 
     def _is_open(self, bound: Bound) -> bool:
         return bool(linear(bound, self._names).keys() - {()})
 
-    def _from_last(self, step: Bound) -> Bound:
-        """A step by its distance from the last one, where that is a number."""
+    def _from_last(self, step: Bound, stem: Stem) -> Bound:
+        """A step by its distance from the last one."""
         beyond = linear(step, self._names)
         for factors, coefficient in self._stop.items():
             beyond[factors] = beyond.get(factors, 0) - coefficient
         distance = beyond.pop((), 0)
-        return step if any(beyond.values()) else replace(step, terms=((LAST + distance, ()),))
+        if any(beyond.values()):
+            last = stem.shown(self._loop.stop.span.text)
+            raise UnknownNameError(
+                "behind a loop that is kept only its last steps are known",
+                span=step.span,
+                hint=f"{last}, and what stands a number of steps before",
+            )
+        return replace(step, terms=((LAST + distance, ()),))
 
     # Who needs which step
 
@@ -433,10 +385,12 @@ class _Keeping:
             )
         lag = self._offsets[stem] - distance + (origin == LAST)
         if lag < (origin == LAST):
+            defined = stem.shown(shifted(shown, self._offsets[stem]))
+            before = stem.shown(shifted(shown, self._offsets[stem] - 1))
             raise UnknownNameError(
                 "this step is not there yet" if origin == STEP else "the loop ends before this",
                 span=span,
-                hint=f"a step defines `{stem.shown(shifted(shown, self._offsets[stem]))}`",
+                hint=f"a step defines `{defined}`, and knows `{before}`",
             )
         if lag > MOST_STEPS_BACK:
             raise self._unsupported(
@@ -445,33 +399,9 @@ class _Keeping:
         return lag
 
 
-def shifted(counter: str, offset: int) -> str:
-    """The counter plus a number, as a text.
-
-    >>> shifted("t", -1), shifted("t", 0)
-    ('t-1', 't')
-    """
-    return counter + (f"{offset:+d}" if offset else "")
-
-
 def _defined(target: Name, value: Expression) -> Definition:
     return Definition((Target(target, None, target.span),), value, value.span)
 
 
 def _plus(bound: Bound, number: int) -> Bound:
     return replace(bound, terms=(*bound.terms, (number, ())))
-
-
-def parted(name: str, origin: int) -> tuple[Stem, int] | None:
-    """A name with a step near to `origin` as its stem and the distance; None for any other.
-
-    >>> parted(f"h{{{STEP - 1},2}}", STEP)
-    (Stem(name='h', steps=(None, 2)), -1)
-    >>> parted("h{3,2}", STEP)
-    """
-    stem, brace, rest = name.partition("{")
-    numbers = [int(number) for number in rest.rstrip("}").split(",")] if brace else []
-    for k, number in enumerate(numbers):
-        if abs(number - origin) < NEAR:
-            return Stem(stem, (*numbers[:k], None, *numbers[k + 1 :])), number - origin
-    return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tcalc.errors import LimitError, ParseError, Span, UnknownNameError
-from tcalc.language.names import Counters, Names
+from tcalc.language.names import BOUND, Counters, Names
 from tcalc.language.syntax import (
     Declaration,
     Definition,
@@ -80,8 +80,8 @@ def _once(
 
 
 def _steps(loop: Loop, outer: Counters, names: Names) -> Iterator[tuple[Statement, Counters]]:
-    start = names.integer(loop.start, outer, "the bound of a loop")
-    stop = names.integer(loop.stop, outer, "the bound of a loop")
+    start = names.integer(loop.start, outer, BOUND)
+    stop = names.integer(loop.stop, outer, BOUND)
     if stop - start >= LONGEST_PROGRAM:
         raise LimitError(
             f"a loop of {stop - start + 1:,} steps; the limit is {LONGEST_PROGRAM:,}",

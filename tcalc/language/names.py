@@ -46,6 +46,14 @@ _MOST_PLACES = 2
 STEP = "the step of a name"
 """What the numbers in braces are, for messages."""
 
+BOUND = "the bound of a loop"
+"""What stands behind `for`, for messages."""
+
+_BESIDE = {
+    STEP: "; an index stands in brackets, not in braces",
+    BOUND: "; tcalc.recurrence keeps a loop over a dimension, for any number of steps",
+}
+
 Counters = Mapping[str, int]
 
 
@@ -288,7 +296,7 @@ class Names:
             f"`{name}` is not known: {what} must be a number before anything runs",
             span=bound.span,
             hint=f"write a number, or give one: `--let {name}=200`, or parse(..., {name}=200)"
-            + ("; an index stands in brackets, not in braces" if what == STEP else ""),
+            + _BESIDE.get(what, ""),
         )
 
     def position(self, bound: Bound, counters: Counters, end: Dim) -> Dim:

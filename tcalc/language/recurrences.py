@@ -26,8 +26,7 @@ from tcalc.expr.names import free_name
 from tcalc.expr.properties import OF_MATRICES
 from tcalc.language import loops
 from tcalc.language.algebra import Value
-from tcalc.language.dimensions import Side
-from tcalc.language.kept_loops import (
+from tcalc.language.carried import (
     LAST,
     NEAR,
     STEP,
@@ -38,10 +37,10 @@ from tcalc.language.kept_loops import (
     Last,
     Slice,
     Stem,
-    kept,
-    linear,
     shifted,
 )
+from tcalc.language.dimensions import Side
+from tcalc.language.kept_loops import kept, linear
 from tcalc.language.loops import Script, Unrolled
 from tcalc.language.names import check_parameters
 from tcalc.language.program import Compilation, Program, declare, source_of

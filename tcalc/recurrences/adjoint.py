@@ -22,6 +22,7 @@ from tcalc.expr.facts import known_properties
 from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Apply, Const, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
+from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse
 from tcalc.recurrences.step import Step, is_light
 
@@ -146,7 +147,8 @@ def _kept(
     forth: Sequence[Node], back: Sequence[Node], step: Step, others: Iterable[Var]
 ) -> dict[Var, Node]:
     """What the step backwards takes from the step: inputs of it, and the tensors they stand for."""
-    made = {node for node in postorder(forth) if _is_worth_keeping(node)}
+    walked = postorder(forth)
+    made = {node for node in walked if _is_worth_keeping(node)}
     found: dict[Node, None] = {}
     pending, seen = [*back], set(back)
     while pending:
@@ -157,11 +159,16 @@ def _kept(
         new = [x for x in node.operands if x not in seen]
         seen.update(new)
         pending += new
+    # What has a Cholesky factor is positive definite, else the step would not have been made.
+    factored = {x.args[0] for x in walked if isinstance(x, Apply) and type(x.primitive) is Cholesky}
     taken = {*step.names, *(x.name for x in others)}
     kept: dict[Var, Node] = {}
     for node in found:
         name = free_name(f"kept_{len(kept) + 1}", taken)
-        kept[build.var(name, node.dims, known_properties(node))] = node
+        words = dict.fromkeys(known_properties(node))
+        if node in factored:
+            words["spd"] = None
+        kept[build.var(name, node.dims, [*words])] = node
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Never
 
@@ -11,12 +11,14 @@ import numpy as np
 
 from tcalc import runtime
 from tcalc.codegen.signature import Signature, describe
-from tcalc.errors import DimensionError, UnknownNameError, suggestion
+from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
+from tcalc.expression import Names
 from tcalc.language import RecurrenceProgram
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.recurrences.gradient import RecurrenceGradient
 from tcalc.recurrences.running import Loop, Stepper, called
 from tcalc.recurrences.step import step_of
+from tcalc.requirements import each_once, names_of
 from tcalc.runtime.arguments import CallSignature, refuse_positions
 
 
@@ -75,14 +77,14 @@ class Recurrence:
         known = (*step.inputs.values(), *self._loop.last)
         return runtime.compile([step.value], variables=known)
 
-    def steps(self, names: str | Sequence[str]) -> Callable[..., Any]:
+    def steps(self, names: str | Names) -> Callable[..., Any]:
         """A function of arrays: what each step makes of a name, the first step at the top.
 
         For a list of names it is a dictionary.  Raises `UnknownNameError` for a name that no step
         of the program defines.
         """
         step = self._loop.step
-        wanted = [names] if isinstance(names, str) else [*names]
+        wanted = names_of(names)
         defined = {text.partition("{")[0]: node for text, node in step.defined.items()}
         defined |= step.defined
         for name in wanted:
@@ -101,19 +103,22 @@ class Recurrence:
 
         return function
 
-    def value_and_gradient(self, wrt: str | Sequence[str]) -> RecurrenceGradient:
+    def value_and_gradient(self, wrt: str | Names) -> RecurrenceGradient:
         """A function of arrays: the value, and its gradient by an input, or by several.
 
         Raises `DimensionError` unless the value is a scalar, and `UnknownNameError` for an input
         that the program does not have.
         """
-        names = [wrt] if isinstance(wrt, str) else [*wrt]
+        names = names_of(wrt)
+        each_once(names)
         step = self._loop.step
         if step.value.order:
             raise DimensionError(
                 f"the gradient is that of a scalar, and the value has {step.value.order} axes",
                 hint="sum it up in the last line of the program",
             )
+        if not names:
+            raise ArgumentError("no input is given to differentiate by")
         for name in names:
             if name not in step.inputs:
                 hint = suggestion(name, step.inputs, f"its inputs: {', '.join(step.inputs)}")

@@ -17,6 +17,7 @@ from tcalc.expr.traverse import variables
 from tcalc.language import Series
 from tcalc.recurrences.step import Step
 from tcalc.runtime.arguments import converted, is_sparse, measured, ordered, verify
+from tcalc.runtime.compiled import retyped
 
 Arrays: TypeAlias = Mapping[str, Any]
 Call: TypeAlias = Callable[[Sequence[Any]], Any]
@@ -190,7 +191,9 @@ class Loop:
         verify(signature.arguments, arrays, False)
         fixed = dict(zip(signature.names, arrays, strict=True))
         if self._opening is not None:
-            opened = called(self._opening, fixed)
+            # What depends on no input knows no type.
+            dtype = next((x.dtype for x in arrays), np.dtype(float))
+            opened = retyped(called(self._opening, fixed), dtype)
             fixed |= {x.name: value for x, value in zip(step.opening, opened, strict=True)}
         return Run(step, fixed, step.stop.evaluate(sizes))
 

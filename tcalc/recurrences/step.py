@@ -74,18 +74,23 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
         opening[variable] = node
         return variable
 
-    made = prepare([*(x.after for x in states), *recurrence.steps.values()])
+    named = {name: x for name, x in program.definitions.items() if name.isidentifier()}
+    made = prepare([*(x.after for x in states), *recurrence.steps.values(), *named.values()])
+    inside, behind = made[: -len(named) or None], made[len(made) - len(named) :]
+    wishes = dict(zip(reversed(behind), reversed([*named]), strict=True))
     constants: dict[Node, Node] = {
-        node: opened(node, f"constant_{k}") for k, node in enumerate(_fixed(made, moving), 1)
+        node: opened(node, wishes.get(node, f"constant_{k}"))
+        for k, node in enumerate(_fixed(inside, moving), 1)
     }
-    made = rebuild(made, replacements=constants)
-    afters, defined = made[: len(states)], made[len(states) :]
+    inside = rebuild(inside, replacements=constants)
+    afters, defined = inside[: len(states)], inside[len(states) :]
     sources: dict[Node, Node] = {}
     for x in recurrence.series:
         if x.source not in sources:
             source = x.source
-            named = isinstance(source, Var)
-            sources[source] = source if named else opened(source, f"{x.slice.name}_all")
+            sources[source] = (
+                source if isinstance(source, Var) else opened(source, f"{x.slice.name}_all")
+            )
     opening |= {x.before: x.initial for x in states if x.before and x.initial}
     return Step(
         start=recurrence.start,

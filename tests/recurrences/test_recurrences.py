@@ -1,0 +1,186 @@
+"""Loops that are kept have the values and gradients of the same loops unrolled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tcalc
+from benchmarks.problems import series
+
+PROGRAMS: dict[str, tuple[str, str]] = {
+    "kalman filter": (series.PROGRAM.format(T="T"), ""),
+    "two steps back": (
+        """x{0} = a
+        x{-1} = b
+        f{0} = 0
+        for t = 1:T
+            x{t} = tanh(a*x{t-1} - b*x{t-2} + u[t])
+            f{t} = f{t-1} + t*x{t}^2
+        end
+        f{T} + x{T}*x{T-1}""",
+        "u[T], a, b",
+    ),
+    "layers in a step": (
+        """h{0,1} = zeros(n)
+        h{0,2} = c
+        for t = 1:T
+            x{t}[i] = X[t,i]
+            h{t,0} = x{t}
+            for k = 1:2
+                h{t,k} = tanh(U*h{t,k-1} + V*h{t-1,k} + c)
+            end
+        end
+        norm2(h{T,2})^2 + sum(h{T,1})""",
+        "X[T,n], U[n,n], V[n,n], c[n]",
+    ),
+    "targets ahead, an axis behind": (
+        """m{1} = zeros(n)
+        for t = 1:T-1
+            m{t+1} = A*m{t} + exp(Y[1:end,t] - Y[1:end,t+1])
+        end
+        b'*m{T} + sum(m{T-1})""",
+        "Y[n,T], A[n,n], b[n]",
+    ),
+    "through a tensor that is computed": (
+        """Z = log(1 + exp(X*W))
+        g{0} = 0
+        for t = 1:T
+            g{t} = 0.5*g{t-1} + sum(Z[t,1:end])/t
+        end
+        g{T}^2 + norm2(W)^2""",
+        "X[T,m], W[m,n]",
+    ),
+    "only the last step is read": (
+        """for t = 1:T
+            e{t} = y[t] - a
+            z{t} = e{t}^2 + y[t]
+        end
+        exp(e{T}) + z{T}""",
+        "y[T], a",
+    ),
+    "a matrix for each step": (
+        """P{0} = Q
+        f{0} = 0
+        for t = 1:T
+            R{t}[i,j] = S[t,i,j]
+            P{t} = A*P{t-1}*A' + R{t}
+            f{t} = f{t-1} + logdet(P{t}) + tr(inv(P{t})*Q)
+        end
+        f{T}""",
+        "S[T,n,n] spd, A[n,n], Q[n,n] spd",
+    ),
+    "hidden states": (
+        """a{1} = p.*B[1,1:end]
+        f{1} = 0
+        for t = 2:T
+            w{t} = (M'*a{t-1}).*B[t,1:end]
+            a{t} = w{t}/sum(w{t})
+            f{t} = f{t-1} + log(sum(w{t}))
+        end
+        f{T}""",
+        "p[n] positive, M[n,n] positive, B[T,n] positive",
+    ),
+    "a number of steps": (
+        """v{0} = x
+        for t = 1:7
+            v{t} = A*v{t-1}/norm2(A*v{t-1})
+        end
+        v{7}'*A*v{7}""",
+        "A[n,n], x[n]",
+    ),
+    "branches and the sign of a number": (
+        """s{0} = 0
+        for t = 1:T
+            s{t} = where(y[t] > a, s{t-1} + y[t]^2, b*s{t-1})
+        end
+        s{T}""",
+        "y[T], a, b",
+    ),
+    "several results": (
+        """X{0} = A
+        for t = 1:T
+            Q{t}, R{t} = qr(X{t-1})
+            X{t} = R{t}*Q{t} + y[t]*A
+        end
+        norm2(X{T})^2""",
+        "A[n,n], y[T]",
+    ),
+    "what the value takes besides": (
+        """K = X'*X + eye(n)
+        w{0} = zeros(n)
+        for t = 1:T
+            w{t} = w{t-1} - a*(K*w{t-1} - X'*y + c[t]*w{t-1})
+        end
+        norm2(X*w{T} - y)^2/T + logdet(K)""",
+        "X[m,n], y[m], a, c[T]",
+    ),
+    "a tensor taken twice": (
+        """f{1} = 0
+        for t = 2:T
+            f{t} = f{t-1} + norm2(X[t,1:end] - A*X[t-1,1:end])^2*X[1,1]
+        end
+        f{T}""",
+        "X[T,n], A[n,n]",
+    ),
+}
+STEPS = 6
+
+
+def arrays_for(text: str, declarations: str, T: int = STEPS) -> dict[str, Any]:
+    """Arrays for a program, of the structure that is declared."""
+    unrolled = tcalc.parse(text, declarations, **({"T": T} if "T" in text else {}))
+    random = np.random.default_rng(5)
+    sizes = {"m": 4, "n": 3, "p": 2}
+    found: dict[str, Any] = {}
+    for name, variable in unrolled.variables.items():
+        shape = [dim.evaluate(sizes) for dim in variable.dims]
+        x = 0.5 * random.standard_normal(shape)
+        if "spd" in variable.properties:
+            x = x @ x.swapaxes(-1, -2) + np.eye(shape[-1])
+        found[name] = np.exp(x) if "positive" in variable.properties else x
+    return found
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_like_the_loop_unrolled(title: str) -> None:
+    text, declarations = PROGRAMS[title]
+    arrays = arrays_for(text, declarations)
+    f = tcalc.parse(text, declarations, **({"T": STEPS} if "T" in text else {}))
+    names = list(f.variables)
+    due, slopes = tcalc.compile([f, tcalc.gradient(f, names)])(**arrays)
+    kept = tcalc.recurrence(text, declarations)
+    np.testing.assert_allclose(kept(**arrays), due, rtol=1e-12)
+    value, gradient = kept.value_and_gradient(names)(**arrays)
+    np.testing.assert_allclose(value, due, rtol=1e-12)
+    for name in names:
+        np.testing.assert_allclose(gradient[name], slopes[name], rtol=1e-9, atol=1e-9, err_msg=name)
+        value, alone = kept.value_and_gradient(name)(**arrays)
+        np.testing.assert_allclose(alone, gradient[name], rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_single_precision_stays(title: str) -> None:
+    text, declarations = PROGRAMS[title]
+    arrays = arrays_for(text, declarations)
+    kept = tcalc.recurrence(text, declarations)
+    single = {name: np.asarray(x, np.float32) for name, x in arrays.items()}
+    value, gradient = kept.value_and_gradient(list(arrays))(**single)
+    assert value.dtype == np.float32
+    assert {x.dtype for x in gradient.values()} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(value, kept(**arrays), rtol=1e-3)
+
+
+def test_one_function_for_series_of_any_length() -> None:
+    text, declarations = PROGRAMS["two steps back"]
+    kept = tcalc.recurrence(text, declarations)
+    run = kept.value_and_gradient("u")
+    for T in (1, 2, 5, 50):
+        arrays = arrays_for(text, declarations, T)
+        f = tcalc.parse(text, declarations, T=T)
+        value, slope = tcalc.compile([f, tcalc.gradient(f, "u")])(**arrays)
+        found = run(**arrays)
+        np.testing.assert_allclose(found[0], value, rtol=1e-12)
+        np.testing.assert_allclose(found[1], slope, rtol=1e-10, atol=1e-14)

@@ -20,11 +20,9 @@ from tcalc import calculus
 from tcalc.expr import build
 from tcalc.expr.facts import known_properties
 from tcalc.expr.names import free_name
-from tcalc.expr.nodes import Apply, Const, Node, Var
+from tcalc.expr.nodes import Const, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
-from tcalc.primitives.cholesky import Cholesky
-from tcalc.primitives.inverse import Inverse
-from tcalc.recurrences.step import Step, is_light
+from tcalc.recurrences.step import StandIns, Step, is_worth_keeping, reached, useful_states
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
     """The step backwards for the derivative of a value by some inputs of the program."""
     states = step.states
     active = active_inputs(step, wrt)
-    useful = _useful_states(step, value)
+    useful = useful_states(step, [value])
     places = [k for k in useful if dependents([states[k].after], active) & {states[k].after}]
     if not places:
         return Adjoint({}, {}, {}, {}, {}, {}, {})
@@ -84,8 +82,10 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
     known: dict[Node, Node] = {cotangents[k]: number for k, number in steady.items()}
     # Where nothing of it is used behind the loop and no step adds to it, a cotangent is zero.
     results = calculus.prepare(rebuild([parts[x] for x in targets], replacements=known))
-    kept = _kept([state.after for state in states], results, step, cotangents.values())
-    inputs: dict[Node, Node] = {node: variable for variable, node in kept.items()}
+    afters = [state.after for state in states]
+    made = {node for node in postorder(afters) if is_worth_keeping(node)}
+    taken = {*step.names, *(x.name for x in (*wrt, *cotangents.values()))}
+    inputs = StandIns(afters, taken).of(reached(results, made), "kept")
     parts = dict(zip(targets, rebuild(results, replacements=inputs), strict=True))
     return Adjoint(
         first={k: node for k, node in first.items() if k not in steady},
@@ -93,8 +93,8 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
         cotangents={k: x for k, x in cotangents.items() if k not in steady},
         before={k: parts[x] for k, x in before.items() if k not in steady},
         slices={k: parts[x] for k, x in slices.items()},
-        constants={x: parts[x] for x in constants if not _is_zero(parts[x])},
-        kept=kept,
+        constants={x: parts[x] for x in constants if not is_zero(parts[x])},
+        kept={variable: node for node, variable in inputs.items()},
     )
 
 
@@ -114,22 +114,6 @@ def active_inputs(step: Step, wrt: Sequence[Var]) -> set[Node]:
         active |= found
 
 
-def _useful_states(step: Step, value: Node) -> list[int]:
-    """The places of the states that the value depends on."""
-    needed = {*postorder([value])}
-    found: set[int] = set()
-    while True:
-        new = {
-            k
-            for k, state in enumerate(step.states)
-            if state.last in needed or state.before in needed
-        }
-        if new <= found:
-            return sorted(found)
-        found |= new
-        needed.update(postorder([step.states[k].after for k in new]))
-
-
 def _cotangent_inputs(step: Step, places: Iterable[int], wrt: Sequence[Var]) -> dict[int, Var]:
     taken = {*step.names, *(x.name for x in wrt)}
     found: dict[int, Var] = {}
@@ -143,41 +127,6 @@ def _cotangent_inputs(step: Step, places: Iterable[int], wrt: Sequence[Var]) -> 
     return found
 
 
-def _kept(
-    forth: Sequence[Node], back: Sequence[Node], step: Step, others: Iterable[Var]
-) -> dict[Var, Node]:
-    """What the step backwards takes from the step: inputs of it, and the tensors they stand for."""
-    walked = postorder(forth)
-    made = {node for node in walked if _is_worth_keeping(node)}
-    found: dict[Node, None] = {}
-    pending, seen = [*back], set(back)
-    while pending:
-        node = pending.pop()
-        if node in made:
-            found[node] = None
-            continue
-        new = [x for x in node.operands if x not in seen]
-        seen.update(new)
-        pending += new
-    # What has a Cholesky factor is positive definite, else the step would not have been made.
-    factored = {x.args[0] for x in walked if isinstance(x, Apply) and type(x.primitive) is Cholesky}
-    taken = {*step.names, *(x.name for x in others)}
-    kept: dict[Var, Node] = {}
-    for node in found:
-        name = free_name(f"kept_{len(kept) + 1}", taken)
-        words = dict.fromkeys(known_properties(node))
-        if node in factored:
-            words["spd"] = None
-        kept[build.var(name, node.dims, [*words])] = node
-    return kept
-
-
-def _is_worth_keeping(node: Node) -> bool:
-    """Whether a tensor is work to make; inverses are never made, but applied."""
-    if not node.operands or is_light(node):
-        return False
-    return not (isinstance(node, Apply) and isinstance(node.primitive, Inverse))
-
-
-def _is_zero(node: Node) -> bool:
+def is_zero(node: Node) -> bool:
+    """Whether a tensor is zero by itself."""
     return isinstance(node, Const) and not node.value

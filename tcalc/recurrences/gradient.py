@@ -10,9 +10,12 @@ import numpy as np
 from tcalc import calculus, runtime
 from tcalc.expr import build
 from tcalc.expr.names import free_name
-from tcalc.expr.nodes import Const, Node, Var
-from tcalc.recurrences.adjoint import active_inputs, adjoint_of
-from tcalc.recurrences.running import Loop, Run, Stepper, called
+from tcalc.expr.nodes import Node, Var
+from tcalc.expr.traverse import variables
+from tcalc.recurrences.adjoint import active_inputs, adjoint_of, is_zero
+from tcalc.recurrences.running import Forward, Loop
+from tcalc.recurrences.stepper import Arrays, called
+from tcalc.recurrences.sweep import Plan, Sweep
 from tcalc.runtime.arguments import CallSignature, refuse_positions
 
 
@@ -33,12 +36,29 @@ class RecurrenceGradient:
         self._wrt = [*wrt]
         self._single = single
         self._adjoint = adjoint = adjoint_of(step, step.value, wrt)
-        afters = [x.after for x in step.states]
-        self._forth = Stepper([*afters, *adjoint.kept.values()], step.moving, step.fixed)
-        changing = (*adjoint.cotangents.values(), *adjoint.kept, *step.moving)
-        self._back = Stepper(adjoint.results, changing, step.fixed) if adjoint.results else None
+        before = {x.before for x in step.states if x.before is not None}
+        self._taken = [x for x in variables(adjoint.results) if x in before]
+        self._forth = Forward(loop, [*adjoint.kept.values(), *self._taken], [step.value])
+        # What no step takes has its cotangent behind the last one, and none before.
+        self._once = {k: bar for k, bar in adjoint.cotangents.items() if k not in adjoint.before}
+        self._back = Sweep(
+            Plan(
+                states={adjoint.cotangents[k]: bar for k, bar in adjoint.before.items()},
+                given=(
+                    *self._once.values(),
+                    *adjoint.kept,
+                    *self._taken,
+                    *(x.slice for x in step.series),
+                    step.counter,
+                ),
+                fixed=step.fixed,
+                rows=[*adjoint.slices.values()],
+                sums=[*adjoint.constants.values()],
+                counter=step.counter.name,
+            )
+        )
         direct = calculus.derivatives(step.value, self._wrt, "reverse")
-        self._direct = {x: g for x, g in zip(wrt, direct, strict=True) if not _is_zero(g)}
+        self._direct = {x: g for x, g in zip(wrt, direct, strict=True) if not is_zero(g)}
         ends = [step.value, *adjoint.first.values(), *self._direct.values()]
         self._end = runtime.compile(ends, variables=(*step.inputs.values(), *loop.last))
         self._bars: dict[Var, Var] = {}
@@ -74,48 +94,36 @@ class RecurrenceGradient:
             refuse_positions(positional, self.signature.names)
         loop, adjoint = self._loop, self._adjoint
         run = loop.run(arguments)
-        made = run.kept(run.forth(self._forth))
-        value, *ends = called(self._end, loop.left(run, made[-1]))
+        left, rows = self._forth(run)
+        value, *ends = called(self._end, left)
         first = dict(zip(adjoint.first, ends, strict=False))
         direct = ends[len(first) :]
-        bars = {
-            k: first[k] if k in first else np.zeros_like(made[-1][k]) for k in adjoint.cotangents
-        }
-        totals = self._backwards(run, made, bars)
+        bars = [first[k] if k in first else self._none(k, left) for k in adjoint.before]
+        names = [x.name for x in (*adjoint.kept, *self._taken)]
+        given = run.given | dict(zip(names, rows, strict=True))
+        given |= {bar.name: run.at_last(first[k]) for k, bar in self._once.items()}
+        swept = self._back.run(bars, given, run.fixed, run.numbers, backwards=True)
+        totals: dict[Var, Any] = dict(zip(adjoint.constants, swept.sums, strict=True))
+        for k, cotangents in zip(adjoint.slices, swept.rows, strict=True):
+            series = loop.step.series[k]
+            assert isinstance(series.source, Var)
+            whole = run.spread(series, cotangents)
+            totals[series.source] = _added(totals.get(series.source), whole)
         for x, part in zip(self._direct, direct, strict=True):
             totals[x] = _added(totals.get(x), part)
-        found = {adjoint.cotangents[k].name: x for k, x in bars.items()}
+        bars_of = zip(adjoint.before, swept.states, strict=True)
+        found = {adjoint.cotangents[k].name: x for k, x in bars_of}
         found |= {self._bars[x].name: total for x, total in totals.items()}
         gradient = called(self._gradient, {**run.fixed, **found})
         if self._single:
             return value, gradient[0]
         return value, dict(zip((x.name for x in self._wrt), gradient, strict=True))
 
-    def _backwards(self, run: Run, made: Sequence[Any], bars: dict[int, Any]) -> dict[Var, Any]:
-        """The cotangents of constants and of what is run through; `bars` goes to the first step."""
-        if self._back is None:
-            return {}
-        adjoint, count = self._adjoint, len(self._loop.step.states)
-        states = [x[:count] for x in made]
-        before = [run.first, *states[:-1]]
-        none = {k: np.zeros_like(states[-1][k]) for k in bars if k not in adjoint.before}
-        rows = [run.rows(k) for k in adjoint.slices]
-        totals: list[Any] = [None] * len(adjoint.constants)
-        call = None
-        for k, number in reversed([*enumerate(run.numbers)]):
-            values = [*bars.values(), *made[k][count:], *run.changing(number, before[k])]
-            call = call or self._back.ready(run.fixed, values)
-            results = iter(run.told(call, values, number))
-            # What a state was before is told first; what no step takes has been told once.
-            bars |= dict(zip(adjoint.before, results, strict=False)) | none
-            for row in rows:
-                row.add(number, next(results))
-            for place, part in enumerate(results):
-                totals[place] = _added(totals[place], part)
-        found = dict(zip(adjoint.constants, totals, strict=True))
-        for row in rows:
-            found[row.source] = _added(found.get(row.source), row.whole)
-        return found
+    def _none(self, place: int, arrays: Arrays) -> Any:
+        """The cotangent of a state of which the value has nothing."""
+        before = self._loop.step.states[place].before
+        assert before is not None
+        return np.zeros_like(arrays[before.name])
 
 
 def _added(total: Any, part: Any) -> Any:
@@ -123,7 +131,3 @@ def _added(total: Any, part: Any) -> Any:
     if total is None:
         return part
     return np.add(total, part, out=total) if isinstance(total, np.ndarray) else total + part
-
-
-def _is_zero(node: Node) -> bool:
-    return isinstance(node, Const) and not node.value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Never
@@ -16,8 +15,9 @@ from tcalc.expression import Names
 from tcalc.language import RecurrenceProgram
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.recurrences.gradient import RecurrenceGradient
-from tcalc.recurrences.running import Loop, Stepper, called
+from tcalc.recurrences.running import Forward, Loop
 from tcalc.recurrences.step import step_of
+from tcalc.recurrences.stepper import called
 from tcalc.requirements import each_once, names_of
 from tcalc.runtime.arguments import CallSignature, refuse_positions
 
@@ -62,14 +62,12 @@ class Recurrence:
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
             refuse_positions(positional, self.signature.names)
-        run = self._loop.run(arguments)
-        (made,) = deque(run.forth(self._stepper), maxlen=1)
-        return called(self._value, self._loop.left(run, made))[0]
+        left, _ = self._forth(self._loop.run(arguments))
+        return called(self._value, left)[0]
 
     @cached_property
-    def _stepper(self) -> Stepper:
-        step = self._loop.step
-        return Stepper([x.after for x in step.states], step.moving, step.fixed)
+    def _forth(self) -> Forward:
+        return Forward(self._loop, [], [self._loop.step.value])
 
     @cached_property
     def _value(self) -> runtime.CompiledFunction:
@@ -91,15 +89,12 @@ class Recurrence:
             if name not in defined:
                 hint = suggestion(name, defined, otherwise=f"it defines {', '.join(step.defined)}")
                 raise UnknownNameError(f"no step defines {name!r}", hint=hint)
-        roots = [*(x.after for x in step.states), *(defined[name] for name in wanted)]
-        stepper = Stepper(roots, step.moving, step.fixed)
-        count = len(step.states)
+        forth = Forward(self._loop, [defined[name] for name in wanted], [])
 
         def function(**arguments: Any) -> Array | dict[str, Array]:
-            run = self._loop.run(arguments)
-            made = run.kept(x[count:] for x in run.forth(stepper))
-            stacked = dict(zip(wanted, map(np.stack, zip(*made, strict=True)), strict=True))
-            return stacked[names] if isinstance(names, str) else stacked
+            _, rows = forth(self._loop.run(arguments))
+            found = dict(zip(wanted, map(np.array, rows), strict=True))
+            return found[names] if isinstance(names, str) else found
 
         return function
 

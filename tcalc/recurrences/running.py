@@ -1,164 +1,69 @@
-"""What runs a recurrence: functions that are called once a step, and the arrays of one call."""
+"""A loop with arrays: what is computed before it, and its run through all steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tcalc import runtime
-from tcalc.codegen.options import MEMORY_LIMIT
 from tcalc.codegen.signature import Signature, signature_of
-from tcalc.errors import ArgumentError, LimitError, TcalcError, UnsupportedError
+from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr import build
-from tcalc.expr.nodes import Node, Var
-from tcalc.expr.traverse import variables
-from tcalc.language import Series
-from tcalc.recurrences.step import Step
+from tcalc.expr.nodes import Add, Node, Var
+from tcalc.expr.sums import ONE
+from tcalc.expr.traverse import postorder, variables
+from tcalc.language import Series, State
+from tcalc.recurrences.step import Step, useful_states
+from tcalc.recurrences.stepper import Arrays, called
+from tcalc.recurrences.sweep import Plan, Sweep
 from tcalc.runtime.arguments import converted, is_sparse, measured, ordered, verify
 from tcalc.runtime.compiled import retyped
 
-Arrays: TypeAlias = Mapping[str, Any]
-Call: TypeAlias = Callable[[Sequence[Any]], Any]
-
-
-class Stepper:
-    """A compiled function that is called once a step, of whose arguments few change."""
-
-    def __init__(self, roots: Sequence[Node], changing: Sequence[Var], fixed: Iterable[Var]):
-        self._function = runtime.compile([*roots], variables=(*changing, *fixed))
-        self._changing = [x.name for x in changing]
-
-    def ready(self, fixed: Arrays, first: Sequence[Any]) -> Call:
-        """The function of what changes, for arrays of the types and shapes of some."""
-        function = self._function
-        arrays = {**fixed, **dict(zip(self._changing, first, strict=True))}
-        names = function.signature.names
-        arguments = [arrays[name] for name in names]
-        compute = function.unchecked(dict(zip(names, arguments, strict=True)))
-        places = [(names.index(x), k) for k, x in enumerate(self._changing) if x in names]
-
-        def call(values: Sequence[Any]) -> Any:
-            for place, k in places:
-                arguments[place] = values[k]
-            try:
-                return compute(*arguments)
-            except Exception as error:
-                raise function.understood(error, arguments) from error
-
-        return call
-
-
-def called(function: runtime.CompiledFunction, arrays: Arrays) -> Any:
-    """The results of a function for arrays by name, among others, that need no checks."""
-    arguments = {name: arrays[name] for name in function.signature.names}
-    compute = function.unchecked(arguments)
-    try:
-        return compute(*arguments.values())
-    except Exception as error:
-        raise function.understood(error, [*arguments.values()]) from error
-
-
-class Rows:
-    """The cotangent of a tensor that is run through, made of those of its slices."""
-
-    def __init__(self, series: Series, turned: Any) -> None:
-        assert isinstance(series.source, Var)
-        self.source = series.source
-        self._series = series
-        self._turned = np.zeros_like(turned)
-
-    def add(self, number: int, part: Any) -> None:
-        """Add the cotangent of the slice that a step has taken."""
-        self._turned[number + self._series.offset - 1] += part
-
-    @property
-    def whole(self) -> Any:
-        """The cotangent of the tensor."""
-        return np.moveaxis(self._turned, 0, self._series.axis)
-
 
 class Run:
-    """The arrays of one call: `fixed` are the inputs and what is computed before the loop."""
+    """The arrays of one call.
+
+    Attributes:
+        fixed: the inputs and what is computed before the loop, by name.
+        given: what else is another in each step, with an axis in front that counts the steps.
+        numbers: the numbers of the steps.
+    """
 
     def __init__(self, step: Step, fixed: Arrays, stop: int) -> None:
         self.fixed = fixed
         self.numbers = range(step.start, stop + 1)
-        self.dtype = next((x.dtype for x in fixed.values()), np.dtype(float))
-        self._step = step
         if not self.numbers:
             raise ArgumentError(f"the loop from {step.start} to {stop} has no steps")
-        self._sources = [
-            (self._turned(x.source, x.axis, x.offset), x.offset - 1) for x in step.series
-        ]
+        dtype = next((x.dtype for x in fixed.values()), np.dtype(float))
+        self.given = {x.slice.name: self._slices(x) for x in step.series}
+        self.given[step.counter.name] = np.arange(step.start, stop + 1).astype(dtype)
 
-    def _turned(self, tensor: Node, axis: int, offset: int) -> Any:
-        """A tensor with the axis in front that is run through."""
-        assert isinstance(tensor, Var)
-        name = tensor.name
-        source = self.fixed[name]
-        first, last = (number + offset for number in (self.numbers[0], self.numbers[-1]))
-        if first < 1 or last > source.shape[axis]:
+    def _slices(self, series: Series) -> Any:
+        assert isinstance(series.source, Var)
+        source = self.fixed[series.source.name]
+        first, last = (number + series.offset for number in (self.numbers[0], self.numbers[-1]))
+        if first < 1 or last > source.shape[series.axis]:
             raise ArgumentError(
-                f"the loop takes the positions {first} to {last} of an axis of {name}, which has "
-                f"{source.shape[axis]}"
+                f"the loop takes the positions {first} to {last} of an axis of "
+                f"{series.source.name}, which has {source.shape[series.axis]}"
             )
-        return np.ascontiguousarray(np.moveaxis(source, axis, 0))
+        return np.ascontiguousarray(np.moveaxis(source, series.axis, 0)[first - 1 : last])
 
-    def changing(self, number: int, states: Sequence[Any]) -> list[Any]:
-        """What is another in each step, as `Step.moving` has it."""
-        pairs = zip(states, self._step.states, strict=True)
-        values = [x for x, state in pairs if state.before is not None]
-        values += [source[number + offset] for source, offset in self._sources]
-        values.append(self.dtype.type(number))
-        return values
+    def at_last(self, value: Any) -> Any:
+        """Rows that are zero, but for that of the last step."""
+        rows = np.zeros((len(self.numbers), *np.shape(value)), np.asarray(value).dtype)
+        rows[-1] = value
+        return rows
 
-    def rows(self, place: int) -> Rows:
-        """The cotangent of the tensor whose slices are the series at a place: zero yet."""
-        return Rows(self._step.series[place], self._sources[place][0])
-
-    def forth(self, stepper: Stepper) -> Iterator[Any]:
-        """What each step makes, one after the other: its states first."""
-        states = self.first
-        call = stepper.ready(self.fixed, self.changing(self.numbers[0], states))
-        for number in self.numbers:
-            made = self.told(call, self.changing(number, states), number)
-            yield made
-            states = made[: len(states)]
-
-    @property
-    def first(self) -> list[Any]:
-        """The states before the first step; None where nothing takes one."""
-        befores = (x.before for x in self._step.states)
-        return [None if x is None else self.fixed[x.name] for x in befores]
-
-    def kept(self, made: Iterable[Any]) -> list[Any]:
-        """What the steps make, kept within the memory limit."""
-        found: list[Any] = []
-        for results in made:
-            found.append(results)
-            if len(found) == 1:
-                self._require_memory(results)
-        return found
-
-    def told(self, call: Call, values: Sequence[Any], number: int) -> Any:
-        """What a step makes; errors say which one it was."""
-        try:
-            return call(values)
-        except TcalcError as error:
-            error.message += f", in step {self._step.counter.name} = {number}"
-            raise
-
-    def _require_memory(self, made: Iterable[Any]) -> None:
-        """Refuse to keep more than the memory limit, from what the first step has made."""
-        size = sum(np.asarray(x).nbytes for x in made) * len(self.numbers)
-        if size > MEMORY_LIMIT:
-            raise LimitError(
-                f"what {len(self.numbers)} steps make takes {size / 1e9:.3g} GB, above the limit "
-                f"of {MEMORY_LIMIT / 1e9:.3g}",
-                hint="run through shorter series",
-            )
+    def spread(self, series: Series, rows: Any) -> Any:
+        """A tensor that has the slices of a series from some rows, and is zero besides."""
+        assert isinstance(series.source, Var)
+        whole = np.zeros_like(self.fixed[series.source.name], dtype=rows.dtype)
+        first = self.numbers[0] + series.offset - 1
+        np.moveaxis(whole, series.axis, 0)[first : first + len(rows)] = rows
+        return whole
 
 
 class Loop:
@@ -197,7 +102,55 @@ class Loop:
             fixed |= {x.name: value for x, value in zip(step.opening, opened, strict=True)}
         return Run(step, fixed, step.stop.evaluate(sizes))
 
-    def left(self, run: Run, made: Sequence[Any]) -> dict[str, Any]:
-        """What the last step has left, as inputs of the value, and all other inputs."""
-        pairs = zip(self.step.states, made, strict=False)
-        return {**run.fixed, **{x.last.name: value for x, value in pairs if x.last is not None}}
+
+class Forward:
+    """The run from the first step to the last: what the last one leaves, and rows of all.
+
+    A state that only grows, ``f{t} = f{t-1} + ...``, is a sum over all steps.
+    """
+
+    def __init__(self, loop: Loop, rows: Sequence[Node], last: Sequence[Node]) -> None:
+        step = loop.step
+        useful = [step.states[k] for k in useful_states(step, [*rows, *last])]
+        self._loop = loop
+        self._rows = [*rows]
+        self._sums = {
+            x: grown for x in useful if (grown := _growth(x.before, x.after, useful, rows))
+        }
+        self._loose = [x for x in useful if x.before is None]
+        self._states = [x for x in useful if x.before is not None and x not in self._sums]
+        self._sweep = Sweep(
+            Plan(
+                states={x.before: x.after for x in self._states if x.before is not None},
+                given=(*(x.slice for x in step.series), step.counter),
+                fixed=step.fixed,
+                rows=[*rows, *(x.after for x in self._loose)],
+                sums=[*self._sums.values()],
+                counter=step.counter.name,
+            )
+        )
+
+    def __call__(self, run: Run) -> tuple[dict[str, Any], list[Any]]:
+        """What the last step leaves and all fixed arrays, by name; and the rows."""
+        fixed = run.fixed
+        first = [fixed[x.before.name] for x in self._states if x.before is not None]
+        swept = self._sweep.run(first, run.given, fixed, run.numbers)
+        count = len(self._rows)
+        left = dict(zip(self._states, swept.states, strict=True))
+        left |= {x: rows[-1] for x, rows in zip(self._loose, swept.rows[count:], strict=True)}
+        for x, total in zip(self._sums, swept.sums, strict=True):
+            assert x.before is not None
+            left[x] = fixed[x.before.name] + total
+        found = {x.last.name: value for x, value in left.items() if x.last is not None}
+        return {**fixed, **found}, swept.rows[:count]
+
+
+def _growth(
+    before: Var | None, after: Node, states: Sequence[State], rows: Sequence[Node]
+) -> Node | None:
+    """What a step adds to a state that nothing else takes; None for any other."""
+    if before is None or not isinstance(after, Add) or (ONE, before) not in after.terms:
+        return None
+    grown = build.add([(c, x) for c, x in after.terms if x is not before])
+    others = [grown, *rows, *(x.after for x in states if x.before is not before)]
+    return None if before in postorder(others) else grown

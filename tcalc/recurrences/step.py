@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tcalc.calculus import prepare
@@ -10,9 +10,11 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import known_properties
 from tcalc.expr.names import free_name
-from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node, Var
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
 from tcalc.language import RecurrenceProgram, Series, State
+from tcalc.primitives.cholesky import Cholesky
+from tcalc.primitives.inverse import Inverse
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Step:
 
     @property
     def names(self) -> set[str]:
-        """The names of all inputs."""
+        """The names of all inputs, and of what is computed before the loop."""
         return {x.name for x in (*self.moving, *self.fixed, *self.opening)}
 
 
@@ -63,43 +65,28 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
     """The step of a program, with all that does not change from step to step in its opening."""
     program, states = recurrence.program, recurrence.states
     moving = (*_moving(states, recurrence.series), recurrence.counter)
-    last = [x.last for x in states if x.last is not None]
-    taken = {x.name for x in (*program.variables.values(), *moving, *last)}
-    opening: dict[Var, Node] = {}
-
-    def opened(node: Node, wish: str) -> Var:
-        name = free_name(wish, taken)
-        taken.add(name)
-        variable = build.var(name, node.dims, known_properties(node))
-        opening[variable] = node
-        return variable
-
     named = {name: x for name, x in program.definitions.items() if name.isidentifier()}
     made = prepare([*(x.after for x in states), *recurrence.steps.values(), *named.values()])
     inside, behind = made[: -len(named) or None], made[len(made) - len(named) :]
+    last = [x.last for x in states if x.last is not None]
+    taken = {x.name for x in (*program.variables.values(), *moving, *last)}
+    stand_ins = StandIns(made, taken)
     wishes = dict(zip(reversed(behind), reversed([*named]), strict=True))
-    constants: dict[Node, Node] = {
-        node: opened(node, wishes.get(node, f"constant_{k}"))
-        for k, node in enumerate(_fixed(inside, moving), 1)
-    }
+    constants = stand_ins.of(_fixed(inside, moving), "constant", wishes)
     inside = rebuild(inside, replacements=constants)
     afters, defined = inside[: len(states)], inside[len(states) :]
-    sources: dict[Node, Node] = {}
-    for x in recurrence.series:
-        if x.source not in sources:
-            source = x.source
-            sources[source] = (
-                source if isinstance(source, Var) else opened(source, f"{x.slice.name}_all")
-            )
+    through = dict.fromkeys(x.source for x in recurrence.series if not isinstance(x.source, Var))
+    sources = stand_ins.of(through, "through", {x.source: x.slice.name for x in recurrence.series})
+    opening: dict[Var, Node] = {x: node for node, x in (*constants.items(), *sources.items())}
     opening |= {x.before: x.initial for x in states if x.before and x.initial}
     return Step(
         start=recurrence.start,
         stop=recurrence.stop,
         counter=recurrence.counter,
         states=tuple(replace(x, after=after) for x, after in zip(states, afters, strict=True)),
-        series=tuple(replace(x, source=sources[x.source]) for x in recurrence.series),
+        series=tuple(replace(x, source=sources.get(x.source, x.source)) for x in recurrence.series),
         opening=opening,
-        constants=tuple(x for x in constants.values() if isinstance(x, Var)),
+        constants=tuple(constants.values()),
         defined=dict(zip(recurrence.steps, defined, strict=True)),
         inputs=program.variables,
         value=program.value,
@@ -128,8 +115,84 @@ def _fixed(roots: Sequence[Node], moving: Iterable[Var]) -> list[Node]:
     return [node for node in postorder(roots) if node in found]
 
 
+class StandIns:
+    """Inputs that stand for tensors, which have what is known of these; names are given once."""
+
+    def __init__(self, made: Iterable[Node], taken: Iterable[str]) -> None:
+        self._taken = {*taken}
+        # What has a Cholesky factor is positive definite, or there is an error and no value.
+        self._definite = {
+            node.args[0]
+            for node in postorder(made)
+            if isinstance(node, Apply) and type(node.primitive) is Cholesky
+        }
+
+    def name(self, wish: str) -> str:
+        """A name that nothing else has."""
+        name = free_name(wish, self._taken)
+        self._taken.add(name)
+        return name
+
+    def of(
+        self, nodes: Iterable[Node], wish: str, wishes: Mapping[Node, str] | None = None
+    ) -> dict[Node, Var]:
+        """Inputs for some tensors, with the names that are wished for them, or numbered ones."""
+        found: dict[Node, Var] = {}
+        for k, node in enumerate(nodes, 1):
+            name = self.name((wishes or {}).get(node, f"{wish}_{k}"))
+            words = dict.fromkeys(known_properties(node))
+            if node in self._definite:
+                words["spd"] = None
+            found[node] = build.var(name, node.dims, [*words])
+        return found
+
+
+def reached(roots: Iterable[Node], goals: Container[Node]) -> list[Node]:
+    """The goals that some tensors are made of, not looking below them."""
+    found: dict[Node, None] = {}
+    pending = [*dict.fromkeys(roots)]
+    seen = {*pending}
+    while pending:
+        node = pending.pop()
+        if node in goals:
+            found[node] = None
+            continue
+        new = [x for x in node.operands if x not in seen]
+        seen.update(new)
+        pending += new
+    return [*found]
+
+
+def is_worth_keeping(node: Node) -> bool:
+    """Whether a tensor is work to make; inverses are never made, but applied."""
+    if not node.operands or is_light(node):
+        return False
+    return not is_inverse(node)
+
+
+def is_inverse(node: Node) -> bool:
+    """Whether a tensor is an inverse."""
+    return isinstance(node, Apply) and isinstance(node.primitive, Inverse)
+
+
 def is_light(node: Node) -> bool:
     """Whether a tensor is but another view of one, or a multiple."""
     if isinstance(node, Einsum):
         return node.is_view
     return isinstance(node, Add) and len(node.terms) == 1
+
+
+def useful_states(step: Step, roots: Iterable[Node]) -> list[int]:
+    """The places of the states that some tensors depend on, which the last step or each makes."""
+    needed = {*postorder(roots)}
+    found: set[int] = set()
+    while True:
+        new = {
+            k
+            for k, state in enumerate(step.states)
+            if state.last in needed or state.before in needed
+        }
+        if new <= found:
+            return sorted(found)
+        found |= new
+        needed.update(postorder([step.states[k].after for k in new]))

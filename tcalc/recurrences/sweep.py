@@ -1,0 +1,255 @@
+"""Runs through all steps, of which as little as possible is done step by step.
+
+What a step takes from the one before it must be made one step after the other.  All else can be
+made for many steps at once, in far fewer calls: what depends on what the steps are given alone
+before them, and what no later step takes behind them, sums over all steps among it.  (Compilers
+call it loop distribution.)  Blocks of steps bound the memory that this takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tcalc import runtime
+from tcalc.errors import TcalcError
+from tcalc.expr import build
+from tcalc.expr.dims import Dim
+from tcalc.expr.names import free_name
+from tcalc.expr.nodes import Node, Var
+from tcalc.expr.traverse import dependents, postorder, rebuild, use_counts
+from tcalc.recurrences.grouping import grouped
+from tcalc.recurrences.lifting import Lifted, input_of_steps
+from tcalc.recurrences.step import StandIns, is_inverse, is_worth_keeping, reached
+from tcalc.recurrences.stepper import Arrays, Call, Stepper, called
+
+BLOCK = 1 << 16
+"""About how many elements of one array of all steps of a block are held at once."""
+LEAST_BLOCK = 8
+"""The fewest steps of a block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done in a run through all steps.
+
+    Attributes:
+        states: inputs of a step, and what it makes of them for the next.
+        given: further inputs that are others in each step.
+        fixed: inputs that are the same in all steps.
+        rows: what is wanted of each step.
+        sums: what is wanted as a sum over all steps.
+        counter: the name of the number of a step, for messages.
+    """
+
+    states: Mapping[Var, Node]
+    given: Sequence[Var]
+    fixed: Sequence[Var]
+    rows: Sequence[Node]
+    sums: Sequence[Node]
+    counter: str
+
+
+class Swept(NamedTuple):
+    """What a run through all steps has made, each in the order of its plan.
+
+    Rows have an axis in front that counts the steps.
+    """
+
+    states: list[Any]
+    rows: list[Any]
+    sums: list[Any]
+
+
+class Sweep:
+    """A plan as functions: of many steps before they are done, of one step, and of many behind."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        moving = (*plan.states, *plan.given)
+        inputs = (*moving, *plan.fixed)
+        sizes = {name for x in inputs for dim in x.dims for name in dim.names()}
+        self._length = Dim.of(free_name("steps", sizes))
+        results = grouped([*plan.states.values(), *plan.rows, *plan.sums], plan.states)
+        afters, wanted = results[: len(plan.states)], results[len(plan.states) :]
+        stand_ins = StandIns(afters, {x.name for x in inputs})
+        self._wide: dict[Node, Var] = {x: self._all_of(x, stand_ins) for x in moving}
+
+        early = stand_ins.of(self._early_nodes(afters), "early")
+        before = [x for x in self._lifted().of(early) if x is not None]
+        afters = rebuild(afters, replacements=early)
+        wanted = rebuild(wanted, replacements=early)
+        self._wide |= {x: self._all_of(x, stand_ins) for x in early.values()}
+
+        kept = stand_ins.of(self._kept_nodes(afters, wanted), "made")
+        wanted = rebuild(wanted, replacements=kept)
+        self._wide |= {x: self._all_of(x, stand_ins) for x in kept.values()}
+        pairs = zip(wanted, self._lifted().of(wanted), strict=True)
+        # What cannot be made for several steps at once each step makes.
+        single = stand_ins.of([x for x, together in pairs if together is None], "made_alone")
+        wanted = rebuild(wanted, replacements=single)
+        self._wide |= {x: self._all_of(x, stand_ins) for x in single.values()}
+
+        self._ahead = [*early.values()]
+        self._made = [*kept.values(), *single.values()]
+        steps = [*afters, *rebuild([*kept, *single], replacements=early)]
+        self._before = self._compiled(before)
+        changing = (*moving, *self._ahead)
+        self._step = Stepper(steps, changing, plan.fixed) if steps else None
+        count = len(plan.rows)
+        #: The rows as they are, where they are inputs of all steps, or None.
+        self._known = [self._wide.get(x) for x in wanted[:count]]
+        made = [x for x, known in zip(wanted, self._known, strict=False) if known is None]
+        self._behind = self._compiled(self._behind_loop(made, wanted[count:]))
+
+    def _all_of(self, variable: Var, stand_ins: StandIns) -> Var:
+        return input_of_steps(variable, stand_ins.name(f"{variable.name}_all"), self._length)
+
+    def _lifted(self) -> Lifted:
+        return Lifted(self._wide, self._length)
+
+    def _compiled(self, roots: Sequence[Node]) -> runtime.CompiledFunction | None:
+        if not roots:
+            return None
+        return runtime.compile([*roots], variables=(*self._wide.values(), *self._plan.fixed))
+
+    def _early_nodes(self, afters: Sequence[Node]) -> list[Node]:
+        """What steps make without the states: the largest tensors that take any work."""
+        late = dependents(afters, self._plan.states)
+        moving = dependents(afters, self._plan.given) - late
+        uses = use_counts(postorder(afters))
+        lifted = self._lifted()
+        found: dict[Node, None] = {}
+        pending = [*dict.fromkeys(afters)]
+        seen = {*pending}
+        while pending:
+            node = pending.pop()
+            # An inverse that several products take would be formed in each step.
+            apart = is_worth_keeping(node) or (is_inverse(node) and uses[node] > 1)
+            if node in moving and apart and lifted.of([node])[0] is not None:
+                found[node] = None
+                continue
+            new = [x for x in node.operands if x not in seen]
+            seen.update(new)
+            pending += new
+        return [*found]
+
+    def _kept_nodes(self, afters: Sequence[Node], wanted: Sequence[Node]) -> list[Node]:
+        """What steps make with the states and is needed behind them."""
+        made = dependents(afters, self._plan.states) & {*postorder(afters)}
+        return reached(wanted, {node for node in made if is_worth_keeping(node)})
+
+    def _behind_loop(self, rows: Sequence[Node], sums: Sequence[Node]) -> list[Node]:
+        """Rows and sums, of the tensors of all steps."""
+        lifted = self._lifted()
+        found: list[Node] = []
+        for row, node in zip(rows, lifted.of(rows), strict=True):
+            assert node is not None
+            wide = (self._length, *node.dims)
+            found.append(node if lifted.varies(row) else build.broadcast(node, wide))
+        for term in sums:
+            total = lifted.summed(term)
+            assert total is not None
+            found.append(total)
+        return found
+
+    def run(
+        self,
+        first: Sequence[Any],
+        given: Arrays,
+        fixed: Arrays,
+        numbers: range,
+        *,
+        backwards: bool = False,
+    ) -> Swept:
+        """What the steps make, from the first states on, or from the last step back.
+
+        `given` has, by the names of inputs, arrays with an axis in front that counts the steps.
+        """
+        states = [*first]
+        blocks: list[list[Any]] = []
+        ahead = self._blocks(len(numbers), (*first, *(x[0] for x in given.values())))
+        for part in reversed(ahead) if backwards else ahead:
+            arrays = {**fixed, **{name: x[part] for name, x in given.items()}}
+            states, results = self._block(states, arrays, numbers[part], backwards)
+            blocks.append(results)
+        if backwards:
+            blocks.reverse()
+        count = len(self._plan.rows)
+        columns = [list(x) for x in zip(*blocks, strict=True)]
+        rows = [x[0] if len(x) == 1 else np.concatenate(x) for x in columns[:count]]
+        return Swept(states, rows, [sum(x[1:], x[0]) for x in columns[count:]])
+
+    def _block(
+        self, states: list[Any], arrays: dict[str, Any], numbers: range, backwards: bool
+    ) -> tuple[list[Any], list[Any]]:
+        """The states after a block of steps, and what is wanted of it."""
+        plan, wide = self._plan, self._wide
+        given = [arrays[x.name] for x in plan.given]
+        found = {**arrays, **{wide[x].name: y for x, y in zip(plan.given, given, strict=True)}}
+        if self._before is not None:
+            early = self._together(self._before, found, numbers)
+            given += early
+            found |= {wide[x].name: y for x, y in zip(self._ahead, early, strict=True)}
+        if self._step is not None:
+            befores, made = self._steps(states, given, arrays, numbers, backwards)
+            states = made[0 if backwards else -1][: len(plan.states)]
+            needed = {x.name for x in self._known if x is not None}
+            needed |= {*self._behind.signature.names} if self._behind else set()
+            for k, x in enumerate(plan.states):
+                if wide[x].name in needed:
+                    found[wide[x].name] = np.array([row[k] for row in befores])
+            for k, x in enumerate(self._made, len(plan.states)):
+                if wide[x].name in needed:
+                    found[wide[x].name] = np.array([row[k] for row in made])
+        results = iter(self._together(self._behind, found, numbers) if self._behind else ())
+        rows = [next(results) if x is None else found[x.name] for x in self._known]
+        return [*states], [*rows, *results]
+
+    def _steps(
+        self,
+        states: Sequence[Any],
+        given: Sequence[Any],
+        fixed: Arrays,
+        numbers: range,
+        backwards: bool,
+    ) -> tuple[list[Any], list[Any]]:
+        """What the states were before each step, and what it has made, in the order of time."""
+        assert self._step is not None
+        count = len(numbers)
+        befores: list[Any] = [None] * count
+        made: list[Any] = [None] * count
+        call: Call | None = None
+        for k in reversed(range(count)) if backwards else range(count):
+            values = [*states, *(x[k] for x in given)]
+            call = call or self._step.ready(fixed, values)
+            befores[k] = states
+            try:
+                made[k] = call(values)
+            except TcalcError as error:
+                error.message += f", in step {self._plan.counter} = {numbers[k]}"
+                raise
+            states = made[k][: len(states)]
+        return befores, made
+
+    def _together(
+        self, function: runtime.CompiledFunction, arrays: Arrays, numbers: range
+    ) -> list[Any]:
+        """What is made for many steps at once."""
+        try:
+            return [*called(function, arrays)]
+        except TcalcError as error:
+            counter = self._plan.counter
+            error.message += f", in the steps {counter} = {numbers[0]} to {numbers[-1]}"
+            raise
+
+    @staticmethod
+    def _blocks(count: int, arrays: Iterable[Any]) -> list[slice]:
+        """The steps in blocks of about one length."""
+        largest = max((np.size(x) for x in arrays), default=1)
+        most = max(BLOCK // max(largest, 1), LEAST_BLOCK)
+        length = -(-count // -(-count // most))
+        return [slice(k, min(k + length, count)) for k in range(0, count, length)]

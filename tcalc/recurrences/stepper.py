@@ -9,34 +9,57 @@ from tcalc import runtime
 from tcalc.expr.nodes import Node, Var
 
 Arrays: TypeAlias = Mapping[str, Any]
-Call: TypeAlias = Callable[[Sequence[Any]], Any]
 
 
 class Stepper:
-    """A compiled function that is called once a step, of whose arguments few change."""
+    """A compiled function that is called once a step.
 
-    def __init__(self, roots: Sequence[Node], changing: Sequence[Var], fixed: Iterable[Var]):
-        self._function = runtime.compile([*roots], variables=(*changing, *fixed))
-        self._changing = [x.name for x in changing]
+    It takes states, then what else is another in each step, then what is the same in all.
+    """
 
-    def ready(self, fixed: Arrays, first: Sequence[Any]) -> Call:
-        """The function of what changes, for arrays of the types and shapes of some."""
-        function = self._function
-        arrays = {**fixed, **dict(zip(self._changing, first, strict=True))}
-        names = function.signature.names
-        arguments = [arrays[name] for name in names]
-        compute = function.unchecked(dict(zip(names, arguments, strict=True)))
-        places = [(names.index(x), k) for k, x in enumerate(self._changing) if x in names]
+    def __init__(
+        self,
+        roots: Sequence[Node],
+        states: Sequence[Var],
+        given: Sequence[Var],
+        fixed: Iterable[Var],
+    ) -> None:
+        self._function = runtime.compile([*roots], variables=(*states, *given, *fixed))
+        names = self._function.signature.names
+        self._states = [k for k, x in enumerate(states) if x.name in names]
+        self._takes_all = len(self._states) == len(states)
+        self.given = [k for k, x in enumerate(given) if x.name in names]
+        """The places of what it takes of what is given."""
+        moving = [states[k].name for k in self._states] + [given[k].name for k in self.given]
+        self._fixed = [name for name in names if name not in moving]
+        places = [*moving, *self._fixed]
+        # An argument that is taken for its shape alone stands last.
+        self._order = [places.index(name) for name in names]
 
-        def call(values: Sequence[Any]) -> Any:
-            for place, k in places:
-                arguments[place] = values[k]
+    def ready(
+        self, states: Sequence[Any], row: Sequence[Any], fixed: Arrays
+    ) -> Callable[[Sequence[Any], Sequence[Any]], Any]:
+        """The function of states and of a row of what is given, for arrays like these."""
+        function, used = self._function, self._states
+        rest = [fixed[name] for name in self._fixed]
+        order, names = self._order, function.signature.names
+        first = [*(states[k] for k in used), *row, *rest]
+        compute = function.unchecked({x: first[k] for x, k in zip(names, order, strict=True)})
+        if order != sorted(order):
+            compute = _rearranged(compute, order)
+
+        def call(states: Sequence[Any], row: Sequence[Any]) -> Any:
+            taken = states if self._takes_all else [states[k] for k in used]
             try:
-                return compute(*arguments)
+                return compute(*taken, *row, *rest)
             except Exception as error:
-                raise function.understood(error, arguments) from error
+                raise function.understood(error, [*taken, *row, *rest]) from error
 
         return call
+
+
+def _rearranged(compute: Callable[..., Any], order: Sequence[int]) -> Callable[..., Any]:
+    return lambda *arguments: compute(*(arguments[k] for k in order))
 
 
 def called(function: runtime.CompiledFunction, arrays: Arrays) -> Any:

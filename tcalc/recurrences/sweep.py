@@ -24,7 +24,7 @@ from tcalc.expr.traverse import dependents, postorder, rebuild, use_counts
 from tcalc.recurrences.grouping import grouped
 from tcalc.recurrences.lifting import Lifted, input_of_steps
 from tcalc.recurrences.step import StandIns, is_inverse, is_worth_keeping, reached
-from tcalc.recurrences.stepper import Arrays, Call, Stepper, called
+from tcalc.recurrences.stepper import Arrays, Stepper, called
 
 BLOCK = 1 << 16
 """About how many elements of one array of all steps of a block are held at once."""
@@ -97,8 +97,8 @@ class Sweep:
         self._made = [*kept.values(), *single.values()]
         steps = [*afters, *rebuild([*kept, *single], replacements=early)]
         self._before = self._compiled(before)
-        changing = (*moving, *self._ahead)
-        self._step = Stepper(steps, changing, plan.fixed) if steps else None
+        given = (*plan.given, *self._ahead)
+        self._step = Stepper(steps, [*plan.states], given, plan.fixed) if steps else None
         count = len(plan.rows)
         #: The rows as they are, where they are inputs of all steps, or None.
         self._known = [self._wide.get(x) for x in wanted[:count]]
@@ -219,20 +219,19 @@ class Sweep:
     ) -> tuple[list[Any], list[Any]]:
         """What the states were before each step, and what it has made, in the order of time."""
         assert self._step is not None
-        count = len(numbers)
+        count, kept = len(numbers), len(states)
         befores: list[Any] = [None] * count
         made: list[Any] = [None] * count
-        call: Call | None = None
+        rows = [*zip(*(given[k] for k in self._step.given), strict=True)] or [()] * count
+        call = self._step.ready(states, rows[0], fixed)
         for k in reversed(range(count)) if backwards else range(count):
-            values = [*states, *(x[k] for x in given)]
-            call = call or self._step.ready(fixed, values)
             befores[k] = states
             try:
-                made[k] = call(values)
+                made[k] = results = call(states, rows[k])
             except TcalcError as error:
                 error.message += f", in step {self._plan.counter} = {numbers[k]}"
                 raise
-            states = made[k][: len(states)]
+            states = results[:kept]
         return befores, made
 
     def _together(

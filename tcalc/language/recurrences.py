@@ -54,7 +54,8 @@ class State:
     """What a step hands on: ``m{t}`` as the program has it, or what it was some steps before.
 
     Attributes:
-        name: how it is written, ``m{t}``, and ``m{t-1}`` for what it was a step before.
+        name: how it is written after a step, ``m{t}``.
+        name_before: how it is written before it, ``m{t-1}``.
         stem: the same as a name without braces.
         before: the input of a step that it is; None where no step needs it.
         initial: what that is in the first step.
@@ -63,6 +64,7 @@ class State:
     """
 
     name: str
+    name_before: str
     stem: str
     before: Var | None
     initial: Node | None
@@ -72,8 +74,12 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What a step takes of a tensor: the slice at the counter + `offset`, from 1, on one axis."""
+    """What a step takes of a tensor: the slice at the counter + `offset`, from 1, on one axis.
 
+    `name` is how it is written, ``Y[t,:]``, and `slice` the input that it is.
+    """
+
+    name: str
     source: Node
     axis: int
     offset: int
@@ -159,10 +165,8 @@ class _Recurring(Compilation):
                 case Last(stem=stem, lag=lag):
                     states.setdefault(Before(stem, lag), self._state(Before(stem, lag), known))
                 case Slice(base=base, axis=axis, offset=offset):
-                    series.append(Series(known[base], axis, offset, _input(known[name])))
-        steps = {
-            stem.shown(loop.counter): known[self._defined(stem)] for stem in self._kept.offsets
-        }
+                    series.append(Series(name, known[base], axis, offset, _input(known[name])))
+        steps = {self._shown(stem): known[self._defined(stem)] for stem in self._kept.offsets}
         return RecurrenceProgram(
             counter=counter,
             start=self._kept.start,
@@ -179,7 +183,8 @@ class _Recurring(Compilation):
         before = self._entered.get(carried)
         last = self._entered.get(Last(stem, lag))
         return State(
-            name=stem.shown(shifted(self._kept.loop.counter, 1 - lag)),
+            name=self._shown(stem, 1 - lag),
+            name_before=self._shown(stem, -lag),
             stem=stem.plain,
             before=None if before is None else _input(known[before]),
             initial=None if before is None else known[self._sources[carried]],
@@ -190,6 +195,10 @@ class _Recurring(Compilation):
     def _defined(self, stem: Stem, lag: int = 0) -> str:
         """The name of what a step defines, or of what it takes from some steps before it."""
         return self._named(stem, STEP + self._kept.offsets[stem] - lag)
+
+    def _shown(self, stem: Stem, distance: int = 0) -> str:
+        """How what a step defines is written, or what is some steps from that."""
+        return stem.shown(shifted(self._counter, self._kept.offsets[stem] + distance))
 
     def _named(self, stem: Stem, step: int) -> str:
         return stem.shown(str(step))

@@ -7,12 +7,13 @@ from typing import Any, Never
 
 import numpy as np
 
-from tcalc import calculus, runtime
+from tcalc import calculus, printing, runtime
 from tcalc.expr import build
 from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
 from tcalc.recurrences.adjoint import active_inputs, adjoint_of, is_zero
+from tcalc.recurrences.formulas import adjoint_formulas
 from tcalc.recurrences.running import Forward, Loop
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.sweep import Plan, Sweep
@@ -118,6 +119,27 @@ class RecurrenceGradient:
         if self._single:
             return value, gradient[0]
         return value, dict(zip((x.name for x in self._wrt), gradient, strict=True))
+
+    def formulas(self, notation: printing.Notation = "auto") -> str:
+        """The adjoint recurrence: what a step backwards does, a statement to a line.
+
+        ``m_bar{t}`` is the derivative of the value by ``m{t}``; those of inputs are added up from
+        step to step, beside what the value and the first states take of them.
+
+        >>> import tcalc
+        >>> walk = tcalc.recurrence('''
+        ... x{0} = b
+        ... f{0} = 0
+        ... for t = 1:T
+        ...     x{t} = tanh(A*x{t-1} + u[t,1:end])
+        ...     f{t} = f{t-1} + norm2(x{t})^2
+        ... end
+        ... f{T}''', "A[n,n], b[n], u[T,n]")
+        >>> print(walk.value_and_gradient("A").formulas())
+        x_bar{t-1} = A'*((1 - x{t}.^2).*(x_bar{t} + 2*x{t}))
+        A_bar += ((1 - x{t}.^2).*(x_bar{t} + 2*x{t}))*x{t-1}'
+        """
+        return adjoint_formulas(self._loop.step, self._wrt, notation)
 
     def _none(self, place: int, arrays: Arrays) -> Any:
         """The cotangent of a state of which the value has nothing."""

@@ -184,3 +184,82 @@ def test_one_function_for_series_of_any_length() -> None:
         found = run(**arrays)
         np.testing.assert_allclose(found[0], value, rtol=1e-12)
         np.testing.assert_allclose(found[1], slope, rtol=1e-10, atol=1e-14)
+
+
+FORMULAS = {
+    "two steps back": """\
+x_bar{t-1} = a*(2*t*x{t} + x_bar{t})*(1 - x{t}^2) + x_bar{t-1}
+x_bar{t-2} = b*(2*t*x{t} + x_bar{t})*(x{t}^2 - 1)
+u_bar[t] = (2*t*x{t} + x_bar{t})*(1 - x{t}^2)""",
+    "layers in a step": """\
+h_bar{t-1,1} = V'*((1 - h{t,1}.^2).*(h_bar{t,1} + U'*(h_bar{t,2}.*(1 - h{t,2}.^2))))
+h_bar{t-1,2} = V'*(h_bar{t,2}.*(1 - h{t,2}.^2))
+X_bar[t,:] = U'*((1 - h{t,1}.^2).*(h_bar{t,1} + U'*(h_bar{t,2}.*(1 - h{t,2}.^2))))""",
+    "targets ahead, an axis behind": """\
+m_bar{t} = m_bar{t} + A'*m_bar{t+1}
+Y_bar[:,t+1] += -m_bar{t+1}.*exp(Y[:,t] - Y[:,t+1])
+Y_bar[:,t] += m_bar{t+1}.*exp(Y[:,t] - Y[:,t+1])""",
+    "a matrix for each step": """\
+P_bar{t-1} = A'*(P_bar{t} + inv(P{t})*(eye(n) - Q*inv(P{t})))*A
+S_bar[t,:,:] = P_bar{t} + inv(P{t}) - inv(P{t})*Q*inv(P{t})""",
+}
+
+
+@pytest.mark.parametrize("title", FORMULAS)
+def test_formulas_of_the_step_backwards(title: str) -> None:
+    kept = tcalc.recurrence(*PROGRAMS[title])
+    (name,) = {"u", "X", "Y", "S"} & {*kept.signature.names}
+    assert kept.value_and_gradient(name).formulas() == FORMULAS[title]
+
+
+def test_formulas_in_einstein_notation() -> None:
+    run = tcalc.recurrence(*PROGRAMS["targets ahead, an axis behind"]).value_and_gradient("A")
+    assert run.formulas("einstein").splitlines()[-1] == "A_bar += m_bar{t+1}[i]*m{t}[j]"
+
+
+def test_what_each_step_makes() -> None:
+    text, declarations = PROGRAMS["layers in a step"]
+    arrays = arrays_for(text, declarations)
+    unrolled = tcalc.parse(text, declarations, T=STEPS)
+    definitions = unrolled.context.definitions
+    for name in ("h{t,2}", "h{t,1}"):
+        rows = tcalc.recurrence(text, declarations).steps(name)(**arrays)
+        for step, row in enumerate(rows, 1):
+            node = definitions[name.replace("t", str(step))]
+            due = tcalc.evaluate(tcalc.Expression(node, unrolled.context), **arrays)
+            np.testing.assert_allclose(row, due, rtol=1e-12)
+
+
+def test_blocks_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block ends at any step."""
+    monkeypatch.setattr("tcalc.recurrences.sweep.BLOCK", 1)
+    for length in (1, 2, 3, 4):
+        monkeypatch.setattr("tcalc.recurrences.sweep.LEAST_BLOCK", length)
+        test_like_the_loop_unrolled("kalman filter")
+        test_like_the_loop_unrolled("targets ahead, an axis behind")
+
+
+def test_a_long_series_is_compiled_no_longer() -> None:
+    """A chain of 30,000 steps would take minutes unrolled."""
+    text, declarations = PROGRAMS["two steps back"]
+    random = np.random.default_rng(6)
+    u = random.standard_normal(30_000)
+    run = tcalc.recurrence(text, declarations).value_and_gradient("a")
+    _, slope = run(u=u, a=0.4, b=0.1)
+    step = 1e-5
+    high, low = (run(u=u, a=0.4 + s, b=0.1)[0] for s in (step, -step))
+    assert slope == pytest.approx((high - low) / (2 * step), rel=1e-6)
+
+
+def test_properties_that_steps_do_not_keep_are_dropped() -> None:
+    """P is diagonal, symmetric and triangular at first, and none of these behind a step."""
+    kept = tcalc.recurrence(
+        "P{0} = eye(n)\nfor t = 1:T\nP{t} = x[t]*A*P{t-1}\nend\nsum(P{T})", "x[T], A[n,n]"
+    )
+    random = np.random.default_rng(7)
+    x, A = random.standard_normal(3), random.standard_normal((3, 3))
+    value, slope = kept.value_and_gradient("A")(x=x, A=A)
+    assert value == pytest.approx((x.prod() * np.linalg.matrix_power(A, 3)).sum())
+    f = tcalc.parse("sum(A*A*A)", "A[n,n]")
+    due = tcalc.evaluate(tcalc.gradient(f, "A"), A=A)
+    np.testing.assert_allclose(slope, x.prod() * due, rtol=1e-12)

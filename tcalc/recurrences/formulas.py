@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from tcalc import printing
 from tcalc.expr import build
@@ -12,11 +13,12 @@ from tcalc.expr.facts import known_properties
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import rebuild
 from tcalc.recurrences.adjoint import adjoint_of
-from tcalc.recurrences.step import Step
+from tcalc.recurrences.step import Step, with_suffix
 
 
 def adjoint_formulas(step: Step, wrt: Sequence[Var], notation: printing.Notation) -> str:
     """What a step backwards does, a statement to a line, as the program writes names."""
+    bar = partial(with_suffix, suffix="bar")
     opened = _with_constants(step)
     adjoint = adjoint_of(opened, step.value, wrt)
     made: dict[Node, Node] = dict(adjoint.kept.items())
@@ -31,17 +33,19 @@ def adjoint_formulas(step: Step, wrt: Sequence[Var], notation: printing.Notation
             shown[state.before] = _called(state.before, state.name_before)
     for series in step.series:
         shown[series.slice] = _called(series.slice, series.name)
-    for k, bar in adjoint.cotangents.items():
-        shown[bar] = _called(bar, _bar(step.states[k].name))
+    for k, cotangent in adjoint.cotangents.items():
+        shown[cotangent] = _called(cotangent, bar(step.states[k].name))
     results = rebuild(results, replacements=shown)
     text = printing.to_text(results, notation=notation, order=tuple(step.inputs))
-    names = [f"{_bar(step.states[k].name_before)} =" for k in adjoint.before]
+    names = [f"{with_suffix(step.states[k].name_before, 'bar')} =" for k in adjoint.before]
     sources = Counter(step.series[k].source for k in adjoint.slices)
     for k in adjoint.slices:
         series = step.series[k]
         # Slices of one tensor at several offsets have cotangents from several steps.
-        names.append(f"{_bar(series.name)} {'=' if sources[series.source] == 1 else '+='}")
-    names += [f"{_bar(x.name)} +=" for x in adjoint.constants]
+        names.append(
+            f"{with_suffix(series.name, 'bar')} {'=' if sources[series.source] == 1 else '+='}"
+        )
+    names += [f"{with_suffix(x.name, 'bar')} +=" for x in adjoint.constants]
     lines = text.split("\n")
     parts = lines[: len(lines) - len(names)]
     ends = lines[len(parts) :]
@@ -64,13 +68,3 @@ def _with_constants(step: Step) -> Step:
 
 def _called(node: Node, name: str) -> Var:
     return build.var(name, node.dims, known_properties(node))
-
-
-def _bar(name: str) -> str:
-    """The name of a cotangent.
-
-    >>> _bar("m{t-1}"), _bar("Y[t,:]"), _bar("A")
-    ('m_bar{t-1}', 'Y_bar[t,:]', 'A_bar')
-    """
-    end = min(k for k in (name.find("{"), name.find("["), len(name)) if k >= 0)
-    return f"{name[:end]}_bar{name[end:]}"

@@ -11,6 +11,9 @@ import numpy as np
 from tcalc import runtime
 from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
+from tcalc.expr import build
+from tcalc.expr.names import free_names
+from tcalc.expr.nodes import Var
 from tcalc.expression import Names
 from tcalc.language import RecurrenceProgram
 from tcalc.primitives.arrays import NumPyArray as Array
@@ -18,6 +21,7 @@ from tcalc.recurrences.gradient import RecurrenceGradient
 from tcalc.recurrences.running import Forward, Loop
 from tcalc.recurrences.step import step_of
 from tcalc.recurrences.stepper import called
+from tcalc.recurrences.tangent import tangent_of
 from tcalc.requirements import each_once, names_of
 from tcalc.runtime.arguments import CallSignature, refuse_positions
 
@@ -52,6 +56,7 @@ class Recurrence:
     bound: tuple[str, ...] = ()
 
     def __init__(self, program: RecurrenceProgram) -> None:
+        self._program = program
         self._loop = Loop(step_of(program))
 
     @property
@@ -104,23 +109,62 @@ class Recurrence:
         Raises `DimensionError` unless the value is a scalar, and `UnknownNameError` for an input
         that the program does not have.
         """
-        names = names_of(wrt)
-        each_once(names)
-        step = self._loop.step
-        if step.value.order:
+        found = self._inputs(wrt)
+        if order := self._loop.step.value.order:
             raise DimensionError(
-                f"the gradient is that of a scalar, and the value has {step.value.order} axes",
+                f"the gradient is that of a scalar, and the value has {order} axes",
                 hint="sum it up in the last line of the program",
             )
+        return RecurrenceGradient(self._loop, found, isinstance(wrt, str))
+
+    def _inputs(self, wrt: str | Names) -> list[Var]:
+        """The inputs of some names."""
+        names, known = names_of(wrt), self._loop.step.inputs
+        each_once(names)
         if not names:
             raise ArgumentError("no input is given to differentiate by")
         for name in names:
-            if name not in step.inputs:
-                hint = suggestion(name, step.inputs, f"its inputs: {', '.join(step.inputs)}")
+            if name not in known:
+                hint = suggestion(name, known, f"its inputs: {', '.join(known)}")
                 raise UnknownNameError(f"{name!r} is not an input of the program", hint=hint)
-        return RecurrenceGradient(
-            self._loop, [step.inputs[name] for name in names], isinstance(wrt, str)
-        )
+        return [known[name] for name in names]
+
+    def jvp(self, wrt: str | Names) -> Recurrence:
+        """The directional derivative by an input, or by several: a recurrence too.
+
+        The direction for ``A`` is an argument more, ``dA``.
+
+        >>> import tcalc
+        >>> text = "s{0} = 1; for t = 1:3; s{t} = a*s{t-1}; end; s{3}"
+        >>> power = tcalc.recurrence(text, "a")
+        >>> power.jvp("a")(a=2.0, da=0.5)  # 3 a^2 times 0.5
+        np.float64(6.0)
+        """
+        found = self._inputs(wrt)
+        names = free_names([f"d{x.name}" for x in found], self._loop.step.names)
+        directions = {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
+        return Recurrence(tangent_of(self._program, directions))
+
+    def hvp(self, wrt: str | Names) -> Callable[..., Any]:
+        """A function of arrays: the Hessian by an input, or by several, times a direction.
+
+        The direction for ``A`` is an argument more, ``dA``; the Hessian is never formed.  For
+        several inputs the product is a dictionary.
+
+        >>> import tcalc
+        >>> text = "s{0} = 1; for t = 1:3; s{t} = a*s{t-1}; end; s{3}"
+        >>> power = tcalc.recurrence(text, "a")
+        >>> power.hvp("a")(a=2.0, da=0.5)  # 6 a times 0.5
+        np.float64(6.0)
+        """
+        run = self.jvp(wrt).value_and_gradient(wrt)
+
+        def function(**arguments: Any) -> Array | dict[str, Array]:
+            _, product = run(**arguments)
+            found: Array | dict[str, Array] = product
+            return found
+
+        return function
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(describe, self.signature.arguments))

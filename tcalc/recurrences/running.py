@@ -74,7 +74,7 @@ class Loop:
         self.last = [x.last for x in step.states if x.last is not None]
         inside = {*step.moving, *step.opening, *self.last}
         roots = [*step.opening.values(), step.value, *step.defined.values()]
-        roots += [x.source for x in step.series]
+        roots += [*(x.source for x in step.series), *(x.after for x in step.states)]
         known = [*step.inputs.values()]
         needed = [x for x in variables(roots) if x not in inside]
         self.signature: Signature = signature_of([*needed, build.ones((step.stop,))], known)

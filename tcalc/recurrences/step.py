@@ -196,3 +196,13 @@ def useful_states(step: Step, roots: Iterable[Node]) -> list[int]:
             return sorted(found)
         found |= new
         needed.update(postorder([step.states[k].after for k in new]))
+
+
+def with_suffix(name: str, suffix: str) -> str:
+    """The name of what goes with something named, as a cotangent does.
+
+    >>> with_suffix("m{t-1}", "bar"), with_suffix("Y[t,:]", "bar"), with_suffix("A", "bar")
+    ('m_bar{t-1}', 'Y_bar[t,:]', 'A_bar')
+    """
+    end = min(k for k in (name.find("{"), name.find("["), len(name)) if k >= 0)
+    return f"{name[:end]}_{suffix}{name[end:]}"

@@ -263,3 +263,23 @@ def test_properties_that_steps_do_not_keep_are_dropped() -> None:
     f = tcalc.parse("sum(A*A*A)", "A[n,n]")
     due = tcalc.evaluate(tcalc.gradient(f, "A"), A=A)
     np.testing.assert_allclose(slope, x.prod() * due, rtol=1e-12)
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_directional_derivatives_and_products_with_the_hessian(title: str) -> None:
+    text, declarations = PROGRAMS[title]
+    arrays = arrays_for(text, declarations)
+    f = tcalc.parse(text, declarations, **({"T": STEPS} if "T" in text else {}))
+    names = list(f.variables)
+    random = np.random.default_rng(8)
+    directions = {f"d{x}": random.standard_normal(np.shape(arrays[x])) for x in names}
+    kept = tcalc.recurrence(text, declarations)
+    slope = tcalc.evaluate(tcalc.jvp(f, names), **arrays, **directions)
+    np.testing.assert_allclose(kept.jvp(names)(**arrays, **directions), slope, rtol=1e-9)
+    due = tcalc.evaluate(tcalc.hvp(f, names), **arrays, **directions)
+    found = kept.hvp(names)(**arrays, **directions)
+    for name in names:
+        scale = np.abs(due[name]).max()
+        np.testing.assert_allclose(
+            found[name], due[name], rtol=1e-8, atol=1e-9 * scale, err_msg=name
+        )

@@ -1,0 +1,96 @@
+"""The directional derivative of a recurrence, which is a recurrence: each state has a tangent.
+
+    s' = F(s, x, c),    ṡ' = ∂F/∂s ṡ + ∂F/∂x ẋ + ∂F/∂c ċ
+
+Its gradient by the inputs is the product of the Hessian with the direction (Pearlmutter, *Fast
+exact multiplication by the Hessian*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tcalc import calculus
+from tcalc.expr import build
+from tcalc.expr.names import free_name
+from tcalc.expr.nodes import Node, Var
+from tcalc.expr.traverse import variables
+from tcalc.language import RecurrenceProgram, Series, State
+from tcalc.recurrences.adjoint import active_inputs
+from tcalc.recurrences.step import step_of, with_suffix
+
+CARRIED_OVER = ("symmetric", "diagonal", "lower", "upper")
+"""What a tangent is where the state is."""
+
+
+class _Tangents:
+    """Inputs for the tangents of others, by these."""
+
+    def __init__(self, program: RecurrenceProgram, directions: Mapping[Var, Var]) -> None:
+        self.known: dict[Var, Node] = {**directions}
+        inputs = program.program.variables.values()
+        last = [x.last for x in program.states if x.last is not None]
+        moving = step_of(program).moving
+        self._taken = {x.name for x in (*inputs, *last, *moving, *directions.values())}
+
+    def add(self, x: Var) -> Var:
+        """An input for the tangent of one."""
+        name = free_name(f"{x.name}_dot", self._taken)
+        self._taken.add(name)
+        words = [word for word in x.properties if word in CARRIED_OVER]
+        tangent = build.var(name, x.dims, words)
+        self.known[x] = tangent
+        return tangent
+
+    def input(self, x: Var | None) -> Var | None:
+        """The input that the tangent of one is, if it has one."""
+        tangent = None if x is None else self.known.get(x)
+        return tangent if isinstance(tangent, Var) else None
+
+    def of(self, node: Node) -> Node:
+        """The tangent of a tensor."""
+        own = {x: d for x in variables([node]) if (d := self.known.get(x)) is not None}
+        return calculus.jvp(node, own) if own else build.zeros(node.dims)
+
+
+def tangent_of(program: RecurrenceProgram, directions: Mapping[Var, Var]) -> RecurrenceProgram:
+    """The program of the directional derivative; directions are inputs, by those they are for."""
+    active = active_inputs(step_of(program), [*directions])
+    tangents = _Tangents(program, directions)
+    series: list[Series] = []
+    for x in program.series:
+        if x.slice in active:
+            dot = tangents.add(x.slice)
+            series.append(
+                replace(x, name=with_suffix(x.name, "dot"), source=tangents.of(x.source), slice=dot)
+            )
+    for state in program.states:
+        if state.before is not None and state.before in active:
+            tangents.add(state.before)
+        if state.last is not None:
+            tangents.add(state.last)
+    states = [_tangent_state(state, tangents) for state in program.states]
+    whole = program.program
+    value = tangents.of(whole.value)
+    inputs = {**whole.variables, **{x.name: x for x in directions.values()}}
+    return replace(
+        program,
+        states=(*program.states, *states),
+        series=(*program.series, *series),
+        program=replace(whole, value=value, variables=inputs),
+    )
+
+
+def _tangent_state(state: State, tangents: _Tangents) -> State:
+    before = tangents.input(state.before)
+    return replace(
+        state,
+        name=with_suffix(state.name, "dot"),
+        name_before=with_suffix(state.name_before, "dot"),
+        stem=f"{state.stem}_dot",
+        before=before,
+        initial=None if before is None or state.initial is None else tangents.of(state.initial),
+        after=tangents.of(state.after),
+        last=tangents.input(state.last),
+    )

@@ -195,3 +195,17 @@ def test_factors_that_are_bound_are_multiplied_once() -> None:
     wide = fun.bind(X=data["X"].T.copy(), y=np.ones(5))
     wide(w=np.ones(40))
     assert "X.T @ X" not in wide.source
+
+
+def test_outer_products_of_what_is_bound_keep_their_rank() -> None:
+    """``V (y y') V`` is made of one solve, for y that is bound as for any other."""
+    f = tcalc.parse("y'*inv(K)*y + logdet(K)", "K[n,n] spd, y[n]")
+    fun = tcalc.compile([f, tcalc.gradient(f, "K")])
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(60, 60))
+    data = {"K": root @ root.T + np.eye(60), "y": rng.normal(size=60)}
+    bound = fun.bind(y=data["y"])
+    for mine, due in zip(bound(K=data["K"]), fun(**data), strict=True):
+        np.testing.assert_allclose(mine, due, rtol=1e-9)
+    assert "[:, None]" not in body(bound, "prepare")
+    assert "@" not in body(bound, "compute").replace(" @ y", "")

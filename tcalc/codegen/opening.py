@@ -165,7 +165,7 @@ class Opened:
         if self.uses[factor] == 1 and (fixed or factor not in self.fixed):
             return True
         if factor not in self.outer:
-            self.outer[factor] = _is_outer(factor)
+            self.outer[factor] = is_outer(factor)
         return self.outer[factor]
 
     def _product(self, node: Einsum) -> OpenProduct:
@@ -194,7 +194,7 @@ class Opened:
         return OpenProduct(tuple(factors), tuple(rows), node.output, node.dims)
 
 
-def _is_outer(node: Einsum) -> bool:
+def is_outer(node: Einsum) -> bool:
     """Whether a product falls into parts that share no label, each with axes of the result."""
     parts: list[set[int]] = []
     for row in node.subscripts:

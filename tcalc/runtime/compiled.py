@@ -276,7 +276,10 @@ class CompiledFunction:
         return self._planner.make(self._full(sizes), None, Kind()).source
 
     def peak_memory(self, **sizes: SupportsIndex) -> int:
-        """The bytes that results and temporaries of float64 take at most, predicted for sizes."""
+        """The bytes that results and temporaries of float64 take at most, predicted for sizes.
+
+        What factorisations and functions of matrices need besides, while they run, is not counted.
+        """
         return self._planner.make(self._full(sizes), None, Kind()).peak * 8
 
     def _full(self, sizes: Mapping[str, SupportsIndex]) -> dict[str, int]:

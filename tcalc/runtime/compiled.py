@@ -65,7 +65,8 @@ class CompiledFunction:
     Results have the floating-point type of the arguments (promoted to a common one; integers and
     lists become float64), share no memory with them, and may be transposed views unless
     `contiguous` was asked for.  Calls may run in several threads at once, unless `reuse` was: then
-    a call overwrites the results of the one before it, which must not be arguments of the next.
+    a call overwrites the results of the one before it, which must not be arguments of the next, and
+    which nobody else may write to: their zeros are written once.
 
     SciPy's sparse matrices are accepted for arguments that occur in products alone; results are
     dense.  A function can be copied and pickled; its plans are made anew.

@@ -53,8 +53,9 @@ def main(
     if unknown := (wanted | measures) - known:
         raise click.BadParameter(f"{', '.join(sorted(unknown))}: see --list")
     problems = [p for p in PROBLEMS if p.row in letters and (not wanted or p.name in wanted)]
+    grows = "E" in letters and (not wanted or "growth" in wanted)
     if listed:
-        print("\n".join(listing(problems)))
+        print("\n".join(listing(problems, grows)))
         return
     installed = peers.installed()
     found = installed if names is None else tuple(n for n in split(names) if n in installed)
@@ -65,7 +66,7 @@ def main(
     table = Table(machine.description(threads), ceilings, output)
     for task in tasks(problems, measures or None, sizes):
         table.add(measured(task, found, seconds))
-    if "E" in letters and (not wanted or "growth" in wanted):
+    if grows:
         for row in growth.rows(found, sizes):
             table.add(row)
     print(f"{len(table.rows)} rows in {time.perf_counter() - started:.0f} s")
@@ -103,12 +104,15 @@ class Table:
             print(f"wrote table.md, table.json, plot.svg to {self.folder}")
 
 
-def listing(problems: Sequence[Problem]) -> Iterator[str]:
+def listing(problems: Sequence[Problem], grows: bool) -> Iterator[str]:
     """The problems with their quantities, and what these are."""
+    from benchmarks import growth
     from benchmarks.task import QUANTITIES
 
-    for problem in problems:
-        yield f"{problem.row}  {problem.name:14s} {problem.title}: {', '.join(problem.sizes)}"
+    lines = [f"{p.row}  {p.name:14s} {p.title}: {', '.join(p.sizes)}" for p in problems]
+    if grows:
+        lines.append(f"E  {'growth':14s} {growth.TITLE}: gradient")
+    yield from sorted(lines, key=lambda line: line[0])
     for quantity, meaning in QUANTITIES.items():
         yield f"   {quantity:14s} {meaning}"
 

@@ -17,6 +17,7 @@ from benchmarks.measuring import BUSY, other_processes
 from benchmarks.rows import Entry, Row, difference
 from benchmarks.task import as_arrays
 
+TITLE = "Program to first gradient"
 STEPS = (25, 250, 2500, 12500)
 PATIENCE = 40.0
 """A contender that took longer is not asked for the next size, ten times as large."""
@@ -86,7 +87,7 @@ def rows(names: tuple[str, ...], which: str) -> Iterator[Row]:
     slow: dict[str, str] = {}
     for steps in STEPS[:2] if which == "small" else STEPS:
         sizes = {"nodes": 4 * steps}
-        row = Row("E", "growth", "Program to first gradient", "gradient", sizes, 4 * steps)
+        row = Row("E", "growth", TITLE, "gradient", sizes, 4 * steps)
         started, others = time.perf_counter(), other_processes()
         reference = None
         for name, make in contenders.items():

@@ -80,7 +80,8 @@ def compile(
     Arguments are given by keyword, as arrays of any float type; results have their type.  See
     `tcalc.runtime.CompiledFunction` for what it offers: `source`, `source_for`, `signature`,
     `bind`.  ``contiguous=True`` makes results C-contiguous, ``reuse=True`` allows a call to
-    overwrite the results of the one before, ``check_finite=True`` refuses NaN and infinities, and
+    overwrite the results of the one before, which are not to be written to, as zeros in them are
+    written once; ``check_finite=True`` refuses NaN and infinities, and
     `memory_limit`, in bytes, bounds results and temporaries.  ``reorder=False`` multiplies products
     in the order in which the mode of the derivative leaves them, where otherwise the cheapest order
     is planned: so plain forward and reverse mode run.

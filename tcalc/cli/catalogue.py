@@ -132,7 +132,11 @@ def functions(name: str | None, as_json: bool) -> None:
     else:
         rows = [("function", "domain", "derivative", "at kinks")]
         rows += [(f.name, f.domain, f.derivative, f.kinks) for f in chosen]
-        write(_columns(rows, _within(shutil.get_terminal_size((120, 24)).columns)))
+        width = shutil.get_terminal_size((120, 24)).columns
+        hosted = [("on a device", "")] + [(f.name, f.on_device) for f in chosen if f.on_device]
+        told = max(width, 60) - COLUMNS[0] - 2
+        tables = _columns(rows, _within(width)), _columns(hosted, (COLUMNS[0], told))
+        write("\n\n".join(tables))
 
 
 def _document(entry: FunctionEntry) -> dict[str, str | list[str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -21,9 +22,19 @@ if TYPE_CHECKING:
 
 Compute: TypeAlias = Callable[[Program, Sequence[str], Mode], list[Result]]
 
+STEPWISE = ("auto", "matrix", "einstein", "latex", "json")
+"""The formats that a derivation in steps has."""
 
-def printing(compute: Compute) -> click.Command:
-    """The command that prints what `compute` finds; its name and its help are the function's."""
+
+def printing(compute: Compute, steps: bool = False) -> click.Command:
+    """The command that prints what `compute` finds; its name and its help are the function's.
+
+    Where there are `steps` to be shown, the option ``--explain`` shows them.
+    """
+    explains: Callable[[options.Function], options.Function] = _nothing
+    if steps:
+        told = "Derive it step by step, as `tcalc explain`."
+        explains = click.option("--explain", "explained", is_flag=True, help=told)
 
     @click.command(compute.__name__, cls=options.FormulaCommand, help=inspect.getdoc(compute))
     @options.program
@@ -31,6 +42,7 @@ def printing(compute: Compute) -> click.Command:
     @options.mode
     @options.layout
     @options.sizes("as hints for --format python")
+    @explains
     def command(
         program: Program,
         wrt: Sequence[str],
@@ -39,17 +51,28 @@ def printing(compute: Compute) -> click.Command:
         as_json: bool,
         cse: Cse,
         sizes: Mapping[str, int],
+        explained: bool = False,
     ) -> None:
         variables = program.default_wrt(wrt)
+        layout: Format = "json" if as_json else form
+        if explained:
+            if layout not in STEPWISE:
+                raise click.UsageError(f"--explain has the formats {', '.join(STEPWISE)}")
+            write_steps(program, variables, layout)
+            return
         tell_guesses(program)
         results = compute(program, variables, mode)
-        text = present(program, results, "json" if as_json else form, cse, sizes, mode=mode)
-        write(text)
+        write(present(program, results, layout, cse, sizes, mode=mode))
 
     return command
 
 
-@printing
+def _nothing(function: options.Function) -> options.Function:
+    """No option."""
+    return function
+
+
+@partial(printing, steps=True)
 def gradient(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the gradient of a scalar.
 
@@ -94,24 +117,23 @@ def derivative(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]
 @click.option(
     "--format",
     "form",
-    type=click.Choice(("auto", "matrix", "einstein", "latex", "json")),
+    type=click.Choice(STEPWISE),
     default="auto",
     show_default=True,
     help="How to print; auto is matrix notation where it exists, else Einstein notation.",
 )
 @options.as_json
-def explain(
-    program: Program,
-    wrt: Sequence[str],
-    form: Literal["auto", "matrix", "einstein", "latex", "json"],
-    as_json: bool,
-) -> None:
+def explain(program: Program, wrt: Sequence[str], form: Format, as_json: bool) -> None:
     """Derive a gradient step by step, with the rule of each step."""
-    variables = program.default_wrt(wrt)
+    write_steps(program, program.default_wrt(wrt), "json" if as_json else form)
+
+
+def write_steps(program: Program, variables: Sequence[str], form: Format) -> None:
+    """Print the derivations of a gradient, in one of the formats `STEPWISE`."""
     tell_guesses(program)
     require_scalar(program.expression, "gradient")
     found = [tcalc.explain(program.expression, name) for name in variables]
-    match "json" if as_json else form:
+    match form:
         case "json":
             derivations = [_entries(derivation) for derivation in found]
             write(dump({**describe(program), "derivations": derivations}))

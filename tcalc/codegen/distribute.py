@@ -19,7 +19,7 @@ from fractions import Fraction
 from math import prod
 from typing import TypeGuard
 
-from tcalc.codegen.opening import spliced, with_inner
+from tcalc.codegen.opening import is_outer, spliced, with_inner
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
@@ -128,9 +128,14 @@ class Distribution:
         return Flat(tuple(factors), tuple(rows), node.output)
 
     def _opens(self, factor: Node) -> TypeGuard[Einsum]:
-        """Whether a factor is a product used here alone, or one that sums nothing."""
-        if not isinstance(factor, Einsum) or factor.is_view or factor in self.fixed:
+        """Whether a factor is a product used here alone, or one that sums nothing.
+
+        What is fixed is done, but as outer products it would hide that they have rank one.
+        """
+        if not isinstance(factor, Einsum) or factor.is_view:
             return False
+        if factor in self.fixed:
+            return is_outer(factor)
         summed = {label for row in factor.subscripts for label in row} - set(factor.output)
         return self.uses[factor] <= 1 or not summed
 

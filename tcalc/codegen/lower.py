@@ -126,8 +126,9 @@ class Lowering:
         self.roots = with_ordered_indices(with_companions(with_distances(expand(roots))))
         distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
         if options.reorder:
-            finished = distribution.run
-            self.roots = finished(self.roots) if given else reopened(self.roots, sizes, finished)
+            self.roots = reopened(
+                self.roots, sizes, distribution.run, lambda order: _fixed(order, given)
+            )
         asked = False
         if options.reorder and not given:
             self.roots, asked = unstacked(self.roots, sizes)

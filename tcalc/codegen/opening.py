@@ -159,15 +159,13 @@ class Opened:
         An outer product is larger than its factors, and what it is multiplied with may shrink it:
         ``Y (y y') Y`` is an outer product again.
         """
+        if not self.reorder or not _is_product(factor):
+            return False
         # What is fixed is computed once, and is not to be taken apart by what is not.
-        if not self.reorder or (factor in self.fixed and not fixed):
-            return False
-        if not _is_product(factor):
-            return False
-        if self.uses[factor] == 1:
+        if self.uses[factor] == 1 and (fixed or factor not in self.fixed):
             return True
         if factor not in self.outer:
-            self.outer[factor] = _is_outer(factor)
+            self.outer[factor] = is_outer(factor)
         return self.outer[factor]
 
     def _product(self, node: Einsum) -> OpenProduct:
@@ -196,7 +194,7 @@ class Opened:
         return OpenProduct(tuple(factors), tuple(rows), node.output, node.dims)
 
 
-def _is_outer(node: Einsum) -> bool:
+def is_outer(node: Einsum) -> bool:
     """Whether a product falls into parts that share no label, each with axes of the result."""
     parts: list[set[int]] = []
     for row in node.subscripts:

@@ -9,16 +9,18 @@ form from its vectors.  Whether that is so is seen from the graph as a whole, at
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from math import prod
 from typing import TypeGuard
 
 from tcalc.calculus.cost import flops
 from tcalc.codegen.distribute import is_permuted
-from tcalc.codegen.opening import spliced
+from tcalc.codegen.opening import is_outer, spliced
 from tcalc.expr import build
+from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Einsum, Node
+from tcalc.expr.properties import IMPLIED
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.simplify import flatten
 
@@ -34,8 +36,11 @@ def reopened(
     roots: Sequence[Node],
     sizes: Mapping[str, int],
     finished: Callable[[Sequence[Node]], list[Node]],
+    fixed: Callable[[Sequence[Node]], Collection[Node]] = lambda order: (),
 ) -> list[Node]:
     """The roots, `finished`, with shared products opened where that pays.
+
+    Those of the nodes of a graph that are `fixed` are computed once: they cost nothing, and stay.
 
     >>> from tcalc.expr import shape
     >>> V, F, y = (build.var(x, shape(*dims)) for x, dims in (("V", "nn"), ("F", "nn"), ("y", "n")))
@@ -47,24 +52,45 @@ def reopened(
     True
     """
     best = finished(roots)
-    if not _expensive(roots, sizes):
+    if not _expensive(roots, sizes, fixed):
         return best
-    least = flops(best, sizes)
+    least = flops(_open(best, fixed), sizes)
     # Factors that are equal once sums in them are opened have to be one node to be seen as such.
     roots = flatten(roots, inline="single")
-    for node, cost in _expensive(roots, sizes):
+    for node, cost in _expensive(roots, sizes, fixed):
         if SHARE * cost >= least:
             opened = _opened(roots, node)
             trial = finished(opened)
-            count = flops(trial, sizes)
+            count = flops(_open(trial, fixed), sizes)
             if GAIN * count <= least:
                 roots, best, least = opened, trial, count
     return best
 
 
-def _expensive(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[tuple[Einsum, int]]:
+def _open(
+    roots: Sequence[Node], fixed: Callable[[Sequence[Node]], Collection[Node]]
+) -> Sequence[Node]:
+    """The roots with inputs in the place of products that are fixed.
+
+    Outer products stay: they are opened however often they are used.
+    """
+    inputs: dict[Node, Node] = {}
+    for node in fixed(postorder(roots)):
+        if isinstance(node, Einsum) and not node.is_view and not is_outer(node):
+            # What is known of a matrix decides how equations with it are solved.
+            known = [p for p in IMPLIED if all(holds(node, fact) for fact in IMPLIED[p])]
+            inputs[node] = build.var(f"fixed{len(inputs)}", node.dims, known)
+    return rebuild(roots, replacements=inputs) if inputs else roots
+
+
+def _expensive(
+    roots: Sequence[Node],
+    sizes: Mapping[str, int],
+    fixed: Callable[[Sequence[Node]], Collection[Node]],
+) -> list[tuple[Einsum, int]]:
     """Products with several users and many operations, the last ones first."""
     order = postorder(roots)
+    done = fixed(order)
     uses = dict.fromkeys(order, 0)
     for node in order:
         for operand in set(node.operands):
@@ -77,6 +103,8 @@ def _expensive(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[tuple[Ei
     found: list[tuple[Einsum, int]] = []
     for node in reversed(order):
         if not isinstance(node, Einsum) or node.is_view or uses[node] < 2 or node in given:
+            continue
+        if node in done:
             continue
         points = prod(_extents(node, sizes).values())
         if points >= EXPENSIVE and (cost := flops([_alone(node)], sizes)) >= EXPENSIVE:

@@ -40,9 +40,10 @@ def sparse_program(program: Program, names: Collection[str]) -> Program:
         if not read:
             continue
         if not _takes_sparse(operation, origin):
+            name = origin[read[0]]
             raise ArgumentError(
-                f"{origin[read[0]]} is a sparse matrix, and is used in other ways than products",
-                hint="give a dense array: X.toarray()",
+                f"{name} is a sparse matrix, and is used in other ways than products",
+                hint=f"give a dense array: {name}.toarray()",
             )
         if isinstance(operation, Product | Sum):
             origin[statement.results[0]] = origin[read[0]]

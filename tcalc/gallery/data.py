@@ -191,8 +191,9 @@ def rts_smoother(rng: Generator, n: int, p: int, length: int = 3) -> Data:
 
 @maker
 def pca(rng: Generator, m: int, n: int, k: int) -> Data:
-    # The third component has a quarter of the second one's standard deviation, and no tie is near.
-    spread = np.concatenate([[4.0, 2.0], np.full(n - 2, 0.5)])
+    # The third component has a quarter of the second one's standard deviation, and no tie is near,
+    # at which eigenvectors have no second derivative.
+    spread = np.concatenate([[4.0, 2.0], np.linspace(0.5, 0.25, n - 2)])
     X = np.sqrt(m) * orthonormal(rng, m, n) * spread
     return {"X": X, "Z": rng.standard_normal((k, n))}
 

@@ -102,6 +102,12 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
         if is_sparse(value):
             from scipy import sparse
 
+            if len(value.shape) > 2:
+                name = signature.names[place]
+                raise ArgumentError(
+                    f"{name} is a sparse array with {len(value.shape)} axes, and may have two",
+                    hint=f"give a dense array: {name}.toarray()",
+                )
             arrays[place] = sparse.csr_array(value).astype(arrays[place].dtype)
     return arrays
 

@@ -65,7 +65,8 @@ class CompiledFunction:
     Results have the floating-point type of the arguments (promoted to a common one; integers and
     lists become float64), share no memory with them, and may be transposed views unless
     `contiguous` was asked for.  Calls may run in several threads at once, unless `reuse` was: then
-    a call overwrites the results of the one before it, which must not be arguments of the next.
+    a call overwrites the results of the one before it, which must not be arguments of the next, and
+    which nobody else may write to: their zeros are written once.
 
     SciPy's sparse matrices are accepted for arguments that occur in products alone; results are
     dense.  A function can be copied and pickled; its plans are made anew.
@@ -276,7 +277,10 @@ class CompiledFunction:
         return self._planner.make(self._full(sizes), None, Kind()).source
 
     def peak_memory(self, **sizes: SupportsIndex) -> int:
-        """The bytes that results and temporaries of float64 take at most, predicted for sizes."""
+        """The bytes that results and temporaries of float64 take at most, predicted for sizes.
+
+        What factorisations and functions of matrices need besides, while they run, is not counted.
+        """
         return self._planner.make(self._full(sizes), None, Kind()).peak * 8
 
     def _full(self, sizes: Mapping[str, SupportsIndex]) -> dict[str, int]:

@@ -242,7 +242,10 @@ class FactoredFunction:
         return self.function.source_for(**sizes)
 
     def peak_memory(self, **sizes: SupportsIndex) -> int:
-        """The bytes that cores and temporaries of float64 take at most, predicted for sizes."""
+        """The bytes that cores and temporaries of float64 take at most, predicted for sizes.
+
+        What factorisations and functions of matrices need besides, while they run, is not counted.
+        """
         return self.function.peak_memory(**sizes)
 
     def bind(self, /, *positional: Never, **arguments: Any) -> FactoredFunction:

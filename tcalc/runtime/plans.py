@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from tcalc.codegen.batching import with_batches
+from tcalc.codegen.branches import with_branches
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
@@ -228,7 +229,7 @@ class Planner:
             program = sparse_program(program, kind.sparse)
         if kind.complex:
             # A part may be real, and could not be written over with complex numbers.
-            program = replace(program, in_place=False)
+            program = replace(with_branches(program), in_place=False)
         return program, (tuple([value.number for value in turned]), zeros)
 
     def _shared_module(self, program: Program, sizes: Mapping[str, int], made: Hashable) -> Loaded:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import report
+from benchmarks.__main__ import listing
 from benchmarks.contenders import gather
 from benchmarks.measuring import interleaved, pin
 from benchmarks.peers import installed
@@ -62,6 +63,15 @@ def test_libraries_are_pinned_before_they_are_imported() -> None:
     assert done.stdout.strip() == "False"
     with pytest.raises(RuntimeError, match="before it is imported"):
         pin(1)
+
+
+def test_every_problem_is_listed() -> None:
+    lines = list(listing(PROBLEMS, grows=True))
+    letters = [line[0] for line in lines if line[0] != " "]
+    assert letters == sorted(letters)
+    assert len(letters) == len(PROBLEMS) + 1
+    assert "E  growth         Program to first gradient: gradient" in lines
+    assert not [line for line in listing([], grows=False) if line[0] != " "]
 
 
 def test_calls_take_turns() -> None:

@@ -54,13 +54,19 @@ class TestExamples:
         assert "did you mean 'ridge'" in outcome.err
 
 
+def starts(lines):
+    return [line.split()[0] for line in lines if not line.startswith(" ")]
+
+
 class TestFunctions:
     def test_are_listed(self, run):
-        lines = run("functions").out.splitlines()
+        out = run("functions").out
+        whole, _, hosted = out.partition("\n\non a device\n")
+        lines = whole.splitlines()
         assert lines[0].split() == ["function", "domain", "derivative", "at", "kinks"]
-        starts = [line.split()[0] for line in lines[1:] if not line.startswith(" ")]
-        assert starts == [function.name for function in FUNCTIONS]
-        assert max(map(len, lines)) <= 120
+        assert starts(lines[1:]) == [function.name for function in FUNCTIONS]
+        assert starts(hosted.splitlines()) == [x.name for x in FUNCTIONS if x.on_device]
+        assert max(map(len, out.splitlines())) <= 120
 
     @pytest.mark.parametrize("width", [30, 60, 80, 100, 200])
     def test_fit_the_terminal(self, run, monkeypatch, width):

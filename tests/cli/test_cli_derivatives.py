@@ -310,6 +310,19 @@ def test_derivations_as_json(run):
     assert by_x["result"]["formula"] == "A'*cos(A*x)"
 
 
+@pytest.mark.parametrize("form", ["auto", "latex", "json"])
+def test_a_gradient_is_explained_where_that_is_asked_for(run, form):
+    given = ("sum(sin(A*x))", "--wrt", "x,A", "--format", form)
+    assert run("gradient", *given, "--explain") == run("explain", *given)
+    assert "--explain" not in run("hessian", "--help").out
+
+
+def test_a_derivation_has_no_module(run):
+    outcome = run("gradient", "sum(sin(A*x))", "--wrt", "x", "--explain", "--format", "python")
+    assert outcome.status == 2
+    assert "--explain has the formats auto, matrix" in outcome.err
+
+
 def test_a_derivation_is_that_of_a_scalar(run):
     outcome = run("explain", "A*x", "--wrt", "x")
     assert outcome.status == 1 and "has the axes [m]" in outcome.err

@@ -102,3 +102,10 @@ def test_a_gaussian_process_has_the_gradient_of_the_textbook():
     for name, derivative in by.items():
         found = tcalc.evaluate(tcalc.gradient(f, name), **data)
         np.testing.assert_allclose(found, -np.sum(weights * derivative) / 2, rtol=1e-12)
+
+
+def test_principal_components_have_a_hessian_at_both_sizes():
+    f = tcalc.parse(gallery.load("pca").text)
+    fun = tcalc.compile(tcalc.hessian(f, "X"))
+    for size in ("small", "medium"):
+        assert np.isfinite(fun(**gallery.make_data("pca", size=size))).all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from typing import Any
 
 import numpy as np
@@ -195,3 +196,29 @@ def test_factors_that_are_bound_are_multiplied_once() -> None:
     wide = fun.bind(X=data["X"].T.copy(), y=np.ones(5))
     wide(w=np.ones(40))
     assert "X.T @ X" not in wide.source
+
+
+def test_outer_products_of_what_is_bound_keep_their_rank() -> None:
+    """``V (y y') V`` is made of one solve, for y that is bound as for any other."""
+    f = tcalc.parse("y'*inv(K)*y + logdet(K)", "K[n,n] spd, y[n]")
+    fun = tcalc.compile([f, tcalc.gradient(f, "K")])
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(60, 60))
+    data = {"K": root @ root.T + np.eye(60), "y": rng.normal(size=60)}
+    bound = fun.bind(y=data["y"])
+    for mine, due in zip(bound(K=data["K"]), fun(**data), strict=True):
+        np.testing.assert_allclose(mine, due, rtol=1e-9)
+    assert "[:, None]" not in body(bound, "prepare")
+    assert "@" not in body(bound, "compute").replace(" @ y", "")
+
+
+def test_products_of_second_order_are_opened_for_bound_functions_too() -> None:
+    """``y' V V V y`` and ``tr(V V)`` need no product of V with itself, y being bound or not."""
+    f = tcalc.parse(PROCESS)
+    fun = tcalc.compile([f, tcalc.gradient(f, "noise"), tcalc.hessian(f, "noise")])
+    rng = np.random.default_rng(0)
+    data = {**process_data(), "X": rng.normal(size=(300, 2)), "y": rng.normal(size=300)}
+    bound = fun.bind(X=data["X"], y=data["y"])
+    rest = {name: data[name] for name in ("ell", "v", "noise")}
+    np.testing.assert_allclose(bound(**rest), fun(**data), rtol=1e-9)
+    assert not re.search(r"(t\d+)\.T @ \1\b", body(bound, "compute"))

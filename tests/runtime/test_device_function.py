@@ -12,6 +12,7 @@ import pytest
 
 import tcalc
 from tcalc import gallery
+from tcalc.calculus import MODES
 from tcalc.errors import ArgumentError, UnsupportedError
 
 PROGRAM = "norm2(X*w - y)^2"
@@ -81,7 +82,7 @@ def on_device(data: dict[str, Any], dtype: Any) -> dict[str, Any]:
 @pytest.mark.gpu
 @pytest.mark.parametrize("checked", [True, False])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("mode", ["forward", "reverse", "cross-country"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", gallery.names())
 def test_gallery_on_the_device(name: str, mode: str, dtype: Any, checked: bool) -> None:
     import cupy
@@ -150,6 +151,24 @@ def test_gallery_as_a_graph_on_the_device(name: str) -> None:
         for mine, other in zip(found, due, strict=True):
             size = float(np.abs(other).max(initial=1e-3))
             np.testing.assert_allclose(cupy.asnumpy(mine), other, rtol=1e-9, atol=1e-9 * size)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("form", ["factored", "auto"])
+@pytest.mark.parametrize("name", gallery.names())
+def test_gallery_in_every_form_on_the_device(name: str, form: Any) -> None:
+    import cupy
+
+    f = tcalc.parse(gallery.load(name).program)
+    wrt = gallery.load(name).wrt[0]
+    results = [f, tcalc.derivative(f, wrt), tcalc.derivative(f, wrt, wrt)]
+    data = {key: gallery.make_data(name)[key] for key in f.variables}
+    due = tcalc.compile(results)(**data)
+    found = tcalc.compile(results, backend="cupy", form=form)(**on_device(data, float))
+    for mine, other in zip(found, due, strict=True):
+        dense = mine if isinstance(mine, cupy.ndarray) else mine.dense()
+        scale = float(np.abs(other).max(initial=1e-3))
+        np.testing.assert_allclose(cupy.asnumpy(dense), other, rtol=1e-9, atol=1e-9 * scale)
 
 
 @pytest.mark.gpu

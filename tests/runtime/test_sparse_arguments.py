@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 from scipy import sparse
 
 import tcalc
@@ -19,6 +20,7 @@ DATA: dict[str, Any] = {
     "w": RNG.normal(size=5),
     "B": RNG.normal(size=(5, 3)),
 }
+SCIPY = tuple(map(int, scipy.__version__.split(".")[:2]))
 KINDS = [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.coo_array, sparse.dia_array]
 
 
@@ -81,6 +83,21 @@ def test_other_uses_are_refused_by_name(text: str) -> None:
     with pytest.raises(ArgumentError, match="X is a sparse matrix"):
         fun(**{**given, "X": sparse.csr_array(X)})
     fun(**given)
+
+
+def test_what_is_refused_is_named_in_the_hint() -> None:
+    fun = tcalc.compile(tcalc.parse("x'*inv(A)*x", "A[n,n], x[n]"))
+    with pytest.raises(ArgumentError) as caught:
+        fun(A=sparse.eye_array(3).tocsr(), x=np.ones(3))
+    assert caught.value.hint == "give a dense array: A.toarray()"
+
+
+@pytest.mark.skipif(SCIPY < (1, 15), reason="sparse arrays have at most two axes")
+def test_sparse_arrays_of_more_axes_are_refused_by_name() -> None:
+    fun = tcalc.compile(tcalc.parse("T[i,j,k]*x[k]*y[j]*z[i]", "T[m,n,p], x[p], y[n], z[m]"))
+    T = sparse.coo_array(np.ones((2, 3, 4)))
+    with pytest.raises(ArgumentError, match="T is a sparse array with 3 axes"):
+        fun(T=T, x=np.ones(4), y=np.ones(3), z=np.ones(2))
 
 
 def test_sparse_data_are_bound_and_checked() -> None:

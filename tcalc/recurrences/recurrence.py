@@ -72,7 +72,7 @@ class Recurrence:
     @cached_property
     def _value(self) -> runtime.CompiledFunction:
         step = self._loop.step
-        known = (*step.inputs.values(), *self._loop.last)
+        known = (*self._loop.inputs, *self._loop.last)
         return runtime.compile([step.value], variables=known)
 
     def steps(self, names: str | Names) -> Callable[..., Any]:
@@ -118,9 +118,7 @@ class Recurrence:
             if name not in step.inputs:
                 hint = suggestion(name, step.inputs, f"its inputs: {', '.join(step.inputs)}")
                 raise UnknownNameError(f"{name!r} is not an input of the program", hint=hint)
-        return RecurrenceGradient(
-            self._loop, [step.inputs[name] for name in names], isinstance(wrt, str)
-        )
+        return RecurrenceGradient(step, [step.inputs[name] for name in names], isinstance(wrt, str))
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(describe, self.signature.arguments))

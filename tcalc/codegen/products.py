@@ -154,7 +154,11 @@ class Products:
         """A contraction: selections put into effect, the rest pair by pair."""
         opened = self.opened.products[node]
         if (found := gram(opened)) is not None and found.outer not in self.applied:
-            return self._gram(found, opened)
+            outer = self.builder.plain(self.lowering.tensors[found.outer], found.outer.dims)
+            labels = tuple(found.left[place] for place in outer.places)
+            # What is the same along the summed label is multiplied by the size, not summed.
+            if not {*labels} <= {opened.output[0]}:
+                return self._gram(found, opened, Operand(outer.value, labels))
         selected = self._selected(opened)
         order = self.opened.structure.axes(node)
         kept = dict.fromkeys(selected.output[axis].label for axis in order)
@@ -182,7 +186,7 @@ class Products:
                 result = self.pairs.contract(result, other, kept, rank)
         return result.value, result.labels
 
-    def _gram(self, found: Gram, opened: OpenProduct) -> Tensor:
+    def _gram(self, found: Gram, opened: OpenProduct, outer: Operand) -> Tensor:
         """``B' B`` with ``B = diag(√d) P``."""
         i, j = opened.output
         (summed,) = set(found.left) - {i}
@@ -194,11 +198,7 @@ class Products:
         inner = OpenProduct(factors, rows, shared, tuple(dims.values()))
         weight, along = self._result(self._selected(inner), shared)
         root = self.builder.make(Call(_ROOT, (View.of(self.builder.typed(weight)),)), weight.dims)
-        outer = self.builder.plain(self.lowering.tensors[found.outer], found.outer.dims)
-        labels = tuple(found.left[place] for place in outer.places)
-        scaled = self.pairs.contract(
-            Operand(outer.value, labels), Operand(root, along), (i, summed), {}
-        )
+        scaled = self.pairs.contract(outer, Operand(root, along), (i, summed), {})
         other = Operand(scaled.value, tuple(j if x == i else x for x in scaled.labels))
         result = self.pairs.contract(scaled, other, (i, j), {i: 0, j: 1})
         return Tensor(result.value, result.labels, (Axis(i), Axis(j)))

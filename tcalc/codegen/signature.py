@@ -94,13 +94,13 @@ def signature_of(roots: Sequence[Node], known: Sequence[Var] = ()) -> Signature:
                 f"and {describe(argument)}"
             )
     ordered = {x: None for x in (*known, *found) if x in found}
-    needed = sorted(_size_names(roots))
+    needed = sorted(size_names(roots))
     sources = _sources([*ordered])
     for extra in known:
         missing = [name for name in needed if name not in sources]
         if not missing:
             break
-        if extra not in ordered and not _size_names([extra]).isdisjoint(missing):
+        if extra not in ordered and not size_names([extra]).isdisjoint(missing):
             ordered[extra] = None
             sources = _sources([*ordered])
     for name in needed:
@@ -118,7 +118,7 @@ def sources_of(arguments: Sequence[Var]) -> tuple[Source, ...]:
     return tuple(_sources(arguments).values())
 
 
-def _size_names(nodes: Iterable[Node]) -> set[str]:
+def size_names(nodes: Iterable[Node]) -> set[str]:
     """The names of all sizes that the nodes and what is below them have."""
     names: set[str] = set()
     seen: set[Dim] = set()

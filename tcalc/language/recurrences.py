@@ -230,10 +230,16 @@ class _Recurring(Compilation):
         self._stop()
         self._entered: dict[Carried, str] = {}
         self._sources: dict[Carried, str] = {}
-        self._taken = set(re.findall(r"\w+", self._source.text))
+        self._taken = {*re.findall(r"\w+", self._source.text), *self._names.variables}
         script = Script(loops.unroll(self._kept.statements, self._names), self._names)
         self._names.check_spaces()
         needed = {script.position(self._defined(stem)) for stem in self._kept.offsets}
+        # What was two steps back is handed on by what was one back, though nothing else names it.
+        needed |= {
+            script.position(self._defined(carried.stem, carried.lag))
+            for carried in self._kept.carried.values()
+            if isinstance(carried, Before)
+        }
         value = script.value
         assert value is not None
         live = [script.steps[k] for k in script.live(value, *needed)]

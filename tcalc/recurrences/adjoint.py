@@ -60,7 +60,9 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
     states = step.states
     active = active_inputs(step, wrt)
     useful = useful_states(step, [value])
-    places = [k for k in useful if dependents([states[k].after], active) & {states[k].after}]
+    live = dependents([states[k].after for k in useful], active)
+    # What depends on them at first only counts too: a step may hand it on to another state.
+    places = [k for k in useful if states[k].after in live or states[k].before in live]
     if not places:
         return Adjoint({}, {}, {}, {}, {}, {}, {})
     last = {k: x for k in places if (x := states[k].last) is not None}

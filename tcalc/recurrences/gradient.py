@@ -15,6 +15,7 @@ from tcalc.expr.traverse import variables
 from tcalc.recurrences.adjoint import active_inputs, adjoint_of, is_zero
 from tcalc.recurrences.formulas import adjoint_formulas
 from tcalc.recurrences.running import Forward, Loop
+from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.sweep import Plan, Sweep
 from tcalc.runtime.arguments import CallSignature, refuse_positions
@@ -30,10 +31,9 @@ class RecurrenceGradient:
     __signature__ = CallSignature()
     bound: tuple[str, ...] = ()
 
-    def __init__(self, loop: Loop, wrt: Sequence[Var], single: bool) -> None:
-        step = loop.step
+    def __init__(self, step: Step, wrt: Sequence[Var], single: bool) -> None:
+        self._loop = loop = Loop(step, wrt)
         self.signature = loop.signature
-        self._loop = loop
         self._wrt = [*wrt]
         self._single = single
         self._adjoint = adjoint = adjoint_of(step, step.value, wrt)
@@ -52,7 +52,7 @@ class RecurrenceGradient:
                     *(x.slice for x in step.series),
                     step.counter,
                 ),
-                fixed=step.fixed,
+                fixed=loop.fixed,
                 rows=[*adjoint.slices.values()],
                 sums=[*adjoint.constants.values()],
                 counter=step.counter.name,
@@ -61,7 +61,7 @@ class RecurrenceGradient:
         direct = calculus.derivatives(step.value, self._wrt, "reverse")
         self._direct = {x: g for x, g in zip(wrt, direct, strict=True) if not is_zero(g)}
         ends = [step.value, *adjoint.first.values(), *self._direct.values()]
-        self._end = runtime.compile(ends, variables=(*step.inputs.values(), *loop.last))
+        self._end = runtime.compile(ends, variables=(*loop.inputs, *loop.last))
         self._bars: dict[Var, Var] = {}
         self._gradient = self._compiled_gradient()
 
@@ -88,7 +88,7 @@ class RecurrenceGradient:
         )
         parts = [calculus.project(g, x) for g, x in zip(found, self._wrt, strict=True)]
         bars = [*adjoint.cotangents.values(), *self._bars.values()]
-        return runtime.compile(parts, variables=(*step.inputs.values(), *bars))
+        return runtime.compile(parts, variables=(*self._loop.inputs, *bars))
 
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
@@ -149,7 +149,5 @@ class RecurrenceGradient:
 
 
 def _added(total: Any, part: Any) -> Any:
-    """A sum with another term; the sum is an array of ours, and may be written over."""
-    if total is None:
-        return part
-    return np.add(total, part, out=total) if isinstance(total, np.ndarray) else total + part
+    """A sum with another term; neither is written over, as several results may be one array."""
+    return part if total is None else total + part

@@ -77,7 +77,7 @@ class Recurrence:
     @cached_property
     def _value(self) -> runtime.CompiledFunction:
         step = self._loop.step
-        known = (*step.inputs.values(), *self._loop.last)
+        known = (*self._loop.inputs, *self._loop.last)
         return runtime.compile([step.value], variables=known)
 
     def steps(self, names: str | Names) -> Callable[..., Any]:
@@ -115,7 +115,7 @@ class Recurrence:
                 f"the gradient is that of a scalar, and the value has {order} axes",
                 hint="sum it up in the last line of the program",
             )
-        return RecurrenceGradient(self._loop, found, isinstance(wrt, str))
+        return RecurrenceGradient(self._loop.step, found, isinstance(wrt, str))
 
     def _inputs(self, wrt: str | Names) -> list[Var]:
         """The inputs of some names."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tcalc import runtime
-from tcalc.codegen.signature import Signature, signature_of
+from tcalc.codegen.signature import Signature, signature_of, size_names
 from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr import build
+from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Node, Var
 from tcalc.expr.sums import ONE
 from tcalc.expr.traverse import postorder, variables
@@ -67,9 +68,12 @@ class Run:
 
 
 class Loop:
-    """A loop that is ready to run: what is computed before it, and one step of it."""
+    """A loop that is ready to run: what is computed before it, and one step of it.
 
-    def __init__(self, step: Step) -> None:
+    `wrt` are inputs whose shapes are needed too, for derivatives by them.
+    """
+
+    def __init__(self, step: Step, wrt: Sequence[Var] = ()) -> None:
         self.step = step
         self.last = [x.last for x in step.states if x.last is not None]
         inside = {*step.moving, *step.opening, *self.last}
@@ -77,9 +81,21 @@ class Loop:
         roots += [*(x.source for x in step.series), *(x.after for x in step.states)]
         known = [*step.inputs.values()]
         needed = [x for x in variables(roots) if x not in inside]
-        self.signature: Signature = signature_of([*needed, build.ones((step.stop,))], known)
+        sizes = size_names([*roots, *wrt]) | step.stop.names()
+        shape = build.ones([Dim.of(name) for name in sorted(sizes)])
+        self.signature: Signature = signature_of([*needed, shape], known)
         opening = [*step.opening.values()]
-        self._opening = runtime.compile(opening, variables=known) if opening else None
+        self._opening = runtime.compile(opening, variables=self.inputs) if opening else None
+
+    @property
+    def inputs(self) -> tuple[Var, ...]:
+        """The inputs of the program that a call has arrays for: not all need be given."""
+        return self.signature.arguments
+
+    @property
+    def fixed(self) -> tuple[Var, ...]:
+        """The inputs of a step that are the same in all of them."""
+        return (*self.inputs, *self.step.constants)
 
     def run(self, arguments: Arrays) -> Run:
         """The arrays of a call with some arguments, these checked."""
@@ -123,7 +139,7 @@ class Forward:
             Plan(
                 states={x.before: x.after for x in self._states if x.before is not None},
                 given=(*(x.slice for x in step.series), step.counter),
-                fixed=step.fixed,
+                fixed=loop.fixed,
                 rows=[*rows, *(x.after for x in self._loose)],
                 sums=[*self._sums.values()],
                 counter=step.counter.name,

@@ -51,14 +51,9 @@ class Step:
         return (*_moving(self.states, self.series), self.counter)
 
     @property
-    def fixed(self) -> tuple[Var, ...]:
-        """The inputs that are the same in all steps, which need not take all of them."""
-        return (*self.inputs.values(), *self.constants)
-
-    @property
     def names(self) -> set[str]:
         """The names of all inputs, and of what is computed before the loop."""
-        return {x.name for x in (*self.moving, *self.fixed, *self.opening)}
+        return {x.name for x in (*self.moving, *self.inputs.values(), *self.opening)}
 
 
 def step_of(recurrence: RecurrenceProgram) -> Step:

@@ -134,3 +134,20 @@ def test_terms_that_cancel_take_no_axes_with_them(text: str) -> None:
         found = tcalc.compile(f)(**arrays)
         assert found.shape == due.shape
         np.testing.assert_allclose(found, due, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tanh(x*ones(n)')*tanh(x*ones(n)')'/n",
+        "tanh(ones(n)*x')'*tanh(ones(n)*x')/n",
+        "exp(ones(n,n))*diag(exp(ones(n)))*exp(ones(n,n))'",
+    ],
+)
+def test_symmetric_products_count_what_is_the_same_in_all_columns(text: str) -> None:
+    f = tcalc.parse(text, "x[n], A[n,n]")
+    arrays = {"x": np.array([0.3, 0.2, 0.7]), "A": np.eye(3)}
+    (due,) = interpret.evaluate([f.node], arrays, {"n": 3})
+    fun = tcalc.compile(f)
+    found = fun(**{name: arrays[name] for name in fun.signature.names})
+    np.testing.assert_allclose(found, due, rtol=1e-12)

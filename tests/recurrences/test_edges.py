@@ -1,0 +1,121 @@
+"""Programs and arrays at the edges of what a loop that is kept can have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc.errors import ArgumentError
+
+
+def arrays_for(text: str, declarations: str, T: int) -> dict[str, Any]:
+    """Arrays for all that a program declares, spd matrices among them."""
+    random = np.random.default_rng(7)
+    sizes = {"T": T, "n": 3}
+    found: dict[str, Any] = {}
+    for name, variable in tcalc.language.parse_declarations(declarations).items():
+        x = 0.5 * random.standard_normal([dim.evaluate(sizes) for dim in variable.dims])
+        if "spd" in variable.properties:
+            x = x @ x.swapaxes(-1, -2) + np.eye(x.shape[-1])
+        found[name] = x
+    return found
+
+
+def require_like_unrolled(
+    text: str, declarations: str, lengths: Sequence[int] = (1, 2, 5), wrt: Sequence[str] = ()
+) -> None:
+    """Value and gradient, by all that is declared or some of it, are those of the loop unrolled."""
+    kept = tcalc.recurrence(text, declarations)
+    names = [*(wrt or tcalc.language.parse_declarations(declarations))]
+    run = kept.value_and_gradient(names)
+    for T in lengths:
+        arrays = arrays_for(text, declarations, T)
+        f = tcalc.parse(text, declarations, T=T)
+        due, slopes = tcalc.compile([f, tcalc.gradient(f, names)])(**arrays)
+        np.testing.assert_allclose(kept(**arrays), due, rtol=1e-12)
+        value, gradient = run(**arrays)
+        np.testing.assert_allclose(value, due, rtol=1e-12)
+        for name in names:
+            np.testing.assert_allclose(
+                gradient[name], slopes[name], rtol=1e-9, atol=1e-12, err_msg=f"{name}, T = {T}"
+            )
+
+
+LIKE_UNROLLED: dict[str, tuple[str, str]] = {
+    "one cotangent for a state and a constant": (
+        """m{0} = p
+        for t = 1:T
+            m{t} = tanh(m{t-1} + c + d) + y[t]*b
+        end
+        norm2(m{T})^2 + (c'*b)^2 + d'*c""",
+        "y[T], p[n], b[n], c[n], d[n]",
+    ),
+    "two steps back and not one": (
+        """m{0} = p
+        m{-1} = b
+        for t = 1:T
+            m{t} = tanh(m{t-2} + c)
+        end
+        norm2(m{T})^2""",
+        "p[n], b[n], c[n], y[T]",
+    ),
+    "three steps back behind the loop": (
+        """f{0} = 0.5
+        f{-1} = a
+        f{-2} = b
+        for t = 1:T
+            f{t} = f{t-1}
+        end
+        sin(f{T}) + sin(f{T-1}) + 2*sin(f{T-2})""",
+        "a, b, y[T]",
+    ),
+    "what depends on an input in the first step only": (
+        """m{0} = a
+        f{0} = 0
+        for t = 1:T
+            f{t} = f{t-1} + m{t-1}^2
+            m{t} = y[t]
+        end
+        f{T}""",
+        "y[T], a",
+    ),
+    "inputs that nothing takes, and that alone have a size": (
+        """s{0} = 0
+        for t = 1:T
+            s{t} = s{t-1} + y[t]*sum(ones(n))
+        end
+        s{T}""",
+        "u[n], A[n,n], y[T]",
+    ),
+    "inputs with the names of what is made": (
+        """m{0} = zeros(n)
+        for t = 1:T
+            m{t} = tanh(m{t-1} + y[t]*c)
+        end
+        norm2(m{T})^2""",
+        "y[T], y_t, m_before, m_last, m_bar, c[n], c_bar, kept_1, constant_1",
+    ),
+}
+
+
+@pytest.mark.parametrize("title", LIKE_UNROLLED)
+def test_like_the_loop_unrolled_at_edges(title: str) -> None:
+    require_like_unrolled(*LIKE_UNROLLED[title])
+
+
+def test_an_input_that_is_not_used_may_be_left_out() -> None:
+    text, _ = LIKE_UNROLLED["inputs with the names of what is made"]
+    kept = tcalc.recurrence(text, "y[T], c[n], u[n], G[m,m]")
+    arrays = {"y": [1.0, 2.0], "c": [0.1, 0.2]}
+    assert kept(**arrays) == kept(**arrays, u=[1.0, 2.0], G=np.eye(4))
+    _, gradient = kept.value_and_gradient(["u", "c"])(**arrays)
+    assert gradient["u"].tolist() == [0, 0]
+    with pytest.raises(ArgumentError, match="the argument G is missing"):
+        kept.value_and_gradient("G")(**arrays)
+    assert (
+        kept.value_and_gradient("G")(**arrays, G=np.eye(4))[1].tolist() == np.zeros((4, 4)).tolist()
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from tcalc.cli import INTERRUPTED
+from tcalc.cli.adjoint import adjoint
 from tcalc.cli.catalogue import examples, functions
 from tcalc.cli.costs import cost
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
@@ -65,6 +66,8 @@ EXAMPLES = {
     "vjp": '"tanh(A*x)" --wrt x --cotangent u',
     "hvp": '"sum(log(1 + exp(X*w)))" --wrt w --direction v',
     "explain": '"norm2(X*w - y)^2" --wrt w',
+    "adjoint": '"s{0} = 0; for t = 1:T; s{t} = tanh(a*s{t-1} + x[t]); end; s{T}^2"'
+    ' --declare "x[T], a" --wrt a,x',
     "linearize": '"u = A*x; norm2(u)^2" --wrt x',
     "draw": '"norm2(X*w - y)^2" --wrt w -o graph.svg',
     "cost": '"sum(exp(X*w))" --wrt w --sizes m=1000,n=10',
@@ -85,6 +88,7 @@ for command in (
     vjp,
     hvp,
     explain,
+    adjoint,
     linearize,
     draw,
     cost,

@@ -60,7 +60,7 @@ def cost(
         sizes=sizes,
         modes=modes or MODES,
     )
-    tell_guesses(program)
+    tell_guesses(program.expression)
     write(dump(document(table)) if as_json else str(table))
 
 

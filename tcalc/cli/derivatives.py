@@ -60,7 +60,7 @@ def printing(compute: Compute, steps: bool = False) -> click.Command:
                 raise click.UsageError(f"--explain has the formats {', '.join(STEPWISE)}")
             write_steps(program, variables, layout)
             return
-        tell_guesses(program)
+        tell_guesses(program.expression)
         results = compute(program, variables, mode)
         write(present(program, results, layout, cse, sizes, mode=mode))
 
@@ -130,7 +130,7 @@ def explain(program: Program, wrt: Sequence[str], form: Format, as_json: bool) -
 
 def write_steps(program: Program, variables: Sequence[str], form: Format) -> None:
     """Print the derivations of a gradient, in one of the formats `STEPWISE`."""
-    tell_guesses(program)
+    tell_guesses(program.expression)
     require_scalar(program.expression, "gradient")
     found = [tcalc.explain(program.expression, name) for name in variables]
     match form:

@@ -63,7 +63,7 @@ def draw(
     if depth:
         title = f"Graph of the {title}, in {mode} mode"
     text = drawn([result.expression for result in results], title=title, limit=limit)
-    tell_guesses(program)
+    tell_guesses(program.expression)
     if output is None:
         write(text)
         return

@@ -49,7 +49,7 @@ def linearize(
     """
     linearization = linearized(program.expression, list(wrt) or None, steps=steps)
     text = _document(program, linearization) if as_json else linearization.text(limit)
-    tell_guesses(program)
+    tell_guesses(program.expression)
     write(text)
 
 

@@ -62,7 +62,7 @@ def evaluate(
         arrays.require_npz(output)
     results = upto_order(program, wrt, order, mode)
     given = arrays.load_data(data.files, variables)
-    tell_guesses(program)
+    tell_guesses(program.expression)
     if data.at_random:
         candidates = arrays.draw(variables, given, data.sizes, data.seed)
         used, values = arrays.first_finite(lambda drawn: compute(results, drawn), candidates)
@@ -128,7 +128,7 @@ def compile_module(
     """
     require_sizes(program.expression, sizes)
     text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
-    tell_guesses(program)
+    tell_guesses(program.expression)
     if output is None:
         write(text)
         return
@@ -186,7 +186,7 @@ def check(
     if not program.expression.variables:
         raise ArgumentError("the program has no variable to differentiate by")
     given = _given(program, data)
-    tell_guesses(program)
+    tell_guesses(program.expression)
     verify = partial(
         tcalc.check,
         program.expression,

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from tcalc.calculus import MODES
 from tcalc.cli.results import Form
-from tcalc.cli.source import load
+from tcalc.cli.source import load, load_loop
 from tcalc.printing import Cse
 
 Function: TypeAlias = Callable[..., Any]
@@ -132,9 +132,7 @@ def as_one(
     return decorate
 
 
-program = as_one(
-    "program",
-    load,
+_text = together(
     click.argument("expr", metavar="EXPR", shell_complete=complete_file),
     click.option(
         "--declare",
@@ -150,6 +148,11 @@ program = as_one(
         help="Numbers for names in the bounds of loops.",
     ),
 )
+"""A program: its text, and what is said besides."""
+
+program = as_one("program", load, _text)
+
+loop = as_one("loop", load_loop, _text)
 
 wrt = click.option(
     "--wrt",

@@ -77,7 +77,7 @@ def printing(compute: Compute) -> click.Command:
         sizes: Mapping[str, int],
     ) -> None:
         variables = program.default_wrt(wrt)
-        tell_guesses(program)
+        tell_guesses(program.expression)
         results = compute(program.expression, variables, names, several)
         text = present(program, results, "json" if as_json else form, cse, sizes)
         _tell_new(program, results, what)

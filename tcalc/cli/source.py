@@ -5,15 +5,21 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 import tcalc
 from tcalc.errors import ArgumentError, LimitError, ParseError, Source, TcalcError
 from tcalc.expression import Expression
+
+if TYPE_CHECKING:
+    from tcalc.recurrences import Recurrence
+
+T = TypeVar("T")
 
 STANDARD_INPUT = "-"
 LIMIT = 16_000_000
@@ -34,30 +40,51 @@ class Program:
 
     def default_wrt(self, given: Sequence[str]) -> list[str]:
         """The variables to differentiate by: the given ones, else the only one there is."""
-        if given:
-            return list(given)
-        known = list(self.expression.variables)
-        if len(known) == 1:
-            return known
-        listed = ", ".join(known) or "none"
-        raise click.UsageError(f"Missing option '--wrt'. The variables are: {listed}.")
+        return default_wrt(given, self.expression.variables)
+
+
+def default_wrt(given: Sequence[str], known: Collection[str]) -> list[str]:
+    """The given variables, else the only one that is known."""
+    if given:
+        return list(given)
+    if len(known) == 1:
+        return list(known)
+    listed = ", ".join(known) or "none"
+    raise click.UsageError(f"Missing option '--wrt'. The variables are: {listed}.")
 
 
 def load(expr: str, declare: Sequence[str], let: Mapping[str, int | float]) -> Program:
     """Parse EXPR, and tell what was guessed on standard error."""
+    text, name = read(expr)
+    return Program(text, name, _parsed(tcalc.parse, expr, text, name, declare, let))
+
+
+def load_loop(expr: str, declare: Sequence[str], let: Mapping[str, int | float]) -> Recurrence:
+    """Parse EXPR, a program with a loop that is kept."""
+    text, name = read(expr)
+    return _parsed(tcalc.recurrence, expr, text, name, declare, let)
+
+
+def _parsed(
+    parse: Callable[..., T],
+    expr: str,
+    text: str,
+    name: str,
+    declare: Sequence[str],
+    let: Mapping[str, int | float],
+) -> T:
+    """What `parse` makes of a text, with the name of its file in errors."""
     clash = sorted(RESERVED.intersection(let))
     if clash:
         raise ArgumentError(f"--let cannot set {clash[0]!r}", hint="rename it in the program")
-    text, name = read(expr)
     try:
-        expression = tcalc.parse(text, ", ".join(declare), functions=(), **let)
+        return parse(text, ", ".join(declare), functions=(), **let)
     except TcalcError as error:
         if error.source is not None and error.source.text == text:
             error.source = Source(text, name)
         if isinstance(error, ParseError) and text is expr and _is_file(expr):
             error.hint = f"there is a file of that name, which ./{expr} reads"
         raise
-    return Program(text, name, expression)
 
 
 def _is_file(expr: str) -> bool:
@@ -67,18 +94,18 @@ def _is_file(expr: str) -> bool:
         return False
 
 
-def guesses(expression: Expression) -> list[str]:
+def guesses(expression: Expression | Recurrence) -> list[str]:
     """What was guessed of undeclared names, as declarations: ``X[m,n]``, ``c``."""
     variables = expression.variables
     return [repr(variables[name]).removesuffix("[]") for name in expression.guesses]
 
 
-def tell_guesses(program: Program) -> None:
+def tell_guesses(expression: Expression | Recurrence) -> None:
     """Say on standard error what was guessed of undeclared names."""
-    guessed = guesses(program.expression)
+    guessed = guesses(expression)
     if guessed:
         otherwise = "say otherwise with --declare"
-        if program.expression.guesses.get("I") == "matrix":
+        if expression.guesses.get("I") == "matrix":
             otherwise += "; the unit matrix is eye(n)"
         click.echo(f"guessed: {', '.join(guessed)} ({otherwise})", err=True)
 

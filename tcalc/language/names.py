@@ -51,7 +51,7 @@ BOUND = "the bound of a loop"
 
 _BESIDE = {
     STEP: "; an index stands in brackets, not in braces",
-    BOUND: "; tcalc.recurrence keeps a loop over a dimension, for any number of steps",
+    BOUND: "; tcalc.recurrence and `tcalc adjoint` keep a loop over a dimension",
 }
 
 Counters = Mapping[str, int]

@@ -64,6 +64,16 @@ class Recurrence:
         """The names and dimensions of the arguments."""
         return self._loop.signature
 
+    @property
+    def variables(self) -> dict[str, Var]:
+        """The inputs of the program by name, in order of appearance."""
+        return dict(self._program.program.variables)
+
+    @property
+    def guesses(self) -> dict[str, str]:
+        """What each undeclared name was taken for: scalar, vector, matrix, tensor3, …"""
+        return dict(self._program.program.guesses)
+
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
             refuse_positions(positional, self.signature.names)

@@ -1,0 +1,38 @@
+"""The command that prints the adjoint of a recurrence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from tcalc.cli import options
+from tcalc.cli.results import write
+from tcalc.cli.source import default_wrt, tell_guesses
+from tcalc.printing import Notation
+
+if TYPE_CHECKING:
+    from tcalc.recurrences import Recurrence
+
+
+@click.command(cls=options.FormulaCommand)
+@options.loop
+@options.wrt
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(get_args(Notation)),
+    default="auto",
+    show_default=True,
+    help="How to print; auto is matrix notation where it exists, else Einstein notation.",
+)
+def adjoint(loop: Recurrence, wrt: Sequence[str], form: Notation) -> None:
+    """Print the step backwards of a loop that is kept.
+
+    The bound of its loop is a dimension, as in `for t = 1:T`; s_bar{t} is the derivative of the
+    value by s{t}, and those of inputs are added up from step to step.
+    """
+    names = default_wrt(wrt, loop.variables)
+    tell_guesses(loop)
+    write(loop.value_and_gradient(names).formulas(form))

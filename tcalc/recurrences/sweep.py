@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tcalc import runtime
-from tcalc.errors import TcalcError
+from tcalc.codegen.options import MEMORY_LIMIT
+from tcalc.errors import LimitError, TcalcError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.names import free_name
@@ -176,6 +177,7 @@ class Sweep:
             arrays = {**fixed, **{name: x[part] for name, x in given.items()}}
             states, results = self._block(states, arrays, numbers[part], backwards)
             blocks.append(results)
+            self._require_memory(results, len(ahead))
         if backwards:
             blocks.reverse()
         count = len(self._plan.rows)
@@ -244,6 +246,16 @@ class Sweep:
             counter = self._plan.counter
             error.message += f", in the steps {counter} = {numbers[0]} to {numbers[-1]}"
             raise
+
+    def _require_memory(self, results: Sequence[Any], blocks: int) -> None:
+        """Refuse rows of all steps that are beyond the memory limit, from those of a block."""
+        size = sum(x.nbytes for x in results[: len(self._plan.rows)]) * blocks
+        if size > MEMORY_LIMIT:
+            raise LimitError(
+                f"what is kept of all steps takes {size / 1e9:.3g} GB, above the limit of "
+                f"{MEMORY_LIMIT / 1e9:.3g} GB",
+                hint="run through shorter series",
+            )
 
     @staticmethod
     def _blocks(count: int, arrays: Iterable[Any]) -> list[slice]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, LimitError
 
 
 def arrays_for(text: str, declarations: str, T: int) -> dict[str, Any]:
@@ -119,3 +119,15 @@ def test_an_input_that_is_not_used_may_be_left_out() -> None:
     assert (
         kept.value_and_gradient("G")(**arrays, G=np.eye(4))[1].tolist() == np.zeros((4, 4)).tolist()
     )
+
+
+def test_more_than_the_memory_limit_is_refused_after_a_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = tcalc.recurrence("s{0} = 0; for t = 1:T; s{t} = tanh(s{t-1} + x[t]); end; s{T}", "x[T]")
+    run = kept.value_and_gradient("x")
+    x = np.ones(100_000)
+    assert run(x=x)[1].shape == x.shape
+    monkeypatch.setattr("tcalc.recurrences.sweep.MEMORY_LIMIT", 1e5)
+    with pytest.raises(LimitError, match=r"takes 0\.000\d+ GB, above the limit"):
+        run(x=x)

@@ -121,14 +121,7 @@ class CompiledFunction:
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
             refuse_positions(positional, self._names)
-        looks: list[Any] = [*arguments]
-        for x in arguments.values():
-            if type(x) is ndarray:
-                looks.append(x.shape)
-                looks.append(x.dtype)
-            else:
-                looks.append(type(x))
-        seen = tuple(looks)
+        seen = _looks(arguments)
         entry = self._entries.get(seen)
         if entry is None:
             entry, arrays = self._enter(arguments, seen)
@@ -153,7 +146,8 @@ class CompiledFunction:
 
         It takes arrays in the order of `signature`, and looks at none of them.
         """
-        entry, _ = self._entry(arguments)
+        seen = _looks(arguments)
+        entry = self._entries.get(seen) or self._enter(arguments, seen)[0]
         compute, further = entry.plan.compute, entry.further
         if further:
             return lambda *arrays: compute(*arrays, *further)
@@ -163,15 +157,6 @@ class CompiledFunction:
         self, arguments: Mapping[str, Any], seen: tuple[Any, ...]
     ) -> tuple[Entry, list[Any]]:
         """The arguments of a call whose names, types and shapes are new, checked; and its plan."""
-        entry, taken = self._entry(arguments)
-        if all(type(x) is ndarray or type(x) in NUMBERS for x in arguments.values()):
-            if len(self._entries) >= ENTRIES:
-                self._entries.clear()
-            self._entries[seen] = entry
-        return entry, taken
-
-    def _entry(self, arguments: Mapping[str, Any]) -> tuple[Entry, list[Any]]:
-        """The plan for some arguments, these checked and converted."""
         signature = self.signature
         self._refuse_twice(arguments)
         given = ordered(signature, {**self._given, **arguments})
@@ -191,6 +176,10 @@ class CompiledFunction:
         mine, taken = [given[k] for k in free], [arrays[k] for k in free]
         key = (*sizes.values(), wide, kind)
         entry = Entry(plan, tuple(conversions(mine, taken)), self._further(plan, arrays, key))
+        if all(type(x) is ndarray or type(x) in NUMBERS for x in arguments.values()):
+            if len(self._entries) >= ENTRIES:
+                self._entries.clear()
+            self._entries[seen] = entry
         return entry, taken
 
     def _further(self, plan: Plan, arrays: Sequence[Any], key: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -322,6 +311,18 @@ class CompiledFunction:
     def __repr__(self) -> str:
         bound = f"; {', '.join(self._given)} bound" if self._given else ""
         return f"<CompiledFunction({', '.join(map(describe, self._open))}{bound})>"
+
+
+def _looks(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of some arguments decides what a call does: names, types and shapes."""
+    looks: list[Any] = [*arguments]
+    for x in arguments.values():
+        if type(x) is ndarray:
+            looks.append(x.shape)
+            looks.append(x.dtype)
+        else:
+            looks.append(type(x))
+    return tuple(looks)
 
 
 def retyped(result: Any, dtype: np.dtype[Any]) -> Any:

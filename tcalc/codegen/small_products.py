@@ -6,11 +6,12 @@ matrices that mind how these lie.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import NamedTuple
 
 from tcalc.codegen.memory import count, remembered
-from tcalc.codegen.program import MatMul, Product, Program, Sum, TensorDot, View
-from tcalc.expr.dims import Dim, Shape
+from tcalc.codegen.program import EinSum, MatMul, Product, Program, Sum, TensorDot, Value, View
+from tcalc.expr.dims import Shape
 
 SHORT = 64
 """The length of axes up to which matrices are multiplied by the method ``a.dot(b)``.
@@ -23,18 +24,20 @@ LAID_OUT = 1 << 7
 """The elements from which on transposes that are repeated are copied first."""
 SENSITIVE = 1 << 20
 """The multiplications of the largest product for which it matters how its factors lie."""
+LARGE_IN_STACK = 64
+"""The elements of a matrix from which on BLAS, called for each of a stack, beats einsum."""
 TALL = 64
 """How many times a matrix has to be read in such a product for a copy of it to pay."""
 
 
 @remembered
-def product_forms(program: Program, sizes: Mapping[str, int]) -> frozenset[tuple[Dim | Shape, int]]:
+def product_forms(program: Program, sizes: Mapping[str, int]) -> frozenset[tuple[Hashable, int]]:
     """What the code for products, which is chosen by sizes, depends on.
 
-    How short the axes of matrix products are, where a factor is copied first, and which
-    transposes are small.
+    How short the axes of matrix products are, where a factor is copied first, which transposes
+    are small, and which matrices of stacks large.
     """
-    found: dict[Dim | Shape, int] = {}
+    found: dict[Hashable, int] = {}
     for statement in program.statements:
         match statement.operation:
             case MatMul() | TensorDot() as product:
@@ -44,6 +47,8 @@ def product_forms(program: Program, sizes: Mapping[str, int]) -> frozenset[tuple
                 for dim in {dim for value in statement.reads for dim in value.dims}:
                     length = dim.evaluate(sizes)
                     found[dim] = (length <= SHORT) + (length <= SHORT_GRAM)
+            case EinSum() as contraction if stack := vectors_of_stack(contraction):
+                found["of a stack", stack.dims] = is_large_in_stack(count(stack.dims, sizes))
             case Product(factors=factors, divisors=divisors):
                 found |= _small(sizes, *factors, *divisors)
             case Sum(addends=addends):
@@ -74,7 +79,45 @@ def is_laid_out(rows: int, summed: int, columns: int) -> bool:
     return max(rows, columns) >= TALL and is_sensitive(rows, summed, columns)
 
 
-def _small(sizes: Mapping[str, int], *views: View) -> dict[Dim | Shape, int]:
+class VectorsOfStack(NamedTuple):
+    """A product of each matrix of a stack, perhaps turned, with a vector of its own."""
+
+    matrices: View
+    vector: Value
+
+    @property
+    def dims(self) -> Shape:
+        """The rows and columns of a matrix."""
+        return self.matrices.dims[-2:]
+
+
+def vectors_of_stack(operation: EinSum) -> VectorsOfStack | None:
+    """A contraction as products of matrices and vectors one by one, where it is nothing else."""
+    if len(operation.operands) != 2:
+        return None
+    pairs = sorted(zip(operation.subscripts, operation.operands, strict=True), key=_length)
+    (row, vector), (labels, matrices) = pairs
+    *batch, summed = row
+    if not batch or len(labels) != len(row) + 1 or list(labels[: len(batch)]) != batch:
+        return None
+    left = labels[len(batch) :]
+    free = [label for label in left if label != summed]
+    if len({*labels}) < len(labels) or summed not in left or operation.output != (*batch, *free):
+        return None
+    places = (*range(len(batch)), labels.index(free[0]), labels.index(summed))
+    return VectorsOfStack(View(matrices, places), vector)
+
+
+def _length(pair: tuple[tuple[int, ...], Value]) -> int:
+    return len(pair[0])
+
+
+def is_large_in_stack(elements: int) -> bool:
+    """Whether matrices of a stack have so many elements that BLAS is called for each of them."""
+    return elements >= LARGE_IN_STACK
+
+
+def _small(sizes: Mapping[str, int], *views: View) -> dict[Hashable, int]:
     turned = (view.value.dims for view in views if not is_in_order(view))
     return {dims: int(count(dims, sizes) < LAID_OUT) for dims in turned}
 

@@ -12,7 +12,13 @@ from typing import Protocol
 
 from tcalc.codegen.contract import LETTERS
 from tcalc.codegen.program import EinSum, TensorDot, Value, View
-from tcalc.codegen.small_products import SHORT_GRAM, is_across, is_laid_out
+from tcalc.codegen.small_products import (
+    SHORT_GRAM,
+    is_across,
+    is_laid_out,
+    is_large_in_stack,
+    vectors_of_stack,
+)
 from tcalc.codegen.targets.target import Writer
 from tcalc.expr.dims import Dim, product
 
@@ -103,6 +109,10 @@ def contraction(target: Multiplying, operation: EinSum, writer: Writer) -> str:
             # A scalar product of all elements, which einsum does not hand to BLAS.
             first, second = (f"{name}.ravel()" for name in names)
             return f"{first}.dot({second})" if target.dotted else f"{first} @ {second}"
+    stack = vectors_of_stack(operation) if target.dotted else None
+    if stack is not None and is_large_in_stack(writer.count(stack.dims)):
+        columns = f"{writer.name(stack.vector)}[..., None]"
+        return f"({target.operand(stack.matrices, writer)} @ {columns})[..., 0]"
     return einsum(operation.subscripts, operation.output, names)
 
 

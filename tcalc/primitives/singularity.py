@@ -17,11 +17,27 @@ def singular_among(A: Array, suspected: Array) -> Array:
     """
     found = np.array(suspected)
     if found.any():
-        some = A[found]
-        most = 1 / (max(A.shape[-1], 4) ** 0.5 * np.finfo(A.dtype).eps)
-        sizes = np.einsum("...ij,...ji->...i", np.abs(some), np.abs(np.linalg.inv(some)))
-        found[found] = (sizes > most).any(axis=-1)
+        some = equilibrated(A[found])
+        n = A.shape[-1]
+        exactly = np.linalg.slogdet(some)[0] == 0  # of which NumPy's inverse would be an error
+        regular = np.where(exactly[..., None, None], np.eye(n, dtype=A.dtype), some)
+        sizes = np.einsum("...ij,...ji->...i", np.abs(some), np.abs(np.linalg.inv(regular)))
+        most = 1 / (max(n, 4) ** 0.5 * np.finfo(A.dtype).eps)
+        found[found] = exactly | (sizes > most).any(axis=-1)
     return found
+
+
+def equilibrated(A: Array) -> Array:
+    """Matrices with rows and columns scaled by powers of 2, to entries of about 1 at most.
+
+    That changes no digit.  As they were, their units may choose pivots by which rounding grows so
+    much that it hides how singular they are.
+    """
+    tiny = np.finfo(A.dtype).tiny
+    for axis in (-1, -2):
+        size = np.maximum(np.abs(A).max(axis=axis, keepdims=True), tiny)
+        A = A * np.exp2(-np.ceil(np.log2(size)))
+    return A
 
 
 def below_hadamard(A: Array, logarithm: Array) -> Array:

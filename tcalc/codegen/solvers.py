@@ -171,8 +171,7 @@ def solve_stack(factors: tuple[Any, ...], b: Array, transposed: bool, columns: b
         right[..., -1] = np.cos(np.arange(n))
         x = np.linalg.solve(a, right)
     except np.linalg.LinAlgError:
-        place = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()[0]
-        raise np.linalg.LinAlgError(f"{where}: the matrix is singular at {place}") from None
+        raise singular_in(a, where=where) from None
     most = 1e2 if a.dtype.char in "fF" else 1e4
     squares = [float(np.vdot(y, y).real) for y in (x[..., -1].ravel(), a.ravel())]
     if not squares[0] * squares[1] < most**3:  # of all together, which takes a tenth of the time
@@ -212,6 +211,16 @@ def refuse_singular_among(a: Array, suspected: Array, *, where: str) -> None:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular, up to rounding, at {place}")
 
 
+def singular_in(a: Array, *, where: str) -> np.linalg.LinAlgError:
+    """The error for a stack with a matrix that has a pivot of zero, with its place.
+
+    Determinants may be rounded otherwise than the routine that met it: then no place is told.
+    """
+    places = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()
+    place = f" at {places[0]}" if places else ""
+    return np.linalg.LinAlgError(f"{where}: the matrix is singular{place}")
+
+
 def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array:
     """The inverse of a factorised matrix, whose factors it may overwrite."""
     a, pivots, where = factors
@@ -219,8 +228,7 @@ def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array
         try:
             return np.linalg.inv(a)
         except np.linalg.LinAlgError:
-            place = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()[0]
-            raise np.linalg.LinAlgError(f"{where}: the matrix is singular at {place}") from None
+            raise singular_in(a, where=where) from None
     double = a.dtype == float
     if pivots is None and a.dtype.kind == "c":
         half = np.linalg.inv(a)
@@ -348,6 +356,7 @@ REQUIRED: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
         singular_among,
         equilibrated,
     ),
-    solve_stack: (dominated, refuse_singular_among, singular_among, equilibrated),
+    inverse_factored: (singular_in,),
+    solve_stack: (dominated, refuse_singular_among, singular_among, equilibrated, singular_in),
 }
 """What some of these functions call in turn."""

@@ -16,14 +16,17 @@ def singular_among(A: Array, suspected: Array) -> Array:
     can be scaled to a diagonal matrix: where it is this large, no digit of a solution is right.
     """
     found = np.array(suspected)
-    if found.any():
-        some = equilibrated(A[found])
-        n = A.shape[-1]
-        exactly = np.linalg.slogdet(some)[0] == 0  # of which NumPy's inverse would be an error
-        regular = np.where(exactly[..., None, None], np.eye(n, dtype=A.dtype), some)
-        sizes = np.einsum("...ij,...ji->...i", np.abs(some), np.abs(np.linalg.inv(regular)))
-        most = 1 / (max(n, 4) ** 0.5 * np.finfo(A.dtype).eps)
-        found[found] = exactly | (sizes > most).any(axis=-1)
+    if not found.any():
+        return found
+    some = equilibrated(A[found])
+    try:
+        sizes = np.einsum("...ij,...ji->...i", np.abs(some), np.abs(np.linalg.inv(some)))
+    except np.linalg.LinAlgError:  # a pivot is zero, of which matrix is not told
+        if len(some) > 1:
+            found[found] = [bool(singular_among(one, np.asarray(True))) for one in some]
+        return found
+    most = 1 / (max(A.shape[-1], 4) ** 0.5 * np.finfo(A.dtype).eps)
+    found[found] = (sizes > most).any(axis=-1)
     return found
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import tcalc
 from tcalc.errors import ArgumentError
+from tcalc.optimisation.rounding import at_minimum
 
 
 class TestSaddles:
@@ -70,6 +71,63 @@ class TestSaddles:
         found = tcalc.problem(f, "K", {"S": S, "K": np.eye(3)}).minimize("newton", tol=1e-12)
         assert found.success
         np.testing.assert_allclose(found.variables["K"] @ S, np.eye(3), atol=1e-6)
+
+
+class TestEndsByRounding:
+    """Runs without a tolerance, which end where a line search finds no lower value."""
+
+    WITHOUT = (
+        ("BFGS", {"gtol": 0.0}),
+        ("Newton-CG", {"xtol": 0.0}),
+        ("trust-exact", {"gtol": 0.0}),
+        ("trust-ncg", {"gtol": 0.0}),
+    )
+
+    @pytest.mark.parametrize(("method", "options"), WITHOUT)
+    def test_at_a_minimum_they_are_successes(self, method, options):
+        f = tcalc.parse("sum(log(1 + exp(-y .* (X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]")
+        random = np.random.default_rng(0)
+        X, y = random.standard_normal((200, 20)), random.choice([-1.0, 1.0], 200)
+        p = tcalc.problem(f, "w", {"X": X, "y": y})
+        found = p.minimize(method, options=options)
+        assert found.success, found.message
+        best = p.minimize("newton")
+        np.testing.assert_allclose(found.x, best.x, atol=1e-6)
+
+    def test_at_bounds_too(self):
+        f = tcalc.parse("sum(exp(x)) - a*sum(x)", "x[n], a")
+        start = np.array([5.0, 2.0, 1.0])
+        p = tcalc.problem(f, "x", {"x": start, "a": 2.0}, bounds={"x": ([0.9, 0.1, 0.9], 9)})
+        x = np.array([0.9, np.log(2), np.nextafter(0.9, 1)])
+        assert at_minimum(p, x, p.fun(x), p.jac(x))
+        for away in ([1e-3, 0, 0], [0, 1e-3, 0], [0, -1e-3, 0], [0, 0, 1e-3]):
+            assert not at_minimum(p, x + away, p.fun(x + away), p.jac(x + away))
+
+    @pytest.mark.parametrize("method", ["BFGS", "CG", "trust-ncg"])
+    def test_at_a_kink_they_are_none(self, method):
+        f = tcalc.parse("sum(abs(x - c)) + norm2(x)^2/9", "x[n], c[n]")
+        data = {"c": np.array([1.0, 0.3, 0.7]), "x": np.full(3, 5.0)}
+        assert not tcalc.problem(f, "x", data).minimize(method).success
+
+    def test_near_a_saddle_they_are_none(self):
+        p = tcalc.problem(tcalc.parse("a^2 - b^2 + 1"), ["a", "b"], {})
+        x = np.array([0.0, 1e-10])
+        assert not at_minimum(p, x, p.fun(x), p.jac(x))
+
+    def test_functions_without_second_derivatives_are_not_judged(self):
+        once = tcalc.function(
+            "once",
+            "x[n] -> y",
+            lambda x: x @ x,
+            pushforward=lambda x, y, dx: 2 * x @ dx,
+            pullback=lambda x, y, y_bar: 2 * y_bar * x,
+        )
+        f = tcalc.parse("once(x - 1) + norm2(x)^2", "x[n]", functions=[once])
+        p = tcalc.problem(f, "x", {"x": np.full(3, 5.0)})
+        with pytest.raises(tcalc.TcalcError):
+            p.hessp(p.x0, p.x0)
+        found = p.minimize("BFGS", options={"gtol": 0.0})
+        np.testing.assert_allclose(found.x, 0.5, atol=1e-6)
 
 
 class TestDomains:

@@ -327,7 +327,8 @@ class TestRuns:
         names = [name for name in ("x", "z") if name in f.variables]
         p = tcalc.problem(f, names, start)
         limit = "maxfun" if method == "TNC" else "maxiter"
-        found = p.minimize(method, options={limit: 2000})
+        # Some tolerances are of the fall of a step only, which is small in a curved valley.
+        found = p.minimize(method, tol=1e-10, options={limit: 2000})
         assert p.fun(found.x) < (3 if method == "dogleg" else 0) + 1e-4
         seen = []
 
@@ -340,7 +341,7 @@ class TestRuns:
         assert not ended.success
         assert "ended by the callback after 2 steps" in ended.message
         assert ended.fun <= p.fun(p.x0)
-        assert ended.fun == p.fun(ended.x)
+        assert ended.fun == pytest.approx(p.fun(ended.x), rel=1e-9)
         assert set(ended.variables) == set(names)
 
     def test_ctrl_c_returns_the_run_so_far(self):

@@ -17,7 +17,7 @@ from typing import Any
 
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.cholesky import cholesky, growth_of_solution
-from tcalc.primitives.singularity import below_hadamard, singular_among
+from tcalc.primitives.singularity import below_hadamard, equilibrated, singular_among
 
 
 def factorise(
@@ -31,11 +31,12 @@ def factorise(
     if a.ndim > 2 or not a.size:
         return a, None, where
     double = a.dtype == float
-    if a.dtype.kind == "f" and (symmetric or looks_symmetric(a)) and (a.diagonal() > 0).all():
+    squares = a.diagonal()
+    if a.dtype.kind == "f" and (symmetric or looks_symmetric(a)) and (squares > 0).all():
         potrf: Any = linalg.lapack.dpotrf if double else linalg.lapack.spotrf
         factor, info = potrf(a.T, False, True)  # the upper factor, zeros below it
         if info == 0:
-            refuse_singular(factor, None, where=where)
+            refuse_semidefinite(factor, squares, where=where, fault="singular")
             return factor, None, where
     getrf: Any = linalg.lapack.dgetrf if double else linalg.get_lapack_funcs("getrf", (a,))
     lu, pivots, info = getrf(a.T, overwrite)
@@ -45,9 +46,7 @@ def factorise(
     return lu, pivots, where
 
 
-def refuse_singular(
-    factor: Array, pivots: Array | None, *, where: str, fault: str = "singular"
-) -> None:
+def refuse_singular(factor: Array, pivots: Array, *, where: str) -> None:
     """Raises where what was factorised is singular up to rounding, so that no digit would be right.
 
     Small pivots tell where to look; whether they are small is judged with rows and columns scaled.
@@ -60,12 +59,33 @@ def refuse_singular(
         size = np.abs(d)  # to find their places takes half the time of np.minimum.reduce
         least, most = size.item(size.argmin()), size.item(size.argmax())
     if least <= (1e-2 if factor.itemsize == 4 else 1e-4) * most < np.inf:
-        condition = scaled_condition(factor, pivots)
-        if condition < max(len(d), 4) ** 0.5 * np.finfo(factor.dtype).eps:
-            raise np.linalg.LinAlgError(
-                f"{where}: the matrix is {fault}: its reciprocal condition number is "
-                f"{condition:.1e}, however rows and columns are scaled"
-            )
+        refuse_condition(factor, pivots, where=where, fault="singular")
+
+
+def refuse_semidefinite(factor: Array, squares: Array, *, where: str, fault: str) -> None:
+    """Raises where a matrix that has Cholesky's factor is singular up to rounding.
+
+    Of its diagonal, `squares`, the pivots are what is left by the columns before them: where that
+    is little, in whatever units, is where to look.
+    """
+    d = factor.diagonal()
+    if len(d) < 8:
+        least = min(x * x / y for x, y in zip(d.tolist(), squares.tolist(), strict=True))
+    else:
+        left = d * d / squares
+        least = left.item(left.argmin())
+    if least <= (1e-2 if factor.itemsize == 4 else 1e-8):
+        refuse_condition(factor, None, where=where, fault=fault)
+
+
+def refuse_condition(factor: Array, pivots: Array | None, *, where: str, fault: str) -> None:
+    """Raises where the condition number says that no digit would be right."""
+    condition = scaled_condition(factor, pivots)
+    if condition < max(len(factor), 4) ** 0.5 * np.finfo(factor.dtype).eps:
+        raise np.linalg.LinAlgError(
+            f"{where}: the matrix is {fault}: its reciprocal condition number is "
+            f"{condition:.1e}, however rows and columns are scaled"
+        )
 
 
 def scaled_condition(factor: Array, pivots: Array | None) -> float:
@@ -102,12 +122,14 @@ def factorise_spd(a: Array, *, where: str, overwrite: bool = False) -> tuple[Any
     if a.dtype.kind == "c":
         return cholesky(a, where=where).T, None, where
     potrf: Any = linalg.lapack.dpotrf if a.dtype == float else linalg.lapack.spotrf
+    squares = a.diagonal().copy()
     factor, info = potrf(a.T, False, True, overwrite)  # the upper factor, zeros below it
     if info > 0:
         if np.isfinite(a).all():
             raise np.linalg.LinAlgError(f"{where}: the matrix is not positive definite")
         return np.triu(np.full_like(a, np.nan)), None, where
-    refuse_singular(factor, None, where=where, fault="not positive definite, but for rounding")
+    fault = "not positive definite, but for rounding"
+    refuse_semidefinite(factor, squares, where=where, fault=fault)
     return factor, None, where
 
 
@@ -149,8 +171,7 @@ def solve_stack(factors: tuple[Any, ...], b: Array, transposed: bool, columns: b
         right[..., -1] = np.cos(np.arange(n))
         x = np.linalg.solve(a, right)
     except np.linalg.LinAlgError:
-        place = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()[0]
-        raise np.linalg.LinAlgError(f"{where}: the matrix is singular at {place}") from None
+        raise singular_in(a, where=where) from None
     most = 1e2 if a.dtype.char in "fF" else 1e4
     squares = [float(np.vdot(y, y).real) for y in (x[..., -1].ravel(), a.ravel())]
     if not squares[0] * squares[1] < most**3:  # of all together, which takes a tenth of the time
@@ -190,6 +211,16 @@ def refuse_singular_among(a: Array, suspected: Array, *, where: str) -> None:
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular, up to rounding, at {place}")
 
 
+def singular_in(a: Array, *, where: str) -> np.linalg.LinAlgError:
+    """The error for a stack with a matrix that has a pivot of zero, with its place.
+
+    Determinants may be rounded otherwise than the routine that met it: then no place is told.
+    """
+    places = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()
+    place = f" at {places[0]}" if places else ""
+    return np.linalg.LinAlgError(f"{where}: the matrix is singular{place}")
+
+
 def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array:
     """The inverse of a factorised matrix, whose factors it may overwrite."""
     a, pivots, where = factors
@@ -197,8 +228,7 @@ def inverse_factored(factors: tuple[Any, ...], overwrite: bool = False) -> Array
         try:
             return np.linalg.inv(a)
         except np.linalg.LinAlgError:
-            place = (np.argwhere(np.linalg.slogdet(a)[0] == 0) + 1).tolist()[0]
-            raise np.linalg.LinAlgError(f"{where}: the matrix is singular at {place}") from None
+            raise singular_in(a, where=where) from None
     double = a.dtype == float
     if pivots is None and a.dtype.kind == "c":
         half = np.linalg.inv(a)
@@ -306,9 +336,27 @@ def inverse_triangle(a: Array, lower: bool, *, where: str) -> Array:
 
 
 REQUIRED: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
-    factorise: (looks_symmetric, refuse_singular, scaled_condition),
-    factorise_spd: (cholesky, growth_of_solution, refuse_singular, scaled_condition),
-    log_determinant_factored: (below_hadamard, refuse_singular_among, singular_among),
-    solve_stack: (dominated, refuse_singular_among, singular_among),
+    factorise: (
+        looks_symmetric,
+        refuse_singular,
+        refuse_semidefinite,
+        refuse_condition,
+        scaled_condition,
+    ),
+    factorise_spd: (
+        cholesky,
+        growth_of_solution,
+        refuse_semidefinite,
+        refuse_condition,
+        scaled_condition,
+    ),
+    log_determinant_factored: (
+        below_hadamard,
+        refuse_singular_among,
+        singular_among,
+        equilibrated,
+    ),
+    inverse_factored: (singular_in,),
+    solve_stack: (dominated, refuse_singular_among, singular_among, equilibrated, singular_in),
 }
 """What some of these functions call in turn."""

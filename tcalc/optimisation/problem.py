@@ -241,6 +241,8 @@ class Problem:
         step with a `Progress`, and ends the run by returning True; ``progress=True`` writes each to
         standard error.  However a run ends, by Ctrl-C, by the callback, or because the function
         has no value further on, the best point so far is returned, with `message` saying so.
+        Where SciPy finds no lower value ("precision loss"), the run is a success if Newton's step
+        promises none that could be told from rounding.
         `options` are SciPy's (``tol=``, ``options=``).  The result has `variables`, their values by
         name, and `violations`.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.optimisation.newton import newton, result_of
+from tcalc.optimisation.rounding import STALLED, at_minimum
 from tcalc.primitives.arrays import NumPyArray as Array
 
 if TYPE_CHECKING:
@@ -280,7 +281,24 @@ def run(
     if watched.lost(found):
         found = watched.so_far("the function has no finite value where the run went")
     found.setdefault("nfev", watched.evaluations)
+    if found.status == STALLED.get(chosen.lower()) and not problem.constraints:
+        _judge(watched, found)
     return watched.complete(found)
+
+
+def _judge(watched: _Objective, found: Any) -> None:
+    """Call a run a success that found no lower value because rounding hides those that are left.
+
+    Whether SciPy's methods end so, or a step earlier by their tolerance, is a matter of chance.
+    """
+    x = np.asarray(found.x)
+    try:
+        judged = at_minimum(watched.problem, x, *watched._both(x))
+    except (KeyboardInterrupt, Exception):  # no run is lost to a question about its end
+        judged = False
+    if judged:
+        found.success, found.status = True, 0
+        found.message = f"a lower value is not to be told from rounding ({found.message})"
 
 
 def _derivatives(watched: _Objective, method: str) -> dict[str, Any]:

@@ -109,16 +109,21 @@ def growth_of_solution(L: Array, scale: Array) -> Array:
     """How large a solution with L L', rows and columns scaled, is for a right side of ±1.
 
     The signs are those by which it grows most (Cline, Moler, Stewart & Wilkinson, "An estimate for
-    the condition number of a matrix", 1979): an estimate of the norm of the inverse.
+    the condition number of a matrix", 1979), then those of the solution that is found by them,
+    which near singular matrices is a null vector: an estimate of the norm of the inverse (Hager,
+    "Condition estimates", 1984).
     """
     n = L.shape[-1]
-    y = np.zeros_like(scale)
-    for k in range(n):
-        done = np.einsum("...j,...j->...", L[..., k, :k], y[..., :k])
-        y[..., k] = -(done + np.where(done < 0, -1, 1) * scale[..., k]) / L[..., k, k]
-    for k in range(n - 1, -1, -1):
-        done = np.einsum("...j,...j->...", L[..., k + 1 :, k], y[..., k + 1 :])
-        y[..., k] = (y[..., k] - done) / L[..., k, k]
+    y, signs = np.zeros_like(scale), None
+    for _ in range(2):
+        for k in range(n):
+            done = np.einsum("...j,...j->...", L[..., k, :k], y[..., :k])
+            sign = np.where(done < 0, 1, -1) if signs is None else signs[..., k]
+            y[..., k] = (sign * scale[..., k] - done) / L[..., k, k]
+        for k in range(n - 1, -1, -1):
+            done = np.einsum("...j,...j->...", L[..., k + 1 :, k], y[..., k + 1 :])
+            y[..., k] = (y[..., k] - done) / L[..., k, k]
+        signs = np.where(y < 0, -1, 1)
     return np.abs(y * scale).max(axis=-1)
 
 

@@ -21,6 +21,7 @@ from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.function import Function, OfScalar, tensor_form
 from tcalc.primitives.labels import groups
 from tcalc.primitives.routines import Coded, Embedded, Routine, elements, of_square
+from tcalc.primitives.singularity import equilibrated, singular_among
 
 _KEPT = (Fact.SYMMETRIC, Fact.SPD, Fact.DIAGONAL, Fact.LOWER, Fact.UPPER, Fact.ORTHOGONAL)
 
@@ -66,9 +67,18 @@ class Inverse(Coded):
                     return Embedded(inverse_triangular, (False,), named=True, work=_TRIANGULAR)
                 case Fact.SPD:
                     return Embedded(
-                        inverse_spd, named=True, requires=(inverse,), work=of_square(1, 1)
+                        inverse_spd,
+                        named=True,
+                        requires=(inverse, singular_among, equilibrated),
+                        work=of_square(1, 1),
                     )
-        return Embedded(inverse, (self.axes,), named=True, work=self._work)
+        return Embedded(
+            inverse,
+            (self.axes,),
+            named=True,
+            requires=(singular_among, equilibrated),
+            work=self._work,
+        )
 
     def _work(self, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
         # getrf and getri: 2/3 n³ + 4/3 n³
@@ -126,9 +136,10 @@ def inverse(A: Array, axes: int, *, where: str) -> Array:
         Y = np.full_like(M, np.nan)
         Y[finite] = inverse(M[finite], 1, where=where)
     # Rows and columns may be scaled as one likes: these do not change, and would be 1 if A were
-    # diagonal.  Where one is this large, no digit of the inverse is right.
-    most = 1 / (max(n, 4) ** 0.5 * np.finfo(M.dtype).eps)
-    if (np.einsum("...ij,...ji->...i", np.abs(M), np.abs(Y)) > most).any():
+    # diagonal.  Where one is large, its size may be off by all that pivots chosen by units allow.
+    sizes = np.einsum("...ij,...ji->...i", np.abs(M), np.abs(Y))
+    suspected = (sizes > np.finfo(M.dtype).eps ** -0.5).any(axis=-1)
+    if suspected.any() and singular_among(M, suspected).any():
         raise np.linalg.LinAlgError(f"{where}: the matrix is singular, up to rounding")
     return Y.reshape(shape)
 

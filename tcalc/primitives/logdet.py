@@ -16,7 +16,7 @@ from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.matrix_shapes import check_square
 from tcalc.primitives.routines import Coded, Embedded, Routine, of_square
-from tcalc.primitives.singularity import below_hadamard, singular_among
+from tcalc.primitives.singularity import below_hadamard, equilibrated, singular_among
 
 
 class LogDet(Coded):
@@ -47,7 +47,7 @@ class LogDet(Coded):
         return Embedded(
             log_determinant,
             named=True,
-            requires=(below_hadamard, singular_among),
+            requires=(below_hadamard, singular_among, equilibrated),
             work=of_square(Fraction(2, 3), 4),
         )
 

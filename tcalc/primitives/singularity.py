@@ -16,12 +16,31 @@ def singular_among(A: Array, suspected: Array) -> Array:
     can be scaled to a diagonal matrix: where it is this large, no digit of a solution is right.
     """
     found = np.array(suspected)
-    if found.any():
-        some = A[found]
-        most = 1 / (max(A.shape[-1], 4) ** 0.5 * np.finfo(A.dtype).eps)
+    if not found.any():
+        return found
+    some = equilibrated(A[found])
+    try:
         sizes = np.einsum("...ij,...ji->...i", np.abs(some), np.abs(np.linalg.inv(some)))
-        found[found] = (sizes > most).any(axis=-1)
+    except np.linalg.LinAlgError:  # a pivot is zero, of which matrix is not told
+        if len(some) > 1:
+            found[found] = [bool(singular_among(one, np.asarray(True))) for one in some]
+        return found
+    most = 1 / (max(A.shape[-1], 4) ** 0.5 * np.finfo(A.dtype).eps)
+    found[found] = (sizes > most).any(axis=-1)
     return found
+
+
+def equilibrated(A: Array) -> Array:
+    """Matrices with rows and columns scaled by powers of 2, to entries of about 1 at most.
+
+    That changes no digit.  As they were, their units may choose pivots by which rounding grows so
+    much that it hides how singular they are.
+    """
+    tiny = np.finfo(A.dtype).tiny
+    for axis in (-1, -2):
+        size = np.maximum(np.abs(A).max(axis=axis, keepdims=True), tiny)
+        A = A * np.exp2(-np.ceil(np.log2(size)))
+    return A
 
 
 def below_hadamard(A: Array, logarithm: Array) -> Array:

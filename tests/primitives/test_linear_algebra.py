@@ -9,7 +9,7 @@ from tcalc.calculus import derivative
 from tcalc.expr import Fact, build, shape
 from tcalc.expr.facts import holds
 from tcalc.interpret import evaluate
-from tcalc.primitives.cholesky import chol, trisolve
+from tcalc.primitives.cholesky import chol, growth_of_solution, trisolve
 from tcalc.primitives.determinant import adj, det
 from tcalc.primitives.inverse import inv, left_divide, structure
 from tcalc.primitives.logdet import logdet
@@ -102,6 +102,17 @@ def test_chol_acts_on_the_symmetric_part():
     np.testing.assert_allclose(L @ L.T, (M + M.T) / 2)
     (G,) = evaluate([derivative(build.sum_all(chol(A)), [A])], {"A": M})
     np.testing.assert_allclose(G, G.T)
+
+
+@pytest.mark.parametrize("n", [2, 5, 25])
+def test_the_norm_of_an_inverse_is_found_where_one_eigenvalue_is_small(n):
+    for seed in range(30):
+        half = np.random.default_rng(seed).standard_normal((n, n - 1))
+        M = half @ half.T + 1e-13 * np.eye(n)
+        L, scale = np.linalg.cholesky(M), np.sqrt(M.diagonal())
+        root = np.linalg.inv(L) * scale
+        norm = np.abs(root.T @ root).sum(axis=1).max()
+        assert norm / 2 <= growth_of_solution(L, scale) <= norm * 1.01
 
 
 def test_solves():

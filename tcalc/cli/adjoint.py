@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from tcalc.cli import options
 from tcalc.cli.results import write
 from tcalc.cli.source import default_wrt, tell_guesses
-from tcalc.printing import Notation
+from tcalc.printing import Medium, Notation
 
 if TYPE_CHECKING:
     from tcalc.recurrences import Recurrence
+
+
+FORMATS = ("auto", "matrix", "einstein", "latex", "mathml")
 
 
 @click.command(cls=options.FormulaCommand)
@@ -22,12 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(get_args(Notation)),
+    type=click.Choice(FORMATS),
     default="auto",
     show_default=True,
     help="How to print; auto is matrix notation where it exists, else Einstein notation.",
 )
-def adjoint(loop: Recurrence, wrt: Sequence[str], form: Notation) -> None:
+def adjoint(loop: Recurrence, wrt: Sequence[str], form: Notation | Medium) -> None:
     """Print the step backwards of a loop that is kept.
 
     The bound of its loop is a dimension, as in `for t = 1:T`; s_bar{t} is the derivative of the
@@ -35,4 +38,9 @@ def adjoint(loop: Recurrence, wrt: Sequence[str], form: Notation) -> None:
     """
     names = default_wrt(wrt, loop.variables)
     tell_guesses(loop)
-    write(loop.value_and_gradient(names).formulas(form))
+    gradient = loop.value_and_gradient(names)
+    match form:
+        case "latex" | "mathml" | "text":
+            write(gradient.formulas(medium=form))
+        case _:
+            write(gradient.formulas(form))

@@ -7,7 +7,8 @@ Text is the language itself: it parses to the same tensor.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypedDict, Unpack
+from dataclasses import replace
+from typing import Literal, TypeAlias, TypedDict, Unpack
 
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.index_names import IndexNames
@@ -21,8 +22,10 @@ from tcalc.printing.text import statement_text
 
 __all__ = [
     "Cse",
+    "Medium",
     "Notation",
     "ProgramStyle",
+    "assigned",
     "factored_form",
     "letters",
     "operator_form",
@@ -30,6 +33,10 @@ __all__ = [
     "to_mathml",
     "to_text",
 ]
+
+
+Medium: TypeAlias = Literal["text", "latex", "mathml"]
+"""What formulas are set in."""
 
 
 class ProgramStyle(TypedDict, total=False):
@@ -86,6 +93,38 @@ def to_latex(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
 def to_mathml(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     """The same in MathML Core: one ``<math>`` element."""
     return program_mathml(statements(_roots(node), Wishes(**options)))
+
+
+@collector_paused()
+def assigned(
+    targets: Sequence[tuple[str, str]],
+    nodes: Sequence[Node],
+    medium: Medium = "text",
+    **options: Unpack[Options],
+) -> str:
+    """Tensors as what stands behind a name and a sign, ``A_bar += ...``, after definitions.
+
+    >>> from tcalc.expr import build, shape
+    >>> X, w = build.var("X", shape("m", "n")), build.var("w{t}", shape("n"))
+    >>> assigned([("s", "+=")], [build.einsum([X, w], "ij,j->i")])
+    's += X*w{t}'
+    >>> print(assigned([("s_bar{t-1}", "=")], [build.einsum([X, w], "ij,j->i")], "latex"))
+    \\bar{s}_{t - 1} = X w_t
+    """
+    found = statements(nodes, Wishes(**options))
+    count = len(found) - len(targets)
+    named = [
+        replace(statement, names=(name,), positions=(), sign=sign)
+        for (name, sign), statement in zip(targets, found[count:], strict=True)
+    ]
+    whole = [*found[:count], *named]
+    match medium:
+        case "text":
+            return "\n".join(map(statement_text, whole))
+        case "latex":
+            return program_latex(whole)
+        case "mathml":
+            return program_mathml(whole)
 
 
 def _roots(node: Node | Sequence[Node]) -> list[Node]:

@@ -100,12 +100,16 @@ Formula: TypeAlias = Number | Symbol | Call | Power | Product | Sum | Transpose 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A definition, or, without names, a value; `note` is what a reader should know of it."""
+    """A definition, or, without names, a value; `note` is what a reader should know of it.
+
+    What is added to something that is defined has the sign ``+=``.
+    """
 
     names: tuple[str, ...]
     positions: tuple[str, ...]
     value: Formula
     note: str = ""
+    sign: str = "="
 
 
 def parts(formula: Formula) -> tuple[Formula, ...]:

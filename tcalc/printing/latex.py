@@ -21,6 +21,7 @@ _OPERATORS = {
     "≤": r"\le",
     "≥": r"\ge",
     ":": "{:}",
+    "+=": r"\mathrel{+}=",
 }
 _APPLIED = "\u2061"  # marks the end of a function's name until its argument comes
 _NAMES = (r"\operatorname", r"\log", r"\exp", r"\sin", r"\cos", r"\tan", r"\det", r"\max", r"\min")

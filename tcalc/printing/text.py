@@ -64,7 +64,8 @@ def statement_text(statement: Statement) -> str:
     if not statement.names:
         return note + value
     positions = f"[{','.join(statement.positions)}]" if statement.positions else ""
-    return f"{note}{', '.join(name + positions for name in statement.names)} = {value}"
+    names = ", ".join(name + positions for name in statement.names)
+    return f"{note}{names} {statement.sign} {value}"
 
 
 def decimal(value: Fraction) -> str | None:

@@ -35,7 +35,7 @@ upsilon phi chi psi omega
 GREEK = _LETTERS.split()
 """The names of the letters; with a capital first letter, of capital letters."""
 
-ACCENTS = ("bar", "hat", "tilde")
+ACCENTS = ("bar", "hat", "tilde", "dot")
 """Suffixes of names that are written over the letter: ``x_bar``, ``t1_hat``, ``x_bar_2``."""
 
 VARIANTS = {"varepsilon": "ε", "vartheta": "ϑ", "varrho": "ϱ", "varsigma": "ς", "varphi": "φ"}
@@ -143,10 +143,17 @@ class Typesetter:
             if statement.positions:
                 symbol = self.medium.below(symbol, self._positions(statement.positions))
             left.append(symbol)
-        return self.medium.row([*left, self.medium.operator("="), value])
+        return self.medium.row([*left, self.medium.operator(statement.sign), value])
 
     def symbol(self, name: str) -> str:
-        """A name: a letter, a Greek letter, a word, with digits or a suffix as a subscript."""
+        """A name: a letter, a Greek letter, a word, with digits or a suffix as a subscript.
+
+        The step of one that is numbered, ``m{t-1}``, is a subscript too.
+        """
+        bracket = re.search(r"[{[]", name)
+        if bracket:
+            steps = name[bracket.end() : -1].split(",")
+            return self.medium.below(self.symbol(name[: bracket.start()]), self._positions(steps))
         plain, _, accent = name.rpartition("_")
         if not plain.strip("_") or accent not in ACCENTS:
             plain, accent = name, ""

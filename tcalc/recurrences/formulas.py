@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from tcalc import printing
 from tcalc.expr import build
 from tcalc.expr.facts import known_properties
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import rebuild
-from tcalc.recurrences.adjoint import adjoint_of
+from tcalc.recurrences.adjoint import Adjoint, adjoint_of
 from tcalc.recurrences.step import Step, with_suffix
 
 
-def adjoint_formulas(step: Step, wrt: Sequence[Var], notation: printing.Notation) -> str:
-    """What a step backwards does, a statement to a line, as the program writes names."""
-    bar = partial(with_suffix, suffix="bar")
+def adjoint_formulas(
+    step: Step, wrt: Sequence[Var], notation: printing.Notation, medium: printing.Medium
+) -> str:
+    """What a step backwards does, with names as the program writes them."""
     opened = _with_constants(step)
     adjoint = adjoint_of(opened, step.value, wrt)
     made: dict[Node, Node] = dict(adjoint.kept.items())
@@ -27,29 +27,26 @@ def adjoint_formulas(step: Step, wrt: Sequence[Var], notation: printing.Notation
     for name, node in reversed([*opened.defined.items()]):
         if node.operands:
             results = rebuild(results, replacements={node: _called(node, name)})
-    shown: dict[Node, Node] = {}
+    results = rebuild(results, replacements=_shown(step, adjoint))
+    targets = [(_bar(step.states[k].name_before), "=") for k in adjoint.before]
+    series = [step.series[k] for k in adjoint.slices]
+    sources = Counter(x.source for x in series)
+    # Slices of one tensor at several offsets have cotangents from several steps.
+    targets += [(_bar(x.name), "=" if sources[x.source] == 1 else "+=") for x in series]
+    targets += [(_bar(x.name), "+=") for x in adjoint.constants]
+    order = tuple(step.inputs)
+    return printing.assigned(targets, results, medium, notation=notation, order=order)
+
+
+def _shown(step: Step, adjoint: Adjoint) -> dict[Node, Node]:
+    """The inputs of a step and of the step backwards, as the program writes them."""
+    shown: dict[Node, Node] = {x.slice: _called(x.slice, x.name) for x in step.series}
     for state in step.states:
         if state.before is not None:
             shown[state.before] = _called(state.before, state.name_before)
-    for series in step.series:
-        shown[series.slice] = _called(series.slice, series.name)
     for k, cotangent in adjoint.cotangents.items():
-        shown[cotangent] = _called(cotangent, bar(step.states[k].name))
-    results = rebuild(results, replacements=shown)
-    text = printing.to_text(results, notation=notation, order=tuple(step.inputs))
-    names = [f"{with_suffix(step.states[k].name_before, 'bar')} =" for k in adjoint.before]
-    sources = Counter(step.series[k].source for k in adjoint.slices)
-    for k in adjoint.slices:
-        series = step.series[k]
-        # Slices of one tensor at several offsets have cotangents from several steps.
-        names.append(
-            f"{with_suffix(series.name, 'bar')} {'=' if sources[series.source] == 1 else '+='}"
-        )
-    names += [f"{with_suffix(x.name, 'bar')} +=" for x in adjoint.constants]
-    lines = text.split("\n")
-    parts = lines[: len(lines) - len(names)]
-    ends = lines[len(parts) :]
-    return "\n".join([*parts, *(f"{x} {line}" for x, line in zip(names, ends, strict=True))])
+        shown[cotangent] = _called(cotangent, _bar(step.states[k].name))
+    return shown
 
 
 def _with_constants(step: Step) -> Step:
@@ -64,6 +61,10 @@ def _with_constants(step: Step) -> Step:
         opening={x: node for x, node in step.opening.items() if x not in known},
         constants=(),
     )
+
+
+def _bar(name: str) -> str:
+    return with_suffix(name, "bar")
 
 
 def _called(node: Node, name: str) -> Var:

@@ -120,11 +120,14 @@ class RecurrenceGradient:
             return value, gradient[0]
         return value, dict(zip((x.name for x in self._wrt), gradient, strict=True))
 
-    def formulas(self, notation: printing.Notation = "auto") -> str:
+    def formulas(
+        self, notation: printing.Notation = "auto", medium: printing.Medium = "text"
+    ) -> str:
         """The adjoint recurrence: what a step backwards does, a statement to a line.
 
         ``m_bar{t}`` is the derivative of the value by ``m{t}``; those of inputs are added up from
-        step to step, beside what the value and the first states take of them.
+        step to step, beside what the value and the first states take of them.  The `medium` is
+        ``"text"``, ``"latex"`` or ``"mathml"``.
 
         >>> import tcalc
         >>> walk = tcalc.recurrence('''
@@ -139,7 +142,7 @@ class RecurrenceGradient:
         x_bar{t-1} = A'*((1 - x{t}.^2).*(x_bar{t} + 2*x{t}))
         A_bar += ((1 - x{t}.^2).*(x_bar{t} + 2*x{t}))*x{t-1}'
         """
-        return adjoint_formulas(self._loop.step, self._wrt, notation)
+        return adjoint_formulas(self._loop.step, self._wrt, notation, medium)
 
     def _none(self, place: int, arrays: Arrays) -> Any:
         """The cotangent of a state of which the value has nothing."""

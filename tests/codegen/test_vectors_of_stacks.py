@@ -1,4 +1,4 @@
-"""Each matrix of a stack times a vector of its own: by BLAS where they are large, else by einsum."""
+"""Each matrix of a stack times a vector: by BLAS where they are large, else by einsum."""
 
 from __future__ import annotations
 

@@ -212,6 +212,15 @@ def test_formulas_of_the_step_backwards(title: str) -> None:
     assert kept.value_and_gradient(name).formulas() == FORMULAS[title]
 
 
+def test_formulas_in_latex_and_mathml() -> None:
+    run = tcalc.recurrence(*PROGRAMS["targets ahead, an axis behind"]).value_and_gradient("A")
+    assert run.formulas(medium="latex").splitlines()[1:-1] == [
+        r"& \bar{m}_t = \bar{m}_t + A^\top \bar{m}_{t + 1} \\",
+        r"& \bar{A} \mathrel{+}= \bar{m}_{t + 1} m_t^\top",
+    ]
+    assert "<mo>+=</mo>" in run.formulas(medium="mathml")
+
+
 def test_formulas_in_einstein_notation() -> None:
     run = tcalc.recurrence(*PROGRAMS["targets ahead, an axis behind"]).value_and_gradient("A")
     assert run.formulas("einstein").splitlines()[-1] == "A_bar += m_bar{t+1}[i]*m{t}[j]"

@@ -32,7 +32,8 @@ class RecurrenceGradient:
     bound: tuple[str, ...] = ()
 
     def __init__(self, step: Step, wrt: Sequence[Var], single: bool) -> None:
-        self._loop = loop = Loop(step, wrt)
+        self._loop = loop = Loop(step, [step.value], wrt)
+        step = loop.step
         self.signature = loop.signature
         self._wrt = [*wrt]
         self._single = single

@@ -57,7 +57,8 @@ class Recurrence:
 
     def __init__(self, program: RecurrenceProgram) -> None:
         self._program = program
-        self._loop = Loop(step_of(program))
+        self._step = step = step_of(program)
+        self._loop = Loop(step, [step.value])
 
     @property
     def signature(self) -> Signature:
@@ -96,7 +97,7 @@ class Recurrence:
         For a list of names it is a dictionary.  Raises `UnknownNameError` for a name that no step
         of the program defines.
         """
-        step = self._loop.step
+        step = self._step
         wanted = names_of(names)
         defined = {text.partition("{")[0]: node for text, node in step.defined.items()}
         defined |= step.defined
@@ -104,10 +105,12 @@ class Recurrence:
             if name not in defined:
                 hint = suggestion(name, defined, otherwise=f"it defines {', '.join(step.defined)}")
                 raise UnknownNameError(f"no step defines {name!r}", hint=hint)
-        forth = Forward(self._loop, [defined[name] for name in wanted], [])
+        roots = [defined[name] for name in wanted]
+        loop = Loop(step, roots)
+        forth = Forward(loop, roots, [])
 
         def function(**arguments: Any) -> Array | dict[str, Array]:
-            _, rows = forth(self._loop.run(arguments))
+            _, rows = forth(loop.run(arguments))
             found = dict(zip(wanted, map(np.array, rows), strict=True))
             return found[names] if isinstance(names, str) else found
 
@@ -151,7 +154,7 @@ class Recurrence:
         np.float64(6.0)
         """
         found = self._inputs(wrt)
-        names = free_names([f"d{x.name}" for x in found], self._loop.step.names)
+        names = free_names([f"d{x.name}" for x in found], self._step.names)
         directions = {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
         return Recurrence(tangent_of(self._program, directions))
 

@@ -20,7 +20,6 @@ from tcalc.recurrences.step import Step, useful_states
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.sweep import Plan, Sweep
 from tcalc.runtime.arguments import converted, is_sparse, measured, ordered, verify
-from tcalc.runtime.compiled import retyped
 
 
 class Run:
@@ -70,15 +69,16 @@ class Run:
 class Loop:
     """A loop that is ready to run: what is computed before it, and one step of it.
 
-    `wrt` are inputs whose shapes are needed too, for derivatives by them.
+    It has of the step what some `roots` need.  `wrt` are inputs whose shapes are needed too, for
+    derivatives by them.
     """
 
-    def __init__(self, step: Step, wrt: Sequence[Var] = ()) -> None:
-        self.step = step
+    def __init__(self, step: Step, roots: Sequence[Node], wrt: Sequence[Var] = ()) -> None:
+        self.step = step = step.part(roots)
         self.last = [x.last for x in step.states if x.last is not None]
         inside = {*step.moving, *step.opening, *self.last}
-        roots = [*step.opening.values(), step.value, *step.defined.values()]
-        roots += [*(x.source for x in step.series), *(x.after for x in step.states)]
+        roots = [*roots, *step.opening.values(), *(x.after for x in step.states)]
+        roots += [x.source for x in step.series]
         known = [*step.inputs.values()]
         needed = [x for x in variables(roots) if x not in inside]
         sizes = size_names([*roots, *wrt]) | step.stop.names()
@@ -112,9 +112,7 @@ class Loop:
         verify(signature.arguments, arrays, False)
         fixed = dict(zip(signature.names, arrays, strict=True))
         if self._opening is not None:
-            # What depends on no input knows no type.
-            dtype = next((x.dtype for x in arrays), np.dtype(float))
-            opened = retyped(called(self._opening, fixed), dtype)
+            opened = called(self._opening, fixed)
             fixed |= {x.name: value for x, value in zip(step.opening, opened, strict=True)}
         return Run(step, fixed, step.stop.evaluate(sizes))
 

@@ -55,6 +55,21 @@ class Step:
         """The names of all inputs, and of what is computed before the loop."""
         return {x.name for x in (*self.moving, *self.inputs.values(), *self.opening)}
 
+    def part(self, roots: Iterable[Node]) -> Step:
+        """The step as far as some tensors need it: what it makes, or the value is made of."""
+        roots = [*roots]
+        states = tuple(self.states[k] for k in useful_states(self, roots))
+        needed = {*postorder([*roots, *(x.after for x in states)])}
+        series = tuple(x for x in self.series if x.slice in needed)
+        needed |= {x.source for x in series} | {x.before for x in states if x.before is not None}
+        return replace(
+            self,
+            states=states,
+            series=series,
+            opening={x: node for x, node in self.opening.items() if x in needed},
+            constants=tuple(x for x in self.constants if x in needed),
+        )
+
 
 def step_of(recurrence: RecurrenceProgram) -> Step:
     """The step of a program, with all that does not change from step to step in its opening."""

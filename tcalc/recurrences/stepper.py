@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from tcalc import runtime
 from tcalc.expr.nodes import Node, Var
+from tcalc.runtime.compiled import retyped
 
 Arrays: TypeAlias = Mapping[str, Any]
 
@@ -44,7 +45,9 @@ class Stepper:
         rest = [fixed[name] for name in self._fixed]
         order, names = self._order, function.signature.names
         first = [*(states[k] for k in used), *row, *rest]
-        compute = function.unchecked({x: first[k] for x, k in zip(names, order, strict=True)})
+        compute = _computing(
+            function, {x: first[k] for x, k in zip(names, order, strict=True)}, fixed
+        )
         if order != sorted(order):
             compute = _rearranged(compute, order)
 
@@ -62,10 +65,22 @@ def _rearranged(compute: Callable[..., Any], order: Sequence[int]) -> Callable[.
     return lambda *arguments: compute(*(arguments[k] for k in order))
 
 
+def _computing(
+    function: runtime.CompiledFunction, arguments: Arrays, others: Arrays
+) -> Callable[..., Any]:
+    """What computes the results for arrays like some; they have the type of all arrays."""
+    compute = function.unchecked(arguments)
+    if arguments or not others:
+        return compute
+    # What takes no array knows no type.
+    dtype = next(iter(others.values())).dtype
+    return lambda: retyped(compute(), dtype)
+
+
 def called(function: runtime.CompiledFunction, arrays: Arrays) -> Any:
     """The results of a function for arrays by name, among others, that need no checks."""
     arguments = {name: arrays[name] for name in function.signature.names}
-    compute = function.unchecked(arguments)
+    compute = _computing(function, arguments, arrays)
     try:
         return compute(*arguments.values())
     except Exception as error:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.errors import ArgumentError, LimitError
+from tcalc.errors import ArgumentError, DomainError, LimitError
 
 
 def arrays_for(text: str, declarations: str, T: int) -> dict[str, Any]:
@@ -131,3 +131,40 @@ def test_more_than_the_memory_limit_is_refused_after_a_block(
     monkeypatch.setattr("tcalc.recurrences.sweep.MEMORY_LIMIT", 1e5)
     with pytest.raises(LimitError, match=r"takes 0.0016 GB, above the limit of 0.0001"):
         run(x=x)
+
+
+def test_what_the_value_does_not_need_is_not_computed() -> None:
+    text = """L = chol(K)
+    s{0} = 0
+    for t = 1:T
+        z{t} = norm2(L*x)^2 + log(w)
+        s{t} = s{t-1} + y[t]
+    end
+    s{T}"""
+    kept = tcalc.recurrence(text, "y[T], K[n,n], x[n], w")
+    assert kept.signature.names == ("y",)
+    assert kept(y=[1.0, 2.0]) == kept(y=[1.0, 2.0], K=-np.eye(2)) == 3
+    assert kept.value_and_gradient("y")(y=[1.0, 2.0])[1].tolist() == [1, 1]
+    rows = kept.steps("z")
+    given = {"y": np.ones(2), "x": np.ones(2), "w": 1.0}
+    assert rows(**given, K=np.eye(2)).tolist() == [2, 2]
+    with pytest.raises(DomainError, match="chol"):
+        rows(**given, K=-np.eye(2))
+
+
+def test_numbers_alone_have_the_type_of_the_arguments() -> None:
+    text = """s{0} = 0
+    q{0} = 1
+    for t = 1:T
+        q{t} = 2
+        s{t} = s{t-1} + q{t-1}*t
+    end
+    s{T}*q{T}"""
+    kept = tcalc.recurrence(text, "y[T]")
+    for dtype in (np.float32, np.complex128):
+        y = np.ones(3, dtype)
+        assert kept(y=y) == 22
+        assert kept(y=y).dtype == dtype
+        assert {x.dtype for x in kept.steps(["s", "q"])(y=y).values()} == {np.dtype(dtype)}
+        value, slope = kept.value_and_gradient("y")(y=y)
+        assert value.dtype == slope.dtype == dtype

@@ -23,10 +23,11 @@ def singular_among(A: Array, suspected: Array) -> Array:
         sizes = np.einsum("...ij,...ji->...i", np.abs(some), np.abs(np.linalg.inv(some)))
     except np.linalg.LinAlgError:  # a pivot is zero, of which matrix is not told
         if len(some) > 1:
-            found[found] = [bool(singular_among(one, np.asarray(True))) for one in some]
+            each = [bool(singular_among(one, np.asarray(True))) for one in some]
+            found[found] = np.asarray(each)
         return found
     most = 1 / (max(A.shape[-1], 4) ** 0.5 * np.finfo(A.dtype).eps)
-    found[found] = (sizes > most).any(axis=-1)
+    found[found] = ~(sizes <= most).all(axis=-1)  # NaN on devices, of a pivot of zero
     return found
 
 

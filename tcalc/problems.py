@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tcalc.errors import ArgumentError
+from tcalc.errors import ArgumentError, DimensionError, UnsupportedError
 from tcalc.expression import Expression, Names
 from tcalc.requirements import each_once, names_of, require_expression, require_scalar
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
     from tcalc.estimation import HessianOperator, LaplaceApproximation
     from tcalc.optimisation import Given, Problem
+    from tcalc.recurrences import Recurrence
 
 
 def problem(
-    f: Expression,
+    f: Expression | Recurrence,
     wrt: str | Names,
     data: Mapping[str, Any],
     *,
@@ -32,7 +33,8 @@ def problem(
     only may be SciPy's sparse ones.  `bounds` has a pair for some of the
     variables, ``{"w": (0, None)}``; `constraints` are texts over the names of the program, as
     ``"sum(w) == 1"``, or expressions, as ``(g, "<=", 0)``.  Their Jacobians, and the Hessian of the
-    Lagrangian, are handed on.
+    Lagrangian, are handed on.  `f` may be a `recurrence`, whose loop is kept in all derivatives; it
+    takes no constraints.
 
     Raises `UnknownNameError` for an unknown variable, and `ArgumentError` for data, bounds and
     constraints that do not fit.
@@ -52,9 +54,11 @@ def problem(
     [1.0, 2.0]
     """
     from tcalc.optimisation import Problem, constraint
+    from tcalc.recurrences import Recurrence
 
     names = names_of(wrt)
-    variables = [require_expression(f).variable(name) for name in names]
+    function = f if isinstance(f, Recurrence) else require_expression(f)
+    variables = [function.variable(name) for name in names]
     if not variables:
         raise ArgumentError("a problem needs at least one variable", hint="problem(f, 'w', data)")
     each_once(names)
@@ -65,11 +69,27 @@ def problem(
                 hint=f"{{{names[0]!r}: {'...' if what == 'data' else '(low, high)'}}}",
             )
     several = [constraints] if isinstance(constraints, str) else constraints
-    required = [constraint(given, f) for given in several]
-    return Problem(f.node, variables, tuple(f.variables.values()), data, bounds, required)
+    inputs = tuple(function.variables.values())
+    if isinstance(function, Recurrence):
+        if several:
+            raise UnsupportedError(
+                "a recurrence is minimised under bounds, and under no constraints",
+                hint="tcalc.parse unrolls the loop",
+            )
+        if function.dims:
+            raise DimensionError(
+                f"a recurrence that is minimised is a scalar, and this one has the axes "
+                f"[{', '.join(map(str, function.dims))}]",
+                hint="sum it up in the last line of the program",
+            )
+        return Problem(function, variables, inputs, data, bounds)
+    required = [constraint(given, function) for given in several]
+    return Problem(function.node, variables, inputs, data, bounds, required)
 
 
-def hessian_operator(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -> HessianOperator:
+def hessian_operator(
+    f: Expression | Recurrence, wrt: str | Names, data: Mapping[str, Any]
+) -> HessianOperator:
     """The Hessian of a scalar at given data, as a SciPy `LinearOperator` that is never formed.
 
     It estimates its trace, diagonal and log-determinant from products, finds its extreme
@@ -86,12 +106,12 @@ def hessian_operator(f: Expression, wrt: str | Names, data: Mapping[str, Any]) -
     """
     from tcalc.estimation import HessianOperator
 
-    require_scalar(f, "hessian")
+    _require_scalar(f, "hessian")
     return HessianOperator(problem(f, wrt, data))
 
 
 def laplace(
-    f: Expression,
+    f: Expression | Recurrence,
     wrt: str | Names,
     data: Mapping[str, Any],
     *,
@@ -118,7 +138,15 @@ def laplace(
     """
     from tcalc import estimation
 
-    require_scalar(f, "evidence")
+    _require_scalar(f, "evidence")
     return estimation.laplace(
         problem(f, wrt, data), minimise=minimise, method=method, samples=samples, seed=seed
     )
+
+
+def _require_scalar(f: object, what: str) -> None:
+    """Refuse what has axes; of a recurrence, a problem does so."""
+    from tcalc.recurrences import Recurrence
+
+    if not isinstance(f, Recurrence):
+        require_scalar(f, what)

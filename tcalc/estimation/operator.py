@@ -14,13 +14,9 @@ import numpy as np
 from scipy import linalg
 from scipy.sparse.linalg import LinearOperator, cg, eigsh, minres
 
-from tcalc import calculus, runtime
+from tcalc import runtime
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.estimation.estimate import Callback, Estimate, sampled
-from tcalc.expr import build
-from tcalc.expr.dims import Dim
-from tcalc.expr.names import free_name
-from tcalc.expr.nodes import Node, Var
 from tcalc.optimisation import Problem
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.requirements import require_seed
@@ -63,18 +59,7 @@ class HessianOperator(LinearOperator):
     @cached_property
     def _apply(self) -> Any:
         """The product with several directions at once, everything else being bound."""
-        parts = self.problem.derivatives
-        taken = {str(name) for x in parts.inputs for dim in x.dims for name in dim.names()}
-        moves: dict[Var, Node] = {}
-        for x in parts.wrt:
-            direction = parts.directions[x.name]
-            moves[x] = build.var(direction.name, (*x.dims, Dim.of(free_name("k", taken))))
-        nodes = calculus.hvps(parts.function, moves)
-        directions = [x for x in moves.values() if isinstance(x, Var)]
-        compiled = runtime.compile(nodes, variables=(*parts.inputs, *directions))
-        known = {x.name for x in parts.inputs}
-        given = {**parts.data, **self.problem.unpack(self.at)}
-        return compiled.bind(**{name: x for name, x in given.items() if name in known})
+        return self.problem.derivatives.products(self.problem.unpack(self.at))
 
     def dot(self, x: Any) -> Any:
         """``H @ x``: with a vector or with the columns of a matrix."""
@@ -90,8 +75,7 @@ class HessianOperator(LinearOperator):
         return super().dot(x)
 
     def _matmat(self, X: Array) -> Array:  # noqa: N803 -- SciPy's name
-        parts = self.problem.derivatives
-        names = {name: direction.name for name, direction in parts.directions.items()}
+        names = self.problem.derivatives.direction_names
         moves = {names[name]: x for name, x in self.problem.unpack(np.asarray(X, float)).items()}
         self.products += X.shape[1]
         return self.problem.pulled(self._apply(**moves))

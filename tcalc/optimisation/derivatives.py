@@ -8,7 +8,8 @@ from typing import Any
 
 from tcalc import calculus, runtime
 from tcalc.expr import build
-from tcalc.expr.names import free_names
+from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.names import free_name, free_names
 from tcalc.expr.nodes import Node, Var
 from tcalc.optimisation.packing import pairs
 
@@ -31,6 +32,21 @@ class Derivatives:
         *names, weight = free_names(wishes, (node.name for node in inputs))
         self.directions = {x.name: build.var(d, x.dims) for d, x in zip(names, wrt, strict=True)}
         self.weight = build.var(weight, function.dims)
+
+    @property
+    def dims(self) -> Shape:
+        """The shape of the function's value."""
+        return self.function.dims
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The function, for those who look for what is not finite in it."""
+        return (self.function,)
+
+    @property
+    def direction_names(self) -> dict[str, str]:
+        """The arguments of `product` for the directions of the variables."""
+        return {name: direction.name for name, direction in self.directions.items()}
 
     def _bound(self, nodes: Node | Sequence[Node], *extra: Var) -> runtime.CompiledFunction:
         compiled = runtime.compile(nodes, variables=(*self.inputs, *extra))
@@ -88,3 +104,17 @@ class Derivatives:
         moves: dict[Var, Node] = {x: self.directions[x.name] for x in self.wrt}
         nodes = calculus.hvps(self.function, moves)
         return self._bound(nodes, *self.directions.values())
+
+    def products(self, at: Mapping[str, Any]) -> Callable[..., Any]:
+        """The Hessian at a point times several directions at once, along a last axis."""
+        taken = {str(name) for x in self.inputs for dim in x.dims for name in dim.names()}
+        moves: dict[Var, Node] = {}
+        for x in self.wrt:
+            several = (*x.dims, Dim.of(free_name("k", taken)))
+            moves[x] = build.var(self.directions[x.name].name, several)
+        nodes = calculus.hvps(self.function, moves)
+        directions = [x for x in moves.values() if isinstance(x, Var)]
+        compiled = runtime.compile(nodes, variables=(*self.inputs, *directions))
+        known = {x.name for x in self.inputs}
+        given = {**self.data, **at}
+        return compiled.bind(**{name: x for name, x in given.items() if name in known})

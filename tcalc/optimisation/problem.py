@@ -17,8 +17,10 @@ from tcalc.optimisation import residuals
 from tcalc.optimisation.constraints import Constraint, ConstraintFunction, Violations
 from tcalc.optimisation.derivatives import Derivatives
 from tcalc.optimisation.packing import Packing, real_numbers
+from tcalc.optimisation.recurrent import RecurrentDerivatives
 from tcalc.optimisation.runs import Progress, run
 from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.recurrences import Recurrence
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds, NonlinearConstraint, OptimizeResult
@@ -43,7 +45,7 @@ class Problem:
 
     def __init__(
         self,
-        function: Node,
+        function: Node | Recurrence,
         wrt: Sequence[Var],
         inputs: Sequence[Var],
         data: Mapping[str, Any],
@@ -51,9 +53,12 @@ class Problem:
         constraints: Sequence[Constraint] = (),
     ) -> None:
         names = {variable.name for variable in wrt}
-        needed = [
-            x for node in (function, *(c.node for c in constraints)) for x in variables([node])
-        ]
+        taken = (
+            function.signature.arguments
+            if isinstance(function, Recurrence)
+            else variables([function])
+        )
+        needed = [*taken, *(x for c in constraints for x in variables([c.node]))]
         known = list(dict.fromkeys([*inputs, *needed]))
         asked = dict.fromkeys(x.name for x in needed if x.name not in names)
         interpret.require_names(data, known, asked)
@@ -61,7 +66,11 @@ class Problem:
         shapes = _shapes(wrt, known, given)
         self._packing = Packing(wrt, shapes)
         self._data = {name: given[name] for name in given if name not in names}
-        self.derivatives = Derivatives(function, wrt, known, self._data)
+        self.derivatives: Derivatives | RecurrentDerivatives
+        if isinstance(function, Recurrence):
+            self.derivatives = RecurrentDerivatives(function, wrt, self._data)
+        else:
+            self.derivatives = Derivatives(function, wrt, known, self._data)
         self._bounds = self._packing.bounds(bounds or {})
         self._bounded = bool(bounds)
         self._constraints = [
@@ -90,7 +99,7 @@ class Problem:
     @property
     def scalar(self) -> bool:
         """Whether the function is a number, to be minimised; else its entries are residuals."""
-        return self.derivatives.function.order == 0
+        return not self.derivatives.dims
 
     def pack(self, values: Mapping[str, Any]) -> Array:
         """The variables as one vector; raises `ArgumentError` for wrong shapes."""
@@ -114,7 +123,7 @@ class Problem:
         blocks = self.derivatives.first(**self.unpack(x))
         if self.scalar:
             return self._packing.gradient(blocks)
-        rows = prod(np.shape(blocks[0])[: self.derivatives.function.order])
+        rows = prod(np.shape(blocks[0])[: len(self.derivatives.dims)])
         return self._packing.jacobian(blocks, rows)
 
     def fun_and_jac(self, x: Any) -> tuple[float, Array]:
@@ -131,7 +140,7 @@ class Problem:
     def hessp(self, x: Any, p: Any) -> Array:
         """The Hessian times a vector, without forming the Hessian."""
         self.require_scalar("hessp")
-        names = {name: move.name for name, move in self.derivatives.directions.items()}
+        names = self.derivatives.direction_names
         moves = {names[name]: d for name, d in self.unpack(p).items()}
         return self._packing.gradient(self._product_at(x)(**moves))
 
@@ -164,7 +173,10 @@ class Problem:
         (part, *others) = self._packing.parts.values()
         if others or not part.plain or not part.shape:
             return None
-        tensor: FactoredTensor = self.derivatives.factored(**self._data, **self.unpack(x))
+        factored = self.derivatives.factored
+        if factored is None:
+            return None
+        tensor: FactoredTensor = factored(**self._data, **self.unpack(x))
         return tensor
 
     def pulled(self, blocks: Sequence[Any]) -> Array:
@@ -358,7 +370,7 @@ class Problem:
 
     def culprit(self, x: Array, function: Node | None = None) -> str:
         """The first function on the way whose value is not finite, as text."""
-        nodes = postorder([self.derivatives.function if function is None else function])
+        nodes = postorder(self.derivatives.nodes if function is None else [function])
         dense = {n: a.toarray() if hasattr(a, "toarray") else a for n, a in self._data.items()}
         values = {**dense, **self.unpack(x)}
         with np.errstate(all="ignore"):
@@ -373,7 +385,7 @@ class Problem:
         if not self.scalar:
             raise ArgumentError(
                 f"{what} needs a scalar function, and this one has the axes "
-                f"[{', '.join(map(str, self.derivatives.function.dims))}]",
+                f"[{', '.join(map(str, self.derivatives.dims))}]",
                 hint="sum it up, or use least_squares or root",
             )
 

@@ -1,6 +1,6 @@
 """Recurrences: programs with a loop that is kept, differentiated and run step by step."""
 
-from tcalc.recurrences.gradient import RecurrenceGradient
+from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.recurrence import Recurrence
 
-__all__ = ["Recurrence", "RecurrenceGradient"]
+__all__ = ["Recurrence", "RecurrenceGradient", "RecurrenceProduct"]

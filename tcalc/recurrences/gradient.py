@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -155,3 +155,22 @@ class RecurrenceGradient:
 def _added(total: Any, part: Any) -> Any:
     """A sum with another term; neither is written over, as several results may be one array."""
     return part if total is None else total + part
+
+
+class RecurrenceProduct:
+    """A function of arrays: the Hessian of a recurrence by some inputs, times a direction.
+
+    `directions` has, by the inputs, the arguments that their directions are.
+    """
+
+    __signature__ = CallSignature()
+    bound: tuple[str, ...] = ()
+
+    def __init__(self, slope: RecurrenceGradient, directions: Mapping[str, str]) -> None:
+        self._slope = slope
+        self.directions = dict(directions)
+        self.signature = slope.signature
+
+    def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
+        _, product = self._slope(*positional, **arguments)
+        return product

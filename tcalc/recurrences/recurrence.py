@@ -12,12 +12,13 @@ from tcalc import runtime
 from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
 from tcalc.expr import build
+from tcalc.expr.dims import Shape
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Var
 from tcalc.expression import Names
 from tcalc.language import RecurrenceProgram
 from tcalc.primitives.arrays import NumPyArray as Array
-from tcalc.recurrences.gradient import RecurrenceGradient
+from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.running import Forward, Loop
 from tcalc.recurrences.step import step_of
 from tcalc.recurrences.stepper import called
@@ -69,6 +70,19 @@ class Recurrence:
     def variables(self) -> dict[str, Var]:
         """The inputs of the program by name, in order of appearance."""
         return dict(self._program.program.variables)
+
+    def variable(self, name: str) -> Var:
+        """The input of that name; raises `UnknownNameError` where there is none."""
+        known = self.variables
+        if name not in known:
+            hint = suggestion(name, known, f"its inputs: {', '.join(known)}")
+            raise UnknownNameError(f"{name!r} is not an input of the program", hint=hint)
+        return known[name]
+
+    @property
+    def dims(self) -> Shape:
+        """The dimensions of the value."""
+        return self._step.value.dims
 
     @property
     def guesses(self) -> dict[str, str]:
@@ -132,15 +146,11 @@ class Recurrence:
 
     def _inputs(self, wrt: str | Names) -> list[Var]:
         """The inputs of some names."""
-        names, known = names_of(wrt), self._loop.step.inputs
+        names = names_of(wrt)
         each_once(names)
         if not names:
             raise ArgumentError("no input is given to differentiate by")
-        for name in names:
-            if name not in known:
-                hint = suggestion(name, known, f"its inputs: {', '.join(known)}")
-                raise UnknownNameError(f"{name!r} is not an input of the program", hint=hint)
-        return [known[name] for name in names]
+        return [self.variable(name) for name in names]
 
     def jvp(self, wrt: str | Names) -> Recurrence:
         """The directional derivative by an input, or by several: a recurrence too.
@@ -153,12 +163,15 @@ class Recurrence:
         >>> power.jvp("a")(a=2.0, da=0.5)  # 3 a^2 times 0.5
         np.float64(6.0)
         """
+        return Recurrence(tangent_of(self._program, self._directions(wrt)))
+
+    def _directions(self, wrt: str | Names) -> dict[Var, Var]:
+        """Inputs for the directions, by those that they are for."""
         found = self._inputs(wrt)
         names = free_names([f"d{x.name}" for x in found], self._step.names)
-        directions = {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
-        return Recurrence(tangent_of(self._program, directions))
+        return {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
 
-    def hvp(self, wrt: str | Names) -> Callable[..., Any]:
+    def hvp(self, wrt: str | Names) -> RecurrenceProduct:
         """A function of arrays: the Hessian by an input, or by several, times a direction.
 
         The direction for ``A`` is an argument more, ``dA``; the Hessian is never formed.  For
@@ -170,14 +183,8 @@ class Recurrence:
         >>> power.hvp("a")(a=2.0, da=0.5)  # 6 a times 0.5
         np.float64(6.0)
         """
-        run = self.jvp(wrt).value_and_gradient(wrt)
-
-        def function(**arguments: Any) -> Array | dict[str, Array]:
-            _, product = run(**arguments)
-            found: Array | dict[str, Array] = product
-            return found
-
-        return function
+        directions = {x.name: d.name for x, d in self._directions(wrt).items()}
+        return RecurrenceProduct(self.jvp(wrt).value_and_gradient(wrt), directions)
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(describe, self.signature.arguments))

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from tcalc.linearization import Linearization as Linearization
     from tcalc.optimisation import Problem as Problem
     from tcalc.printing import Notation as Notation
+    from tcalc.recurrences import Recurrence as Recurrence
+    from tcalc.recurrences import RecurrenceGradient as RecurrenceGradient
+    from tcalc.recurrences import RecurrenceProduct as RecurrenceProduct
     from tcalc.reference import FunctionEntry as FunctionEntry
     from tcalc.reference import Functions as Functions
     from tcalc.runtime import CompiledFunction as CompiledFunction
@@ -58,6 +61,9 @@ _HOMES = {
     "Notation": "tcalc.printing",
     "Point": "tcalc.backslash.numbers",
     "Problem": "tcalc.optimisation",
+    "Recurrence": "tcalc.recurrences",
+    "RecurrenceGradient": "tcalc.recurrences",
+    "RecurrenceProduct": "tcalc.recurrences",
     "UserFunction": "tcalc.custom",
 }
 

@@ -25,6 +25,9 @@ from tcalc.typing import (
     Inputs,
     Line,
     Mode,
+    Recurrence,
+    RecurrenceGradient,
+    RecurrenceProduct,
 )
 
 DATA: dict[str, NDArray[np.float64]] = {
@@ -112,6 +115,16 @@ def test_tables_by_mode_lines_and_inputs() -> None:
     assert found.guesses.keys() == {"x", "y", "z"}
     words: tuple[str, ...] = tcalc.properties()
     assert "spd" in words
+
+
+def test_recurrences() -> None:
+    text = "s{0} = 0; for t = 1:T; s{t} = a*s{t-1} + x[t]; end; s{T}^2"
+    walk: Recurrence = tcalc.recurrence(text, "x[T], a")
+    gradient: RecurrenceGradient = walk.value_and_gradient("a")
+    value, slope = gradient(x=[1.0, 2.0], a=0.5)
+    assert (value, slope) == (6.25, 5.0)
+    product: RecurrenceProduct = walk.hvp("a")
+    assert product(x=[1.0, 2.0], a=0.5, da=1.0) == 2.0
 
 
 def test_whatever_a_public_function_returns_has_a_public_type() -> None:

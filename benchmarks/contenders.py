@@ -37,6 +37,9 @@ def own(task: Task) -> Iterator[Contender]:
         return
     arrays = dense if task.quantity == "factored" else as_arrays
     yield Contender("tcalc", partial(ours, task), arrays, peer=False)
+    if task.problem.kept is not None and task.quantity in ("value", "gradient"):
+        build = partial(kept, task, task.problem.kept(**task.sizes))
+        yield Contender("tcalc, loop kept", build, as_arrays, peer=False)
     if task.quantity == "hessian":
         for mode in task.problem.modes:
             yield Contender(f"tcalc {mode}", partial(plain, task, mode), as_arrays, peer=False)
@@ -73,6 +76,14 @@ def ours(task: Task) -> Call:
             fun = tcalc.compile(tcalc.parse(newton_step(task)))
         case other:
             raise ValueError(f"no quantity is called {other!r}")
+    return lambda: fun(**data)
+
+
+def kept(task: Task, program: str) -> Call:
+    """tcalc's function for the value or the gradient, with the loop kept."""
+    loop = tcalc.recurrence(program)
+    data = {name: task.data[name] for name in loop.signature.names}
+    fun = loop if task.quantity == "value" else loop.value_and_gradient(task.problem.wrt)
     return lambda: fun(**data)
 
 

@@ -37,9 +37,10 @@ class Problem:
 
     ``program`` is tcalc's text for given sizes, ``objective`` the same function of a namespace of
     operations and of the data by name, for the peers; ``special`` replaces it for single peers by
-    their own best idiom. ``experts`` are by quantity, functions of the data by name. ``widest`` is
-    the number of entries of the largest array on the way, from which the memory of a peer's
-    Hessian is predicted before it is tried.
+    their own best idiom. ``kept`` is tcalc's text with a loop whose bound is a dimension, for a
+    contender that does not unroll it. ``experts`` are by quantity, functions of the data by name.
+    ``widest`` is the number of entries of the largest array on the way, from which the memory of a
+    peer's Hessian is predicted before it is tried.
     """
 
     row: str
@@ -55,6 +56,7 @@ class Problem:
     special: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     beside: Mapping[str, Mapping[str, Callable[..., Any]]] = field(default_factory=dict)
     """Further expert formulas by quantity and name, such as the expert's on another BLAS."""
+    kept: Callable[..., str] | None = None
     modes: tuple[Mode, ...] = ()
     """Modes of tcalc whose Hessian, computed as it is derived, is measured beside the default."""
 

@@ -104,6 +104,12 @@ def names_of(wrt: str | Names) -> list[str]:
     return list(wrt) if isinstance(wrt, list | tuple) else [wrt]
 
 
+def require_name(name: object) -> None:
+    """Raise `ArgumentError` unless it is a text."""
+    if not isinstance(name, str):
+        raise ArgumentError(f"a name is a str, not an object of type {type(name).__name__}")
+
+
 def each_once(names: Sequence[str]) -> None:
     """Refuse with `ArgumentError` a variable that is given twice, where each has its own part."""
     for name in names:

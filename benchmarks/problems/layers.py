@@ -12,6 +12,7 @@ from benchmarks.task import Problem
 
 LAYERS = 10
 SIZES = tuple({"n": n, "b": b} for n, b in ((10, 1), (20, 8), (50, 32)))
+SERIES = ({"n": 20, "T": 50}, {"n": 20, "T": 200})
 
 RECURRENT = """
 tensor W[n,n], X[{T},n], h0[n]
@@ -123,6 +124,39 @@ def recurrent(ops: Any, W: Any, X: Any, h0: Any) -> Any:
     return ops.sum(h * h)
 
 
+def scanned(ops: Any, W: Any, X: Any, h0: Any) -> Any:
+    """JAX's idiom: the loop is traced and compiled once."""
+    from jax import lax
+
+    h, _ = lax.scan(lambda h, x: (ops.tanh(W @ h + x), None), h0, X)
+    return ops.sum(h * h)
+
+
+def recurrent_states(W: Any, X: Any, h0: Any) -> Any:
+    states = np.empty((len(X) + 1, len(h0)))
+    states[0] = h0
+    for t, x in enumerate(X, 1):
+        np.tanh(W @ states[t - 1] + x, out=states[t])
+    return states
+
+
+def recurrent_value(W: Any, X: Any, h0: Any) -> Any:
+    h = recurrent_states(W, X, h0)[-1]
+    return h @ h
+
+
+def recurrent_gradient(W: Any, X: Any, h0: Any) -> Any:
+    """The adjoints of all steps first, then one product over them."""
+    states = recurrent_states(W, X, h0)
+    slopes = 1 - states[1:] ** 2
+    z_bar = np.empty_like(slopes)
+    h_bar = 2 * states[-1]
+    for t in range(len(X) - 1, -1, -1):
+        np.multiply(h_bar, slopes[t], out=z_bar[t])
+        h_bar = W.T @ z_bar[t]
+    return states[-1] @ states[-1], z_bar.T @ states[:-1]
+
+
 def recurrent_hessian(W: Any, X: Any, h0: Any) -> Any:
     """Forward over reverse: tangents of all states, then adjoints against their curvature."""
     n = len(h0)
@@ -183,5 +217,19 @@ PROBLEMS = [
         experts={"hessian": recurrent_hessian},
         widest=lambda n, T: n * T,
         modes=("reverse",),
+    ),
+    Problem(
+        row="C",
+        name="recurrent-long",
+        title="Recurrent net over a series",
+        program=formatted(RECURRENT),
+        kept=lambda n, T: RECURRENT.format(T="T"),
+        wrt="W",
+        data=recurrent_data,
+        objective=recurrent,
+        special={"jax": scanned},
+        sizes={"value": SERIES, "gradient": SERIES},
+        experts={"value": recurrent_value, "gradient": recurrent_gradient},
+        widest=lambda n, T: n * T,
     ),
 ]

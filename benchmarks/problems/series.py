@@ -141,6 +141,7 @@ PROBLEMS = [
         name="kalman",
         title="Kalman filter",
         program=lambda T, n, p: PROGRAM.format(T=T),
+        kept=lambda T, n, p: PROGRAM.format(T="T"),
         wrt="A",
         data=data,
         objective=objective,

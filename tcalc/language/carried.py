@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from tcalc.errors import Span
+from tcalc.expr import Dim
 from tcalc.language.syntax import Bound, Definition, Loop, Name, Statement
 
 STEP, LAST = 10**12, 7 * 10**13
@@ -32,6 +33,21 @@ class Stem(NamedTuple):
         numbers = (step if number is None else number for number in self.steps)
         return Name(self.name, tuple(Bound(((x, ()),), span) for x in numbers), span)
 
+    def number(self, name: str) -> int | None:
+        """The step of a name that is one of these; None for any other.
+
+        >>> Stem("h", (None, 2)).number("h{5,2}")
+        5
+        >>> Stem("h", (None, 2)).number("h{5,1}")
+        """
+        k = self.steps.index(None)
+        base, brace, rest = name.partition("{")
+        numbers = [int(number) for number in rest.rstrip("}").split(",")] if brace else []
+        if len(numbers) != len(self.steps):
+            return None
+        alike = self == Stem(base, (*numbers[:k], None, *numbers[k + 1 :]))
+        return numbers[k] if alike else None
+
     def shown(self, step: str) -> str:
         """The name for a step that is a text."""
         numbers = (step if number is None else str(number) for number in self.steps)
@@ -56,11 +72,15 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """What stands in a tensor where an axis has the position counter + `offset`, from 1 on."""
+    """What stands in a tensor where an axis has the position counter + `offset`, from 1 on.
+
+    The tensor has `order` positions in the text.
+    """
 
     base: str
     axis: int
     offset: int
+    order: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +98,21 @@ Carried: TypeAlias = Before | Last | Slice | Count
 class Kept:
     """The statements of one step, and which of them stand for what is carried.
 
-    The first step is `start`; `offsets` has the names that the loop defines, and which step of
-    theirs a step defines: t + offset.
+    The first step is `start`, the last one `stop`, as coefficients of products of names.
+    `offsets` has the names that the loop defines, and which step of theirs a step defines: t +
+    offset.
     """
 
     statements: tuple[Statement, ...]
     carried: Mapping[Definition, Carried]
     loop: Loop
     start: int
+    stop: Mapping[tuple[str, ...], int]
     offsets: Mapping[Stem, int]
+
+    def last(self, offset: int) -> str:
+        """The last step, or a number of steps from it, as the program would say it."""
+        return shown_last(self.loop, self.stop, offset)
 
 
 def shifted(counter: str, offset: int) -> str:
@@ -96,6 +122,26 @@ def shifted(counter: str, offset: int) -> str:
     ('t-1', 't')
     """
     return counter + (f"{offset:+d}" if offset else "")
+
+
+def size_of(terms: Mapping[tuple[str, ...], int]) -> Dim:
+    """The size that is a sum of products of names, given by their coefficients.
+
+    >>> size_of({("T",): 1, (): -2}) + 1
+    Dim(T - 1)
+    """
+    total = Dim.of(0)
+    for names, coefficient in terms.items():
+        product = Dim.of(coefficient)
+        for name in names:
+            product = product * Dim.of(name)
+        total = total + product
+    return total
+
+
+def shown_last(loop: Loop, stop: Mapping[tuple[str, ...], int], offset: int) -> str:
+    """The last step of a loop, or a number of steps from it, as the program would say it."""
+    return f"{size_of(stop) + offset}".replace(" ", "") if offset else loop.stop.span.text
 
 
 def parted(name: str, origin: int) -> tuple[Stem, int] | None:

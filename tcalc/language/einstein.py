@@ -132,6 +132,17 @@ def multiplied(left: Value, right: Value, span: Span, algebra: Algebra) -> Value
     return product._replace(names=left.names + rest)
 
 
+def wrong_number(positions: int, value: Value, span: Span) -> IndexNotationError:
+    """The error about another number of positions than a tensor has axes."""
+    return IndexNotationError(
+        f"{counted(positions, 'index', 'indices')} for {value.kind}, which needs {value.order}",
+        span=span,
+        hint="a row is A[1,:], a column A[:,1]"
+        if positions == 1 and value.order == 2
+        else "each axis has its index, and a scalar none; a whole axis is `:`",
+    )
+
+
 class Indexer:
     """Applies index positions to tensors: names, elements, ranges."""
 
@@ -151,14 +162,7 @@ class Indexer:
                 message = f"`{position.name}` is no index"
                 raise IndexNotationError(message, span=position.span, hint=hint)
         if len(positions) != value.order:
-            raise IndexNotationError(
-                f"{counted(len(positions), 'index', 'indices')} for {value.kind}, "
-                f"which needs {value.order}",
-                span=span,
-                hint="a row is A[1,:], a column A[:,1]"
-                if len(positions) == 1 and value.order == 2
-                else "each axis has its index, and a scalar none; a whole axis is `:`",
-            )
+            raise wrong_number(len(positions), value, span)
         labels: list[str] = []
         for axis, position in enumerate(positions):
             value, label = self._select(value, axis, position, counters)

@@ -14,18 +14,15 @@ after the loop become names that statements of their own define (see `Carried`):
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from tcalc.errors import (
-    ParseError,
-    Span,
-    UnknownNameError,
-    UnsupportedError,
-)
+from tcalc.errors import ParseError, Span, UnknownNameError, UnsupportedError
 from tcalc.language.carried import (
     LAST,
+    NEAR,
     STEP,
     Before,
     Carried,
@@ -36,8 +33,9 @@ from tcalc.language.carried import (
     Stem,
     parted,
     shifted,
+    shown_last,
 )
-from tcalc.language.loops import Unrolled, unroll
+from tcalc.language.loops import Unrolled, another_meaning, unroll
 from tcalc.language.names import Names
 from tcalc.language.syntax import (
     Bound,
@@ -60,6 +58,9 @@ from tcalc.language.syntax import (
 
 MOST_STEPS_BACK = 16
 """How far back a step may look: each step back is an array more that is handed on."""
+
+UNROLL = "tcalc.parse unrolls a loop whose bounds are numbers, and can have it"
+"""What to do about what only a loop that is unrolled can have."""
 
 
 def kept(statements: Sequence[Statement], names: Names) -> Kept:
@@ -90,7 +91,11 @@ def _kept_loop(statements: Sequence[Statement], names: Names) -> int:
         first, second, *_ = (statements[k] for k in open_ or places)
         error = UnsupportedError("only one loop can be kept", span=second.span)
         error.mention("another one", first.span)
-        raise error.advise("give numbers for the bounds of the others, which are then unrolled")
+        raise error.advise(
+            "give numbers for the bounds of the others, which are then unrolled"
+            if open_
+            else "let the one that is kept go to a dimension, `for t = 1:T`; others are unrolled"
+        )
     return (open_ or places)[0]
 
 
@@ -123,6 +128,7 @@ class _Keeping:
         self._names = names
         self._stop = linear(loop.stop, names)
         self._start = 0
+        self._inner: set[str] = set()
         self._offsets: dict[Stem, int] = {}
         self._slices: dict[Slice, tuple[str, Name]] = {}
         self._carried: dict[Definition, Carried] = {}
@@ -130,10 +136,13 @@ class _Keeping:
     def run(self) -> Kept:
         self._check_bounds()
         names = self._names
-        early = {name for step in unroll(self._before, names) for name in step.targets}
+        early: dict[str, Span] = {}
+        for step in unroll(self._before, names):
+            early |= dict.fromkeys(step.targets, step.statement.span)
         body = [self._in_body(statement) for statement in self._loop.body]
         steps = unroll(body, names)
         self._offsets = self._found_offsets(steps)
+        self._check_early(early)
         after = [self._behind(statement, early) for statement in self._after]
         read = self._lags(steps, STEP)
         left = self._lags(unroll(after, names), LAST)
@@ -141,7 +150,7 @@ class _Keeping:
             raise ParseError(
                 "the value has nothing of the loop that is kept",
                 span=self._loop.span,
-                hint=f"what its last step has is `s{{{self._loop.stop.span.text}}}`",
+                hint=f"its last step has {self._last_names}",
             )
         for stem, lags in left.items():
             further = max(lags) - 1  # what the last step takes from the ones before it
@@ -149,37 +158,52 @@ class _Keeping:
                 read.setdefault(stem, {}).setdefault(further, lags[further + 1])
         entering = [self._count(), *self._taken_slices()]
         for stem, lags in read.items():
-            entering += [self._before_step(stem, lag, lags) for lag in range(1, max(lags) + 1)]
+            back = range(1, max(lags) + 1)
+            entering += [self._before_step(stem, lag, lags, early) for lag in back]
         leaving = [
             self._after_last(stem, lag, span)
             for stem, lags in left.items()
             for lag, span in lags.items()
         ]
         statements = (*self._before, *entering, *body, *leaving, *after)
-        return Kept(statements, self._carried, self._loop, self._start, self._offsets)
+        return Kept(statements, self._carried, self._loop, self._start, self._stop, self._offsets)
 
     def _check_bounds(self) -> None:
         names, counter = self._names, self._loop.counter
         if counter in (*names.variables, *names.parameters, *names.dimensions.declared):
-            raise UnknownNameError(
-                f"the counter `{counter}` has another meaning already",
-                span=self._loop.counter_span,
-                hint="choose another name for the counter",
-            )
+            raise another_meaning(self._loop)
+        for statement in (*self._before, *self._after):
+            for target in statement.targets if isinstance(statement, Definition) else ():
+                if target.name.name == counter and not target.name.steps:
+                    raise another_meaning(self._loop).mention("defined here", target.span)
         self._start = names.integer(self._loop.start, {}, "the first step of a loop that is kept")
 
     def _count(self) -> Definition:
         span = self._loop.counter_span
-        counter = Name(self._loop.counter, (), span)
-        return self._noted(_defined(counter, Number(Fraction(0), span)), Count(counter.name))
+        counter = self._counter(span)
+        return self._noted(_defined(counter, Number(Fraction(0), span)), Count(self._loop.counter))
+
+    def _counter(self, span: Span) -> Name:
+        """The counter as a number, by a name that nothing outside of the loop can have."""
+        return Name(f"[{self._loop.counter}]", (), span)
 
     def _taken_slices(self) -> Iterator[Definition]:
         for found, (name, base) in self._slices.items():
             yield self._noted(_defined(Name(name, (), base.span), base), found)
 
-    def _before_step(self, stem: Stem, lag: int, lags: Mapping[int, Span]) -> Definition:
+    def _before_step(
+        self, stem: Stem, lag: int, lags: Mapping[int, Span], early: Mapping[str, Span]
+    ) -> Definition:
         span = lags.get(lag, lags[max(lags)])
         offset = self._offsets[stem] - lag
+        first = stem.shown(str(self._start + offset))
+        if first not in early:
+            raise UnknownNameError(
+                f"nothing defines `{first}`",
+                span=span,
+                hint=f"the first step, {self._loop.counter} = {self._start}, needs it: "
+                f"{first} = ... before the loop",
+            )
         value = stem.at(self._start + offset, span)
         return self._noted(_defined(stem.at(STEP + offset, span), value), Before(stem, lag))
 
@@ -209,6 +233,7 @@ class _Keeping:
                 value = rewritten(statement.value, self._in_step)
                 return replace(statement, targets=tuple(numbered), value=value)
             case Loop():
+                self._check_within(statement)
                 return replace(statement, body=tuple(map(self._in_body, statement.body)))
             case Result():
                 raise ParseError(
@@ -223,6 +248,23 @@ class _Keeping:
                     hint="move the declaration before the `for`",
                 )
 
+    def _check_within(self, loop: Loop) -> None:
+        """Refuse a loop in a step that cannot be unrolled."""
+        if loop.counter == self._loop.counter:
+            raise another_meaning(loop)
+        self._inner.add(loop.counter)
+        for bound in (loop.start, loop.stop):
+            if self._counts(bound):
+                raise self._unsupported("each step has the same loops within it", bound.span)
+            unknown = {x for factors in linear(bound, self._names) for x in factors} - self._inner
+            if unknown:
+                name = min(unknown)
+                raise UnknownNameError(
+                    f"`{name}` is not known: a loop within the one that is kept is unrolled",
+                    span=bound.span,
+                    hint=f"write a number, or give one: tcalc.recurrence(..., {name}=3)",
+                )
+
     def _counts(self, bound: Bound | Range) -> bool:
         """Whether a bound depends on the counter."""
         bounds = (bound.start, bound.stop) if isinstance(bound, Range) else (bound,)
@@ -233,22 +275,19 @@ class _Keeping:
         counter = self._loop.counter
         own = [c for c, names in bound.terms if counter in names]
         rest = tuple(term for term in bound.terms if counter not in term[1])
-        if own != [1] or (1, (counter,)) not in bound.terms:
-            raise self._unsupported(
-                f"{what} is {counter}, or a number before or after it", bound.span
-            )
+        ends = any("end" in names for _, names in rest)
+        if own != [1] or (1, (counter,)) not in bound.terms or ends:
+            raise self._unsupported(f"{what} is {counter} plus or minus a number", bound.span)
         return replace(bound, terms=rest)
 
-    def _unsupported(self, message: str, span: Span) -> UnsupportedError:
+    def _unsupported(self, message: str, span: Span, hint: str = "") -> UnsupportedError:
         """What only a loop that is unrolled can have."""
-        return UnsupportedError(
-            f"in a loop that is kept {message}",
-            span=span,
-            hint="tcalc.parse unrolls a loop whose bounds are numbers, and can have it",
-        )
+        return UnsupportedError(f"in a loop that is kept {message}", span=span, hint=hint or UNROLL)
 
     def _numbered(self, name: Name) -> Name:
         """A name whose counter is the step that stands for all."""
+        if sum(map(self._counts, name.steps)) > 1:
+            raise self._unsupported("one number of a name counts its steps", name.span)
         steps = [
             _plus(self._offset(step, "a step"), STEP) if self._counts(step) else step
             for step in name.steps
@@ -257,12 +296,18 @@ class _Keeping:
 
     def _in_step(self, part: Expression) -> Expression | None:
         match part:
+            case Name(name=self._loop.counter, steps=()):
+                return self._counter(part.span)
             case Name() if any(map(self._counts, part.steps)):
                 return self._numbered(part)
             case Index(positions=positions) if any(map(self._counts, positions)):
                 return self._slice(part)
             case Call(indices=indices) if any(map(self._counts, indices or ())):
-                raise self._unsupported("functions have no index that counts its steps", part.span)
+                raise self._unsupported("the counter is no index of a function", part.span)
+            case Call(function="ones" | "zeros" | "eye", arguments=sizes):
+                for size in (x for argument in sizes for x in walk(argument)):
+                    if isinstance(size, Name) and size.name == self._loop.counter:
+                        raise self._unsupported("sizes are the same in all steps", size.span)
         return None
 
     def _slice(self, part: Index) -> Expression:
@@ -276,6 +321,7 @@ class _Keeping:
             raise self._unsupported(
                 f"the counter is one position of a tensor from outside, as in Y[{counter},i]",
                 part.span,
+                "" if plain else f"define what is run through before it, Y = ..., for Y[{counter}]",
             )
         assert isinstance(base, Name)
         beside = self._offset(position, "a position")
@@ -284,14 +330,15 @@ class _Keeping:
         shown[axis] = shifted(counter, offset)
         source = self._names.stepped(base.name, base.steps, {})
         name = f"{source}[{','.join(shown)}]"
-        self._slices.setdefault(Slice(source, axis, offset), (name, base))
+        found = Slice(source, axis, offset, len(positions))
+        self._slices.setdefault(found, (name, replace(base, span=part.span)))
         taken = Name(name, (), part.span)
         rest: tuple[Position, ...] = (*positions[:axis], *positions[axis + 1 :])
         return replace(part, base=taken, positions=rest) if rest else taken
 
     # What stands behind the loop
 
-    def _behind(self, statement: Statement, early: set[str]) -> Statement:
+    def _behind(self, statement: Statement, early: Mapping[str, Span]) -> Statement:
         match statement:
             case Definition() | Result():
                 value = rewritten(statement.value, lambda part: self._last(part, early))
@@ -303,7 +350,7 @@ class _Keeping:
             case _:
                 return statement
 
-    def _last(self, part: Expression, early: set[str]) -> Expression | None:
+    def _last(self, part: Expression, early: Mapping[str, Span]) -> Expression | None:
         """A name whose step is the last one of the loop, or a number of steps from it."""
         if not isinstance(part, Name) or not part.steps:
             return None
@@ -313,6 +360,12 @@ class _Keeping:
         forms = (x for x in self._offsets if (x.name, len(x.steps)) == (part.name, len(part.steps)))
         stem = next(forms, None)
         if stem is None:
+            for step in filter(self._is_of_loop, part.steps):
+                raise UnknownNameError(
+                    f"nothing defines `{part.span.text}`",
+                    span=step.span,
+                    hint=f"the last step has {self._last_names}",
+                )
             return None
         k = stem.steps.index(None)
         steps = (*part.steps[:k], self._from_last(part.steps[k], stem), *part.steps[k + 1 :])
@@ -328,13 +381,27 @@ class _Keeping:
             beyond[factors] = beyond.get(factors, 0) - coefficient
         distance = beyond.pop((), 0)
         if any(beyond.values()):
-            last = stem.shown(self._loop.stop.span.text)
+            last = stem.shown(self._shown_last(self._offsets[stem]))
             raise UnknownNameError(
                 "behind a loop that is kept only its last steps are known",
                 span=step.span,
-                hint=f"{last}, and what stands a number of steps before",
+                hint=f"{last}, and some steps before it; carry along what is wanted of others",
             )
         return replace(step, terms=((LAST + distance, ()),))
+
+    def _is_of_loop(self, bound: Bound) -> bool:
+        """Whether a bound has names in common with that of the loop."""
+        names = {name for factors in self._stop for name in factors}
+        return any(name in names for _, factors in bound.terms for name in factors)
+
+    def _shown_last(self, offset: int) -> str:
+        """The last step, or a number of steps from it, as the program would say it."""
+        return shown_last(self._loop, self._stop, offset)
+
+    @property
+    def _last_names(self) -> str:
+        """What the last step has."""
+        return ", ".join(x.shown(self._shown_last(n)) for x, n in self._offsets.items())
 
     # Who needs which step
 
@@ -344,7 +411,7 @@ class _Keeping:
         for step in steps:
             assert isinstance(step.statement, Definition)
             for name, target in zip(step.targets, step.statement.targets, strict=True):
-                here = parted(name, STEP)
+                here = self._parted(name, STEP, target.span)
                 assert here is not None
                 stem, offset = here
                 if found.setdefault(stem, offset) != offset:
@@ -354,6 +421,16 @@ class _Keeping:
                         hint="a step assigns each name once",
                     )
         return found
+
+    def _check_early(self, early: Mapping[str, Span]) -> None:
+        """Refuse steps that are defined before the loop and by it."""
+        for stem, offset in self._offsets.items():
+            for name, span in early.items():
+                number = stem.number(name)
+                if number is not None and number >= self._start + offset:
+                    step = f"{self._loop.counter} = {number - offset}"
+                    error = UnknownNameError(f"`{name}` is assigned twice", span=span)
+                    raise error.advise(f"the loop assigns it in step {step}")
 
     def _lags(self, steps: Iterable[Unrolled], origin: int) -> dict[Stem, dict[int, Span]]:
         """How far back names are taken from.
@@ -366,7 +443,8 @@ class _Keeping:
             for part in walk(step.statement.value):
                 if not isinstance(part, Name) or not part.steps:
                     continue
-                here = parted(self._names.stepped(part.name, part.steps, step.counters), origin)
+                name = self._names.stepped(part.name, part.steps, step.counters)
+                here = self._parted(name, origin, part.span)
                 if here is None:
                     continue
                 stem, distance = here
@@ -375,28 +453,39 @@ class _Keeping:
                     found.setdefault(stem, {}).setdefault(lag, part.span)
         return found
 
+    def _parted(self, name: str, origin: int, span: Span) -> tuple[Stem, int] | None:
+        """A name by its distance from a step; raises for numbers that no loop reaches."""
+        for number in map(int, re.findall(r"-?\d+", name.partition("{")[2])):
+            if min(abs(number - x) for x in (0, STEP, LAST)) >= NEAR:
+                raise self._unsupported(f"the numbers of steps are below {NEAR:,}", span)
+        return parted(name, origin)
+
     def _lag(self, stem: Stem, distance: int, span: Span, origin: int) -> int:
-        shown = self._loop.counter
+        counter, behind = self._loop.counter, origin == LAST
         if stem not in self._offsets:
+            defined = (x.shown(shifted(counter, n)) for x, n in self._offsets.items())
+            hint = "it defines " + ", ".join(defined)
+            if stem.name in self._names.variables:
+                hint = f"a slice of a tensor stands in brackets, {stem.name}[{counter}]"
+            shown = stem.shown(self._shown_last(distance) if behind else counter)
+            raise UnknownNameError(f"the loop defines no `{shown}`", span=span, hint=hint)
+        offset = self._offsets[stem]
+        back = offset - distance
+        if back < 0:
+            here, before = (stem.shown(shifted(counter, offset - k)) for k in (0, 1))
+            last = stem.shown(self._shown_last(offset))
             raise UnknownNameError(
-                f"the loop defines no `{stem.shown(shown)}`",
+                "the loop ends before this" if behind else "this step is not there yet",
                 span=span,
-                hint="it defines " + ", ".join(x.shown(shown) for x in self._offsets),
+                hint=f"its last step has `{last}`"
+                if behind
+                else f"a step defines `{here}`, and knows `{before}`",
             )
-        lag = self._offsets[stem] - distance + (origin == LAST)
-        if lag < (origin == LAST):
-            defined = stem.shown(shifted(shown, self._offsets[stem]))
-            before = stem.shown(shifted(shown, self._offsets[stem] - 1))
-            raise UnknownNameError(
-                "this step is not there yet" if origin == STEP else "the loop ends before this",
-                span=span,
-                hint=f"a step defines `{defined}`, and knows `{before}`",
-            )
-        if lag > MOST_STEPS_BACK:
+        if back > MOST_STEPS_BACK:
             raise self._unsupported(
-                f"a step hands on at most {MOST_STEPS_BACK} others, and this is {lag} back", span
+                f"a step hands on at most {MOST_STEPS_BACK} others, and this is {back} back", span
             )
-        return lag
+        return back + behind
 
 
 def _defined(target: Name, value: Expression) -> Definition:

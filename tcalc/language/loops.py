@@ -90,13 +90,18 @@ def _steps(loop: Loop, outer: Counters, names: Names) -> Iterator[tuple[Statemen
         )
     taken = loop.counter in outer or loop.counter in names.variables
     if taken or loop.counter in names.parameters or loop.counter in names.dimensions.declared:
-        raise UnknownNameError(
-            f"the counter `{loop.counter}` has another meaning already",
-            span=loop.counter_span,
-            hint="choose another name for the counter",
-        )
+        raise another_meaning(loop)
     steps = ({**outer, loop.counter: step} for step in range(start, stop + 1))
     return ((statement, counters) for counters in steps for statement in loop.body)
+
+
+def another_meaning(loop: Loop) -> UnknownNameError:
+    """The error about a loop whose counter is something else already."""
+    return UnknownNameError(
+        f"the counter `{loop.counter}` has another meaning already",
+        span=loop.counter_span,
+        hint="choose another name for the counter",
+    )
 
 
 def _targets(statement: Definition | Result, counters: Counters, names: Names) -> tuple[str, ...]:

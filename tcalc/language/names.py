@@ -72,6 +72,7 @@ class Names:
     """The name spaces of one program: variables, definitions, dimensions, parameters, functions.
 
     `functions` are those that the caller brings, beside the language's own.
+    `lengths` are dimensions that a loop goes to, which are numbers in positions, not indices.
     `defined` maps each name that a definition gives to its place, `orders` each undeclared name
     used with brackets to its number of axes; `used` are the names that formulas mention, and
     `guesses` grows as undeclared ones are elaborated.
@@ -80,6 +81,7 @@ class Names:
     dimensions: Dimensions
     parameters: Mapping[str, Fraction]
     functions: Mapping[str, Function] = field(default_factory=dict)
+    lengths: set[str] = field(default_factory=set)
     variables: dict[str, Variable] = field(default_factory=dict)
     defined: dict[str, Span] = field(default_factory=dict)
     orders: dict[str, tuple[int, Span]] = field(default_factory=dict)
@@ -330,7 +332,7 @@ class Names:
         """Whether a position holds the name of an index rather than an integer."""
         name = bound.name
         known = name is None or name == "end" or name in counters or name in self.parameters
-        return not known
+        return not known and name not in self.lengths
 
     def stepped(self, name: str, steps: Iterable[Bound], counters: Counters) -> str:
         """The name with its braces filled in: ``m{3}``."""

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 
 from tcalc.errors import (
     DimensionError,
-    IndexNotationError,
     Place,
     TcalcError,
     UnknownNameError,
-    counted,
+    UnsupportedError,
 )
 from tcalc.expr import Dim, Node, Var, build
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.facts import known_properties
 from tcalc.expr.names import free_name
 from tcalc.expr.properties import OF_MATRICES
+from tcalc.expr.traverse import postorder
 from tcalc.language import loops
 from tcalc.language.algebra import Value
 from tcalc.language.carried import (
@@ -38,10 +38,12 @@ from tcalc.language.carried import (
     Slice,
     Stem,
     shifted,
+    size_of,
 )
 from tcalc.language.dimensions import Side
-from tcalc.language.kept_loops import kept, linear
-from tcalc.language.loops import Script, Unrolled
+from tcalc.language.einstein import wrong_number
+from tcalc.language.kept_loops import UNROLL, kept, linear
+from tcalc.language.loops import Script, Unrolled, another_meaning
 from tcalc.language.names import check_parameters
 from tcalc.language.program import Compilation, Program, declare, source_of
 from tcalc.language.syntax import Definition, Name
@@ -95,6 +97,8 @@ class RecurrenceProgram:
         start, stop: the first step and the last one.
         states: what steps hand on.
         series: what they take of tensors, each time another slice.
+        written: how the program writes what the inputs of a step and of the value stand for, as
+            ``m{t-1}`` and ``Y[t,:]``, by their names.
         steps: by name everything that a step defines.
         program: its value, of inputs and of what the last step leaves; its inputs, and the like.
     """
@@ -104,6 +108,7 @@ class RecurrenceProgram:
     stop: Dim
     states: tuple[State, ...]
     series: tuple[Series, ...]
+    written: Mapping[str, str]
     steps: Mapping[str, Node]
     program: Program
 
@@ -148,13 +153,15 @@ class _Recurring(Compilation):
 
     _kept: Kept
     _counter = "t"
-    _last = "T"
 
     def recurrence(self) -> RecurrenceProgram:
         """The program."""
         program = self.run()
         known: dict[str, Node] = {**program.variables, **program.definitions}
         loop = self._kept.loop
+        if loop.counter in program.variables:
+            error = another_meaning(loop)
+            raise error.mention("a variable here", self._names.variables[loop.counter].span)
         states: dict[Before, State] = {}
         series: list[Series] = []
         counter = build.var(loop.counter, (), ())
@@ -173,6 +180,11 @@ class _Recurring(Compilation):
             stop=self._stop(),
             states=tuple(states.values()),
             series=tuple(series),
+            written={
+                _input(known[name]).name: self._told(name)
+                for carried, name in self._entered.items()
+                if not isinstance(carried, Count)
+            },
             steps=steps,
             program=program,
         )
@@ -205,31 +217,30 @@ class _Recurring(Compilation):
 
     def _stop(self) -> Dim:
         """The last step."""
-        total = Dim.of(0)
-        for factors, coefficient in linear(self._kept.loop.stop, self._names).items():
-            product = Dim.of(coefficient)
-            for name in factors:
-                dim = self._names.dimension(name)
-                if dim is None:
-                    raise UnknownNameError(
-                        f"`{name}` is neither a dimension nor given",
-                        span=self._kept.loop.stop.span,
-                        hint=f"declare what is run through, as in `tensor y[{name}]`, or give a "
-                        f"number: {name}=200",
-                    )
-                product = product * dim
-            total = total + product
-        return total
+        terms = linear(self._kept.loop.stop, self._names)
+        for name in (name for names in terms for name in names):
+            if self._names.dimension(name) is None:
+                raise UnknownNameError(
+                    f"`{name}` is neither a dimension nor given",
+                    span=self._kept.loop.stop.span,
+                    hint=f"declare what is run through, as in `tensor y[{name}]`, or give a "
+                    f"number: {name}=200",
+                )
+        return size_of(terms)
 
     # What is live, and how it is elaborated
 
     def _live(self) -> list[Unrolled]:
         declare(self._names, self._statements)
         self._kept = kept(self._statements, self._names)
-        self._counter, self._last = self._kept.loop.counter, self._kept.loop.stop.span.text
-        self._stop()
+        self._counter = self._kept.loop.counter
+        self._names.lengths |= self._stop().names()
         self._entered: dict[Carried, str] = {}
         self._sources: dict[Carried, str] = {}
+        self._origins: dict[str, Slot] = {}
+        for definition, carried in self._kept.carried.items():
+            if isinstance(carried, Slice) and self._is_free(carried.base):
+                self._names.used_with_brackets(carried.base, carried.order, definition.span)
         self._taken = {*re.findall(r"\w+", self._source.text), *self._names.variables}
         script = Script(loops.unroll(self._kept.statements, self._names), self._names)
         self._names.check_spaces()
@@ -269,16 +280,15 @@ class _Recurring(Compilation):
         )
         dims = list(like.dims)
         if isinstance(carried, Slice):
-            if carried.axis >= like.order:
-                raise IndexNotationError(
-                    f"`{carried.base}` has {counted(like.order, 'axis', 'axes')}", span=span
-                )
+            if carried.order != like.order:
+                raise wrong_number(carried.order, like, span)
             del dims[carried.axis]
         wish = self._wish(carried)
         called = free_name(wish, self._taken)
         self._taken.add(called)
+        self._origins[called] = algebra.slot(like)
         slot = algebra.tape.call(
-            lambda node: self._input(node, carried, called), [algebra.slot(like)]
+            lambda node: self._input(node, carried, called), [self._origins[called]]
         )
         return algebra.atom(slot, dims, span)._replace(row=like.row and len(dims) == 1)
 
@@ -318,7 +328,8 @@ class _Recurring(Compilation):
         if (before.kind, before.row) != (after.kind, after.row):
             error = DimensionError(f"`{name}` is {after.kind}", span=after.span)
             error.mention(f"here {before.kind} is carried on", before.span)
-            raise error.advise("the first step has the shape of all others: m{0} = zeros(n)")
+            first = stem.shown(str(self._kept.start + self._kept.offsets[stem] - 1))
+            raise error.advise(f"`{first}`, before the loop, has the shape that all steps have")
         for left, right in zip(before.dims, after.dims, strict=True):
             self._dimensions.equate(
                 Side(left, before.span),
@@ -341,20 +352,48 @@ class _Recurring(Compilation):
                 self._dropped.setdefault(variable.name, set()).update(gone)
                 lost = lost or bool(gone)
             if not lost:
+                self._check_derivatives(nodes)
                 return nodes
+
+    def _check_derivatives(self, nodes: Mapping[Slot, Node]) -> None:
+        """Refuse derivatives that would have to go through the loop: its inputs stand for it."""
+        entered = {
+            nodes[self._slots[name]]: carried
+            for carried, name in self._entered.items()
+            if not isinstance(carried, Count)
+        }
+        for slot, function, by, span in self._tape.derivatives:
+            if slot not in nodes:
+                continue
+            for x in postorder([nodes[function]]):
+                carried = entered.get(x)
+                if carried is None:
+                    continue
+                origin = nodes[self._origins[_input(x).name]]
+                variables = {nodes[variable] for variable in by}
+                if isinstance(carried, Slice) and not variables & {*postorder([origin])}:
+                    continue
+                raise UnsupportedError(
+                    f"`{self._told(self._entered[carried])}` depends on the variable by the loop "
+                    "that is kept, and a derivative in the program does not go through it",
+                    span=span,
+                    hint=f"value_and_gradient differentiates the value; {UNROLL}",
+                )
 
     def tell_steps(self, error: TcalcError) -> None:
         """Say in an error ``m{t-1}`` where the step that stands for all has a number."""
         error.message = self._told(error.message)
+        error.args = (error.message,)
         error.hint = None if error.hint is None else self._told(error.hint)
         error.places = tuple(Place(self._told(x.note), x.span) for x in error.places)
 
     def _told(self, text: str) -> str:
         def told(match: re.Match[str]) -> str:
             number = int(match.group())
-            for origin, name in ((STEP, self._counter), (LAST, self._last)):
-                if abs(number - origin) < NEAR:
-                    return shifted(name, number - origin)
+            if abs(number - STEP) < NEAR:
+                return shifted(self._counter, number - STEP)
+            if abs(number - LAST) < NEAR:
+                return self._kept.last(number - LAST)
             return match.group()
 
         return re.sub(r"\d{12,}", told, text)

@@ -37,6 +37,8 @@ class Tape:
     def __init__(self) -> None:
         self._steps: list[Step] = []
         self._variables: dict[str, Slot] = {}
+        self.derivatives: list[tuple[Slot, Slot, Sequence[Slot], Span]] = []
+        """Derivatives: the step of each, those of the function and of the variables, its place."""
 
     def _record(
         self,
@@ -120,7 +122,9 @@ class Tape:
             value, *by = nodes
             return derivative(value, [node for node in by if isinstance(node, Var)])
 
-        return self._record(construct, (function, *variables), span=span)
+        made = self._record(construct, (function, *variables), span=span)
+        self.derivatives.append((made, function, variables, span))
+        return made
 
     def needed(self, results: Iterable[Slot]) -> list[Slot]:
         """The steps that the results need, in order."""

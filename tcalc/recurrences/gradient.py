@@ -94,6 +94,9 @@ class RecurrenceGradient:
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
             refuse_positions(positional, self.signature.names)
+        return self._loop.step.wording(self._run)(arguments)
+
+    def _run(self, arguments: Arrays) -> Any:
         loop, adjoint = self._loop, self._adjoint
         run = loop.run(arguments)
         left, rows = self._forth(run)

@@ -21,9 +21,9 @@ from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.running import Forward, Loop
 from tcalc.recurrences.step import step_of
-from tcalc.recurrences.stepper import called
+from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.tangent import tangent_of
-from tcalc.requirements import each_once, names_of
+from tcalc.requirements import each_once, names_of, require_name
 from tcalc.runtime.arguments import CallSignature, refuse_positions
 
 
@@ -73,6 +73,7 @@ class Recurrence:
 
     def variable(self, name: str) -> Var:
         """The input of that name; raises `UnknownNameError` where there is none."""
+        require_name(name)
         known = self.variables
         if name not in known:
             hint = suggestion(name, known, f"its inputs: {', '.join(known)}")
@@ -92,6 +93,9 @@ class Recurrence:
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
             refuse_positions(positional, self.signature.names)
+        return self._loop.step.wording(self._run)(arguments)
+
+    def _run(self, arguments: Arrays) -> Any:
         left, _ = self._forth(self._loop.run(arguments))
         return called(self._value, left)[0]
 
@@ -116,6 +120,7 @@ class Recurrence:
         defined = {text.partition("{")[0]: node for text, node in step.defined.items()}
         defined |= step.defined
         for name in wanted:
+            require_name(name)
             if name not in defined:
                 hint = suggestion(name, defined, otherwise=f"it defines {', '.join(step.defined)}")
                 raise UnknownNameError(f"no step defines {name!r}", hint=hint)
@@ -123,7 +128,10 @@ class Recurrence:
         loop = Loop(step, roots)
         forth = Forward(loop, roots, [])
 
-        def function(**arguments: Any) -> Array | dict[str, Array]:
+        @step.wording
+        def function(*positional: Never, **arguments: Any) -> Array | dict[str, Array]:
+            if positional:
+                refuse_positions(positional, loop.signature.names)
             _, rows = forth(loop.run(arguments))
             found = dict(zip(wanted, map(np.array, rows), strict=True))
             return found[names] if isinstance(names, str) else found

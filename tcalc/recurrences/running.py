@@ -35,7 +35,8 @@ class Run:
         self.fixed = fixed
         self.numbers = range(step.start, stop + 1)
         if not self.numbers:
-            raise ArgumentError(f"the loop from {step.start} to {stop} has no steps")
+            counter = step.counter.name
+            raise ArgumentError(f"the loop from {counter} = {step.start} to {stop} has no steps")
         dtype = next((x.dtype for x in fixed.values()), np.dtype(float))
         self.given = {x.slice.name: self._slices(x) for x in step.series}
         self.given[step.counter.name] = np.arange(step.start, stop + 1).astype(dtype)
@@ -46,8 +47,8 @@ class Run:
         first, last = (number + series.offset for number in (self.numbers[0], self.numbers[-1]))
         if first < 1 or last > source.shape[series.axis]:
             raise ArgumentError(
-                f"the loop takes the positions {first} to {last} of an axis of "
-                f"{series.source.name}, which has {source.shape[series.axis]}"
+                f"{series.slice.name} takes the positions {first} to {last} of an axis that has "
+                f"{source.shape[series.axis]}"
             )
         return np.ascontiguousarray(np.moveaxis(source, series.axis, 0)[first - 1 : last])
 

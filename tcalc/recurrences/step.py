@@ -15,6 +15,7 @@ from tcalc.expr.traverse import dependents, postorder, rebuild
 from tcalc.language import RecurrenceProgram, Series, State
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse
+from tcalc.recurrences.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Step:
         defined: by name, everything that the program defines in a step.
         inputs: those of the program, by name.
         value: the value, of inputs of the program and of what the last step leaves.
+        wording: what the program has for the names of inputs.
     """
 
     start: int
@@ -44,6 +46,7 @@ class Step:
     defined: Mapping[str, Node]
     inputs: Mapping[str, Var]
     value: Node
+    wording: Wording
 
     @property
     def moving(self) -> tuple[Var, ...]:
@@ -100,7 +103,15 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
         defined=dict(zip(recurrence.steps, defined, strict=True)),
         inputs=program.variables,
         value=program.value,
+        wording=_wording(recurrence, [*program.variables, *named]),
     )
+
+
+def _wording(recurrence: RecurrenceProgram, plain: Iterable[str]) -> Wording:
+    """What the program has for the names of inputs; some are its own."""
+    words = {name: name for name in plain} | {**recurrence.written}
+    words |= {x.before.name: x.name_before for x in recurrence.states if x.before is not None}
+    return Wording(words | {x.slice.name: x.name for x in recurrence.series})
 
 
 def _moving(states: Iterable[State], series: Iterable[Series]) -> tuple[Var, ...]:

@@ -8,6 +8,7 @@ call it loop distribution.)  Blocks of steps bound the memory that this takes.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -243,9 +244,23 @@ class Sweep:
         try:
             return [*called(function, arrays)]
         except TcalcError as error:
-            counter = self._plan.counter
-            error.message += f", in the steps {counter} = {numbers[0]} to {numbers[-1]}"
+            number = numbers[self._first_failing(function, arrays, len(numbers))]
+            error.message += f", in step {self._plan.counter} = {number}"
             raise
+
+    def _first_failing(self, function: runtime.CompiledFunction, arrays: Arrays, count: int) -> int:
+        """The place of the first step that cannot be made, where some cannot."""
+        wide = {x.name for x in self._wide.values()}
+
+        def fails(last: int) -> bool:
+            part = {name: x[: last + 1] if name in wide else x for name, x in arrays.items()}
+            try:
+                called(function, part)
+            except TcalcError:
+                return True
+            return False
+
+        return bisect_left(range(count - 1), True, key=fails)
 
     def _require_memory(self, results: Sequence[Any], blocks: int) -> None:
         """Refuse rows of all steps that are beyond the memory limit, from those of a block."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tcalc
 from benchmarks import report
 from benchmarks.__main__ import listing
 from benchmarks.contenders import gather
@@ -18,6 +19,7 @@ from benchmarks.peers import installed
 from benchmarks.problems import PROBLEMS
 from benchmarks.rows import Row, measured, prepared
 from benchmarks.task import Contender, Task, as_arrays, tasks
+from tcalc.errors import UnknownNameError
 
 ROOT = Path(__file__).parents[2]
 SMALL = tasks(PROBLEMS, None, "small")
@@ -35,6 +37,17 @@ def test_tcalc_and_the_expert_agree(task: Task) -> None:
     row = empty(task)
     prepared(contenders, row)
     assert [entry.absent for entry in row.entries] == ["" for _ in contenders]
+
+
+@pytest.mark.parametrize(
+    "task", [x for x in SMALL if x.problem.kept is not None], ids=lambda task: task.name
+)
+def test_loops_are_unrolled_and_kept(task: Task) -> None:
+    names = [contender.name for contender in gather(task, [])[0]]
+    assert ("tcalc, loop kept" in names) == (task.quantity in ("value", "gradient"))
+    assert task.problem.kept is not None
+    with pytest.raises(UnknownNameError, match="the bound of a loop must be a number"):
+        tcalc.parse(task.problem.kept(**task.sizes))
 
 
 @pytest.mark.slow

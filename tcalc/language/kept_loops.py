@@ -122,6 +122,8 @@ class _Keeping:
         self._after = after
         self._names = names
         self._stop = linear(loop.stop, names)
+        #: What the counter is called as a number in the loop, as outside it may be something else.
+        self._number = f"number {loop.counter}"
         self._start = 0
         self._offsets: dict[Stem, int] = {}
         self._slices: dict[Slice, tuple[str, Name]] = {}
@@ -131,6 +133,8 @@ class _Keeping:
         self._check_bounds()
         names = self._names
         early = {name for step in unroll(self._before, names) for name in step.targets}
+        if self._loop.counter in early:
+            raise self._taken_counter(self._loop.counter_span)
         body = [self._in_body(statement) for statement in self._loop.body]
         steps = unroll(body, names)
         self._offsets = self._found_offsets(steps)
@@ -161,17 +165,20 @@ class _Keeping:
     def _check_bounds(self) -> None:
         names, counter = self._names, self._loop.counter
         if counter in (*names.variables, *names.parameters, *names.dimensions.declared):
-            raise UnknownNameError(
-                f"the counter `{counter}` has another meaning already",
-                span=self._loop.counter_span,
-                hint="choose another name for the counter",
-            )
+            raise self._taken_counter(self._loop.counter_span)
         self._start = names.integer(self._loop.start, {}, "the first step of a loop that is kept")
+
+    def _taken_counter(self, span: Span) -> UnknownNameError:
+        return UnknownNameError(
+            f"the counter `{self._loop.counter}` has another meaning already",
+            span=span,
+            hint="choose another name for the counter",
+        )
 
     def _count(self) -> Definition:
         span = self._loop.counter_span
-        counter = Name(self._loop.counter, (), span)
-        return self._noted(_defined(counter, Number(Fraction(0), span)), Count(counter.name))
+        counter = Name(self._number, (), span)
+        return self._noted(_defined(counter, Number(Fraction(0), span)), Count(self._loop.counter))
 
     def _taken_slices(self) -> Iterator[Definition]:
         for found, (name, base) in self._slices.items():
@@ -208,6 +215,8 @@ class _Keeping:
                 numbered = [replace(x, name=self._numbered(x.name)) for x in targets]
                 value = rewritten(statement.value, self._in_step)
                 return replace(statement, targets=tuple(numbered), value=value)
+            case Loop(counter=self._loop.counter):
+                raise self._taken_counter(statement.counter_span)
             case Loop():
                 return replace(statement, body=tuple(map(self._in_body, statement.body)))
             case Result():
@@ -257,6 +266,8 @@ class _Keeping:
 
     def _in_step(self, part: Expression) -> Expression | None:
         match part:
+            case Name(name=self._loop.counter, steps=()):
+                return replace(part, name=self._number)
             case Name() if any(map(self._counts, part.steps)):
                 return self._numbered(part)
             case Index(positions=positions) if any(map(self._counts, positions)):

@@ -8,7 +8,7 @@ not known to keep are dropped until none is left to drop.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tcalc.errors import (
@@ -17,6 +17,7 @@ from tcalc.errors import (
     Place,
     TcalcError,
     UnknownNameError,
+    UnsupportedError,
     counted,
 )
 from tcalc.expr import Dim, Node, Var, build
@@ -24,6 +25,7 @@ from tcalc.expr.collector import collector_paused
 from tcalc.expr.facts import known_properties
 from tcalc.expr.names import free_name
 from tcalc.expr.properties import OF_MATRICES
+from tcalc.expr.traverse import dependents
 from tcalc.language import loops
 from tcalc.language.algebra import Value
 from tcalc.language.carried import (
@@ -154,10 +156,9 @@ class _Recurring(Compilation):
         """The program."""
         program = self.run()
         known: dict[str, Node] = {**program.variables, **program.definitions}
-        loop = self._kept.loop
         states: dict[Before, State] = {}
         series: list[Series] = []
-        counter = build.var(loop.counter, (), ())
+        counter = self._count()
         for carried, name in self._entered.items():
             match carried:
                 case Before():
@@ -166,6 +167,7 @@ class _Recurring(Compilation):
                     states.setdefault(Before(stem, lag), self._state(Before(stem, lag), known))
                 case Slice(base=base, axis=axis, offset=offset):
                     series.append(Series(name, known[base], axis, offset, _input(known[name])))
+        self._require_own_derivatives(states.values(), series)
         steps = {self._shown(stem): known[self._defined(stem)] for stem in self._kept.offsets}
         return RecurrenceProgram(
             counter=counter,
@@ -176,6 +178,28 @@ class _Recurring(Compilation):
             steps=steps,
             program=program,
         )
+
+    def _require_own_derivatives(self, states: Collection[State], series: Iterable[Series]) -> None:
+        """Refuse derivatives through what is carried into a step, or out of the loop."""
+        pairs: list[tuple[Var | None, Node | None]] = [(x.slice, x.source) for x in series]
+        for x in states:
+            pairs += [(x.before, x.initial), (x.before, x.after), (x.last, x.after)]
+        made = [(x, node) for x, node in pairs if x is not None and node is not None]
+        for function, by, span in self._derived:
+            active: set[Node] = {*by}
+            while True:
+                live = dependents([node for _, node in made], active)
+                found = {x for x, node in made if node in live}
+                if found <= active:
+                    break
+                active |= found
+            if function in dependents([function], active.difference(by)):
+                raise UnsupportedError(
+                    "this derivative goes through the steps of a loop that is kept",
+                    span=span,
+                    hint="value_and_gradient and jvp differentiate the value; tcalc.parse unrolls "
+                    "a loop whose bounds are numbers, and can have it",
+                )
 
     def _state(self, carried: Before, known: Mapping[str, Node]) -> State:
         """What a step hands on, from the nodes of what is defined."""
@@ -261,7 +285,7 @@ class _Recurring(Compilation):
         """The input that something carried is."""
         algebra, span = self._algebra, definition.span
         if isinstance(carried, Count):
-            return algebra.atom(algebra.tape.given(build.var(carried.counter, (), ())), (), span)
+            return algebra.atom(algebra.tape.call(self._count), (), span)
         assert isinstance(definition.value, Name)
         like = self._elaborator.named(definition.value, {})
         self._sources[carried] = self._names.stepped(
@@ -281,6 +305,10 @@ class _Recurring(Compilation):
             lambda node: self._input(node, carried, called), [algebra.slot(like)]
         )
         return algebra.atom(slot, dims, span)._replace(row=like.row and len(dims) == 1)
+
+    def _count(self) -> Var:
+        """The number of a step as an input of it; outside of the loop its name may be another's."""
+        return build.var(free_name(self._counter, self._names.variables), (), ())
 
     def _wish(self, carried: Before | Last | Slice) -> str:
         if isinstance(carried, Slice):
@@ -341,6 +369,11 @@ class _Recurring(Compilation):
                 self._dropped.setdefault(variable.name, set()).update(gone)
                 lost = lost or bool(gone)
             if not lost:
+                self._derived = [
+                    (nodes[function], [nodes[x] for x in by], span)
+                    for function, by, span in self._tape.derivatives
+                    if function in nodes
+                ]
                 return nodes
 
     def tell_steps(self, error: TcalcError) -> None:

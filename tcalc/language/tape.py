@@ -37,6 +37,8 @@ class Tape:
     def __init__(self) -> None:
         self._steps: list[Step] = []
         self._variables: dict[str, Slot] = {}
+        #: The derivatives among the steps: of what, by what, and where.
+        self.derivatives: list[tuple[Slot, tuple[Slot, ...], Span]] = []
 
     def _record(
         self,
@@ -115,6 +117,7 @@ class Tape:
 
     def derivative(self, function: Slot, variables: Sequence[Slot], span: Span) -> Slot:
         """The derivative of a tensor by variables, one after the other."""
+        self.derivatives.append((function, tuple(variables), span))
 
         def construct(nodes: Sequence[Node], _: Sequence[Dim]) -> Node:
             value, *by = nodes

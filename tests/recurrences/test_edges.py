@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -219,3 +222,26 @@ def test_derivatives_through_the_steps_are_refused(text: str) -> None:
 def test_the_counter_is_no_other_in_the_loop(text: str) -> None:
     with pytest.raises(UnknownNameError, match="the counter `t` has another meaning already"):
         tcalc.recurrence(text, "y[T]")
+
+
+def test_functions_of_arrays_say_what_they_take_and_can_be_copied() -> None:
+    kept = tcalc.recurrence("s{0} = 0; for t = 1:T; s{t} = a*s{t-1} + y[t]^2; end; s{T}", "y[T], a")
+    arrays = {"y": [1.0, 2.0], "a": 0.5}
+    steps, gradient, product = kept.steps("s"), kept.value_and_gradient("y"), kept.hvp("y")
+    assert repr(steps) == "<RecurrenceSteps(y[T], a) of s>"
+    assert repr(gradient) == "<RecurrenceGradient(y[T], a) by y>"
+    assert repr(product) == "<RecurrenceProduct(y[T], a, dy[T])>"
+    assert str(inspect.signature(steps)) == "(*, y: '[T]', a: 'a number')"
+    for function in (kept, steps, gradient, product):
+        with pytest.raises(ArgumentError, match="arguments are given by name"):
+            function([1.0, 2.0], 0.5)
+    assert pickle.loads(pickle.dumps(steps))(**arrays).tolist() == [1, 4.5]
+    assert pickle.loads(pickle.dumps(gradient))(**arrays)[1].tolist() == [1, 4]
+    assert copy.deepcopy(product)(**arrays, dy=[1.0, 0.0]).tolist() == [1, 0]
+
+
+def test_a_name_with_further_numbers_is_given_whole() -> None:
+    kept = tcalc.recurrence("for t = 1:T; h{t,1} = y[t]; h{t,2} = -y[t]; end; h{T,2}", "y[T]")
+    assert kept.steps("h{t,1}")(y=[1.0, 2.0]).tolist() == [1, 2]
+    with pytest.raises(UnknownNameError, match="no step defines 'h'"):
+        kept.steps("h")

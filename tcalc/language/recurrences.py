@@ -8,7 +8,7 @@ not known to keep are dropped until none is left to drop.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tcalc.errors import (
@@ -23,7 +23,7 @@ from tcalc.expr.collector import collector_paused
 from tcalc.expr.facts import known_properties
 from tcalc.expr.names import free_name
 from tcalc.expr.properties import OF_MATRICES
-from tcalc.expr.traverse import postorder
+from tcalc.expr.traverse import dependents, postorder
 from tcalc.language import loops
 from tcalc.language.algebra import Value
 from tcalc.language.carried import (
@@ -43,7 +43,7 @@ from tcalc.language.carried import (
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import wrong_number
 from tcalc.language.kept_loops import UNROLL, kept, linear
-from tcalc.language.loops import Script, Unrolled, another_meaning
+from tcalc.language.loops import Script, Unrolled
 from tcalc.language.names import check_parameters
 from tcalc.language.program import Compilation, Program, declare, source_of
 from tcalc.language.syntax import Definition, Name
@@ -158,13 +158,9 @@ class _Recurring(Compilation):
         """The program."""
         program = self.run()
         known: dict[str, Node] = {**program.variables, **program.definitions}
-        loop = self._kept.loop
-        if loop.counter in program.variables:
-            error = another_meaning(loop)
-            raise error.mention("a variable here", self._names.variables[loop.counter].span)
         states: dict[Before, State] = {}
         series: list[Series] = []
-        counter = build.var(loop.counter, (), ())
+        counter = self._count()
         for carried, name in self._entered.items():
             match carried:
                 case Before():
@@ -173,6 +169,7 @@ class _Recurring(Compilation):
                     states.setdefault(Before(stem, lag), self._state(Before(stem, lag), known))
                 case Slice(base=base, axis=axis, offset=offset):
                     series.append(Series(name, known[base], axis, offset, _input(known[name])))
+        self._require_own_derivatives(states.values(), series, known)
         steps = {self._shown(stem): known[self._defined(stem)] for stem in self._kept.offsets}
         return RecurrenceProgram(
             counter=counter,
@@ -188,6 +185,32 @@ class _Recurring(Compilation):
             steps=steps,
             program=program,
         )
+
+    def _require_own_derivatives(
+        self, states: Collection[State], series: Iterable[Series], known: Mapping[str, Node]
+    ) -> None:
+        """Refuse derivatives through what is carried into a step, or out of the loop."""
+        pairs: list[tuple[Var | None, Node | None]] = [(x.slice, x.source) for x in series]
+        for x in states:
+            pairs += [(x.before, x.initial), (x.before, x.after), (x.last, x.after)]
+        made = [(x, node) for x, node in pairs if x is not None and node is not None]
+        for function, by, span in self._derived:
+            active: set[Node] = {*by}
+            while True:
+                live = dependents([node for _, node in made], active)
+                found = {x for x, node in made if node in live}
+                if found <= active:
+                    break
+                active |= found
+            through = active.difference(by) & {*postorder([function])}
+            if through:
+                names = (x for x in self._entered.values() if known[x] in through)
+                raise UnsupportedError(
+                    f"`{self._told(next(names))}` depends on the variable by the loop that is "
+                    "kept, and a derivative in the program does not go through it",
+                    span=span,
+                    hint=f"value_and_gradient differentiates the value; {UNROLL}",
+                )
 
     def _state(self, carried: Before, known: Mapping[str, Node]) -> State:
         """What a step hands on, from the nodes of what is defined."""
@@ -272,7 +295,7 @@ class _Recurring(Compilation):
         """The input that something carried is."""
         algebra, span = self._algebra, definition.span
         if isinstance(carried, Count):
-            return algebra.atom(algebra.tape.given(build.var(carried.counter, (), ())), (), span)
+            return algebra.atom(algebra.tape.call(self._count), (), span)
         assert isinstance(definition.value, Name)
         like = self._elaborator.named(definition.value, {})
         self._sources[carried] = self._names.stepped(
@@ -291,6 +314,10 @@ class _Recurring(Compilation):
             lambda node: self._input(node, carried, called), [self._origins[called]]
         )
         return algebra.atom(slot, dims, span)._replace(row=like.row and len(dims) == 1)
+
+    def _count(self) -> Var:
+        """The number of a step as an input of it; outside of the loop its name may be another's."""
+        return build.var(free_name(self._counter, self._names.variables), (), ())
 
     def _wish(self, carried: Before | Last | Slice) -> str:
         if isinstance(carried, Slice):
@@ -352,33 +379,12 @@ class _Recurring(Compilation):
                 self._dropped.setdefault(variable.name, set()).update(gone)
                 lost = lost or bool(gone)
             if not lost:
-                self._check_derivatives(nodes)
+                self._derived = [
+                    (nodes[function], [nodes[x] for x in by], span)
+                    for function, by, span in self._tape.derivatives
+                    if function in nodes
+                ]
                 return nodes
-
-    def _check_derivatives(self, nodes: Mapping[Slot, Node]) -> None:
-        """Refuse derivatives that would have to go through the loop: its inputs stand for it."""
-        entered = {
-            nodes[self._slots[name]]: carried
-            for carried, name in self._entered.items()
-            if not isinstance(carried, Count)
-        }
-        for slot, function, by, span in self._tape.derivatives:
-            if slot not in nodes:
-                continue
-            for x in postorder([nodes[function]]):
-                carried = entered.get(x)
-                if carried is None:
-                    continue
-                origin = nodes[self._origins[_input(x).name]]
-                variables = {nodes[variable] for variable in by}
-                if isinstance(carried, Slice) and not variables & {*postorder([origin])}:
-                    continue
-                raise UnsupportedError(
-                    f"`{self._told(self._entered[carried])}` depends on the variable by the loop "
-                    "that is kept, and a derivative in the program does not go through it",
-                    span=span,
-                    hint=f"value_and_gradient differentiates the value; {UNROLL}",
-                )
 
     def tell_steps(self, error: TcalcError) -> None:
         """Say in an error ``m{t-1}`` where the step that stands for all has a number."""

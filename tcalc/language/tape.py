@@ -37,8 +37,8 @@ class Tape:
     def __init__(self) -> None:
         self._steps: list[Step] = []
         self._variables: dict[str, Slot] = {}
-        self.derivatives: list[tuple[Slot, Slot, Sequence[Slot], Span]] = []
-        """Derivatives: the step of each, those of the function and of the variables, its place."""
+        #: The derivatives among the steps: of what, by what, and where.
+        self.derivatives: list[tuple[Slot, tuple[Slot, ...], Span]] = []
 
     def _record(
         self,
@@ -117,14 +117,13 @@ class Tape:
 
     def derivative(self, function: Slot, variables: Sequence[Slot], span: Span) -> Slot:
         """The derivative of a tensor by variables, one after the other."""
+        self.derivatives.append((function, tuple(variables), span))
 
         def construct(nodes: Sequence[Node], _: Sequence[Dim]) -> Node:
             value, *by = nodes
             return derivative(value, [node for node in by if isinstance(node, Var)])
 
-        made = self._record(construct, (function, *variables), span=span)
-        self.derivatives.append((made, function, variables, span))
-        return made
+        return self._record(construct, (function, *variables), span=span)
 
     def needed(self, results: Iterable[Slot]) -> list[Slot]:
         """The steps that the results need, in order."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,16 +12,15 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.errors import ArgumentError, DomainError, LimitError
+from tcalc.errors import ArgumentError, DomainError, LimitError, UnknownNameError, UnsupportedError
 
 
-def arrays_for(text: str, declarations: str, T: int) -> dict[str, Any]:
-    """Arrays for all that a program declares, spd matrices among them."""
+def arrays_for(f: tcalc.Expression, T: int) -> dict[str, Any]:
+    """Arrays for all inputs of a program, spd matrices among them."""
     random = np.random.default_rng(7)
-    sizes = {"T": T, "n": 3}
     found: dict[str, Any] = {}
-    for name, variable in tcalc.language.parse_declarations(declarations).items():
-        x = 0.5 * random.standard_normal([dim.evaluate(sizes) for dim in variable.dims])
+    for name, variable in f.variables.items():
+        x = 0.5 * random.standard_normal([dim.value or 3 for dim in variable.dims])
         if "spd" in variable.properties:
             x = x @ x.swapaxes(-1, -2) + np.eye(x.shape[-1])
         found[name] = x
@@ -30,11 +32,11 @@ def require_like_unrolled(
 ) -> None:
     """Value and gradient, by all that is declared or some of it, are those of the loop unrolled."""
     kept = tcalc.recurrence(text, declarations)
-    names = [*(wrt or tcalc.language.parse_declarations(declarations))]
+    names = [*(wrt or kept.variables)]
     run = kept.value_and_gradient(names)
     for T in lengths:
-        arrays = arrays_for(text, declarations, T)
         f = tcalc.parse(text, declarations, T=T)
+        arrays = arrays_for(f, T)
         due, slopes = tcalc.compile([f, tcalc.gradient(f, names)])(**arrays)
         np.testing.assert_allclose(kept(**arrays), due, rtol=1e-12)
         value, gradient = run(**arrays)
@@ -90,6 +92,41 @@ LIKE_UNROLLED: dict[str, tuple[str, str]] = {
         end
         s{T}""",
         "u[n], A[n,n], y[T]",
+    ),
+    "the name of the counter outside of the loop": (
+        """q{0} = 2*sum(t)
+        for t = 1:3
+            q{t} = q{t-1}*t
+        end
+        s{0} = q{3}
+        for t = 1:T
+            s{t} = s{t-1} + y[t]*t
+        end
+        r{0} = s{T}
+        for t = 1:2
+            r{t} = r{t-1}*t + sum(t*t')
+        end
+        r{2}""",
+        "y[T], a",
+    ),
+    "derivatives within a step": (
+        """F = norm2(p)^2
+        s{0} = 0
+        for t = 1:T
+            g{t} = norm2(p*y[t])^2
+            s{t} = tanh(s{t-1} + sum(gradient(g{t}, p)) + sum(gradient(F, p)))
+        end
+        s{T}""",
+        "y[T], p[n]",
+    ),
+    "what is made before the steps is as large as the states": (
+        """P{-1} = A
+        P{0} = eye(n)
+        for t = 1:T
+            P{t} = tanh(tanh(t)*eye(n))
+        end
+        tr(P{T}) + sum(P{T-2}) + y[1]""",
+        "A[n,n], y[T]",
     ),
     "inputs with the names of what is made": (
         """m{0} = zeros(n)
@@ -168,3 +205,52 @@ def test_numbers_alone_have_the_type_of_the_arguments() -> None:
         assert {x.dtype for x in kept.steps(["s", "q"])(y=y).values()} == {np.dtype(dtype)}
         value, slope = kept.value_and_gradient("y")(y=y)
         assert value.dtype == slope.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s{0} = 0; for t = 1:T; s{t} = s{t-1} + y[t]*norm2(p)^2; end; sum(gradient(s{T}, p))",
+        "s{0} = p; for t = 1:T; s{t} = s{t-1} - gradient(y[t]*norm2(s{t-1})^2, p); end; sum(s{T})",
+        "s{0} = 0; for t = 1:T; s{t} = s{t-1} + sum(gradient(y[t]^2, y)); end; s{T}",
+        "s{0} = 0; s{-1} = sum(p); for t = 1:T; s{t} = s{t-2}; end; norm2(jacobian(s{T}*p, p))",
+    ],
+)
+def test_derivatives_through_the_steps_are_refused(text: str) -> None:
+    with pytest.raises(UnsupportedError, match="a derivative in the program does not"):
+        tcalc.recurrence(text, "y[T], p[n]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for t = 1:T; for t = 1:1; s{t} = y[t]; end; end; s{T}",
+        "t = 3; for t = 1:T; s{t} = y[t]; end; s{T}",
+    ],
+)
+def test_the_counter_is_no_other_in_the_loop(text: str) -> None:
+    with pytest.raises(UnknownNameError, match="the counter `t` has another meaning already"):
+        tcalc.recurrence(text, "y[T]")
+
+
+def test_functions_of_arrays_say_what_they_take_and_can_be_copied() -> None:
+    kept = tcalc.recurrence("s{0} = 0; for t = 1:T; s{t} = a*s{t-1} + y[t]^2; end; s{T}", "y[T], a")
+    arrays = {"y": [1.0, 2.0], "a": 0.5}
+    steps, gradient, product = kept.steps("s"), kept.value_and_gradient("y"), kept.hvp("y")
+    assert repr(steps) == "<RecurrenceSteps(y[T], a) of s>"
+    assert repr(gradient) == "<RecurrenceGradient(y[T], a) by y>"
+    assert repr(product) == "<RecurrenceProduct(y[T], a, dy[T])>"
+    assert str(inspect.signature(steps)) == "(*, y: '[T]', a: 'a number')"
+    for function in (kept, steps, gradient, product):
+        with pytest.raises(ArgumentError, match="arguments are given by name"):
+            function([1.0, 2.0], 0.5)
+    assert pickle.loads(pickle.dumps(steps))(**arrays).tolist() == [1, 4.5]
+    assert pickle.loads(pickle.dumps(gradient))(**arrays)[1].tolist() == [1, 4]
+    assert copy.deepcopy(product)(**arrays, dy=[1.0, 0.0]).tolist() == [1, 0]
+
+
+def test_a_name_with_further_numbers_is_given_whole() -> None:
+    kept = tcalc.recurrence("for t = 1:T; h{t,1} = y[t]; h{t,2} = -y[t]; end; h{T,2}", "y[T]")
+    assert kept.steps("h{t,1}")(y=[1.0, 2.0]).tolist() == [1, 2]
+    with pytest.raises(UnknownNameError, match="no step defines 'h'"):
+        kept.steps("h")

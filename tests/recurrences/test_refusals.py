@@ -126,12 +126,6 @@ PROGRAMS = {
         "2: t",
         "choose another name for the counter",
     ),
-    "a counter that is used behind": Case(
-        loop(SUM, "s{T} + t"),
-        "the counter `t` has another meaning already",
-        "2: t",
-        "choose another name for the counter",
-    ),
     "a counter that a loop within has too": Case(
         loop(f"for t = 1:2\n        {SUM}\n    end"),
         "the counter `t` has another meaning already",
@@ -483,7 +477,6 @@ def test_the_carets(value: str, columns: str) -> None:
     ("case", "note", "pointed"),
     [
         ("two loops", "another one", "for t = 1:T"),
-        ("a counter that is used behind", "a variable here", "t"),
         ("a counter that is defined before", "defined here", "t"),
         ("another kind of tensor", "here a scalar is carried on", "s{t-1}"),
         ("another size", "`s{t-1}` has 3", "s{t-1}"),

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.errors import ArgumentError, DomainError, LimitError
+from tcalc.errors import ArgumentError, DomainError, LimitError, UnknownNameError, UnsupportedError
 
 
-def arrays_for(text: str, declarations: str, T: int) -> dict[str, Any]:
-    """Arrays for all that a program declares, spd matrices among them."""
+def arrays_for(f: tcalc.Expression, T: int) -> dict[str, Any]:
+    """Arrays for all inputs of a program, spd matrices among them."""
     random = np.random.default_rng(7)
-    sizes = {"T": T, "n": 3}
     found: dict[str, Any] = {}
-    for name, variable in tcalc.language.parse_declarations(declarations).items():
-        x = 0.5 * random.standard_normal([dim.evaluate(sizes) for dim in variable.dims])
+    for name, variable in f.variables.items():
+        x = 0.5 * random.standard_normal([dim.value or 3 for dim in variable.dims])
         if "spd" in variable.properties:
             x = x @ x.swapaxes(-1, -2) + np.eye(x.shape[-1])
         found[name] = x
@@ -30,11 +29,11 @@ def require_like_unrolled(
 ) -> None:
     """Value and gradient, by all that is declared or some of it, are those of the loop unrolled."""
     kept = tcalc.recurrence(text, declarations)
-    names = [*(wrt or tcalc.language.parse_declarations(declarations))]
+    names = [*(wrt or kept.variables)]
     run = kept.value_and_gradient(names)
     for T in lengths:
-        arrays = arrays_for(text, declarations, T)
         f = tcalc.parse(text, declarations, T=T)
+        arrays = arrays_for(f, T)
         due, slopes = tcalc.compile([f, tcalc.gradient(f, names)])(**arrays)
         np.testing.assert_allclose(kept(**arrays), due, rtol=1e-12)
         value, gradient = run(**arrays)
@@ -90,6 +89,32 @@ LIKE_UNROLLED: dict[str, tuple[str, str]] = {
         end
         s{T}""",
         "u[n], A[n,n], y[T]",
+    ),
+    "the name of the counter outside of the loop": (
+        """q{0} = 2*sum(t)
+        for t = 1:3
+            q{t} = q{t-1}*t
+        end
+        s{0} = q{3}
+        for t = 1:T
+            s{t} = s{t-1} + y[t]*t
+        end
+        r{0} = s{T}
+        for t = 1:2
+            r{t} = r{t-1}*t + sum(t*t')
+        end
+        r{2}""",
+        "y[T], a",
+    ),
+    "derivatives within a step": (
+        """F = norm2(p)^2
+        s{0} = 0
+        for t = 1:T
+            g{t} = norm2(p*y[t])^2
+            s{t} = tanh(s{t-1} + sum(gradient(g{t}, p)) + sum(gradient(F, p)))
+        end
+        s{T}""",
+        "y[T], p[n]",
     ),
     "inputs with the names of what is made": (
         """m{0} = zeros(n)
@@ -168,3 +193,29 @@ def test_numbers_alone_have_the_type_of_the_arguments() -> None:
         assert {x.dtype for x in kept.steps(["s", "q"])(y=y).values()} == {np.dtype(dtype)}
         value, slope = kept.value_and_gradient("y")(y=y)
         assert value.dtype == slope.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s{0} = 0; for t = 1:T; s{t} = s{t-1} + y[t]*norm2(p)^2; end; sum(gradient(s{T}, p))",
+        "s{0} = p; for t = 1:T; s{t} = s{t-1} - gradient(y[t]*norm2(s{t-1})^2, p); end; sum(s{T})",
+        "s{0} = 0; for t = 1:T; s{t} = s{t-1} + sum(gradient(y[t]^2, y)); end; s{T}",
+        "s{0} = 0; s{-1} = sum(p); for t = 1:T; s{t} = s{t-2}; end; norm2(jacobian(s{T}*p, p))",
+    ],
+)
+def test_derivatives_through_the_steps_are_refused(text: str) -> None:
+    with pytest.raises(UnsupportedError, match="goes through the steps of a loop that is kept"):
+        tcalc.recurrence(text, "y[T], p[n]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for t = 1:T; for t = 1:1; s{t} = y[t]; end; end; s{T}",
+        "t = 3; for t = 1:T; s{t} = y[t]; end; s{T}",
+    ],
+)
+def test_the_counter_is_no_other_in_the_loop(text: str) -> None:
+    with pytest.raises(UnknownNameError, match="the counter `t` has another meaning already"):
+        tcalc.recurrence(text, "y[T]")

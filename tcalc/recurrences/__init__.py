@@ -1,6 +1,7 @@
 """Recurrences: programs with a loop that is kept, differentiated and run step by step."""
 
+from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.recurrence import Recurrence
 
-__all__ = ["Recurrence", "RecurrenceGradient", "RecurrenceProduct"]
+__all__ = ["Recurrence", "RecurrenceGradient", "RecurrenceProduct", "RecurrenceSteps"]

@@ -8,6 +8,7 @@ from typing import Any, Never
 import numpy as np
 
 from tcalc import calculus, printing, runtime
+from tcalc.codegen.signature import describe
 from tcalc.expr import build
 from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Node, Var
@@ -148,6 +149,10 @@ class RecurrenceGradient:
         """
         return adjoint_formulas(self._loop.step, self._wrt, notation, medium)
 
+    def __repr__(self) -> str:
+        arguments = ", ".join(map(describe, self.signature.arguments))
+        return f"<RecurrenceGradient({arguments}) by {', '.join(x.name for x in self._wrt)}>"
+
     def _none(self, place: int, arrays: Arrays) -> Any:
         """The cotangent of a state of which the value has nothing."""
         before = self._loop.step.states[place].before
@@ -177,3 +182,6 @@ class RecurrenceProduct:
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         _, product = self._slope(*positional, **arguments)
         return product
+
+    def __repr__(self) -> str:
+        return f"<RecurrenceProduct({', '.join(map(describe, self.signature.arguments))})>"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Never
-
-import numpy as np
 
 from tcalc import runtime
 from tcalc.codegen.signature import Signature, describe
@@ -17,7 +14,7 @@ from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Var
 from tcalc.expression import Names
 from tcalc.language import RecurrenceProgram
-from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.running import Forward, Loop
 from tcalc.recurrences.step import step_of
@@ -109,34 +106,24 @@ class Recurrence:
         known = (*self._loop.inputs, *self._loop.last)
         return runtime.compile([step.value], variables=known)
 
-    def steps(self, names: str | Names) -> Callable[..., Any]:
+    def steps(self, names: str | Names) -> RecurrenceSteps:
         """A function of arrays: what each step makes of a name, the first step at the top.
 
-        For a list of names it is a dictionary.  Raises `UnknownNameError` for a name that no step
-        of the program defines.
+        For a list of names it is a dictionary.  A name may stand without braces, ``s`` for
+        ``s{t}``, where it has no further numbers.  Raises `UnknownNameError` for a name that no
+        step of the program defines.
         """
         step = self._step
         wanted = names_of(names)
-        defined = {text.partition("{")[0]: node for text, node in step.defined.items()}
+        defined = {x.partition("{")[0]: node for x, node in step.defined.items() if "," not in x}
         defined |= step.defined
         for name in wanted:
             require_name(name)
             if name not in defined:
                 hint = suggestion(name, defined, otherwise=f"it defines {', '.join(step.defined)}")
                 raise UnknownNameError(f"no step defines {name!r}", hint=hint)
-        roots = [defined[name] for name in wanted]
-        loop = Loop(step, roots)
-        forth = Forward(loop, roots, [])
-
-        @step.wording
-        def function(*positional: Never, **arguments: Any) -> Array | dict[str, Array]:
-            if positional:
-                refuse_positions(positional, loop.signature.names)
-            _, rows = forth(loop.run(arguments))
-            found = dict(zip(wanted, map(np.array, rows), strict=True))
-            return found[names] if isinstance(names, str) else found
-
-        return function
+        found = {name: defined[name] for name in wanted}
+        return RecurrenceSteps(step, found, isinstance(names, str))
 
     def value_and_gradient(self, wrt: str | Names) -> RecurrenceGradient:
         """A function of arrays: the value, and its gradient by an input, or by several.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,8 +93,8 @@ LIKE_UNROLLED: dict[str, tuple[str, str]] = {
         s{T}""",
         "u[n], A[n,n], y[T]",
     ),
-    "the name of the counter outside of the loop": (
-        """q{0} = 2*sum(t)
+    "other loops with the name of the counter": (
+        """q{0} = 2*a
         for t = 1:3
             q{t} = q{t-1}*t
         end
@@ -101,7 +104,7 @@ LIKE_UNROLLED: dict[str, tuple[str, str]] = {
         end
         r{0} = s{T}
         for t = 1:2
-            r{t} = r{t-1}*t + sum(t*t')
+            r{t} = r{t-1}*t + a
         end
         r{2}""",
         "y[T], a",
@@ -205,7 +208,7 @@ def test_numbers_alone_have_the_type_of_the_arguments() -> None:
     ],
 )
 def test_derivatives_through_the_steps_are_refused(text: str) -> None:
-    with pytest.raises(UnsupportedError, match="goes through the steps of a loop that is kept"):
+    with pytest.raises(UnsupportedError, match="a derivative in the program does not"):
         tcalc.recurrence(text, "y[T], p[n]")
 
 
@@ -219,3 +222,26 @@ def test_derivatives_through_the_steps_are_refused(text: str) -> None:
 def test_the_counter_is_no_other_in_the_loop(text: str) -> None:
     with pytest.raises(UnknownNameError, match="the counter `t` has another meaning already"):
         tcalc.recurrence(text, "y[T]")
+
+
+def test_functions_of_arrays_say_what_they_take_and_can_be_copied() -> None:
+    kept = tcalc.recurrence("s{0} = 0; for t = 1:T; s{t} = a*s{t-1} + y[t]^2; end; s{T}", "y[T], a")
+    arrays = {"y": [1.0, 2.0], "a": 0.5}
+    steps, gradient, product = kept.steps("s"), kept.value_and_gradient("y"), kept.hvp("y")
+    assert repr(steps) == "<RecurrenceSteps(y[T], a) of s>"
+    assert repr(gradient) == "<RecurrenceGradient(y[T], a) by y>"
+    assert repr(product) == "<RecurrenceProduct(y[T], a, dy[T])>"
+    assert str(inspect.signature(steps)) == "(*, y: '[T]', a: 'a number')"
+    for function in (kept, steps, gradient, product):
+        with pytest.raises(ArgumentError, match="arguments are given by name"):
+            function([1.0, 2.0], 0.5)
+    assert pickle.loads(pickle.dumps(steps))(**arrays).tolist() == [1, 4.5]
+    assert pickle.loads(pickle.dumps(gradient))(**arrays)[1].tolist() == [1, 4]
+    assert copy.deepcopy(product)(**arrays, dy=[1.0, 0.0]).tolist() == [1, 0]
+
+
+def test_a_name_with_further_numbers_is_given_whole() -> None:
+    kept = tcalc.recurrence("for t = 1:T; h{t,1} = y[t]; h{t,2} = -y[t]; end; h{T,2}", "y[T]")
+    assert kept.steps("h{t,1}")(y=[1.0, 2.0]).tolist() == [1, 2]
+    with pytest.raises(UnknownNameError, match="no step defines 'h'"):
+        kept.steps("h")

@@ -1,0 +1,53 @@
+"""What the steps of a recurrence make, as functions of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Never
+
+import numpy as np
+
+from tcalc.codegen.signature import Signature, describe
+from tcalc.expr.nodes import Node
+from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.recurrences.running import Forward, Loop
+from tcalc.recurrences.step import Step
+from tcalc.recurrences.stepper import Arrays
+from tcalc.runtime.arguments import CallSignature, refuse_positions
+
+
+class RecurrenceSteps:
+    """A function of arrays: what each step makes of some names, the first step at the top.
+
+    It is an array for one name, a dictionary of arrays for several.
+    """
+
+    __signature__ = CallSignature()
+    bound: tuple[str, ...] = ()
+
+    def __init__(self, step: Step, wanted: Mapping[str, Node], single: bool) -> None:
+        roots = [*wanted.values()]
+        self._loop = Loop(step, roots)
+        self._forth = Forward(self._loop, roots, [])
+        self._names = [*wanted]
+        self._single = single
+
+    @property
+    def signature(self) -> Signature:
+        """The names and dimensions of the arguments."""
+        return self._loop.signature
+
+    def __call__(self, /, *positional: Never, **arguments: Any) -> Array | dict[str, Array]:
+        if positional:
+            refuse_positions(positional, self.signature.names)
+        found: Array | dict[str, Array] = self._loop.step.wording(self._run)(arguments)
+        return found
+
+    def _run(self, arguments: Arrays) -> Array | dict[str, Array]:
+        _, rows = self._forth(self._loop.run(arguments))
+        found = dict(zip(self._names, map(np.array, rows), strict=True))
+        return found[self._names[0]] if self._single else found
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(map(describe, self.signature.arguments))
+        return f"<RecurrenceSteps({arguments}) of {', '.join(self._names)}>"

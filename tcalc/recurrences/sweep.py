@@ -98,14 +98,15 @@ class Sweep:
         self._ahead = [*early.values()]
         self._made = [*kept.values(), *single.values()]
         steps = [*afters, *rebuild([*kept, *single], replacements=early)]
-        self._before = self._compiled(before)
+        # Not even their shapes are known of states before the steps are done.
+        self._before = self._compiled(before, [self._wide[x] for x in plan.given])
         given = (*plan.given, *self._ahead)
         self._step = Stepper(steps, [*plan.states], given, plan.fixed) if steps else None
         count = len(plan.rows)
         #: The rows as they are, where they are inputs of all steps, or None.
         self._known = [self._wide.get(x) for x in wanted[:count]]
         made = [x for x, known in zip(wanted, self._known, strict=False) if known is None]
-        self._behind = self._compiled(self._behind_loop(made, wanted[count:]))
+        self._behind = self._compiled(self._behind_loop(made, wanted[count:]), self._wide.values())
 
     def _all_of(self, variable: Var, stand_ins: StandIns) -> Var:
         return input_of_steps(variable, stand_ins.name(f"{variable.name}_all"), self._length)
@@ -113,10 +114,12 @@ class Sweep:
     def _lifted(self) -> Lifted:
         return Lifted(self._wide, self._length)
 
-    def _compiled(self, roots: Sequence[Node]) -> runtime.CompiledFunction | None:
+    def _compiled(
+        self, roots: Sequence[Node], wide: Iterable[Var]
+    ) -> runtime.CompiledFunction | None:
         if not roots:
             return None
-        return runtime.compile([*roots], variables=(*self._wide.values(), *self._plan.fixed))
+        return runtime.compile([*roots], variables=(*wide, *self._plan.fixed))
 
     def _early_nodes(self, afters: Sequence[Node]) -> list[Node]:
         """What steps make without the states: the largest tensors that take any work."""

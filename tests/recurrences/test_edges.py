@@ -119,6 +119,15 @@ LIKE_UNROLLED: dict[str, tuple[str, str]] = {
         s{T}""",
         "y[T], p[n]",
     ),
+    "what is made before the steps is as large as the states": (
+        """P{-1} = A
+        P{0} = eye(n)
+        for t = 1:T
+            P{t} = tanh(tanh(t)*eye(n))
+        end
+        tr(P{T}) + sum(P{T-2}) + y[1]""",
+        "A[n,n], y[T]",
+    ),
     "inputs with the names of what is made": (
         """m{0} = zeros(n)
         for t = 1:T

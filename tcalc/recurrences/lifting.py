@@ -57,30 +57,30 @@ class Lifted:
     def _lifted(self, node: Node) -> Node | None:
         if not any(x in self._varies for x in node.operands):
             return node
+        self._varies.add(node)  # also where it cannot be lifted: its users cannot either
         operands: list[Node] = []
         for x in node.operands:
             found = self._found[x]
             if found is None:
                 return None
             operands.append(found)
-        self._varies.add(node)
         match node:
             case Einsum():
                 return self._product(node, operands)
             case Add(terms=terms):
-                wide = [self._wide(x, node) for x in node.operands]
+                wide = [self._wide(x) for x in node.operands]
                 return build.add([(c, x) for (c, _), x in zip(terms, wide, strict=True)])
             case Apply(primitive=primitive, output=output):
-                wide = [self._wide(x, node) for x in node.operands]
+                wide = [self._wide(x) for x in node.operands]
                 try:
                     found = build.apply(primitive, *wide, output=output)
-                except ValueError:
+                except ValueError:  # it takes no axes in front of those that it has
                     return None
                 return found if found.dims == (self._steps, *node.dims) else None
             case _:
                 return None
 
-    def _wide(self, node: Node, _user: Node) -> Node:
+    def _wide(self, node: Node) -> Node:
         """A tensor along all steps, repeated where it is the same in all."""
         found = self._found[node]
         assert found is not None

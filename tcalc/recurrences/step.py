@@ -129,7 +129,8 @@ def _fixed(roots: Sequence[Node], moving: Iterable[Var]) -> list[Node]:
         node = pending.pop()
         if node in live or isinstance(node, Var | Const | Delta):
             continue
-        if is_light(node):
+        # An inverse is applied in each step: formed once, it would lose digits.
+        if is_light(node) or is_inverse(node):
             pending += node.operands
         else:
             found[node] = None

@@ -56,7 +56,8 @@ class Stepper:
             try:
                 return compute(*taken, *row, *rest)
             except Exception as error:
-                raise function.understood(error, [*taken, *row, *rest]) from error
+                arrays = [*taken, *row, *rest]
+                raise function.understood(error, [arrays[k] for k in order]) from error
 
         return call
 

@@ -263,20 +263,21 @@ def rewritten(
     or None to have a look further below.
     """
     done: dict[Expression, Expression] = {}
+    looked_at: set[Expression] = set()
     stack = [expression]
     while stack:
         found = stack[-1]
         if found in done:
             stack.pop()
-            continue
-        parts = children(found)
-        missing = [part for part in parts if part not in done]
-        if len(missing) == len(parts) and (new := change(found)) is not None:
-            done[found] = new
-        elif missing:
-            stack.extend(missing)
+        elif found not in looked_at:
+            looked_at.add(found)
+            new = change(found)
+            if new is None:
+                stack.extend(children(found))
+            else:
+                done[found] = new
         else:
-            done[found] = with_children(found, [done[part] for part in parts])
+            done[found] = with_children(found, [done[part] for part in children(found)])
     return done[expression]
 
 

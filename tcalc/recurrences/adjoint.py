@@ -103,14 +103,13 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
 def active_inputs(step: Step, wrt: Sequence[Var]) -> set[Node]:
     """The inputs of a step that depend on some inputs of the program, and these."""
     active: set[Node] = {*wrt}
-    active |= {x for x, node in step.opening.items() if node in dependents([node], wrt)}
+    live = dependents(step.opening.values(), wrt)
+    active |= {x for x, node in step.opening.items() if node in live}
     active |= {x.slice for x in step.series if x.source in active}
+    afters = [x.after for x in step.states]
     while True:
-        found = {
-            x.before
-            for x in step.states
-            if x.before is not None and x.after in dependents([x.after], active)
-        }
+        live = dependents(afters, active)
+        found = {x.before for x in step.states if x.before is not None and x.after in live}
         if found <= active:
             return active
         active |= found

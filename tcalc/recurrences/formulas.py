@@ -23,10 +23,8 @@ def adjoint_formulas(
     adjoint = adjoint_of(opened, step.value, wrt)
     made: dict[Node, Node] = dict(adjoint.kept.items())
     results = rebuild(adjoint.results, replacements=made)
-    # What the program has a name for, the last name first: it may be made of the others.
-    for name, node in reversed([*opened.defined.items()]):
-        if node.operands:
-            results = rebuild(results, replacements={node: _called(node, name)})
+    named = {x: _called(x, name) for name, x in opened.defined.items() if x.operands}
+    results = rebuild(results, replacements=named)
     results = rebuild(results, replacements=_shown(step, adjoint))
     targets = [(_bar(step.states[k].name_before), "=") for k in adjoint.before]
     series = [step.series[k] for k in adjoint.slices]

@@ -102,13 +102,13 @@ class RecurrenceGradient:
         run = loop.run(arguments)
         left, rows = self._forth(run)
         value, *ends = called(self._end, left)
-        first = dict(zip(adjoint.first, ends, strict=False))
-        direct = ends[len(first) :]
+        count = len(adjoint.first)
+        first, direct = dict(zip(adjoint.first, ends[:count], strict=True)), ends[count:]
         bars = [first[k] if k in first else self._none(k, left) for k in adjoint.before]
         names = [x.name for x in (*adjoint.kept, *self._taken)]
         given = run.given | dict(zip(names, rows, strict=True))
         given |= {bar.name: run.at_last(first[k]) for k, bar in self._once.items()}
-        swept = self._back.run(bars, given, run.fixed, run.numbers, backwards=True)
+        swept = self._back.run(bars, given, run.fixed, run.numbers, run.sizes, backwards=True)
         totals: dict[Var, Any] = dict(zip(adjoint.constants, swept.sums, strict=True))
         for k, cotangents in zip(adjoint.slices, swept.rows, strict=True):
             series = loop.step.series[k]

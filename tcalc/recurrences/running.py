@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Node, Var
 from tcalc.expr.sums import ONE
-from tcalc.expr.traverse import postorder, variables
+from tcalc.expr.traverse import postorder, use_counts, variables
 from tcalc.language import Series, State
 from tcalc.recurrences.step import Step, useful_states
 from tcalc.recurrences.stepper import Arrays, called
@@ -29,10 +29,13 @@ class Run:
         fixed: the inputs and what is computed before the loop, by name.
         given: what else is another in each step, with an axis in front that counts the steps.
         numbers: the numbers of the steps.
+        sizes: those of all dimensions, by name.
     """
 
-    def __init__(self, step: Step, fixed: Arrays, stop: int) -> None:
+    def __init__(self, step: Step, fixed: Arrays, sizes: Mapping[str, int]) -> None:
         self.fixed = fixed
+        self.sizes = sizes
+        stop = step.stop.evaluate(sizes)
         self.numbers = range(step.start, stop + 1)
         if not self.numbers:
             counter = step.counter.name
@@ -115,7 +118,7 @@ class Loop:
         if self._opening is not None:
             opened = called(self._opening, fixed)
             fixed |= {x.name: value for x, value in zip(step.opening, opened, strict=True)}
-        return Run(step, fixed, step.stop.evaluate(sizes))
+        return Run(step, fixed, sizes)
 
 
 class Forward:
@@ -129,9 +132,7 @@ class Forward:
         useful = [step.states[k] for k in useful_states(step, [*rows, *last])]
         self._loop = loop
         self._rows = [*rows]
-        self._sums = {
-            x: grown for x in useful if (grown := _growth(x.before, x.after, useful, rows))
-        }
+        self._sums = _growths(useful, rows)
         self._loose = [x for x in useful if x.before is None]
         self._states = [x for x in useful if x.before is not None and x not in self._sums]
         self._sweep = Sweep(
@@ -149,7 +150,7 @@ class Forward:
         """What the last step leaves and all fixed arrays, by name; and the rows."""
         fixed = run.fixed
         first = [fixed[x.before.name] for x in self._states if x.before is not None]
-        swept = self._sweep.run(first, run.given, fixed, run.numbers)
+        swept = self._sweep.run(first, run.given, fixed, run.numbers, run.sizes)
         count = len(self._rows)
         left = dict(zip(self._states, swept.states, strict=True))
         left |= {x: rows[-1] for x, rows in zip(self._loose, swept.rows[count:], strict=True)}
@@ -160,12 +161,15 @@ class Forward:
         return {**fixed, **found}, swept.rows[:count]
 
 
-def _growth(
-    before: Var | None, after: Node, states: Sequence[State], rows: Sequence[Node]
-) -> Node | None:
-    """What a step adds to a state that nothing else takes; None for any other."""
-    if before is None or not isinstance(after, Add) or (ONE, before) not in after.terms:
-        return None
-    grown = build.add([(c, x) for c, x in after.terms if x is not before])
-    others = [grown, *rows, *(x.after for x in states if x.before is not before)]
-    return None if before in postorder(others) else grown
+def _growths(states: Sequence[State], rows: Sequence[Node]) -> dict[State, Node]:
+    """What a step adds to the states that nothing else takes, ``f{t} = f{t-1} + ...``."""
+    roots = [*(x.after for x in states), *rows]
+    uses = use_counts(postorder(roots), roots)
+    found: dict[State, Node] = {}
+    for x in states:
+        before, after = x.before, x.after
+        if before is None or not isinstance(after, Add) or (ONE, before) not in after.terms:
+            continue
+        if uses[before] == uses[after] == 1:
+            found[x] = build.add([(c, term) for c, term in after.terms if term is not before])
+    return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,7 +107,11 @@ class Sweep:
         #: The rows as they are, where they are inputs of all steps, or None.
         self._known = [self._wide.get(x) for x in wanted[:count]]
         made = [x for x, known in zip(wanted, self._known, strict=False) if known is None]
-        self._behind = self._compiled(self._behind_loop(made, wanted[count:]), self._wide.values())
+        behind = self._behind_loop(made, wanted[count:])
+        self._behind = self._compiled(behind, self._wide.values())
+        #: The shapes of what is made for a block of steps at once, or held of it.
+        nodes = (*self._wide.values(), *postorder([*before, *behind]))
+        self._shapes = {x.dims for x in nodes if self._length in x.dims}
 
     def _all_of(self, variable: Var, stand_ins: StandIns) -> Var:
         return input_of_steps(variable, stand_ins.name(f"{variable.name}_all"), self._length)
@@ -167,6 +172,7 @@ class Sweep:
         given: Arrays,
         fixed: Arrays,
         numbers: range,
+        sizes: Mapping[str, int],
         *,
         backwards: bool = False,
     ) -> Swept:
@@ -176,7 +182,7 @@ class Sweep:
         """
         states = [*first]
         blocks: list[list[Any]] = []
-        ahead = self._blocks(len(numbers), (*first, *(x[0] for x in given.values())))
+        ahead = self._blocks(len(numbers), sizes)
         for part in reversed(ahead) if backwards else ahead:
             arrays = {**fixed, **{name: x[part] for name, x in given.items()}}
             states, results = self._block(states, arrays, numbers[part], backwards)
@@ -275,10 +281,10 @@ class Sweep:
                 hint="run through shorter series",
             )
 
-    @staticmethod
-    def _blocks(count: int, arrays: Iterable[Any]) -> list[slice]:
+    def _blocks(self, count: int, sizes: Mapping[str, int]) -> list[slice]:
         """The steps in blocks of about one length."""
-        largest = max((np.size(x) for x in arrays), default=1)
+        known = {**sizes, str(self._length): 1}
+        largest = max((prod(x.evaluate(known) for x in dims) for dims in self._shapes), default=1)
         most = max(BLOCK // max(largest, 1), LEAST_BLOCK)
         length = -(-count // -(-count // most))
         return [slice(k, min(k + length, count)) for k in range(0, count, length)]

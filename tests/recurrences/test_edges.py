@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -254,3 +255,50 @@ def test_a_name_with_further_numbers_is_given_whole() -> None:
     assert kept.steps("h{t,1}")(y=[1.0, 2.0]).tolist() == [1, 2]
     with pytest.raises(UnknownNameError, match="no step defines 'h'"):
         kept.steps("h")
+
+
+def test_what_cannot_be_made_for_several_steps_at_once() -> None:
+    require_like_unrolled(
+        """f{0} = a
+        for t = 1:T
+            M{t}[i,j] = S[t,i,j]
+            f{t} = f{t-1}*c + norm2(vec(M{t}*M{t}))^2
+        end
+        f{T}""",
+        "S[T,n,n], a, c",
+    )
+
+
+def test_systems_with_one_matrix_are_solved_in_each_step() -> None:
+    """An inverse formed once would lose as many digits as the matrix has of condition."""
+    n = 10
+    K = 1 / (np.arange(n)[:, None] + np.arange(n) + 1)  # Hilbert's matrix
+    text = "s{0} = zeros(n); for t = 1:T; s{t} = K\\(y[t]*a); end; s{T}"
+    x = tcalc.recurrence(text, "K[n,n], y[T], a[n]")(K=K, y=np.ones(2), a=np.ones(n))
+    residual = np.linalg.norm(K @ x - 1) / np.linalg.norm(K) / np.linalg.norm(x)
+    assert residual < 10 * np.finfo(float).eps
+
+
+def test_a_state_that_is_a_number_has_the_type_of_the_arrays() -> None:
+    text = "m{0} = a; f{0} = 0; for t = 1:T; m{t} = 2; f{t} = f{t-1} + m{t-1}^2*y[t]; end; "
+    kept = tcalc.recurrence(text + "m{T}^2 + f{T}", "y[T], a")
+    arrays = {"y": np.ones(4, np.float32), "a": np.float32(1)}
+    value, slopes = kept.value_and_gradient(["y", "a"])(**arrays)
+    assert (value, value.dtype) == (17, np.float32)
+    assert {x.dtype for x in slopes.values()} == {np.dtype(np.float32)}
+    assert slopes["y"].tolist() == [1, 4, 4, 4]
+
+
+def test_blocks_bound_the_memory_of_what_is_made_at_once() -> None:
+    kept = tcalc.recurrence(
+        "f{0} = 0; for t = 1:T; f{t} = f{t-1} + sum(tanh(x[t,1:end]*x[t,1:end]')); end; f{T}",
+        "x[T,n]",
+    )
+    x = np.random.default_rng(3).standard_normal((64, 300))
+    kept(x=x[:2])
+    tracemalloc.start()
+    kept(x=x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    one = 8 * x.shape[1] ** 2
+    assert peak < 30 * one

@@ -56,8 +56,9 @@ def vjp(root: Node, variable: Var, cotangent: Node) -> Node:
 def vjps(cotangents: Iterable[tuple[Node, Node]], targets: Sequence[Node]) -> list[Node]:
     """``Σ c · ∂f/∂x`` over pairs of a function f and its cotangent c, for several targets x.
 
-    Targets are inputs, of which the declared structure is not applied: where the differential of
-    one is symmetric, so may a cotangent of it be made (`project`).
+    A cotangent has the shape of its function, and a result that of its target.  Targets are inputs,
+    of which the declared structure is not applied: where the differential of one is symmetric, so
+    may a cotangent of it be made (`project`).
     """
     products = [build.einsum([c, f], [range(f.order)] * 2, ()) for f, c in cotangents]
     given = differentiable(build.add([(1, product) for product in products]))

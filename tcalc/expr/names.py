@@ -29,3 +29,21 @@ def free_names(wishes: Iterable[str], taken: Iterable[str]) -> list[str]:
         names.append(free_name(wish, given))
         given[names[-1]] = None
     return names
+
+
+class FreeNames:
+    """Names given one after the other, none of them taken or given before.
+
+    >>> names = FreeNames({"dx"})
+    >>> names.give("dx"), names.give("dx"), names.give("dy")
+    ('dx_', 'dx__', 'dy')
+    """
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = {*taken}
+
+    def give(self, wish: str) -> str:
+        """The name that is wished, or followed by underscores."""
+        name = free_name(wish, self._taken)
+        self._taken.add(name)
+        return name

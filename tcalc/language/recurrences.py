@@ -21,7 +21,7 @@ from tcalc.errors import (
 from tcalc.expr import Dim, Node, Var, build
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.facts import known_properties
-from tcalc.expr.names import free_name
+from tcalc.expr.names import FreeNames, free_name
 from tcalc.expr.properties import OF_MATRICES
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.language import loops
@@ -264,7 +264,7 @@ class _Recurring(Compilation):
         for definition, carried in self._kept.carried.items():
             if isinstance(carried, Slice) and self._is_free(carried.base):
                 self._names.used_with_brackets(carried.base, carried.order, definition.span)
-        self._taken = {*re.findall(r"\w+", self._source.text), *self._names.variables}
+        self._free = FreeNames({*re.findall(r"\w+", self._source.text), *self._names.variables})
         script = Script(loops.unroll(self._kept.statements, self._names), self._names)
         self._names.check_spaces()
         needed = {script.position(self._defined(stem)) for stem in self._kept.offsets}
@@ -307,8 +307,7 @@ class _Recurring(Compilation):
                 raise wrong_number(carried.order, like, span)
             del dims[carried.axis]
         wish = self._wish(carried)
-        called = free_name(wish, self._taken)
-        self._taken.add(called)
+        called = self._free.give(wish)
         self._origins[called] = algebra.slot(like)
         slot = algebra.tape.call(
             lambda node: self._input(node, carried, called), [self._origins[called]]

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from tcalc import calculus
 from tcalc.expr import build
 from tcalc.expr.facts import known_properties
-from tcalc.expr.names import free_name
+from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Const, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
+from tcalc.primitives.operators import is_zero
 from tcalc.recurrences.step import StandIns, Step, is_worth_keeping, reached, useful_states
 
 
@@ -103,8 +104,8 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
 def active_inputs(step: Step, wrt: Sequence[Var]) -> set[Node]:
     """The inputs of a step that depend on some inputs of the program, and these."""
     active: set[Node] = {*wrt}
-    live = dependents(step.opening.values(), wrt)
-    active |= {x for x, node in step.opening.items() if node in live}
+    live = dependents(step.prologue.values(), wrt)
+    active |= {x for x, node in step.prologue.items() if node in live}
     active |= {x.slice for x in step.series if x.source in active}
     afters = [x.after for x in step.states]
     while True:
@@ -116,18 +117,12 @@ def active_inputs(step: Step, wrt: Sequence[Var]) -> set[Node]:
 
 
 def _cotangent_inputs(step: Step, places: Iterable[int], wrt: Sequence[Var]) -> dict[int, Var]:
-    taken = {*step.names, *(x.name for x in wrt)}
+    names = FreeNames({*step.names, *(x.name for x in wrt)})
     found: dict[int, Var] = {}
     for k in places:
         state = step.states[k]
-        name = free_name(f"{state.stem}_bar", taken)
-        taken.add(name)
+        name = names.give(f"{state.stem}_bar")
         like = state.after if state.before is None else state.before
         words = [x for x in known_properties(like) if x == "symmetric"]
         found[k] = build.var(name, like.dims, words)
     return found
-
-
-def is_zero(node: Node) -> bool:
-    """Whether a tensor is zero by itself."""
-    return isinstance(node, Const) and not node.value

@@ -10,7 +10,7 @@ import numpy as np
 from tcalc.codegen.signature import Signature, describe
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import NumPyArray as Array
-from tcalc.recurrences.running import Forward, Loop
+from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays
 from tcalc.runtime.arguments import CallSignature, refuse_positions
@@ -27,8 +27,8 @@ class RecurrenceSteps:
 
     def __init__(self, step: Step, wanted: Mapping[str, Node], single: bool) -> None:
         roots = [*wanted.values()]
-        self._loop = Loop(step, roots)
-        self._forth = Forward(self._loop, roots, [])
+        self._loop = Runner(step, roots)
+        self._forward = Forward(self._loop, roots, [])
         self._names = [*wanted]
         self._single = single
 
@@ -45,7 +45,7 @@ class RecurrenceSteps:
         return found[self._names[0]] if self._single else found
 
     def _rows(self, arguments: Arrays) -> list[Any]:
-        _, rows = self._forth(self._loop.run(arguments))
+        _, rows = self._forward(self._loop.run(arguments))
         return rows
 
     def __repr__(self) -> str:

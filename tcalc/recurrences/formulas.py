@@ -14,6 +14,8 @@ from tcalc.expr.traverse import rebuild
 from tcalc.recurrences.adjoint import Adjoint, adjoint_of
 from tcalc.recurrences.step import Step, with_suffix
 
+_NOTHING = "# the cotangents are the same before and behind a step"
+
 
 def adjoint_formulas(
     step: Step, wrt: Sequence[Var], notation: printing.Notation, medium: printing.Medium
@@ -32,6 +34,8 @@ def adjoint_formulas(
     # Slices of one tensor at several offsets have cotangents from several steps.
     targets += [(_bar(x.name), "=" if sources[x.source] == 1 else "+=") for x in series]
     targets += [(_bar(x.name), "+=") for x in adjoint.constants]
+    if not targets:
+        return _NOTHING if medium == "text" else ""
     order = tuple(step.inputs)
     return printing.assigned(targets, results, medium, notation=notation, order=order)
 
@@ -49,14 +53,14 @@ def _shown(step: Step, adjoint: Adjoint) -> dict[Node, Node]:
 
 def _with_constants(step: Step) -> Step:
     """The step with what is computed before the loop as formulas of the inputs."""
-    known: dict[Node, Node] = {x: step.opening[x] for x in step.constants}
+    known: dict[Node, Node] = {x: step.prologue[x] for x in step.constants}
     afters = rebuild([x.after for x in step.states], replacements=known)
     defined = rebuild([*step.defined.values()], replacements=known)
     return replace(
         step,
         states=tuple(replace(x, after=y) for x, y in zip(step.states, afters, strict=True)),
         defined=dict(zip(step.defined, defined, strict=True)),
-        opening={x: node for x, node in step.opening.items() if x not in known},
+        prologue={x: node for x, node in step.prologue.items() if x not in known},
         constants=(),
     )
 

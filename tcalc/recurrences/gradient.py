@@ -10,12 +10,13 @@ import numpy as np
 from tcalc import calculus, printing, runtime
 from tcalc.codegen.signature import describe
 from tcalc.expr import build
-from tcalc.expr.names import free_name
+from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
-from tcalc.recurrences.adjoint import active_inputs, adjoint_of, is_zero
+from tcalc.primitives.operators import is_zero
+from tcalc.recurrences.adjoint import active_inputs, adjoint_of
 from tcalc.recurrences.formulas import adjoint_formulas
-from tcalc.recurrences.running import Forward, Loop
+from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.sweep import Plan, Sweep
@@ -33,7 +34,7 @@ class RecurrenceGradient:
     bound: tuple[str, ...] = ()
 
     def __init__(self, step: Step, wrt: Sequence[Var], single: bool) -> None:
-        self._loop = loop = Loop(step, [step.value], wrt)
+        self._loop = loop = Runner(step, [step.value], wrt)
         step = loop.step
         self.signature = loop.signature
         self._wrt = [*wrt]
@@ -41,14 +42,16 @@ class RecurrenceGradient:
         self._adjoint = adjoint = adjoint_of(step, step.value, wrt)
         before = {x.before for x in step.states if x.before is not None}
         self._taken = [x for x in variables(adjoint.results) if x in before]
-        self._forth = Forward(loop, [*adjoint.kept.values(), *self._taken], [step.value])
+        self._forward = Forward(loop, [*adjoint.kept.values(), *self._taken], [step.value])
         # What no step takes has its cotangent behind the last one, and none before.
-        self._once = {k: bar for k, bar in adjoint.cotangents.items() if k not in adjoint.before}
+        self._terminal = {
+            k: bar for k, bar in adjoint.cotangents.items() if k not in adjoint.before
+        }
         self._back = Sweep(
             Plan(
                 states={adjoint.cotangents[k]: bar for k, bar in adjoint.before.items()},
                 given=(
-                    *self._once.values(),
+                    *self._terminal.values(),
                     *adjoint.kept,
                     *self._taken,
                     *(x.slice for x in step.series),
@@ -71,20 +74,18 @@ class RecurrenceGradient:
         """The gradient, from the cotangents of all that the loop and the value take."""
         step, adjoint = self._loop.step, self._adjoint
         active = active_inputs(step, self._wrt)
-        taken = {*step.names, *(x.name for x in adjoint.cotangents.values())}
+        names = FreeNames({*step.names, *(x.name for x in adjoint.cotangents.values())})
         pairs: list[tuple[Node, Node]] = []
         for k, state in enumerate(step.states):
-            if state.before in active and state.before in step.opening:
+            if state.before in active and state.before in step.prologue:
                 bar = adjoint.cotangents[k] if k in adjoint.before else adjoint.steady.get(k)
                 if bar is not None:
-                    pairs.append((step.opening[state.before], bar))
+                    pairs.append((step.prologue[state.before], bar))
         sources = [step.series[k].source for k in adjoint.slices]
         for x in dict.fromkeys([*adjoint.constants, *sources, *self._direct]):
             assert isinstance(x, Var)
-            name = free_name(f"{x.name}_bar", taken)
-            taken.add(name)
-            self._bars[x] = build.var(name, x.dims, ())
-            pairs.append((step.opening.get(x, x), self._bars[x]))
+            self._bars[x] = build.var(names.give(f"{x.name}_bar"), x.dims, ())
+            pairs.append((step.prologue.get(x, x), self._bars[x]))
         found = (
             calculus.vjps(pairs, self._wrt) if pairs else [build.zeros(x.dims) for x in self._wrt]
         )
@@ -100,14 +101,14 @@ class RecurrenceGradient:
     def _run(self, arguments: Arrays) -> Any:
         loop, adjoint = self._loop, self._adjoint
         run = loop.run(arguments)
-        left, rows = self._forth(run)
+        left, rows = self._forward(run)
         value, *ends = called(self._end, left)
         count = len(adjoint.first)
         first, direct = dict(zip(adjoint.first, ends[:count], strict=True)), ends[count:]
-        bars = [first[k] if k in first else self._none(k, left) for k in adjoint.before]
+        bars = [first[k] if k in first else self._zero_cotangent(k, left) for k in adjoint.before]
         names = [x.name for x in (*adjoint.kept, *self._taken)]
         given = run.given | dict(zip(names, rows, strict=True))
-        given |= {bar.name: run.at_last(first[k]) for k, bar in self._once.items()}
+        given |= {bar.name: run.at_last(first[k]) for k, bar in self._terminal.items()}
         swept = self._back.run(bars, given, run.fixed, run.numbers, run.sizes, backwards=True)
         totals: dict[Var, Any] = dict(zip(adjoint.constants, swept.sums, strict=True))
         for k, cotangents in zip(adjoint.slices, swept.rows, strict=True):
@@ -153,7 +154,7 @@ class RecurrenceGradient:
         arguments = ", ".join(map(describe, self.signature.arguments))
         return f"<RecurrenceGradient({arguments}) by {', '.join(x.name for x in self._wrt)}>"
 
-    def _none(self, place: int, arrays: Arrays) -> Any:
+    def _zero_cotangent(self, place: int, arrays: Arrays) -> Any:
         """The cotangent of a state of which the value has nothing."""
         before = self._loop.step.states[place].before
         assert before is not None

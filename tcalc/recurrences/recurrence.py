@@ -16,7 +16,7 @@ from tcalc.expression import Names
 from tcalc.language import RecurrenceProgram
 from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
-from tcalc.recurrences.running import Forward, Loop
+from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import step_of
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.tangent import tangent_of
@@ -56,7 +56,7 @@ class Recurrence:
     def __init__(self, program: RecurrenceProgram) -> None:
         self._program = program
         self._step = step = step_of(program)
-        self._loop = Loop(step, [step.value])
+        self._loop = Runner(step, [step.value])
 
     @property
     def signature(self) -> Signature:
@@ -93,11 +93,11 @@ class Recurrence:
         return self._loop.step.wording(self._run)(arguments)
 
     def _run(self, arguments: Arrays) -> Any:
-        left, _ = self._forth(self._loop.run(arguments))
+        left, _ = self._forward(self._loop.run(arguments))
         return called(self._value, left)[0]
 
     @cached_property
-    def _forth(self) -> Forward:
+    def _forward(self) -> Forward:
         return Forward(self._loop, [], [self._loop.step.value])
 
     @cached_property

@@ -70,7 +70,7 @@ class Run:
         return whole
 
 
-class Loop:
+class Runner:
     """A loop that is ready to run: what is computed before it, and one step of it.
 
     It has of the step what some `roots` need.  `wrt` are inputs whose shapes are needed too, for
@@ -80,16 +80,16 @@ class Loop:
     def __init__(self, step: Step, roots: Sequence[Node], wrt: Sequence[Var] = ()) -> None:
         self.step = step = step.part(roots)
         self.last = [x.last for x in step.states if x.last is not None]
-        inside = {*step.moving, *step.opening, *self.last}
-        roots = [*roots, *step.opening.values(), *(x.after for x in step.states)]
+        inside = {*step.moving, *step.prologue, *self.last}
+        roots = [*roots, *step.prologue.values(), *(x.after for x in step.states)]
         roots += [x.source for x in step.series]
         known = [*step.inputs.values()]
         needed = [x for x in variables(roots) if x not in inside]
         sizes = size_names([*roots, *wrt]) | step.stop.names()
         shape = build.ones([Dim.of(name) for name in sorted(sizes)])
         self.signature: Signature = signature_of([*needed, shape], known)
-        opening = [*step.opening.values()]
-        self._opening = runtime.compile(opening, variables=self.inputs) if opening else None
+        prologue = [*step.prologue.values()]
+        self._prologue = runtime.compile(prologue, variables=self.inputs) if prologue else None
 
     @property
     def inputs(self) -> tuple[Var, ...]:
@@ -115,9 +115,9 @@ class Loop:
         sizes = measured(signature, arrays)
         verify(signature.arguments, arrays, False)
         fixed = dict(zip(signature.names, arrays, strict=True))
-        if self._opening is not None:
-            opened = called(self._opening, fixed)
-            fixed |= {x.name: value for x, value in zip(step.opening, opened, strict=True)}
+        if self._prologue is not None:
+            opened = called(self._prologue, fixed)
+            fixed |= {x.name: value for x, value in zip(step.prologue, opened, strict=True)}
         return Run(step, fixed, sizes)
 
 
@@ -127,20 +127,20 @@ class Forward:
     A state that only grows, ``f{t} = f{t-1} + ...``, is a sum over all steps.
     """
 
-    def __init__(self, loop: Loop, rows: Sequence[Node], last: Sequence[Node]) -> None:
+    def __init__(self, loop: Runner, rows: Sequence[Node], last: Sequence[Node]) -> None:
         step = loop.step
         useful = [step.states[k] for k in useful_states(step, [*rows, *last])]
         self._loop = loop
         self._rows = [*rows]
         self._sums = _growths(useful, rows)
-        self._loose = [x for x in useful if x.before is None]
+        self._uncarried = [x for x in useful if x.before is None]
         self._states = [x for x in useful if x.before is not None and x not in self._sums]
         self._sweep = Sweep(
             Plan(
                 states={x.before: x.after for x in self._states if x.before is not None},
                 given=(*(x.slice for x in step.series), step.counter),
                 fixed=loop.fixed,
-                rows=[*rows, *(x.after for x in self._loose)],
+                rows=[*rows, *(x.after for x in self._uncarried)],
                 sums=[*self._sums.values()],
                 counter=step.counter.name,
             )
@@ -153,7 +153,7 @@ class Forward:
         swept = self._sweep.run(first, run.given, fixed, run.numbers, run.sizes)
         count = len(self._rows)
         left = dict(zip(self._states, swept.states, strict=True))
-        left |= {x: rows[-1] for x, rows in zip(self._loose, swept.rows[count:], strict=True)}
+        left |= {x: rows[-1] for x, rows in zip(self._uncarried, swept.rows[count:], strict=True)}
         for x, total in zip(self._sums, swept.sums, strict=True):
             assert x.before is not None
             left[x] = fixed[x.before.name] + total

@@ -9,7 +9,7 @@ from tcalc.calculus import prepare
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import known_properties
-from tcalc.expr.names import free_name
+from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild
 from tcalc.language import RecurrenceProgram, Series, State
@@ -27,7 +27,7 @@ class Step:
         counter: its number, as an input.
         states: what it hands on.
         series: the slices that it takes; their sources are inputs.
-        opening: inputs of the first step or of all that are computed before the loop, and what
+        prologue: inputs of the first step or of all that are computed before the loop, and what
             they are: constants, what the states are at first, tensors that are run through.
         constants: those of them that are the same in all steps.
         defined: by name, everything that the program defines in a step.
@@ -41,7 +41,7 @@ class Step:
     counter: Var
     states: tuple[State, ...]
     series: tuple[Series, ...]
-    opening: Mapping[Var, Node]
+    prologue: Mapping[Var, Node]
     constants: tuple[Var, ...]
     defined: Mapping[str, Node]
     inputs: Mapping[str, Var]
@@ -56,7 +56,7 @@ class Step:
     @property
     def names(self) -> set[str]:
         """The names of all inputs, and of what is computed before the loop."""
-        return {x.name for x in (*self.moving, *self.inputs.values(), *self.opening)}
+        return {x.name for x in (*self.moving, *self.inputs.values(), *self.prologue)}
 
     def part(self, roots: Iterable[Node]) -> Step:
         """The step as far as some tensors need it: what it makes, or the value is made of."""
@@ -69,13 +69,13 @@ class Step:
             self,
             states=states,
             series=series,
-            opening={x: node for x, node in self.opening.items() if x in needed},
+            prologue={x: node for x, node in self.prologue.items() if x in needed},
             constants=tuple(x for x in self.constants if x in needed),
         )
 
 
 def step_of(recurrence: RecurrenceProgram) -> Step:
-    """The step of a program, with all that does not change from step to step in its opening."""
+    """The step of a program, with all that does not change from step to step in its prologue."""
     program, states = recurrence.program, recurrence.states
     moving = (*_moving(states, recurrence.series), recurrence.counter)
     named = {name: x for name, x in program.definitions.items() if name.isidentifier()}
@@ -90,15 +90,15 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
     afters, defined = inside[: len(states)], inside[len(states) :]
     through = dict.fromkeys(x.source for x in recurrence.series if not isinstance(x.source, Var))
     sources = stand_ins.of(through, "through", {x.source: x.slice.name for x in recurrence.series})
-    opening: dict[Var, Node] = {x: node for node, x in (*constants.items(), *sources.items())}
-    opening |= {x.before: x.initial for x in states if x.before and x.initial}
+    prologue: dict[Var, Node] = {x: node for node, x in (*constants.items(), *sources.items())}
+    prologue |= {x.before: x.initial for x in states if x.before and x.initial}
     return Step(
         start=recurrence.start,
         stop=recurrence.stop,
         counter=recurrence.counter,
         states=tuple(replace(x, after=after) for x, after in zip(states, afters, strict=True)),
         series=tuple(replace(x, source=sources.get(x.source, x.source)) for x in recurrence.series),
-        opening=opening,
+        prologue=prologue,
         constants=tuple(constants.values()),
         defined=dict(zip(recurrence.steps, defined, strict=True)),
         inputs=program.variables,
@@ -130,7 +130,7 @@ def _fixed(roots: Sequence[Node], moving: Iterable[Var]) -> list[Node]:
         if node in live or isinstance(node, Var | Const | Delta):
             continue
         # An inverse is applied in each step: formed once, it would lose digits.
-        if is_light(node) or is_inverse(node):
+        if is_view_or_multiple(node) or is_inverse(node):
             pending += node.operands
         else:
             found[node] = None
@@ -141,7 +141,7 @@ class StandIns:
     """Inputs that stand for tensors, which have what is known of these; names are given once."""
 
     def __init__(self, made: Iterable[Node], taken: Iterable[str]) -> None:
-        self._taken = {*taken}
+        self.names = FreeNames(taken)
         # What has a Cholesky factor is positive definite, or there is an error and no value.
         self._definite = {
             node.args[0]
@@ -149,19 +149,13 @@ class StandIns:
             if isinstance(node, Apply) and type(node.primitive) is Cholesky
         }
 
-    def name(self, wish: str) -> str:
-        """A name that nothing else has."""
-        name = free_name(wish, self._taken)
-        self._taken.add(name)
-        return name
-
     def of(
         self, nodes: Iterable[Node], wish: str, wishes: Mapping[Node, str] | None = None
     ) -> dict[Node, Var]:
         """Inputs for some tensors, with the names that are wished for them, or numbered ones."""
         found: dict[Node, Var] = {}
         for k, node in enumerate(nodes, 1):
-            name = self.name((wishes or {}).get(node, f"{wish}_{k}"))
+            name = self.names.give((wishes or {}).get(node, f"{wish}_{k}"))
             words = dict.fromkeys(known_properties(node))
             if node in self._definite:
                 words["spd"] = None
@@ -187,7 +181,7 @@ def reached(roots: Iterable[Node], goals: Container[Node]) -> list[Node]:
 
 def is_worth_keeping(node: Node) -> bool:
     """Whether a tensor is work to make; inverses are never made, but applied."""
-    if not node.operands or is_light(node):
+    if not node.operands or is_view_or_multiple(node):
         return False
     return not is_inverse(node)
 
@@ -197,7 +191,7 @@ def is_inverse(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Inverse)
 
 
-def is_light(node: Node) -> bool:
+def is_view_or_multiple(node: Node) -> bool:
     """Whether a tensor is but another view of one, or a multiple."""
     if isinstance(node, Einsum):
         return node.is_view

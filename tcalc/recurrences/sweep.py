@@ -114,7 +114,7 @@ class Sweep:
         self._shapes = {x.dims for x in nodes if self._length in x.dims}
 
     def _all_of(self, variable: Var, stand_ins: StandIns) -> Var:
-        return input_of_steps(variable, stand_ins.name(f"{variable.name}_all"), self._length)
+        return input_of_steps(variable, stand_ins.names.give(f"{variable.name}_all"), self._length)
 
     def _lifted(self) -> Lifted:
         return Lifted(self._wide, self._length)

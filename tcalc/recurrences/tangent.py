@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tcalc import calculus
 from tcalc.expr import build
-from tcalc.expr.names import free_name
+from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
 from tcalc.language import RecurrenceProgram, Series, State
@@ -32,12 +32,11 @@ class _Tangents:
         inputs = program.program.variables.values()
         last = [x.last for x in program.states if x.last is not None]
         moving = step_of(program).moving
-        self._taken = {x.name for x in (*inputs, *last, *moving, *directions.values())}
+        self._names = FreeNames({x.name for x in (*inputs, *last, *moving, *directions.values())})
 
     def add(self, x: Var) -> Var:
         """An input for the tangent of one."""
-        name = free_name(f"{x.name}_dot", self._taken)
-        self._taken.add(name)
+        name = self._names.give(f"{x.name}_dot")
         words = [word for word in x.properties if word in CARRIED_OVER]
         tangent = build.var(name, x.dims, words)
         self.known[x] = tangent

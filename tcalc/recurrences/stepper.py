@@ -15,7 +15,7 @@ Arrays: TypeAlias = Mapping[str, Any]
 class Stepper:
     """A compiled function that is called once a step.
 
-    It takes states, then what else is another in each step, then what is the same in all.
+    It takes states, a row of what else is another in each step, and what is the same in all.
     """
 
     def __init__(
@@ -27,39 +27,32 @@ class Stepper:
     ) -> None:
         self._function = runtime.compile([*roots], variables=(*states, *given, *fixed))
         names = self._function.signature.names
-        self._states = [k for k, x in enumerate(states) if x.name in names]
-        self._takes_all = len(self._states) == len(states)
         self.given = [k for k, x in enumerate(given) if x.name in names]
         """The places of what it takes of what is given."""
-        moving = [states[k].name for k in self._states] + [given[k].name for k in self.given]
+        moving = [*(x.name for x in states), *(given[k].name for k in self.given)]
         self._fixed = [name for name in names if name not in moving]
-        places = [*moving, *self._fixed]
-        # An argument that is taken for its shape alone stands last.
-        self._order = [places.index(name) for name in names]
+        whole = [*moving, *self._fixed]
+        # States that it does not take are left out; what tells only a size may stand last.
+        self._places = [whole.index(name) for name in names]
+        self._in_order = self._places == [*range(len(whole))]
 
     def ready(
         self, states: Sequence[Any], row: Sequence[Any], fixed: Arrays
-    ) -> Callable[[Sequence[Any], Sequence[Any]], Any]:
-        """The function of states and of a row of what is given, for arrays like these."""
-        function, used = self._function, self._states
+    ) -> tuple[Callable[..., Any], list[Any]]:
+        """The function of states, a row of what is given, and the rest; and that rest.
+
+        It is for arrays of the types and shapes of these, and looks at none of them.
+        """
         rest = [fixed[name] for name in self._fixed]
-        order, names = self._order, function.signature.names
-        first = [*(states[k] for k in used), *row, *rest]
-        compute = _computing(
-            function, {x: first[k] for x, k in zip(names, order, strict=True)}, fixed
-        )
-        if order != sorted(order):
-            compute = _rearranged(compute, order)
+        whole, places = [*states, *row, *rest], self._places
+        names = self._function.signature.names
+        arguments = {name: whole[k] for name, k in zip(names, places, strict=True)}
+        compute = _computing(self._function, arguments, fixed)
+        return compute if self._in_order else _rearranged(compute, places), rest
 
-        def call(states: Sequence[Any], row: Sequence[Any]) -> Any:
-            taken = states if self._takes_all else [states[k] for k in used]
-            try:
-                return compute(*taken, *row, *rest)
-            except Exception as error:
-                arrays = [*taken, *row, *rest]
-                raise function.understood(error, [arrays[k] for k in order]) from error
-
-        return call
+    def understood(self, error: Exception, arrays: Sequence[Any]) -> Exception:
+        """What an error of the function for states, a row and the rest means for the caller."""
+        return self._function.understood(error, [arrays[k] for k in self._places])
 
 
 def _rearranged(compute: Callable[..., Any], order: Sequence[int]) -> Callable[..., Any]:

@@ -235,15 +235,18 @@ class Sweep:
         befores: list[Any] = [None] * count
         made: list[Any] = [None] * count
         rows = [*zip(*(given[k] for k in self._step.given), strict=True)] or [()] * count
-        call = self._step.ready(states, rows[0], fixed)
-        for k in reversed(range(count)) if backwards else range(count):
-            befores[k] = states
-            try:
-                made[k] = results = call(states, rows[k])
-            except TcalcError as error:
-                error.message += f", in step {self._plan.counter} = {numbers[k]}"
-                raise
-            states = results[:kept]
+        compute, rest = self._step.ready(states, rows[0], fixed)
+        k = 0
+        try:
+            for k in range(count - 1, -1, -1) if backwards else range(count):
+                befores[k] = states
+                made[k] = results = compute(*states, *rows[k], *rest)
+                states = results[:kept]
+        except Exception as error:
+            understood = self._step.understood(error, [*states, *rows[k], *rest])
+            if isinstance(understood, TcalcError):
+                understood.message += f", in step {self._plan.counter} = {numbers[k]}"
+            raise understood from error
         return befores, made
 
     def _together(

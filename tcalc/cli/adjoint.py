@@ -22,14 +22,7 @@ FORMATS = ("auto", "matrix", "einstein", "latex", "mathml")
 @click.command(cls=options.FormulaCommand)
 @options.loop
 @options.wrt
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="auto",
-    show_default=True,
-    help="How to print; auto is matrix notation where it exists, else Einstein notation.",
-)
+@options.formats(FORMATS)
 def adjoint(loop: Recurrence, wrt: Sequence[str], form: Notation | Medium) -> None:
     """Print the step backwards of a loop that is kept.
 

@@ -114,14 +114,7 @@ def derivative(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]
 @click.command(cls=options.FormulaCommand)
 @options.program
 @options.wrt
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(STEPWISE),
-    default="auto",
-    show_default=True,
-    help="How to print; auto is matrix notation where it exists, else Einstein notation.",
-)
+@options.formats(STEPWISE)
 @options.as_json
 def explain(program: Program, wrt: Sequence[str], form: Format, as_json: bool) -> None:
     """Derive a gradient step by step, with the rule of each step."""

@@ -199,15 +199,21 @@ report = as_one(
     as_json,
 )
 
-layout = together(
-    click.option(
+
+def formats(known: Sequence[str]) -> Callable[[Function], Function]:
+    """The option ``--format``, for a command that has some of the formats."""
+    return click.option(
         "--format",
         "form",
-        type=click.Choice(FORMATS),
+        type=click.Choice(known),
         default="auto",
         show_default=True,
         help="How to print; auto is matrix notation where it exists, else Einstein notation.",
-    ),
+    )
+
+
+layout = together(
+    formats(FORMATS),
     as_json,
     click.option(
         "--cse/--no-cse",

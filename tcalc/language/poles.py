@@ -10,6 +10,7 @@ from __future__ import annotations
 from tcalc.errors import DomainError
 from tcalc.expr import Apply, Const, Node
 from tcalc.primitives.exponential import pow_
+from tcalc.primitives.operators import is_zero
 from tcalc.primitives.power import Power
 from tcalc.simplify.tidy import tidy
 
@@ -30,20 +31,16 @@ def without_pole(node: Node) -> Node:
 
 
 def _refuse_zero(base: Node) -> None:
-    if _is_zero(base):
+    if is_zero(base):
         raise DomainError(
             "division by what is zero whatever its variables are",
             hint="its terms cancel: a formula has no infinite numbers",
         )
-    if _has_function_of_number(base) and _is_zero(tidy(base)):
+    if _has_function_of_number(base) and is_zero(tidy(base)):
         raise DomainError(
             "division by what is zero whatever its variables are",
             hint="its functions of numbers fold to zero: a formula has no infinite numbers",
         )
-
-
-def _is_zero(node: Node) -> bool:
-    return isinstance(node, Const) and not node.value
 
 
 def _has_function_of_number(root: Node) -> bool:

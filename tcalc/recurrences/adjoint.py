@@ -88,7 +88,7 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
     afters = [state.after for state in states]
     made = {node for node in postorder(afters) if is_worth_keeping(node)}
     taken = {*step.names, *(x.name for x in (*wrt, *cotangents.values()))}
-    inputs = StandIns(afters, taken).of(reached(results, made), "kept")
+    inputs = StandIns(afters, taken).of(reached(results, made.__contains__), "kept")
     parts = dict(zip(targets, rebuild(results, replacements=inputs), strict=True))
     return Adjoint(
         first={k: node for k, node in first.items() if k not in steady},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tcalc.calculus import prepare
@@ -163,14 +163,14 @@ class StandIns:
         return found
 
 
-def reached(roots: Iterable[Node], goals: Container[Node]) -> list[Node]:
-    """The goals that some tensors are made of, not looking below them."""
+def reached(roots: Iterable[Node], is_goal: Callable[[Node], bool]) -> list[Node]:
+    """The tensors of some kind that others are made of, not looking below them."""
     found: dict[Node, None] = {}
     pending = [*dict.fromkeys(roots)]
     seen = {*pending}
     while pending:
         node = pending.pop()
-        if node in goals:
+        if is_goal(node):
             found[node] = None
             continue
         new = [x for x in node.operands if x not in seen]

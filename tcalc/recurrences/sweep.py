@@ -132,25 +132,18 @@ class Sweep:
         moving = dependents(afters, self._plan.given) - late
         uses = use_counts(postorder(afters))
         lifted = self._lifted()
-        found: dict[Node, None] = {}
-        pending = [*dict.fromkeys(afters)]
-        seen = {*pending}
-        while pending:
-            node = pending.pop()
+
+        def is_early(node: Node) -> bool:
             # An inverse that several products take would be formed in each step.
             apart = is_worth_keeping(node) or (is_inverse(node) and uses[node] > 1)
-            if node in moving and apart and lifted.of([node])[0] is not None:
-                found[node] = None
-                continue
-            new = [x for x in node.operands if x not in seen]
-            seen.update(new)
-            pending += new
-        return [*found]
+            return node in moving and apart and lifted.of([node])[0] is not None
+
+        return reached(afters, is_early)
 
     def _kept_nodes(self, afters: Sequence[Node], wanted: Sequence[Node]) -> list[Node]:
         """What steps make with the states and is needed behind them."""
         made = dependents(afters, self._plan.states) & {*postorder(afters)}
-        return reached(wanted, {node for node in made if is_worth_keeping(node)})
+        return reached(wanted, {node for node in made if is_worth_keeping(node)}.__contains__)
 
     def _behind_loop(self, rows: Sequence[Node], sums: Sequence[Node]) -> list[Node]:
         """Rows and sums, of the tensors of all steps."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from tcalc.cli import options
 from tcalc.cli.results import write
 from tcalc.cli.source import default_wrt, tell_guesses
-from tcalc.printing import Medium, Notation
+from tcalc.printing import Notation
 
 if TYPE_CHECKING:
     from tcalc.recurrences import Recurrence
-
 
 FORMATS = ("auto", "matrix", "einstein", "latex", "mathml")
 
@@ -23,7 +22,9 @@ FORMATS = ("auto", "matrix", "einstein", "latex", "mathml")
 @options.loop
 @options.wrt
 @options.formats(FORMATS)
-def adjoint(loop: Recurrence, wrt: Sequence[str], form: Notation | Medium) -> None:
+def adjoint(
+    loop: Recurrence, wrt: Sequence[str], form: Notation | Literal["latex", "mathml"]
+) -> None:
     """Print the step backwards of a loop that is kept.
 
     The bound of its loop is a dimension, as in `for t = 1:T`; s_bar{t} is the derivative of the
@@ -33,7 +34,7 @@ def adjoint(loop: Recurrence, wrt: Sequence[str], form: Notation | Medium) -> No
     tell_guesses(loop)
     gradient = loop.value_and_gradient(names)
     match form:
-        case "latex" | "mathml" | "text":
+        case "latex" | "mathml":
             write(gradient.formulas(medium=form))
-        case _:
+        case "auto" | "matrix" | "einstein":
             write(gradient.formulas(form))

@@ -23,12 +23,8 @@ def free_names(wishes: Iterable[str], taken: Iterable[str]) -> list[str]:
     >>> free_names(["dx", "dx_"], {"dx"})
     ['dx_', 'dx__']
     """
-    given = dict.fromkeys(taken)
-    names: list[str] = []
-    for wish in wishes:
-        names.append(free_name(wish, given))
-        given[names[-1]] = None
-    return names
+    names = FreeNames(taken)
+    return [names.give(wish) for wish in wishes]
 
 
 class FreeNames:

@@ -260,7 +260,6 @@ class _Recurring(Compilation):
         self._names.lengths |= self._stop().names()
         self._entered: dict[Carried, str] = {}
         self._sources: dict[Carried, str] = {}
-        self._origins: dict[str, Slot] = {}
         for definition, carried in self._kept.carried.items():
             if isinstance(carried, Slice) and self._is_free(carried.base):
                 self._names.used_with_brackets(carried.base, carried.order, definition.span)
@@ -285,13 +284,13 @@ class _Recurring(Compilation):
         statement = step.statement
         if isinstance(statement, Definition) and statement in self._kept.carried:
             carried = self._kept.carried[statement]
-            value = self._carried(carried, statement, step.targets[0])
+            value = self._carried(carried, statement)
             self._entered[carried] = step.targets[0]
             self._elaborator.definitions[step.targets[0]] = value
             return value
         return super()._elaborate(step)
 
-    def _carried(self, carried: Carried, definition: Definition, name: str) -> Value:
+    def _carried(self, carried: Carried, definition: Definition) -> Value:
         """The input that something carried is."""
         algebra, span = self._algebra, definition.span
         if isinstance(carried, Count):
@@ -308,9 +307,8 @@ class _Recurring(Compilation):
             del dims[carried.axis]
         wish = self._wish(carried)
         called = self._free.give(wish)
-        self._origins[called] = algebra.slot(like)
         slot = algebra.tape.call(
-            lambda node: self._input(node, carried, called), [self._origins[called]]
+            lambda node: self._input(node, carried, called), [algebra.slot(like)]
         )
         return algebra.atom(slot, dims, span)._replace(row=like.row and len(dims) == 1)
 

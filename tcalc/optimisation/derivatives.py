@@ -105,6 +105,10 @@ class Derivatives:
         nodes = calculus.hvps(self.function, moves)
         return self._bound(nodes, *self.directions.values())
 
+    def product_at(self, at: Mapping[str, Any]) -> Callable[..., Any]:
+        """The Hessian at a point times the directions."""
+        return self.product.bind(**at)
+
     def products(self, at: Mapping[str, Any]) -> Callable[..., Any]:
         """The Hessian at a point times several directions at once, along a last axis."""
         taken = {str(name) for x in self.inputs for dim in x.dims for name in dim.names()}

@@ -151,7 +151,7 @@ class Problem:
         if at is None or at[0] != key:
             # A copy: optimisers move their point in place.
             here = self.unpack(np.array(x, dtype=float))
-            at = self._at = key, self.derivatives.product.bind(**here)
+            at = self._at = key, self.derivatives.product_at(here)
         return at[1]
 
     def hessian_operator(self, x: Any) -> LinearOperator:

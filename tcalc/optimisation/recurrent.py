@@ -58,18 +58,26 @@ class RecurrentDerivatives:
         return self._recurrence.value_and_gradient(self._names)
 
     @cached_property
-    def product(self) -> RecurrentProduct:
-        """The Hessian times the directions, part by part."""
-        return RecurrentProduct(self, self._recurrence.hvp(self._names), {})
+    def _product(self) -> RecurrenceProduct:
+        return self._recurrence.hvp(self._names)
 
     @property
     def direction_names(self) -> dict[str, str]:
-        """The arguments of `product` for the directions of the variables."""
-        return self.product.product.directions
+        """The arguments of products with the Hessian for the directions of the variables."""
+        return self._product.directions
+
+    def product_at(self, at: Mapping[str, Any]) -> Callable[..., list[Any]]:
+        """The Hessian at a point times the directions, part by part."""
+
+        def apply(**moves: Any) -> list[Any]:
+            found = self._product(**self._given(self._product.signature, {**at, **moves}))
+            return [found[name] for name in self._names]
+
+        return apply
 
     def products(self, at: Mapping[str, Any]) -> Callable[..., list[Any]]:
         """The Hessian at a point times several directions, along a last axis."""
-        apply = self.product.bind(**at)
+        apply = self.product_at(at)
 
         def several(**moves: Any) -> list[Any]:
             rows = {name: np.moveaxis(np.asarray(x), -1, 0) for name, x in moves.items()}
@@ -95,23 +103,3 @@ class RecurrentDerivatives:
             )
             for i, j in pairs(len(names))
         ]
-
-
-class RecurrentProduct:
-    """The product with the Hessian at a point, some of whose arguments are given."""
-
-    def __init__(
-        self, derivatives: RecurrentDerivatives, product: RecurrenceProduct, at: Mapping[str, Any]
-    ) -> None:
-        self.product = product
-        self._derivatives = derivatives
-        self._at = dict(at)
-
-    def bind(self, **values: Any) -> Callable[..., list[Any]]:
-        """The product at a point, as a function of directions."""
-        return RecurrentProduct(self._derivatives, self.product, values)
-
-    def __call__(self, **moves: Any) -> list[Any]:
-        given = self._derivatives._given(self.product.signature, {**self._at, **moves})
-        found = self.product(**given)
-        return [found[name] for name in self._derivatives._names]

@@ -83,7 +83,6 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
         if parts[x] is cotangents[k] and isinstance(start := first.get(k), Const)
     }
     known: dict[Node, Node] = {cotangents[k]: number for k, number in steady.items()}
-    # Where nothing of it is used behind the loop and no step adds to it, a cotangent is zero.
     results = calculus.prepare(rebuild([parts[x] for x in targets], replacements=known))
     afters = [state.after for state in states]
     made = {node for node in postorder(afters) if is_worth_keeping(node)}

@@ -158,7 +158,7 @@ class Recurrence:
         >>> power.jvp("a")(a=2.0, da=0.5)  # 3 a^2 times 0.5
         np.float64(6.0)
         """
-        return Recurrence(tangent_of(self._program, self._directions(wrt)))
+        return Recurrence(tangent_of(self._program, self._step, self._directions(wrt)))
 
     def _directions(self, wrt: str | Names) -> dict[Var, Var]:
         """Inputs for the directions, by those that they are for."""

@@ -80,11 +80,14 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
     moving = (*_moving(states, recurrence.series), recurrence.counter)
     named = {name: x for name, x in program.definitions.items() if name.isidentifier()}
     made = prepare([*(x.after for x in states), *recurrence.steps.values(), *named.values()])
-    inside, behind = made[: -len(named) or None], made[len(made) - len(named) :]
+    count = len(made) - len(named)
+    inside, outside = made[:count], made[count:]
     last = [x.last for x in states if x.last is not None]
     taken = {x.name for x in (*program.variables.values(), *moving, *last)}
     stand_ins = StandIns(made, taken)
-    wishes = dict(zip(reversed(behind), reversed([*named]), strict=True))
+    wishes: dict[Node, str] = {}
+    for name, node in zip(named, outside, strict=True):
+        wishes.setdefault(node, name)
     constants = stand_ins.of(_fixed(inside, moving), "constant", wishes)
     inside = rebuild(inside, replacements=constants)
     afters, defined = inside[: len(states)], inside[len(states) :]
@@ -142,7 +145,8 @@ class StandIns:
 
     def __init__(self, made: Iterable[Node], taken: Iterable[str]) -> None:
         self.names = FreeNames(taken)
-        # What has a Cholesky factor is positive definite, or there is an error and no value.
+        # What has a Cholesky factor is positive definite, or there is an error and no value; the
+        # argument of the primitive is symmetric, as `chol` takes ``(A + A')/2``.
         self._definite = {
             node.args[0]
             for node in postorder(made)

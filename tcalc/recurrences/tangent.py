@@ -18,7 +18,7 @@ from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
 from tcalc.language import RecurrenceProgram, Series, State
 from tcalc.recurrences.adjoint import active_inputs
-from tcalc.recurrences.step import step_of, with_suffix
+from tcalc.recurrences.step import Step, with_suffix
 
 CARRIED_OVER = ("symmetric", "diagonal", "lower", "upper")
 """What a tangent is where the state is."""
@@ -27,12 +27,14 @@ CARRIED_OVER = ("symmetric", "diagonal", "lower", "upper")
 class _Tangents:
     """Inputs for the tangents of others, by these."""
 
-    def __init__(self, program: RecurrenceProgram, directions: Mapping[Var, Var]) -> None:
+    def __init__(
+        self, program: RecurrenceProgram, step: Step, directions: Mapping[Var, Var]
+    ) -> None:
         self.known: dict[Var, Node] = {**directions}
         inputs = program.program.variables.values()
         last = [x.last for x in program.states if x.last is not None]
-        moving = step_of(program).moving
-        self._names = FreeNames({x.name for x in (*inputs, *last, *moving, *directions.values())})
+        taken = (*inputs, *last, *step.moving, *directions.values())
+        self._names = FreeNames({x.name for x in taken})
 
     def add(self, x: Var) -> Var:
         """An input for the tangent of one."""
@@ -53,10 +55,15 @@ class _Tangents:
         return calculus.jvp(node, own) if own else build.zeros(node.dims)
 
 
-def tangent_of(program: RecurrenceProgram, directions: Mapping[Var, Var]) -> RecurrenceProgram:
-    """The program of the directional derivative; directions are inputs, by those they are for."""
-    active = active_inputs(step_of(program), [*directions])
-    tangents = _Tangents(program, directions)
+def tangent_of(
+    program: RecurrenceProgram, step: Step, directions: Mapping[Var, Var]
+) -> RecurrenceProgram:
+    """The program of the directional derivative; directions are inputs, by those they are for.
+
+    `step` is that of the program.
+    """
+    active = active_inputs(step, [*directions])
+    tangents = _Tangents(program, step, directions)
     series: list[Series] = []
     for x in program.series:
         if x.slice in active:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from tcalc.calculus import prepare
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
-from tcalc.expr.facts import known_properties
+from tcalc.expr.facts import holds, known_properties
 from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, rebuild
 from tcalc.language import RecurrenceProgram, Series, State
 from tcalc.primitives.cholesky import Cholesky
@@ -145,12 +146,14 @@ class StandIns:
 
     def __init__(self, made: Iterable[Node], taken: Iterable[str]) -> None:
         self.names = FreeNames(taken)
-        # What has a Cholesky factor is positive definite, or there is an error and no value; the
-        # argument of the primitive is symmetric, as `chol` takes ``(A + A')/2``.
+        # What is symmetric and has a Cholesky factor is positive definite, or there is no value.
+        # Of any other matrix the factor tells of its symmetric part alone.
         self._definite = {
             node.args[0]
             for node in postorder(made)
-            if isinstance(node, Apply) and type(node.primitive) is Cholesky
+            if isinstance(node, Apply)
+            and type(node.primitive) is Cholesky
+            and holds(node.args[0], Fact.SYMMETRIC)
         }
 
     def of(

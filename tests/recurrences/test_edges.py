@@ -302,3 +302,26 @@ def test_blocks_bound_the_memory_of_what_is_made_at_once() -> None:
     tracemalloc.stop()
     one = 8 * x.shape[1] ** 2
     assert peak < 30 * one
+
+
+def test_a_cholesky_factor_tells_of_the_symmetric_part_alone() -> None:
+    text = """f{0} = 0
+    for t = 1:T
+        M{t} = x[t]*A*A + 5*B
+        f{t} = f{t-1} + sum(log(diag(chol(M{t})))) + c'*inv(M{t})*d + f{t-1}/10
+    end
+    f{T}"""
+    declarations = "x[T], A[n,n], B[n,n], c[n], d[n]"
+    random = np.random.default_rng(0)
+    arrays = {
+        "x": np.abs(random.standard_normal(4)),
+        "A": 0.3 * random.standard_normal((3, 3)),
+        "B": np.eye(3) + 0.2 * random.standard_normal((3, 3)),
+        "c": random.standard_normal(3),
+        "d": random.standard_normal(3),
+    }
+    f = tcalc.parse(text, declarations, T=4)
+    due = tcalc.evaluate(tcalc.gradient(f, [*arrays]), **arrays)
+    _, found = tcalc.recurrence(text, declarations).value_and_gradient([*arrays])(**arrays)
+    for name in arrays:
+        np.testing.assert_allclose(found[name], due[name], rtol=1e-9, atol=1e-11)

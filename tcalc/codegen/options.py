@@ -11,8 +11,8 @@ from typing import Literal, TypeAlias, get_args
 
 from tcalc.errors import ArgumentError, UnsupportedError
 
-Backend: TypeAlias = Literal["numpy", "cupy"]
-"""The library of the arrays: NumPy, or CuPy on a CUDA device."""
+Backend: TypeAlias = Literal["numpy", "c", "cupy"]
+"""What runs: NumPy; C, for small arrays of NumPy's; or CuPy on a CUDA device."""
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 MEMORY_LIMIT = 8 * 2**30
 """The most bytes that the results of one call may take, unless another limit is given."""
@@ -27,7 +27,7 @@ class Options:
     """
 
     backend: Backend = "numpy"
-    """The library of the arrays that are taken and returned."""
+    """What runs, and so the library of the arrays that are taken and returned."""
     contiguous: bool = False
     """Whether results lie in memory in row-major order; else they may be transposed views."""
     reuse: bool = False
@@ -48,9 +48,9 @@ class Options:
             raise UnsupportedError(
                 f"there is no backend {self.backend!r}", hint=f"backends: {', '.join(BACKENDS)}"
             )
-        if self.graph and self.backend == "numpy":
+        if self.graph and self.backend != "cupy":
             raise ArgumentError(
-                'graph=True records calls on a device, and the backend is "numpy"',
+                f'graph=True records calls on a device, and the backend is "{self.backend}"',
                 hint='give backend="cupy", or leave out graph=True',
             )
 

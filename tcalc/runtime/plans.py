@@ -12,10 +12,13 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tcalc.codegen.batching import with_batches
 from tcalc.codegen.branches import with_branches
+from tcalc.codegen.c import CModule, c_module
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
@@ -36,10 +39,16 @@ from tcalc.expr.packing import pack, unpack
 from tcalc.expr.traverse import orders_kept, postorder
 from tcalc.primitives.selection import Selection
 
+if TYPE_CHECKING:
+    from tcalc.runtime.native import NativeFunction
+
 RECORDED = 1 << 28
 """The most multiplications of one product in a CUDA graph."""
 PLANS = 128
 """How many plans a function keeps."""
+
+SINGLE = 4
+"""The bytes of a number of single precision."""
 
 _serial = itertools.count(1)
 _unused: deque[str] = deque()
@@ -190,6 +199,8 @@ class Planner:
         with self._lock, collector_paused(), orders_kept():
             if itemsize is not None:
                 self._refuse_large(sizes, itemsize)
+            if options.backend == "c":
+                return self._in_c(sizes, itemsize, kind)
             program, shaped = self._program(sizes, kind)
             needed = self._needed(program, sizes, itemsize)
             if itemsize is not None:
@@ -209,6 +220,59 @@ class Planner:
                 workspace=module.workspace,
                 peak=needed,
             )
+
+    def _in_c(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
+        """The plan of a function in C; NumPy's where arrays are complex, sparse or empty."""
+        recipe = self.recipe
+        if kind != Kind() or not all(sizes.values()):
+            return self._host.make(sizes, itemsize, kind)
+        program = lower(recipe.roots, sizes, recipe.options, hints=recipe.hints, given=self.given)
+        needed = peak(program, sizes)
+        if itemsize is not None:
+            self._refuse_temporaries(needed * itemsize)
+        module = c_module(program, recipe.signature, sizes, itemsize == SINGLE)
+        native = None if itemsize is None else self._native(module, sizes, itemsize)
+        bound = bool(self.given) and native is not None
+        return Plan(
+            running=module.source,
+            title=recipe.heading,
+            compute=native.beside(self._places()) if native and bound else native or _not_loaded,
+            prepare=(lambda *given: given) if bound else None,
+            workspace=None,
+            peak=needed,
+        )
+
+    def _native(self, module: CModule, sizes: Mapping[str, int], itemsize: int) -> NativeFunction:
+        """A C file as a function; where it gives up, NumPy's code is asked."""
+        from tcalc.runtime.native import NativeFunction
+
+        dtype = np.dtype(np.float32 if itemsize == SINGLE else np.float64)
+        known = dict(sizes)
+
+        def fallback() -> Callable[..., Any]:
+            return self._unbound.plan(known, itemsize, Kind()).compute
+
+        return NativeFunction(module, dtype, self.recipe.outline == 0, fallback)
+
+    def _places(self) -> list[int]:
+        """Where the arguments of the signature are among the open ones and, behind, the given."""
+        names = self.recipe.signature.names
+        order = [*(x for x in names if x not in self.given), *(x for x in names if x in self.given)]
+        return [order.index(name) for name in names]
+
+    @cached_property
+    def _unbound(self) -> Planner:
+        """The plans of the same function in NumPy's code, of all arguments."""
+        return Planner(self._in_numpy, ())
+
+    @cached_property
+    def _host(self) -> Planner:
+        """The plans of the same function in NumPy's code."""
+        return Planner(self._in_numpy, self.given)
+
+    @property
+    def _in_numpy(self) -> Recipe:
+        return replace(self.recipe, options=replace(self.recipe.options, backend="numpy"))
 
     def _program(self, sizes: Mapping[str, int], kind: Kind) -> tuple[Program, Hashable]:
         """The program for some sizes; also which matrices lie otherwise, and what zeros it has."""

@@ -18,7 +18,7 @@ def target_of(options: Options) -> Target:
     has only steps that can be recorded.
     """
     match options.backend:
-        case "numpy":
+        case "numpy" | "c":
             return NumPy()
         case "cupy":
             # Imported here, so that nobody else waits for it.

@@ -24,20 +24,8 @@ from typing import Any, ClassVar
 from tcalc.codegen import checks, device, device_checks
 from tcalc.codegen.fusion import fused, inputs
 from tcalc.codegen.launches import arranged
-from tcalc.codegen.program import (
-    Addend,
-    Call,
-    Fused,
-    Number,
-    Product,
-    Program,
-    Solver,
-    Statement,
-    Sum,
-    Value,
-    View,
-)
-from tcalc.codegen.targets.kernels import Body, bare, literal, translatable
+from tcalc.codegen.program import Call, Fused, Program, Solver, Statement, Value, View
+from tcalc.codegen.targets.kernels import bare, steps_text, translatable
 from tcalc.codegen.targets.numpy import NumPy
 from tcalc.codegen.targets.porting import ported
 from tcalc.codegen.targets.target import Writer, embed_all
@@ -160,40 +148,7 @@ def writable(call: Call) -> bool:
 
 def written(operation: Fused, views: Sequence[View]) -> tuple[list[str], str]:
     """The lines of a kernel over ``x0``, ``x1``, …, and the expression of its result."""
-    outside = {view: f"x{k}" for k, view in enumerate(views)}
-    inside: dict[Value, str] = {}
-    body = Body()
-
-    def read(view: View) -> str:
-        return inside.get(view.value) or outside[view]
-
-    text = ""
-    for step in operation.steps:
-        match step.operation:
-            case Number(value=number):
-                inside[step.results[0]] = literal(number)
-                continue
-            case Product(factors=factors, divisors=divisors):
-                text = " * ".join(map(read, factors)) + "".join(f" / {read(x)}" for x in divisors)
-            case Sum(addends=addends):
-                text = _sum(addends, read)
-            case Call(routine=routine, arguments=arguments):
-                text = body.routine(routine, [read(view) for view in arguments])
-            case _:
-                raise AssertionError("not element-wise")
-        if step is not operation.steps[-1]:
-            inside[step.results[0]] = body.define(text)
-    return body.lines, text
-
-
-def _sum(addends: Sequence[Addend], read: Callable[[View], str]) -> str:
-    text = ""
-    for addend in addends:
-        c, name = addend.coefficient, read(addend.view)
-        term = name if abs(c) == 1 else f"{literal(abs(c))} * {name}"
-        sign = "-" if c < 0 else "+"
-        text = f"{text} {sign} {term}" if text else (f"-{term}" if c < 0 else term)
-    return text
+    return steps_text(operation, {view: f"x{k}" for k, view in enumerate(views)})
 
 
 def elementwise_kernel(count: int, lines: Sequence[str], result: str) -> str:

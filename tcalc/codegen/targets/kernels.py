@@ -14,11 +14,12 @@ import ast
 import math
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
 
+from tcalc.codegen.program import Addend, Call, Fused, Number, Product, Sum, Value, View
 from tcalc.codegen.targets.porting import asks_for_complex
 from tcalc.codegen.targets.target import source_of
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
@@ -128,6 +129,46 @@ class Body:
                     raise UntranslatableError(function.__name__)
                 known = dict(zip(names, given, strict=True))
                 return _Translation(self, known).function(definition)
+
+
+def steps_text(operation: Fused, operands: Mapping[View, str]) -> tuple[list[str], str]:
+    """The lines of a group of steps, and the expression of its result.
+
+    `operands` are the expressions of what it reads from outside.
+    """
+    inside: dict[Value, str] = {}
+    body = Body()
+
+    def read(view: View) -> str:
+        return inside.get(view.value) or operands[view]
+
+    text = ""
+    for step in operation.steps:
+        match step.operation:
+            case Number(value=number):
+                inside[step.results[0]] = literal(number)
+                continue
+            case Product(factors=factors, divisors=divisors):
+                text = " * ".join(map(read, factors)) + "".join(f" / {read(x)}" for x in divisors)
+            case Sum(addends=addends):
+                text = _sum(addends, read)
+            case Call(routine=routine, arguments=arguments):
+                text = body.routine(routine, [read(view) for view in arguments])
+            case _:
+                raise AssertionError("not element-wise")
+        if step is not operation.steps[-1]:
+            inside[step.results[0]] = body.define(text)
+    return body.lines, text
+
+
+def _sum(addends: Sequence[Addend], read: Callable[[View], str]) -> str:
+    text = ""
+    for addend in addends:
+        c, name = addend.coefficient, read(addend.view)
+        term = name if abs(c) == 1 else f"{literal(abs(c))} * {name}"
+        sign = "-" if c < 0 else "+"
+        text = f"{text} {sign} {term}" if text else (f"-{term}" if c < 0 else term)
+    return text
 
 
 def translatable(routine: Routine, arity: int) -> bool:

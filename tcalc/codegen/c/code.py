@@ -1,0 +1,254 @@
+"""A C function while it is written: the places of its values, its names, and its memory."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+
+from tcalc.codegen.c.loops import Loop, nested
+from tcalc.codegen.c.places import Place, number, row_major, viewed
+from tcalc.codegen.memory import lifetimes
+from tcalc.codegen.program import Program, Value, View
+from tcalc.codegen.signature import Names, Signature
+from tcalc.expr.dims import Dim, Shape
+
+ALIGNED = 8
+"""Of how many elements the beginnings of arrays are multiples, for vector instructions."""
+INDICES = "ijkl"
+KEYWORDS = frozenset((
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
+    "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
+    "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch",
+    "typedef", "union", "unsigned", "void", "volatile", "while", "real", "work", "main",
+    "compute",
+))  # fmt: skip
+
+
+def identifier(wish: str) -> str:
+    """A name of the user's with ASCII letters alone: ``α`` is ``alpha``."""
+    letters = [x if x.isascii() else _spelled(x) for x in unicodedata.normalize("NFKC", wish)]
+    return re.sub(r"\W", "_", "".join(letters), flags=re.ASCII)
+
+
+def _spelled(letter: str) -> str:
+    return unicodedata.name(letter, "x").rpartition(" ")[2].lower()
+
+
+class Memory:
+    """Stretches of one array that are given out and taken back."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._free: list[tuple[int, int]] = []
+
+    def take(self, count: int) -> int:
+        """The beginning of a free stretch."""
+        count = -(-count // ALIGNED) * ALIGNED
+        for k, (start, stop) in enumerate(self._free):
+            if stop - start >= count:
+                self._free[k : k + 1] = [(start + count, stop)] if stop - start > count else []
+                return start
+        start = self._free.pop()[0] if self._free and self._free[-1][1] == self.size else self.size
+        self.size = start + count
+        return start
+
+    def give_back(self, start: int, count: int) -> None:
+        stop = start + -(-count // ALIGNED) * ALIGNED
+        parts = sorted([*self._free, (start, stop)])
+        merged = [parts[0]]
+        for low, high in parts[1:]:
+            if low == merged[-1][1]:
+                merged[-1] = (merged[-1][0], high)
+            else:
+                merged.append((low, high))
+        self._free = merged
+
+
+class Code:
+    """The lines of a function so far, and what they have in hand.
+
+    `places` are those of the values, `helpers` the names of the functions of the preamble that are
+    called.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        signature: Signature,
+        sizes: Mapping[str, int],
+        taken: Iterable[str],
+    ) -> None:
+        self.program = program
+        self.known = sizes
+        self.names = Names({*KEYWORDS, *taken})
+        self.parameters = {x.name: self.names.give(identifier(x.name)) for x in signature.arguments}
+        self.sizes = {name: self.names.give(identifier(name)) for name in signature.sizes}
+        count = len(program.outputs)
+        self.results = [
+            self.names.give("result" if count == 1 else f"result{k + 1}") for k in range(count)
+        ]
+        self.places: dict[Value, Place] = {}
+        self.lines: list[str] = []
+        self.helpers: dict[str, None] = {}
+        self.memory = Memory()
+        self._indices = self._index_names()
+        self._blocks: dict[Value, tuple[int, int]] = {}
+        self._count = 0
+        self._direct = self._direct_results()
+        self._ending = self._endings()
+
+    def _index_names(self) -> list[str]:
+        found: list[str] = []
+        round_ = 0
+        while len(found) < 24:
+            for letter in INDICES:
+                name = f"{letter}{round_ or ''}"
+                if name not in self.names.taken:
+                    found.append(name)
+            round_ += 1
+        self.names.taken.update(found)
+        return found
+
+    def _direct_results(self) -> dict[Value, str]:
+        """The values that are made in the memory of the caller's results."""
+        outputs = [x.view.value for x in self.program.outputs]
+        return {
+            x.view.value: name
+            for x, name in zip(self.program.outputs, self.results, strict=True)
+            if x.view.plain and x.view.dims and outputs.count(x.view.value) == 1
+        }
+
+    def _endings(self) -> dict[int, list[Value]]:
+        """For each statement the values whose memory nobody needs after it."""
+        final = lifetimes(self.program)
+        ending: dict[int, list[Value]] = {}
+        for place, statement in enumerate(self.program.statements):
+            for value in statement.results:
+                ending.setdefault(final.get(value, place), []).append(value)
+        return ending
+
+    # sizes and indices
+
+    def length(self, dim: Dim) -> int:
+        return dim.evaluate(self.known)
+
+    def count(self, dims: Shape) -> int:
+        return prod(map(self.length, dims))
+
+    def size(self, dim: Dim) -> str:
+        """A dimension as a factor of an expression."""
+        if dim.value is not None:
+            return str(dim.value) if dim.value >= 0 else f"({dim.value})"
+        names = dim.names()
+        if "min(" in str(dim):
+            return str(self.length(dim))
+        if any(self.sizes[name] != name for name in names):
+            dim = dim.substitute({name: Dim.of(self.sizes[name]) for name in names})
+        text = re.sub(r"(\w+)\^(\d+)", lambda power: "*".join([power[1]] * int(power[2])), str(dim))
+        return f"({text})" if re.search("[-+]", text) else text
+
+    def indices(self, dims: Sequence[Dim]) -> list[str | None]:
+        """An index for each axis; None for one of length 1, which needs none."""
+        names = iter(self._indices)
+        return [None if self.length(dim) == 1 else next(names) for dim in dims]
+
+    def loops(self, dims: Sequence[Dim], indices: Sequence[str | None]) -> list[Loop]:
+        return [(x, self.size(dim)) for dim, x in zip(dims, indices, strict=True) if x is not None]
+
+    def offset(self, place: Place, indices: Sequence[str | None]) -> str:
+        """Which element of an array stands at some indices; those of the last axes are given."""
+        missing = len(indices) - len(place.dims)
+        terms = [
+            self._term(stride, index)
+            for dim, stride, index in zip(place.dims, place.strides, indices[missing:], strict=True)
+            if index is not None and stride.value != 0 and self.length(dim) != 1
+        ]
+        if place.start.value != 0:
+            terms.append(self.size(place.start))
+        return " + ".join(terms)
+
+    def _term(self, stride: Dim, index: str) -> str:
+        return index if stride.value == 1 else f"{self.size(stride)}*{index}"
+
+    def element(self, place: Place, indices: Sequence[str | None]) -> str:
+        """An element as an expression."""
+        if place.is_number:
+            return place.name
+        return f"{place.name}[{self.offset(place, indices) or '0'}]"
+
+    def pointer(self, place: Place, indices: Sequence[str | None] = ()) -> str:
+        """A pointer to the element at some indices."""
+        padded = [*indices, *[None] * (len(place.dims) - len(indices))]
+        offset = self.offset(place, padded)
+        return f"{place.name} + {offset}" if offset else place.name
+
+    # values
+
+    def place(self, view: View) -> Place:
+        """The place of an operand."""
+        return viewed(self.places[view.value], view)
+
+    def name(self, value: Value) -> str:
+        """A new name for a value: that of the user's program, or a number."""
+        hint = self.program.hints.get(value)
+        if hint is not None:
+            return self.names.give(identifier(hint))
+        self._count += 1
+        return self.names.give(f"v{self._count}")
+
+    def make(self, value: Value, *, dims: Shape | None = None, room: int = 0) -> Place:
+        """A new array for a value, in row-major order, with further `room` behind it."""
+        dims = value.dims if dims is None else dims
+        direct = self._direct.get(value)
+        if direct is not None and not room:
+            place = row_major(direct, dims)
+        else:
+            name = self.name(value)
+            size = self.count(dims) + room
+            start = self.memory.take(size)
+            self._blocks[value] = start, size
+            self.lines.append(f"real *const {name} = work + {start};")
+            place = row_major(name, dims)
+        self.places[value] = place
+        return place
+
+    def scratch(self, count: int) -> str:
+        """A pointer to room that a single statement needs."""
+        start = self.memory.take(count)
+        self.memory.give_back(start, count)
+        return f"work + {start}"
+
+    def define(self, value: Value, text: str) -> None:
+        """A number that is the value of an expression."""
+        name = self.name(value)
+        self.lines.append(f"const real {name} = {text};")
+        self.places[value] = number(name)
+
+    def end(self, place: int) -> None:
+        """Take back the memory of what is not needed after a statement."""
+        for value in self._ending.get(place, ()):
+            block = self._blocks.pop(value, None)
+            if block is not None:
+                self.memory.give_back(*block)
+
+    def copy(self, source: Place, target: Place, also: Sequence[str] = ()) -> None:
+        """Write a loop that copies all elements."""
+        self.assign(target, self.element(source, self.indices(target.dims)), also=also)
+
+    def assign(
+        self, target: Place, text: str, operator: str = "=", also: Sequence[str] = ()
+    ) -> None:
+        """Write a loop that gives each element of a place the value of an expression."""
+        indices = self.indices(target.dims)
+        line = f"{self.element(target, indices)} {operator} {text};"
+        self.lines += nested(self.loops(target.dims, indices), [*also, line])
+
+    def fail(self, condition: str) -> None:
+        """Write a line that gives up, for NumPy's code to tell what is wrong."""
+        self.lines.append(f"if ({condition}) return 1;")
+
+    def helper(self, name: str) -> str:
+        self.helpers[name] = None
+        return name

@@ -1,0 +1,247 @@
+"""Contractions of two operands: BLAS where they are matrix products of some size, else loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.elementwise import accumulated
+from tcalc.codegen.c.loops import nested
+from tcalc.codegen.c.places import ONE, ZERO, Place, number
+from tcalc.codegen.program import EinSum, MatMul, Statement, TensorDot
+from tcalc.expr.dims import Dim
+
+BY_BLAS = 64
+"""The multiplications from which on BLAS takes a product of matrices, one call being 0.1 us."""
+
+Labels = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Axes of a contraction as one: its length, and its strides in both operands and the result."""
+
+    length: Dim
+    left: Dim
+    right: Dim
+    out: Dim
+
+    @property
+    def strides(self) -> tuple[Dim, Dim, Dim]:
+        return self.left, self.right, self.out
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A place with the labels of its axes."""
+
+    place: Place
+    labels: Labels
+
+    def stride(self, label: int) -> Dim:
+        total = ZERO
+        for mine, stride in zip(self.labels, self.place.strides, strict=True):
+            if mine == label:
+                total = total + stride
+        return total
+
+
+def contract(code: Code, statement: Statement, operation: MatMul | TensorDot | EinSum) -> None:
+    """The sum of products of two operands over the labels that the result does not have."""
+    left, right, output = _labelled(code, operation)
+    (value,) = statement.results
+    lengths = {
+        label: dim
+        for operand in (left, right)
+        for label, dim in zip(operand.labels, operand.place.dims, strict=True)
+        if code.length(dim) != 1
+    }
+    left, right = _long(code, left), _long(code, right)
+    target = Operand(number(""), ())
+    if value.dims:
+        target = _long(code, Operand(code.make(value), output))
+    if value.dims and _by_blas(code, left, right, target, lengths):
+        return
+    summed = [x for x in lengths if x not in target.labels]
+    kept = list(target.labels)
+    every = [*kept, *summed]
+    names = dict(zip(every, code.indices([lengths[x] for x in every]), strict=True))
+
+    def element(operand: Operand) -> str:
+        return code.element(operand.place, [names[x] for x in operand.labels])
+
+    def loops(labels: Sequence[int]) -> list[tuple[str, str]]:
+        return code.loops([lengths[x] for x in labels], [names[x] for x in labels])
+
+    text = f"{element(left)} * {element(right)}"
+    if not value.dims:
+        name = code.name(value)
+        order = _inner_last(summed, left, right)
+        code.lines += [f"real {name} = 0;", *accumulated(name, loops(order), [], text)]
+        code.places[value] = number(name)
+        return
+    place = element(target)
+    if not summed:
+        code.lines += nested(loops(kept), [f"{place} = {text};"])
+    elif kept and _runs_along(kept[-1], left, right) and not _runs_along(summed[-1], left, right):
+        code.assign(code.places[value], "0")
+        order = [*kept[:-1], *summed, kept[-1]]
+        code.lines += nested(loops(order), [f"{place} += {text};"])
+    else:
+        order = _inner_last(summed, left, right)
+        body = ["real sum = 0;", *accumulated("sum", loops(order), [], text), f"{place} = sum;"]
+        code.lines += nested(loops(kept), body)
+
+
+def _inner_last(labels: Sequence[int], left: Operand, right: Operand) -> list[int]:
+    """Labels with one last along which both operands lie one after the other."""
+    return sorted(labels, key=lambda x: _runs_along(x, left, right))
+
+
+def _runs_along(label: int, left: Operand, right: Operand) -> bool:
+    return all(x.stride(label).value in (0, 1) for x in (left, right))
+
+
+def _long(code: Code, operand: Operand) -> Operand:
+    """An operand without its axes of length 1, each label standing once."""
+    place = operand.place
+    axes = zip(operand.labels, place.dims, place.strides, strict=True)
+    dims: dict[int, Dim] = {}
+    strides: dict[int, Dim] = {}
+    for label, dim, stride in axes:
+        if code.length(dim) != 1:
+            dims[label] = dim
+            strides[label] = strides.get(label, ZERO) + stride
+    if place.is_number:
+        return operand
+    long = Place(place.name, tuple(dims.values()), tuple(strides.values()), place.start)
+    return Operand(long, tuple(dims))
+
+
+def _labelled(
+    code: Code, operation: MatMul | TensorDot | EinSum
+) -> tuple[Operand, Operand, Labels]:
+    """Both operands with labels, and those of the result."""
+    match operation:
+        case EinSum(operands=(first, second), subscripts=(row, other), output=output):
+            return Operand(code.places[first], row), Operand(code.places[second], other), output
+        case TensorDot(left=first, right=second, axes=(a, b)):
+            row = tuple(range(len(first.dims)))
+            pairs = dict(zip(b, a, strict=True))
+            other = tuple(pairs.get(k, len(row) + k) for k in range(len(second.dims)))
+            output = tuple(x for x in row if x not in a) + tuple(x for x in other if x not in row)
+            return Operand(code.places[first], row), Operand(code.places[second], other), output
+        case MatMul(left=first_view, right=second_view):
+            first_place, second_place = code.place(first_view), code.place(second_view)
+            n, m = len(first_place.dims), len(second_place.dims)
+            batch = tuple(range(max(n, m, 2) - 2))
+            i, j, k = -1, -2, -3
+            row = (i, k) if n > 1 else (k,)
+            other = (k, j) if m > 1 else (k,)
+            output = (*((i,) if n > 1 else ()), *((j,) if m > 1 else ()))
+            first_batch = batch[len(batch) - max(n - 2, 0) :]
+            second_batch = batch[len(batch) - max(m - 2, 0) :]
+            return (
+                Operand(first_place, (*first_batch, *row)),
+                Operand(second_place, (*second_batch, *other)),
+                (*batch, *output),
+            )
+        case _:
+            raise AssertionError("a contraction of two operands")
+
+
+def _by_blas(
+    code: Code, left: Operand, right: Operand, target: Operand, lengths: Mapping[int, Dim]
+) -> bool:
+    """Write a call of BLAS, in loops over what is no axis of matrices; False where none fits."""
+    groups: dict[tuple[bool, bool, bool], list[int]] = {}
+    for label in lengths:
+        where = label in left.labels, label in right.labels, label in target.labels
+        groups.setdefault(where, []).append(label)
+    if any(sum(where) < 2 for where in groups):
+        return False
+    strides = {
+        x: Axis(lengths[x], left.stride(x), right.stride(x), target.stride(x)) for x in lengths
+    }
+    order = {x: k for k, x in enumerate((*target.labels, *left.labels))}
+    merged: dict[tuple[bool, bool, bool], Axis] = {}
+    around: list[int] = groups.get((True, True, True), [])
+    for where in ((True, False, True), (False, True, True), (True, True, False)):
+        labels = sorted(groups.get(where, ()), key=order.__getitem__)
+        if not labels:
+            return False
+        axis, rest = _merged(code, labels, strides)
+        if rest and where == (True, True, False):
+            return False
+        merged[where] = axis
+        around = [*around, *rest]
+    m, n, k = merged.values()
+    if code.length(m.length) * code.length(n.length) * code.length(k.length) < BY_BLAS:
+        return False
+    call = _gemm(code, (left, right, target), m, n, k, {x: lengths[x] for x in around})
+    if call is None:
+        return False
+    code.lines += call
+    return True
+
+
+def _merged(code: Code, labels: Sequence[int], axes: Mapping[int, Axis]) -> tuple[Axis, list[int]]:
+    """The last axes as one, as many as lie one after the other; and the labels of the others."""
+    whole = axes[labels[-1]]
+    for place in range(len(labels) - 2, -1, -1):
+        outer = axes[labels[place]]
+        length = code.length(whole.length)
+        fits = all(
+            code.length(a) == length * code.length(b)
+            for a, b in zip(outer.strides, whole.strides, strict=True)
+        )
+        if not fits:
+            return whole, [*labels[: place + 1]]
+        whole = Axis(outer.length * whole.length, whole.left, whole.right, whole.out)
+    return whole, []
+
+
+def _gemm(
+    code: Code,
+    operands: tuple[Operand, Operand, Operand],
+    m: Axis,
+    n: Axis,
+    k: Axis,
+    around: Mapping[int, Dim],
+) -> list[str] | None:
+    """The lines of a product of matrices, in loops over the axes around it; None if none fits."""
+    dims = list(around.values())
+    names = dict(zip(around, code.indices(dims), strict=True))
+    first, second, made = (
+        code.pointer(x.place, [names.get(label) for label in x.labels]) for x in operands
+    )
+    if n.out.value != 1:
+        if m.out.value != 1:
+            return None
+        # The transpose of the result is what lies in rows.
+        first, second = second, first
+        m, n = (
+            Axis(n.length, n.right, n.left, n.out),
+            Axis(m.length, m.right, m.left, m.out),
+        )
+        k = Axis(k.length, k.right, k.left, k.out)
+    one, two = _turned(code, m, k, "left"), _turned(code, k, n, "right")
+    if one is None or two is None:
+        return None
+    sizes = ", ".join(code.size(x.length) for x in (m, n, k))
+    call = (
+        f"{code.helper('multiply')}('{one[0]}', '{two[0]}', {sizes}, {first}, {code.size(one[1])}, "
+        f"{second}, {code.size(two[1])}, {made}, {code.size(m.out)});"
+    )
+    return nested(code.loops(dims, list(names.values())), [call])
+
+
+def _turned(code: Code, row: Axis, column: Axis, side: str) -> tuple[str, Dim] | None:
+    """Whether a matrix lies in rows ('N') or in columns ('T'), and how far apart these are."""
+    down, across = (x.left if side == "left" else x.right for x in (row, column))
+    if across == ONE and code.length(down) >= code.length(column.length):
+        return "N", down
+    if down == ONE and code.length(across) >= code.length(row.length):
+        return "T", across
+    return None

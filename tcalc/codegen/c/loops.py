@@ -1,0 +1,31 @@
+"""Lines of C: loops over indices, and the blocks that they repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+INDENT = "    "
+
+Loop = tuple[str, str]
+"""An index, and how many values it has."""
+
+
+def indented(lines: Sequence[str]) -> list[str]:
+    return [line if line.startswith("#") else INDENT + line for line in lines]
+
+
+def nested(loops: Sequence[Loop], body: Sequence[str]) -> list[str]:
+    """A body within loops, the outermost first; braces where they are needed."""
+    lines = list(body)
+    if not loops:
+        return lines if len(lines) == 1 else block(lines)
+    for depth, (index, length) in enumerate(reversed(loops)):
+        head = f"for (int {index} = 0; {index} < {length}; {index}++)"
+        single = len(lines) == 1 or (depth > 0 and lines[0].startswith("for"))
+        lines = [head, *indented(lines)] if single else [f"{head} {{", *indented(lines), "}"]
+    return lines
+
+
+def block(lines: Sequence[str]) -> list[str]:
+    """Lines with names of their own."""
+    return ["{", *indented(lines), "}"]

@@ -1,0 +1,320 @@
+"""The routines of primitives that are more than one expression for each element.
+
+What is not here has no code in C: spectra, orthogonal factors, and functions of matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.elementwise import accumulated, number_of
+from tcalc.codegen.c.loops import nested
+from tcalc.codegen.c.places import Place, row_major
+from tcalc.codegen.c.systems import (
+    factorised,
+    inverted,
+    inverted_triangle,
+    logarithm,
+    matrix_in,
+    require_diagonal,
+)
+from tcalc.codegen.program import Call, Solver, Statement, Value
+from tcalc.errors import UnsupportedError
+from tcalc.expr.dims import Dim
+from tcalc.primitives.cholesky import cholesky
+from tcalc.primitives.distances import squared_distances
+from tcalc.primitives.inverse import inverse, inverse_diagonal, inverse_spd, inverse_triangular
+from tcalc.primitives.kron import kronecker, merge_axes, split_axes, stacked_columns
+from tcalc.primitives.logdet import log_determinant, log_determinant_spd
+from tcalc.primitives.norms import euclidean_norm
+from tcalc.primitives.reductions import share_of_extremum
+from tcalc.primitives.routines import Embedded, Template
+from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
+from tcalc.primitives.softmax import log_sum_exp, soft_max
+
+Written = Callable[[Code, Statement, Call], None]
+
+
+def call(code: Code, statement: Statement, operation: Call) -> None:
+    """The lines of a routine.
+
+    Raises `UnsupportedError` for one that has none in C.
+    """
+    match operation.routine:
+        case Template(text=text) if text.startswith(tuple(REDUCTIONS)):
+            name = text.partition("(")[0]
+            _reduced(code, statement, operation, name)
+        case Embedded(function=function) if function in ROUTINES:
+            ROUTINES[function](code, statement, operation)
+        case Embedded(function=function):
+            named = operation.where.partition("(")[0] or function.__name__.replace("_", " ")
+            raise refused(named)
+        case _:
+            raise refused("a function of the program")
+
+
+def refused(what: str) -> UnsupportedError:
+    """The error for what C has no code for."""
+    return UnsupportedError(f"there is no C code for {what}", hint='compile with backend="numpy"')
+
+
+REDUCTIONS = {
+    "np.prod": ("1", "{0} *= {1};"),
+    "np.max": ("-INFINITY", "{0} = {1} > {0} || {1} != {1} ? {1} : {0};"),
+    "np.min": ("INFINITY", "{0} = {1} < {0} || {1} != {1} ? {1} : {0};"),
+}
+"""What a reduction begins with, and how it takes one element more."""
+
+
+def _over(operation: Call, order: int) -> tuple[int, ...]:
+    """The axes that a reduction goes over."""
+    match operation.routine:
+        case Template(text=text):
+            given = text.rpartition("axis=")[2].strip(" ()").rstrip(",")
+            axes = tuple(int(x) for x in given.split(","))
+        case Embedded(parameters=(tuple() as axes, *_)):
+            pass
+        case _:
+            raise AssertionError("a reduction")
+    return tuple(axis % order for axis in axes)
+
+
+class _Reduction:
+    """A function over the last axes of an array, for each index of the others."""
+
+    def __init__(self, code: Code, statement: Statement, operation: Call) -> None:
+        self.code = code
+        (self.value,) = statement.results
+        self.source = code.place(operation.arguments[0])
+        dims = self.source.dims
+        axes = _over(operation, len(dims))
+        self.indices = code.indices(dims)
+        self.element = code.element(self.source, self.indices)
+        kept = [k for k in range(len(dims)) if k not in axes]
+        self.outer = code.loops([dims[k] for k in kept], [self.indices[k] for k in kept])
+        self.inner = code.loops([dims[k] for k in axes], [self.indices[k] for k in axes])
+        self.kept = [self.indices[k] for k in kept]
+
+    def extremum(self, name: str, kind: str) -> list[str]:
+        """Lines that find the largest element, or the smallest."""
+        start, step = REDUCTIONS[kind]
+        return [
+            f"real {name} = {start};",
+            *nested(self.inner, [step.format(name, self.element)]),
+        ]
+
+    def write(self, lines: Sequence[str], text: str) -> None:
+        """For each index of the other axes some lines, and the value of an expression."""
+        if not self.value.dims:
+            number_of(self.code, self.value, lines, text)
+            return
+        place = self.code.element(self.code.make(self.value), self.kept)
+        self.code.lines += nested(self.outer, [*lines, f"{place} = {text};"])
+
+
+def _reduced(code: Code, statement: Statement, operation: Call, kind: str) -> None:
+    reduction = _Reduction(code, statement, operation)
+    reduction.write(reduction.extremum("found", kind), "found")
+
+
+def _norm(code: Code, statement: Statement, operation: Call) -> None:
+    reduction = _Reduction(code, statement, operation)
+    text = f"{reduction.element} * {reduction.element}"
+    lines = ["real sum = 0;", *accumulated("sum", reduction.inner, [], text)]
+    reduction.write(lines, "sqrt(sum)")
+
+
+def _log_sum_exp(code: Code, statement: Statement, operation: Call) -> None:
+    reduction = _Reduction(code, statement, operation)
+    terms = accumulated("sum", reduction.inner, [], f"exp({reduction.element} - top)")
+    lines = [
+        *reduction.extremum("top", "np.max"),
+        "if (!isfinite(top)) top = 0;",
+        "real sum = 0;",
+        *terms,
+    ]
+    reduction.write(lines, "log(sum) + top")
+
+
+def _soft_max(code: Code, statement: Statement, operation: Call) -> None:
+    reduction = _Reduction(code, statement, operation)
+    target = code.make(reduction.value)
+    made = code.element(target, reduction.indices)
+    lines = [
+        *reduction.extremum("top", "np.max"),
+        "real sum = 0;",
+        *nested(reduction.inner, [f"{made} = exp({reduction.element} - top);", f"sum += {made};"]),
+        *nested(reduction.inner, [f"{made} /= sum;"]),
+    ]
+    code.lines += nested(reduction.outer, lines)
+
+
+def _share(code: Code, statement: Statement, operation: Call) -> None:
+    assert isinstance(operation.routine, Embedded)
+    _, largest = operation.routine.parameters
+    reduction = _Reduction(code, statement, operation)
+    target = code.make(reduction.value)
+    made = code.element(target, reduction.indices)
+    at_top = f"{reduction.element} == top"
+    lines = [
+        *reduction.extremum("top", "np.max" if largest else "np.min"),
+        "real count = 0;",
+        *nested(reduction.inner, [f"count += {at_top};"]),
+        *nested(reduction.inner, [f"{made} = count > 0 ? ({at_top}) / count : NAN;"]),
+    ]
+    code.lines += nested(reduction.outer, lines)
+
+
+def _distances(code: Code, statement: Statement, operation: Call) -> None:
+    first, second = map(code.place, operation.arguments)
+    (value,) = statement.results
+    target = code.make(value)
+    n, m, d = first.dims[0], second.dims[0], first.dims[1]
+    i, j, k = code.indices((n, m, d))
+    lines = [f"const real step = {code.element(first, [i, k])} - {code.element(second, [j, k])};"]
+    body = ["real sum = 0;", *accumulated("sum", code.loops((d,), [k]), lines, "step * step")]
+    element = code.element(target, [i, j])
+    code.lines += nested(code.loops((n, m), [i, j]), [*body, f"{element} = sum;"])
+
+
+def _cholesky(code: Code, statement: Statement, operation: Call) -> None:
+    (value,) = statement.results
+    source = code.place(operation.arguments[0])
+    indices = code.indices(source.dims)
+    *outer, row, column = indices
+    both = [code.element(source, x) for x in (indices, [*outer, column, row])]
+    text = f"(real)0.5 * ({both[0]} + {both[1]})"
+    factor = factorised(code, value, source.dims, Solver.SPD, text)
+    code.places[value] = matrix_in(factor, value.dims[:-2], value.dims[-1])
+
+
+def _inverse(code: Code, statement: Statement, operation: Call) -> None:
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    (value,) = statement.results
+    source = code.place(operation.arguments[0])
+    element = code.element(source, code.indices(source.dims))
+    if routine.function is inverse_triangular:
+        inverted_triangle(
+            code, value, source, Solver.LOWER if routine.parameters[0] else Solver.UPPER
+        )
+        return
+    solver = Solver.SPD if routine.function is inverse_spd else Solver.GENERAL
+    dims = source.dims
+    if routine.parameters and routine.parameters[0] > 1:
+        raise refused("an inverse over several axes")
+    factor = _aside(code, dims, solver, element)
+    inverted(code, value, factor, solver)
+
+
+def _aside(code: Code, dims: Sequence[Dim], solver: Solver, element: str) -> Place:
+    """The factors of matrices, for the statement that is being written alone."""
+    holder = Value(-1 - len(code.lines), tuple(dims))
+    return factorised(code, holder, tuple(dims), solver, element)
+
+
+def _logdet(code: Code, statement: Statement, operation: Call) -> None:
+    assert isinstance(operation.routine, Embedded)
+    (value,) = statement.results
+    source = code.place(operation.arguments[0])
+    element = code.element(source, code.indices(source.dims))
+    definite = operation.routine.function is log_determinant_spd
+    solver = Solver.SPD if definite else Solver.GENERAL
+    factor = _aside(code, source.dims, solver, element)
+    logarithm(code, value, factor, solver, source.dims[-1])
+
+
+def _inverse_of_diagonal(code: Code, statement: Statement, operation: Call) -> None:
+    (value,) = statement.results
+    source = code.place(operation.arguments[0])
+    require_diagonal(code, source)
+    target = code.make(value)
+    code.assign(target, "0")
+    *outer, row, _ = code.indices(source.dims)
+    at = [*outer, row, row]
+    line = f"{code.element(target, at)} = 1 / {code.element(source, at)};"
+    code.lines += nested(code.loops(source.dims[:-1], [*outer, row]), [line])
+
+
+def _reshaped(code: Code, statement: Statement, operation: Call) -> None:
+    """The elements of an array in the order of its rows, as an array of other axes."""
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    (value,) = statement.results
+    source = code.place(operation.arguments[0])
+    if routine.function is stacked_columns:
+        order = len(source.dims)
+        turned = (*range(order - 2), order - 1, order - 2)
+        source = Place(
+            source.name,
+            tuple(source.dims[k] for k in turned),
+            tuple(source.strides[k] for k in turned),
+            source.start,
+        )
+    target = code.make(value)
+    code.copy(source, Place(target.name, source.dims, row_major("", source.dims).strides))
+
+
+def _kronecker(code: Code, statement: Statement, operation: Call) -> None:
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    (core,) = routine.parameters
+    (value,) = statement.results
+    first, second = map(code.place, operation.arguments)
+    lead = len(first.dims) - core
+    target = code.make(value)
+    outer = first.dims[:lead]
+    dims = (
+        *outer,
+        *(x for pair in zip(first.dims[lead:], second.dims[lead:], strict=True) for x in pair),
+    )
+    indices = code.indices(dims)
+    a = [*indices[:lead], *indices[lead::2]]
+    b = [*indices[:lead], *indices[lead + 1 :: 2]]
+    text = f"{code.element(first, a)} * {code.element(second, b)}"
+    whole = Place(target.name, dims, row_major("", dims).strides)
+    line = f"{code.element(whole, indices)} = {text};"
+    code.lines += nested(code.loops(dims, indices), [line])
+
+
+def _mask(code: Code, statement: Statement, operation: Call) -> None:
+    """Arrays of ones and zeros that the sizes decide."""
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    (value,) = statement.results
+    target = code.make(value)
+    indices = code.indices(value.dims)
+    names = [x or "0" for x in indices]
+    if routine.function is lower_mask:
+        *_, shift = routine.sizes
+        code.assign(target, f"{names[1]} <= {names[0]} + {code.size(shift)}")
+    elif routine.function is unit_vector:
+        code.assign(target, f"{names[0]} + 1 == {code.size(routine.sizes[0])}")
+    else:
+        code.assign(target, f"{names[1]} + 1 == {names[0]} + {code.size(routine.sizes[0])}")
+
+
+ROUTINES: Mapping[Callable[..., Any], Written] = {
+    cholesky: _cholesky,
+    euclidean_norm: _norm,
+    inverse: _inverse,
+    inverse_diagonal: _inverse_of_diagonal,
+    inverse_spd: _inverse,
+    inverse_triangular: _inverse,
+    kronecker: _kronecker,
+    log_determinant: _logdet,
+    log_determinant_spd: _logdet,
+    log_sum_exp: _log_sum_exp,
+    lower_mask: _mask,
+    merge_axes: _reshaped,
+    share_of_extremum: _share,
+    soft_max: _soft_max,
+    split_axes: _reshaped,
+    squared_distances: _distances,
+    stacked_columns: _reshaped,
+    unit_vector: _mask,
+    window_matrix: _mask,
+}
+"""How the functions of the primitives' files are written in C."""

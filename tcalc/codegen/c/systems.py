@@ -1,0 +1,219 @@
+"""Systems in C, by LAPACK: factorised once, solved and inverted as often as needed.
+
+LAPACK reads an array of rows as the transpose of the matrix.  So a Cholesky factor in rows is, to
+it, an upper triangle; the LU factors are those of the transpose; and right sides in rows are solved
+from the right.  What is not clearly regular is left to NumPy's code, which knows more to say.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.loops import nested
+from tcalc.codegen.c.places import ONE, Place, number, row_major
+from tcalc.codegen.program import (
+    Derived,
+    Factorise,
+    FromFactor,
+    Solve,
+    Solver,
+    Statement,
+    Value,
+)
+from tcalc.expr.dims import Dim, Shape
+
+DENSE = (Solver.GENERAL, Solver.SPD)
+
+
+def factorise(code: Code, statement: Statement, operation: Factorise) -> None:
+    """The factors of a matrix, or of each of a stack; with room for what belongs to them."""
+    (value,) = statement.results
+    source = code.place(operation.matrix)
+    if operation.solver not in DENSE:
+        code.places[value] = source
+        if operation.solver is Solver.DIAGONAL:
+            require_diagonal(code, source)
+        return
+    indices = code.indices(source.dims)
+    factorised(code, value, source.dims, operation.solver, code.element(source, indices))
+
+
+def factorised(code: Code, value: Value, dims: Shape, solver: Solver, element: str) -> Place:
+    """The factors of the matrices whose elements are an expression of the indices.
+
+    The last axis of their place holds a factor and room for what belongs to it.
+    """
+    *stack, n, _ = dims
+    target = code.make(value, dims=(*stack, n * n + n))
+    code.assign(matrix_in(target, tuple(stack), n), element)
+    indices = code.indices(tuple(stack))
+    name = code.helper("factor_spd" if solver is Solver.SPD else "factor_general")
+    call = f"{name}({code.size(n)}, {code.pointer(target, indices)})"
+    code.lines += nested(code.loops(tuple(stack), indices), [f"if ({call}) return 1;"])
+    return target
+
+
+def matrix_in(factor: Place, stack: Shape, n: Dim) -> Place:
+    """The matrices among the factors of a stack."""
+    strides = factor.strides[: len(stack)]
+    return Place(factor.name, (*stack, n, n), (*strides, n, ONE), factor.start)
+
+
+def require_diagonal(code: Code, source: Place) -> None:
+    indices = code.indices(source.dims)
+    row = indices[-2]
+    element = code.element(source, [*indices[:-1], row])
+    loops = code.loops(source.dims[:-1], indices[:-1])
+    code.lines += nested(loops, [f"if ({element} == 0) return 1;"])
+
+
+def solve(code: Code, statement: Statement, operation: Solve) -> None:
+    """Right sides solved where the result is to lie."""
+    (value,) = statement.results
+    factor, right = code.places[operation.factor], code.place(operation.right)
+    core = 1 + operation.columns
+    stack = value.dims[: len(value.dims) - core]
+    n = value.dims[len(stack)]
+    columns = value.dims[-1] if operation.columns else ONE
+    target = code.make(value)
+    indices = code.indices(value.dims)
+    outer = indices[: len(stack)]
+    match operation.solver:
+        case Solver.DIAGONAL:
+            row = indices[len(stack)]
+            pivot = code.element(factor, [*outer, row, row])
+            code.assign(target, f"{code.element(right, indices)} / {pivot}")
+            return
+        case Solver.LOWER | Solver.UPPER:
+            code.copy(right, target)
+            call = _triangular(code, operation, factor, n, columns, target, outer)
+        case Solver.SPD:
+            code.copy(right, target)
+            call = (
+                f"{code.helper('solve_spd')}({code.size(n)}, {code.size(columns)}, "
+                f"{code.pointer(factor, outer)}, {code.pointer(target, outer)});"
+            )
+        case Solver.GENERAL:
+            if operation.columns:
+                # LAPACK takes right sides that lie in columns.
+                lying = code.places[value] = _in_columns(code, value.dims, target)
+                target = lying
+            code.copy(right, target)
+            letter = "N" if operation.transposed else "T"
+            call = (
+                f"{code.helper('solve_general')}('{letter}', {code.size(n)}, {code.size(columns)}, "
+                f"{code.pointer(factor, outer)}, {code.pointer(target, outer)});"
+            )
+        case _:
+            assert_never(operation.solver)
+    code.lines += nested(code.loops(stack, outer), [call])
+
+
+def _in_columns(code: Code, dims: Shape, target: Place) -> Place:
+    *_, n, _columns = dims
+    strides = (*target.strides[:-2], ONE, n)
+    return Place(target.name, dims, strides, target.start)
+
+
+def _triangular(
+    code: Code,
+    operation: Solve,
+    factor: Place,
+    n: Dim,
+    columns: Dim,
+    target: Place,
+    outer: list[str | None],
+) -> str:
+    """The call that solves with a triangle, which may lie in rows or in columns."""
+    *_, row, column = factor.strides
+    if column == ONE or code.length(n) == 1:
+        upper, turned, apart = operation.solver is Solver.LOWER, operation.transposed, row
+    elif row == ONE:
+        upper, turned, apart = operation.solver is Solver.UPPER, not operation.transposed, column
+    else:
+        copied = code.scratch(code.count(factor.dims))
+        place = row_major(f"({copied})", factor.dims)
+        code.copy(factor, place)
+        return _triangular(code, operation, place, n, columns, target, outer)
+    if code.length(n) == 1:
+        apart = ONE
+    return (
+        f"if ({code.helper('solve_triangle')}('{'U' if upper else 'L'}', "
+        f"'{'T' if turned else 'N'}', {code.size(n)}, {code.size(columns)}, "
+        f"{code.pointer(factor, outer)}, {code.size(apart)}, "
+        f"{code.pointer(target, outer)})) return 1;"
+    )
+
+
+def from_factor(code: Code, statement: Statement, operation: FromFactor) -> None:
+    """What else a factorisation gives."""
+    (value,) = statement.results
+    factor = code.places[operation.factor]
+    match operation.kind:
+        case Derived.INVERSE if operation.solver in DENSE:
+            inverted(code, value, factor, operation.solver)
+        case Derived.INVERSE:
+            inverted_triangle(code, value, factor, operation.solver)
+        case Derived.CHOLESKY:
+            *stack, n, _ = value.dims
+            code.places[value] = matrix_in(factor, tuple(stack), n)
+        case Derived.LOGDET:
+            logarithm(code, value, factor, operation.solver, _rows(code, operation.factor))
+        case _:
+            assert_never(operation.kind)
+
+
+def _rows(code: Code, factor: Value) -> Dim:
+    """How many rows the matrix of a factorisation has."""
+    for statement in code.program.statements:
+        if statement.results[0] is factor:
+            assert isinstance(statement.operation, Factorise)
+            return statement.operation.matrix.dims[-1]
+    raise AssertionError("factorised before")
+
+
+def logarithm(code: Code, value: Value, factor: Place, solver: Solver, n: Dim) -> None:
+    """The logarithms of determinants, from factors of matrices of n rows."""
+    stack = factor.dims[:-1]
+    indices = code.indices(stack)
+    name = code.helper("logdet_spd" if solver is Solver.SPD else "logdet_general")
+    call = f"{name}({code.size(n)}, {code.pointer(factor, indices)}, "
+    if stack:
+        target = code.make(value)
+        line = f"if ({call}{code.pointer(target, indices)})) return 1;"
+        code.lines += nested(code.loops(stack, indices), [line])
+        return
+    result = code.name(value)
+    code.lines.append(f"real {result};")
+    code.fail(f"{call}&{result})")
+    code.places[value] = number(result)
+
+
+def inverted(code: Code, value: Value, factor: Place, solver: Solver) -> None:
+    """The inverses of matrices from their factors."""
+    *stack, n, _ = value.dims
+    target = code.make(value)
+    code.copy(matrix_in(factor, tuple(stack), n), target)
+    outer = code.indices(tuple(stack))
+    if solver is Solver.SPD:
+        call = f"{code.helper('invert_spd')}({code.size(n)}, {code.pointer(target, outer)})"
+    else:
+        room = code.scratch(64 * code.length(n))
+        call = (
+            f"{code.helper('invert_general')}({code.size(n)}, {code.pointer(target, outer)}, "
+            f"{code.pointer(factor, outer)} + {code.size(n * n)}, {room})"
+        )
+    code.lines += nested(code.loops(tuple(stack), outer), [f"if ({call}) return 1;"])
+
+
+def inverted_triangle(code: Code, value: Value, source: Place, solver: Solver) -> None:
+    """The inverses of triangles."""
+    *stack, n, _ = value.dims
+    target = code.make(value)
+    code.copy(source, target)
+    outer = code.indices(tuple(stack))
+    side = "U" if solver is Solver.LOWER else "L"
+    name = code.helper("invert_triangle")
+    call = f"{name}('{side}', {code.size(n)}, {code.pointer(target, outer)})"
+    code.lines += nested(code.loops(tuple(stack), outer), [f"if ({call}) return 1;"])

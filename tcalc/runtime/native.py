@@ -1,0 +1,256 @@
+"""C files as functions of arrays: compiled by the machine's compiler, with SciPy's BLAS and LAPACK.
+
+A C function takes pointers.  Those of arrays are read off NumPy's array objects, whose layout is
+part of its binary interface, by a few lines of C beside the function: to ask for them in Python
+takes longer than the work on small arrays.  Where a matrix is not clearly regular the function
+gives up, and NumPy's code for the same program says what is wrong, or finds that nothing is.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tcalc.codegen.c import CModule
+from tcalc.codegen.c.helpers import OF_BLAS
+from tcalc.errors import UnsupportedError
+
+PLAIN = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-w")
+"""How files are compiled: nothing that changes a result beyond the order of sums."""
+TUNED = ("-march=native", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic")
+"""What not every compiler takes.
+
+GCC 12 makes wrong code of some nests of loops at -O3, where it joins steps that lie side by side.
+"""
+COMPILERS = ("cc", "gcc", "clang")
+FAILED, SCATTERED = 1, 2
+"""What calls return: a matrix is not clearly regular; an array is not in the order of its rows."""
+
+_libraries: dict[str, ctypes.CDLL] = {}
+_lock = threading.Lock()
+
+
+@cache
+def compiler() -> tuple[str, ...]:
+    """The command that compiles C: that of the variable CC, or the first one that is there.
+
+    Raises `UnsupportedError` where there is none.
+    """
+    named = os.environ.get("CC")
+    command = shlex.split(named) if named else [x for x in COMPILERS if shutil.which(x)][:1]
+    if not command or shutil.which(command[0]) is None:
+        missing = f"{command[0]}, which CC names," if command else "none of cc, gcc and clang"
+        raise UnsupportedError(
+            f'the backend "c" needs a C compiler, and {missing} is '
+            f"{'not ' if command else ''}there",
+            hint='install one, or compile with backend="numpy"',
+        )
+    return tuple(command)
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="tcalc")
+
+
+def library(source: str) -> ctypes.CDLL:
+    """A C file, compiled and loaded; one for each text.
+
+    Raises `UnsupportedError` where the compiler does not take it.
+    """
+    key = hashlib.sha256(source.encode()).hexdigest()[:32]
+    with _lock:
+        if key not in _libraries:
+            _libraries[key] = _built(source, Path(_folder().name) / key)
+        return _libraries[key]
+
+
+def _built(source: str, path: Path) -> ctypes.CDLL:
+    file, made = path.with_suffix(".c"), path.with_suffix(".so")
+    file.write_text(source, encoding="utf-8")
+    last = ""
+    for tuned in (TUNED, ()):
+        command = [
+            *compiler(),
+            *PLAIN,
+            *tuned,
+            "-shared",
+            "-fPIC",
+            "-o",
+            str(made),
+            str(file),
+            "-lm",
+        ]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode == 0:
+            return ctypes.CDLL(str(made))
+        last = run.stderr
+    raise UnsupportedError(
+        f"{compiler()[0]} does not compile the generated C: {last.strip()[:500]}",
+        hint='name another compiler by the variable CC, or compile with backend="numpy"',
+    )
+
+
+GLUE = """
+/* How NumPy's arrays and numbers are handed over. */
+
+static const char *contents(void *object) {{ return (char *)object + {header}; }}
+static real *elements(void *array) {{ return *(real **)contents(array); }}
+static int scattered(void *array)
+{{
+    const int flags = *(const int *)(contents(array) + {flags});
+    return (flags & {wanted}) != {wanted};
+}}
+
+void bind(void *const *table)
+{{
+{bound}
+}}
+
+int call({parameters})
+{{
+    if ({tests}) return {code};
+    return compute({arguments});
+}}
+
+int steps(long count, char **at, const long *apart, real *work)
+{{
+    for (long k = 0; k < count; k++) {{
+        const int status = compute({pointers}, work);
+        if (status) return k + 1;
+        for (int j = 0; j < {total}; j++) at[j] += apart[j];
+    }}
+    return 0;
+}}
+"""
+"""What is compiled with a function: `call` for arrays, `steps` for many calls one after another.
+
+`at` has where the arguments and results of the first call are, and `apart` by how many bytes those
+of the next are further on.
+"""
+
+
+@cache
+def _layout() -> tuple[int, int]:
+    """Where NumPy's array objects have the address of their elements, and the flags behind it.
+
+    They are those of the structure PyArrayObject: the header of any object; data, the number of
+    axes, dimensions, strides, base, type; flags.
+    """
+    header = object.__basicsize__
+    flags = ctypes.sizeof(ctypes.c_void_p) * 6
+    array = np.arange(6.0).reshape(2, 3)
+    for x, lies in ((array, 1), (array.T, 0)):
+        data = ctypes.c_void_p.from_address(id(x) + header).value
+        found = ctypes.c_int.from_address(id(x) + header + flags).value
+        number = ctypes.c_double.from_address(id(np.float64(2.5)) + header).value
+        if data != x.ctypes.data or found & 1 != lies or number != 2.5:
+            raise UnsupportedError(
+                'the backend "c" does not know the arrays of this NumPy',
+                hint='compile with backend="numpy"',
+            )
+    return header, flags
+
+
+@cache
+def _address(name: str) -> int:
+    """Where a routine of SciPy's BLAS or LAPACK is."""
+    from scipy.linalg import cython_blas, cython_lapack
+
+    module = cython_blas if name[1:] in OF_BLAS else cython_lapack
+    capsule = module.__pyx_capi__[name]
+    named, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
+    named.restype, named.argtypes = ctypes.c_char_p, [ctypes.py_object]
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    return int(pointer(capsule, named(capsule)))
+
+
+class NativeFunction:
+    """A C function of arrays; `fallback` is the same in NumPy's code, made when it is needed."""
+
+    def __init__(
+        self,
+        module: CModule,
+        dtype: np.dtype[Any],
+        single: bool,
+        fallback: Callable[[], Callable[..., Any]],
+    ) -> None:
+        self.module = module
+        self.dtype = dtype
+        self._single = single
+        self._fallback = fallback
+        self._library = library("#define TCALC_TABLE\n" + module.source + _glue(module))
+        table = [_address(name) for name in module.routines]
+        self._library.bind((ctypes.c_void_p * max(len(table), 1))(*table))
+        self._call = self._library.call
+        count = len(module.numbers) + len(module.results) + 1
+        self._call.argtypes = [ctypes.py_object] * count
+        self._steps = self._library.steps
+
+    def __call__(self, *arrays: Any) -> Any:
+        module, dtype = self.module, self.dtype
+        results = [np.empty(shape, dtype) for shape in module.results]
+        work = np.empty(module.work, dtype)
+        status = self._call(*arrays, *results, work)
+        if status == SCATTERED:
+            arrays = tuple(
+                x if number else np.require(x, dtype, ["C", "A"])
+                for x, number in zip(arrays, module.numbers, strict=True)
+            )
+            status = self._call(*arrays, *results, work)
+        if status:
+            return self._fallback()(*arrays)
+        if self._single:
+            return results[0] if results[0].ndim else results[0][()]
+        return tuple([x if x.ndim else x[()] for x in results])
+
+    def beside(self, places: Sequence[int]) -> Callable[..., Any]:
+        """The function of open arguments and a tuple of given ones.
+
+        `places` are those of its arguments among the open ones and, behind them, the given ones.
+        """
+
+        def compute(*arguments: Any) -> Any:
+            whole = (*arguments[:-1], *arguments[-1])
+            return self(*[whole[k] for k in places])
+
+        return compute
+
+
+def _glue(module: CModule) -> str:
+    header, flags = _layout()
+    inputs = [f"x{k}" for k in range(len(module.numbers))]
+    outputs = [f"y{k}" for k in range(len(module.results))]
+    tests = [
+        f"scattered({x})" for x, number in zip(inputs, module.numbers, strict=True) if not number
+    ]
+    given = [
+        f"(const real *)contents({x})" if number else f"elements({x})"
+        for x, number in zip(inputs, module.numbers, strict=True)
+    ]
+    made = [f"elements({x})" for x in (*outputs, "work")]
+    total = len(inputs) + len(outputs)
+    return GLUE.format(
+        header=header,
+        flags=flags,
+        wanted=0x0101,  # contiguous in the order of C, and aligned
+        code=SCATTERED,
+        bound="\n".join(f"    {name}_ = table[{k}];" for k, name in enumerate(module.routines)),
+        parameters=", ".join(f"void *{x}" for x in (*inputs, *outputs, "work")),
+        tests=" || ".join(tests) or "0",
+        arguments=", ".join((*given, *made)),
+        pointers=", ".join(f"(real *)at[{k}]" for k in range(total)),
+        total=total,
+    )

@@ -15,7 +15,14 @@ from tcalc import calculus, language
 from tcalc.calculus import Mode
 from tcalc.compilation import Expressions, compile
 from tcalc.custom import UserFunction
-from tcalc.errors import ArgumentError, DimensionError, ParseError, UnknownNameError, suggestion
+from tcalc.errors import (
+    ArgumentError,
+    DimensionError,
+    ParseError,
+    UnknownNameError,
+    UnsupportedError,
+    suggestion,
+)
 from tcalc.expr.nodes import Var
 from tcalc.expr.outline import arranged
 from tcalc.expression import Context, Expression, Names, combine
@@ -86,6 +93,7 @@ def recurrence(
     text: str,
     declarations: str = "",
     *,
+    backend: Literal["numpy", "c"] = "numpy",
     functions: Iterable[UserFunction] = (),
     **parameters: float,
 ) -> Recurrence:
@@ -115,7 +123,12 @@ def recurrence(
     from tcalc.recurrences import Recurrence
 
     known = entries(functions)
-    return Recurrence(language.parse_recurrence(text, declarations, functions=known, **parameters))
+    if backend not in ("numpy", "c"):
+        raise UnsupportedError(
+            f"a loop that is kept is not run by {backend!r}", hint='backend="numpy" or backend="c"'
+        )
+    program = language.parse_recurrence(text, declarations, functions=known, **parameters)
+    return Recurrence(program, backend)
 
 
 def inputs(text: str, declarations: str = "") -> Inputs:

@@ -7,6 +7,7 @@ from typing import Any, Never
 
 import numpy as np
 
+from tcalc.codegen.options import Backend
 from tcalc.codegen.signature import Signature, describe
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import NumPyArray as Array
@@ -25,9 +26,11 @@ class RecurrenceSteps:
     __signature__ = CallSignature()
     bound: tuple[str, ...] = ()
 
-    def __init__(self, step: Step, wanted: Mapping[str, Node], single: bool) -> None:
+    def __init__(
+        self, step: Step, wanted: Mapping[str, Node], single: bool, backend: Backend = "numpy"
+    ) -> None:
         roots = [*wanted.values()]
-        self._loop = Runner(step, roots)
+        self._loop = Runner(step, roots, backend=backend)
         self._forward = Forward(self._loop, roots, [])
         self._names = [*wanted]
         self._single = single

@@ -8,6 +8,7 @@ from typing import Any, Never
 import numpy as np
 
 from tcalc import calculus, printing, runtime
+from tcalc.codegen.options import Backend
 from tcalc.codegen.signature import describe
 from tcalc.expr import build
 from tcalc.expr.names import FreeNames
@@ -33,8 +34,10 @@ class RecurrenceGradient:
     __signature__ = CallSignature()
     bound: tuple[str, ...] = ()
 
-    def __init__(self, step: Step, wrt: Sequence[Var], single: bool) -> None:
-        self._loop = loop = Runner(step, [step.value], wrt)
+    def __init__(
+        self, step: Step, wrt: Sequence[Var], single: bool, backend: Backend = "numpy"
+    ) -> None:
+        self._loop = loop = Runner(step, [step.value], wrt, backend)
         step = loop.step
         self.signature = loop.signature
         self._wrt = [*wrt]
@@ -61,6 +64,7 @@ class RecurrenceGradient:
                 rows=[*adjoint.slices.values()],
                 sums=[*adjoint.constants.values()],
                 counter=step.counter.name,
+                backend=backend,
             )
         )
         direct = calculus.derivatives(step.value, self._wrt, "reverse")

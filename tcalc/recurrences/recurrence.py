@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Never
 
 from tcalc import runtime
+from tcalc.codegen.options import Backend
 from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError, DimensionError, UnknownNameError, suggestion
 from tcalc.expr import build
@@ -53,10 +54,11 @@ class Recurrence:
     __signature__ = CallSignature()
     bound: tuple[str, ...] = ()
 
-    def __init__(self, program: RecurrenceProgram) -> None:
+    def __init__(self, program: RecurrenceProgram, backend: Backend = "numpy") -> None:
         self._program = program
+        self._backend: Backend = backend
         self._step = step = step_of(program)
-        self._loop = Runner(step, [step.value])
+        self._loop = Runner(step, [step.value], backend=backend)
 
     @property
     def signature(self) -> Signature:
@@ -123,7 +125,7 @@ class Recurrence:
                 hint = suggestion(name, defined, otherwise=f"it defines {', '.join(step.defined)}")
                 raise UnknownNameError(f"no step defines {name!r}", hint=hint)
         found = {name: defined[name] for name in wanted}
-        return RecurrenceSteps(step, found, isinstance(names, str))
+        return RecurrenceSteps(step, found, isinstance(names, str), self._backend)
 
     def value_and_gradient(self, wrt: str | Names) -> RecurrenceGradient:
         """A function of arrays: the value, and its gradient by an input, or by several.
@@ -137,7 +139,7 @@ class Recurrence:
                 f"the gradient is that of a scalar, and the value has {order} axes",
                 hint="sum it up in the last line of the program",
             )
-        return RecurrenceGradient(self._loop.step, found, isinstance(wrt, str))
+        return RecurrenceGradient(self._loop.step, found, isinstance(wrt, str), self._backend)
 
     def _inputs(self, wrt: str | Names) -> list[Var]:
         """The inputs of some names."""
@@ -158,7 +160,8 @@ class Recurrence:
         >>> power.jvp("a")(a=2.0, da=0.5)  # 3 a^2 times 0.5
         np.float64(6.0)
         """
-        return Recurrence(tangent_of(self._program, self._step, self._directions(wrt)))
+        tangent = tangent_of(self._program, self._step, self._directions(wrt))
+        return Recurrence(tangent, self._backend)
 
     def _directions(self, wrt: str | Names) -> dict[Var, Var]:
         """Inputs for the directions, by those that they are for."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tcalc import runtime
+from tcalc.codegen.options import Backend
 from tcalc.codegen.signature import Signature, signature_of, size_names
 from tcalc.errors import ArgumentError, UnsupportedError
 from tcalc.expr import build
@@ -74,10 +75,17 @@ class Runner:
     """A loop that is ready to run: what is computed before it, and one step of it.
 
     It has of the step what some `roots` need.  `wrt` are inputs whose shapes are needed too, for
-    derivatives by them.
+    derivatives by them.  The `backend` runs the steps.
     """
 
-    def __init__(self, step: Step, roots: Sequence[Node], wrt: Sequence[Var] = ()) -> None:
+    def __init__(
+        self,
+        step: Step,
+        roots: Sequence[Node],
+        wrt: Sequence[Var] = (),
+        backend: Backend = "numpy",
+    ) -> None:
+        self.backend: Backend = backend
         self.step = step = step.part(roots)
         self.last = [x.last for x in step.states if x.last is not None]
         inside = {*step.moving, *step.prologue, *self.last}
@@ -143,6 +151,7 @@ class Forward:
                 rows=[*rows, *(x.after for x in self._uncarried)],
                 sums=[*self._sums.values()],
                 counter=step.counter.name,
+                backend=loop.backend,
             )
         )
 

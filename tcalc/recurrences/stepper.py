@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from tcalc import runtime
+from tcalc.codegen.options import Backend
 from tcalc.expr.nodes import Node, Var
 from tcalc.runtime.compiled import retyped
+from tcalc.runtime.native import NativeFunction, run_steps
 
 Arrays: TypeAlias = Mapping[str, Any]
 
@@ -15,7 +17,8 @@ Arrays: TypeAlias = Mapping[str, Any]
 class Stepper:
     """A compiled function that is called once a step.
 
-    It takes states, a row of what else is another in each step, and what is the same in all.
+    It takes states, a row of what else is another in each step, and what is the same in all.  Where
+    the `backend` is "c", a C function runs through many steps in one call.
     """
 
     def __init__(
@@ -24,8 +27,14 @@ class Stepper:
         states: Sequence[Var],
         given: Sequence[Var],
         fixed: Iterable[Var],
+        backend: Backend = "numpy",
     ) -> None:
-        self._function = runtime.compile([*roots], variables=(*states, *given, *fixed))
+        variables = (*states, *given, *fixed)
+        self._function = runtime.compile([*roots], variables=variables)
+        self._native = None
+        if backend == "c":
+            options = runtime.Options(backend="c")
+            self._native = runtime.compile([*roots], options, variables=variables)
         names = self._function.signature.names
         self.given = [k for k, x in enumerate(given) if x.name in names]
         """The places of what it takes of what is given."""
@@ -36,19 +45,45 @@ class Stepper:
         self._places = [whole.index(name) for name in names]
         self._in_order = self._places == [*range(len(whole))]
 
+    def rest(self, fixed: Arrays) -> list[Any]:
+        """What it takes of what is the same in all steps."""
+        return [fixed[name] for name in self._fixed]
+
     def ready(
         self, states: Sequence[Any], row: Sequence[Any], fixed: Arrays
-    ) -> tuple[Callable[..., Any], list[Any]]:
-        """The function of states, a row of what is given, and the rest; and that rest.
+    ) -> Callable[..., Any]:
+        """The function of states, a row of what is given, and the rest.
 
         It is for arrays of the types and shapes of these, and looks at none of them.
         """
-        rest = [fixed[name] for name in self._fixed]
-        whole, places = [*states, *row, *rest], self._places
+        whole, places = [*states, *row, *self.rest(fixed)], self._places
         names = self._function.signature.names
         arguments = {name: whole[k] for name, k in zip(names, places, strict=True)}
         compute = _computing(self._function, arguments, fixed)
-        return compute if self._in_order else _rearranged(compute, places), rest
+        return compute if self._in_order else _rearranged(compute, places)
+
+    def in_c(
+        self,
+        states: Sequence[Any],
+        given: Sequence[Any],
+        rest: Sequence[Any],
+        count: int,
+        backwards: bool,
+    ) -> tuple[list[Any], list[Any]] | None:
+        """The states at the beginning and after each step, and what else each step has made.
+
+        `given` are arrays with an axis in front that counts the steps.  It is None where no C
+        function does it, as for complex numbers, or where it gives up.
+        """
+        if self._native is None:
+            return None
+        whole = [*states, *(x[0] for x in given), *rest]
+        names = self._native.signature.names
+        like = {name: whole[k] for name, k in zip(names, self._places, strict=True)}
+        function = self._native.unchecked(like)
+        if not isinstance(function, NativeFunction):
+            return None
+        return run_steps(function, self._places, states, given, rest, count, backwards)
 
     def understood(self, error: Exception, arrays: Sequence[Any]) -> Exception:
         """What an error of the function for states, a row and the rest means for the caller."""

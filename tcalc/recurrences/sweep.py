@@ -9,7 +9,7 @@ call it loop distribution.)  Blocks of steps bound the memory that this takes.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tcalc import runtime
-from tcalc.codegen.options import MEMORY_LIMIT
+from tcalc.codegen.options import MEMORY_LIMIT, Backend
 from tcalc.errors import LimitError, TcalcError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
@@ -46,6 +46,7 @@ class Plan:
         rows: what is wanted of each step.
         sums: what is wanted as a sum over all steps.
         counter: the name of the number of a step, for messages.
+        backend: what runs the steps.
     """
 
     states: Mapping[Var, Node]
@@ -54,6 +55,7 @@ class Plan:
     rows: Sequence[Node]
     sums: Sequence[Node]
     counter: str
+    backend: Backend = "numpy"
 
 
 class Swept(NamedTuple):
@@ -65,6 +67,24 @@ class Swept(NamedTuple):
     states: list[Any]
     rows: list[Any]
     sums: list[Any]
+
+
+class Taken(NamedTuple):
+    """What the steps of a block have made, with functions that tell it in the order of time.
+
+    `before` tells what a state was before each step, `made` what each made besides states.
+    """
+
+    last: list[Any]
+    before: Callable[[int], Any]
+    made: Callable[[int], Any]
+
+
+def _in_order_of_time(states: list[Any], made: list[Any], backwards: bool) -> Taken:
+    """What C has made: the states have one row more than there are steps."""
+    if backwards:
+        return Taken([x[0] for x in states], lambda k: states[k][1:], made.__getitem__)
+    return Taken([x[-1] for x in states], lambda k: states[k][:-1], made.__getitem__)
 
 
 class Sweep:
@@ -102,7 +122,8 @@ class Sweep:
         # Not even their shapes are known of states before the steps are done.
         self._before = self._compiled(before, [self._wide[x] for x in plan.given])
         given = (*plan.given, *self._ahead)
-        self._step = Stepper(steps, [*plan.states], given, plan.fixed) if steps else None
+        states = [*plan.states]
+        self._step = Stepper(steps, states, given, plan.fixed, plan.backend) if steps else None
         count = len(plan.rows)
         #: The rows as they are, where they are inputs of all steps, or None.
         self._known = [self._wide.get(x) for x in wanted[:count]]
@@ -200,16 +221,16 @@ class Sweep:
             given += early
             found |= {wide[x].name: y for x, y in zip(self._ahead, early, strict=True)}
         if self._step is not None:
-            befores, made = self._steps(states, given, arrays, numbers, backwards)
-            states = made[0 if backwards else -1][: len(plan.states)]
+            taken = self._steps(states, given, arrays, numbers, backwards)
+            states = taken.last
             needed = {x.name for x in self._known if x is not None}
             needed |= {*self._behind.signature.names} if self._behind else set()
             for k, x in enumerate(plan.states):
                 if wide[x].name in needed:
-                    found[wide[x].name] = np.array([row[k] for row in befores])
-            for k, x in enumerate(self._made, len(plan.states)):
+                    found[wide[x].name] = taken.before(k)
+            for k, x in enumerate(self._made):
                 if wide[x].name in needed:
-                    found[wide[x].name] = np.array([row[k] for row in made])
+                    found[wide[x].name] = taken.made(k)
         results = iter(self._together(self._behind, found, numbers) if self._behind else ())
         rows = [next(results) if x is None else found[x.name] for x in self._known]
         return [*states], [*rows, *results]
@@ -221,14 +242,19 @@ class Sweep:
         fixed: Arrays,
         numbers: range,
         backwards: bool,
-    ) -> tuple[list[Any], list[Any]]:
-        """What the states were before each step, and what it has made, in the order of time."""
+    ) -> Taken:
+        """What the steps of a block were given by those before them, and have made."""
         assert self._step is not None
         count, kept = len(numbers), len(states)
+        moving = [given[k] for k in self._step.given]
+        rest = self._step.rest(fixed)
+        found = self._step.in_c(states, moving, rest, count, backwards)
+        if found is not None:
+            return _in_order_of_time(*found, backwards)
         befores: list[Any] = [None] * count
         made: list[Any] = [None] * count
-        rows = [*zip(*(given[k] for k in self._step.given), strict=True)] or [()] * count
-        compute, rest = self._step.ready(states, rows[0], fixed)
+        rows = [*zip(*moving, strict=True)] or [()] * count
+        compute = self._step.ready(states, rows[0], fixed)
         k = 0
         try:
             for k in range(count - 1, -1, -1) if backwards else range(count):
@@ -240,7 +266,11 @@ class Sweep:
             if isinstance(understood, TcalcError):
                 understood.message += f", in step {self._plan.counter} = {numbers[k]}"
             raise understood from error
-        return befores, made
+        return Taken(
+            last=[*made[0 if backwards else -1][:kept]],
+            before=lambda k: np.array([row[k] for row in befores]),
+            made=lambda k: np.array([row[kept + k] for row in made]),
+        )
 
     def _together(
         self, function: runtime.CompiledFunction, arrays: Arrays, numbers: range

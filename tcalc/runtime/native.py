@@ -228,6 +228,61 @@ class NativeFunction:
 
         return compute
 
+    def steps(self, count: int, at: Sequence[int], apart: Sequence[int]) -> int:
+        """Call it many times; 0, or the number of the first call that gives up.
+
+        `at` are the addresses of the arguments and the results of the first call, and `apart` the
+        bytes by which those of each further call are beyond those of the one before.
+        """
+        work = np.empty(self.module.work, self.dtype)
+        addresses = (ctypes.c_void_p * len(at))(*at)
+        distances = (ctypes.c_long * len(at))(*apart)
+        status: int = self._steps(ctypes.c_long(count), addresses, distances, work.ctypes)
+        return status
+
+
+def run_steps(
+    function: NativeFunction,
+    places: Sequence[int],
+    states: Sequence[Any],
+    given: Sequence[Any],
+    rest: Sequence[Any],
+    count: int,
+    backwards: bool,
+) -> tuple[list[Any], list[Any]] | None:
+    """The states at the beginning and after each of `count` calls, and their further results.
+
+    Its arguments, in the order that `places` tell, are the states, a row of each of `given`, and
+    the rest; its first results are the states for the next call.  `backwards` goes from the last
+    row to the first; rows are in the order of `given` in any case.  It is None where a call gives
+    up.
+    """
+    dtype = function.dtype
+    rows = [np.require(x, dtype, ["C", "A"]) for x in given]
+    constants = [np.require(x, dtype, ["C", "A"]) for x in rest]
+    carried = [np.empty((count + 1, *np.shape(x)), dtype) for x in states]
+    shapes = function.module.results[len(states) :]
+    made = [np.empty((count, *shape), dtype) for shape in shapes]
+    for whole, x in zip(carried, states, strict=True):
+        whole[-1 if backwards else 0] = x
+    sign = -1 if backwards else 1
+
+    def begin(x: Any, row: int) -> tuple[int, int]:
+        return x.ctypes.data + row * x.strides[0], sign * x.strides[0]
+
+    first = count - 1 if backwards else 0
+    before, after = (count, count - 1) if backwards else (0, 1)
+    inputs = [
+        *(begin(x, before) for x in carried),
+        *(begin(x, first) for x in rows),
+        *((x.ctypes.data, 0) for x in constants),
+    ]
+    results = [*(begin(x, after) for x in carried), *(begin(x, first) for x in made)]
+    every = [*(inputs[k] for k in places), *results]
+    if function.steps(count, [at for at, _ in every], [apart for _, apart in every]):
+        return None
+    return carried, made
+
 
 def _glue(module: CModule) -> str:
     header, flags = _layout()

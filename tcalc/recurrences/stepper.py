@@ -66,7 +66,7 @@ class Stepper:
         self,
         states: Sequence[Any],
         given: Sequence[Any],
-        rest: Sequence[Any],
+        fixed: Arrays,
         count: int,
         backwards: bool,
     ) -> tuple[list[Any], list[Any]] | None:
@@ -77,12 +77,14 @@ class Stepper:
         """
         if self._native is None:
             return None
+        rest = self.rest(fixed)
         whole = [*states, *(x[0] for x in given), *rest]
         names = self._native.signature.names
         like = {name: whole[k] for name, k in zip(names, self._places, strict=True)}
         function = self._native.unchecked(like)
-        if not isinstance(function, NativeFunction):
-            return None
+        dtype = next((x.dtype for x in fixed.values()), None)
+        if not isinstance(function, NativeFunction) or function.dtype != dtype:
+            return None  # what takes numbers alone has not the type of the arrays
         return run_steps(function, self._places, states, given, rest, count, backwards)
 
     def understood(self, error: Exception, arrays: Sequence[Any]) -> Exception:

@@ -247,14 +247,13 @@ class Sweep:
         assert self._step is not None
         count, kept = len(numbers), len(states)
         moving = [given[k] for k in self._step.given]
-        rest = self._step.rest(fixed)
-        found = self._step.in_c(states, moving, rest, count, backwards)
+        found = self._step.in_c(states, moving, fixed, count, backwards)
         if found is not None:
             return _in_order_of_time(*found, backwards)
         befores: list[Any] = [None] * count
         made: list[Any] = [None] * count
         rows = [*zip(*moving, strict=True)] or [()] * count
-        compute = self._step.ready(states, rows[0], fixed)
+        compute, rest = self._step.ready(states, rows[0], fixed), self._step.rest(fixed)
         k = 0
         try:
             for k in range(count - 1, -1, -1) if backwards else range(count):

@@ -49,9 +49,7 @@ class Stepper:
         """What it takes of what is the same in all steps."""
         return [fixed[name] for name in self._fixed]
 
-    def ready(
-        self, states: Sequence[Any], row: Sequence[Any], fixed: Arrays
-    ) -> Callable[..., Any]:
+    def ready(self, states: Sequence[Any], row: Sequence[Any], fixed: Arrays) -> Callable[..., Any]:
         """The function of states, a row of what is given, and the rest.
 
         It is for arrays of the types and shapes of these, and looks at none of them.

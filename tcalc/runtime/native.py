@@ -118,13 +118,16 @@ void bind(void *const *table)
 {{
 {bound}
 }}
-
-int call({parameters})
+"""
+ENTRY = """
+int {name}({parameters})
 {{
     if ({tests}) return {code};
-    return compute({arguments});
+    return {called}({arguments});
 }}
-
+"""
+"""A function that takes arrays as NumPy's objects."""
+STEPS = """
 int steps(long count, char **at, const long *apart, real *work)
 {{
     for (long k = 0; k < count; k++) {{
@@ -135,7 +138,7 @@ int steps(long count, char **at, const long *apart, real *work)
     return 0;
 }}
 """
-"""What is compiled with a function: `call` for arrays, `steps` for many calls one after another.
+"""Many calls one after another.
 
 `at` has where the arguments and results of the first call are, and `apart` by how many bytes those
 of the next are further on.
@@ -178,7 +181,11 @@ def _address(name: str) -> int:
 
 
 class NativeFunction:
-    """A C function of arrays; `fallback` is the same in NumPy's code, made when it is needed."""
+    """A C function of arrays; `fallback` is the same in NumPy's code, made when it is needed.
+
+    Where arguments are given, `prepare` takes these, and the function the others and what that has
+    returned.
+    """
 
     def __init__(
         self,
@@ -195,38 +202,62 @@ class NativeFunction:
         table = [_address(name) for name in module.routines]
         self._library.bind((ctypes.c_void_p * max(len(table), 1))(*table))
         self._call = self._library.call
-        count = len(module.numbers) + len(module.results) + 1
+        count = len(module.numbers) + len(module.results) + 1 + bool(module.given)
         self._call.argtypes = [ctypes.py_object] * count
-        self._steps = self._library.steps
+        self._prepare = self._library.call_prepare if module.given else None
+        if self._prepare is not None:
+            self._prepare.argtypes = [ctypes.py_object] * (len(module.given) + 2)
+        self._steps = None if module.given else self._library.steps
+        places = range(len(module.numbers))
+        behind = [*(k for k in places if k not in module.given), *module.given]
+        #: Where the arguments are among the open ones and, behind, the given ones.
+        self._order = [behind.index(k) for k in places] if module.given else None
+
+    def prepare(self, *given: Any) -> tuple[tuple[Any, ...], Any]:
+        """The given arguments and what is computed of them; None for that where it gives up."""
+        assert self._prepare is not None
+        module = self.module
+        kept = np.empty(module.kept, self.dtype)
+        numbers = [module.numbers[k] for k in module.given]
+        given, status = self._called(self._prepare, given, numbers, [kept])
+        return given, None if status else kept
 
     def __call__(self, *arrays: Any) -> Any:
         module, dtype = self.module, self.dtype
-        results = [np.empty(shape, dtype) for shape in module.results]
-        work = np.empty(module.work, dtype)
-        status = self._call(*arrays, *results, work)
-        if status == SCATTERED:
-            arrays = tuple(
-                x if number else np.require(x, dtype, ["C", "A"])
-                for x, number in zip(arrays, module.numbers, strict=True)
-            )
-            status = self._call(*arrays, *results, work)
+        written = [np.empty(shape, dtype) for shape in module.results]
+        results = written[:]
+        status = 0
+        if self._order is not None:
+            given, kept = arrays[-1]
+            whole = (*arrays[:-1], *given)
+            arrays = tuple([whole[k] for k in self._order])
+            status = kept is None
+            written.append(kept)
+        if not status:
+            arrays, status = self._called(self._call, arrays, module.numbers, written)
         if status:
             return self._fallback()(*arrays)
         if self._single:
             return results[0] if results[0].ndim else results[0][()]
         return tuple([x if x.ndim else x[()] for x in results])
 
-    def beside(self, places: Sequence[int]) -> Callable[..., Any]:
-        """The function of open arguments and a tuple of given ones.
-
-        `places` are those of its arguments among the open ones and, behind them, the given ones.
-        """
-
-        def compute(*arguments: Any) -> Any:
-            whole = (*arguments[:-1], *arguments[-1])
-            return self(*[whole[k] for k in places])
-
-        return compute
+    def _called(
+        self,
+        function: Callable[..., int],
+        arrays: tuple[Any, ...],
+        numbers: Sequence[bool],
+        written: Sequence[Any],
+    ) -> tuple[tuple[Any, ...], int]:
+        """Call a function; the arrays, moved into rows where they must be, and what it returns."""
+        work = np.empty(self.module.work, self.dtype)
+        status = function(*arrays, *written, work)
+        if status == SCATTERED:
+            arrays = tuple(
+                x if number else np.require(x, self.dtype, ["C", "A"])
+                for x, number in zip(arrays, numbers, strict=True)
+            )
+            status = function(*arrays, *written, work)
+        return arrays, status
 
     def steps(self, count: int, at: Sequence[int], apart: Sequence[int]) -> int:
         """Call it many times; 0, or the number of the first call that gives up.
@@ -237,6 +268,7 @@ class NativeFunction:
         work = np.empty(self.module.work, self.dtype)
         addresses = (ctypes.c_void_p * len(at))(*at)
         distances = (ctypes.c_long * len(at))(*apart)
+        assert self._steps is not None
         status: int = self._steps(ctypes.c_long(count), addresses, distances, work.ctypes)
         return status
 
@@ -285,27 +317,38 @@ def run_steps(
 
 
 def _glue(module: CModule) -> str:
+    """What is compiled with a function for it to be called with arrays."""
     header, flags = _layout()
     inputs = [f"x{k}" for k in range(len(module.numbers))]
     outputs = [f"y{k}" for k in range(len(module.results))]
-    tests = [
-        f"scattered({x})" for x, number in zip(inputs, module.numbers, strict=True) if not number
-    ]
-    given = [
-        f"(const real *)contents({x})" if number else f"elements({x})"
-        for x, number in zip(inputs, module.numbers, strict=True)
-    ]
-    made = [f"elements({x})" for x in (*outputs, "work")]
+    kept = ["kept"] if module.given else []
     total = len(inputs) + len(outputs)
-    return GLUE.format(
+    text = GLUE.format(
         header=header,
         flags=flags,
         wanted=0x0101,  # contiguous in the order of C, and aligned
-        code=SCATTERED,
         bound="\n".join(f"    {name}_ = table[{k}];" for k, name in enumerate(module.routines)),
-        parameters=", ".join(f"void *{x}" for x in (*inputs, *outputs, "work")),
-        tests=" || ".join(tests) or "0",
-        arguments=", ".join((*given, *made)),
-        pointers=", ".join(f"(real *)at[{k}]" for k in range(total)),
-        total=total,
+    )
+    text += _entry("call", "compute", inputs, module.numbers, [*outputs, *kept, "work"])
+    if module.given:
+        mine = [inputs[k] for k in module.given]
+        numbers = [module.numbers[k] for k in module.given]
+        return text + _entry("call_prepare", "prepare", mine, numbers, ["kept", "work"])
+    pointers = ", ".join(f"(real *)at[{k}]" for k in range(total))
+    return text + STEPS.format(pointers=pointers, total=total)
+
+
+def _entry(
+    name: str, called: str, inputs: Sequence[str], numbers: Sequence[bool], written: Sequence[str]
+) -> str:
+    """A function of Python's objects that calls one of pointers."""
+    pairs = [*zip(inputs, numbers, strict=True)]
+    given = [f"(const real *)contents({x})" if flat else f"elements({x})" for x, flat in pairs]
+    return ENTRY.format(
+        name=name,
+        parameters=", ".join(f"void *{x}" for x in (*inputs, *written)),
+        tests=" || ".join(f"scattered({x})" for x, flat in pairs if not flat) or "0",
+        code=SCATTERED,
+        called=called,
+        arguments=", ".join((*given, *(f"elements({x})" for x in written))),
     )

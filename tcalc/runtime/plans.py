@@ -230,14 +230,14 @@ class Planner:
         needed = peak(program, sizes)
         if itemsize is not None:
             self._refuse_temporaries(needed * itemsize)
-        module = c_module(program, recipe.signature, sizes, itemsize == SINGLE)
+        single = itemsize == SINGLE
+        module = c_module(program, recipe.signature, sizes, single, self.given)
         native = None if itemsize is None else self._native(module, sizes, itemsize)
-        bound = bool(self.given) and native is not None
         return Plan(
             running=module.source,
             title=recipe.heading,
-            compute=native.beside(self._places()) if native and bound else native or _not_loaded,
-            prepare=(lambda *given: given) if bound else None,
+            compute=native or _not_loaded,
+            prepare=native.prepare if native and self.given else None,
             workspace=None,
             peak=needed,
         )
@@ -253,12 +253,6 @@ class Planner:
             return self._unbound.plan(known, itemsize, Kind()).compute
 
         return NativeFunction(module, dtype, self.recipe.outline == 0, fallback)
-
-    def _places(self) -> list[int]:
-        """Where the arguments of the signature are among the open ones and, behind, the given."""
-        names = self.recipe.signature.names
-        order = [*(x for x in names if x not in self.given), *(x for x in names if x in self.given)]
-        return [order.index(name) for name in names]
 
     @cached_property
     def _unbound(self) -> Planner:

@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 
+from tcalc.codegen.binding import crossing
 from tcalc.codegen.c.loops import Loop, nested
 from tcalc.codegen.c.places import Place, number, row_major, viewed
-from tcalc.codegen.memory import lifetimes
+from tcalc.codegen.memory import lifetimes, shared
 from tcalc.codegen.program import Program, Value, View
 from tcalc.codegen.signature import Names, Signature
 from tcalc.expr.dims import Dim, Shape
@@ -17,12 +18,13 @@ from tcalc.expr.dims import Dim, Shape
 ALIGNED = 8
 """Of how many elements the beginnings of arrays are multiples, for vector instructions."""
 INDICES = "ijkl"
+NUMERAL = r"\(?-?[\d.e+-]+\)?"
 KEYWORDS = frozenset((
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
     "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
     "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch",
     "typedef", "union", "unsigned", "void", "volatile", "while", "real", "work", "main",
-    "compute",
+    "compute", "kept", "prepare",
 ))  # fmt: skip
 
 
@@ -81,6 +83,7 @@ class Code:
         taken: Iterable[str],
     ) -> None:
         self.program = program
+        self.signature = signature
         self.known = sizes
         self.names = Names({*KEYWORDS, *taken})
         self.parameters = {x.name: self.names.give(identifier(x.name)) for x in signature.arguments}
@@ -93,11 +96,14 @@ class Code:
         self.lines: list[str] = []
         self.helpers: dict[str, None] = {}
         self.memory = Memory()
+        self.kept = Memory()
         self._indices = self._index_names()
         self._blocks: dict[Value, tuple[int, int]] = {}
+        self._arrays: dict[str, str] = {}
         self._count = 0
         self._direct = self._direct_results()
         self._ending = self._endings()
+        self._crossing = self._lenders(crossing(program))
 
     def _index_names(self) -> list[str]:
         found: list[str] = []
@@ -114,11 +120,24 @@ class Code:
     def _direct_results(self) -> dict[Value, str]:
         """The values that are made in the memory of the caller's results."""
         outputs = [x.view.value for x in self.program.outputs]
+        first = self.program.statements[: self.program.prepared]
+        prepared = {value for statement in first for value in statement.results}
         return {
             x.view.value: name
             for x, name in zip(self.program.outputs, self.results, strict=True)
-            if x.view.plain and x.view.dims and outputs.count(x.view.value) == 1
+            if x.view.plain
+            and x.view.dims
+            and outputs.count(x.view.value) == 1
+            and x.view.value not in prepared
         }
+
+    def _lenders(self, values: Iterable[Value]) -> set[Value]:
+        """Some values, and those whose memory they are a part of."""
+        source: dict[Value, Value] = {}
+        for statement in self.program.statements[: self.program.prepared]:
+            if (lender := shared(statement.operation)) is not None:
+                source.update(dict.fromkeys(statement.results, source.get(lender, lender)))
+        return {x for value in values for x in (value, source.get(value, value))}
 
     def _endings(self) -> dict[int, list[Value]]:
         """For each statement the values whose memory nobody needs after it."""
@@ -207,12 +226,32 @@ class Code:
         else:
             name = self.name(value)
             size = self.count(dims) + room
-            start = self.memory.take(size)
-            self._blocks[value] = start, size
-            self.lines.append(f"real *const {name} = work + {start};")
+            self.lines.append(f"real *const {name} = {self._room(value, name, size)};")
             place = row_major(name, dims)
         self.places[value] = place
         return place
+
+    def _room(self, value: Value, name: str, size: int) -> str:
+        """A pointer to new room for an array, which the second part may have to read."""
+        if value in self._crossing:
+            text = f"kept + {self.kept.take(size)}"
+            self._arrays[name] = text
+            return text
+        start = self.memory.take(size)
+        self._blocks[value] = start, size
+        return f"work + {start}"
+
+    def next_part(self, passed: Sequence[Value]) -> list[str]:
+        """Begin the function that reads the values that are passed; the lines of the first one."""
+        for value in passed:
+            place = self.places[value]
+            if place.is_number and not re.fullmatch(NUMERAL, place.name):
+                start = self.kept.take(1)
+                self.lines.append(f"kept[{start}] = {place.name};")
+                self.places[value] = number(f"kept[{start}]")
+        before = self.lines
+        self.lines = [f"const real *const {name} = {text};" for name, text in self._arrays.items()]
+        return before
 
     def scratch(self, count: int) -> str:
         """A pointer to room that a single statement needs."""

@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -27,11 +28,13 @@ from tcalc.codegen.c import CModule
 from tcalc.codegen.c.helpers import OF_BLAS
 from tcalc.errors import UnsupportedError
 
-PLAIN = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-w")
+FLAGS = ("-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-w")
 """How files are compiled: nothing that changes a result beyond the order of sums."""
-TUNED = ("-march=native", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic")
-"""What not every compiler takes.
+VECTORISED = ("-O2", "-march=native", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic")
+EFFORT = ((1_000, VECTORISED), (5_000, ("-O1", "-march=native")), (sys.maxsize, ("-O0",)))
+"""How much compilers are to improve files of up to so many lines.
 
+Their time grows faster than these, and without it small loops still take less than calls of NumPy.
 GCC 12 makes wrong code of some nests of loops at -O3, where it joins steps that lie side by side.
 """
 COMPILERS = ("cc", "gcc", "clang")
@@ -81,11 +84,13 @@ def _built(source: str, path: Path) -> ctypes.CDLL:
     file, made = path.with_suffix(".c"), path.with_suffix(".so")
     file.write_text(source, encoding="utf-8")
     last = ""
-    for tuned in (TUNED, ()):
+    lines = source.count("\n")
+    best = next(flags for most, flags in EFFORT if lines <= most)
+    for flags in (best, ("-O1",)):  # which every compiler takes
         command = [
             *compiler(),
-            *PLAIN,
-            *tuned,
+            *FLAGS,
+            *flags,
             "-shared",
             "-fPIC",
             "-o",

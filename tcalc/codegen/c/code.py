@@ -39,33 +39,27 @@ def _spelled(letter: str) -> str:
 
 
 class Memory:
-    """Stretches of one array that are given out and taken back."""
+    """Stretches of one array that are given out, and given out again once they are free."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._free: list[tuple[int, int]] = []
+        self._free: dict[int, list[int]] = {}
 
     def take(self, count: int) -> int:
-        """The beginning of a free stretch."""
-        count = -(-count // ALIGNED) * ALIGNED
-        for k, (start, stop) in enumerate(self._free):
-            if stop - start >= count:
-                self._free[k : k + 1] = [(start + count, stop)] if stop - start > count else []
-                return start
-        start = self._free.pop()[0] if self._free and self._free[-1][1] == self.size else self.size
-        self.size = start + count
+        """The beginning of a stretch: a free one of this length, or a new one."""
+        count = _aligned(count)
+        free = self._free.get(count)
+        if free:
+            return free.pop()
+        start, self.size = self.size, self.size + count
         return start
 
     def give_back(self, start: int, count: int) -> None:
-        stop = start + -(-count // ALIGNED) * ALIGNED
-        parts = sorted([*self._free, (start, stop)])
-        merged = [parts[0]]
-        for low, high in parts[1:]:
-            if low == merged[-1][1]:
-                merged[-1] = (merged[-1][0], high)
-            else:
-                merged.append((low, high))
-        self._free = merged
+        self._free.setdefault(_aligned(count), []).append(start)
+
+
+def _aligned(count: int) -> int:
+    return -(-count // ALIGNED) * ALIGNED
 
 
 class Code:

@@ -12,7 +12,7 @@ from tcalc.codegen.c.places import Place, joined, number, picked
 from tcalc.codegen.fusion import inputs
 from tcalc.codegen.placement import fills, written
 from tcalc.codegen.program import Call, Fused, Placed, Statement, Sum, Total, Triangle, Value, View
-from tcalc.codegen.targets.kernels import Body, UntranslatableError, literal, steps_text
+from tcalc.codegen.targets.kernels import Body, UntranslatableError, bare, literal, steps_text
 from tcalc.expr.dims import Shape
 
 _NUMERAL = re.compile(r"\bT\((-?[\w.+-]+)\)")
@@ -52,7 +52,7 @@ def written_group(operation: Fused, read: Callable[[View], str]) -> tuple[list[s
     """The lines before the expression of a group's result, and that expression."""
     views = inputs(operation)
     lines, text = steps_text(operation, {view: read(view) for view in views})
-    return [in_c(line) for line in lines], in_c(text)
+    return [in_c(line) for line in lines], in_c(bare(text))
 
 
 def group(code: Code, statement: Statement, operation: Fused) -> None:

@@ -17,7 +17,6 @@ from tcalc.codegen.c.systems import (
     inverted,
     inverted_triangle,
     logarithm,
-    matrix_in,
     require_diagonal,
 )
 from tcalc.codegen.program import Call, Solver, Statement, Value
@@ -186,8 +185,7 @@ def _cholesky(code: Code, statement: Statement, operation: Call) -> None:
     *outer, row, column = indices
     both = [code.element(source, x) for x in (indices, [*outer, column, row])]
     text = f"(real)0.5 * ({both[0]} + {both[1]})"
-    factor = factorised(code, value, source.dims, Solver.SPD, text)
-    code.places[value] = matrix_in(factor, value.dims[:-2], value.dims[-1])
+    factorised(code, value, source.dims, Solver.SPD, text)
 
 
 def _inverse(code: Code, statement: Statement, operation: Call) -> None:
@@ -223,7 +221,7 @@ def _logdet(code: Code, statement: Statement, operation: Call) -> None:
     definite = operation.routine.function is log_determinant_spd
     solver = Solver.SPD if definite else Solver.GENERAL
     factor = _aside(code, source.dims, solver, element)
-    logarithm(code, value, factor, solver, source.dims[-1])
+    logarithm(code, value, factor, solver)
 
 
 def _inverse_of_diagonal(code: Code, statement: Statement, operation: Call) -> None:

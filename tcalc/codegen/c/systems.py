@@ -40,24 +40,20 @@ def factorise(code: Code, statement: Statement, operation: Factorise) -> None:
 
 
 def factorised(code: Code, value: Value, dims: Shape, solver: Solver, element: str) -> Place:
-    """The factors of the matrices whose elements are an expression of the indices.
+    """The factors of matrices whose elements are an expression of the indices.
 
-    The last axis of their place holds a factor and room for what belongs to it.
+    Behind each is room for what belongs to it: the pivots, or the diagonal that there was.
     """
     *stack, n, _ = dims
-    target = code.make(value, dims=(*stack, n * n + n))
-    code.assign(matrix_in(target, tuple(stack), n), element)
-    indices = code.indices(tuple(stack))
+    room = code.make(value, dims=(*stack, n * n + n))
+    factor = Place(room.name, dims, (*room.strides[:-1], n, ONE), room.start)
+    code.places[value] = factor
+    code.assign(factor, element)
+    indices = code.indices(stack)
     name = code.helper("factor_spd" if solver is Solver.SPD else "factor_general")
-    call = f"{name}({code.size(n)}, {code.pointer(target, indices)})"
-    code.lines += nested(code.loops(tuple(stack), indices), [f"if ({call}) return 1;"])
-    return target
-
-
-def matrix_in(factor: Place, stack: Shape, n: Dim) -> Place:
-    """The matrices among the factors of a stack."""
-    strides = factor.strides[: len(stack)]
-    return Place(factor.name, (*stack, n, n), (*strides, n, ONE), factor.start)
+    call = f"{name}({code.size(n)}, {code.pointer(factor, indices)})"
+    code.lines += nested(code.loops(stack, indices), [f"if ({call}) return 1;"])
+    return factor
 
 
 def require_diagonal(code: Code, source: Place) -> None:
@@ -156,26 +152,16 @@ def from_factor(code: Code, statement: Statement, operation: FromFactor) -> None
         case Derived.INVERSE:
             inverted_triangle(code, value, factor, operation.solver)
         case Derived.CHOLESKY:
-            *stack, n, _ = value.dims
-            code.places[value] = matrix_in(factor, tuple(stack), n)
+            code.places[value] = factor
         case Derived.LOGDET:
-            logarithm(code, value, factor, operation.solver, _rows(code, operation.factor))
+            logarithm(code, value, factor, operation.solver)
         case _:
             assert_never(operation.kind)
 
 
-def _rows(code: Code, factor: Value) -> Dim:
-    """How many rows the matrix of a factorisation has."""
-    for statement in code.program.statements:
-        if statement.results[0] is factor:
-            assert isinstance(statement.operation, Factorise)
-            return statement.operation.matrix.dims[-1]
-    raise AssertionError("factorised before")
-
-
-def logarithm(code: Code, value: Value, factor: Place, solver: Solver, n: Dim) -> None:
-    """The logarithms of determinants, from factors of matrices of n rows."""
-    stack = factor.dims[:-1]
+def logarithm(code: Code, value: Value, factor: Place, solver: Solver) -> None:
+    """The logarithms of determinants of matrices from their factors."""
+    *stack, n, _ = factor.dims
     indices = code.indices(stack)
     name = code.helper("logdet_spd" if solver is Solver.SPD else "logdet_general")
     call = f"{name}({code.size(n)}, {code.pointer(factor, indices)}, "
@@ -194,8 +180,8 @@ def inverted(code: Code, value: Value, factor: Place, solver: Solver) -> None:
     """The inverses of matrices from their factors."""
     *stack, n, _ = value.dims
     target = code.make(value)
-    code.copy(matrix_in(factor, tuple(stack), n), target)
-    outer = code.indices(tuple(stack))
+    code.copy(factor, target)
+    outer = code.indices(stack)
     if solver is Solver.SPD:
         call = f"{code.helper('invert_spd')}({code.size(n)}, {code.pointer(target, outer)})"
     else:
@@ -204,7 +190,7 @@ def inverted(code: Code, value: Value, factor: Place, solver: Solver) -> None:
             f"{code.helper('invert_general')}({code.size(n)}, {code.pointer(target, outer)}, "
             f"{code.pointer(factor, outer)} + {code.size(n * n)}, {room})"
         )
-    code.lines += nested(code.loops(tuple(stack), outer), [f"if ({call}) return 1;"])
+    code.lines += nested(code.loops(stack, outer), [f"if ({call}) return 1;"])
 
 
 def inverted_triangle(code: Code, value: Value, source: Place, solver: Solver) -> None:
@@ -212,8 +198,8 @@ def inverted_triangle(code: Code, value: Value, source: Place, solver: Solver) -
     *stack, n, _ = value.dims
     target = code.make(value)
     code.copy(source, target)
-    outer = code.indices(tuple(stack))
+    outer = code.indices(stack)
     side = "U" if solver is Solver.LOWER else "L"
     name = code.helper("invert_triangle")
     call = f"{name}('{side}', {code.size(n)}, {code.pointer(target, outer)})"
-    code.lines += nested(code.loops(tuple(stack), outer), [f"if ({call}) return 1;"])
+    code.lines += nested(code.loops(stack, outer), [f"if ({call}) return 1;"])

@@ -237,15 +237,28 @@ class Code:
 
     def next_part(self, passed: Sequence[Value]) -> list[str]:
         """Begin the function that reads the values that are passed; the lines of the first one."""
+        numbers: list[str] = []
         for value in passed:
             place = self.places[value]
             if place.is_number and not re.fullmatch(NUMERAL, place.name):
                 start = self.kept.take(1)
                 self.lines.append(f"kept[{start}] = {place.name};")
-                self.places[value] = number(f"kept[{start}]")
+                name = self.name(value)
+                numbers.append(f"const real {name} = kept[{start}];")
+                self.places[value] = number(name)
         before = self.lines
-        self.lines = [f"const real *const {name} = {text};" for name, text in self._arrays.items()]
+        arrays = [f"const real *const {name} = {text};" for name, text in self._arrays.items()]
+        self.lines = [*arrays, *numbers]
         return before
+
+    def argument(self, name: str, dims: Shape) -> Place:
+        """The place of an argument; one of order 0 is read once, which no compiler could know."""
+        parameter = self.parameters[name]
+        if dims:
+            return row_major(parameter, dims)
+        read = self.names.give(f"{parameter}0")
+        self.lines.append(f"const real {read} = *{parameter};")
+        return number(read)
 
     def scratch(self, count: int) -> str:
         """A pointer to room that a single statement needs."""

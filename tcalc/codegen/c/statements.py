@@ -40,10 +40,7 @@ def write(code: Code, statement: Statement) -> None:
     value = statement.results[0]
     match operation:
         case Argument(name=name):
-            parameter = code.parameters[name]
-            code.places[value] = (
-                row_major(parameter, value.dims) if value.dims else number(f"{parameter}[0]")
-            )
+            code.places[value] = code.argument(name, value.dims)
         case Number(value=exact):
             code.places[value] = number(elementwise.number_text(exact))
         case Extent(dim=dim):

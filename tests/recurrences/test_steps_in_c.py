@@ -1,0 +1,158 @@
+"""The steps of kept loops in C: what NumPy's code computes, its errors, and its types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tcalc
+from tcalc import errors
+from tcalc.runtime import native
+from tests.compilers import needs_compiler
+from tests.recurrences.test_recurrences import PROGRAMS, STEPS, arrays_for
+
+pytestmark = needs_compiler
+WITHOUT_C = {"several results": "qr"}
+
+
+@pytest.fixture
+def runs_in_c(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each run through steps whether C has done it."""
+    found: list[bool] = []
+    run = native.run_steps
+
+    def noted(*arguments: Any) -> Any:
+        made = run(*arguments)
+        found.append(made is not None)
+        return made
+
+    monkeypatch.setattr("tcalc.recurrences.stepper.run_steps", noted)
+    return found
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_like_numpys_code(title: str, runs_in_c: list[bool]) -> None:
+    text, declarations = PROGRAMS[title]
+    arrays = arrays_for(text, declarations)
+    names = list(arrays)
+    slow = tcalc.recurrence(text, declarations)
+    fast = tcalc.recurrence(text, declarations, backend="c")
+    if title in WITHOUT_C:
+        with pytest.raises(errors.UnsupportedError, match=WITHOUT_C[title]):
+            fast(**arrays)
+        return
+    due, slopes = slow.value_and_gradient(names)(**arrays)
+    value, gradient = fast.value_and_gradient(names)(**arrays)
+    np.testing.assert_allclose(fast(**arrays), due, rtol=1e-12)
+    np.testing.assert_allclose(value, due, rtol=1e-12)
+    for name in names:
+        np.testing.assert_allclose(gradient[name], slopes[name], rtol=1e-9, atol=1e-9)
+    assert all(runs_in_c)
+
+
+def test_directions_products_and_steps(runs_in_c: list[bool]) -> None:
+    text, declarations = PROGRAMS["kalman filter"]
+    arrays = arrays_for(text, declarations)
+    names = list(arrays)
+    random = np.random.default_rng(9)
+    further = {f"d{x}": random.standard_normal(np.shape(arrays[x])) for x in names}
+    slow, fast = (tcalc.recurrence(text, declarations, backend=x) for x in ("numpy", "c"))
+    due, found = (x.jvp(names)(**arrays, **further) for x in (slow, fast))
+    np.testing.assert_allclose(found, due, rtol=1e-10)
+    many, more = (x.hvp(names)(**arrays, **further) for x in (slow, fast))
+    for name in names:
+        np.testing.assert_allclose(more[name], many[name], rtol=1e-8, atol=1e-9)
+    trajectories = (x.steps(["m", "P"])(**arrays) for x in (slow, fast))
+    for rows in zip(*(x.values() for x in trajectories), strict=True):
+        np.testing.assert_allclose(*rows, rtol=1e-10, atol=1e-12)
+    assert runs_in_c
+    assert all(runs_in_c)
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_blocks_of_steps(
+    length: int, monkeypatch: pytest.MonkeyPatch, runs_in_c: list[bool]
+) -> None:
+    """What a block of steps leaves, forth and back, is where the next one begins."""
+    monkeypatch.setattr("tcalc.recurrences.sweep.BLOCK", 1)
+    monkeypatch.setattr("tcalc.recurrences.sweep.LEAST_BLOCK", length)
+    test_like_numpys_code("kalman filter", runs_in_c)
+    test_like_numpys_code("two steps back", runs_in_c)
+
+
+def test_one_function_for_series_of_any_length() -> None:
+    text, declarations = PROGRAMS["two steps back"]
+    slow, fast = (
+        tcalc.recurrence(text, declarations, backend=x).value_and_gradient("u")
+        for x in ("numpy", "c")
+    )
+    built = len(native._libraries)
+    for T in (1, 2, STEPS, 500):
+        arrays = arrays_for(text, declarations, T)
+        due, found = slow(**arrays), fast(**arrays)
+        np.testing.assert_allclose(found[0], due[0], rtol=1e-12)
+        np.testing.assert_allclose(found[1], due[1], rtol=1e-10, atol=1e-14)
+    assert len(native._libraries) - built <= 2  # a step forth, and a step back
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+def test_types(dtype: type, runs_in_c: list[bool]) -> None:
+    """Single precision has C code of its own; complex numbers run NumPy's code."""
+    text, declarations = PROGRAMS["two steps back"]
+    arrays = {x: np.asarray(y, dtype) for x, y in arrays_for(text, declarations).items()}
+    slow, fast = (
+        tcalc.recurrence(text, declarations, backend=x).value_and_gradient(["a", "u"])
+        for x in ("numpy", "c")
+    )
+    due, found = slow(**arrays), fast(**arrays)
+    assert found[0].dtype == dtype
+    assert {x.dtype for x in found[1].values()} == {np.dtype(dtype)}
+    np.testing.assert_allclose(found[0], due[0], rtol=1e-5)
+    assert bool(runs_in_c) == (dtype is np.float32)
+
+
+FAILING = (
+    "P{0} = eye(n)\nf{0} = 0\nfor t = 1:T\nP{t} = inv(P{t-1} + x[t]*eye(n))\n"
+    "f{t} = f{t-1} + tr(P{t})\nend\nf{T}"
+)
+
+
+def test_a_step_without_a_value_is_named() -> None:
+    found: list[str] = []
+    for backend in ("numpy", "c"):
+        kept = tcalc.recurrence(FAILING, "x[T], A[n,n]", backend=backend)
+        for call in (kept, kept.value_and_gradient("x")):
+            with pytest.raises(errors.DomainError) as caught:
+                call(x=np.array([1.0, 0.5, -1.0 / 1.0, 2.0]) * [1, -1, 1, 1], A=np.eye(2))
+            found.append(caught.value.message)
+    assert len(set(found)) == 1
+    assert "in step t = 2" in found[0]
+
+
+def test_what_is_not_clearly_regular_runs_numpys_code(runs_in_c: list[bool]) -> None:
+    text = "s{0} = 0\nfor t = 1:T\ns{t} = s{t-1} + ones(2)'*inv(D[t,:,:])*ones(2)\nend\ns{T}"
+    kept = tcalc.recurrence(text, "D[T,2,2]", backend="c")
+    D = np.stack([np.eye(2), np.array([[1, 1], [1, 1 + 1e-7]])])
+    due = sum(np.linalg.inv(x).sum() for x in D)
+    assert kept(D=D) == pytest.approx(due, rel=1e-6)
+
+
+def test_arrays_that_lie_otherwise(runs_in_c: list[bool]) -> None:
+    text, declarations = PROGRAMS["kalman filter"]
+    arrays = arrays_for(text, declarations)
+    kept = tcalc.recurrence(text, declarations, backend="c").value_and_gradient("A")
+    due = kept(**arrays)
+    scattered = {x: np.asfortranarray(y) if np.ndim(y) > 1 else y for x, y in arrays.items()}
+    found = kept(**scattered)
+    np.testing.assert_allclose(found[0], due[0], rtol=1e-13)
+    np.testing.assert_allclose(found[1], due[1], rtol=1e-12)
+    assert all(runs_in_c)
+
+
+def test_a_backend_that_runs_no_loops() -> None:
+    make: Callable[..., Any] = tcalc.recurrence
+    with pytest.raises(errors.UnsupportedError, match="cupy"):
+        make("s{0} = 0; for t = 1:3; s{t} = s{t-1} + a; end; s{3}", "a", backend="cupy")

@@ -166,7 +166,9 @@ class Planner:
 
     def plan(self, sizes: Mapping[str, int], itemsize: int, kind: Kind) -> Plan:
         """The plan for given sizes; a look-up but for the first time."""
-        key = (*sizes.values(), kind)
+        # What is compiled is so for one type.
+        width = itemsize if self.recipe.options.backend == "c" else 0
+        key = (*sizes.values(), width, kind)
         plan = self._plans.get(key)
         if plan is None:
             with self._lock:

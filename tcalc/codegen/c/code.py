@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 from tcalc.codegen.binding import crossing
@@ -23,15 +24,19 @@ KEYWORDS = frozenset((
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
     "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
     "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch",
-    "typedef", "union", "unsigned", "void", "volatile", "while", "real", "work", "main",
-    "compute", "kept", "prepare",
+    "typedef", "union", "unsigned", "void", "volatile", "while", "asm", "typeof", "linux", "unix",
+    "main", "real", "work", "work_size", "kept", "kept_size", "compute", "prepare",
 ))  # fmt: skip
+
+LOCAL = re.compile(r"t\d+")
+"""What numbers are called within a loop over elements."""
 
 
 def identifier(wish: str) -> str:
     """A name of the user's with ASCII letters alone: ``α`` is ``alpha``."""
     letters = [x if x.isascii() else _spelled(x) for x in unicodedata.normalize("NFKC", wish)]
-    return re.sub(r"\W", "_", "".join(letters), flags=re.ASCII)
+    name = re.sub(r"\W", "_", "".join(letters), flags=re.ASCII)
+    return f"{name}_" if LOCAL.fullmatch(name) else name
 
 
 def _spelled(letter: str) -> str:
@@ -199,6 +204,8 @@ class Code:
 
     def pointer(self, place: Place, indices: Sequence[str | None] = ()) -> str:
         """A pointer to the element at some indices."""
+        if place.is_number:
+            return f"(real[]){{{place.name}}}"
         padded = [*indices, *[None] * (len(place.dims) - len(indices))]
         offset = self.offset(place, padded)
         return f"{place.name} + {offset}" if offset else place.name
@@ -217,15 +224,15 @@ class Code:
         self._count += 1
         return self.names.give(f"v{self._count}")
 
-    def make(self, value: Value, *, dims: Shape | None = None, room: int = 0) -> Place:
-        """A new array for a value, in row-major order, with further `room` behind it."""
+    def make(self, value: Value, dims: Shape | None = None) -> Place:
+        """A new array for a value, in row-major order: with its dimensions, or with others."""
+        direct = self._direct.get(value) if dims is None else None
         dims = value.dims if dims is None else dims
-        direct = self._direct.get(value)
-        if direct is not None and not room:
+        if direct is not None:
             place = row_major(direct, dims)
         else:
             name = self.name(value)
-            size = self.count(dims) + room
+            size = self.count(dims)
             self.lines.append(f"real *const {name} = {self._room(value, name, size)};")
             place = row_major(name, dims)
         self.places[value] = place
@@ -248,7 +255,7 @@ class Code:
             if place.is_number and not re.fullmatch(NUMERAL, place.name):
                 start = self.kept.take(1)
                 self.lines.append(f"kept[{start}] = {place.name};")
-                self.places[value] = number(f"kept[{start}]")
+                self.places[value] = replace(place, name=f"kept[{start}]")
         before = self.lines
         self.lines = [f"const real *const {name} = {text};" for name, text in self._arrays.items()]
         return before

@@ -77,8 +77,9 @@ def c_module(
     _write_part(code, program.prepared, len(program.statements))
     for output, name in zip(program.outputs, code.results, strict=True):
         source = code.place(output.view)
-        if source.name != name:
-            code.copy(source, row_major(name, source.dims))
+        target = row_major(name, source.dims)
+        if source != target:
+            code.copy(source, target)
     return _assembled(code, before, given, "s" if single else "d")
 
 

@@ -45,7 +45,7 @@ def factorised(code: Code, value: Value, dims: Shape, solver: Solver, element: s
     The last axis of their place holds a factor and room for what belongs to it.
     """
     *stack, n, _ = dims
-    target = code.make(value, dims=(*stack, n * n + n))
+    target = code.make(value, (*stack, n * n + n))
     code.assign(matrix_in(target, tuple(stack), n), element)
     indices = code.indices(tuple(stack))
     name = code.helper("factor_spd" if solver is Solver.SPD else "factor_general")
@@ -76,7 +76,9 @@ def solve(code: Code, statement: Statement, operation: Solve) -> None:
     stack = value.dims[: len(value.dims) - core]
     n = value.dims[len(stack)]
     columns = value.dims[-1] if operation.columns else ONE
-    target = code.make(value)
+    # LAPACK takes right sides that lie in columns.
+    in_columns = operation.solver is Solver.GENERAL and operation.columns
+    target = code.make(value, value.dims if in_columns else None)
     indices = code.indices(value.dims)
     outer = indices[: len(stack)]
     match operation.solver:
@@ -95,10 +97,8 @@ def solve(code: Code, statement: Statement, operation: Solve) -> None:
                 f"{code.pointer(factor, outer)}, {code.pointer(target, outer)});"
             )
         case Solver.GENERAL:
-            if operation.columns:
-                # LAPACK takes right sides that lie in columns.
-                lying = code.places[value] = _in_columns(code, value.dims, target)
-                target = lying
+            if in_columns:
+                target = code.places[value] = _in_columns(value.dims, target)
             code.copy(right, target)
             letter = "N" if operation.transposed else "T"
             call = (
@@ -110,7 +110,7 @@ def solve(code: Code, statement: Statement, operation: Solve) -> None:
     code.lines += nested(code.loops(stack, outer), [call])
 
 
-def _in_columns(code: Code, dims: Shape, target: Place) -> Place:
+def _in_columns(dims: Shape, target: Place) -> Place:
     *_, n, _columns = dims
     strides = (*target.strides[:-2], ONE, n)
     return Place(target.name, dims, strides, target.start)

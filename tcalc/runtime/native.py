@@ -27,8 +27,14 @@ from tcalc.codegen.c import CModule
 from tcalc.codegen.c.helpers import OF_BLAS
 from tcalc.errors import UnsupportedError
 
-PLAIN = ("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-w")
-"""How files are compiled: nothing that changes a result beyond the order of sums."""
+PLAIN = (
+    *("-std=gnu11", "-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+    *("-fopenmp-simd", "-w"),
+)
+"""How files are compiled: nothing that changes a result beyond the order of sums.
+
+Products that are not rounded before they are added would make `x*x - y*y` less than 0 at y = x.
+"""
 TUNED = ("-march=native", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic")
 """What not every compiler takes.
 
@@ -79,6 +85,7 @@ def library(source: str) -> ctypes.CDLL:
 
 def _built(source: str, path: Path) -> ctypes.CDLL:
     file, made = path.with_suffix(".c"), path.with_suffix(".so")
+    path.parent.mkdir(mode=0o700, exist_ok=True)  # a forked process takes it along when it ends
     file.write_text(source, encoding="utf-8")
     last = ""
     for tuned in (TUNED, ()):
@@ -93,10 +100,13 @@ def _built(source: str, path: Path) -> ctypes.CDLL:
             str(file),
             "-lm",
         ]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode == 0:
-            return ctypes.CDLL(str(made))
-        last = run.stderr
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            if run.returncode == 0:
+                return ctypes.CDLL(str(made))
+            last = run.stderr
+        except OSError as error:  # it is no program, or the folder is one for data alone
+            last = str(error)
     raise UnsupportedError(
         f"{compiler()[0]} does not compile the generated C: {last.strip()[:500]}",
         hint='name another compiler by the variable CC, or compile with backend="numpy"',

@@ -12,7 +12,7 @@ from tcalc.codegen.binding import crossing
 from tcalc.codegen.c.loops import Loop, nested
 from tcalc.codegen.c.places import Place, number, row_major, viewed
 from tcalc.codegen.memory import lifetimes, shared
-from tcalc.codegen.program import Program, Value, View
+from tcalc.codegen.program import Factorise, Operation, Program, Solver, Value, View
 from tcalc.codegen.signature import Names, Signature
 from tcalc.expr.dims import Dim, Shape
 
@@ -28,6 +28,8 @@ KEYWORDS = frozenset((
     "main", "real", "work", "work_size", "kept", "kept_size", "compute", "prepare",
 ))  # fmt: skip
 
+DENSE = (Solver.GENERAL, Solver.SPD)
+"""The solvers by factors that are made, where a triangle is its own."""
 LOCAL = re.compile(r"t\d+")
 """What numbers are called within a loop over elements."""
 
@@ -37,6 +39,18 @@ def identifier(wish: str) -> str:
     letters = [x if x.isascii() else _spelled(x) for x in unicodedata.normalize("NFKC", wish)]
     name = re.sub(r"\W", "_", "".join(letters), flags=re.ASCII)
     return f"{name}_" if LOCAL.fullmatch(name) else name
+
+
+def lender_of(operation: Operation) -> Value | None:
+    """The value whose memory the result of an operation is a part of, if it is.
+
+    Factors have their own, those of stacks too.
+    """
+    match operation:
+        case Factorise(solver=solver) if solver in DENSE:
+            return None
+        case _:
+            return shared(operation)
 
 
 def _spelled(letter: str) -> str:
@@ -140,13 +154,13 @@ class Code:
         """Some values, and those whose memory they are a part of."""
         source: dict[Value, Value] = {}
         for statement in self.program.statements[: self.program.prepared]:
-            if (lender := shared(statement.operation)) is not None:
+            if (lender := lender_of(statement.operation)) is not None:
                 source.update(dict.fromkeys(statement.results, source.get(lender, lender)))
         return {x for value in values for x in (value, source.get(value, value))}
 
     def _endings(self) -> dict[int, list[Value]]:
         """For each statement the values whose memory nobody needs after it."""
-        final = lifetimes(self.program)
+        final = lifetimes(self.program, lender_of)
         ending: dict[int, list[Value]] = {}
         for place, statement in enumerate(self.program.statements):
             for value in statement.results:

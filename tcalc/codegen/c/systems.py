@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.code import DENSE, Code
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.c.places import ONE, Place, number, row_major
 from tcalc.codegen.program import (
@@ -22,8 +22,6 @@ from tcalc.codegen.program import (
     Value,
 )
 from tcalc.expr.dims import Dim, Shape
-
-DENSE = (Solver.GENERAL, Solver.SPD)
 
 
 def factorise(code: Code, statement: Statement, operation: Factorise) -> None:

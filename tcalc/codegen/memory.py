@@ -191,15 +191,18 @@ def dropped(program: Program, sizes: Mapping[str, int]) -> tuple[int, ...]:
     )
 
 
-def lifetimes(program: Program) -> dict[Value, int]:
+def lifetimes(
+    program: Program, lender_of: Callable[[Operation], Value | None] = shared
+) -> dict[Value, int]:
     """For each value the last statement that reads it or what shares its memory, by its place.
 
-    Results live on after the last statement.
+    `lender_of` tells whose memory the result of an operation is a part of.  Results live on after
+    the last statement.
     """
     source: dict[Value, Value] = {}
     final: dict[Value, int] = {}
     for place, statement in enumerate(program.statements):
-        if (lender := shared(statement.operation)) is not None:
+        if (lender := lender_of(statement.operation)) is not None:
             source.update(dict.fromkeys(statement.results, source.get(lender, lender)))
         for value in statement.reads:
             final[value] = final[source.get(value, value)] = place

@@ -28,11 +28,18 @@ from tcalc.codegen.c import CModule
 from tcalc.codegen.c.helpers import OF_BLAS
 from tcalc.errors import UnsupportedError
 
-FLAGS = ("-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-w")
-"""How files are compiled: nothing that changes a result beyond the order of sums."""
+FLAGS = (
+    *("-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
+    *("-fopenmp-simd", "-w"),
+)
+"""How files are compiled: nothing that changes a result beyond the order of sums.
+
+Products that are not rounded before they are added would make `x*x - y*y` less than 0 at y = x.
+"""
 VECTORISED = ("-O2", "-march=native", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic")
 EFFORT = ((1_000, VECTORISED), (5_000, ("-O1", "-march=native")), (sys.maxsize, ("-O0",)))
 """How much compilers are to improve files of up to so many lines.
+
 
 Their time grows faster than these, and without it small loops still take less than calls of NumPy.
 GCC 12 makes wrong code of some nests of loops at -O3, where it joins steps that lie side by side.
@@ -82,6 +89,7 @@ def library(source: str) -> ctypes.CDLL:
 
 def _built(source: str, path: Path) -> ctypes.CDLL:
     file, made = path.with_suffix(".c"), path.with_suffix(".so")
+    path.parent.mkdir(mode=0o700, exist_ok=True)  # a forked process takes it along when it ends
     file.write_text(source, encoding="utf-8")
     last = ""
     lines = source.count("\n")
@@ -98,10 +106,13 @@ def _built(source: str, path: Path) -> ctypes.CDLL:
             str(file),
             "-lm",
         ]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode == 0:
-            return ctypes.CDLL(str(made))
-        last = run.stderr
+        try:
+            run = subprocess.run(command, capture_output=True, text=True, check=False)
+            if run.returncode == 0:
+                return ctypes.CDLL(str(made))
+            last = run.stderr
+        except OSError as error:  # it is no program, or the folder is one for data alone
+            last = str(error)
     raise UnsupportedError(
         f"{compiler()[0]} does not compile the generated C: {last.strip()[:500]}",
         hint='name another compiler by the variable CC, or compile with backend="numpy"',

@@ -18,7 +18,7 @@ import numpy as np
 
 from tcalc.codegen.batching import with_batches
 from tcalc.codegen.branches import with_branches
-from tcalc.codegen.c import CModule, c_module
+from tcalc.codegen.c import CModule, c_module, countable
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
@@ -166,7 +166,9 @@ class Planner:
 
     def plan(self, sizes: Mapping[str, int], itemsize: int, kind: Kind) -> Plan:
         """The plan for given sizes; a look-up but for the first time."""
-        key = (*sizes.values(), kind)
+        # What is compiled is so for one type.
+        width = itemsize if self.recipe.options.backend == "c" else 0
+        key = (*sizes.values(), width, kind)
         plan = self._plans.get(key)
         if plan is None:
             with self._lock:
@@ -222,16 +224,17 @@ class Planner:
             )
 
     def _in_c(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
-        """The plan of a function in C; NumPy's where arrays are complex, sparse or empty."""
+        """The plan of a function in C; NumPy's where arrays are complex, sparse, empty or huge."""
         recipe = self.recipe
         if kind != Kind() or not all(sizes.values()):
             return self._host.make(sizes, itemsize, kind)
         program = lower(recipe.roots, sizes, recipe.options, hints=recipe.hints, given=self.given)
-        needed = peak(program, sizes)
-        if itemsize is not None:
-            self._refuse_temporaries(needed * itemsize)
+        if not countable(program, sizes):
+            return self._host.make(sizes, itemsize, kind)
         single = itemsize == SINGLE
         module = c_module(program, recipe.signature, sizes, single, self.given)
+        if itemsize is not None:
+            self._refuse_temporaries(module.elements * itemsize)
         native = None if itemsize is None else self._native(module, sizes, itemsize)
         return Plan(
             running=module.source,
@@ -239,7 +242,7 @@ class Planner:
             compute=native or _not_loaded,
             prepare=native.prepare if native and self.given else None,
             workspace=None,
-            peak=needed,
+            peak=module.elements,
         )
 
     def _native(self, module: CModule, sizes: Mapping[str, int], itemsize: int) -> NativeFunction:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 from tcalc.codegen.binding import crossing
 from tcalc.codegen.c.loops import Loop, nested
 from tcalc.codegen.c.places import Place, number, row_major, viewed
 from tcalc.codegen.memory import lifetimes, shared
-from tcalc.codegen.program import Program, Value, View
+from tcalc.codegen.program import Factorise, Operation, Program, Solver, Value, View
 from tcalc.codegen.signature import Names, Signature
 from tcalc.expr.dims import Dim, Shape
 
@@ -23,15 +24,33 @@ KEYWORDS = frozenset((
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
     "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",
     "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch",
-    "typedef", "union", "unsigned", "void", "volatile", "while", "real", "work", "main",
-    "compute", "kept", "prepare",
+    "typedef", "union", "unsigned", "void", "volatile", "while", "asm", "typeof", "linux", "unix",
+    "main", "real", "work", "work_size", "kept", "kept_size", "compute", "prepare",
 ))  # fmt: skip
+
+DENSE = (Solver.GENERAL, Solver.SPD)
+"""The solvers by factors that are made, where a triangle is its own."""
+LOCAL = re.compile(r"t\d+")
+"""What numbers are called within a loop over elements."""
 
 
 def identifier(wish: str) -> str:
     """A name of the user's with ASCII letters alone: ``α`` is ``alpha``."""
     letters = [x if x.isascii() else _spelled(x) for x in unicodedata.normalize("NFKC", wish)]
-    return re.sub(r"\W", "_", "".join(letters), flags=re.ASCII)
+    name = re.sub(r"\W", "_", "".join(letters), flags=re.ASCII)
+    return f"{name}_" if LOCAL.fullmatch(name) else name
+
+
+def lender_of(operation: Operation) -> Value | None:
+    """The value whose memory the result of an operation is a part of, if it is.
+
+    Factors have their own, those of stacks too.
+    """
+    match operation:
+        case Factorise(solver=solver) if solver in DENSE:
+            return None
+        case _:
+            return shared(operation)
 
 
 def _spelled(letter: str) -> str:
@@ -129,13 +148,13 @@ class Code:
         """Some values, and those whose memory they are a part of."""
         source: dict[Value, Value] = {}
         for statement in self.program.statements[: self.program.prepared]:
-            if (lender := shared(statement.operation)) is not None:
+            if (lender := lender_of(statement.operation)) is not None:
                 source.update(dict.fromkeys(statement.results, source.get(lender, lender)))
         return {x for value in values for x in (value, source.get(value, value))}
 
     def _endings(self) -> dict[int, list[Value]]:
         """For each statement the values whose memory nobody needs after it."""
-        final = lifetimes(self.program)
+        final = lifetimes(self.program, lender_of)
         ending: dict[int, list[Value]] = {}
         for place, statement in enumerate(self.program.statements):
             for value in statement.results:
@@ -193,6 +212,8 @@ class Code:
 
     def pointer(self, place: Place, indices: Sequence[str | None] = ()) -> str:
         """A pointer to the element at some indices."""
+        if place.is_number:
+            return f"(real[]){{{place.name}}}"
         padded = [*indices, *[None] * (len(place.dims) - len(indices))]
         offset = self.offset(place, padded)
         return f"{place.name} + {offset}" if offset else place.name
@@ -211,15 +232,15 @@ class Code:
         self._count += 1
         return self.names.give(f"v{self._count}")
 
-    def make(self, value: Value, *, dims: Shape | None = None, room: int = 0) -> Place:
-        """A new array for a value, in row-major order, with further `room` behind it."""
+    def make(self, value: Value, dims: Shape | None = None) -> Place:
+        """A new array for a value, in row-major order: with its dimensions, or with others."""
+        direct = self._direct.get(value) if dims is None else None
         dims = value.dims if dims is None else dims
-        direct = self._direct.get(value)
-        if direct is not None and not room:
+        if direct is not None:
             place = row_major(direct, dims)
         else:
             name = self.name(value)
-            size = self.count(dims) + room
+            size = self.count(dims)
             self.lines.append(f"real *const {name} = {self._room(value, name, size)};")
             place = row_major(name, dims)
         self.places[value] = place
@@ -245,7 +266,7 @@ class Code:
                 self.lines.append(f"kept[{start}] = {place.name};")
                 name = self.name(value)
                 numbers.append(f"const real {name} = kept[{start}];")
-                self.places[value] = number(name)
+                self.places[value] = replace(place, name=name)
         before = self.lines
         arrays = [f"const real *const {name} = {text};" for name, text in self._arrays.items()]
         self.lines = [*arrays, *numbers]

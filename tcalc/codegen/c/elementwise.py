@@ -51,8 +51,15 @@ def writable(call: Call) -> bool:
 def written_group(operation: Fused, read: Callable[[View], str]) -> tuple[list[str], str]:
     """The lines before the expression of a group's result, and that expression."""
     views = inputs(operation)
-    lines, text = steps_text(operation, {view: read(view) for view in views})
-    return [in_c(line) for line in lines], in_c(bare(text))
+    # The operands have C's way to write numbers, and names of the user's, already.
+    marks = {view: f"@{place}@" for place, view in enumerate(views)}
+    texts = [read(view) for view in views]
+    lines, text = steps_text(operation, marks)
+
+    def filled(line: str) -> str:
+        return re.sub("@(\\d+)@", lambda mark: texts[int(mark[1])], in_c(line))
+
+    return [filled(line) for line in lines], filled(bare(text))
 
 
 def group(code: Code, statement: Statement, operation: Fused) -> None:

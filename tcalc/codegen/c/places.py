@@ -15,7 +15,8 @@ ZERO, ONE = Dim.of(0), Dim.of(1)
 class Place:
     """A number, by its expression; or an array: a pointer, where it begins, and its strides.
 
-    An axis with the stride 0 is repeated.  Strides and the `start` count elements.
+    An axis with the stride 0 is repeated; those of a number, if it has any, all are.  Strides and
+    the `start` count elements.
     """
 
     name: str
@@ -67,7 +68,7 @@ def picked(place: Place, index: Sequence[Index]) -> Place:
                 strides.append(stride)
             case _:
                 start = start + part * stride
-    return Place(place.name, tuple(dims), tuple(strides), start)
+    return replace(place, dims=tuple(dims), strides=tuple(strides), start=start)
 
 
 def joined(place: Place, labels: Sequence[int], output: Sequence[int]) -> Place:

@@ -6,6 +6,7 @@ What is not here has no code in C: spectra, orthogonal factors, and functions of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tcalc.codegen.c.code import Code
@@ -245,11 +246,10 @@ def _reshaped(code: Code, statement: Statement, operation: Call) -> None:
     if routine.function is stacked_columns:
         order = len(source.dims)
         turned = (*range(order - 2), order - 1, order - 2)
-        source = Place(
-            source.name,
-            tuple(source.dims[k] for k in turned),
-            tuple(source.strides[k] for k in turned),
-            source.start,
+        source = replace(
+            source,
+            dims=tuple(source.dims[k] for k in turned),
+            strides=tuple(source.strides[k] for k in turned),
         )
     target = code.make(value)
     code.copy(source, Place(target.name, source.dims, row_major("", source.dims).strides))

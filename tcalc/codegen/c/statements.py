@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from tcalc.codegen.c import contractions, elementwise, routines, systems
@@ -44,7 +45,9 @@ def write(code: Code, statement: Statement) -> None:
         case Number(value=exact):
             code.places[value] = number(elementwise.number_text(exact))
         case Extent(dim=dim):
-            code.places[value] = number(f"(real){code.size(dim)}")
+            # A product of sizes may be beyond the integers.
+            known = f"(real){code.size(dim)}" if dim.is_name else f"{code.length(dim)}.0"
+            code.places[value] = number(known)
         case Typed(source=source):
             code.places[value] = code.places[source]
         case Pick(source=source, index=index):
@@ -58,7 +61,7 @@ def write(code: Code, statement: Statement) -> None:
         case Diagonal(source=source, labels=labels, output=output):
             code.places[value] = joined(code.places[source], labels, output)
         case Spread(source=view, dims=dims):
-            code.places[value] = _spread(code, code.place(view), dims)
+            code.places[value] = spread(code.place(view), dims, code.known)
         case Fold(source=view, dims=dims):
             _fold(code, statement, code.place(view), dims)
         case Total():
@@ -92,18 +95,12 @@ def _element_or_array(code: Code, place: Place) -> Place:
     return place if place.dims else number(code.element(place, ()))
 
 
-def _spread(code: Code, place: Place, dims: Shape) -> Place:
-    if place.is_number:
-        return place
-    return spread(place, dims, code.known)
-
-
 def _fold(code: Code, statement: Statement, source: Place, dims: Shape) -> None:
     """The same elements with other axes: where they lie in rows, nothing is moved."""
     (value,) = statement.results
     if is_row_major(source, code.known):
         strides = row_major("", dims).strides
-        place = Place(source.name, dims, strides, source.start)
+        place = replace(source, dims=dims, strides=strides)
         code.places[value] = _element_or_array(code, place)
         return
     target = code.make(value)

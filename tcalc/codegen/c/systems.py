@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.code import DENSE, Code
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.c.places import ONE, Place, number, row_major
 from tcalc.codegen.program import (
@@ -22,8 +22,6 @@ from tcalc.codegen.program import (
     Value,
 )
 from tcalc.expr.dims import Dim, Shape
-
-DENSE = (Solver.GENERAL, Solver.SPD)
 
 
 def factorise(code: Code, statement: Statement, operation: Factorise) -> None:
@@ -45,7 +43,7 @@ def factorised(code: Code, value: Value, dims: Shape, solver: Solver, element: s
     Behind each is room for what belongs to it: the pivots, or the diagonal that there was.
     """
     *stack, n, _ = dims
-    room = code.make(value, dims=(*stack, n * n + n))
+    room = code.make(value, (*stack, n * n + n))
     factor = Place(room.name, dims, (*room.strides[:-1], n, ONE), room.start)
     code.places[value] = factor
     code.assign(factor, element)
@@ -72,7 +70,9 @@ def solve(code: Code, statement: Statement, operation: Solve) -> None:
     stack = value.dims[: len(value.dims) - core]
     n = value.dims[len(stack)]
     columns = value.dims[-1] if operation.columns else ONE
-    target = code.make(value)
+    # LAPACK takes right sides that lie in columns.
+    in_columns = operation.solver is Solver.GENERAL and operation.columns
+    target = code.make(value, value.dims if in_columns else None)
     indices = code.indices(value.dims)
     outer = indices[: len(stack)]
     match operation.solver:
@@ -91,10 +91,8 @@ def solve(code: Code, statement: Statement, operation: Solve) -> None:
                 f"{code.pointer(factor, outer)}, {code.pointer(target, outer)});"
             )
         case Solver.GENERAL:
-            if operation.columns:
-                # LAPACK takes right sides that lie in columns.
-                lying = code.places[value] = _in_columns(code, value.dims, target)
-                target = lying
+            if in_columns:
+                target = code.places[value] = _in_columns(value.dims, target)
             code.copy(right, target)
             letter = "N" if operation.transposed else "T"
             call = (
@@ -106,7 +104,7 @@ def solve(code: Code, statement: Statement, operation: Solve) -> None:
     code.lines += nested(code.loops(stack, outer), [call])
 
 
-def _in_columns(code: Code, dims: Shape, target: Place) -> Place:
+def _in_columns(dims: Shape, target: Place) -> Place:
     *_, n, _columns = dims
     strides = (*target.strides[:-2], ONE, n)
     return Place(target.name, dims, strides, target.start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,13 @@ import tcalc
 from benchmarks import minimising, peers
 from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
 from tcalc.typing import Mode
+
+IN_C = ("value", "gradient", "bound")
+"""The quantities that are computed by C code too: what is called often, with small arrays."""
+LOOPS: dict[str, Literal["numpy", "c"]] = {
+    "tcalc, loop kept": "numpy",
+    "tcalc, loop kept, in C": "c",
+}
 
 
 def gather(task: Task, names: Sequence[str]) -> tuple[list[Contender], dict[str, str]]:
@@ -38,8 +45,11 @@ def own(task: Task) -> Iterator[Contender]:
     arrays = dense if task.quantity == "factored" else as_arrays
     yield Contender("tcalc", partial(ours, task), arrays, peer=False)
     if task.problem.kept is not None and task.quantity in ("value", "gradient"):
-        build = partial(kept, task, task.problem.kept(**task.sizes))
-        yield Contender("tcalc, loop kept", build, as_arrays, peer=False)
+        program = task.problem.kept(**task.sizes)
+        for name, backend in LOOPS.items():
+            yield Contender(name, partial(kept, task, program, backend), as_arrays, peer=False)
+    elif task.quantity in IN_C:
+        yield Contender("tcalc, in C", partial(ours, task, "c"), as_arrays, peer=False)
     if task.quantity == "hessian":
         for mode in task.problem.modes:
             yield Contender(f"tcalc {mode}", partial(plain, task, mode), as_arrays, peer=False)
@@ -51,7 +61,7 @@ def bound(function: Callable[..., Any], task: Task) -> Call:
     return lambda: function(**data)
 
 
-def ours(task: Task) -> Call:
+def ours(task: Task, backend: Literal["numpy", "c"] = "numpy") -> Call:
     """tcalc's function for the quantity, compiled."""
     f = tcalc.parse(task.problem.program(**task.sizes))
     wrt = task.problem.wrt
@@ -59,12 +69,12 @@ def ours(task: Task) -> Call:
     fun: Callable[..., Any]
     match task.quantity:
         case "value":
-            fun = tcalc.compile(f)
+            fun = tcalc.compile(f, backend)
         case "gradient":
-            fun = tcalc.compile([f, tcalc.gradient(f, wrt)])
+            fun = tcalc.compile([f, tcalc.gradient(f, wrt)], backend)
         case "bound":
             x = data.pop(wrt)
-            fun = tcalc.compile([f, tcalc.gradient(f, wrt)]).bind(**data)
+            fun = tcalc.compile([f, tcalc.gradient(f, wrt)], backend).bind(**data)
             data = {wrt: x}
         case "jacobian":
             fun = tcalc.compile(tcalc.jacobian(f, wrt))
@@ -79,9 +89,9 @@ def ours(task: Task) -> Call:
     return lambda: fun(**data)
 
 
-def kept(task: Task, program: str) -> Call:
+def kept(task: Task, program: str, backend: Literal["numpy", "c"]) -> Call:
     """tcalc's function for the value or the gradient, with the loop kept."""
-    loop = tcalc.recurrence(program)
+    loop = tcalc.recurrence(program, backend=backend)
     data = {name: task.data[name] for name in loop.signature.names}
     fun = loop if task.quantity == "value" else loop.value_and_gradient(task.problem.wrt)
     return lambda: fun(**data)

@@ -14,6 +14,9 @@ README = Path(__file__).parents[1] / "README.md"
 MARKS = "<!-- speed: from benchmarks/results -->", "<!-- end of speed -->"
 
 
+IN_C = ("tcalc, in C", "tcalc, loop kept, in C")
+
+
 def largest(rows: Sequence[Row]) -> list[Row]:
     """Of each problem and quantity the row of the largest size at which a peer or expert ran."""
     found: dict[tuple[str, str, str], Row] = {}
@@ -27,24 +30,34 @@ def largest(rows: Sequence[Row]) -> list[Row]:
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """A Markdown table with a line for each problem and quantity, losses in bold."""
+    """A Markdown table with a line for each problem and quantity, losses in bold.
+
+    Others are compared with NumPy's code or with C, whichever is faster.
+    """
     return "\n".join(_lines(largest(rows))) + "\n"
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:
-    yield "| | tcalc | by hand | best peer |"
-    yield "|---|--:|--:|:--|"
+    yield "| | tcalc | in C | by hand | best peer |"
+    yield "|---|--:|--:|--:|:--|"
     for row in rows:
         ours = row.entry("tcalc")
         assert ours is not None
+        found = [entry for name in IN_C if (entry := row.entry(name)) is not None]
+        in_c = min(found, key=_median, default=None)
         mark = "" if row.trusted else " †"
         cells = [
             f"{row.title}, {row.quantity} ({listed(row.sizes)}){mark}",
             report.duration(ours.median),
-            _ratio(row.entry("expert"), ours),
+            report.duration(in_c.median) if in_c else "–",
+            _ratio(row.entry("expert"), ours := min(ours, in_c or ours, key=_median)),
             _ratio(best := row.best_peer(), ours) + (f" {best.contender}" if best else ""),
         ]
         yield "| " + " | ".join(cells) + " |"
+
+
+def _median(entry: Entry) -> float:
+    return entry.median
 
 
 def _others(row: Row) -> bool:

@@ -33,9 +33,10 @@ def test_the_largest_size_is_shown_with_losses_in_bold():
         row(40, "value", trusted=False, tcalc=2e-6, torch=2e-6),
     ]
     rows[2].entries[1].samples = 0
+    rows[3].entries.append(Entry("tcalc, in C", peer=False, median=1e-6, samples=5))
     assert summary.summary(rows).splitlines()[2:] == [
-        "| A function, hessian (n=20) | 1 ms | **0.90** | 12.3 torch |",
-        "| A function, value (n=40) † | 2 µs | – | 1.00 torch |",
+        "| A function, hessian (n=20) | 1 ms | – | **0.90** | 12.3 torch |",
+        "| A function, value (n=40) † | 2 µs | 1 µs | – | 2.00 torch |",
     ]
 
 

@@ -20,6 +20,16 @@ ROUTINES = {
     "real *, const int *, int *",
     "getri": "const int *, real *, const int *, const int *, real *, const int *, int *",
     "trtri": "const char *, const char *, const int *, real *, const int *, int *",
+    "geqrf": "const int *, const int *, real *, const int *, real *, real *, const int *, int *",
+    "gelqf": "const int *, const int *, real *, const int *, real *, real *, const int *, int *",
+    "orgqr": "const int *, const int *, const int *, real *, const int *, const real *, real *, "
+    "const int *, int *",
+    "orglq": "const int *, const int *, const int *, real *, const int *, const real *, real *, "
+    "const int *, int *",
+    "syevd": "const char *, const char *, const int *, real *, const int *, real *, real *, "
+    "const int *, int *, const int *, int *",
+    "gesdd": "const char *, const int *, const int *, real *, const int *, real *, real *, "
+    "const int *, real *, const int *, real *, const int *, int *, int *",
 }
 """The parameters of the routines of BLAS and LAPACK."""
 OF_BLAS = frozenset({"gemm", "trsm"})
@@ -186,6 +196,177 @@ static int logdet_general(int n, const real *lu, real *result)
     }
     *result = sum;
     return negative;
+}"""
+    ),
+    "decompose_qr": Helper(
+        """\
+/* Q and R of a matrix of m >= n rows, with a positive diagonal of R; the matrix is destroyed.
+   Not 0 unless it has full rank. */
+static int decompose_qr(int m, int n, real *a, real *q, real *r, real *room)
+{
+    const int size = 64 * m;
+    real *work = room + n, most = 0;
+    int info;
+    Lgelqf_(&n, &m, a, &n, room, work, &size, &info);
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++)
+            r[n * i + j] = j < i ? 0 : a[n * i + j];
+        most = fmax(most, fabs(r[n * i + i]));
+    }
+    for (int i = 0; i < n; i++)
+        if (!(fabs(r[n * i + i]) > m * EPSILON * most))
+            return 1;
+    Lorglq_(&n, &m, &n, a, &n, room, work, &size, &info);
+    for (int j = 0; j < n; j++) {
+        const real sign = r[n * j + j] < 0 ? -1 : 1;
+        for (int i = 0; i < m; i++)
+            q[n * i + j] = sign * a[n * i + j];
+        for (int i = j; i < n; i++)
+            r[n * j + i] *= sign;
+    }
+    return 0;
+}""",
+        ("gelqf", "orglq"),
+    ),
+    "decompose_lq": Helper(
+        """\
+/* L and Q of a matrix of m <= n rows, with a positive diagonal of L; the matrix is destroyed.
+   Not 0 unless it has full rank. */
+static int decompose_lq(int m, int n, real *a, real *l, real *q, real *room)
+{
+    const int size = 64 * n;
+    real *work = room + m, most = 0;
+    int info;
+    Lgeqrf_(&n, &m, a, &n, room, work, &size, &info);
+    for (int i = 0; i < m; i++) {
+        for (int j = 0; j < m; j++)
+            l[m * i + j] = j > i ? 0 : a[n * i + j];
+        most = fmax(most, fabs(l[m * i + i]));
+    }
+    for (int i = 0; i < m; i++)
+        if (!(fabs(l[m * i + i]) > n * EPSILON * most))
+            return 1;
+    Lorgqr_(&n, &m, &m, a, &n, room, work, &size, &info);
+    for (int j = 0; j < m; j++) {
+        const real sign = l[m * j + j] < 0 ? -1 : 1;
+        for (int i = 0; i < n; i++)
+            q[n * j + i] = sign * a[n * j + i];
+        for (int i = j; i < m; i++)
+            l[m * i + j] *= sign;
+    }
+    return 0;
+}""",
+        ("geqrf", "orgqr"),
+    ),
+    "decompose_symmetric": Helper(
+        """\
+/* The eigenvalues of a symmetric matrix, which is destroyed, and unless v is 0 the vectors: of each
+   the first element of at least 0.7 of the largest is positive.  Not 0 unless all is finite. */
+static int decompose_symmetric(int n, real *a, real *w, real *v, real *room)
+{
+    const int size = 2 * n * n + 6 * n + 1, integers = 5 * n + 3;
+    int info;
+    for (int i = 0; i < n * n; i++)
+        if (!isfinite(a[i]))
+            return 1;
+    Lsyevd_(v ? "V" : "N", "L", &n, a, &n, w, room, &size, (int *)(room + size), &integers, &info);
+    for (int j = 0; v && j < n; j++) {
+        real most = 0;
+        int first = 0;
+        for (int i = 0; i < n; i++)
+            most = fmax(most, fabs(a[n * j + i]));
+        while (fabs(a[n * j + first]) < (real)0.7 * most)
+            first++;
+        for (int i = 0; i < n; i++)
+            v[n * i + j] = a[n * j + first] < 0 ? -a[n * j + i] : a[n * j + i];
+    }
+    return info;
+}""",
+        ("syevd",),
+    ),
+    "decompose_singular": Helper(
+        """\
+/* The singular values of a matrix, which is destroyed, and unless u is 0 the vectors: of each on
+   the left the first element of at least 0.7 of the largest is positive.  Not 0 unless all is
+   finite. */
+static int decompose_singular(int m, int n, real *a, real *u, real *s, real *v, real *room)
+{
+    const int k = m < n ? m : n, size = 5 * k * k + 7 * k + 65 * (m + n);
+    real *right = room, *work = room + n * k;
+    int info;
+    for (int i = 0; i < m * n; i++)
+        if (!isfinite(a[i]))
+            return 1;
+    Lgesdd_(u ? "S" : "N", &n, &m, a, &n, s, right, &n, u ? u : right, &k, work, &size,
+            (int *)(work + size), &info);
+    for (int j = 0; u && j < k; j++) {
+        real most = 0;
+        int first = 0;
+        for (int i = 0; i < m; i++)
+            most = fmax(most, fabs(u[k * i + j]));
+        while (fabs(u[k * first + j]) < (real)0.7 * most)
+            first++;
+        const real sign = u[k * first + j] < 0 ? -1 : 1;
+        for (int i = 0; i < m; i++)
+            u[k * i + j] *= sign;
+        for (int i = 0; i < n; i++)
+            v[k * i + j] = sign * right[n * j + i];
+    }
+    return info;
+}""",
+        ("gesdd",),
+    ),
+    "determinant": Helper(
+        """\
+/* The determinant of a matrix, which is destroyed. */
+static int determinant(int n, real *a, real *result, real *pivots)
+{
+    const int *swaps = (const int *)pivots;
+    real product = 1;
+    int info;
+    Lgetrf_(&n, &n, a, &n, (int *)pivots, &info);
+    for (int i = 0; i < n; i++)
+        product *= swaps[i] == i + 1 ? a[n * i + i] : -a[n * i + i];
+    *result = product;
+    return 0;
+}""",
+        ("getrf",),
+    ),
+    "reciprocal_gaps": Helper(
+        """\
+/* f[j,i] = 1/(w[i] - w[j])^p, and 0 where i = j or the difference is rounding; 1 in its place for
+   p > 1, or where it is of values that are to lie apart. */
+static int reciprocal_gaps(int n, int p, int apart, const real *w, real *f)
+{
+    const real least = apart ? pow(EPSILON, 0.75 / (p > 1 ? p : 1.5)) : 4 * n * EPSILON;
+    real top = 0;
+    for (int i = 0; i < n; i++)
+        top = fmax(top, fabs(w[i]));
+    for (int j = 0; j < n; j++)
+        for (int i = 0; i < n; i++) {
+            const real gap = w[i] - w[j];
+            const int tied = fabs(gap) <= least * top;
+            if (tied && i != j && (p > 1 || apart))
+                return 1;
+            f[n * j + i] = tied || i == j ? 0 : 1 / pow(gap, p);
+        }
+    return 0;
+}"""
+    ),
+    "reciprocals": Helper(
+        """\
+/* The reciprocals of singular values; 1 where one of them is rounding of the largest. */
+static int reciprocals(int n, const real *s, real *result)
+{
+    real top = 0;
+    for (int i = 0; i < n; i++)
+        top = fmax(top, s[i]);
+    for (int i = 0; i < n; i++) {
+        if (s[i] <= EPSILON * top)
+            return 1;
+        result[i] = 1 / s[i];
+    }
+    return 0;
 }"""
     ),
 }

@@ -23,6 +23,12 @@ from tcalc.errors import LimitError
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
 
+LIMITS = {
+    "EPSILON": ("2.220446049250313e-16", "1.1920929e-07f"),
+    "CLEARLY_DEFINITE": ("1e-8", "1e-2f"),
+    "CLEARLY_REGULAR": ("1e-4", "1e-2f"),
+}
+"""The constants of helpers, for both types."""
 STATEMENTS = 20_000
 """The most statements of a C file."""
 MOST = 1 << 30
@@ -195,11 +201,10 @@ def _declared(needed: Sequence[str], letter: str) -> str:
 
 
 def _limits(helpers: Mapping[str, None], letter: str) -> str:
-    lines = []
-    if "factor_spd" in helpers:
-        lines.append(f"#define CLEARLY_DEFINITE {'1e-8' if letter == 'd' else '1e-2f'}")
-    if "factor_general" in helpers:
-        lines.append(f"#define CLEARLY_REGULAR {'1e-4' if letter == 'd' else '1e-2f'}")
+    """The constants of the type that helpers mention."""
+    text = "\n".join(HELPERS[name].text for name in helpers)
+    which = 0 if letter == "d" else 1
+    lines = [f"#define {name} {x[which]}" for name, x in LIMITS.items() if _mentions(text, name)]
     return "\n".join(lines)
 
 

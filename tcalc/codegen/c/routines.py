@@ -1,6 +1,6 @@
 """The routines of primitives that are more than one expression for each element.
 
-What is not here has no code in C: spectra, orthogonal factors, and functions of matrices.
+What is not here has no code in C: functions of matrices, and what is rarely needed of small ones.
 """
 
 from __future__ import annotations
@@ -10,6 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.decompositions import (
+    determinants,
+    gaps,
+    orthogonal,
+    reciprocals,
+    singular,
+    symmetric,
+)
 from tcalc.codegen.c.elementwise import accumulated, number_of
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.c.places import Place, row_major
@@ -24,15 +32,19 @@ from tcalc.codegen.program import Call, Solver, Statement, Value
 from tcalc.errors import UnsupportedError
 from tcalc.expr.dims import Dim
 from tcalc.primitives.cholesky import cholesky
+from tcalc.primitives.determinant import determinant
 from tcalc.primitives.distances import squared_distances
+from tcalc.primitives.eigh import reciprocal_gaps, symmetric_eigen, symmetric_eigenvalues
 from tcalc.primitives.inverse import inverse, inverse_diagonal, inverse_spd, inverse_triangular
 from tcalc.primitives.kron import kronecker, merge_axes, split_axes, stacked_columns
 from tcalc.primitives.logdet import log_determinant, log_determinant_spd
 from tcalc.primitives.norms import euclidean_norm
+from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.reductions import share_of_extremum
 from tcalc.primitives.routines import Embedded, Template
 from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
 from tcalc.primitives.softmax import log_sum_exp, soft_max
+from tcalc.primitives.svd import singular_decomposition, singular_reciprocals, singular_values
 
 Written = Callable[[Code, Statement, Call], None]
 
@@ -296,6 +308,7 @@ def _mask(code: Code, statement: Statement, operation: Call) -> None:
 
 ROUTINES: Mapping[Callable[..., Any], Written] = {
     cholesky: _cholesky,
+    determinant: determinants,
     euclidean_norm: _norm,
     inverse: _inverse,
     inverse_diagonal: _inverse_of_diagonal,
@@ -307,11 +320,19 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     log_sum_exp: _log_sum_exp,
     lower_mask: _mask,
     merge_axes: _reshaped,
+    reciprocal_gaps: gaps,
     share_of_extremum: _share,
+    singular_decomposition: singular,
+    singular_reciprocals: reciprocals,
+    singular_values: singular,
     soft_max: _soft_max,
     split_axes: _reshaped,
     squared_distances: _distances,
     stacked_columns: _reshaped,
+    symmetric_eigen: symmetric,
+    symmetric_eigenvalues: symmetric,
+    thin_lq: orthogonal,
+    thin_qr: orthogonal,
     unit_vector: _mask,
     window_matrix: _mask,
 }

@@ -1,0 +1,129 @@
+"""Orthogonal and spectral decompositions in C: each matrix is copied, and handed to a helper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.loops import nested
+from tcalc.codegen.c.places import ONE, Place, number
+from tcalc.codegen.program import Call, Statement
+from tcalc.primitives.qr import thin_qr
+from tcalc.primitives.routines import Embedded
+
+BLOCK = 64
+"""The columns that LAPACK works on at a time, for which it takes room."""
+
+
+def orthogonal(code: Code, statement: Statement, operation: Call) -> None:
+    """Q and R, or L and Q, the triangle with a positive diagonal."""
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    m, n = map(code.length, operation.arguments[0].dims[-2:])
+    name, fits = ("qr", m >= n) if routine.function is thin_qr else ("lq", m <= n)
+    matrix = _Matrix(code, statement, operation)
+    if not fits:
+        code.fail("1")  # NumPy's code says which of the two to use
+    matrix.call(f"decompose_{name}", [*matrix.sizes], matrix.results, (BLOCK + 1) * max(m, n))
+
+
+def symmetric(code: Code, statement: Statement, operation: Call) -> None:
+    """The eigenvalues of symmetric matrices, and the eigenvectors where they are asked for."""
+    matrix = _Matrix(code, statement, operation)
+    *outer, row, column = matrix.indices
+    other = code.element(matrix.source, [*outer, column, row])
+    matrix.element = f"(real)0.5 * ({matrix.element} + {other})"
+    n = code.length(matrix.source.dims[-1])
+    # For syevd 2 n² + 6 n + 1 elements, and 5 n + 3 integers.
+    room = 2 * n * n + 11 * n + 4
+    values, vectors = (*matrix.results, "0")[:2]
+    matrix.call("decompose_symmetric", [matrix.sizes[1]], [values, vectors], room)
+
+
+def singular(code: Code, statement: Statement, operation: Call) -> None:
+    """The singular values, and the singular vectors where they are asked for."""
+    matrix = _Matrix(code, statement, operation)
+    m, n = map(code.length, matrix.source.dims[-2:])
+    k = min(m, n)
+    # The right vectors turned; for gesdd 5 k² + 7 k and a side, with blocks, and 8 k integers.
+    room = n * k + 5 * k * k + 15 * k + (BLOCK + 1) * (m + n)
+    results = matrix.results if len(matrix.results) == 3 else ["0", *matrix.results, "0"]
+    matrix.call("decompose_singular", [*matrix.sizes], results, room)
+
+
+def determinants(code: Code, statement: Statement, operation: Call) -> None:
+    """The determinants, by LU factors."""
+    matrix = _Matrix(code, statement, operation)
+    n = code.length(matrix.source.dims[-1])
+    matrix.call("determinant", [matrix.sizes[1]], matrix.results, n)
+
+
+class _Matrix:
+    """A matrix, or a stack of them, of which a helper destroys a copy.
+
+    `element` is the expression of what is copied, `results` are pointers to what is made.
+    """
+
+    def __init__(self, code: Code, statement: Statement, operation: Call) -> None:
+        self.code = code
+        self.source = source = code.place(operation.arguments[0])
+        self.indices = code.indices(source.dims)
+        self.element = code.element(source, self.indices)
+        self.sizes = tuple(map(code.size, source.dims[-2:]))
+        order = len(source.dims) - 2
+        self.outer = self.indices[:order]
+        self.results: list[str] = []
+        for value in statement.results:
+            if value.dims:
+                self.results.append(code.pointer(code.make(value), self.outer))
+            else:
+                name = code.name(value)
+                code.lines.append(f"real {name};")
+                code.places[value] = number(name)
+                self.results.append(f"&{name}")
+
+    def call(self, name: str, sizes: Sequence[str], results: Sequence[str], room: int) -> None:
+        """For each matrix of the stack a copy, and a call that takes sizes, it, results, room."""
+        code = self.code
+        *stack, m, n = self.source.dims
+        start = code.scratch(code.length(m) * code.length(n) + room)
+        copy = Place(f"({start})", (m, n), (n, ONE))
+        inner = self.indices[-2:]
+        line = f"{code.element(copy, inner)} = {self.element};"
+        behind = f"{start} + {code.size(m * n)}"
+        call = f"{code.helper(name)}({', '.join([*sizes, start, *results, behind])})"
+        body = [*nested(code.loops((m, n), inner), [line]), f"if ({call}) return 1;"]
+        if stack:
+            body = nested(code.loops(stack, self.outer), body)
+        code.lines += body
+
+
+def gaps(code: Code, statement: Statement, operation: Call) -> None:
+    """The reciprocals of differences of eigenvalues, 0 where these agree to rounding."""
+    assert isinstance(operation.routine, Embedded)
+    p, apart, _ = operation.routine.parameters
+    _of_values(code, statement, operation, "reciprocal_gaps", [str(p), str(int(apart))])
+
+
+def reciprocals(code: Code, statement: Statement, operation: Call) -> None:
+    """The reciprocals of the singular values of matrices of full rank."""
+    _of_values(code, statement, operation, "reciprocals", [])
+
+
+def _of_values(
+    code: Code, statement: Statement, operation: Call, name: str, further: Sequence[str]
+) -> None:
+    """A call of a helper for each vector of values."""
+    source = code.place(operation.arguments[0])
+    (value,) = statement.results
+    *stack, n = source.dims
+    target = code.make(value)
+    start = code.scratch(code.length(n))
+    indices = code.indices(source.dims)
+    outer, last = indices[:-1], indices[-1:]
+    copy = Place(f"({start})", (n,), (ONE,))
+    line = f"{code.element(copy, last)} = {code.element(source, indices)};"
+    arguments = [code.size(n), *further, start, code.pointer(target, outer)]
+    call = f"if ({code.helper(name)}({', '.join(arguments)})) return 1;"
+    body = [*nested(code.loops((n,), last), [line]), call]
+    code.lines += nested(code.loops(stack, outer), body) if stack else body

@@ -95,13 +95,13 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
 @click.command("compile", cls=FormulaCommand)
 @options.program
 @upto
-@options.sizes("as hints for the order of computation")
+@options.sizes("as hints for the order of computation; in C, which has them fixed, all of them")
 @click.option(
     "--backend",
     type=click.Choice(BACKENDS),
     default="numpy",
     show_default=True,
-    help="The library of its arrays: NumPy, or CuPy on a CUDA device.",
+    help="What runs it: NumPy, C for arrays of the given sizes, or CuPy on a CUDA device.",
 )
 @click.option(
     "--form",
@@ -111,7 +111,7 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
     help="Return dense arrays, or the cores of factored tensors, which the docstring puts "
     "together; auto decides by structure.",
 )
-@click.option("-o", "--output", metavar="FILE.py", help="Where to write the module.")
+@click.option("-o", "--output", metavar="FILE", help="Where to write it: FILE.py, or FILE.c.")
 def compile_module(
     program: Program,
     wrt: Sequence[str],
@@ -122,10 +122,13 @@ def compile_module(
     form: Literal["dense", "factored", "auto"],
     output: str | None,
 ) -> None:
-    """Write a NumPy or CuPy module, with derivatives by --wrt.
+    """Write a module, or a C file, with derivatives by --wrt.
 
-    The module stands alone: it needs NumPy and SciPy (or CuPy), and no tcalc.
+    It stands alone, and needs no tcalc: a module needs NumPy and SciPy, or CuPy; a C file needs
+    BLAS and LAPACK where it multiplies large matrices, or factorises.
     """
+    if output is not None and output.endswith(".c") and backend != "c":
+        raise click.UsageError(f"{output} is no name for a module; --backend c writes C.")
     require_sizes(program.expression, sizes)
     text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
     tell_guesses(program.expression)

@@ -14,7 +14,7 @@ import tcalc
 from tcalc.calculus import Mode, compression, factored_terms
 from tcalc.cli.source import Program, guesses
 from tcalc.codegen.options import Backend
-from tcalc.errors import DimensionError
+from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expression import Expression
 from tcalc.printing import Cse
 from tcalc.requirements import require_sizes
@@ -156,10 +156,21 @@ def source(
     backend: Backend = "numpy",
     form: Literal["dense", "factored", "auto"] = "dense",
 ) -> str:
-    """One module for all results; tuned for the given sizes, right for all."""
+    """One module for all results; tuned for the given sizes, right for all.
+
+    A C file is right for the given sizes alone: raises `ArgumentError` where one is missing.
+    """
     expressions = [result.expression for result in results]
     single = expressions[0] if len(expressions) == 1 else expressions
     compiled = tcalc.compile(single, backend, form=form)
+    if backend == "c":
+        missing = [name for name in compiled.signature.sizes if name not in sizes]
+        if missing:
+            raise ArgumentError(
+                f"a C file is for fixed sizes, and {', '.join(missing)} "
+                f"{'is' if len(missing) == 1 else 'are'} not given",
+                hint=f"--sizes {','.join(f'{name}=10' for name in missing)}",
+            )
     return compiled.source_for(**sizes) if sizes else compiled.source
 
 

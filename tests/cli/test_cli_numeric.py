@@ -267,6 +267,36 @@ class TestCompile:
         assert outcome.status == 1
         assert "cannot write nowhere/module.py" in outcome.err
 
+    def test_writes_c_for_given_sizes(self, run, directory):
+        arguments = ["--wrt", "w", "--backend", "c", "--sizes", "m=3,n=2", "-o", "model.c"]
+        outcome = run("compile", PROGRAM, *arguments)
+        assert outcome.status == 0 and "wrote model.c" in outcome.err
+        text = (directory / "model.c").read_text()
+        assert "of these sizes alone: m = 3, n = 2." in text
+        assert "int compute(const real *X, const real *w, real *result1" in text
+
+    def test_c_needs_no_compiler_to_be_written(self, run, monkeypatch):
+        monkeypatch.setenv("CC", "nocompiler")
+        monkeypatch.setenv("PATH", "")
+        assert "int compute(" in run("compile", "sin(a)", "--backend", "c").out
+
+    def test_c_needs_all_sizes(self, run):
+        outcome = run("compile", PROGRAM, "--backend", "c", "--sizes", "m=3")
+        assert outcome.status == 1 and outcome.out == ""
+        assert "fixed sizes, and n is not given" in outcome.err
+        assert "--sizes n=10" in outcome.err
+
+    def test_what_has_no_c_code_is_told(self, run):
+        program = "tensor A[n,n]; det(A)"
+        outcome = run("compile", program, "--backend", "c", "--sizes", "n=3")
+        assert outcome.status == 1
+        assert "no C code for det" in outcome.err
+
+    def test_a_module_is_not_called_c(self, run, directory):
+        outcome = run("compile", PROGRAM, "-o", "model.c")
+        assert outcome.status == 2 and "--backend c" in outcome.err
+        assert not (directory / "model.c").exists()
+
 
 class TestCheck:
     def test_reports_every_variable(self, run):

@@ -165,7 +165,11 @@ def _assembled(code: Code, before: Sequence[str], given: Collection[str], letter
 
 def _head(code: Code, prepared: bool) -> str:
     """The comment at the top, with the arguments and what is returned."""
-    lines = [PLAIN, "", "Arguments of compute:", ""]
+    lines = [PLAIN, ""]
+    if code.signature.sizes:
+        told = ", ".join(f"{name} = {code.known[name]}" for name in code.signature.sizes)
+        lines += [f"It is for arrays of these sizes alone: {told}.", ""]
+    lines += ["Arguments of compute:", ""]
     for argument in code.signature.arguments:
         name = code.parameters[argument.name]
         alias = "" if name == argument.name else f"  (the input {argument.name})"

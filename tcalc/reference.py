@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tcalc.errors import UnknownNameError
 from tcalc.expr.properties import PROPERTIES
 from tcalc.language.catalogue import BY_NAME, FUNCTIONS
 from tcalc.language.habits import function_hint, names_elsewhere
 from tcalc.primitives import Function
+
+if TYPE_CHECKING:
+    from tcalc.codegen.c.coverage import Coverage
+
+LACKING: Mapping[Coverage, str] = {
+    "all": "",
+    "value": "value alone",
+    "none": "no code",
+}
+"""How users are told what has no code in C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,7 @@ class FunctionEntry:
         on_device: how code for CuPy computes it, where that is not as code for NumPy does.
         source: where its derivative is from; empty where it is common knowledge.
         elsewhere: what it is called in other languages, but not here.
+        in_c: "no code" where it has none in C, "value alone" where its derivatives have none.
     """
 
     name: str
@@ -38,6 +50,13 @@ class FunctionEntry:
     source: str = ""
     elsewhere: tuple[str, ...] = ()
 
+    @property
+    def in_c(self) -> str:
+        # To find it takes the code generator, for which no other command shall wait.
+        from tcalc.codegen.c.coverage import coverage
+
+        return LACKING[coverage(BY_NAME[self.name])]
+
     def __str__(self) -> str:
         rows = {
             "name": self.name,
@@ -48,6 +67,7 @@ class FunctionEntry:
             "derivative": self.derivative,
             "kinks": self.kinks,
             "on a device": self.on_device,
+            "in C": self.in_c,
             "source": self.source,
         }
         filled = {key: value for key, value in rows.items() if value}

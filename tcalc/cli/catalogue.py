@@ -134,8 +134,13 @@ def functions(name: str | None, as_json: bool) -> None:
         rows += [(f.name, f.domain, f.derivative, f.kinks) for f in chosen]
         width = shutil.get_terminal_size((120, 24)).columns
         hosted = [("on a device", "")] + [(f.name, f.on_device) for f in chosen if f.on_device]
-        told = max(width, 60) - COLUMNS[0] - 2
-        tables = _columns(rows, _within(width)), _columns(hosted, (COLUMNS[0], told))
+        lacking: dict[str, list[str]] = {}
+        for f in chosen:
+            if f.in_c:
+                lacking.setdefault(f.in_c, []).append(f.name)
+        in_c = [("in C", "")] + [(what, ", ".join(names)) for what, names in lacking.items()]
+        told = COLUMNS[0], max(width, 60) - COLUMNS[0] - 2
+        tables = [_columns(rows, _within(width)), _columns(hosted, told), _columns(in_c, told)]
         write("\n\n".join(tables))
 
 
@@ -149,6 +154,7 @@ def _document(entry: FunctionEntry) -> dict[str, str | list[str]]:
         "derivative": entry.derivative,
         "kinks": entry.kinks,
         "on a device": entry.on_device,
+        "in C": entry.in_c,
         "source": entry.source,
     }
 

@@ -7,6 +7,7 @@ import shlex
 
 import pytest
 
+import tcalc
 from tcalc import gallery
 from tcalc.cli.app import EXAMPLES, cli
 from tcalc.language.calls import FORMS
@@ -61,11 +62,14 @@ def starts(lines):
 class TestFunctions:
     def test_are_listed(self, run):
         out = run("functions").out
-        whole, _, hosted = out.partition("\n\non a device\n")
+        whole, _, rest = out.partition("\n\non a device\n")
+        hosted, _, in_c = rest.partition("\n\nin C\n")
         lines = whole.splitlines()
         assert lines[0].split() == ["function", "domain", "derivative", "at", "kinks"]
         assert starts(lines[1:]) == [function.name for function in FUNCTIONS]
         assert starts(hosted.splitlines()) == [x.name for x in FUNCTIONS if x.on_device]
+        told = re.sub(r"value alone|no code|,|\n", " ", in_c).split()
+        assert {*told} == {x.name for x in tcalc.functions().values() if x.in_c}
         assert max(map(len, out.splitlines())) <= 120
 
     @pytest.mark.parametrize("width", [30, 60, 80, 100, 200])
@@ -84,6 +88,11 @@ class TestFunctions:
     def test_one_of_them(self, run):
         out = run("functions", "relu").out
         assert "relu" in out and "derivative" in out and "kinks" in out
+
+    def test_what_has_no_code_in_c(self, run):
+        assert re.search(r"^in C +value alone$", run("functions", "lgamma").out, re.MULTILINE)
+        assert run("functions", "svd", "--json").json[0]["in C"] == "no code"
+        assert "in C" not in run("functions", "exp").out
 
     def test_an_alias(self, run):
         assert run("functions", "arcsin").out == run("functions", "asin").out

@@ -14,6 +14,7 @@ from tcalc.codegen.placement import fills, written
 from tcalc.codegen.program import Call, Fused, Placed, Statement, Sum, Total, Triangle, Value, View
 from tcalc.codegen.targets.kernels import Body, UntranslatableError, bare, literal, steps_text
 from tcalc.expr.dims import Shape
+from tcalc.primitives.routines import Routine
 
 _NUMERAL = re.compile(r"\bT\((-?[\w.+-]+)\)")
 _CAST, _DECLARED = re.compile(r"\bT(?=\()"), re.compile(r"\bT(?= )")
@@ -40,9 +41,14 @@ def number_text(value: Fraction) -> str:
 
 def writable(call: Call) -> bool:
     """Whether the routine of a call is one expression of C for each element."""
+    return is_expression(call.routine, len(call.arguments))
+
+
+def is_expression(routine: Routine, arity: int) -> bool:
+    """Whether a routine is one expression of C for each element."""
     body = Body()
     try:
-        text = body.routine(call.routine, [f"x{k}" for k in range(len(call.arguments))])
+        text = body.routine(routine, [f"x{k}" for k in range(arity)])
     except UntranslatableError:
         return False
     return not any(map(ABSENT.search, (*body.lines, text)))

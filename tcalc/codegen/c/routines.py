@@ -41,7 +41,7 @@ from tcalc.primitives.logdet import log_determinant, log_determinant_spd
 from tcalc.primitives.norms import euclidean_norm
 from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.reductions import share_of_extremum
-from tcalc.primitives.routines import Embedded, Template
+from tcalc.primitives.routines import Embedded, Routine, Template
 from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
 from tcalc.primitives.softmax import log_sum_exp, soft_max
 from tcalc.primitives.svd import singular_decomposition, singular_reciprocals, singular_values
@@ -58,7 +58,7 @@ def call(code: Code, statement: Statement, operation: Call) -> None:
         case Template(text=text) if text.startswith(tuple(REDUCTIONS)):
             name = text.partition("(")[0]
             _reduced(code, statement, operation, name)
-        case Embedded(function=function) if function in ROUTINES:
+        case Embedded(function=function) if has_code(operation.routine):
             ROUTINES[function](code, statement, operation)
         case Embedded(function=function):
             named = operation.where.partition("(")[0] or function.__name__.replace("_", " ")
@@ -78,6 +78,19 @@ REDUCTIONS = {
     "np.min": ("INFINITY", "{0} = {1} < {0} || {1} != {1} ? {1} : {0};"),
 }
 """What a reduction begins with, and how it takes one element more."""
+
+
+def has_code(routine: Routine) -> bool:
+    """Whether a routine that is not one expression for each element has code in C."""
+    match routine:
+        case Template(text=text):
+            return text.startswith(tuple(REDUCTIONS))
+        case Embedded(function=function, parameters=(int() as axes,)) if function is inverse:
+            return axes == 1
+        case Embedded(function=function):
+            return function in ROUTINES
+        case _:
+            return False
 
 
 def _over(operation: Call, order: int) -> tuple[int, ...]:
@@ -214,8 +227,6 @@ def _inverse(code: Code, statement: Statement, operation: Call) -> None:
         return
     solver = Solver.SPD if routine.function is inverse_spd else Solver.GENERAL
     dims = source.dims
-    if routine.parameters and routine.parameters[0] > 1:
-        raise refused("an inverse over several axes")
     factor = _aside(code, dims, solver, element)
     inverted(code, value, factor, solver)
 

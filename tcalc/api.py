@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from tcalc import calculus, language
 from tcalc.calculus import Mode
+from tcalc.codegen.options import HostBackend
 from tcalc.compilation import Expressions, compile
 from tcalc.custom import UserFunction
 from tcalc.errors import (
@@ -20,7 +21,6 @@ from tcalc.errors import (
     DimensionError,
     ParseError,
     UnknownNameError,
-    UnsupportedError,
     suggestion,
 )
 from tcalc.expr.nodes import Var
@@ -30,6 +30,7 @@ from tcalc.primitives.function import entries
 from tcalc.requirements import (
     names_of,
     require_expression,
+    require_on_host,
     require_order,
     require_outlined,
     require_scalar,
@@ -93,7 +94,7 @@ def recurrence(
     text: str,
     declarations: str = "",
     *,
-    backend: Literal["numpy", "c"] = "numpy",
+    backend: HostBackend = "numpy",
     functions: Iterable[UserFunction] = (),
     **parameters: float,
 ) -> Recurrence:
@@ -123,10 +124,7 @@ def recurrence(
     from tcalc.recurrences import Recurrence
 
     known = entries(functions)
-    if backend not in ("numpy", "c"):
-        raise UnsupportedError(
-            f"a loop that is kept is not run by {backend!r}", hint='backend="numpy" or backend="c"'
-        )
+    require_on_host(backend, "a loop that is kept")
     program = language.parse_recurrence(text, declarations, functions=known, **parameters)
     return Recurrence(program, backend)
 

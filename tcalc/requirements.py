@@ -1,6 +1,7 @@
 """What the public functions take, and how they refuse all else.
 
-Raised are `ArgumentError`, `DimensionError` and `UnknownNameError`, each with what was expected.
+Raised are `ArgumentError`, `DimensionError`, `UnknownNameError` and `UnsupportedError`, each with
+what was expected.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 
-from tcalc.errors import ArgumentError, DimensionError, suggestion
+from tcalc.codegen.options import HOST_BACKENDS
+from tcalc.errors import ArgumentError, DimensionError, UnsupportedError, suggestion
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
@@ -75,6 +77,19 @@ def require_sizes(F: Expression, sizes: Mapping[str, int]) -> None:
             raise ArgumentError(
                 f"the size {name} is {size!r}, and should be a whole number, at least 1"
             )
+
+
+def require_on_host(backend: object, what: str) -> None:
+    """Raise `UnsupportedError` unless it is a backend for arrays of NumPy's.
+
+    >>> require_on_host("cupy", "a problem")
+    Traceback (most recent call last):
+    tcalc.errors.UnsupportedError: a problem is not run by 'cupy'
+      hint: backend="numpy" or backend="c"
+    """
+    if backend not in HOST_BACKENDS:
+        hint = " or ".join(f'backend="{name}"' for name in HOST_BACKENDS)
+        raise UnsupportedError(f"{what} is not run by {backend!r}", hint=hint)
 
 
 def require_order(order: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from c_compiler import needs_compiler
 from scipy.optimize import check_grad, minimize
 
 import tcalc
@@ -60,3 +61,38 @@ def test_mistakes_say_what_is_missing(problem):
         tcalc.problem(F, ["v"], DATA)
     with pytest.raises(tcalc.TcalcError, match="no value for A"):
         tcalc.problem(tcalc.parse("A*x"), "x", {})
+
+
+@needs_compiler
+def test_in_c_all_is_the_same(problem):
+    in_c = tcalc.problem(F, ["w", "b"], DATA, backend="c")
+    x, p = RANDOM.standard_normal(5), RANDOM.standard_normal(5)
+    assert in_c.fun(x) == pytest.approx(problem.fun(x), rel=1e-13)
+    np.testing.assert_allclose(in_c.jac(x), problem.jac(x), rtol=1e-12)
+    np.testing.assert_allclose(in_c.hess(x), problem.hess(x), rtol=1e-12)
+    np.testing.assert_allclose(in_c.hessp(x, p), problem.hessp(x, p), rtol=1e-12)
+    found = in_c.minimize("trust-ncg", options={"gtol": 1e-10})
+    assert found.success
+    assert np.abs(problem.jac(found.x)).max() < 1e-9
+
+
+@needs_compiler
+def test_in_c_with_constraints_and_newton_steps():
+    f = tcalc.parse("norm2(X*w - y)^2", "X[m,n], y[m], w[n]")
+    data = {name: DATA[name] for name in ("X", "y")}
+    in_c = tcalc.problem(f, "w", data, constraints=["norm2(w)^2 <= 0.01"], backend="c")
+    due = tcalc.problem(f, "w", data, constraints=["norm2(w)^2 <= 0.01"])
+    found = in_c.minimize("SLSQP", tol=1e-12)
+    np.testing.assert_allclose(found.x, due.minimize("SLSQP", tol=1e-12).x, atol=1e-6)
+    np.testing.assert_allclose(in_c.newton_step(in_c.x0), due.newton_step(in_c.x0), rtol=1e-10)
+
+
+def test_what_cannot_be_run_in_c_is_told():
+    norm = tcalc.problem(tcalc.parse("normspec(A)"), "A", {"A": np.eye(2)}, backend="c")
+    with pytest.raises(tcalc.errors.UnsupportedError, match="no C code for"):
+        norm.fun(norm.x0)
+    loop = tcalc.recurrence("s{0} = a; for t = 1:T; s{t} = s{t-1}*x[t]; end; s{T}", "a, x[T]")
+    with pytest.raises(tcalc.errors.UnsupportedError, match=r'recurrence\(..., backend="c"\)'):
+        tcalc.problem(loop, "a", {"x": np.ones(3)}, backend="c")
+    with pytest.raises(tcalc.errors.UnsupportedError, match="a problem is not run by 'cupy'"):
+        tcalc.problem(F, ["w", "b"], DATA, backend="cupy")

@@ -14,6 +14,9 @@ from tcalc.errors import ArgumentError, UnsupportedError
 Backend: TypeAlias = Literal["numpy", "c", "cupy"]
 """What runs: NumPy; C, for small arrays of NumPy's; or CuPy on a CUDA device."""
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
+HostBackend: TypeAlias = Literal["numpy", "c"]
+"""What runs on arrays of NumPy's."""
+HOST_BACKENDS: tuple[HostBackend, ...] = get_args(HostBackend)
 MEMORY_LIMIT = 8 * 2**30
 """The most bytes that the results of one call may take, unless another limit is given."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expression import Expression, Operand, combine
@@ -46,9 +47,10 @@ class ConstraintFunction:
         inputs: Sequence[Var],
         data: Mapping[str, Any],
         packing: Packing,
+        options: Options = DEFAULTS,
     ) -> None:
         self.node, self._equal, self._text = constraint.node, constraint.equal, constraint.text
-        self._derivatives = Derivatives(constraint.node, wrt, inputs, data)
+        self._derivatives = Derivatives(constraint.node, wrt, inputs, data, options)
         self._packing = packing
 
     def fun(self, x: Any) -> Array:

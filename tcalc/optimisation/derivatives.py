@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from tcalc import calculus, runtime
+from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.expr import build
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.names import free_name, free_names
@@ -22,12 +23,18 @@ class Derivatives:
     """
 
     def __init__(
-        self, function: Node, wrt: Sequence[Var], inputs: Sequence[Var], data: Mapping[str, Any]
+        self,
+        function: Node,
+        wrt: Sequence[Var],
+        inputs: Sequence[Var],
+        data: Mapping[str, Any],
+        options: Options = DEFAULTS,
     ) -> None:
         self.function = function
         self.wrt = tuple(wrt)
         self.inputs = tuple(inputs)
         self.data = dict(data)
+        self.options = options
         wishes = [*(f"d{variable.name}" for variable in wrt), "multiplier"]
         *names, weight = free_names(wishes, (node.name for node in inputs))
         self.directions = {x.name: build.var(d, x.dims) for d, x in zip(names, wrt, strict=True)}
@@ -49,7 +56,7 @@ class Derivatives:
         return {name: direction.name for name, direction in self.directions.items()}
 
     def _bound(self, nodes: Node | Sequence[Node], *extra: Var) -> runtime.CompiledFunction:
-        compiled = runtime.compile(nodes, variables=(*self.inputs, *extra))
+        compiled = runtime.compile(nodes, self.options, variables=(*self.inputs, *extra))
         known = {node.name for node in self.inputs}
         return compiled.bind(**{name: x for name, x in self.data.items() if name in known})
 
@@ -94,7 +101,7 @@ class Derivatives:
         (node,) = calculus.prepare([calculus.derivative(self.function, [variable] * 2)])
         terms = tuple(calculus.factored_terms(node))
         layout = runtime.Layout(node.dims, terms, variable.order)
-        compiled = runtime.compile(runtime.needed([layout]), variables=self.inputs)
+        compiled = runtime.compile(runtime.needed([layout]), self.options, variables=self.inputs)
         limit = runtime.MEMORY_LIMIT
         return runtime.FactoredFunction(compiled, [layout], self.inputs, 0, limit)
 
@@ -118,7 +125,7 @@ class Derivatives:
             moves[x] = build.var(self.directions[x.name].name, several)
         nodes = calculus.hvps(self.function, moves)
         directions = [x for x in moves.values() if isinstance(x, Var)]
-        compiled = runtime.compile(nodes, variables=(*self.inputs, *directions))
         known = {x.name for x in self.inputs}
+        compiled = runtime.compile(nodes, self.options, variables=(*self.inputs, *directions))
         given = {**self.data, **at}
         return compiled.bind(**{name: x for name, x in given.items() if name in known})

@@ -10,6 +10,7 @@ import numpy as np
 
 from tcalc import interpret
 from tcalc.checking.blame import text_of
+from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.errors import ArgumentError, DomainError, suggestion
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder, variables
@@ -38,6 +39,8 @@ class Problem:
     must be positive definite).  Of a variable that was declared symmetric, diagonal or triangular
     only the free entries count.
 
+    `options` are those of the functions that are compiled; a recurrence has its own.
+
     For a scalar: `fun`, `jac`, `hess`, `hessp`, `fun_and_jac`, `newton_step`, `minimize`.  For a
     tensor, all of whose entries are residuals: `fun`, `jac`, `least_squares`, `root`.  `bounds`
     and `constraints` are what SciPy takes under these names.
@@ -51,6 +54,7 @@ class Problem:
         data: Mapping[str, Any],
         bounds: Mapping[str, Any] | None = None,
         constraints: Sequence[Constraint] = (),
+        options: Options = DEFAULTS,
     ) -> None:
         names = {variable.name for variable in wrt}
         taken = (
@@ -70,11 +74,11 @@ class Problem:
         if isinstance(function, Recurrence):
             self.derivatives = RecurrentDerivatives(function, wrt, self._data)
         else:
-            self.derivatives = Derivatives(function, wrt, known, self._data)
+            self.derivatives = Derivatives(function, wrt, known, self._data, options)
         self._bounds = self._packing.bounds(bounds or {})
         self._bounded = bool(bounds)
         self._constraints = [
-            ConstraintFunction(constraint, wrt, known, self._data, self._packing)
+            ConstraintFunction(constraint, wrt, known, self._data, self._packing, options)
             for constraint in constraints
         ]
         start = {x.name: given.get(x.name, _start(x, shapes[x.name])) for x in wrt}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tcalc.calculus import Mode as Mode
     from tcalc.checking import CheckReport as CheckReport
     from tcalc.codegen.options import Backend as Backend
+    from tcalc.codegen.options import HostBackend as HostBackend
     from tcalc.costing import Cost as Cost
     from tcalc.costing import CostTable as CostTable
     from tcalc.custom import UserFunction as UserFunction
@@ -53,6 +54,7 @@ _HOMES = {
     "FunctionEntry": "tcalc.reference",
     "Functions": "tcalc.reference",
     "HessianOperator": "tcalc.estimation",
+    "HostBackend": "tcalc.codegen.options",
     "Inputs": "tcalc.language",
     "LaplaceApproximation": "tcalc.estimation",
     "Line": "tcalc.derivation",

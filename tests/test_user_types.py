@@ -22,6 +22,7 @@ from tcalc.typing import (
     CostTable,
     FactoredFunction,
     FactoredTensor,
+    HostBackend,
     Inputs,
     Line,
     Mode,
@@ -58,6 +59,9 @@ def test_compiled_functions() -> None:
     assert "def compute" in source
     backend: Backend = "cupy"
     assert "import cupy" in tcalc.compile(LOSS, backend).source
+    host: HostBackend = "c"
+    assert "int compute(" in tcalc.compile(LOSS, host).source
+    assert tcalc.problem(LOSS, "w", DATA, backend=host).scalar
     step: CompiledFunction = dense.bind(X=DATA["X"], y=DATA["y"])
     assert np.allclose(step(w=DATA["w"])[1], gradient)
     factored = tcalc.compile(tcalc.hessian(LOSS, "w"), form="factored")

@@ -68,11 +68,15 @@ class CompiledFunction:
     a call overwrites the results of the one before it, which must not be arguments of the next, and
     which nobody else may write to: their zeros are written once.
 
+    In C there is a function of its own for each combination of sizes and each type, which the first
+    call compiles; what it gives up, NumPy's code does.
+
     SciPy's sparse matrices are accepted for arguments that occur in products alone; results are
     dense.  A function can be copied and pickled; its plans are made anew.
 
     Raises `ArgumentError` for arguments that do not fit, `DomainError` where a function has no
-    value (a singular matrix), `LimitError` where the results would be larger than the memory limit.
+    value (a singular matrix), `LimitError` where the results would be larger than the memory limit,
+    `UnsupportedError` where the backend has no code for a function, or there is no C compiler.
     """
 
     __signature__ = CallSignature()

@@ -1,11 +1,19 @@
-"""Whether there is a C compiler, for tests that need one."""
+"""The machine's C compiler, if there is one."""
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-needs_compiler = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
-)
+from tcalc.errors import UnsupportedError
+from tcalc.runtime.native import compiler
+
+
+def _command() -> tuple[str, ...] | None:
+    try:
+        return compiler()
+    except UnsupportedError:
+        return None
+
+
+COMPILER = _command()
+needs_compiler = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from c_compiler import COMPILER
+from compilers import COMPILER
 
 
 @dataclass(frozen=True)

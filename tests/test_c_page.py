@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from c_compiler import needs_compiler
+from compilers import needs_compiler
 from sessions import blocks, console_sessions, run_commands, run_sessions
 
 PAGE = (Path(__file__).parents[1] / "docs" / "c.md").read_text(encoding="utf-8")

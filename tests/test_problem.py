@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from c_compiler import needs_compiler
+from compilers import needs_compiler
 from scipy.optimize import check_grad, minimize
 
 import tcalc

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compilers import needs_compiler
 
 import tcalc
 from tcalc import errors
 from tcalc.runtime import native
-from tests.compilers import needs_compiler
 from tests.recurrences.test_recurrences import PROGRAMS, STEPS, arrays_for
 
 pytestmark = needs_compiler

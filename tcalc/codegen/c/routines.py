@@ -5,9 +5,10 @@ What is not here has no code in C: functions of matrices, and what is rarely nee
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
@@ -18,7 +19,7 @@ from tcalc.codegen.c.decompositions import (
     singular,
     symmetric,
 )
-from tcalc.codegen.c.elementwise import accumulated, number_of
+from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.c.places import Place, row_major
 from tcalc.codegen.c.systems import (
@@ -29,6 +30,7 @@ from tcalc.codegen.c.systems import (
     require_diagonal,
 )
 from tcalc.codegen.program import Call, Solver, Statement, Value
+from tcalc.codegen.targets.kernels import FUNCTIONS
 from tcalc.errors import UnsupportedError
 from tcalc.expr.dims import Dim
 from tcalc.primitives.cholesky import cholesky
@@ -41,7 +43,7 @@ from tcalc.primitives.logdet import log_determinant, log_determinant_spd
 from tcalc.primitives.norms import euclidean_norm
 from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.reductions import share_of_extremum
-from tcalc.primitives.routines import Embedded, Routine, Template
+from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
 from tcalc.primitives.softmax import log_sum_exp, soft_max
 from tcalc.primitives.svd import singular_decomposition, singular_reciprocals, singular_values
@@ -63,8 +65,17 @@ def call(code: Code, statement: Statement, operation: Call) -> None:
         case Embedded(function=function):
             named = operation.where.partition("(")[0] or function.__name__.replace("_", " ")
             raise refused(named)
+        case Template(text=text):
+            called = re.findall(r"(?:np|special)\.\w+", text)
+            raise refused(next((x for x in called if x not in KNOWN), "a function"))
+        case Supplied(name=name):
+            raise refused(f"the function {name}, which comes from outside")
         case _:
-            raise refused("a function of the program")
+            assert_never(operation.routine)
+
+
+KNOWN = {"np.asarray", *(x for x, text in FUNCTIONS.items() if not ABSENT.search(text))}
+"""The functions of NumPy and SciPy that C has too: the first beyond them is what is missing."""
 
 
 def refused(what: str) -> UnsupportedError:

@@ -263,6 +263,8 @@ class _Translation:
                 if asks_for_complex(test):
                     return self.value(other)  # kernels see real numbers only
                 return f"({self.value(test)} ? {self.value(then)} : {self.value(other)})"
+            case ast.Call(func=ast.Attribute(value=inner, attr="astype")):
+                return self.value(inner)  # of the kernel's type, as all is
             case ast.Call(func=function, args=arguments, keywords=[]):
                 return self._call(_dotted(function), arguments)
             case _:

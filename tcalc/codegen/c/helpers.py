@@ -170,6 +170,14 @@ static int invert_triangle(char side, int n, real *t)
 }""",
         ("trtri",),
     ),
+    "in_range": Helper(
+        """\
+/* Whether a sum of squares is a normal number, so that those that underflow do no harm in it. */
+static int in_range(real sum)
+{
+    return sum >= (sizeof(real) == 4 ? 1.2e-38 : 2.3e-308) && isfinite(sum);
+}"""
+    ),
     "logdet_spd": Helper(
         """\
 /* The logarithm of the determinant, by the Cholesky factor. */

@@ -20,7 +20,7 @@ from tcalc.codegen.c.decompositions import (
     symmetric,
 )
 from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of
-from tcalc.codegen.c.loops import nested
+from tcalc.codegen.c.loops import indented, nested
 from tcalc.codegen.c.places import Place, row_major
 from tcalc.codegen.c.systems import (
     factorised,
@@ -156,10 +156,21 @@ def _reduced(code: Code, statement: Statement, operation: Call, kind: str) -> No
 
 
 def _norm(code: Code, statement: Statement, operation: Call) -> None:
+    """A norm, of numbers divided by a power of two where their squares leave the range."""
     reduction = _Reduction(code, statement, operation)
-    text = f"{reduction.element} * {reduction.element}"
-    lines = ["real sum = 0;", *accumulated("sum", reduction.inner, [], text)]
-    reduction.write(lines, "sqrt(sum)")
+    x, inner = reduction.element, reduction.inner
+    squares = accumulated("sum", inner, [], f"{x} * {x}")
+    divided = accumulated("sum", inner, [f"const real part = {x} / scale;"], "part * part")
+    again = ["scale = ldexp(1, ilogb(top));", "sum = 0;", *divided]
+    lines = [
+        "real sum = 0, scale = 1;",
+        *squares,
+        f"if (!{code.helper('in_range')}(sum)) {{",
+        *indented(["real top = 0;", *nested(inner, [f"top = fabs({x}) > top ? fabs({x}) : top;"])]),
+        *indented(["if (top > 0 && isfinite(top)) {", *indented(again), "}"]),
+        "}",
+    ]
+    reduction.write(lines, "sqrt(sum) * scale")
 
 
 def _log_sum_exp(code: Code, statement: Statement, operation: Call) -> None:

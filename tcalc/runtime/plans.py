@@ -18,7 +18,7 @@ import numpy as np
 
 from tcalc.codegen.batching import with_batches
 from tcalc.codegen.branches import with_branches
-from tcalc.codegen.c import CModule, c_module, countable
+from tcalc.codegen.c import CModule, c_module, commented, countable
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
@@ -238,7 +238,7 @@ class Planner:
         native = None if itemsize is None else self._native(module, sizes, itemsize)
         return Plan(
             running=module.source,
-            title=recipe.heading,
+            title=lambda: commented(recipe.heading()),
             compute=native or _not_loaded,
             prepare=native.prepare if native and self.given else None,
             workspace=None,

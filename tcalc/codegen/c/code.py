@@ -30,15 +30,15 @@ KEYWORDS = frozenset((
 
 DENSE = (Solver.GENERAL, Solver.SPD)
 """The solvers by factors that are made, where a triangle is its own."""
-LOCAL = re.compile(r"t\d+")
-"""What numbers are called within a loop over elements."""
+RESERVED = re.compile(r"t\d+|(M|FP)_\w+|(HUGE_VAL|MATH_ERR)\w*")
+"""What numbers are called within a loop over elements; and constants of the C library."""
 
 
 def identifier(wish: str) -> str:
     """A name of the user's with ASCII letters alone: ``α`` is ``alpha``."""
     letters = [x if x.isascii() else _spelled(x) for x in unicodedata.normalize("NFKC", wish)]
     name = re.sub(r"\W", "_", "".join(letters), flags=re.ASCII)
-    return f"{name}_" if LOCAL.fullmatch(name) else name
+    return f"{name}_" if RESERVED.fullmatch(name) else name
 
 
 def lender_of(operation: Operation) -> Value | None:

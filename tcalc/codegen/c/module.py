@@ -69,10 +69,6 @@ class CModule:
         """How many elements a call takes room for."""
         return self.work + self.kept + sum(map(prod, self.results))
 
-    def titled(self, title: str) -> str:
-        """The text with a title as its first words."""
-        return self.source.replace(PLAIN, _commented(title) or PLAIN, 1)
-
 
 def countable(program: Program, sizes: Mapping[str, int]) -> bool:
     """Whether all arrays of a program have elements, and no more than C's integers count."""
@@ -125,8 +121,13 @@ def _write_part(code: Code, start: int, stop: int) -> None:
 
 
 def _commented(text: str) -> str:
-    """A text that can stand in a comment."""
-    return documented(text).replace("*/", "* /").replace("/*", "/ *")
+    """A text of lines of some length that can stand in a comment."""
+    return commented(documented(text))
+
+
+def commented(text: str) -> str:
+    """A text without what begins or ends a comment."""
+    return text.replace("*/", "* /").replace("/*", "/ *")
 
 
 def _assembled(code: Code, before: Sequence[str], given: Collection[str], letter: str) -> CModule:

@@ -21,7 +21,7 @@ from tcalc.codegen.c.decompositions import (
 )
 from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of
 from tcalc.codegen.c.loops import indented, nested
-from tcalc.codegen.c.places import Place, row_major
+from tcalc.codegen.c.places import Place, is_row_major, row_major
 from tcalc.codegen.c.systems import (
     factorised,
     inverted,
@@ -32,7 +32,7 @@ from tcalc.codegen.c.systems import (
 from tcalc.codegen.program import Call, Solver, Statement, Value
 from tcalc.codegen.targets.kernels import FUNCTIONS
 from tcalc.errors import UnsupportedError
-from tcalc.expr.dims import Dim
+from tcalc.expr.dims import Dim, product
 from tcalc.primitives.cholesky import cholesky
 from tcalc.primitives.determinant import determinant
 from tcalc.primitives.distances import squared_distances
@@ -96,8 +96,6 @@ def has_code(routine: Routine) -> bool:
     match routine:
         case Template(text=text):
             return text.startswith(tuple(REDUCTIONS))
-        case Embedded(function=function, parameters=(int() as axes,)) if function is inverse:
-            return axes == 1
         case Embedded(function=function):
             return function in ROUTINES
         case _:
@@ -241,22 +239,38 @@ def _inverse(code: Code, statement: Statement, operation: Call) -> None:
     assert isinstance(routine, Embedded)
     (value,) = statement.results
     source = code.place(operation.arguments[0])
-    element = code.element(source, code.indices(source.dims))
     if routine.function is inverse_triangular:
         inverted_triangle(
             code, value, source, Solver.LOWER if routine.parameters[0] else Solver.UPPER
         )
         return
     solver = Solver.SPD if routine.function is inverse_spd else Solver.GENERAL
-    dims = source.dims
-    factor = _aside(code, dims, solver, element)
+    if routine.function is inverse and routine.parameters[0] > 1:
+        source = _as_matrices(code, source, routine.parameters[0])
+    element = code.element(source, code.indices(source.dims))
+    factor = _aside(code, source.dims, solver, element)
     inverted(code, value, factor, solver)
+
+
+def _as_matrices(code: Code, source: Place, axes: int) -> Place:
+    """Tensors whose last axes are those of matrices, several for rows and as many for columns."""
+    n = product(source.dims[-axes:])
+    dims = (*source.dims[: -2 * axes], n, n)
+    if not is_row_major(source, code.known):
+        copy = code.make(_aside_value(code, source.dims))
+        code.copy(source, copy)
+        source = copy
+    return replace(source, dims=dims, strides=row_major("", dims).strides)
 
 
 def _aside(code: Code, dims: Sequence[Dim], solver: Solver, element: str) -> Place:
     """The factors of matrices, for the statement that is being written alone."""
-    holder = Value(-1 - len(code.lines), tuple(dims))
-    return factorised(code, holder, tuple(dims), solver, element)
+    return factorised(code, _aside_value(code, dims), tuple(dims), solver, element)
+
+
+def _aside_value(code: Code, dims: Sequence[Dim]) -> Value:
+    """A value that no statement of the program has made."""
+    return Value(-1 - len(code.lines), tuple(dims))
 
 
 def _logdet(code: Code, statement: Statement, operation: Call) -> None:

@@ -175,9 +175,9 @@ def logarithm(code: Code, value: Value, factor: Place, solver: Solver) -> None:
 
 
 def inverted(code: Code, value: Value, factor: Place, solver: Solver) -> None:
-    """The inverses of matrices from their factors."""
-    *stack, n, _ = value.dims
-    target = code.make(value)
+    """The inverses of matrices from their factors; of tensors that are such, in their place."""
+    *stack, n, _ = factor.dims
+    target = row_major(code.make(value).name, factor.dims)
     code.copy(factor, target)
     outer = code.indices(stack)
     if solver is Solver.SPD:
@@ -192,11 +192,13 @@ def inverted(code: Code, value: Value, factor: Place, solver: Solver) -> None:
 
 
 def inverted_triangle(code: Code, value: Value, source: Place, solver: Solver) -> None:
-    """The inverses of triangles."""
+    """The inverses of triangles; the other sides, which nobody looks at, are zeros."""
     *stack, n, _ = value.dims
     target = code.make(value)
-    code.copy(source, target)
-    outer = code.indices(stack)
+    indices = code.indices(value.dims)
+    outer, (row, column) = indices[:-2], (x or "0" for x in indices[-2:])
+    sign = "<=" if solver is Solver.LOWER else ">="
+    code.assign(target, f"{column} {sign} {row} ? {code.element(source, indices)} : 0")
     side = "U" if solver is Solver.LOWER else "L"
     name = code.helper("invert_triangle")
     call = f"{name}('{side}', {code.size(n)}, {code.pointer(target, outer)})"

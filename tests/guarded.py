@@ -6,12 +6,10 @@ it returns must not depend on what was there before.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tcalc import runtime
 from tcalc.runtime.native import NativeFunction
@@ -21,11 +19,6 @@ Array = Any
 
 AROUND = 24
 FILLS = (np.nan, 3.0, -1e30)
-
-compiled = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="there is no C compiler"
-)
-"""For tests that run C code."""
 
 
 def native_of(function: runtime.CompiledFunction, arrays: Mapping[str, Any]) -> NativeFunction:

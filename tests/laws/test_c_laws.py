@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import random_programs
+from compilers import needs_compiler
 from enrolled import SIZES, Case, cases
-from guarded import compiled, guarded
+from guarded import guarded
 
 import tcalc
 from tcalc import calculus, gallery, runtime
@@ -20,7 +21,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
 
-pytestmark = [compiled, pytest.mark.filterwarnings("ignore::RuntimeWarning")]
+pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 
 NUMPY, IN_C = runtime.Options(), runtime.Options(backend="c")
 CASES = cases()

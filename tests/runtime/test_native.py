@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from guarded import compiled, guarded, native_of
+from compilers import needs_compiler
+from guarded import guarded, native_of
 from scipy import sparse
 
 import tcalc
@@ -62,7 +63,7 @@ def agree(found: Any, due: Any, tolerance: float = 1e-12) -> None:
 # arguments
 
 
-@compiled
+@needs_compiler
 def test_both_types_and_mixtures_of_them() -> None:
     c_code, numpy_code = regression()
     double, single = data(), data(np.float32)
@@ -79,7 +80,7 @@ def test_both_types_and_mixtures_of_them() -> None:
     agree(c_code(**half), numpy_code(**half), 1e-5)
 
 
-@compiled
+@needs_compiler
 def test_numbers_of_all_kinds() -> None:
     c_code, numpy_code = regression()
     for kind in (np.float64, np.float32):
@@ -90,7 +91,7 @@ def test_numbers_of_all_kinds() -> None:
                 agree(c_code(**given), numpy_code(**given), 1e-5 if kind == np.float32 else 1e-12)
 
 
-@compiled
+@needs_compiler
 def test_numbers_alone() -> None:
     c_code, numpy_code = pair("sin(a)*b + a^3", "a, b", "a")
     for a, b in ((2, 3), (0.5, 1), (np.float32(0.5), np.float32(2)), (np.float32(2), 1.0)):
@@ -101,7 +102,7 @@ class Other(np.ndarray):
     """Arrays of a class of their own."""
 
 
-@compiled
+@needs_compiler
 def test_lists_and_subclasses() -> None:
     c_code, numpy_code = regression()
     arrays = data()
@@ -130,7 +131,7 @@ def scattered(x: Any) -> Iterator[Any]:
     yield np.broadcast_to(x[:1], x.shape)
 
 
-@compiled
+@needs_compiler
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 def test_scattered_arrays(kind: Any) -> None:
     c_code, numpy_code = regression()
@@ -144,7 +145,7 @@ def test_scattered_arrays(kind: Any) -> None:
             np.testing.assert_array_equal(other, before)
 
 
-@compiled
+@needs_compiler
 def test_parts_of_one_array_and_the_same_array_twice() -> None:
     c_code, numpy_code = pair("x.*y + A*x + A'*y", "x[n], y[n], A[n,n]", "x A")
     block = np.random.default_rng(1).normal(size=(4, 3))
@@ -156,7 +157,7 @@ def test_parts_of_one_array_and_the_same_array_twice() -> None:
         agree(c_code(**given), numpy_code(**given))
 
 
-@compiled
+@needs_compiler
 def test_sizes_one_and_none() -> None:
     c_code, numpy_code = regression()
     for m, n in ((1, 1), (1, 4), (4, 1), (0, 3), (3, 0), (5, 3)):
@@ -166,7 +167,7 @@ def test_sizes_one_and_none() -> None:
         _same(*outcome)
 
 
-@compiled
+@needs_compiler
 def test_parts_without_elements_are_left_to_the_other_code() -> None:
     for text, wrong in (("sum(x[2:n])", False), ("max(x[2:n])", True), ("x[2:n]", False)):
         both = pair(text, "x[n]")
@@ -177,7 +178,7 @@ def test_parts_without_elements_are_left_to_the_other_code() -> None:
         agree(both[0](x=np.ones(3)), both[1](x=np.ones(3)))
 
 
-@compiled
+@needs_compiler
 def test_arguments_that_do_not_fit_are_refused_as_ever() -> None:
     c_code, numpy_code = regression()
     arrays = data()
@@ -191,7 +192,7 @@ def test_arguments_that_do_not_fit_are_refused_as_ever() -> None:
         _same(*(_outcome(x, {**arrays, **wrong}) for x in (c_code, numpy_code)))
 
 
-@compiled
+@needs_compiler
 def test_sparse_and_complex_arguments_are_left_to_the_other_code() -> None:
     c_code, numpy_code = pair("X*w - y", "X[m,n], w[n], y[m]", "w")
     arrays = {k: x for k, x in data().items() if k != "c"}
@@ -207,7 +208,7 @@ def test_sparse_and_complex_arguments_are_left_to_the_other_code() -> None:
 # results
 
 
-@compiled
+@needs_compiler
 def test_results_have_their_outline_and_their_own_memory() -> None:
     f = tcalc.parse("X*w", "X[m,n], w[n]")
     arrays = {k: data()[k] for k in "Xw"}
@@ -226,7 +227,7 @@ def test_results_have_their_outline_and_their_own_memory() -> None:
         assert result.flags.writeable
 
 
-@compiled
+@needs_compiler
 def test_results_that_are_numbers_along_axes() -> None:
     texts = ("s*ones(n)", "ones(n)", "0*x", "s*ones(n)*ones(n)'", "s*eye(n)", "n*x + mean(x*x')*x")
     roots = [tcalc.parse(x, "s, x[n]") for x in texts]
@@ -238,7 +239,7 @@ def test_results_that_are_numbers_along_axes() -> None:
     np.testing.assert_allclose(found[3], np.full((3, 3), 2.5))
 
 
-@compiled
+@needs_compiler
 def test_nothing_is_written_beyond_the_results_or_read_before_it_is_written() -> None:
     texts = (
         "chol(S)",
@@ -271,7 +272,7 @@ def test_nothing_is_written_beyond_the_results_or_read_before_it_is_written() ->
 # options
 
 
-@compiled
+@needs_compiler
 def test_bound_arguments() -> None:
     c_code, numpy_code = regression()
     for kind, tolerance in ((np.float64, 1e-12), (np.float32, 1e-5)):
@@ -290,7 +291,7 @@ def test_bound_arguments() -> None:
     agree(bound(**wide), numpy_code(**wide, X=scattered_x["X"]), 1e-6)
 
 
-@compiled
+@needs_compiler
 @pytest.mark.parametrize(
     "options",
     [{"reuse": True}, {"contiguous": True}, {"memory_limit": None}, {"reorder": False}],
@@ -305,7 +306,7 @@ def test_options_that_change_no_numbers(options: dict[str, Any]) -> None:
         assert c_code(**arrays)[0].flags.c_contiguous
 
 
-@compiled
+@needs_compiler
 def test_what_is_not_finite_is_refused_where_asked() -> None:
     c_code, numpy_code = pair("log(x)", "x[n]", check_finite=True)
     for x in ([1.0, 2.0], [1.0, np.nan], [np.inf], [0.0], [-1.0]):
@@ -313,7 +314,7 @@ def test_what_is_not_finite_is_refused_where_asked() -> None:
             _same(*(_outcome(f, {"x": np.array(x)}) for f in (c_code, numpy_code)))
 
 
-@compiled
+@needs_compiler
 def test_the_memory_limit_counts_the_room_to_work_in() -> None:
     f = tcalc.parse("exp(x*x')*exp(x*y')*y", "x[n], y[n]")
     fun = tcalc.compile(f, backend="c", memory_limit=1e5)
@@ -325,7 +326,7 @@ def test_the_memory_limit_counts_the_room_to_work_in() -> None:
     assert fun.peak_memory(n=3) == 8 * (module.work + 3)
 
 
-@compiled
+@needs_compiler
 def test_declared_properties_are_looked_at() -> None:
     c_code, numpy_code = pair("log(x)'*inv(S)*x", "x[n] positive, S[n,n] spd")
     eye = np.eye(2)
@@ -336,7 +337,7 @@ def test_declared_properties_are_looked_at() -> None:
 # manners
 
 
-@compiled
+@needs_compiler
 def test_many_threads_call_one_function() -> None:
     fun, numpy_code = pair("inv(X*X' + c*eye(m))*(X*w) + exp(-X*w)", "X[m,n], w[n], c", "c")
     rng = np.random.default_rng(4)
@@ -351,7 +352,7 @@ def test_many_threads_call_one_function() -> None:
         agree(mine, other, 1e-10)
 
 
-@compiled
+@needs_compiler
 def test_functions_are_copied_and_pickled() -> None:
     c_code, _ = regression()
     arrays = data()
@@ -362,7 +363,7 @@ def test_functions_are_copied_and_pickled() -> None:
     agree(bound(**{k: x for k, x in arrays.items() if k != "X"}), due)
 
 
-@compiled
+@needs_compiler
 def test_a_file_is_compiled_once() -> None:
     before = len(native._libraries)
     functions = [tcalc.compile(tcalc.parse("sum(x.^2) + 17", "x[n]"), backend="c") for _ in "ab"]
@@ -407,7 +408,7 @@ def system(text: str) -> tuple[Any, Any]:
     return pair(text, MATRICES)
 
 
-@compiled
+@needs_compiler
 @pytest.mark.parametrize("text", SYSTEMS)
 def test_systems_have_values_and_errors_as_ever(text: str) -> None:
     both = system(text)
@@ -426,7 +427,7 @@ def test_systems_have_values_and_errors_as_ever(text: str) -> None:
         _same(*outcomes, about=f"{text}, {about}", tolerance=1e-6)
 
 
-@compiled
+@needs_compiler
 def test_systems_of_single_precision() -> None:
     Q = np.linalg.qr(np.random.default_rng(6).normal(size=(4, 4)))[0]
     for least in (1.0, 1e-3, 1e-9, 0.0, -1.0):
@@ -440,7 +441,7 @@ def test_systems_of_single_precision() -> None:
             _same(*outcomes, about=f"{text}, {least}", tolerance=1e-2)
 
 
-@compiled
+@needs_compiler
 def test_stacks_with_one_singular_matrix() -> None:
     f = [tcalc.parse(x, "W[k,n,n], b[n]") for x in ("inv(W)[q,i,j]*b[j]", "logdet(W)[q]")]
     both = [tcalc.compile(f, backend=x) for x in ("c", "numpy")]
@@ -449,7 +450,7 @@ def test_stacks_with_one_singular_matrix() -> None:
         _same(*(_outcome(x, {"W": spoilt, "b": np.ones(3)}) for x in both))
 
 
-@compiled
+@needs_compiler
 def test_errors_of_bound_matrices_are_told_as_ever() -> None:
     both = pair("inv(S)*b + logdet(S)*b", "S[n,n] spd, b[n]")
     for S in (np.eye(3), np.zeros((3, 3)), np.ones((3, 3)), -np.eye(3)):
@@ -457,7 +458,7 @@ def test_errors_of_bound_matrices_are_told_as_ever() -> None:
         _same(*outcomes)
 
 
-@compiled
+@needs_compiler
 def test_nan_and_infinity_in_arguments() -> None:
     texts = (
         "exp(x) + abs(x) + sign(x) + relu(x)",
@@ -500,7 +501,7 @@ def test_nan_and_infinity_in_arguments() -> None:
                 )
 
 
-@compiled
+@needs_compiler
 def test_no_product_is_fused_with_a_sum() -> None:
     """A rounding less would make a square root of what is less than zero."""
     c_code, _ = pair("sqrt(x.*x - y.*y)", "x[n], y[n]")
@@ -576,7 +577,7 @@ def test_a_compiler_that_fails(
         assert fun(x=np.ones(2)) == value  # a failure is not remembered
 
 
-@compiled
+@needs_compiler
 def test_a_compiler_without_the_usual_options(
     other_compiler: Callable[[str], None], tmp_path: Path
 ) -> None:
@@ -592,7 +593,7 @@ def test_a_compiler_without_the_usual_options(
     assert fun(x=np.ones(2)) == value
 
 
-@compiled
+@needs_compiler
 def test_a_forked_process_leaves_the_files_of_its_parent() -> None:
     program = """
         import os

@@ -40,7 +40,6 @@ VECTORISED = ("-O2", "-march=native", "-ftree-loop-vectorize", "-fvect-cost-mode
 EFFORT = ((1_000, VECTORISED), (5_000, ("-O1", "-march=native")), (sys.maxsize, ("-O0",)))
 """How much compilers are to improve files of up to so many lines.
 
-
 Their time grows faster than these, and without it small loops still take less than calls of NumPy.
 GCC 12 makes wrong code of some nests of loops at -O3, where it joins steps that lie side by side.
 """

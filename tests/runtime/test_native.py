@@ -428,6 +428,32 @@ def test_systems_have_values_and_errors_as_ever(text: str) -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("svdvals(A)", "eigvalsh(S)", "det(A)", "Q, R = qr(A); Q + R", "M, Q = lq(A); M + Q"),
+        *("e, U = eigh(S); U*e", "U, s, V = svd(A); U*diag(s)*V'", "gradient(sum(eigvalsh(S)), S)"),
+        *("inv(D)", "inv(L)", "inv(A)", "tril(A)*b", "norm2(A)", "gradient(logdet(S), S)"),
+    ],
+)
+def test_decompositions_and_inverses_have_values_and_errors_as_ever(text: str) -> None:
+    both = system(text)
+    for about, matrix in _matrices():
+        with np.errstate(all="ignore"):
+            symmetric = np.triu(matrix) + np.triu(matrix, 1).T
+            arrays = {
+                "A": matrix,
+                "S": symmetric,
+                "L": np.tril(matrix),
+                "D": np.where(np.eye(4) > 0, matrix, 0),
+                "b": np.array([1.0, 2.0, -1.0, 0.5]),
+            }
+            given = {name: arrays[name] for name in both[0].signature.names}
+            outcomes = [_outcome(f, given) for f in both]
+        _same(*outcomes, about=f"{text}, {about}", tolerance=1e-6)
+
+
+@needs_compiler
 def test_systems_of_single_precision() -> None:
     Q = np.linalg.qr(np.random.default_rng(6).normal(size=(4, 4)))[0]
     for least in (1.0, 1e-3, 1e-9, 0.0, -1.0):
@@ -446,8 +472,10 @@ def test_stacks_with_one_singular_matrix() -> None:
     f = [tcalc.parse(x, "W[k,n,n], b[n]") for x in ("inv(W)[q,i,j]*b[j]", "logdet(W)[q]")]
     both = [tcalc.compile(f, backend=x) for x in ("c", "numpy")]
     W = np.array([np.eye(3), 2 * np.eye(3) + 0.1, np.diag([1.0, 2.0, 3.0])])
-    for spoilt in (W, W * [[[1.0]], [[0.0]], [[1.0]]], W * [[[1.0]], [[1.0]], [[-1.0]]]):
-        _same(*(_outcome(x, {"W": spoilt, "b": np.ones(3)}) for x in both))
+    factors = [1.0, 0.0, 1.0], [1.0, 1.0, -1.0], [1.0, np.nan, 1.0], [np.inf, 1.0, 1.0]
+    with np.errstate(all="ignore"):
+        for spoilt in (W, *(W * np.reshape(x, (3, 1, 1)) for x in factors)):
+            _same(*(_outcome(x, {"W": spoilt, "b": np.ones(3)}) for x in both))
 
 
 @needs_compiler

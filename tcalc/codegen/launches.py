@@ -34,6 +34,7 @@ from tcalc.codegen.program import (
     Program,
     Solve,
     Solver,
+    Spread,
     Statement,
     Sum,
     TensorDot,
@@ -66,7 +67,7 @@ def arrays(program: Program) -> set[Value]:
         match statement.operation:
             case Number() | Extent() | Typed():
                 made = False
-            case Argument() | Sum(spans=False):
+            case Argument() | Sum(spans=False) | Spread():
                 made = True
             case Call(routine=Embedded(), arguments=()):
                 made = True
@@ -78,21 +79,30 @@ def arrays(program: Program) -> set[Value]:
 
 
 def on_host(program: Program) -> Program:
-    """The program with NumPy's functions where all arguments are numbers."""
+    """The program with NumPy's functions where all arguments are numbers.
+
+    A number that is spread becomes an array first: CuPy repeats arrays of its own only.
+    """
     known = arrays(program)
-    statements = []
-    for statement in program.statements:
-        operation = statement.operation
-        if (
-            isinstance(operation, Call)
-            and isinstance(operation.routine, Template)
-            and not known.intersection(statement.results)
-        ):
-            text = re.sub(r"\bnp\.", "numpy.", operation.routine.text)
-            routine = replace(operation.routine, text=text, ufunc=False)
-            statement = replace(statement, operation=replace(operation, routine=routine))
-        statements.append(statement)
-    return replace(program, statements=tuple(statements))
+    numbers = itertools.count(unused_number(program))
+
+    def moved(statement: Statement) -> Sequence[Statement]:
+        match statement.operation:
+            case Spread(source=view) as spread if view.value not in known:
+                whole = Value(next(numbers), ())
+                full = Statement((whole,), Call(Template("np.full((), {0})"), (view,)))
+                spread = replace(spread, source=replace(view, value=whole))
+                return full, replace(statement, operation=spread)
+            case Call(routine=Template(text=text) as template) as call:
+                if known.intersection(statement.results):
+                    return (statement,)
+                text = re.sub(r"\bnp\.", "numpy.", text)
+                routine = replace(template, text=text, ufunc=False)
+                return (replace(statement, operation=replace(call, routine=routine)),)
+            case _:
+                return (statement,)
+
+    return rewritten(program, map(moved, program.statements))
 
 
 def split_sums(program: Program) -> Program:

@@ -25,6 +25,7 @@ from random_graphs import INPUTS, data, graphs
 import tcalc
 from tcalc import gallery, interpret
 from tcalc.codegen.emit import emit
+from tcalc.codegen.launches import most_operands
 from tcalc.codegen.lower import lower
 from tcalc.codegen.program import Call, Fused
 from tcalc.codegen.signature import signature_of
@@ -191,6 +192,29 @@ def test_a_chain_is_one_launch() -> None:
     assert several.count("cp.ElementwiseKernel(") == 1
     assert "cp.ReductionKernel(" not in several
     assert "kernel1(y, t1).sum()" in several
+
+
+@needs_compiler
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_kernels_have_room_for_their_operands(order: int) -> None:
+    """However long a sum, of which the first term has not all axes."""
+    axes = ", ".join("n" * order)
+    names = [f"x{k}" for k in range(300)]
+    terms = [f"{x}'.*{names[k - 1]}" if order == 2 else x for k, x in enumerate(names)]
+    program = f"exp(({' + '.join(['b', *terms])}) / 300)"
+    f = tcalc.parse(program, ", ".join(["b[]", *(f"{x}[{axes}]" for x in names)]))
+    text = module([f.node], tuple(f.variables.values()), {"n": 3})
+    kernels = [
+        len(ast.literal_eval(node.args[0]).split(", "))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in KERNELS
+    ]
+    assert 1 < len(kernels) < 20
+    assert max(kernels) <= most_operands(order)
+    rng = np.random.default_rng(0)
+    data = {x: rng.uniform(size=(3,) * (order if x != "b" else 0)) for x in f.variables}
+    found = load(text, Workshop())["evaluate"](**data)[0]
+    np.testing.assert_allclose(found, tcalc.evaluate(f, **data), rtol=1e-12)
 
 
 INPUTS_OF_LOSS = tuple(

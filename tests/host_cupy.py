@@ -189,10 +189,11 @@ def modules(workshop: Workshop) -> dict[str, Any]:
     }
 
 
-def load(source: str, workshop: Workshop) -> dict[str, Any]:
-    """The globals of a module that imports CuPy."""
-    before = {name: sys.modules.get(name) for name in ("cupy", "cupyx", "cupyx.scipy")}
-    sys.modules.update(modules(workshop))
+def load(source: str, workshop: Workshop, cupy: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The globals of a module that imports CuPy, or what is to stand for it."""
+    cupy = cupy or modules(workshop)
+    before = {name: sys.modules.get(name) for name in cupy}
+    sys.modules.update(cupy)
     try:
         namespace: dict[str, Any] = {"__name__": "device_module"}
         exec(compile(source, "<device module>", "exec"), namespace)
@@ -243,6 +244,10 @@ def require_cupy_has(source: str) -> None:
         if isinstance(function, ast.FunctionDef):
             known = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
             assert keywords <= known, dotted
+            continue
+        if isinstance(getattr(function, "__self__", None), cupy.ufunc):
+            # The methods of all others exist, and raise an error.
+            assert function.__self__ in (cupy.add, cupy.multiply), dotted
             continue
         if isinstance(function, cupy.ufunc):
             assert keywords <= {"out", "dtype"}, dotted

@@ -67,6 +67,9 @@ class DeviceArray(np.ndarray):
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         return applied(np.array, (self, dtype), {"copy": copy or None})
 
+    def __index__(self) -> int:
+        raise TypeError("'ndarray' object cannot be interpreted as an integer")
+
     def _looked_at(self) -> np.ndarray:
         if Tape.current is not None:
             raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
@@ -124,7 +127,56 @@ def wrapped(function: Any) -> Any:
     """A function of NumPy's or SciPy's as one of the device's."""
     if isinstance(function, type) or not callable(function):
         return function
-    return lambda *args, **options: applied(function, args, options)
+
+    def call(*args: Any, **options: Any) -> Any:
+        require_accepted(function, args)
+        return applied(function, args, options)
+
+    return call
+
+
+MAKES = (
+    *("arange", "array", "asarray", "_array", "empty", "eye", "from_dlpack", "full", "indices"),
+    *("ones", "result_type", "standard_normal", "tri", "zeros"),
+)
+"""What takes anything; other functions take arrays of the device, unless they are ufuncs."""
+
+
+def require_accepted(function: Any, args: tuple[Any, ...]) -> None:
+    """Raise what CuPy raises for arguments that NumPy would take."""
+    name = getattr(function, "__name__", "")
+    if isinstance(function, (np.ufunc, ElementwiseKernel, ReductionKernel)):
+        if any(isinstance(x, np.ndarray) and not isinstance(x, DeviceArray) for x in args):
+            raise TypeError(f"{name}: unsupported type numpy.ndarray")
+    elif name not in MAKES and "scipy.special" not in getattr(function, "__module__", ""):
+        first = args[1:] if args and isinstance(args[0], str) else args[:1]
+        for x in first[0] if first and isinstance(first[0], (list, tuple)) else first:
+            if not isinstance(x, (DeviceArray, tuple)):
+                raise TypeError(f"{name}: an array was expected, got {type(x).__name__}")
+    if name in RULES:
+        RULES[name](*args)
+
+
+def _solve(a: Any, b: Any) -> None:
+    assert b.ndim == 1 or a.shape[:-1] == b.shape[:-1], "stacks are not broadcast"
+
+
+def _solve_triangular(a: Any, b: Any) -> None:
+    assert a.shape[:-2] == b.shape[: a.ndim - 2], "stacks are not broadcast"
+    assert b.ndim <= 2 or a.ndim > 2, "one matrix solves for one right-hand side"
+
+
+def _lu_solve(factors: Any, b: Any) -> None:
+    assert factors[0].ndim == 2 and b.ndim <= 2, "no stacks"
+
+
+RULES: dict[str, Callable[..., None]] = {
+    "solve": _solve,
+    "solve_triangular": _solve_triangular,
+    "lu_factor": lambda a: _lu_solve((a,), a),
+    "lu_solve": _lu_solve,
+}
+"""What CuPy asks of the shapes of arguments, where SciPy and NumPy are more generous."""
 
 
 class Wrapped(ModuleType):

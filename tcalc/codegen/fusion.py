@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import starmap
 
 from tcalc.codegen.binding import crossing
-from tcalc.codegen.launches import arrays
+from tcalc.codegen.launches import arrays, most_operands
 from tcalc.codegen.program import (
     Call,
     Fused,
@@ -51,7 +51,8 @@ def fused(program: Program, writable: Callable[[Call], bool]) -> Program:
         place: last
         for last, group in groups.items()
         for place in group
-        if len(group) > 1 or _launches(program.statements[last].operation) > 1
+        if (len(group) > 1 or _launches(program.statements[last].operation) > 1)
+        and _fits(program.statements[last], set(views(program.statements[last].operation)))
     }
     known = arrays(program)
 
@@ -119,6 +120,7 @@ def _groups(program: Program, writable: Callable[[Call], bool]) -> dict[int, lis
             users.setdefault(value, []).append(place)
     groups: dict[int, list[int]] = {}
     group: dict[int, int] = {}
+    read: dict[int, set[View]] = {}
     for place in range(len(program.statements) - 1, -1, -1):
         statement = program.statements[place]
         (value, *others) = statement.results
@@ -128,15 +130,25 @@ def _groups(program: Program, writable: Callable[[Call], bool]) -> dict[int, lis
             continue
         else:
             last = _common(users.get(value, []), group)
+        mine = set(views(statement.operation))
+        if last is not None:
+            mine |= {view for view in read[last] if view.value != value}
         if last is not None and (
             value in alone
+            or not _fits(program.statements[last], mine)
             or len(groups[last]) >= MOST
             or value.dims != _shape(program.statements[last])
         ):
-            last = None
+            last, mine = None, set(views(statement.operation))
         group[place] = place if last is None else last
         groups.setdefault(group[place], []).append(place)
+        read[group[place]] = mine
     return groups
+
+
+def _fits(last: Statement, read: set[View]) -> bool:
+    """Whether a kernel for the group that a statement ends can have so many operands."""
+    return len(read) <= most_operands(len(_shape(last)))
 
 
 def _needed_as_arrays(program: Program) -> set[Value]:

@@ -1,7 +1,8 @@
 """Programs rearranged for devices, where each statement is a launch and a look at data is a wait.
 
 - What sizes and numbers alone decide is computed on the host, by NumPy, and given to kernels.
-- A sum that ends in parts of its result is split, so that its whole terms are one kernel.
+- A sum that ends in parts of its result is split, so that its whole terms are one kernel; one of
+  more terms than a kernel has room for is a chain of sums.
 - A contraction that enlarges no operand is a product and a sum, which become one kernel.
 - A triangular matrix is looked at once, however many systems are solved with it; a Cholesky factor
   is not, since its factorisation has told.
@@ -34,6 +35,7 @@ from tcalc.codegen.program import (
     Program,
     Solve,
     Solver,
+    Spread,
     Statement,
     Sum,
     TensorDot,
@@ -55,8 +57,21 @@ def arranged(program: Program, captured: bool = False) -> Program:
 
     Where it is `captured`, no contraction is left to cuBLAS.
     """
-    program = checked_once(split_sums(replace(program, device=True)))
+    program = checked_once(chained_sums(split_sums(replace(program, device=True))))
     return on_host(spread_products(program, captured))
+
+
+PARAMETERS = 4096
+"""The bytes of a kernel's arguments that every CUDA device takes."""
+
+
+def most_operands(order: int) -> int:
+    """How many arrays of an order a kernel can have.
+
+    CuPy passes two words for each and two more for each of its axes; the result and what walks over
+    the indices of both take no more than five.
+    """
+    return PARAMETERS // (16 * (order + 1)) - 5
 
 
 def arrays(program: Program) -> set[Value]:
@@ -66,7 +81,7 @@ def arrays(program: Program) -> set[Value]:
         match statement.operation:
             case Number() | Extent() | Typed():
                 made = False
-            case Argument() | Sum(spans=False):
+            case Argument() | Sum(spans=False) | Spread():
                 made = True
             case Call(routine=Embedded(), arguments=()):
                 made = True
@@ -78,21 +93,30 @@ def arrays(program: Program) -> set[Value]:
 
 
 def on_host(program: Program) -> Program:
-    """The program with NumPy's functions where all arguments are numbers."""
+    """The program with NumPy's functions where all arguments are numbers.
+
+    A number that is spread becomes an array first: CuPy repeats arrays of its own only.
+    """
     known = arrays(program)
-    statements = []
-    for statement in program.statements:
-        operation = statement.operation
-        if (
-            isinstance(operation, Call)
-            and isinstance(operation.routine, Template)
-            and not known.intersection(statement.results)
-        ):
-            text = re.sub(r"\bnp\.", "numpy.", operation.routine.text)
-            routine = replace(operation.routine, text=text, ufunc=False)
-            statement = replace(statement, operation=replace(operation, routine=routine))
-        statements.append(statement)
-    return replace(program, statements=tuple(statements))
+    numbers = itertools.count(unused_number(program))
+
+    def moved(statement: Statement) -> Sequence[Statement]:
+        match statement.operation:
+            case Spread(source=view) as spread if view.value not in known:
+                whole = Value(next(numbers), ())
+                full = Statement((whole,), Call(Template("np.full((), {0})"), (view,)))
+                spread = replace(spread, source=replace(view, value=whole))
+                return full, replace(statement, operation=spread)
+            case Call(routine=Template(text=text) as template) as call:
+                if known.intersection(statement.results):
+                    return (statement,)
+                text = re.sub(r"\bnp\.", "numpy.", text)
+                routine = replace(template, text=text, ufunc=False)
+                return (replace(statement, operation=replace(call, routine=routine)),)
+            case _:
+                return (statement,)
+
+    return rewritten(program, map(moved, program.statements))
 
 
 def split_sums(program: Program) -> Program:
@@ -110,6 +134,44 @@ def split_sums(program: Program) -> Program:
                 return (statement,)
 
     return rewritten(program, map(split, program.statements))
+
+
+def chained_sums(program: Program) -> Program:
+    """The program with long sums of whole terms as chains of sums that a kernel has room for.
+
+    The first link has all axes, by the terms that are first to have them.
+    """
+    numbers = itertools.count(unused_number(program))
+
+    def chained(statement: Statement) -> Sequence[Statement]:
+        match statement.operation:
+            case Sum(dims=dims, addends=addends, placed=(), spans=True) as total:
+                most = most_operands(len(dims))
+                if len(addends) <= most:
+                    return (statement,)
+                rest, links = _spanning_first(addends, len(dims)), []
+                while len(rest) > most:
+                    link = Value(next(numbers), dims)
+                    links.append(Statement((link,), Sum(dims, tuple(rest[:most]))))
+                    rest = [Addend(Fraction(1), View.of(link)), *rest[most:]]
+                return *links, replace(statement, operation=replace(total, addends=tuple(rest)))
+            case _:
+                return (statement,)
+
+    return rewritten(program, map(chained, program.statements))
+
+
+def _spanning_first(addends: Sequence[Addend], order: int) -> list[Addend]:
+    """The terms, beginning with some that have all axes together."""
+    first: list[Addend] = []
+    others: list[Addend] = []
+    missing = set(range(order))
+    for addend in addends:
+        axes = addend.view.axes
+        mine = {order - len(axes) + k for k, axis in enumerate(axes) if axis is not None}
+        (first if missing & mine else others).append(addend)
+        missing -= mine
+    return first + others
 
 
 def checked_once(program: Program) -> Program:

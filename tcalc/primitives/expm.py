@@ -118,7 +118,7 @@ def matrix_exponential(A: Array) -> Array:
     U = A @ U
     V = A6 @ (c[12] * A6 + c[10] * A4 + c[8] * A2) + c[6] * A6 + c[4] * A4 + c[2] * A2 + unit
     X = np.linalg.solve(V - U, V + U)
-    for step in range(steps.max(initial=0)):
+    for step in range(int(steps.max(initial=0))):
         X = np.where((step < steps)[..., None, None], X @ X, X)
     return np.where(finite[..., None, None], X, np.nan)
 
@@ -159,7 +159,7 @@ def exponential_derivative(A: Array, *directions: Array) -> Array:
             if S | T == S:
                 Y[S] -= D[T] @ Y[S - T]
         Y[S] = inverse @ Y[S]
-    for step in range(steps.max(initial=0)):
+    for step in range(int(steps.max(initial=0))):
         Y = np.where((step < steps)[..., None, None], product_of_parts(Y, Y), Y)
     return np.where(finite, Y[-1] * factor, np.nan)
 

@@ -189,6 +189,23 @@ def _code(name: str, expression: Any, symbols: Sequence[Any]) -> str:
         def _print_Min(self, expr: Any) -> str:  # noqa: N802 - SymPy names it
             return self._nested("numpy.minimum", expr.args)
 
+        # NumPy's `select` and its reductions of conditions take scalars, those of CuPy do not.
+        def _print_And(self, expr: Any) -> str:  # noqa: N802 - SymPy names it
+            return self._nested("numpy.logical_and", expr.args)
+
+        def _print_Or(self, expr: Any) -> str:  # noqa: N802 - SymPy names it
+            return self._nested("numpy.logical_or", expr.args)
+
+        def _print_Piecewise(self, expr: Any) -> str:  # noqa: N802 - SymPy names it
+            text = "numpy.nan"
+            for value, condition in reversed(expr.args):
+                text = (
+                    str(self._print(value))
+                    if condition is sympy.true
+                    else f"numpy.where({self._print(condition)}, {self._print(value)}, {text})"
+                )
+            return text
+
         def _nested(self, function: str, arguments: Any) -> str:
             text = str(self._print(arguments[0]))
             for argument in arguments[1:]:

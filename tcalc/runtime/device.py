@@ -39,9 +39,10 @@ class DeviceFunction(CompiledFunction):
     the arguments are taken on trust.
 
     With checks, a matrix that cannot be factorised raises a `DomainError` as on the host, and each
-    factorisation waits for the device.  Without, a call only queues its work and returns, but for
-    LU factorisations, where CuPy itself waits; what has no value is NaN, or without meaning where
-    cuSOLVER leaves it so.
+    factorisation waits for the device.  Without, a call only queues its work and returns, but where
+    a step has to look at data: in LU factorisations, where CuPy itself waits, in exponentials of
+    matrices, and in what goes through the host.  What has no value is NaN then, or without meaning
+    where cuSOLVER leaves it so.
 
     With ``graph=True`` the launches of a call are recorded and replayed as one: see
     `tcalc.runtime.recording` for what that asks.

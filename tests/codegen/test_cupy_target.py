@@ -14,15 +14,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import host_device
 import numpy as np
 import pytest
 from host_cupy import COMPILER, Workshop, cupy_installed, load, require_cupy_has
+from host_device import DeviceArray
 from hypothesis import HealthCheck, given, settings
 from random_graphs import INPUTS, data, graphs
 
 import tcalc
 from tcalc import gallery, interpret
 from tcalc.codegen.emit import emit
+from tcalc.codegen.launches import most_operands
 from tcalc.codegen.lower import lower
 from tcalc.codegen.program import Call, Fused
 from tcalc.codegen.signature import signature_of
@@ -83,7 +86,8 @@ def workshop() -> Workshop:
 @pytest.fixture(scope="module")
 def loaded(workshop: Workshop) -> dict[str, dict[str, Any]]:
     """All modules, so that one run of the compiler makes all kernels."""
-    return {name: load(source, workshop) for name, source in sources().items()}
+    cupy = host_device.modules(workshop)
+    return {name: load(source, workshop, cupy) for name, source in sources().items()}
 
 
 @needs_compiler
@@ -91,11 +95,14 @@ def loaded(workshop: Workshop) -> dict[str, dict[str, Any]]:
 def test_gallery(name: str, loaded: dict[str, dict[str, Any]]) -> None:
     roots, variables, arrays = derived(name)
     names = signature_of(roots, variables).names
-    found = loaded[name]["evaluate"](**{key: np.asarray(arrays[key]) for key in names})
+    given = {key: np.array(arrays[key], float).view(DeviceArray) for key in names}
+    found = loaded[name]["evaluate"](**given)
     due = interpret.evaluate(roots, arrays, gallery_sizes(variables, arrays))
     for mine, other in zip(found, due, strict=True):
+        assert isinstance(mine, DeviceArray)
         scale = float(np.abs(other).max(initial=1e-3))
-        np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-9 * scale)
+        plain = np.asarray(mine).view(np.ndarray)
+        np.testing.assert_allclose(plain, other, rtol=1e-9, atol=1e-9 * scale)
 
 
 @needs_compiler
@@ -187,6 +194,29 @@ def test_a_chain_is_one_launch() -> None:
     assert "kernel1(y, t1).sum()" in several
 
 
+@needs_compiler
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_kernels_have_room_for_their_operands(order: int) -> None:
+    """However long a sum, of which the first term has not all axes."""
+    axes = ", ".join("n" * order)
+    names = [f"x{k}" for k in range(300)]
+    terms = [f"{x}'.*{names[k - 1]}" if order == 2 else x for k, x in enumerate(names)]
+    program = f"exp(({' + '.join(['b', *terms])}) / 300)"
+    f = tcalc.parse(program, ", ".join(["b[]", *(f"{x}[{axes}]" for x in names)]))
+    text = module([f.node], tuple(f.variables.values()), {"n": 3})
+    kernels = [
+        len(ast.literal_eval(node.args[0]).split(", "))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in KERNELS
+    ]
+    assert 1 < len(kernels) < 20
+    assert max(kernels) <= most_operands(order)
+    rng = np.random.default_rng(0)
+    data = {x: rng.uniform(size=(3,) * (order if x != "b" else 0)) for x in f.variables}
+    found = load(text, Workshop())["evaluate"](**data)[0]
+    np.testing.assert_allclose(found, tcalc.evaluate(f, **data), rtol=1e-12)
+
+
 INPUTS_OF_LOSS = tuple(
     tcalc.parse("sum(log(1 + exp(-y.*(X*w))))").variables[name] for name in ("X", "y", "w")
 )
@@ -260,6 +290,8 @@ def test_porting_keeps_comments_and_drops_checks() -> None:
     return x
 '''
     )
+    # Its ufuncs reduce by sums and products only.
+    assert ported("np.minimum.reduce(x, axis=None)") == "cp.min(x, axis=None)"
     kept = ported(source)
     assert 'raise cp.linalg.LinAlgError(f"{where}: é")' in kept
     assert "except cp.linalg.LinAlgError" in kept

@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import host_device
 import numpy as np
 import pytest
 from enrolled import Case, cases
 from host_cupy import COMPILER, Workshop, cupy_installed, load, require_cupy_has
+from host_device import DeviceArray
 
 from tcalc import interpret, runtime
 from tcalc.codegen.emit import emit
@@ -38,8 +40,9 @@ def source(place: int, checked: bool) -> str:
 def modules() -> dict[tuple[int, bool], dict[str, Any]]:
     """All modules, so that one run of the compiler makes all kernels."""
     workshop = Workshop()
+    cupy = host_device.modules(workshop)
     wanted = [(k, checked) for k in range(len(CASES)) for checked in (True, False)]
-    return {key: load(source(*key), workshop) for key in wanted}
+    return {key: load(source(*key), workshop, cupy) for key in wanted}
 
 
 @pytest.mark.skipif(COMPILER is None, reason="no C++ compiler for the kernels")
@@ -54,10 +57,13 @@ def test_the_module_gives_what_the_interpreter_gives(
     names = signature_of(roots(case), case.arguments).names
     for checked in (True, False):
         evaluate = modules[place, checked]["evaluate"]
-        found = evaluate(**{name: np.asarray(arrays[name], float) for name in names})
+        given = {name: np.array(arrays[name], float).view(DeviceArray) for name in names}
+        found = evaluate(**given)
         for mine, other in zip(found, due, strict=True):
+            assert isinstance(mine, DeviceArray)
             scale = max(1.0, float(np.abs(other).max(initial=0)))
-            np.testing.assert_allclose(mine, other, rtol=1e-8, atol=1e-8 * scale)
+            plain = np.asarray(mine).view(np.ndarray)
+            np.testing.assert_allclose(plain, other, rtol=1e-8, atol=1e-8 * scale)
 
 
 @cupy_installed

@@ -5,6 +5,7 @@ The edits are made at the places that the syntax tree gives, so that comments an
 - ``np`` becomes ``cp``.
 - What CuPy has not, and whose arguments are plain numbers (`HOST_ONLY`), is computed by NumPy, and
   its results are moved.
+- CuPy's ufuncs reduce by addition and multiplication only: others are its functions (`REDUCTIONS`).
 - Reductions of CuPy's have no ``initial=``; on a device there are no empty matrices to need it.
 - Arrays on a device are real here: what is done ``if np.iscomplexobj(…)`` alone goes.
 - Without checks, ``if …: raise …`` goes, and ``try: … except …: …`` keeps its first block: CuPy
@@ -20,11 +21,14 @@ from dataclasses import dataclass
 
 HOST, DEVICE = "np", "cp"
 HOST_ONLY = ("np.polynomial.legendre.leggauss",)
+REDUCTIONS = {"np.minimum.reduce": "np.min", "np.maximum.reduce": "np.max"}
+"""Which take all axes where none are told; code for both tells them."""
 
 
 def ported(source: str, checked: bool = True) -> str:
     """Source text with the same meaning for CuPy arrays; `checked` keeps its errors."""
     source = _apply(source, _real(source))
+    source = _apply(source, _reduced(source))
     if not checked:
         source = _apply(source, _unchecked(source))
     return _apply(source, _spelled(source))
@@ -88,6 +92,16 @@ def _spelled(source: str) -> list[_Edit]:
                     if keyword.arg == "initial"
                 ]
     return edits
+
+
+def _reduced(source: str) -> list[_Edit]:
+    """The edits that call reductions by the names of functions."""
+    places = _Places(source)
+    return [
+        _Edit(*places.span(node.func), REDUCTIONS[ast.unparse(node.func)])
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in REDUCTIONS
+    ]
 
 
 def _root(name: ast.expr) -> ast.expr:

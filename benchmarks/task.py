@@ -92,19 +92,27 @@ class Task:
             if need > limit:
                 raise UnavailableError(f"would need about {need / 1e9:.0f} GB")
 
+    def require_patience(self, directions: int = 7000, work: float = 3e9) -> None:
+        """Refuse a peer that takes a derivative row by row, where that takes minutes."""
+        count = self.variables
+        if count > directions or count * self.problem.widest(**self.sizes) > work:
+            raise UnavailableError(f"one pass for each of {count} directions")
+
 
 @dataclass(slots=True)
 class Contender:
     """One way to a task's result.
 
     ``build`` prepares a call without arguments (tracing, compiling, moving data), which returns
-    the result in the contender's own arrays; ``arrays`` turns that into NumPy's.
+    the result in the contender's own arrays; ``arrays`` turns that into NumPy's. ``cached`` tells
+    that compiled code is kept on disk: a first build may be slow, and a second one is not.
     """
 
     name: str
     build: Callable[[], Call]
     arrays: Callable[[Any], tuple[np.ndarray, ...]]
     peer: bool = True
+    cached: bool = False
 
 
 def listed(sizes: Mapping[str, int]) -> str:

@@ -21,6 +21,11 @@ def logdet(A: Any) -> Any:
     return jnp.linalg.slogdet(A)[1]
 
 
+def squared_distances(X: Any) -> Any:
+    squares = jnp.sum(X * X, axis=1)
+    return squares[:, None] + squares - 2 * (X @ X.T)
+
+
 OPERATIONS = SimpleNamespace(
     exp=jnp.exp,
     log=jnp.log,
@@ -42,7 +47,8 @@ OPERATIONS = SimpleNamespace(
     solve=jnp.linalg.solve,
     logdet=logdet,
     qr=jnp.linalg.qr,
-    squared_distances=lambda X: jnp.sum((X[:, None] - X[None]) ** 2, axis=2),
+    squared_distances=squared_distances,
+    length=len,
 )
 
 

@@ -92,7 +92,7 @@ class Task:
             if need > limit:
                 raise UnavailableError(f"would need about {need / 1e9:.0f} GB")
 
-    def require_patience(self, directions: int = 7000, work: float = 3e9) -> None:
+    def require_patience(self, directions: int = 7000, work: float = 1e9) -> None:
         """Refuse a peer that takes a derivative row by row, where that takes minutes."""
         count = self.variables
         if count > directions or count * self.problem.widest(**self.sizes) > work:

@@ -48,6 +48,7 @@ OPERATIONS = SimpleNamespace(
     qr=np.linalg.qr,
     squared_distances=squared_distances,
     length=len,
+    row=lambda X, t: X[t],
 )
 
 

@@ -19,9 +19,13 @@ from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
 MOST_SCALARS = 20_000
 """An SX graph has a node for every scalar operation."""
 MOST_DIRECTIONS_BY_SCALARS = 700
-"""Of which SX has at least the square of nodes in a Hessian."""
+MOST_FULL_BY_SCALARS = 200
+"""Of which SX has at least the square of nodes in a Hessian that is full."""
+MOST_FULL = 3000
+"""Directions of a full Hessian: beyond, the columns take minutes."""
+MOST_COLUMNS = 700
 COLUMNS = 32
-"""How many columns of a large Jacobian are computed by one call."""
+"""Of a full Jacobian with more columns than the former, how many are computed by one call."""
 LARGEST_EXPANSION = 8
 
 
@@ -81,6 +85,7 @@ OPERATIONS = SimpleNamespace(
     qr=qr,
     squared_distances=squared_distances,
     length=lambda x: x.shape[0],
+    row=lambda X, t: X[t, :].T,
 )
 
 
@@ -188,7 +193,12 @@ def jacobian(result: Any, flat: Any, inputs: list[Any]) -> Any:
     The graph of the former has all columns side by side, which takes minutes to build.
     """
     count = flat.shape[0]
-    if count <= MOST_DIRECTIONS_BY_SCALARS or sparse(casadi.jacobian_sparsity(result, flat)):
+    full = not sparse(casadi.jacobian_sparsity(result, flat))
+    if full and count > MOST_FULL_BY_SCALARS and isinstance(flat, casadi.SX):
+        raise UnavailableError(f"graph of {count}² entries by scalars")
+    if full and count > MOST_FULL:
+        raise UnavailableError(f"no zeros in {count} columns")
+    if count <= MOST_COLUMNS or not full:
         return casadi.Function("J", inputs, [casadi.jacobian(result, flat)])
     directions = type(flat).sym("directions", count, COLUMNS)
     some = casadi.Function("some", [directions, *inputs], [casadi.jtimes(result, flat, directions)])

@@ -49,6 +49,7 @@ OPERATIONS = SimpleNamespace(
     qr=jnp.linalg.qr,
     squared_distances=squared_distances,
     length=len,
+    row=lambda X, t: X[t],
 )
 
 

@@ -44,6 +44,7 @@ OPERATIONS = SimpleNamespace(
     qr=lambda A: ptl.qr(A, mode="economic"),
     squared_distances=squared_distances,
     length=lambda X: X.type.shape[0],
+    row=lambda X, t: X[t],
 )
 
 

@@ -51,6 +51,7 @@ OPERATIONS = SimpleNamespace(
     qr=torch.linalg.qr,
     squared_distances=squared_distances,
     length=len,
+    row=lambda X, t: X[t],
 )
 
 

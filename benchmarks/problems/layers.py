@@ -120,7 +120,7 @@ def recurrent_data(rng: np.random.Generator, n: int, T: int) -> dict[str, Any]:
 def recurrent(ops: Any, W: Any, X: Any, h0: Any) -> Any:
     h = h0
     for t in range(ops.length(X)):
-        h = ops.tanh(W @ h + X[t, :].T)
+        h = ops.tanh(W @ h + ops.row(X, t))
     return ops.sum(h * h)
 
 

@@ -51,7 +51,7 @@ def objective(ops: Any, Y: Any, A: Any, C: Any, q: Any, r: Any) -> Any:
         U = A @ P @ A.T + Q
         L = ops.cholesky(C @ U @ C.T + R)
         G = ops.solve_lower(L, C @ U)
-        z = ops.solve_lower(L, Y[t, :].T - C @ h)
+        z = ops.solve_lower(L, ops.row(Y, t) - C @ h)
         m = h + G.T @ z
         P = U - G.T @ G
         f = f + ops.sum(z * z) / 2 + ops.sum(ops.log(ops.diagonal(L)))

@@ -86,7 +86,7 @@ def test_large_full_jacobians_by_casadi_are_the_coloured_ones(
     result = casadi.sin(x) * casadi.sum1(x)
     point = np.arange(7.0)
     coloured = casadi_peer.jacobian(result, x, [x])(point).full()
-    monkeypatch.setattr(casadi_peer, "MOST_DIRECTIONS_BY_SCALARS", 5)
+    monkeypatch.setattr(casadi_peer, "MOST_COLUMNS", 5)
     monkeypatch.setattr(casadi_peer, "COLUMNS", 3)
     by_calls = casadi_peer.jacobian(result, x, [x])(point).full()
     np.testing.assert_allclose(by_calls, coloured, rtol=1e-15)

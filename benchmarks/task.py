@@ -36,11 +36,11 @@ class Problem:
     """A function in all its formulations.
 
     ``program`` is tcalc's text for given sizes, ``objective`` the same function of a namespace of
-    operations and of the data by name, for the peers; ``special`` replaces it for single peers by
-    their own best idiom. ``kept`` is tcalc's text with a loop whose bound is a dimension, for a
-    contender that does not unroll it. ``experts`` are by quantity, functions of the data by name.
-    ``widest`` is the number of entries of the largest array on the way, from which the memory of a
-    peer's Hessian is predicted before it is tried.
+    operations and of the data by name, for the peers; ``special`` replaces it by a peer's own best
+    idiom, under the peer's name, or its name and a quantity. ``kept`` is tcalc's text with a loop
+    whose bound is a dimension, for a contender that does not unroll it. ``experts`` are by
+    quantity, functions of the data by name. ``widest`` is the number of entries of the largest
+    array on the way, from which the memory of a peer's Hessian is predicted before it is tried.
     """
 
     row: str
@@ -84,6 +84,12 @@ class Task:
     def variables(self) -> int:
         """The number of entries of the variable that derivatives are taken by."""
         return int(np.size(self.data[self.problem.wrt]))
+
+    def objective(self, peer: str) -> Callable[..., Any]:
+        """The function in the idiom that is the peer's best for the quantity."""
+        special = self.problem.special
+        own = special.get(f"{peer} {self.quantity}", special.get(peer))
+        return own or self.problem.objective
 
     def require_memory(self, limit: float = 6e9) -> None:
         """Refuse a peer that pushes a batch of all directions through the function at once."""

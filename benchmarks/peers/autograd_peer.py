@@ -53,7 +53,7 @@ OPERATIONS = SimpleNamespace(
 
 
 def contenders(task: Task) -> Iterator[Contender]:
-    objective = task.problem.special.get("autograd", task.problem.objective)
+    objective = task.objective("autograd")
     wrt = task.problem.wrt
     rest = dict(task.data)
     x = rest.pop(wrt)

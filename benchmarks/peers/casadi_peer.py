@@ -6,7 +6,7 @@ arrays of order three are lists of matrices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,7 +119,7 @@ def contender(task: Task, kind: Any, name: str) -> Contender:
 
     def build() -> Call:
         flat, named, inputs, arguments = symbols(task, kind)
-        value = objective(task)(OPERATIONS, **named)
+        value = task.objective("casadi")(OPERATIONS, **named)
         function = compiled(task.quantity, value, flat, inputs)
         stored = [casadi.DM(x) for x in arguments]
         return lambda: function(*stored)
@@ -138,10 +138,6 @@ def contender(task: Task, kind: Any, name: str) -> Contender:
                 return (full[0].reshape(*shape, *shape),)
 
     return Contender(f"casadi {name}", build, arrays)
-
-
-def objective(task: Task) -> Callable[..., Any]:
-    return task.problem.special.get("casadi", task.problem.objective)
 
 
 def symbols(task: Task, kind: Any) -> tuple[Any, dict[str, Any], list[Any], list[Any]]:
@@ -218,7 +214,7 @@ def sparse(pattern: Any) -> bool:
 def minimised(task: Task) -> Call:
     """SciPy's Newton-CG on value and gradient, and on the gradient's derivative along a vector."""
     flat, named, inputs, (_, *arguments) = symbols(task, casadi.MX)
-    value = objective(task)(OPERATIONS, **named)
+    value = task.objective("casadi")(OPERATIONS, **named)
     gradient = casadi.gradient(value, flat)
     v = casadi.MX.sym("v", task.variables)
     both = casadi.Function("f", inputs, [value, gradient])

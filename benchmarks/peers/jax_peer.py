@@ -54,7 +54,7 @@ OPERATIONS = SimpleNamespace(
 
 
 def contenders(task: Task) -> Iterator[Contender]:
-    objective = task.problem.special.get("jax", task.problem.objective)
+    objective = task.objective("jax")
     wrt = task.problem.wrt
     data = {name: jnp.asarray(value) for name, value in task.data.items()}
 

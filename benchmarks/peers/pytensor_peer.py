@@ -64,15 +64,11 @@ def contender(
     def build() -> Call:
         require()
         inputs = symbols(task.data)
-        value = objective(task)(OPERATIONS, **inputs)
+        value = task.objective("pytensor")(OPERATIONS, **inputs)
         results = outputs(task.quantity, value, inputs[task.problem.wrt], vectorized)
         return bound(compiled(inputs, results), task.data)
 
     return Contender(f"pytensor {name}", build, as_arrays, cached=True)
-
-
-def objective(task: Task) -> Callable[..., Any]:
-    return task.problem.special.get("pytensor", task.problem.objective)
 
 
 def symbols(data: Data) -> dict[str, Any]:
@@ -113,7 +109,7 @@ def minimised(task: Task) -> Call:
     inputs = symbols(task.data)
     x = inputs.pop(task.problem.wrt)
     v = pt.tensor("v", dtype="float64", shape=x.type.shape)
-    f = objective(task)(OPERATIONS, **inputs, **{task.problem.wrt: x})
+    f = task.objective("pytensor")(OPERATIONS, **inputs, **{task.problem.wrt: x})
     gradient = pytensor.grad(f, x)
     along = pytensor.grad(pt.sum(gradient * v), x)
     both = compiled({"x": x} | inputs, [f, gradient])

@@ -56,7 +56,7 @@ OPERATIONS = SimpleNamespace(
 
 
 def contenders(task: Task) -> Iterator[Contender]:
-    objective = task.problem.special.get("torch", task.problem.objective)
+    objective = task.objective("torch")
     wrt = task.problem.wrt
     data = {name: torch.as_tensor(value) for name, value in task.data.items()}
     x, rest = data.pop(wrt), data

@@ -101,6 +101,15 @@ def test_rows_one_by_one_are_refused_where_they_are_many() -> None:
         first.require_patience(work=1.0)
 
 
+def test_a_peer_has_its_own_idiom() -> None:
+    task = next(task for task in SMALL if task.name.startswith("F distances hessian"))
+    special = task.problem.special
+    assert task.objective("jax") is special["jax hessian"]
+    assert task.objective("torch") is task.problem.objective
+    series = next(task for task in SMALL if task.name.startswith("D kalman value"))
+    assert series.objective("pytensor") is series.problem.special["pytensor"]
+
+
 @pytest.mark.parametrize("cached", [True, False])
 def test_what_is_kept_on_disk_is_built_twice(monkeypatch: pytest.MonkeyPatch, cached: bool) -> None:
     builds = []

@@ -18,11 +18,11 @@ from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
 
 MOST_SCALARS = 20_000
 """An SX graph has a node for every scalar operation."""
+MOST_DIRECTIONS = 3000
+"""Beyond, to find that a Jacobian has no zeros takes minutes."""
 MOST_DIRECTIONS_BY_SCALARS = 700
 MOST_FULL_BY_SCALARS = 200
 """Of which SX has at least the square of nodes in a Hessian that is full."""
-MOST_FULL = 3000
-"""Directions of a full Hessian: beyond, the columns take minutes."""
 MOST_COLUMNS = 700
 COLUMNS = 32
 """Of a full Jacobian with more columns than the former, how many are computed by one call."""
@@ -95,7 +95,7 @@ def contenders(task: Task) -> Iterator[Contender]:
         return
     derived = task.quantity not in ("value", "gradient", "bound")
     if derived:
-        task.require_patience()
+        task.require_patience(MOST_DIRECTIONS)
     yield contender(task, casadi.MX, "MX")
     scalars = task.problem.widest(**task.sizes)
     most = MOST_DIRECTIONS_BY_SCALARS if derived else task.variables
@@ -192,8 +192,6 @@ def jacobian(result: Any, flat: Any, inputs: list[Any]) -> Any:
     full = not sparse(casadi.jacobian_sparsity(result, flat))
     if full and count > MOST_FULL_BY_SCALARS and isinstance(flat, casadi.SX):
         raise UnavailableError(f"graph of {count}² entries by scalars")
-    if full and count > MOST_FULL:
-        raise UnavailableError(f"no zeros in {count} columns")
     if count <= MOST_COLUMNS or not full:
         return casadi.Function("J", inputs, [casadi.jacobian(result, flat)])
     directions = type(flat).sym("directions", count, COLUMNS)

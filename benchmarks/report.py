@@ -74,7 +74,8 @@ def markdown(rows: Sequence[Row], machine: dict[str, Any], ceilings: dict[str, f
         "",
         (
             "Medians of interleaved calls, after the results agreed to 1e-8. *First call* includes "
-            "tracing, deriving and compiling. *To tcalc* is a time relative to tcalc's: above 1, "
+            "tracing, deriving and compiling; PyTensor keeps compiled code on disk, where an "
+            "earlier run may have left it. *To tcalc* is a time relative to tcalc's: above 1, "
             "tcalc is ahead. Rows marked † were measured while other processes were busy."
         ),
         "",

@@ -15,7 +15,10 @@ from benchmarks.task import Call, Contender, Task, UnavailableError, listed
 
 TOLERANCE = 1e-8
 SLOWEST = 10.0
-"""A contender whose first call takes longer (in seconds, compiling included) drops out."""
+"""A contender whose first call takes longer (in seconds, compiling included) drops out.
+
+One that keeps compiled code on disk is given a second build before that; the first is told.
+"""
 ATTEMPTS = 3
 """How often a task is measured anew while other processes are busy."""
 
@@ -117,9 +120,11 @@ def begun(contender: Contender, entry: Entry) -> tuple[Call, tuple[np.ndarray, .
     """A contender built and called once, and its result; None where the entry says why not."""
     made: list[Call] = []
     try:
-        entry.compile = timed(partial(first, contender, made), 1)
-        if entry.compile <= SLOWEST:
-            return made[0], contender.arrays(made[0]())
+        again = entry.compile = timed(partial(first, contender, made), 1)
+        if again > SLOWEST and contender.cached:
+            again = timed(partial(first, contender, made), 1)
+        if again <= SLOWEST:
+            return made[-1], contender.arrays(made[-1]())
         entry.absent = f"first call took {entry.compile:.0f} s"
     except (UnavailableError, ModuleNotFoundError) as reason:
         entry.absent = str(reason)

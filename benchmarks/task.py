@@ -36,11 +36,11 @@ class Problem:
     """A function in all its formulations.
 
     ``program`` is tcalc's text for given sizes, ``objective`` the same function of a namespace of
-    operations and of the data by name, for the peers; ``special`` replaces it for single peers by
-    their own best idiom. ``kept`` is tcalc's text with a loop whose bound is a dimension, for a
-    contender that does not unroll it. ``experts`` are by quantity, functions of the data by name.
-    ``widest`` is the number of entries of the largest array on the way, from which the memory of a
-    peer's Hessian is predicted before it is tried.
+    operations and of the data by name, for the peers; ``special`` replaces it by a peer's own best
+    idiom, under the peer's name, or its name and a quantity. ``kept`` is tcalc's text with a loop
+    whose bound is a dimension, for a contender that does not unroll it. ``experts`` are by
+    quantity, functions of the data by name. ``widest`` is the number of entries of the largest
+    array on the way, from which the memory of a peer's Hessian is predicted before it is tried.
     """
 
     row: str
@@ -85,6 +85,12 @@ class Task:
         """The number of entries of the variable that derivatives are taken by."""
         return int(np.size(self.data[self.problem.wrt]))
 
+    def objective(self, peer: str) -> Callable[..., Any]:
+        """The function in the idiom that is the peer's best for the quantity."""
+        special = self.problem.special
+        own = special.get(f"{peer} {self.quantity}", special.get(peer))
+        return own or self.problem.objective
+
     def require_memory(self, limit: float = 6e9) -> None:
         """Refuse a peer that pushes a batch of all directions through the function at once."""
         if self.quantity in ("hessian", "factored", "newton", "jacobian"):
@@ -92,19 +98,27 @@ class Task:
             if need > limit:
                 raise UnavailableError(f"would need about {need / 1e9:.0f} GB")
 
+    def require_patience(self, directions: int = 7000, work: float = 1e9) -> None:
+        """Refuse a peer that takes a derivative row by row, where that takes minutes."""
+        count = self.variables
+        if count > directions or count * self.problem.widest(**self.sizes) > work:
+            raise UnavailableError(f"one pass for each of {count} directions")
+
 
 @dataclass(slots=True)
 class Contender:
     """One way to a task's result.
 
     ``build`` prepares a call without arguments (tracing, compiling, moving data), which returns
-    the result in the contender's own arrays; ``arrays`` turns that into NumPy's.
+    the result in the contender's own arrays; ``arrays`` turns that into NumPy's. ``cached`` tells
+    that compiled code is kept on disk: a first build may be slow, and a second one is not.
     """
 
     name: str
     build: Callable[[], Call]
     arrays: Callable[[Any], tuple[np.ndarray, ...]]
     peer: bool = True
+    cached: bool = False
 
 
 def listed(sizes: Mapping[str, int]) -> str:

@@ -8,17 +8,20 @@ from typing import Any
 
 import autograd.numpy as np
 import autograd.scipy.linalg as asl
-from autograd import grad, hessian, jacobian, value_and_grad
+from autograd import grad, hessian, jacobian, make_hvp, value_and_grad
 
-from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
-
-MOST_DIRECTIONS = 1500
-"""One pass per row of the Jacobian: beyond, a Hessian takes minutes."""
+from benchmarks.minimising import at_point, newton_cg
+from benchmarks.task import Call, Contender, Task, as_arrays
 
 
 def logsumexp_rows(Z: Any) -> Any:
     top = np.max(Z, axis=1, keepdims=True)
     return top + np.log(np.sum(np.exp(Z - top), axis=1, keepdims=True))
+
+
+def squared_distances(X: Any) -> Any:
+    squares = np.sum(X * X, axis=1)
+    return squares[:, None] + squares - 2 * (X @ X.T)
 
 
 OPERATIONS = SimpleNamespace(
@@ -27,7 +30,8 @@ OPERATIONS = SimpleNamespace(
     sqrt=np.sqrt,
     sum=np.sum,
     trace=np.trace,
-    diagonal=np.diagonal,
+    # the only order of the axes whose derivative autograd has
+    diagonal=lambda A: np.diagonal(A, axis1=-1, axis2=-2),
     diag=np.diag,
     eye=np.eye,
     zeros=np.zeros,
@@ -41,12 +45,15 @@ OPERATIONS = SimpleNamespace(
     inv=np.linalg.inv,
     solve=np.linalg.solve,
     logdet=lambda A: np.linalg.slogdet(A)[1],
-    squared_distances=lambda X: np.sum((X[:, None] - X[None]) ** 2, axis=2),
+    qr=np.linalg.qr,
+    squared_distances=squared_distances,
+    length=len,
+    row=lambda X, t: X[t],
 )
 
 
 def contenders(task: Task) -> Iterator[Contender]:
-    objective = task.problem.objective
+    objective = task.objective("autograd")
     wrt = task.problem.wrt
     rest = dict(task.data)
     x = rest.pop(wrt)
@@ -64,10 +71,8 @@ def contenders(task: Task) -> Iterator[Contender]:
         H = hessian(f)(x).reshape(x.size, x.size)
         return np.linalg.solve(H, grad(f)(x).ravel()).reshape(x.shape)
 
-    if task.quantity not in ("value", "gradient", "bound"):
-        task.require_memory()
-        if task.variables > MOST_DIRECTIONS:
-            raise UnavailableError(f"one pass for each of {task.variables} directions")
+    if task.quantity not in ("value", "gradient", "bound", "minimum"):
+        task.require_patience()
     match task.quantity:
         case "value":
             yield contender("value", f)
@@ -79,3 +84,11 @@ def contenders(task: Task) -> Iterator[Contender]:
             yield contender("hessian", hessian(f))
         case "newton":
             yield contender("solve(hessian, grad)", newton)
+        case "minimum":
+            yield Contender("autograd Newton-CG", lambda: minimised(f, x.size), as_arrays)
+
+
+def minimised(f: Callable[..., Any], size: int) -> Call:
+    """SciPy's Newton-CG on value and gradient, and on products that share the forward pass."""
+    both = value_and_grad(f)
+    return lambda: newton_cg(both, at_point(lambda x: make_hvp(f)(x)[0]), size)

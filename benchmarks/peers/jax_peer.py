@@ -21,6 +21,11 @@ def logdet(A: Any) -> Any:
     return jnp.linalg.slogdet(A)[1]
 
 
+def squared_distances(X: Any) -> Any:
+    squares = jnp.sum(X * X, axis=1)
+    return squares[:, None] + squares - 2 * (X @ X.T)
+
+
 OPERATIONS = SimpleNamespace(
     exp=jnp.exp,
     log=jnp.log,
@@ -42,12 +47,14 @@ OPERATIONS = SimpleNamespace(
     solve=jnp.linalg.solve,
     logdet=logdet,
     qr=jnp.linalg.qr,
-    squared_distances=lambda X: jnp.sum((X[:, None] - X[None]) ** 2, axis=2),
+    squared_distances=squared_distances,
+    length=len,
+    row=lambda X, t: X[t],
 )
 
 
 def contenders(task: Task) -> Iterator[Contender]:
-    objective = task.problem.special.get("jax", task.problem.objective)
+    objective = task.objective("jax")
     wrt = task.problem.wrt
     data = {name: jnp.asarray(value) for name, value in task.data.items()}
 

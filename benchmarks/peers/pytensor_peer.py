@@ -1,8 +1,8 @@
-"""PyTensor: a compiled graph in the default mode; Jacobians row by row, as the package has them."""
+"""PyTensor: a compiled graph in the default mode; Jacobians row by row, and all rows at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +12,14 @@ import pytensor.gradient
 import pytensor.tensor as pt
 import pytensor.tensor.linalg as ptl
 
-from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
+from benchmarks.minimising import newton_cg
+from benchmarks.task import Call, Contender, Data, Task, as_arrays
 
-MOST_DIRECTIONS = 1500
+
+def squared_distances(X: Any) -> Any:
+    squares = pt.sum(X * X, axis=1)
+    return squares[:, None] + squares - 2 * (X @ X.T)
+
 
 OPERATIONS = SimpleNamespace(
     exp=pt.exp,
@@ -36,46 +41,83 @@ OPERATIONS = SimpleNamespace(
     inv=ptl.inv,
     solve=lambda A, b: ptl.solve(A, b, b_ndim=b.ndim),
     logdet=lambda A: ptl.slogdet(A)[1],
-    qr=ptl.qr,
-    squared_distances=lambda X: pt.sum((X[:, None] - X[None]) ** 2, axis=2),
+    qr=lambda A: ptl.qr(A, mode="economic"),
+    squared_distances=squared_distances,
+    length=lambda X: X.type.shape[0],
+    row=lambda X, t: X[t],
 )
 
 
 def contenders(task: Task) -> Iterator[Contender]:
-    if task.quantity not in ("value", "gradient", "bound"):
-        task.require_memory()
-        if task.variables > MOST_DIRECTIONS:
-            raise UnavailableError(f"one pass for each of {task.variables} directions")
+    if task.quantity == "minimum":
+        yield Contender("pytensor Newton-CG", lambda: minimised(task), as_arrays, cached=True)
+    elif task.quantity in ("value", "gradient", "bound"):
+        yield contender(task, "function")
+    else:
+        yield contender(task, "function", task.require_patience)
+        yield contender(task, "vectorized", task.require_memory, vectorized=True)
 
+
+def contender(
+    task: Task, name: str, require: Callable[[], None] = lambda: None, vectorized: bool = False
+) -> Contender:
     def build() -> Call:
-        inputs = {
-            name: pt.tensor(name, dtype="float64", shape=value.shape)
-            for name, value in task.data.items()
-        }
-        value = task.problem.objective(OPERATIONS, **inputs)
-        function = pytensor.function(
-            [pytensor.In(x, borrow=True) for x in inputs.values()],
-            outputs(task.quantity, value, inputs[task.problem.wrt]),
-            on_unused_input="ignore",
-        )
-        function.trust_input = True
-        arguments = [np.ascontiguousarray(x) for x in task.data.values()]
-        return lambda: function(*arguments)
+        require()
+        inputs = symbols(task.data)
+        value = task.objective("pytensor")(OPERATIONS, **inputs)
+        results = outputs(task.quantity, value, inputs[task.problem.wrt], vectorized)
+        return bound(compiled(inputs, results), task.data)
 
-    yield Contender("pytensor function", build, as_arrays)
+    return Contender(f"pytensor {name}", build, as_arrays, cached=True)
 
 
-def outputs(quantity: str, value: Any, x: Any) -> Any:
+def symbols(data: Data) -> dict[str, Any]:
+    return {name: pt.tensor(name, dtype="float64", shape=x.shape) for name, x in data.items()}
+
+
+def compiled(inputs: dict[str, Any], results: Any) -> Callable[..., Any]:
+    borrowed = [pytensor.In(x, borrow=True) for x in inputs.values()]
+    function = pytensor.function(borrowed, results, on_unused_input="ignore")
+    function.trust_input = True
+    called: Callable[..., Any] = function
+    return called
+
+
+def bound(function: Callable[..., Any], data: Data) -> Call:
+    arguments = [np.ascontiguousarray(x) for x in data.values()]
+    return lambda: function(*arguments)
+
+
+def outputs(quantity: str, value: Any, x: Any, vectorized: bool) -> Any:
     if quantity == "value":
         return value
     if quantity == "jacobian":
-        J = pytensor.gradient.jacobian(value.ravel(), x)
+        J = pytensor.gradient.jacobian(value.ravel(), x, vectorize=vectorized)
         return J.reshape((*value.type.shape, *x.type.shape))
     gradient = pytensor.grad(value, x)
     if quantity in ("gradient", "bound"):
         return [value, gradient]
-    H = pytensor.gradient.jacobian(gradient.ravel(), x)
+    H = pytensor.gradient.jacobian(gradient.ravel(), x, vectorize=vectorized)
     size = int(np.prod(x.type.shape))
     if quantity == "newton":
         return ptl.solve(H.reshape((size, size)), gradient.ravel(), b_ndim=1).reshape(x.type.shape)
     return H.reshape((*x.type.shape, *x.type.shape))
+
+
+def minimised(task: Task) -> Call:
+    """SciPy's Newton-CG on value and gradient, and on the gradient's derivative along a vector."""
+    inputs = symbols(task.data)
+    x = inputs.pop(task.problem.wrt)
+    v = pt.tensor("v", dtype="float64", shape=x.type.shape)
+    f = task.objective("pytensor")(OPERATIONS, **inputs, **{task.problem.wrt: x})
+    gradient = pytensor.grad(f, x)
+    along = pytensor.grad(pt.sum(gradient * v), x)
+    both = compiled({"x": x} | inputs, [f, gradient])
+    product = compiled({"x": x, "v": v} | inputs, along)
+    rest = [np.ascontiguousarray(task.data[name]) for name in inputs]
+
+    def value(x: Any) -> tuple[float, Any]:
+        value, gradient = both(x, *rest)
+        return float(value), gradient
+
+    return lambda: newton_cg(value, lambda x, v: product(x, v, *rest), int(np.prod(x.type.shape)))

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.task import Call, Contender, Task
+from benchmarks.minimising import at_point, newton_cg
+from benchmarks.task import Call, Contender, Task, as_arrays
 
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 torch.set_default_dtype(torch.float64)
@@ -19,6 +20,11 @@ torch.set_default_dtype(torch.float64)
 def solve_lower(L: Any, b: Any) -> Any:
     columns = b if b.ndim > 1 else b[:, None]
     return torch.linalg.solve_triangular(L, columns, upper=False).reshape(b.shape)
+
+
+def squared_distances(X: Any) -> Any:
+    squares = torch.sum(X * X, 1)
+    return squares[:, None] + squares - 2 * (X @ X.T)
 
 
 OPERATIONS = SimpleNamespace(
@@ -43,12 +49,14 @@ OPERATIONS = SimpleNamespace(
     solve=torch.linalg.solve,
     logdet=torch.logdet,
     qr=torch.linalg.qr,
-    squared_distances=lambda X: torch.sum((X[:, None] - X[None]) ** 2, 2),
+    squared_distances=squared_distances,
+    length=len,
+    row=lambda X, t: X[t],
 )
 
 
 def contenders(task: Task) -> Iterator[Contender]:
-    objective = task.problem.special.get("torch", task.problem.objective)
+    objective = task.objective("torch")
     wrt = task.problem.wrt
     data = {name: torch.as_tensor(value) for name, value in task.data.items()}
     x, rest = data.pop(wrt), data
@@ -94,6 +102,30 @@ def contenders(task: Task) -> Iterator[Contender]:
         case "newton":
             task.require_memory()
             yield contender("solve(hessian, grad)", newton)
+        case "minimum":
+            yield Contender("torch Newton-CG", lambda: minimised(f, x.numel()), as_arrays)
+
+
+def minimised(f: Callable[..., Any], size: int) -> Call:
+    """SciPy's Newton-CG on value and gradient, and on products by a second sweep over the first."""
+
+    def value(x: Any) -> tuple[float, Any]:
+        leaf = torch.tensor(x, requires_grad=True)
+        result = f(leaf)
+        result.backward()
+        return float(result.detach()), leaf.grad.numpy()
+
+    def products(x: Any) -> Callable[[Any], Any]:
+        leaf = torch.tensor(x, requires_grad=True)
+        (gradient,) = torch.autograd.grad(f(leaf), leaf, create_graph=True)
+
+        def product(v: Any) -> Any:
+            along = torch.as_tensor(v)
+            return torch.autograd.grad(gradient, leaf, along, retain_graph=True)[0].numpy()
+
+        return product
+
+    return lambda: newton_cg(value, at_point(products), size)
 
 
 def arrays(result: Any) -> tuple[np.ndarray, ...]:

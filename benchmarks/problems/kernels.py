@@ -37,6 +37,11 @@ def distances(ops: Any, X: Any) -> Any:
     return ops.sum(ops.sqrt(ops.squared_distances(X) + 1e-6))
 
 
+def distances_by_differences(ops: Any, X: Any) -> Any:
+    """Which JAX fuses with their second derivatives, more quickly than products."""
+    return ops.sum(ops.sqrt(ops.sum((X[:, None] - X[None]) ** 2, axis=2) + 1e-6))
+
+
 def distances_gradient(X: Any) -> Any:
     squares = np.einsum("ik,ik->i", X, X)
     R = np.sqrt(np.maximum(squares[:, None] + squares - 2 * (X @ X.T), 0.0) + 1e-6)
@@ -80,11 +85,12 @@ PROBLEMS = [
         wrt="X",
         data=distances_data,
         objective=distances,
+        special={"jax hessian": distances_by_differences},
         sizes={
             "gradient": ({"n": 100, "d": 3}, {"n": 500, "d": 10}),
             "hessian": ({"n": 100, "d": 3}, {"n": 200, "d": 5}, {"n": 500, "d": 10}),
         },
         experts={"gradient": distances_gradient, "hessian": distances_hessian},
-        widest=lambda n, d: n * n * d,
+        widest=lambda n, d: n * n,
     ),
 ]

@@ -119,8 +119,8 @@ def recurrent_data(rng: np.random.Generator, n: int, T: int) -> dict[str, Any]:
 
 def recurrent(ops: Any, W: Any, X: Any, h0: Any) -> Any:
     h = h0
-    for t in range(X.shape[0]):
-        h = ops.tanh(W @ h + X[t, :].T)
+    for t in range(ops.length(X)):
+        h = ops.tanh(W @ h + ops.row(X, t))
     return ops.sum(h * h)
 
 
@@ -130,6 +130,20 @@ def scanned(ops: Any, W: Any, X: Any, h0: Any) -> Any:
 
     h, _ = lax.scan(lambda h, x: (ops.tanh(W @ h + x), None), h0, X)
     return ops.sum(h * h)
+
+
+def scanned_by_pytensor(ops: Any, W: Any, X: Any, h0: Any) -> Any:
+    """PyTensor's loop, compiled once."""
+    import pytensor
+
+    states = pytensor.scan(
+        lambda x, h, W: ops.tanh(W @ h + x),
+        sequences=[X],
+        outputs_info=[h0],
+        non_sequences=[W],
+        return_updates=False,
+    )
+    return ops.sum(states[-1] * states[-1])
 
 
 def recurrent_states(W: Any, X: Any, h0: Any) -> Any:
@@ -227,7 +241,7 @@ PROBLEMS = [
         wrt="W",
         data=recurrent_data,
         objective=recurrent,
-        special={"jax": scanned},
+        special={"jax": scanned, "pytensor": scanned_by_pytensor},
         sizes={"value": SERIES, "gradient": SERIES},
         experts={"value": recurrent_value, "gradient": recurrent_gradient},
         widest=lambda n, T: n * T,

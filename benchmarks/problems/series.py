@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,7 @@ def data(rng: np.random.Generator, T: int, n: int, p: int) -> dict[str, Any]:
 
 
 def objective(ops: Any, Y: Any, A: Any, C: Any, q: Any, r: Any) -> Any:
-    T, p = Y.shape
-    n = A.shape[0]
+    T, n, p = ops.length(Y), ops.length(A), ops.length(C)
     Q, R = ops.diag(ops.exp(q)), ops.diag(ops.exp(r))
     P, f = ops.eye(n), T * p * np.log(2 * np.pi) / 2
     m = None
@@ -51,7 +51,7 @@ def objective(ops: Any, Y: Any, A: Any, C: Any, q: Any, r: Any) -> Any:
         U = A @ P @ A.T + Q
         L = ops.cholesky(C @ U @ C.T + R)
         G = ops.solve_lower(L, C @ U)
-        z = ops.solve_lower(L, Y[t, :].T - C @ h)
+        z = ops.solve_lower(L, ops.row(Y, t) - C @ h)
         m = h + G.T @ z
         P = U - G.T @ G
         f = f + ops.sum(z * z) / 2 + ops.sum(ops.log(ops.diagonal(L)))
@@ -67,16 +67,38 @@ def scanned(ops: Any, Y: Any, A: Any, C: Any, q: Any, r: Any) -> Any:
 
     def step(state: Any, y: Any) -> Any:
         m, P, f = state
-        h = A @ m
-        U = A @ P @ A.T + Q
-        L = ops.cholesky(C @ U @ C.T + R)
-        G = ops.solve_lower(L, C @ U)
-        z = ops.solve_lower(L, y - C @ h)
-        f = f + ops.sum(z * z) / 2 + ops.sum(ops.log(ops.diagonal(L)))
-        return (h + G.T @ z, U - G.T @ G, f), None
+        return stepped(ops, y, m, P, f, A, C, Q, R), None
 
     (_, _, f), _ = lax.scan(step, (ops.zeros(n), ops.eye(n), 0.0), Y)
     return f + len(Y) * p * np.log(2 * np.pi) / 2
+
+
+def scanned_by_pytensor(ops: Any, Y: Any, A: Any, C: Any, q: Any, r: Any) -> Any:
+    """PyTensor's loop, compiled once."""
+    import pytensor
+
+    T, n, p = ops.length(Y), ops.length(A), ops.length(C)
+    _, _, f = pytensor.scan(
+        partial(stepped, ops),
+        sequences=[Y],
+        outputs_info=[ops.zeros(n), ops.eye(n), ops.zeros(())],
+        non_sequences=[A, C, ops.diag(ops.exp(q)), ops.diag(ops.exp(r))],
+        return_updates=False,
+    )
+    return f[-1] + T * p * np.log(2 * np.pi) / 2
+
+
+def stepped(
+    ops: Any, y: Any, m: Any, P: Any, f: Any, A: Any, C: Any, Q: Any, R: Any
+) -> tuple[Any, Any, Any]:
+    """One step of the filter: mean, covariance and minus the logarithm of the likelihood."""
+    h = A @ m
+    U = A @ P @ A.T + Q
+    L = ops.cholesky(C @ U @ C.T + R)
+    G = ops.solve_lower(L, C @ U)
+    z = ops.solve_lower(L, y - C @ h)
+    f = f + ops.sum(z * z) / 2 + ops.sum(ops.log(ops.diagonal(L)))
+    return h + G.T @ z, U - G.T @ G, f
 
 
 def value(Y: Any, A: Any, C: Any, q: Any, r: Any) -> Any:
@@ -145,7 +167,7 @@ PROBLEMS = [
         wrt="A",
         data=data,
         objective=objective,
-        special={"jax": scanned},
+        special={"jax": scanned, "pytensor": scanned_by_pytensor},
         sizes={"value": SIZES, "gradient": SIZES},
         experts={"value": value, "gradient": gradient},
         widest=lambda T, n, p: T * n * n,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tcalc
-from benchmarks import report
+from benchmarks import growth, minimising, peers, report, rows
 from benchmarks.__main__ import listing
 from benchmarks.contenders import gather
 from benchmarks.measuring import interleaved, pin
 from benchmarks.peers import installed
 from benchmarks.problems import PROBLEMS
 from benchmarks.rows import Row, measured, prepared
-from benchmarks.task import Contender, Task, as_arrays, tasks
+from benchmarks.task import Contender, Task, UnavailableError, as_arrays, tasks
 from tcalc.errors import UnknownNameError
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +61,83 @@ def test_peers_agree_or_say_why_not(task: Task) -> None:
     prepared(contenders, row)
     assert all(absent.values())
     assert not [e.contender for e in row.entries if "differs" in e.absent]
+    told = {e.contender.split()[0] for e in row.entries if e.peer} | absent.keys()
+    assert told == set(installed())
+
+
+def test_programs_grow_in_every_peer() -> None:
+    assert tuple(growth.PEERS) == peers.NAMES
+    names = {name.split()[0] for made in growth.PEERS.values() for name in made}
+    assert names == set(peers.NAMES)
+
+
+@pytest.mark.slow
+def test_peers_agree_on_a_program_that_grows() -> None:
+    for row in growth.rows(installed(), "small"):
+        assert not [e.contender for e in row.entries if "differs" in e.absent]
+
+
+def test_large_full_jacobians_by_casadi_are_the_coloured_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    casadi = pytest.importorskip("casadi")
+    casadi_peer = importlib.import_module("benchmarks.peers.casadi_peer")
+    x = casadi.MX.sym("x", 7)
+    result = casadi.sin(x) * casadi.sum1(x)
+    point = np.arange(7.0)
+    coloured = casadi_peer.jacobian(result, x, [x])(point).full()
+    monkeypatch.setattr(casadi_peer, "MOST_COLUMNS", 5)
+    monkeypatch.setattr(casadi_peer, "COLUMNS", 3)
+    by_calls = casadi_peer.jacobian(result, x, [x])(point).full()
+    np.testing.assert_allclose(by_calls, coloured, rtol=1e-15)
+
+
+def test_rows_one_by_one_are_refused_where_they_are_many() -> None:
+    first = next(task for task in tasks(PROBLEMS, {"hessian"}, "all") if task.variables > 100)
+    first.require_patience()
+    with pytest.raises(UnavailableError, match=f"each of {first.variables} directions"):
+        first.require_patience(directions=100)
+    with pytest.raises(UnavailableError, match=f"each of {first.variables} directions"):
+        first.require_patience(work=1.0)
+
+
+def test_a_peer_has_its_own_idiom() -> None:
+    task = next(task for task in SMALL if task.name.startswith("F distances hessian"))
+    special = task.problem.special
+    assert task.objective("jax") is special["jax hessian"]
+    assert task.objective("torch") is task.problem.objective
+    series = next(task for task in SMALL if task.name.startswith("D kalman value"))
+    assert series.objective("pytensor") is series.problem.special["pytensor"]
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_what_is_kept_on_disk_is_built_twice(monkeypatch: pytest.MonkeyPatch, cached: bool) -> None:
+    builds = []
+
+    def build() -> Any:
+        builds.append(time.sleep(0.0 if builds else 0.02))
+        return lambda: np.ones(3)
+
+    monkeypatch.setattr(rows, "SLOWEST", 0.01)
+    row = empty(SMALL[0])
+    made = prepared([Contender("slow at first", build, as_arrays, cached=cached)], row)
+    assert (list(made), len(builds)) == ((["slow at first"], 2) if cached else ([], 1))
+    assert row.entries[0].compile > 0.01
+
+
+def test_products_at_one_point_share_what_depends_on_it() -> None:
+    points: list[Any] = []
+
+    def make(x: Any) -> Any:
+        points.append(x)
+        return lambda v: x * v
+
+    product = minimising.at_point(make)
+    x, v = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    for factor in (1.0, 2.0):
+        np.testing.assert_array_equal(product(factor * x, v), factor * x * v)
+        np.testing.assert_array_equal(product(factor * x, 2 * v), 2 * factor * x * v)
+    assert len(points) == 2
 
 
 def test_a_wrong_result_is_not_timed() -> None:

@@ -111,8 +111,11 @@ def _combined(
     known: dict[Node, OfEigenvalues | None],
     combine: Callable[..., Node],
 ) -> OfEigenvalues | None:
-    """The function that `combine` makes of functions of one matrix, numbers, and parameters."""
-    parts = [known.get(operand) for operand in operands]
+    """The function that `combine` makes of functions of one matrix, numbers, and parameters.
+
+    Eigenvalues that run along an axis before the last one are parameters too.
+    """
+    parts = [known.get(operand) if operand.order == node.order else None for operand in operands]
     matrices = {(part.matrix, part.singular) for part in parts if part is not None}
     if len(matrices) != 1:
         return None

@@ -95,8 +95,8 @@ class Opened:
     """The products and sums below some roots after opening.
 
     Nodes that are `inner` are not to be made; those that are `optional`, outer products which are
-    opened however often they are used, only where somebody needs them as they are.  Without
-    `reorder` products stay as they are, and only sums are opened.
+    opened however often they are used, and their factors, only where somebody needs them as they
+    are.  Without `reorder` products stay as they are, and only sums are opened.
     """
 
     def __init__(
@@ -115,13 +115,19 @@ class Opened:
         self.inner: set[Node] = set()
         self.optional: set[Node] = set()
         self.outer: dict[Node, bool] = {}
+        closed: set[Node] = set()
         for node in reversed(order):
+            # An outer product that several open may be opened further by only some of them.
+            if node in self.inner and node in closed:
+                self.inner.remove(node)
+                self.optional.add(node)
             if node in self.inner:
                 continue
             if isinstance(node, Add):
                 self.sums[node] = self._sum(node)
             elif _is_product(node):
-                self.products[node] = self._product(node)
+                self.products[node] = product = self._product(node)
+                closed.update(product.factors)
         if reorder:
             self._arrange(order)
         self.structure.end(roots)

@@ -41,6 +41,7 @@ class _Allotment:
     def __init__(self, program: Program, sizes: Mapping[str, int]) -> None:
         self.program = program
         self.found = Workspace()
+        self.held: dict[Value, int] = {}
         self.elements = counter(program, sizes)
         self.overwritten = overwritten(program, sizes)
         self.kept = set(self.overwritten.values())
@@ -55,9 +56,13 @@ class _Allotment:
         if place in self.overwritten:
             # The buffer goes with the array that is written over.
             source = self.overwritten[place]
-            buffer = self.found.place.get(source)
-            if buffer is not None and result.dims == source.dims:
+            buffer = self.held.get(source)
+            if buffer is None:
+                return
+            if source in self.found.place and result.dims == source.dims:
                 self._let(result, buffer, place)
+            else:
+                self._hold(result, buffer, place)  # a factorisation, or what is made of it
         elif place >= self.program.prepared and self._is_large(result) and _writable(operation):
             if _placed_alone(operation) and result not in self.kept:
                 buffer = self._new(result.dims)
@@ -83,6 +88,11 @@ class _Allotment:
     def _let(self, value: Value, buffer: int, place: int) -> None:
         """A buffer for as long as a value is read."""
         self.found.place[value] = buffer
+        self._hold(value, buffer, place)
+
+    def _hold(self, value: Value, buffer: int, place: int) -> None:
+        """A buffer that a value may lie in is no other's for as long as the value is read."""
+        self.held[value] = buffer
         self.ending.setdefault(self.final.get(value, place), []).append(buffer)
 
 

@@ -92,6 +92,24 @@ def test_kept_zeros_are_written_once() -> None:
     assert "zeros" not in fun.source.partition("def compute")[2].partition("def workspace")[0]
 
 
+@pytest.mark.parametrize(
+    "text", ["logdet(exp(a)*K + tanh(K))", "norm2(inv(exp(a)*K + tanh(K)))", "sum(chol(exp(a)*K))"]
+)
+def test_kept_memory_that_a_factorisation_lies_in_is_no_others(text: str) -> None:
+    from tcalc import compile as compile_expressions
+    from tcalc import gradient, parse
+
+    f = parse(text, "K[n,n] spd, a")
+    several = [f, gradient(f, "K")]
+    root = np.random.default_rng(0).standard_normal((50, 60)) / 10
+    K = root @ root.T + np.eye(50)
+    due = compile_expressions(several)(K=K, a=0.5)
+    kept = compile_expressions(several, reuse=True)
+    for _ in range(2):
+        for mine, other in zip(kept(K=K, a=0.5), due, strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-12, atol=1e-12)
+
+
 def test_predictions_hold_for_larger_programs() -> None:
     from tcalc import compile as compile_expressions
     from tcalc import gradient, hessian, parse

@@ -435,3 +435,16 @@ def test_a_function_of_a_matrix_times_itself_is_differentiated_as_one() -> None:
     f = tcalc.parse("tr(A*logm(A) - A)", "A[n,n] spd")
     assert str(tcalc.gradient(f, "A")) == "logm(A)"
     assert tcalc.check(f, "A", order=3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "w = eigvalsh(A); F[i,j] = sin(w[i] + 0*d[j]); sum(F)",
+        "w = eigvalsh(B); v = eigvalsh(A); F[i,j] = sin(w[i,j]*v[i]); sum(F)",
+        "s = svdvals(A); F[i,j] = sin(s[i]*d[j]); sum(F)",
+    ],
+)
+def test_eigenvalues_along_another_axis_than_the_last_are_parameters(text: str) -> None:
+    f = tcalc.parse(text, "A[n,n] symmetric, B[n,m,m] symmetric, d[k]")
+    assert tcalc.check(f, "A", order=2)

@@ -212,6 +212,22 @@ def test_outer_products_of_what_is_bound_keep_their_rank() -> None:
     assert "@" not in body(bound, "compute").replace(" @ y", "")
 
 
+def test_outer_products_are_opened_by_what_is_bound_and_by_what_is_not() -> None:
+    """The first sum is bound and takes ``A b`` apart, which the second one needs as it is."""
+    rng = np.random.default_rng(0)
+    data: dict[str, Any] = {"A": rng.normal(size=(3, 4)), "b": rng.normal(size=4)}
+    data |= {"c": rng.normal(size=5), "M": rng.normal(size=(3, 5)), "N": rng.normal(size=(3, 5))}
+    sums = [
+        tcalc.parse(f"O = (A*b)*c'; s[i] = O[i,k]*{weights}[i,k]; sin(s)", declared)
+        for weights in "MN"
+        for declared in [f"A[m,n], b[n], c[k], {weights}[m,k]"]
+    ]
+    fun = tcalc.compile(sums)
+    bound = fun.bind(**{name: data[name] for name in "AbcM"})
+    for mine, due in zip(bound(N=data["N"]), fun(**data), strict=True):
+        np.testing.assert_allclose(mine, due, rtol=1e-12)
+
+
 def test_products_of_second_order_are_opened_for_bound_functions_too() -> None:
     """``y' V V V y`` and ``tr(V V)`` need no product of V with itself, y being bound or not."""
     f = tcalc.parse(PROCESS)

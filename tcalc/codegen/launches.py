@@ -95,18 +95,21 @@ def arrays(program: Program) -> set[Value]:
 def on_host(program: Program) -> Program:
     """The program with NumPy's functions where all arguments are numbers.
 
-    A number that is spread becomes an array first: CuPy repeats arrays of its own only.
+    A number that is spread becomes an array first, as CuPy repeats arrays of its own only, and so
+    does one that is a result: what a function returns is on the device.
     """
     known = arrays(program)
     numbers = itertools.count(unused_number(program))
 
+    def full(view: View) -> Statement:
+        return Statement((Value(next(numbers), ()),), Call(Template("np.full((), {0})"), (view,)))
+
     def moved(statement: Statement) -> Sequence[Statement]:
         match statement.operation:
             case Spread(source=view) as spread if view.value not in known:
-                whole = Value(next(numbers), ())
-                full = Statement((whole,), Call(Template("np.full((), {0})"), (view,)))
-                spread = replace(spread, source=replace(view, value=whole))
-                return full, replace(statement, operation=spread)
+                whole = full(view)
+                spread = replace(spread, source=replace(view, value=whole.results[0]))
+                return whole, replace(statement, operation=spread)
             case Call(routine=Template(text=text) as template) as call:
                 if known.intersection(statement.results):
                     return (statement,)
@@ -116,7 +119,15 @@ def on_host(program: Program) -> Program:
             case _:
                 return (statement,)
 
-    return rewritten(program, map(moved, program.statements))
+    program = rewritten(program, map(moved, program.statements))
+    hosted = dict.fromkeys(x.view.value for x in program.outputs if x.view.value not in known)
+    made = {value: full(View.of(value)) for value in hosted}
+    outputs = (
+        replace(x, view=View.of(made[x.view.value].results[0])) if x.view.value in made else x
+        for x in program.outputs
+    )
+    statements = (*program.statements, *made.values())
+    return replace(program, statements=statements, outputs=tuple(outputs))
 
 
 def split_sums(program: Program) -> Program:

@@ -44,7 +44,7 @@ Form: TypeAlias = tuple[Hashable, ...]
 def form_of(operation: Operation) -> Form | None:
     """What an operation does, whatever its operands are; None where it is made one by one."""
     match operation:
-        case MatMul(left=left, right=right):
+        case MatMul(left=left, right=right) if max(len(left.axes), len(right.axes)) <= 2:
             return MatMul, left.axes, right.axes
         case Sum(addends=addends, placed=(), spans=True):
             return Sum, *((x.coefficient.as_integer_ratio(), x.view.axes) for x in addends)

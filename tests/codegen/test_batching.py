@@ -340,3 +340,17 @@ def test_random_recurrences(seed: int) -> None:
         found, due = tcalc.compile(both)(**data), tcalc.evaluate(both, **data)
         for x, y in zip(found, due, strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-9 * np.abs(y).max())
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_products_of_tensors_of_three_axes_are_made_one_by_one(n: int) -> None:
+    f = tcalc.parse(
+        "s{0} = a; for t = 1:30; s{t} = tanh(s{t-1} + c'*eigvalsh(y[t]*K)); end; s{30}",
+        "K[n,n] spd, c[n], y[30], a",
+    )
+    rng = np.random.default_rng(0)
+    data = {"K": np.diag(np.arange(1.0, n + 1)), "c": rng.standard_normal(n) / 5}
+    data |= {"y": rng.standard_normal(30), "a": np.array(0.1)}
+    both = [f, tcalc.gradient(f, "K")]
+    for found, due in zip(tcalc.compile(both)(**data), tcalc.evaluate(both, **data), strict=True):
+        np.testing.assert_allclose(found, due, rtol=1e-9, atol=1e-12)

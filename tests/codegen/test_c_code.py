@@ -159,6 +159,14 @@ def test_bound_arguments_have_a_function_of_their_own() -> None:
     assert "kept[kept_size], as prepare has written it" in source
 
 
+@pytest.mark.parametrize("name", ["e", "d", "E"])
+def test_a_bound_number_by_the_name_of_an_exponent_is_handed_on(name: str) -> None:
+    f = tcalc.parse(f"{name}*sum(b)", f"{name}[], b[n]")
+    source = tcalc.compile(f, backend="c").bind(**{name: 2.0}).source_for(n=3)
+    assert f"{name}0" in body(source, "prepare")
+    assert f"{name}0" not in body(source)
+
+
 @pytest.mark.parametrize(
     ("program", "declared", "missing"),
     [

@@ -19,7 +19,7 @@ from tcalc.expr.dims import Dim, Shape
 ALIGNED = 8
 """Of how many elements the beginnings of arrays are multiples, for vector instructions."""
 INDICES = "ijkl"
-NUMERAL = r"\(?-?[\d.e+-]+\)?"
+NUMERAL = r"\(?-?\d[\d.e+-]*\)?"
 KEYWORDS = frozenset((
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
     "enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register",

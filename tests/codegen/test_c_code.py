@@ -78,7 +78,7 @@ def test_files_are_balanced_plain_and_of_some_width(name: str) -> None:
         assert "\t" not in line
         assert len(line.lstrip()) < 400
     for line in body(source).splitlines():
-        assert line.startswith(("    ", "#pragma omp simd "))
+        assert line.startswith(("    ", "#pragma omp simd"))
 
 
 def test_a_file_is_the_same_each_time() -> None:

@@ -5,6 +5,7 @@ has none of that: its sizes are constants, by which the compiler unrolls loops, 
 steps are single loops.
 """
 
-from tcalc.codegen.c.module import CModule, c_module, commented, countable
+from tcalc.codegen.c.loops import commented
+from tcalc.codegen.c.module import CModule, c_module, countable
 
 __all__ = ["CModule", "c_module", "commented", "countable"]

@@ -9,13 +9,21 @@ from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.c.places import ONE, ZERO, Place, number
-from tcalc.codegen.program import EinSum, MatMul, Statement, TensorDot
+from tcalc.codegen.program import (
+    EinSum,
+    MatMul,
+    Statement,
+    TensorDot,
+    View,
+)
 from tcalc.expr.dims import Dim
 
 BY_BLAS = 64
 """The multiplications from which on BLAS takes a product of matrices, one call being 0.1 us."""
 
+Contraction = MatMul | TensorDot | EinSum
 Labels = tuple[int, ...]
+Labelled = tuple[View, Labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,10 @@ class Operand:
         return total
 
 
-def contract(code: Code, statement: Statement, operation: MatMul | TensorDot | EinSum) -> None:
+def contract(code: Code, statement: Statement, operation: Contraction) -> None:
     """The sum of products of two operands over the labels that the result does not have."""
-    left, right, output = _labelled(code, operation)
+    operands, output = labelled(operation)
+    left, right = (Operand(code.place(view), row) for view, row in operands)
     (value,) = statement.results
     lengths = {
         label: dim
@@ -119,22 +128,19 @@ def _long(code: Code, operand: Operand) -> Operand:
     return Operand(long, tuple(dims))
 
 
-def _labelled(
-    code: Code, operation: MatMul | TensorDot | EinSum
-) -> tuple[Operand, Operand, Labels]:
-    """Both operands with labels, and those of the result."""
+def labelled(operation: Contraction) -> tuple[tuple[Labelled, Labelled], Labels]:
+    """Both operands with labels for their axes, and the labels of the result."""
     match operation:
         case EinSum(operands=(first, second), subscripts=(row, other), output=output):
-            return Operand(code.places[first], row), Operand(code.places[second], other), output
+            return ((View.of(first), row), (View.of(second), other)), output
         case TensorDot(left=first, right=second, axes=(a, b)):
             row = tuple(range(len(first.dims)))
             pairs = dict(zip(b, a, strict=True))
             other = tuple(pairs.get(k, len(row) + k) for k in range(len(second.dims)))
             output = tuple(x for x in row if x not in a) + tuple(x for x in other if x not in row)
-            return Operand(code.places[first], row), Operand(code.places[second], other), output
-        case MatMul(left=first_view, right=second_view):
-            first_place, second_place = code.place(first_view), code.place(second_view)
-            n, m = len(first_place.dims), len(second_place.dims)
+            return ((View.of(first), row), (View.of(second), other)), output
+        case MatMul(left=left, right=right):
+            n, m = len(left.axes), len(right.axes)
             batch = tuple(range(max(n, m, 2) - 2))
             i, j, k = -1, -2, -3
             row = (i, k) if n > 1 else (k,)
@@ -142,11 +148,8 @@ def _labelled(
             output = (*((i,) if n > 1 else ()), *((j,) if m > 1 else ()))
             first_batch = batch[len(batch) - max(n - 2, 0) :]
             second_batch = batch[len(batch) - max(m - 2, 0) :]
-            return (
-                Operand(first_place, (*first_batch, *row)),
-                Operand(second_place, (*second_batch, *other)),
-                (*batch, *output),
-            )
+            whole = (left, (*first_batch, *row)), (right, (*second_batch, *other))
+            return whole, (*batch, *output)
         case _:
             raise AssertionError("a contraction of two operands")
 

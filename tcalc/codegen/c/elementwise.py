@@ -20,6 +20,7 @@ _NUMERAL = re.compile(r"\bT\((-?[\w.+-]+)\)")
 _CAST, _DECLARED = re.compile(r"\bT(?=\()"), re.compile(r"\bT(?= )")
 ABSENT = re.compile(r"\berfcx\(")
 """What CUDA has beyond the C library."""
+LONG = re.compile(r"\b(?!T\b|fabs\b|sqrt\b|is[a-z]+\b|floor\b|ceil\b)\w+\(")
 
 
 def in_c(text: str) -> str:
@@ -46,21 +47,35 @@ def writable(call: Call) -> bool:
 
 def is_expression(routine: Routine, arity: int) -> bool:
     """Whether a routine is one expression of C for each element."""
-    body = Body()
     try:
-        text = body.routine(routine, [f"x{k}" for k in range(arity)])
+        return not any(map(ABSENT.search, _translated(routine, arity)))
     except UntranslatableError:
         return False
-    return not any(map(ABSENT.search, (*body.lines, text)))
 
 
-def written_group(operation: Fused, read: Callable[[View], str]) -> tuple[list[str], str]:
-    """The lines before the expression of a group's result, and that expression."""
+def takes_long(call: Call) -> bool:
+    """Whether a routine that is an expression calls functions that are many instructions."""
+    return any(map(LONG.search, _translated(call.routine, len(call.arguments))))
+
+
+def _translated(routine: Routine, arity: int) -> list[str]:
+    body = Body()
+    text = body.routine(routine, [f"x{k}" for k in range(arity)])
+    return [*body.lines, text]
+
+
+def written_group(
+    operation: Fused, read: Callable[[View], str], count: int = 0
+) -> tuple[list[str], str]:
+    """The lines before the expression of a group's result, and that expression.
+
+    `count` is that of the local numbers that have names already.
+    """
     views = inputs(operation)
     # The operands have C's way to write numbers, and names of the user's, already.
     marks = {view: f"@{place}@" for place, view in enumerate(views)}
     texts = [read(view) for view in views]
-    lines, text = steps_text(operation, marks)
+    lines, text = steps_text(operation, marks, count)
 
     def filled(line: str) -> str:
         return re.sub("@(\\d+)@", lambda mark: texts[int(mark[1])], in_c(line))
@@ -130,13 +145,18 @@ def accumulated(
     name: str, loops: Sequence[tuple[str, str]], lines: Sequence[str], text: str
 ) -> list[str]:
     """Loops that add an expression to a number."""
-    body = [*lines, f"{name} += {text};"]
+    return repeated(loops, [*lines, f"{name} += {text};"], [name])
+
+
+def repeated(
+    loops: Sequence[tuple[str, str]], body: Sequence[str], sums: Sequence[str]
+) -> list[str]:
+    """Loops of which no run reads what another one writes, but for numbers that are summed up."""
     if not loops:
         return nested([], body)
-    innermost = [f"#pragma omp simd reduction(+:{name})", *nested(loops[-1:], body)]
-    if len(loops) == 1:
-        return innermost
-    return nested(loops[:-1], innermost)
+    reduction = f" reduction(+:{', '.join(sums)})" if sums else ""
+    innermost = [f"#pragma omp simd{reduction}", *nested(loops[-1:], body)]
+    return nested(loops[:-1], innermost) if len(loops) > 1 else innermost
 
 
 def combined(code: Code, statement: Statement, operation: Sum) -> None:
@@ -154,7 +174,7 @@ def combined(code: Code, statement: Statement, operation: Sum) -> None:
     if not fills(operation):
         code.assign(target, text or "0")
     for part, alone in zip(operation.placed, written(operation), strict=True):
-        _place_part(code, target, part, alone)
+        place_part(code, target, part, alone)
 
 
 def added(text: str, coefficient: Fraction, element: str) -> str:
@@ -166,7 +186,7 @@ def added(text: str, coefficient: Fraction, element: str) -> str:
     return f"{text} {'-' if coefficient < 0 else '+'} {term}"
 
 
-def _place_part(code: Code, target: Place, part: Placed, alone: bool) -> None:
+def place_part(code: Code, target: Place, part: Placed, alone: bool) -> None:
     """Write a term on a part of the result, or add it where something is already."""
     once = tuple(dict.fromkeys(part.labels))
     cut = joined(picked(target, part.index), part.labels, once)
@@ -179,12 +199,15 @@ def _place_part(code: Code, target: Place, part: Placed, alone: bool) -> None:
 
 def triangle(code: Code, statement: Statement, operation: Triangle) -> None:
     """The elements on one side of a diagonal, and zeros on the other."""
-    source = code.place(operation.source)
     (value,) = statement.results
     target = code.make(value)
-    indices = code.indices(value.dims)
+    code.assign(target, side(code, operation, code.indices(value.dims)))
+
+
+def side(code: Code, operation: Triangle, indices: Sequence[str | None]) -> str:
+    """An element of a triangle, or 0."""
+    source = code.place(operation.source)
     row, column = (x or "0" for x in indices[-2:])
     shift = f" + {code.size(operation.offset)}" if operation.offset.value != 0 else ""
     sign = "<=" if operation.lower else ">="
-    text = f"{column} {sign} {row}{shift} ? {code.element(source, indices)} : 0"
-    code.assign(target, text)
+    return f"{column} {sign} {row}{shift} ? {code.element(source, indices)} : 0"

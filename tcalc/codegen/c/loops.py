@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tcalc.codegen.texts import documented
+
 INDENT = "    "
 
 Loop = tuple[str, str]
@@ -29,3 +31,13 @@ def nested(loops: Sequence[Loop], body: Sequence[str]) -> list[str]:
 def block(lines: Sequence[str]) -> list[str]:
     """Lines with names of their own."""
     return ["{", *indented(lines), "}"]
+
+
+def comment(text: str) -> str:
+    """A comment in lines of some length."""
+    return f"/* {commented(documented(text))} */"
+
+
+def commented(text: str) -> str:
+    """A text without what begins or ends a comment."""
+    return text.replace("*/", "* /").replace("/*", "/ *")

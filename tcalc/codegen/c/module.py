@@ -11,12 +11,14 @@ from tcalc.codegen.binding import bound_first, crossing
 from tcalc.codegen.c import elementwise
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.helpers import HELPERS, ROUTINES, routines_of, text_of
-from tcalc.codegen.c.loops import indented
+from tcalc.codegen.c.loops import comment, commented, indented
+from tcalc.codegen.c.merging import Nest, merged
+from tcalc.codegen.c.nests import write_nest
 from tcalc.codegen.c.places import row_major
 from tcalc.codegen.c.statements import write
 from tcalc.codegen.fusion import fused
 from tcalc.codegen.memory import count
-from tcalc.codegen.program import Argument, Program
+from tcalc.codegen.program import Argument, Program, Statement
 from tcalc.codegen.signature import Signature, describe
 from tcalc.codegen.texts import documented
 from tcalc.errors import LimitError
@@ -105,10 +107,11 @@ def c_module(
             f"{STATEMENTS}: to compile them takes minutes",
             hint='compile with backend="numpy", or keep a loop by tcalc.recurrence',
         )
+    program, first, rest = merged(program, sizes)
     code = Code(program, signature, sizes, {*TAKEN, *HELPERS})
-    _write_part(code, 0, program.prepared)
+    _write_part(code, first, 0)
     before = code.next_part(crossing(program)) if given else []
-    _write_part(code, program.prepared, len(program.statements))
+    _write_part(code, rest, program.prepared)
     for output, name in zip(program.outputs, code.results, strict=True):
         source = code.place(output.view)
         target = row_major(name, source.dims)
@@ -117,25 +120,24 @@ def c_module(
     return _assembled(code, before, given, "s" if single else "d")
 
 
-def _write_part(code: Code, start: int, stop: int) -> None:
-    """The lines of some statements."""
-    for place in range(start, stop):
-        statement = code.program.statements[place]
-        first = len(code.lines)
-        write(code, statement)
-        if statement.remark and len(code.lines) > first:
-            code.lines.insert(first, f"/* {_commented(statement.remark)} */")
-        code.end(place)
+def _write_part(code: Code, nests: Sequence[Nest], start: int) -> None:
+    """The lines of some nests, the statements of which begin at a place of the program."""
+    for nest in nests:
+        if len(nest.statements) == 1:
+            _write_alone(code, nest.statements[0])
+        else:
+            write_nest(code, nest)
+        stop = start + len(nest.statements)
+        for place in range(start, stop):
+            code.end(place)
+        start = stop
 
 
-def _commented(text: str) -> str:
-    """A text of lines of some length that can stand in a comment."""
-    return commented(documented(text))
-
-
-def commented(text: str) -> str:
-    """A text without what begins or ends a comment."""
-    return text.replace("*/", "* /").replace("/*", "/ *")
+def _write_alone(code: Code, statement: Statement) -> None:
+    first = len(code.lines)
+    write(code, statement)
+    if statement.remark and len(code.lines) > first:
+        code.lines.insert(first, comment(statement.remark))
 
 
 def _assembled(code: Code, before: Sequence[str], given: Collection[str], letter: str) -> CModule:
@@ -192,7 +194,7 @@ def _head(code: Code, prepared: bool) -> str:
         "Arrays lie in rows.  The result is 0, or 1 where a matrix",
     ]
     lines += ["is not clearly regular, or not clearly positive definite."]
-    text = _commented("\n".join(lines)).replace("\n", "\n   ")
+    text = commented(documented("\n".join(lines))).replace("\n", "\n   ")
     return re.sub(" +$", "", f"/* {text} */", flags=re.M)
 
 

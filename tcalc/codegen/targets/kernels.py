@@ -131,13 +131,16 @@ class Body:
                 return _Translation(self, known).function(definition)
 
 
-def steps_text(operation: Fused, operands: Mapping[View, str]) -> tuple[list[str], str]:
+def steps_text(
+    operation: Fused, operands: Mapping[View, str], count: int = 0
+) -> tuple[list[str], str]:
     """The lines of a group of steps, and the expression of its result.
 
-    `operands` are the expressions of what it reads from outside.
+    `operands` are the expressions of what it reads from outside, and `count` temporaries have names
+    before it.
     """
     inside: dict[Value, str] = {}
-    body = Body()
+    body = Body(count=count)
 
     def read(view: View) -> str:
         return inside.get(view.value) or operands[view]

@@ -50,7 +50,7 @@ def test_steps_over_the_same_elements_share_a_nest_with_their_sum() -> None:
     for (int i = 0; i < m; i++) {
 #pragma omp simd reduction(+:v4)
         for (int j = 0; j < n; j++) {
-            const real v2 = T[n*i + j] - v1[i + m*j];
+            const real v2 = T[n*i + j] - v1[n*i + j];
             const real t1 = v2 * Omega[n*i + j];
             v3[n*i + j] = t1;
             v4 += v2 * t1;
@@ -60,6 +60,8 @@ def test_steps_over_the_same_elements_share_a_nest_with_their_sum() -> None:
         in text
     )
     assert "*const v2" not in text
+    # The product is made as it is read: by columns, as it stands in the program.
+    assert "multiply('N', 'T', m, n, k, U, k, V, k, v1, n);" in text
 
 
 def test_several_sums_end_one_nest() -> None:

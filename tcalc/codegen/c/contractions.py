@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.c.places import ONE, ZERO, Place, number
+from tcalc.codegen.fusion import inputs, views
+from tcalc.codegen.memory import remembered
 from tcalc.codegen.program import (
     EinSum,
+    Fused,
     MatMul,
+    Product,
+    Program,
     Statement,
+    Sum,
     TensorDot,
+    Value,
     View,
 )
 from tcalc.expr.dims import Dim
@@ -69,7 +76,7 @@ def contract(code: Code, statement: Statement, operation: Contraction) -> None:
     left, right = _long(code, left), _long(code, right)
     target = Operand(number(""), ())
     if value.dims:
-        target = _long(code, Operand(code.make(value), output))
+        target = _long(code, _made(code, value, output))
     if value.dims and _by_blas(code, left, right, target, lengths):
         return
     summed = [x for x in lengths if x not in target.labels]
@@ -94,13 +101,48 @@ def contract(code: Code, statement: Statement, operation: Contraction) -> None:
     if not summed:
         code.lines += nested(loops(kept), [f"{place} = {text};"])
     elif kept and _runs_along(kept[-1], left, right) and not _runs_along(summed[-1], left, right):
-        code.assign(code.places[value], "0")
+        code.assign(target.place, "0")
         order = [*kept[:-1], *summed, kept[-1]]
         code.lines += nested(loops(order), [f"{place} += {text};"])
     else:
         order = _inner_last(summed, left, right)
         body = ["real sum = 0;", *accumulated("sum", loops(order), [], text), f"{place} = sum;"]
         code.lines += nested(loops(kept), body)
+
+
+def _made(code: Code, value: Value, output: Labels) -> Operand:
+    """The array of the result: in rows, or in columns where it is read so."""
+    if value not in read_by_columns(code.program):
+        return Operand(code.make(value), output)
+    made = code.make(value, value.dims[::-1])
+    code.places[value] = replace(made, dims=value.dims, strides=made.strides[::-1])
+    return Operand(made, output[::-1])
+
+
+@remembered
+def read_by_columns(program: Program) -> frozenset[Value]:
+    """The products of matrices of which steps by elements read the transposes only.
+
+    To further products it is the same.
+    """
+    products: set[Value] = set()
+    turned: set[Value] = set()
+    plain = {output.view.value for output in program.outputs}
+    for statement in program.statements:
+        match statement.operation:
+            case MatMul():
+                products.update(statement.results)
+                continue
+            case Fused(axes=None) as operation:
+                read = [*inputs(operation)]
+            case Product() | Sum(placed=()) as operation:
+                read = [*views(operation)]
+            case _:
+                plain.update(statement.reads)
+                continue
+        for view in read:
+            (turned if view.axes == (1, 0) else plain).add(view.value)
+    return frozenset(products & turned - plain)
 
 
 def _inner_last(labels: Sequence[int], left: Operand, right: Operand) -> list[int]:

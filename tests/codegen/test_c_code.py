@@ -184,6 +184,13 @@ def test_what_has_no_code_is_named(program: str, declared: str, missing: str) ->
     assert 'compile with backend="numpy"' in str(caught.value)
 
 
+def test_a_function_from_outside_has_no_code() -> None:
+    mine = tcalc.function("mine", "x[n] -> y[n]", np.square, pushforward="2*x.*dx")
+    f = tcalc.parse("sum(mine(x))", "x[n]", functions=[mine])
+    with pytest.raises(UnsupportedError, match="for the function mine, which comes from outside"):
+        tcalc.compile(f, backend="c").source_for()
+
+
 # names
 
 TAKEN = [

@@ -24,7 +24,7 @@ ABSENT = re.compile(r"\berfcx\(")
 
 def in_c(text: str) -> str:
     """The text of a kernel, with C's way to write numbers and types."""
-    text = _NUMERAL.sub(lambda found: _numeral(found[1]), text)
+    text = _NUMERAL.sub(lambda found: _numeral(found[1]), text).replace("--", "- -")
     return _DECLARED.sub("real", _CAST.sub("(real)", text))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from compilers import needs_compiler
+from guarded import native_of
 
 import tcalc
 from tcalc import gallery, runtime
@@ -184,6 +185,13 @@ def test_what_has_no_code_is_named(program: str, declared: str, missing: str) ->
     assert 'compile with backend="numpy"' in str(caught.value)
 
 
+def test_a_function_from_outside_has_no_code() -> None:
+    mine = tcalc.function("mine", "x[n] -> y[n]", np.square, pushforward="2*x.*dx")
+    f = tcalc.parse("sum(mine(x))", "x[n]", functions=[mine])
+    with pytest.raises(UnsupportedError, match="for the function mine, which comes from outside"):
+        tcalc.compile(f, backend="c").source_for()
+
+
 # names
 
 TAKEN = [
@@ -226,7 +234,9 @@ def test_any_name_may_be_an_argument() -> None:
             roots.append(f)
             arrays |= {x: rng.uniform(0.5, 1.5, 3) for x in f.variables}
         assert len(roots) > 0.6 * len(group)
-        found, due = (tcalc.compile(roots, backend=x)(**arrays) for x in ("c", "numpy"))
+        in_c, in_numpy = (tcalc.compile(roots, backend=x) for x in ("c", "numpy"))
+        found, due = in_c(**arrays), in_numpy(**arrays)
+        assert native_of(in_c, arrays)
         for mine, other in zip(found, due, strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-12)
 
@@ -252,7 +262,9 @@ def test_any_name_may_be_a_number_a_definition_or_a_size(half: int) -> None:
         for x in (x for f in made for x in f.variables):
             shape_of = shapes.get(x[0]) if x.endswith("_") else None
             arrays[x] = rng.uniform(0.5, 1, shape_of)
-    found, due = (tcalc.compile(roots, backend=x)(**arrays) for x in ("c", "numpy"))
+    in_c, in_numpy = (tcalc.compile(roots, backend=x) for x in ("c", "numpy"))
+    found, due = in_c(**arrays), in_numpy(**arrays)
+    assert native_of(in_c, arrays)
     assert len(found) > 60
     for mine, other in zip(found, due, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-12)

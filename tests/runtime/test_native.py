@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import copy
-import itertools
-import os
 import pickle
-import shutil
-import stat
-import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from beside_numpy import agree, outcome, pair, same
 from compilers import needs_compiler
 from guarded import guarded, native_of
 from scipy import sparse
 
 import tcalc
-from tcalc.errors import ArgumentError, LimitError, TcalcError, UnsupportedError
+from tcalc.errors import ArgumentError, LimitError
 from tcalc.runtime import native
 
 REGRESSION = "r = X*w - y; c*sum(log(1 + exp(r))) + norm2(w)^2 + mean(X)"
@@ -32,32 +24,14 @@ DECLARED = "X[m,n], w[n], y[m], c"
 SIZES = {"m": 5, "n": 3}
 
 
-@cache
-def pair(text: str, declared: str = DECLARED, wrt: str = "", **options: Any) -> tuple[Any, Any]:
-    """A function with its gradients, in C and in NumPy's code."""
-    f = tcalc.parse(text, declared)
-    roots = [f, *(tcalc.derivative(f, name) for name in wrt.split())]
-    made = [tcalc.compile(roots, backend=x, **options) for x in ("c", "numpy")]
-    return made[0], made[1]
-
-
 def regression() -> tuple[Any, Any]:
-    return pair(REGRESSION, wrt="w X c")
+    return pair(REGRESSION, DECLARED, "w X c")
 
 
 def data(dtype: Any = float, m: int = 5, n: int = 3) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     arrays = {"X": rng.normal(size=(m, n)), "w": rng.normal(size=n), "y": rng.normal(size=m)}
     return {name: x.astype(dtype) for name, x in arrays.items()} | {"c": np.dtype(dtype).type(1.5)}
-
-
-def agree(found: Any, due: Any, tolerance: float = 1e-12) -> None:
-    assert len(found) == len(due)
-    for mine, other in zip(found, due, strict=True):
-        assert type(mine) is type(other)
-        assert np.shape(mine) == np.shape(other)
-        assert mine.dtype == other.dtype
-        np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)
 
 
 # arguments
@@ -163,8 +137,8 @@ def test_sizes_one_and_none() -> None:
     for m, n in ((1, 1), (1, 4), (4, 1), (0, 3), (3, 0), (5, 3)):
         given = data(m=m, n=n)
         with np.errstate(all="ignore"):
-            outcome = [_outcome(x, given) for x in (c_code, numpy_code)]
-        _same(*outcome)
+            outcomes = [outcome(x, given) for x in (c_code, numpy_code)]
+        same(*outcomes)
 
 
 @needs_compiler
@@ -172,8 +146,8 @@ def test_parts_without_elements_are_left_to_the_other_code() -> None:
     for text, wrong in (("sum(x[2:n])", False), ("max(x[2:n])", True), ("x[2:n]", False)):
         both = pair(text, "x[n]")
         given = {"x": np.ones(1)}
-        found, due = (_outcome(x, given) for x in both)
-        _same(found, due)
+        found, due = (outcome(x, given) for x in both)
+        same(found, due)
         assert isinstance(due, Exception) == wrong
         agree(both[0](x=np.ones(3)), both[1](x=np.ones(3)))
 
@@ -189,7 +163,7 @@ def test_arguments_that_do_not_fit_are_refused_as_ever() -> None:
         {"y": "text"},
         {"z": 1},
     ):
-        _same(*(_outcome(x, {**arrays, **wrong}) for x in (c_code, numpy_code)))
+        same(*(outcome(x, {**arrays, **wrong}) for x in (c_code, numpy_code)))
 
 
 @needs_compiler
@@ -311,7 +285,7 @@ def test_what_is_not_finite_is_refused_where_asked() -> None:
     c_code, numpy_code = pair("log(x)", "x[n]", check_finite=True)
     for x in ([1.0, 2.0], [1.0, np.nan], [np.inf], [0.0], [-1.0]):
         with np.errstate(all="ignore"):
-            _same(*(_outcome(f, {"x": np.array(x)}) for f in (c_code, numpy_code)))
+            same(*(outcome(f, {"x": np.array(x)}) for f in (c_code, numpy_code)))
 
 
 @needs_compiler
@@ -331,7 +305,7 @@ def test_declared_properties_are_looked_at() -> None:
     c_code, numpy_code = pair("log(x)'*inv(S)*x", "x[n] positive, S[n,n] spd")
     eye = np.eye(2)
     for x, S in ((np.ones(2), eye), (-np.ones(2), eye), (np.ones(2), eye + np.eye(2, k=1))):
-        _same(*(_outcome(f, {"x": x, "S": S}) for f in (c_code, numpy_code)))
+        same(*(outcome(f, {"x": x, "S": S}) for f in (c_code, numpy_code)))
 
 
 # manners
@@ -373,117 +347,7 @@ def test_a_file_is_compiled_once() -> None:
     assert len(native._libraries) == before + 1
 
 
-# matrices that are not regular
-
-
-SYSTEMS = "inv(A)*b", "logdet(A)", "inv(S)*b", "logdet(S)", "chol(S)", "inv(L)*b", "inv(D)*b"
-MATRICES = "A[n,n], S[n,n] symmetric, L[n,n] lower, D[n,n] diagonal, b[n]"
-
-
-def _matrices() -> Iterator[tuple[str, Any]]:
-    rng = np.random.default_rng(5)
-    Q = np.linalg.qr(rng.normal(size=(4, 4)))[0]
-    yield "regular", Q * [1.0, 2.0, 3.0, 4.0] @ Q.T
-    yield "negative definite", -(Q * [1.0, 2.0, 3.0, 4.0]) @ Q.T
-    yield "indefinite", Q * [1.0, -2.0, 3.0, 4.0] @ Q.T
-    yield "two negative", Q * [1.0, -2.0, -3.0, 4.0] @ Q.T
-    yield "nearly singular", Q * [1.0, 1.0, 1.0, 1e-14] @ Q.T
-    yield "badly scaled", np.diag([1e-9, 1.0, 1e9, 3.0])
-    yield "ill-conditioned", Q * [1.0, 1.0, 1.0, 1e-7] @ Q.T
-    yield "singular up to rounding", Q * [1.0, 1.0, 1.0, 0.0] @ Q.T
-    yield "singular", np.ones((4, 4))
-    yield "zero", np.zeros((4, 4))
-    yield "permutation", np.eye(4)[[1, 2, 3, 0]]
-    yield "tiny", 1e-150 * (Q * [1.0, 2.0, 3.0, 4.0] @ Q.T)
-    yield "huge", 1e150 * (Q * [1.0, 2.0, 3.0, 4.0] @ Q.T)
-    for value in (np.nan, np.inf):
-        for place in ((0, 0), (3, 3), (0, 3), (3, 0), (2, 1)):
-            spoilt = Q * [1.0, 2.0, 3.0, 4.0] @ Q.T
-            spoilt[place] = value
-            yield f"{value} at {place}", spoilt
-
-
-@cache
-def system(text: str) -> tuple[Any, Any]:
-    return pair(text, MATRICES)
-
-
-@needs_compiler
-@pytest.mark.parametrize("text", SYSTEMS)
-def test_systems_have_values_and_errors_as_ever(text: str) -> None:
-    both = system(text)
-    for about, matrix in _matrices():
-        with np.errstate(all="ignore"):
-            symmetric = np.triu(matrix) + np.triu(matrix, 1).T
-            arrays = {
-                "A": matrix,
-                "S": symmetric,
-                "L": np.tril(matrix),
-                "D": np.where(np.eye(4) > 0, matrix, 0),
-                "b": np.array([1.0, 2.0, -1.0, 0.5]),
-            }
-            given = {name: arrays[name] for name in both[0].signature.names}
-            outcomes = [_outcome(f, given) for f in both]
-        _same(*outcomes, about=f"{text}, {about}", tolerance=1e-6)
-
-
-@needs_compiler
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("svdvals(A)", "eigvalsh(S)", "det(A)", "Q, R = qr(A); Q + R", "M, Q = lq(A); M + Q"),
-        *("e, U = eigh(S); U*e", "U, s, V = svd(A); U*diag(s)*V'", "gradient(sum(eigvalsh(S)), S)"),
-        *("inv(D)", "inv(L)", "inv(A)", "tril(A)*b", "norm2(A)", "gradient(logdet(S), S)"),
-    ],
-)
-def test_decompositions_and_inverses_have_values_and_errors_as_ever(text: str) -> None:
-    both = system(text)
-    for about, matrix in _matrices():
-        with np.errstate(all="ignore"):
-            symmetric = np.triu(matrix) + np.triu(matrix, 1).T
-            arrays = {
-                "A": matrix,
-                "S": symmetric,
-                "L": np.tril(matrix),
-                "D": np.where(np.eye(4) > 0, matrix, 0),
-                "b": np.array([1.0, 2.0, -1.0, 0.5]),
-            }
-            given = {name: arrays[name] for name in both[0].signature.names}
-            outcomes = [_outcome(f, given) for f in both]
-        _same(*outcomes, about=f"{text}, {about}", tolerance=1e-6)
-
-
-@needs_compiler
-def test_systems_of_single_precision() -> None:
-    Q = np.linalg.qr(np.random.default_rng(6).normal(size=(4, 4)))[0]
-    for least in (1.0, 1e-3, 1e-9, 0.0, -1.0):
-        matrix = (Q * [1.0, 1.0, 1.0, least] @ Q.T).astype(np.float32)
-        matrix = np.triu(matrix) + np.triu(matrix, 1).T
-        arrays = {"A": matrix, "S": matrix, "b": np.ones(4, np.float32)}
-        for text in SYSTEMS[:5]:
-            both = system(text)
-            given = {name: arrays[name] for name in both[0].signature.names}
-            outcomes = [_outcome(f, given) for f in both]
-            _same(*outcomes, about=f"{text}, {least}", tolerance=1e-2)
-
-
-@needs_compiler
-def test_stacks_with_one_singular_matrix() -> None:
-    f = [tcalc.parse(x, "W[k,n,n], b[n]") for x in ("inv(W)[q,i,j]*b[j]", "logdet(W)[q]")]
-    both = [tcalc.compile(f, backend=x) for x in ("c", "numpy")]
-    W = np.array([np.eye(3), 2 * np.eye(3) + 0.1, np.diag([1.0, 2.0, 3.0])])
-    factors = [1.0, 0.0, 1.0], [1.0, 1.0, -1.0], [1.0, np.nan, 1.0], [np.inf, 1.0, 1.0]
-    with np.errstate(all="ignore"):
-        for spoilt in (W, *(W * np.reshape(x, (3, 1, 1)) for x in factors)):
-            _same(*(_outcome(x, {"W": spoilt, "b": np.ones(3)}) for x in both))
-
-
-@needs_compiler
-def test_errors_of_bound_matrices_are_told_as_ever() -> None:
-    both = pair("inv(S)*b + logdet(S)*b", "S[n,n] spd, b[n]")
-    for S in (np.eye(3), np.zeros((3, 3)), np.ones((3, 3)), -np.eye(3)):
-        outcomes = [_outcome(lambda b, f=f, S=S: f.bind(S=S)(b=b), {"b": np.ones(3)}) for f in both]
-        _same(*outcomes)
+# numbers that are not finite
 
 
 @needs_compiler
@@ -535,130 +399,3 @@ def test_no_product_is_fused_with_a_sum() -> None:
     c_code, _ = pair("sqrt(x.*x - y.*y)", "x[n], y[n]")
     x = np.linspace(0.1, 1, 50)
     np.testing.assert_array_equal(c_code(x=x, y=x.copy())[0], 0)
-
-
-# compilers
-
-
-@pytest.fixture
-def other_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """What sets the variable CC for one test."""
-    native.compiler.cache_clear()
-
-    def named(command: str) -> None:
-        monkeypatch.setenv("CC", command)
-
-    yield named
-    native.compiler.cache_clear()
-
-
-NUMBERS = itertools.count(101)
-
-
-def fresh() -> tuple[Any, int]:
-    """A function of two ones whose C nobody has compiled, and its value."""
-    number = next(NUMBERS)
-    return tcalc.compile(tcalc.parse(f"sum(x) + {number}", "x[n]"), backend="c"), number + 2
-
-
-def test_a_compiler_that_is_not_there(other_compiler: Callable[[str], None]) -> None:
-    other_compiler("/nonexistent/cc -O1")
-    fun, _ = fresh()
-    with pytest.raises(UnsupportedError, match=r"/nonexistent/cc, which CC names, is not there"):
-        fun(x=np.ones(2))
-    assert "int compute(" in fun.source_for(n=2)  # to read it takes no compiler
-
-
-def test_no_compiler_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    native.compiler.cache_clear()
-    monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(UnsupportedError, match="none of cc, gcc and clang") as caught:
-        fresh()[0](x=np.ones(2))
-    assert 'backend="numpy"' in str(caught.value)
-    native.compiler.cache_clear()
-
-
-@pytest.mark.parametrize(
-    ("script", "told"),
-    [
-        ("#!/bin/sh\necho 'no space left' >&2; exit 1\n", "no space left"),
-        ("#!/bin/sh\nexit 0\n", "cannot open shared object file"),
-        ("\x7fELF nonsense", "Exec format error"),
-    ],
-    ids=["fails", "makes nothing", "is no program"],
-)
-def test_a_compiler_that_fails(
-    script: str, told: str, other_compiler: Callable[[str], None], tmp_path: Path
-) -> None:
-    command = tmp_path / "cc"
-    command.write_text(script)
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    other_compiler(str(command))
-    fun, value = fresh()
-    with pytest.raises(UnsupportedError, match=told) as caught:
-        fun(x=np.ones(2))
-    assert 'backend="numpy"' in str(caught.value)
-    other_compiler("cc")
-    native.compiler.cache_clear()
-    if shutil.which("cc"):
-        assert fun(x=np.ones(2)) == value  # a failure is not remembered
-
-
-@needs_compiler
-def test_a_compiler_without_the_usual_options(
-    other_compiler: Callable[[str], None], tmp_path: Path
-) -> None:
-    """Options that not all compilers take are left out where one refuses them."""
-    command = tmp_path / "cc"
-    real = native.compiler()[0]
-    refusing = f'#!/bin/sh\ncase "$*" in *-march=native*) exit 1;; esac\nexec {real} "$@"\n'
-    command.write_text(refusing)
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    native.compiler.cache_clear()
-    other_compiler(f"{command} -DOTHER")
-    fun, value = fresh()
-    assert fun(x=np.ones(2)) == value
-
-
-@needs_compiler
-def test_a_forked_process_leaves_the_files_of_its_parent() -> None:
-    program = """
-        import os
-        import numpy as np
-        import tcalc
-
-        def call(number):
-            f = tcalc.parse(f"sum(x) + {number}", "x[n]")
-            return tcalc.compile(f, backend="c")(x=np.ones(2))
-
-        assert call(1) == 3
-        if os.fork() == 0:
-            assert call(2) == 4
-            raise SystemExit(0)
-        assert os.wait()[1] == 0
-        assert call(3) == 5
-    """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
-    subprocess.run(command, check=True, env=environment)
-
-
-def _outcome(function: Any, arguments: dict[str, Any]) -> Any:
-    """The results of a call, or its error."""
-    try:
-        return function(**arguments)
-    except TcalcError as error:
-        return error
-
-
-def _same(found: Any, due: Any, about: str = "", tolerance: float = 1e-9) -> None:
-    """Two outcomes agree: in type and words where they are errors."""
-    if isinstance(due, Exception) or isinstance(found, Exception):
-        assert (type(found), str(found)) == (type(due), str(due)), about
-        return
-    for mine, other in zip(found, due, strict=True):
-        scale = max(1.0, float(np.abs(np.where(np.isfinite(other), other, 0)).max(initial=0)))
-        np.testing.assert_allclose(
-            mine, other, rtol=tolerance, atol=tolerance * scale, err_msg=about
-        )

@@ -25,7 +25,7 @@ LONG = re.compile(r"\b(?!T\b|fabs\b|sqrt\b|is[a-z]+\b|floor\b|ceil\b)\w+\(")
 
 def in_c(text: str) -> str:
     """The text of a kernel, with C's way to write numbers and types."""
-    text = _NUMERAL.sub(lambda found: _numeral(found[1]), text)
+    text = _NUMERAL.sub(lambda found: _numeral(found[1]), text).replace("--", "- -")
     return _DECLARED.sub("real", _CAST.sub("(real)", text))
 
 

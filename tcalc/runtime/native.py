@@ -67,8 +67,8 @@ VECTOR double pow(double, double);
 Those of earlier releases are few.  TCALC_SCALAR is for machines that have the headers alone.
 """
 COMPILERS = ("cc", "gcc", "clang")
-FAILED, SCATTERED = 1, 2
-"""What calls return: a matrix is not clearly regular; an array is not in the order of its rows."""
+SCATTERED = 2
+"""What a call returns where an array is not in the order of its rows; `compute` gives 0 or 1."""
 
 _libraries: dict[str, ctypes.CDLL] = {}
 _lock = threading.Lock()
@@ -195,10 +195,9 @@ def _layout() -> tuple[int, int]:
     flags = ctypes.sizeof(ctypes.c_void_p) * 6
     array = np.arange(6.0).reshape(2, 3)
     for x, lies in ((array, 1), (array.T, 0)):
-        data = ctypes.c_void_p.from_address(id(x) + header).value
         found = ctypes.c_int.from_address(id(x) + header + flags).value
         number = ctypes.c_double.from_address(id(np.float64(2.5)) + header).value
-        if data != x.ctypes.data or found & 1 != lies or number != 2.5:
+        if address_of(x) != x.ctypes.data or found & 1 != lies or number != 2.5:
             raise UnsupportedError(
                 'the backend "c" does not know the arrays of this NumPy',
                 hint='compile with backend="numpy"',
@@ -207,7 +206,7 @@ def _layout() -> tuple[int, int]:
 
 
 @cache
-def _address(name: str) -> int:
+def _routine(name: str) -> int:
     """Where a routine of SciPy's BLAS or LAPACK is."""
     from scipy.linalg import cython_blas, cython_lapack
 
@@ -240,7 +239,7 @@ class NativeFunction:
         self._library = library(
             "#define TCALC_TABLE\n" + VECTOR_MATH + module.source + _glue(module)
         )
-        table = [_address(name) for name in module.routines]
+        table = [_routine(name) for name in module.routines]
         self._library.bind((ctypes.c_void_p * max(len(table), 1))(*table))
         self._call = self._library.call
         count = len(module.numbers) + len(module.results) + 1 + bool(module.given)

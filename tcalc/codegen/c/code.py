@@ -300,17 +300,24 @@ class Code:
             if block is not None:
                 self.memory.give_back(*block)
 
-    def copy(self, source: Place, target: Place, also: Sequence[str] = ()) -> None:
+    def copy(self, source: Place, target: Place) -> None:
         """Write a loop that copies all elements."""
-        self.assign(target, self.element(source, self.indices(target.dims)), also=also)
+        self.assign(target, self.element(source, self.indices(target.dims)))
 
-    def assign(
-        self, target: Place, text: str, operator: str = "=", also: Sequence[str] = ()
-    ) -> None:
-        """Write a loop that gives each element of a place the value of an expression."""
+    def assign(self, target: Place, text: str, before: Sequence[str] = ()) -> None:
+        """Write a loop that gives each element of a place the value of an expression.
+
+        `before` are lines of its body that the expression needs.
+        """
         indices = self.indices(target.dims)
-        line = f"{self.element(target, indices)} {operator} {text};"
-        self.lines += nested(self.loops(target.dims, indices), [*also, line])
+        line = f"{self.element(target, indices)} = {text};"
+        self.lines += nested(self.loops(target.dims, indices), [*before, line])
+
+    def symmetric_part(self, source: Place, indices: Sequence[str | None]) -> str:
+        """An element of ``(A + A')/2`` as an expression."""
+        *outer, row, column = indices
+        both = (self.element(source, x) for x in (indices, [*outer, column, row]))
+        return f"(real)0.5 * ({' + '.join(both)})"
 
     def fail(self, condition: str) -> None:
         """Write a line that gives up, for NumPy's code to tell what is wrong."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
@@ -173,7 +174,8 @@ def _long(code: Code, operand: Operand) -> Operand:
 def labelled(operation: Contraction) -> tuple[tuple[Labelled, Labelled], Labels]:
     """Both operands with labels for their axes, and the labels of the result."""
     match operation:
-        case EinSum(operands=(first, second), subscripts=(row, other), output=output):
+        case EinSum(operands=operands, subscripts=subscripts, output=output):
+            (first, second), (row, other) = operands, subscripts
             return ((View.of(first), row), (View.of(second), other)), output
         case TensorDot(left=first, right=second, axes=(a, b)):
             row = tuple(range(len(first.dims)))
@@ -193,7 +195,7 @@ def labelled(operation: Contraction) -> tuple[tuple[Labelled, Labelled], Labels]
             whole = (left, (*first_batch, *row)), (right, (*second_batch, *other))
             return whole, (*batch, *output)
         case _:
-            raise AssertionError("a contraction of two operands")
+            assert_never(operation)
 
 
 def _by_blas(

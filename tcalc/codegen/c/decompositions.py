@@ -30,9 +30,7 @@ def orthogonal(code: Code, statement: Statement, operation: Call) -> None:
 def symmetric(code: Code, statement: Statement, operation: Call) -> None:
     """The eigenvalues of symmetric matrices, and the eigenvectors where they are asked for."""
     matrix = _Matrix(code, statement, operation)
-    *outer, row, column = matrix.indices
-    other = code.element(matrix.source, [*outer, column, row])
-    matrix.element = f"(real)0.5 * ({matrix.element} + {other})"
+    matrix.element = code.symmetric_part(matrix.source, matrix.indices)
     n = code.length(matrix.source.dims[-1])
     # For syevd 2 n² + 6 n + 1 elements, and 5 n + 3 integers.
     room = 2 * n * n + 11 * n + 4

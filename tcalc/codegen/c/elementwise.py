@@ -98,7 +98,7 @@ def group(code: Code, statement: Statement, operation: Fused) -> None:
     elif not end.dims:
         number_of(code, value, lines, text)
     else:
-        code.assign(code.make(value), text, also=lines)
+        code.assign(code.make(value), text, lines)
 
 
 def number_of(code: Code, value: Value, lines: Sequence[str], text: str) -> None:

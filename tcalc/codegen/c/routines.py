@@ -227,10 +227,7 @@ def _distances(code: Code, statement: Statement, operation: Call) -> None:
 def _cholesky(code: Code, statement: Statement, operation: Call) -> None:
     (value,) = statement.results
     source = code.place(operation.arguments[0])
-    indices = code.indices(source.dims)
-    *outer, row, column = indices
-    both = [code.element(source, x) for x in (indices, [*outer, column, row])]
-    text = f"(real)0.5 * ({both[0]} + {both[1]})"
+    text = code.symmetric_part(source, code.indices(source.dims))
     factorised(code, value, source.dims, Solver.SPD, text)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tcalc.errors import UnsupportedError
-from tcalc.runtime.native import compiler
+from tcalc.runtime.libraries import compiler
 
 
 def _command() -> tuple[str, ...] | None:

@@ -64,7 +64,7 @@ def _called(native: NativeFunction, inputs: Sequence[Array], fill: float) -> lis
     work = within((module.work,))
     kept: list[Array] = []
     status = 0
-    if native._prepare is not None:
+    if module.given:
         kept = [within((module.kept,))]
         status = native._prepare(*(given[k] for k in module.given), *kept, work)
         work[...] = fill

@@ -9,11 +9,16 @@ axes, and further branches; each argument is chosen by the condition at its own 
 product sums over is no index of the condition: a function there is chosen only where it has all
 the condition's indices beside.  (``where(a > 0, sum(log(x)), 0)`` is safe, the condition having
 none.  In ``where(y > 0, A*log(x), 0)`` every element of y needs every ``log(x[j])``.)
+
+What is needed whichever branch is taken stays as it is, or each step of a recurrence would copy
+the steps before: what both branches have, as `z` in ``where(c, f(z), g(z))``, and what has
+branches in it and is needed beside, as `z` in ``z + where(c, f(z), 0)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Container, Mapping, Sequence, Set
 from itertools import count
 from typing import TypeAlias
 
@@ -22,49 +27,139 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
+from tcalc.expr.traverse import postorder, with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.piecewise import Where
 
 Placed: TypeAlias = tuple[Node, Labels]
 """A node in a branch, with a label for each axis; those below the order of the branch are its."""
 
-DEEPEST = 32
-"""How far below a branch functions are looked for, so that long recurrences stay linear."""
+MOST = 64
+"""How many nodes of a branch are looked at, the nearest first: so long recurrences stay linear."""
 
 
-def regular_branches(node: Apply) -> Node:
-    """``where(c, f(x), g(y)) -> where(c, f(where(c, x, s)), g(where(c, t, y)))``."""
-    left, right, _, _ = node.args
-    yes, no = (_Branch(node, position).guarded() for position in (2, 3))
-    return build.apply(node.primitive, left, right, yes, no)
+def regular_branches(roots: Sequence[Node]) -> list[Node]:
+    """``where(c, f(x), g(y)) -> where(c, f(where(c, x, s)), g(where(c, t, y)))`` in all tensors."""
+    order = postorder(roots)
+    if not any(map(_is_choice, order)):
+        return list(roots)
+    beside = _needed_beside(roots, order)
+    done: dict[Node, Node] = {}
+    for node in order:
+        new = with_operands(node, [done[operand] for operand in node.operands])
+        if node in beside:
+            beside.add(new)
+        done[node] = _guarded(new, beside) if isinstance(new, Apply) and _is_choice(new) else new
+        if node in beside:
+            beside.add(done[node])
+    return [done[root] for root in roots]
+
+
+def _guarded(choice: Apply, beside: Container[Node]) -> Node:
+    left, right, _, _ = choice.args
+    first, second = (_Branch(choice, position, beside.__contains__) for position in (2, 3))
+    # What a branch needs only where it makes a choice of its own is another node there by now, a
+    # function with its argument chosen.
+    both = first.below.keys() & second.below.keys()
+    return build.apply(choice.primitive, left, right, *(x.guarded(both) for x in (first, second)))
+
+
+def _is_choice(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Where)
+
+
+def _needed_beside(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
+    """Nodes with branches in them whose derivatives every root needs, whatever is chosen."""
+    having: set[Node] = set()
+    in_both: dict[Node, set[Node]] = {}
+    for node in order:
+        if isinstance(node, Apply) and _is_choice(node):
+            in_both[node] = _in_both(node, in_both)
+            having.add(node)
+        elif not having.isdisjoint(node.operands):
+            having.add(node)
+    needed = having
+    for root in dict.fromkeys(roots):
+        reached = {root}
+        for node in reversed(order):
+            if node in reached:
+                reached.update(in_both.get(node, node.operands))
+        needed = needed & reached
+    return needed
+
+
+def _in_both(choice: Apply, known: Mapping[Node, set[Node]]) -> set[Node]:
+    """What is needed whichever branch is taken, apart from what only that needs."""
+    whole = (*range(choice.order),)
+    first, second = (
+        {x for x, row in _Branch(choice, position, _is_choice).below if row == whole}
+        for position in (2, 3)
+    )
+    both = first & second
+    for branch in (first, second):
+        for other in [x for x in branch if x in known and x not in both]:
+            branch |= known[other]
+    return first & second
 
 
 class _Branch:
     """One branch of a choice: the argument of it at `position`, 2 or 3."""
 
-    def __init__(self, choice: Apply, position: int) -> None:
+    def __init__(self, choice: Apply, position: int, ends: Callable[[Node], bool]) -> None:
         self.choice, self.position = choice, position
         self.own = tuple(range(choice.order))
+        self.root: Placed = choice.args[position], self.own
+        self.below = self._nearest(ends)
         self.done: dict[Placed, Node | None] = {}
 
-    def guarded(self) -> Node:
-        """The branch with the arguments of its functions chosen."""
-        branch = self.choice.args[self.position]
-        root = branch, self.own
-        stack = [root]
+    def _nearest(self, ends: Callable[[Node], bool]) -> dict[Placed, list[Placed]]:
+        """What the branch is made from, element by element, and what that is made from.
+
+        It goes no further where a node `ends` it.
+        """
+        found: dict[Placed, list[Placed]] = {}
+        pending, looked_at = deque([self.root]), 0
+        while pending and looked_at < MOST and len(found) < 4 * MOST:
+            placed = pending.popleft()
+            if placed in found:
+                continue
+            node, row = placed
+            found[placed] = inner = self._inner(node, row, ends)
+            pending.extend(inner)
+            looked_at += not (_is_choice(node) or isinstance(node, Const))
+        return found
+
+    def guarded(self, needed: Set[Placed]) -> Node:
+        """The branch with the arguments of its functions chosen, save what is needed anyway."""
+        stack = [self.root]
         while stack:
             placed = stack[-1]
             if placed in self.done:
                 stack.pop()
                 continue
-            inner = self._below(*placed) if len(stack) <= DEEPEST else []
+            inner = [] if placed in needed else self.below.get(placed, [])
             missing = [other for other in inner if other not in self.done]
             if missing:
                 stack.extend(missing[:1])
                 continue
             stack.pop()
             self.done[placed] = self._changed(*placed, inner) if inner else None
-        return self.done[root] or branch
+        return self.done[self.root] or self.root[0]
+
+    def _inner(self, node: Node, row: Labels, ends: Callable[[Node], bool]) -> list[Placed]:
+        if self._repeats(node, row):
+            return [(node.operands[self.position], row)]
+        return [] if ends(node) else self._below(node, row)
+
+    def _repeats(self, node: Node, row: Labels) -> bool:
+        """Whether a node in the branch makes the same choice once more."""
+        choice = self.choice
+        return (
+            isinstance(node, Apply)
+            and node.primitive == choice.primitive
+            and node.args[:2] == choice.args[:2]
+            and row == self.own
+        )
 
     def _below(self, node: Node, row: Labels) -> list[Placed]:
         """The operands that a node is made from, element by element, as they are placed."""
@@ -83,6 +178,8 @@ class _Branch:
     def _changed(self, node: Node, row: Labels, inner: Sequence[Placed]) -> Node | None:
         """The node over the axes of its space with guarded operands; None if it may stay."""
         found = [self.done[placed] for placed in inner]
+        if self._repeats(node, row):
+            return found[0]
         space = self._space(row)
         assert space is not None
         if isinstance(node, Einsum):

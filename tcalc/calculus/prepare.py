@@ -32,7 +32,6 @@ from tcalc.expr.traverse import orders_kept, postorder, rebuild
 from tcalc.planning import plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.norms import Norm2
-from tcalc.primitives.piecewise import Where
 from tcalc.primitives.power import Power, inverse_entries, power, square
 from tcalc.primitives.reductions import total
 from tcalc.primitives.singular import Singular, written_out
@@ -47,7 +46,7 @@ LONGEST_PRODUCT = 4
 @orders_kept()
 def prepare(roots: Sequence[Node]) -> list[Node]:
     """The same tensors, ready to be differentiated."""
-    return rebuild(spectral_sums(stable(roots)), _rule)
+    return regular_branches(rebuild(spectral_sums(stable(roots)), _rule))
 
 
 @orders_kept()
@@ -105,8 +104,6 @@ def _rule(node: Node) -> Node:
     match node:
         case Apply(primitive=Power() as p, args=(Apply(primitive=Norm2() as n) as norm,)):
             return square_of_norm(node, p.exponent, norm, n.axes)
-        case Apply(primitive=Where()):
-            return regular_branches(node)
         case Apply(primitive=Inverse(axes=1), args=(matrix,)):
             return inverse_of_diagonal(node, matrix)
         case Einsum(factors=factors) if len(factors) > LONGEST_PRODUCT:

@@ -69,8 +69,27 @@ class Distribution:
         order = postorder(roots)
         if not self.fixed and not any(self._is_large(node) for node in order):
             return list(roots)
-        self.uses = use_counts(order)
+        if self.fixed:
+            roots = self._with_fixed_distributed(roots, order)
+            order = postorder(roots)
+        self.uses = use_counts(order, roots)
         return rebuild(roots, self._changed)
+
+    def _with_fixed_distributed(self, roots: Sequence[Node], order: Sequence[Node]) -> list[Node]:
+        """The roots with what is computed once distributed too, as if nothing were fixed."""
+        needed = dict.fromkeys(roots)
+        for node in order:
+            if node not in self.fixed:
+                needed.update(dict.fromkeys(node.operands))
+        ends = [node for node in needed if node in self.fixed and node.operands]
+        inner = Distribution(self.sizes)
+        found = inner.run(ends)
+        self.sized |= inner.sized
+        replacements = {old: new for old, new in zip(ends, found, strict=True) if new is not old}
+        if not replacements:
+            return list(roots)
+        self.fixed.update(postorder(found))
+        return rebuild(roots, replacements=replacements)
 
     def _is_large(self, node: Node) -> bool:
         """Whether a node is a sum that is worth looking at."""

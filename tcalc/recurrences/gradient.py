@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Never
 
 import numpy as np
@@ -17,6 +18,8 @@ from tcalc.expr.traverse import variables
 from tcalc.primitives.operators import is_zero
 from tcalc.recurrences.adjoint import active_inputs, adjoint_of
 from tcalc.recurrences.formulas import adjoint_formulas
+from tcalc.recurrences.layout import Back
+from tcalc.recurrences.one_call import OneCall
 from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays, called
@@ -43,14 +46,37 @@ class RecurrenceGradient:
         self._wrt = [*wrt]
         self._single = single
         self._adjoint = adjoint = adjoint_of(step, step.value, wrt)
-        before = {x.before for x in step.states if x.before is not None}
-        self._taken = [x for x in variables(adjoint.results) if x in before]
-        self._forward = Forward(loop, [*adjoint.kept.values(), *self._taken], [step.value])
-        # What no step takes has its cotangent behind the last one, and none before.
-        self._terminal = {
-            k: bar for k, bar in adjoint.cotangents.items() if k not in adjoint.before
-        }
-        self._back = Sweep(
+        direct = calculus.derivatives(step.value, self._wrt, "reverse")
+        self._direct = {x: g for x, g in zip(wrt, direct, strict=True) if not is_zero(g)}
+        self._bars: dict[Var, Var] = {}
+        self._parts = self._gradient_of_bars()
+        self._in_one_call = None
+        if backend == "c":
+            back = Back(adjoint, self._direct, self._bars, self._parts)
+            self._in_one_call = OneCall(loop, back)
+
+    @cached_property
+    def _taken(self) -> list[Var]:
+        """The states before a step that the step backwards takes."""
+        before = {x.before for x in self._loop.step.states if x.before is not None}
+        return [x for x in variables(self._adjoint.results) if x in before]
+
+    @cached_property
+    def _forward(self) -> Forward:
+        rows = [*self._adjoint.kept.values(), *self._taken]
+        return Forward(self._loop, rows, [self._loop.step.value])
+
+    @cached_property
+    def _terminal(self) -> dict[int, Var]:
+        """The cotangents of what no step takes: there are some behind the last one, none before."""
+        adjoint = self._adjoint
+        return {k: bar for k, bar in adjoint.cotangents.items() if k not in adjoint.before}
+
+    @cached_property
+    def _back(self) -> Sweep:
+        loop, adjoint = self._loop, self._adjoint
+        step = loop.step
+        return Sweep(
             Plan(
                 states={adjoint.cotangents[k]: bar for k, bar in adjoint.before.items()},
                 given=(
@@ -64,18 +90,24 @@ class RecurrenceGradient:
                 rows=[*adjoint.slices.values()],
                 sums=[*adjoint.constants.values()],
                 counter=step.counter.name,
-                backend=backend,
+                backend=loop.backend,
             )
         )
-        direct = calculus.derivatives(step.value, self._wrt, "reverse")
-        self._direct = {x: g for x, g in zip(wrt, direct, strict=True) if not is_zero(g)}
-        ends = [step.value, *adjoint.first.values(), *self._direct.values()]
-        self._end = runtime.compile(ends, variables=(*loop.inputs, *loop.last))
-        self._bars: dict[Var, Var] = {}
-        self._gradient = self._compiled_gradient()
 
-    def _compiled_gradient(self) -> runtime.CompiledFunction:
-        """The gradient, from the cotangents of all that the loop and the value take."""
+    @cached_property
+    def _end(self) -> runtime.CompiledFunction:
+        """The value, and what it takes of the last step and of inputs."""
+        loop = self._loop
+        ends = [loop.step.value, *self._adjoint.first.values(), *self._direct.values()]
+        return runtime.compile(ends, variables=(*loop.inputs, *loop.last))
+
+    @cached_property
+    def _gradient(self) -> runtime.CompiledFunction:
+        bars = [*self._adjoint.cotangents.values(), *self._bars.values()]
+        return runtime.compile(self._parts, variables=(*self._loop.inputs, *bars))
+
+    def _gradient_of_bars(self) -> list[Node]:
+        """The gradient, of the cotangents of all that the loop and the value take."""
         step, adjoint = self._loop.step, self._adjoint
         active = active_inputs(step, self._wrt)
         names = FreeNames({*step.names, *(x.name for x in adjoint.cotangents.values())})
@@ -93,9 +125,7 @@ class RecurrenceGradient:
         found = (
             calculus.vjps(pairs, self._wrt) if pairs else [build.zeros(x.dims) for x in self._wrt]
         )
-        parts = [calculus.project(g, x) for g, x in zip(found, self._wrt, strict=True)]
-        bars = [*adjoint.cotangents.values(), *self._bars.values()]
-        return runtime.compile(parts, variables=(*self._loop.inputs, *bars))
+        return [calculus.project(g, x) for g, x in zip(found, self._wrt, strict=True)]
 
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
@@ -103,6 +133,14 @@ class RecurrenceGradient:
         return self._loop.step.wording(self._run)(arguments)
 
     def _run(self, arguments: Arrays) -> Any:
+        found = self._in_one_call(arguments) if self._in_one_call is not None else None
+        value, *gradient = found or self._by_single_calls(arguments)
+        if self._single:
+            return value, gradient[0]
+        return value, dict(zip((x.name for x in self._wrt), gradient, strict=True))
+
+    def _by_single_calls(self, arguments: Arrays) -> list[Any]:
+        """The value and the parts of the gradient, in as few calls as there are functions."""
         loop, adjoint = self._loop, self._adjoint
         run = loop.run(arguments)
         left, rows = self._forward(run)
@@ -125,10 +163,7 @@ class RecurrenceGradient:
         bars_of = zip(adjoint.before, swept.states, strict=True)
         found = {adjoint.cotangents[k].name: x for k, x in bars_of}
         found |= {self._bars[x].name: total for x, total in totals.items()}
-        gradient = called(self._gradient, {**run.fixed, **found})
-        if self._single:
-            return value, gradient[0]
-        return value, dict(zip((x.name for x in self._wrt), gradient, strict=True))
+        return [value, *called(self._gradient, {**run.fixed, **found})]
 
     def formulas(
         self, notation: printing.Notation = "auto", medium: printing.Medium = "text"

@@ -17,6 +17,7 @@ from tcalc.expression import Names
 from tcalc.language import RecurrenceProgram
 from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
+from tcalc.recurrences.one_call import OneCall
 from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import step_of
 from tcalc.recurrences.stepper import Arrays, called
@@ -59,6 +60,7 @@ class Recurrence:
         self._backend: Backend = backend
         self._step = step = step_of(program)
         self._loop = Runner(step, [step.value], backend=backend)
+        self._in_one_call = OneCall(self._loop) if backend == "c" else None
 
     @property
     def signature(self) -> Signature:
@@ -95,6 +97,9 @@ class Recurrence:
         return self._loop.step.wording(self._run)(arguments)
 
     def _run(self, arguments: Arrays) -> Any:
+        found = self._in_one_call(arguments) if self._in_one_call is not None else None
+        if found is not None:
+            return found[0]
         left, _ = self._forward(self._loop.run(arguments))
         return called(self._value, left)[0]
 

@@ -97,7 +97,7 @@ class Runner:
         shape = build.ones([Dim.of(name) for name in sorted(sizes)])
         self.signature: Signature = signature_of([*needed, shape], known)
         prologue = [*step.prologue.values()]
-        self._prologue = runtime.compile(prologue, variables=self.inputs) if prologue else None
+        self.prologue = runtime.compile(prologue, variables=self.inputs) if prologue else None
 
     @property
     def inputs(self) -> tuple[Var, ...]:
@@ -123,8 +123,8 @@ class Runner:
         sizes = measured(signature, arrays)
         verify(signature.arguments, arrays, False)
         fixed = dict(zip(signature.names, arrays, strict=True))
-        if self._prologue is not None:
-            opened = called(self._prologue, fixed)
+        if self.prologue is not None:
+            opened = called(self.prologue, fixed)
             fixed |= {x.name: value for x, value in zip(step.prologue, opened, strict=True)}
         return Run(step, fixed, sizes)
 

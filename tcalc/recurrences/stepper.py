@@ -9,7 +9,8 @@ from tcalc import runtime
 from tcalc.codegen.options import Backend
 from tcalc.expr.nodes import Node, Var
 from tcalc.runtime.compiled import retyped
-from tcalc.runtime.native import NativeFunction, run_steps
+from tcalc.runtime.native import NativeFunction
+from tcalc.runtime.staged import run_steps
 
 Arrays: TypeAlias = Mapping[str, Any]
 

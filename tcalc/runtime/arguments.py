@@ -174,6 +174,23 @@ def conversions(
             yield place, partial(np.asarray, dtype=array.dtype)
 
 
+def looks(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What of some arguments decides what a call does: names, types and shapes."""
+    found: list[Any] = [*arguments]
+    for x in arguments.values():
+        if type(x) is np.ndarray:
+            found.append(x.shape)
+            found.append(x.dtype)
+        else:
+            found.append(type(x))
+    return tuple(found)
+
+
+def looks_tell(arguments: Mapping[str, Any]) -> bool:
+    """Whether `looks` tells all that decides what a call does: not of lists, nor sparse arrays."""
+    return all(type(x) is np.ndarray or type(x) in NUMBERS for x in arguments.values())
+
+
 def is_sparse(array: Any) -> bool:
     """Whether an argument is one of SciPy's sparse matrices."""
     return type(array) is not np.ndarray and hasattr(array, "toarray")
@@ -237,6 +254,15 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
                     raise ArgumentError(
                         str(error), hint=f"declare it without {kind!r}, or correct the data"
                     ) from None
+
+
+def to_be_verified(arguments: Sequence[Var], strict: bool) -> list[tuple[int, Var, bool | None]]:
+    """The arguments that each call looks at, with their places and what `at_sight` takes."""
+    return [
+        (place, x, None if strict else sign_of(x))
+        for place, x in enumerate(arguments)
+        if strict or any(kind in CHECKED for kind in x.properties)
+    ]
 
 
 def at_sight(positive: bool | None, array: Any) -> bool:

@@ -9,7 +9,6 @@ from numbers import Integral
 from typing import Any, Never, SupportsIndex
 
 import numpy as np
-from numpy import ndarray
 
 from tcalc.calculus import NOMINAL_SIZE
 from tcalc.codegen.options import DEFAULTS, Options
@@ -17,10 +16,8 @@ from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline, arranged, is_plain, labels
-from tcalc.expr.properties import CHECKED
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
-    NUMBERS,
     PLAIN,
     CallSignature,
     at_sight,
@@ -29,11 +26,13 @@ from tcalc.runtime.arguments import (
     conversions,
     converted,
     is_sparse,
+    looks,
+    looks_tell,
     measured,
     ordered,
     refuse_positions,
     refuse_unknown,
-    sign_of,
+    to_be_verified,
     verify,
 )
 from tcalc.runtime.plans import Kind, Plan, Planner, Recipe
@@ -91,11 +90,7 @@ class CompiledFunction:
         self._names = tuple(name for name in signature.names if name not in self._given)
         self._open = tuple(x for x in signature.arguments if x.name not in self._given)
         self._strict = strict = self._recipe.options.check_finite
-        self._looked_at = [
-            (place, x, None if strict else sign_of(x))
-            for place, x in enumerate(self._open)
-            if strict or any(kind in CHECKED for kind in x.properties)
-        ]
+        self._looked_at = to_be_verified(self._open, strict)
         outline = self._recipe.outline
         self._outline = None if is_plain(outline) else outline
         self._planner = Planner(self._recipe, self._given.keys() & set(signature.names))
@@ -125,7 +120,7 @@ class CompiledFunction:
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
             refuse_positions(positional, self._names)
-        seen = _looks(arguments)
+        seen = looks(arguments)
         entry = self._entries.get(seen)
         if entry is None:
             entry, arrays = self._enter(arguments, seen)
@@ -150,7 +145,7 @@ class CompiledFunction:
 
         It takes arrays in the order of `signature`, and looks at none of them.
         """
-        seen = _looks(arguments)
+        seen = looks(arguments)
         entry = self._entries.get(seen) or self._enter(arguments, seen)[0]
         compute, further = entry.plan.compute, entry.further
         if further:
@@ -180,7 +175,7 @@ class CompiledFunction:
         mine, taken = [given[k] for k in free], [arrays[k] for k in free]
         key = (*sizes.values(), wide, kind)
         entry = Entry(plan, tuple(conversions(mine, taken)), self._further(plan, arrays, key))
-        if all(type(x) is ndarray or type(x) in NUMBERS for x in arguments.values()):
+        if looks_tell(arguments):
             if len(self._entries) >= ENTRIES:
                 self._entries.clear()
             self._entries[seen] = entry
@@ -315,18 +310,6 @@ class CompiledFunction:
     def __repr__(self) -> str:
         bound = f"; {', '.join(self._given)} bound" if self._given else ""
         return f"<CompiledFunction({', '.join(map(describe, self._open))}{bound})>"
-
-
-def _looks(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What of some arguments decides what a call does: names, types and shapes."""
-    looks: list[Any] = [*arguments]
-    for x in arguments.values():
-        if type(x) is ndarray:
-            looks.append(x.shape)
-            looks.append(x.dtype)
-        else:
-            looks.append(type(x))
-    return tuple(looks)
 
 
 def retyped(result: Any, dtype: np.dtype[Any]) -> Any:

@@ -9,17 +9,8 @@ gives up, and NumPy's code for the same program says what is wrong, or finds tha
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
-import shlex
-import shutil
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -27,23 +18,8 @@ import numpy as np
 from tcalc.codegen.c import CModule
 from tcalc.codegen.c.helpers import OF_BLAS
 from tcalc.errors import UnsupportedError
+from tcalc.runtime.libraries import library
 
-FLAGS = (
-    *("-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
-    *("-fopenmp-simd", "-w"),
-)
-"""How files are compiled: nothing that changes a result beyond the order of sums, and beyond the
-last digits of functions.
-
-Products that are not rounded before they are added would make `x*x - y*y` less than 0 at y = x.
-"""
-VECTORISED = ("-O2", "-march=native", "-ftree-loop-vectorize", "-fvect-cost-model=dynamic")
-EFFORT = ((1_000, VECTORISED), (5_000, ("-O1", "-march=native")), (sys.maxsize, ("-O0",)))
-"""How much compilers are to improve files of up to so many lines.
-
-Their time grows faster than these, and without it small loops still take less than calls of NumPy.
-GCC 12 makes wrong code of some nests of loops at -O3, where it joins steps that lie side by side.
-"""
 VECTOR_FUNCTIONS = (
     *("acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "erf", "erfc", "exp"),
     *("expm1", "log", "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh"),
@@ -66,83 +42,11 @@ VECTOR double pow(double, double);
 
 Those of earlier releases are few.  TCALC_SCALAR is for machines that have the headers alone.
 """
-COMPILERS = ("cc", "gcc", "clang")
 SCATTERED = 2
 """What a call returns where an array is not in the order of its rows; `compute` gives 0 or 1."""
 
-_libraries: dict[str, ctypes.CDLL] = {}
-_lock = threading.Lock()
 
-
-@cache
-def compiler() -> tuple[str, ...]:
-    """The command that compiles C: that of the variable CC, or the first one that is there.
-
-    Raises `UnsupportedError` where there is none.
-    """
-    named = os.environ.get("CC")
-    command = shlex.split(named) if named else [x for x in COMPILERS if shutil.which(x)][:1]
-    if not command or shutil.which(command[0]) is None:
-        missing = f"{command[0]}, which CC names," if command else "none of cc, gcc and clang"
-        raise UnsupportedError(
-            f'the backend "c" needs a C compiler, and {missing} is '
-            f"{'not ' if command else ''}there",
-            hint='install one, or compile with backend="numpy"',
-        )
-    return tuple(command)
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="tcalc")
-
-
-def library(source: str) -> ctypes.CDLL:
-    """A C file, compiled and loaded; one for each text.
-
-    Raises `UnsupportedError` where the compiler does not take it.
-    """
-    key = hashlib.sha256(source.encode()).hexdigest()[:32]
-    with _lock:
-        if key not in _libraries:
-            _libraries[key] = _built(source, Path(_folder().name) / key)
-        return _libraries[key]
-
-
-def _built(source: str, path: Path) -> ctypes.CDLL:
-    file, made = path.with_suffix(".c"), path.with_suffix(".so")
-    path.parent.mkdir(mode=0o700, exist_ok=True)  # a forked process takes it along when it ends
-    file.write_text(source, encoding="utf-8")
-    last = ""
-    lines = source.count("\n")
-    best = next(flags for most, flags in EFFORT if lines <= most)
-    # The last flags are those that every compiler takes.
-    for flags in (best, (*best, "-DTCALC_SCALAR"), ("-O1", "-DTCALC_SCALAR")):
-        command = [
-            *compiler(),
-            *FLAGS,
-            *flags,
-            "-shared",
-            "-fPIC",
-            "-o",
-            str(made),
-            str(file),
-            "-lm",
-        ]
-        try:
-            run = subprocess.run(command, capture_output=True, text=True, check=False)
-            if run.returncode == 0:
-                return ctypes.CDLL(str(made))
-            last = run.stderr
-        except OSError as error:  # it is no program, or the folder is one for data alone
-            last = str(error)
-    raise UnsupportedError(
-        f"{compiler()[0]} does not compile the generated C: {last.strip()[:500]}",
-        hint='name another compiler by the variable CC, or compile with backend="numpy"',
-    )
-
-
-GLUE = """
+ARRAYS = """
 /* How NumPy's arrays and numbers are handed over. */
 
 static const char *contents(void *object) {{ return (char *)object + {header}; }}
@@ -152,7 +56,8 @@ static int scattered(void *array)
     const int flags = *(const int *)(contents(array) + {flags});
     return (flags & {wanted}) != {wanted};
 }}
-
+"""
+BIND = """
 void bind(void *const *table)
 {{
 {bound}
@@ -166,22 +71,13 @@ int {name}({parameters})
 }}
 """
 """A function that takes arrays as NumPy's objects."""
-STEPS = """
-int steps(long count, char **at, const long *apart, real *work)
+ONCE = """
+int once(char **at, real *work)
 {{
-    for (long k = 0; k < count; k++) {{
-        const int status = compute({pointers}, work);
-        if (status) return k + 1;
-        for (int j = 0; j < {total}; j++) at[j] += apart[j];
-    }}
-    return 0;
+    return compute({pointers}, work);
 }}
 """
-"""Many calls one after another.
-
-`at` has where the arguments and results of the first call are, and `apart` by how many bytes those
-of the next are further on.
-"""
+"""The function for stages, see `tcalc.runtime.staged`."""
 
 
 @cache
@@ -236,26 +132,38 @@ class NativeFunction:
         self.dtype = dtype
         self._single = single
         self._fallback = fallback
-        self._library = library(
-            "#define TCALC_TABLE\n" + VECTOR_MATH + module.source + _glue(module)
-        )
-        table = [_routine(name) for name in module.routines]
-        self._library.bind((ctypes.c_void_p * max(len(table), 1))(*table))
-        self._call = self._library.call
-        count = len(module.numbers) + len(module.results) + 1 + bool(module.given)
-        self._call.argtypes = [ctypes.py_object] * count
-        self._prepare = self._library.call_prepare if module.given else None
-        if self._prepare is not None:
-            self._prepare.argtypes = [ctypes.py_object] * (len(module.given) + 2)
-        self._steps = None if module.given else self._library.steps
+        self._source = "#define TCALC_TABLE\n" + VECTOR_MATH + module.source + _glue(module)
+        library(self._source)  # is compiled from now on
+        self._call = self._first_call
+        self._prepare = self._first_prepare
         places = range(len(module.numbers))
         behind = [*(k for k in places if k not in module.given), *module.given]
         #: Where the arguments are among the open ones and, behind, the given ones.
         self._order = [behind.index(k) for k in places] if module.given else None
 
+    @cached_property
+    def _loaded(self) -> ctypes.CDLL:
+        loaded, module = library(self._source).load(), self.module
+        table = [_routine(name) for name in module.routines]
+        loaded.bind((ctypes.c_void_p * max(len(table), 1))(*table))
+        count = len(module.numbers) + len(module.results) + 1 + bool(module.given)
+        loaded.call.argtypes = [ctypes.py_object] * count
+        if module.given:
+            loaded.call_prepare.argtypes = [ctypes.py_object] * (len(module.given) + 2)
+        return loaded
+
+    def _first_call(self, *arrays: Any) -> int:
+        self._call = self._loaded.call
+        status: int = self._call(*arrays)
+        return status
+
+    def _first_prepare(self, *arrays: Any) -> int:
+        self._prepare = self._loaded.call_prepare
+        status: int = self._prepare(*arrays)
+        return status
+
     def prepare(self, *given: Any) -> tuple[tuple[Any, ...], Any]:
         """The given arguments and what is computed of them; None for that where it gives up."""
-        assert self._prepare is not None
         module = self.module
         kept = np.empty(module.kept, self.dtype)
         numbers = [module.numbers[k] for k in module.given]
@@ -299,18 +207,10 @@ class NativeFunction:
             status = function(*arrays, *written, work)
         return arrays, status
 
-    def steps(self, count: int, at: Sequence[int], apart: Sequence[int]) -> int:
-        """Call it many times; 0, or the number of the first call that gives up.
-
-        `at` are the addresses of the arguments and the results of the first call, and `apart` the
-        bytes by which those of each further call are beyond those of the one before.
-        """
-        work = np.empty(self.module.work, self.dtype)
-        addresses = (ctypes.c_void_p * len(at))(*at)
-        distances = (ctypes.c_long * len(at))(*apart)
-        assert self._steps is not None
-        status: int = self._steps(ctypes.c_long(count), addresses, distances, work.ctypes)
-        return status
+    @property
+    def once(self) -> int:
+        """The address of a C function that takes pointers to the arguments and the results."""
+        return ctypes.cast(self._loaded.once, ctypes.c_void_p).value or 0
 
 
 def address_of(array: Any) -> int:
@@ -319,70 +219,28 @@ def address_of(array: Any) -> int:
     return address
 
 
-def run_steps(
-    function: NativeFunction,
-    places: Sequence[int],
-    states: Sequence[Any],
-    given: Sequence[Any],
-    rest: Sequence[Any],
-    count: int,
-    backwards: bool,
-) -> tuple[list[Any], list[Any]] | None:
-    """The states at the beginning and after each of `count` calls, and their further results.
-
-    Its arguments, in the order that `places` tell, are the states, a row of each of `given`, and
-    the rest; its first results are the states for the next call.  `backwards` goes from the last
-    row to the first; rows are in the order of `given` in any case.  It is None where a call gives
-    up.
-    """
-    dtype = function.dtype
-    rows = [np.require(x, dtype, ["C", "A"]) for x in given]
-    constants = [np.require(x, dtype, ["C", "A"]) for x in rest]
-    carried = [np.empty((count + 1, *np.shape(x)), dtype) for x in states]
-    shapes = function.module.results[len(states) :]
-    made = [np.empty((count, *shape), dtype) for shape in shapes]
-    for whole, x in zip(carried, states, strict=True):
-        whole[-1 if backwards else 0] = x
-    sign = -1 if backwards else 1
-
-    def begin(x: Any, row: int) -> tuple[int, int]:
-        apart = x.strides[0]
-        return address_of(x) + row * apart, sign * apart
-
-    first = count - 1 if backwards else 0
-    before, after = (count, count - 1) if backwards else (0, 1)
-    inputs = [
-        *(begin(x, before) for x in carried),
-        *(begin(x, first) for x in rows),
-        *((address_of(x), 0) for x in constants),
-    ]
-    results = [*(begin(x, after) for x in carried), *(begin(x, first) for x in made)]
-    every = [*(inputs[k] for k in places), *results]
-    if function.steps(count, [at for at, _ in every], [apart for _, apart in every]):
-        return None
-    return carried, made
+def arrays_in_c() -> str:
+    """What reads NumPy's objects in C."""
+    header, flags = _layout()
+    wanted = 0x0101  # contiguous in the order of C, and aligned
+    return ARRAYS.format(header=header, flags=flags, wanted=wanted)
 
 
 def _glue(module: CModule) -> str:
     """What is compiled with a function for it to be called with arrays."""
-    header, flags = _layout()
     inputs = [f"x{k}" for k in range(len(module.numbers))]
     outputs = [f"y{k}" for k in range(len(module.results))]
     kept = ["kept"] if module.given else []
     total = len(inputs) + len(outputs)
-    text = GLUE.format(
-        header=header,
-        flags=flags,
-        wanted=0x0101,  # contiguous in the order of C, and aligned
-        bound="\n".join(f"    {name}_ = table[{k}];" for k, name in enumerate(module.routines)),
-    )
+    bound = "\n".join(f"    {name}_ = table[{k}];" for k, name in enumerate(module.routines))
+    text = arrays_in_c() + BIND.format(bound=bound)
     text += _entry("call", "compute", inputs, module.numbers, [*outputs, *kept, "work"])
     if module.given:
         mine = [inputs[k] for k in module.given]
         numbers = [module.numbers[k] for k in module.given]
         return text + _entry("call_prepare", "prepare", mine, numbers, ["kept", "work"])
     pointers = ", ".join(f"(real *)at[{k}]" for k in range(total))
-    return text + STEPS.format(pointers=pointers, total=total)
+    return text + ONCE.format(pointers=pointers)
 
 
 def _entry(

@@ -11,24 +11,26 @@ from compilers import needs_compiler
 
 import tcalc
 from tcalc import errors
-from tcalc.runtime import native
+from tcalc.runtime import libraries, staged
 from tests.recurrences.test_recurrences import PROGRAMS, STEPS, arrays_for
 
 pytestmark = needs_compiler
 
 
-@pytest.fixture
-def runs_in_c(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each run through steps whether C has done it."""
+@pytest.fixture(params=["one call", "single calls"])
+def runs_in_c(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each run through functions of C whether these have done it."""
     found: list[bool] = []
-    run = native.run_steps
+    run = staged.Staged.__call__
 
-    def noted(*arguments: Any) -> Any:
-        made = run(*arguments)
-        found.append(made is not None)
-        return made
+    def noted(*arguments: Any) -> bool:
+        done = run(*arguments)
+        found.append(done)
+        return done
 
-    monkeypatch.setattr("tcalc.recurrences.stepper.run_steps", noted)
+    monkeypatch.setattr(staged.Staged, "__call__", noted)
+    if request.param == "single calls":
+        monkeypatch.setattr("tcalc.recurrences.layout.LARGEST", 0)
     return found
 
 
@@ -84,13 +86,13 @@ def test_one_function_for_series_of_any_length() -> None:
         tcalc.recurrence(text, declarations, backend=x).value_and_gradient("u")
         for x in ("numpy", "c")
     )
-    built = len(native._libraries)
+    built = len(libraries._libraries)
     for T in (1, 2, STEPS, 500):
         arrays = arrays_for(text, declarations, T)
         due, found = slow(**arrays), fast(**arrays)
         np.testing.assert_allclose(found[0], due[0], rtol=1e-12)
         np.testing.assert_allclose(found[1], due[1], rtol=1e-10, atol=1e-14)
-    assert len(native._libraries) - built <= 2  # a step forth, and a step back
+    assert len(libraries._libraries) - built <= 2  # a step forth, and a step back
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex128])

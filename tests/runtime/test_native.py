@@ -17,7 +17,7 @@ from scipy import sparse
 
 import tcalc
 from tcalc.errors import ArgumentError, LimitError
-from tcalc.runtime import native
+from tcalc.runtime import libraries
 
 REGRESSION = "r = X*w - y; c*sum(log(1 + exp(r))) + norm2(w)^2 + mean(X)"
 DECLARED = "X[m,n], w[n], y[m], c"
@@ -339,12 +339,12 @@ def test_functions_are_copied_and_pickled() -> None:
 
 @needs_compiler
 def test_a_file_is_compiled_once() -> None:
-    before = len(native._libraries)
+    before = len(libraries._libraries)
     functions = [tcalc.compile(tcalc.parse("sum(x.^2) + 17", "x[n]"), backend="c") for _ in "ab"]
     for fun in functions:
         assert fun(x=np.ones(4)) == 21
         assert fun(x=2 * np.ones(4)) == 33
-    assert len(native._libraries) == before + 1
+    assert len(libraries._libraries) == before + 1
 
 
 # numbers that are not finite

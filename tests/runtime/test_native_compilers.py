@@ -19,19 +19,19 @@ from compilers import needs_compiler
 
 import tcalc
 from tcalc.errors import UnsupportedError
-from tcalc.runtime import native
+from tcalc.runtime import libraries
 
 
 @pytest.fixture
 def other_compiler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """What sets the variable CC for one test."""
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
 
     def named(command: str) -> None:
         monkeypatch.setenv("CC", command)
 
     yield named
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
 
 
 NUMBERS = itertools.count(101)
@@ -52,13 +52,13 @@ def test_a_compiler_that_is_not_there(other_compiler: Callable[[str], None]) -> 
 
 
 def test_no_compiler_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(UnsupportedError, match="none of cc, gcc and clang") as caught:
         fresh()[0](x=np.ones(2))
     assert 'backend="numpy"' in str(caught.value)
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_compiler_that_fails(
         fun(x=np.ones(2))
     assert 'backend="numpy"' in str(caught.value)
     other_compiler("cc")
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
     if shutil.which("cc"):
         assert fun(x=np.ones(2)) == value  # a failure is not remembered
 
@@ -93,11 +93,11 @@ def test_a_compiler_without_the_usual_options(
 ) -> None:
     """Options that not all compilers take are left out where one refuses them."""
     command = tmp_path / "cc"
-    real = native.compiler()[0]
+    real = libraries.compiler()[0]
     refusing = f'#!/bin/sh\ncase "$*" in *-march=native*) exit 1;; esac\nexec {real} "$@"\n'
     command.write_text(refusing)
     command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
     other_compiler(f"{command} -DOTHER")
     fun, value = fresh()
     assert fun(x=np.ones(2)) == value

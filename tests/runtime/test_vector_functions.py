@@ -13,7 +13,7 @@ from compilers import needs_compiler
 from scipy import special
 
 import tcalc
-from tcalc.runtime import native
+from tcalc.runtime import libraries
 
 MOST_UNITS = 4
 ODD = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 800.0, -800.0, 1e-310, 5e-324, 1e22, 1e308)
@@ -52,14 +52,14 @@ def test_within_four_units_in_the_last_place(name: str) -> None:
 def scalar_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A compiler that refuses to declare functions of several numbers; a file that it writes."""
     command, told = tmp_path / "cc", tmp_path / "told"
-    real = shutil.which(native.compiler()[0])
+    real = shutil.which(libraries.compiler()[0])
     taken = f'*TCALC_SCALAR*) echo "$*" > {told}; exec {real} "$@"'
     command.write_text(f'#!/bin/sh\ncase "$*" in {taken};; esac\nexit 1\n')
     command.chmod(0o755)
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
     monkeypatch.setenv("CC", str(command))
     yield told
-    native.compiler.cache_clear()
+    libraries.compiler.cache_clear()
 
 
 @needs_compiler

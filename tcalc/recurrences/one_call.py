@@ -1,0 +1,159 @@
+"""A run through all steps, with what is before and behind it, as one call of C.
+
+Where arrays are small, to call half a dozen functions from Python and to make arrays between them
+takes longer than all steps do.  Here what they hand on lies in one array, and each is told where
+(`tcalc.recurrences.layout`).  Larger arrays are for `tcalc.recurrences.sweep`, which does what it
+can for many steps at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tcalc import runtime
+from tcalc.expr.nodes import Node, Var
+from tcalc.recurrences.layout import Back, Function, Functions, Layout, Ready, UnfitError
+from tcalc.recurrences.running import Runner
+from tcalc.recurrences.step import Step
+from tcalc.recurrences.stepper import Arrays, called
+from tcalc.runtime.arguments import (
+    at_sight,
+    conversions,
+    looks,
+    looks_tell,
+    to_be_verified,
+    verify,
+)
+
+ENTRIES = 64
+"""For how many combinations of types and shapes a run is kept ready."""
+C = runtime.Options(backend="c")
+
+
+class OneCall:
+    """The value of a recurrence, and its gradient if the way back is given, by one call of C."""
+
+    def __init__(self, loop: Runner, back: Back | None = None) -> None:
+        self._loop = loop
+        self._functions = functions = _functions(loop, back)
+        self._names = loop.signature.names
+        self._verified = to_be_verified(loop.inputs, False)
+        self._ready: dict[tuple[Any, ...], Ready] = {}
+        spread = {*functions.spread.values()}
+        #: The parts of the gradient that are not slices: their places among the results.
+        self._parts = [k for k in range(1, len(functions.results)) if k not in spread]
+
+    def __call__(self, arguments: Arrays) -> list[Any] | None:
+        """The value, and the parts of the gradient.
+
+        It is None where `tcalc.recurrences.sweep` is to do it, or to say what is wrong.
+        """
+        seen = looks(arguments)
+        ready = self._ready.get(seen) or self._enter(arguments, seen)
+        if ready.calls is None:
+            return None
+        arrays = [arguments[name] for name in self._names]
+        for place, convert in ready.conversions:
+            arrays[place] = convert(arrays[place])
+        for place, variable, positive in self._verified:
+            if not at_sight(positive, arrays[place]):
+                verify([variable], [arrays[place]], False)
+        dtype = ready.counter.dtype
+        first = np.empty(ready.size, dtype)
+        if ready.opened:
+            assert self._loop.prologue is not None
+            opened = called(self._loop.prologue, self._named(arrays))
+            for (part, _), x in zip(ready.opened, opened, strict=True):
+                first[part] = np.ravel(x)
+        results = [np.empty(shape, dtype) for shape in ready.results]
+        for k in ready.spread:
+            results[k] = np.zeros(ready.results[k], dtype)
+        moved = [np.ascontiguousarray(np.moveaxis(arrays[k], axis, 0)) for k, axis in ready.moved]
+        if not ready.calls([first, *results, ready.counter, *arrays, *moved]):
+            return None
+        for k, axis in ready.spread.items():
+            results[k] = np.ascontiguousarray(np.moveaxis(results[k], 0, axis))
+        if ready.closed:
+            inside = {
+                name: first[x].reshape(shape)[()] for name, (x, shape) in ready.closed.items()
+            }
+            gradient = called(self._gradient, self._named(arrays) | inside)
+            for k, x in zip(self._parts, gradient, strict=True):
+                results[k] = x
+        return [x if x.ndim else x[()] for x in results]
+
+    def _named(self, arrays: Iterable[Any]) -> dict[str, Any]:
+        return dict(zip(self._names, arrays, strict=True))
+
+    @cached_property
+    def _gradient(self) -> Function:
+        """The function of that name, in NumPy's code."""
+        functions = self._functions
+        assert functions.gradient is not None
+        parts = [functions.results[k] for k in self._parts]
+        return runtime.compile(parts, variables=functions.gradient.signature.arguments)
+
+    def _enter(self, arguments: Arrays, seen: tuple[Any, ...]) -> Ready:
+        """What is done for arguments that are new, these checked."""
+        run = self._loop.run(arguments)
+        given = [arguments[name] for name in self._names]
+        arrays = [run.fixed[name] for name in self._names]
+        try:
+            ready = Layout(self._functions, run).ready([*conversions(given, arrays)])
+        except UnfitError:
+            ready = Ready(None)
+        if looks_tell(arguments):
+            if len(self._ready) >= ENTRIES:
+                self._ready.clear()
+            self._ready[seen] = ready
+        return ready
+
+
+def _functions(loop: Runner, back: Back | None) -> Functions:
+    """The functions of a run; they are compiled when the shapes are known."""
+    step, inputs = loop.step, loop.inputs
+    inside = (*step.moving, *loop.fixed)
+    forth, ends = [x.after for x in step.states], [step.value]
+    way_back = gradient = None
+    results, spread = [step.value], {}
+    if back is not None:
+        adjoint = back.adjoint
+        forth += adjoint.kept.values()
+        ends += [*adjoint.first.values(), *back.direct.values()]
+        results += back.gradient
+        spread = _spread(step, back, inputs)
+        bars = (*adjoint.cotangents.values(), *back.bars.values())
+        way_back = _in_c(adjoint.results, (*bars, *adjoint.kept, *inside))
+        places = {*spread.values()}
+        gradient = _in_c(
+            (x for k, x in enumerate(results) if k and k not in places), (*inputs, *bars)
+        )
+    return Functions(
+        step=step,
+        names=loop.signature.names,
+        results=results,
+        back=back,
+        prologue=_in_c(step.prologue.values(), inputs),
+        forth=_in_c(forth, inside),
+        end=_in_c(ends, (*inputs, *loop.last)),
+        way_back=way_back,
+        gradient=gradient,
+        spread=spread,
+    )
+
+
+def _spread(step: Step, back: Back, inputs: Iterable[Var]) -> dict[Var, int]:
+    """The series whose slices alone the value takes: their places among the results."""
+    apart = {*inputs} - {*back.adjoint.constants, *back.direct}
+    sources = {step.series[k].source for k in back.adjoint.slices}
+    bars: Mapping[Node, Var] = {bar: x for x, bar in back.bars.items() if x in apart & sources}
+    return {bars[part]: k for k, part in enumerate(back.gradient, 1) if part in bars}
+
+
+def _in_c(roots: Iterable[Node], variables: Iterable[Var]) -> Function | None:
+    wanted = [*roots]
+    return runtime.compile(wanted, C, variables=(*variables,)) if wanted else None

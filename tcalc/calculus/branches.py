@@ -12,13 +12,13 @@ none.  In ``where(y > 0, A*log(x), 0)`` every element of y needs every ``log(x[j
 
 What is needed whichever branch is taken stays as it is, or each step of a recurrence would copy
 the steps before: what both branches have, as `z` in ``where(c, f(z), g(z))``, and what has
-branches in it and is needed beside, as `z` in ``z + where(c, f(z), 0)``.
+branches in it and is needed beside, as `z` in ``z + where(c, f(z), 0)``, or by several choices.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Container, Mapping, Sequence, Set
+from collections import Counter, deque
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
 from itertools import count
 from typing import TypeAlias
 
@@ -26,13 +26,18 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
-from tcalc.expr.primitive import Labels
+from tcalc.expr.primitive import Labels, Primitive
 from tcalc.expr.traverse import postorder, with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.piecewise import Where
 
 Placed: TypeAlias = tuple[Node, Labels]
 """A node in a branch, with a label for each axis; those below the order of the branch are its."""
+
+Taken: TypeAlias = tuple[Primitive, tuple[Node, ...], int]
+"""That a branch is taken: the comparison, what it compares, and the position of the branch."""
+Needs: TypeAlias = Mapping[Node, frozenset[Taken]]
+"""Nodes that are needed, and the branches that must be taken for it."""
 
 MOST = 64
 """How many nodes of a branch are looked at, the nearest first: so long recurrences stay linear."""
@@ -71,10 +76,13 @@ def _is_choice(node: Node) -> bool:
 def _needed_beside(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
     """Nodes with branches in them whose derivatives every root needs, whatever is chosen."""
     having: set[Node] = set()
-    in_both: dict[Node, set[Node]] = {}
+    in_both: dict[Node, Needs] = {}
+    choices: Counter[Node] = Counter()
     for node in order:
         if isinstance(node, Apply) and _is_choice(node):
-            in_both[node] = _in_both(node, in_both)
+            first, second = (_Needed(node, position) for position in (2, 3))
+            choices.update(first.near | second.near)
+            in_both[node] = _in_both(first, second, in_both)
             having.add(node)
         elif not having.isdisjoint(node.operands):
             having.add(node)
@@ -83,23 +91,66 @@ def _needed_beside(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
         reached = {root}
         for node in reversed(order):
             if node in reached:
-                reached.update(in_both.get(node, node.operands))
+                needs = in_both.get(node)
+                if needs is None:
+                    reached.update(node.operands)
+                else:
+                    reached.update(x for x, taken in needs.items() if not taken)
         needed = needed & reached
-    return needed
+    # Each of several choices would have a copy of its own, of which each has several again.
+    return needed | {node for node, count in choices.items() if count > 1 and node in having}
 
 
-def _in_both(choice: Apply, known: Mapping[Node, set[Node]]) -> set[Node]:
+def _in_both(first: _Needed, second: _Needed, known: Mapping[Node, Needs]) -> Needs:
     """What is needed whichever branch is taken, apart from what only that needs."""
-    whole = (*range(choice.order),)
-    first, second = (
-        {x for x, row in _Branch(choice, position, _is_choice).below if row == whole}
-        for position in (2, 3)
-    )
-    both = first & second
+    both = first.found.keys() & second.found.keys()
     for branch in (first, second):
-        for other in [x for x in branch if x in known and x not in both]:
-            branch |= known[other]
-    return first & second
+        branch.look_into([x for x in branch.choices if x not in both], known)
+    return {x: first.found[x] | second.found[x] for x in first.found if x in second.found}
+
+
+class _Needed:
+    """What a branch needs, element by element, and the branches of others it needs that for.
+
+    What is `near` is not in a branch of another choice; those that have two branches are `choices`.
+    """
+
+    def __init__(self, choice: Apply, position: int) -> None:
+        branch = _Branch(choice, position, _is_choice)
+        whole = branch.own
+        self.own = (choice.primitive, choice.args[:2], position)
+        self.found: dict[Node, frozenset[Taken]] = {}
+        self.choices: list[Node] = []
+        self.near: set[Node] = set()
+        pending: deque[tuple[Placed, frozenset[Taken], bool]] = deque()
+        pending.append((branch.root, frozenset(), True))
+        seen: set[Placed] = set()
+        while pending and len(seen) < MOST:
+            placed, taken, near = pending.popleft()
+            if placed in seen:
+                continue
+            seen.add(placed)
+            node, row = placed
+            if row == whole:
+                self.found[node] = taken
+                self.near |= {node} if near else set()
+            near = near and not _is_choice(node)
+            if isinstance(node, Apply) and _is_choice(node) and not branch.repeats(node, row):
+                sides = [k for k in (2, 3) if not isinstance(node.args[k], Const)]
+                if len(sides) == 1:
+                    other = (node.primitive, node.args[:2], sides[0])
+                    placed = node.args[sides[0]], row
+                    pending.append((placed, taken | {other} - {self.own}, near))
+                elif row == whole:
+                    self.choices.append(node)
+            else:
+                pending.extend((inner, taken, near) for inner in branch.inner(node, row))
+
+    def look_into(self, choices: Iterable[Node], known: Mapping[Node, Needs]) -> None:
+        """Add what some choices in the branch need in any case."""
+        for choice in choices:
+            for node, taken in known[choice].items():
+                self.found.setdefault(node, self.found[choice] | taken - {self.own})
 
 
 class _Branch:
@@ -109,10 +160,11 @@ class _Branch:
         self.choice, self.position = choice, position
         self.own = tuple(range(choice.order))
         self.root: Placed = choice.args[position], self.own
-        self.below = self._nearest(ends)
+        self._ends = ends
+        self.below = self._nearest()
         self.done: dict[Placed, Node | None] = {}
 
-    def _nearest(self, ends: Callable[[Node], bool]) -> dict[Placed, list[Placed]]:
+    def _nearest(self) -> dict[Placed, list[Placed]]:
         """What the branch is made from, element by element, and what that is made from.
 
         It goes no further where a node `ends` it.
@@ -124,7 +176,7 @@ class _Branch:
             if placed in found:
                 continue
             node, row = placed
-            found[placed] = inner = self._inner(node, row, ends)
+            found[placed] = inner = self.inner(node, row)
             pending.extend(inner)
             looked_at += not (_is_choice(node) or isinstance(node, Const))
         return found
@@ -146,12 +198,12 @@ class _Branch:
             self.done[placed] = self._changed(*placed, inner) if inner else None
         return self.done[self.root] or self.root[0]
 
-    def _inner(self, node: Node, row: Labels, ends: Callable[[Node], bool]) -> list[Placed]:
-        if self._repeats(node, row):
+    def inner(self, node: Node, row: Labels) -> list[Placed]:
+        if self.repeats(node, row):
             return [(node.operands[self.position], row)]
-        return [] if ends(node) else self._below(node, row)
+        return [] if self._ends(node) else self._below(node, row)
 
-    def _repeats(self, node: Node, row: Labels) -> bool:
+    def repeats(self, node: Node, row: Labels) -> bool:
         """Whether a node in the branch makes the same choice once more."""
         choice = self.choice
         return (
@@ -178,7 +230,7 @@ class _Branch:
     def _changed(self, node: Node, row: Labels, inner: Sequence[Placed]) -> Node | None:
         """The node over the axes of its space with guarded operands; None if it may stay."""
         found = [self.done[placed] for placed in inner]
-        if self._repeats(node, row):
+        if self.repeats(node, row):
             return found[0]
         space = self._space(row)
         assert space is not None

@@ -57,6 +57,48 @@ def test_the_rule_is_idempotent(text):
     assert prepare(once) == once
 
 
+STEPS = {
+    "both branches": "where(x{t-1} > 0, sqrt(x{t-1}.^2 + 1), x{t-1}.*y)",
+    "one of three": (
+        "where(x{t-1} > 1, sqrt(x{t-1}), where(x{t-1} > y, exp(x{t-1}), log(3 - x{t-1})))"
+    ),
+    "beside": "x{t-1}/2 + where(x{t-1} > 0, sqrt(x{t-1}), 0)",
+    "one branch": "where(y > 0, sqrt(x{t-1} + 2), 0)",
+    "several": (
+        "where(x{t-1} > 0, log(x{t-1} + 1), 0) + where(x{t-1} > y, sqrt(x{t-1} - y), x{t-1})"
+    ),
+}
+
+
+def unrolled(step: str, steps: int) -> tcalc.Expression:
+    text = f"x{{0}} = x; for t = 1:T\nx{{t}} = {step}\nend\nsum(x{{T}})"
+    return tcalc.parse(text, "x[n], y[n]", T=steps)
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_steps_do_not_copy_those_before_them(step):
+    few, many = (len(postorder(prepare([unrolled(step, k).node]))) for k in (12, 24))
+    assert many < 2.1 * few
+    assert many < 2 * len(postorder([unrolled(step, 24).node]))
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_a_second_preparation_finds_nothing_to_do(step):
+    once = prepare([unrolled(step, 5).node])
+    assert prepare(once) == once
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_derivatives_of_recurrences_with_branches(step, mode):
+    f = unrolled(step, 4)
+    x, y = np.array([0.5, 1.75, -0.25, 3.0]), np.array([0.25, -0.5, 1.5, 1.0])
+    value, slope = (tcalc.compile(e) for e in (f, tcalc.gradient(f, "x", mode)))
+    with np.errstate(all="ignore"):
+        due = [(value(x=x + h, y=y) - value(x=x - h, y=y)) / 2e-6 for h in 1e-6 * np.eye(len(x))]
+        np.testing.assert_allclose(slope(x=x, y=y), due, rtol=1e-7, atol=1e-8)
+
+
 def test_long_recurrences_stay_linear():
     def nodes(steps: int) -> int:
         text = "x{0} = x; for t = 1:T\nx{t} = where(y > 0, sqrt(x{t-1}), x{t-1})\nend\nsum(x{T})"

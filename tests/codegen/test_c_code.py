@@ -342,6 +342,14 @@ def test_files_stand_alone_without_warnings(name: str, tmp_path: Path) -> None:
     file = tmp_path / "model.c"
     file.write_text(tcalc.compile(roots, backend="c").source_for(**model.sizes["small"]))
     flags = ["-std=c11", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Wno-unused", "-Werror"]
-    command = [*libraries.compiler(), *flags, "-O1", "-c", str(file), "-o", str(tmp_path / "model.o")]
+    command = [
+        *libraries.compiler(),
+        *flags,
+        "-O1",
+        "-c",
+        str(file),
+        "-o",
+        str(tmp_path / "model.o"),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -58,3 +58,14 @@ def test_products_stay_as_they_are_where_that_is_asked() -> None:
     fun = tcalc.compile(f, reorder=False)
     fun(T=np.ones((80, 90)), U=np.ones((80, 1)), V=np.ones((90, 1)))
     assert "U @ V.T" in body(fun)
+
+
+@pytest.mark.parametrize("text", ["(X*inv(X'*X)*X')*y", "y'*(eye(m) - X*inv(X'*X)*X')*y"])
+def test_what_is_computed_once_is_distributed_too(text: str) -> None:
+    f = tcalc.parse(text, "X[m,n], y[m]")
+    fun = tcalc.compile(tcalc.jacobian(f, "X", mode="forward"))
+    rng = np.random.default_rng(0)
+    data = {"X": rng.normal(size=(40, 10)), "y": rng.normal(size=40)}
+    bound = fun.bind(**data)
+    assert bound.peak_memory(m=40, n=10) <= 1.01 * fun.peak_memory(m=40, n=10)
+    np.testing.assert_allclose(bound(), fun(**data), rtol=1e-9, atol=1e-9)

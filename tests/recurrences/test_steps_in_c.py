@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from compilers import needs_compiler
 
 import tcalc
 from tcalc import errors
+from tcalc.recurrences import one_call
 from tcalc.runtime import libraries, staged
 from tests.recurrences.test_recurrences import PROGRAMS, STEPS, arrays_for
 
@@ -153,3 +155,115 @@ def test_a_backend_that_runs_no_loops() -> None:
     make: Callable[..., Any] = tcalc.recurrence
     with pytest.raises(errors.UnsupportedError, match="cupy"):
         make("s{0} = 0; for t = 1:3; s{t} = s{t-1} + a; end; s{3}", "a", backend="cupy")
+
+
+# one call for all of it
+
+SEVERAL_CALLS = {
+    "through a tensor that is computed": ("X", "W"),
+    "a matrix for each step": ("S",),
+    "hidden states": ("B",),
+    "what the value takes besides": ("", "X", "y", "a", "c"),
+    "a tensor taken twice": ("", "X", "A"),
+}
+"""What takes more than one call, by what the gradient is taken: tensors of all steps as a whole."""
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_one_call_does_it_all(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, declarations = PROGRAMS[title]
+    arrays = arrays_for(text, declarations)
+    done: list[bool] = []
+    run = one_call.OneCall.__call__
+
+    def noted(*arguments: Any) -> Any:
+        found = run(*arguments)
+        done.append(found is not None)
+        return found
+
+    monkeypatch.setattr(one_call.OneCall, "__call__", noted)
+    kept = tcalc.recurrence(text, declarations, backend="c")
+    several = []
+    for name in ("", *arrays):
+        done.clear()
+        call: Callable[..., Any] = kept.value_and_gradient(name) if name else kept
+        for _ in range(2):
+            call(**arrays)
+        if done != [True, True]:
+            several.append(name)
+    assert several == list(SEVERAL_CALLS.get(title, ()))
+
+
+def test_arguments_of_all_kinds(runs_in_c: list[bool]) -> None:
+    text, declarations = PROGRAMS["two steps back"]
+    kept = tcalc.recurrence(text, declarations, backend="c").value_and_gradient(["a", "u"])
+    u = np.linspace(-1, 1, 4)
+    due = kept(u=u, a=0.5, b=-0.25)
+    scattered = np.stack([u, u])[:, ::-1][0, ::-1]
+    wide = np.stack([u, u], axis=1)[:, 0]
+    for given in (u.tolist(), scattered, wide):
+        for a in (0.5, np.float64(0.5), np.array(0.5)):
+            found = kept(u=given, a=a, b=-0.25)
+            assert found[0] == due[0]
+            for name, slope in due[1].items():
+                np.testing.assert_array_equal(found[1][name], slope)
+    np.testing.assert_array_equal(u, np.linspace(-1, 1, 4))
+    assert all(runs_in_c)
+
+
+def test_results_are_the_callers() -> None:
+    """A later call leaves what an earlier one has given."""
+    text, declarations = PROGRAMS["kalman filter"]
+    arrays = arrays_for(text, declarations)
+    kept = tcalc.recurrence(text, declarations, backend="c").value_and_gradient(["A", "Y"])
+    first = kept(**arrays)
+    copies = {name: np.array(x) for name, x in first[1].items()}
+    kept(**{name: 1.5 * x for name, x in arrays.items()})
+    for name, x in copies.items():
+        np.testing.assert_array_equal(first[1][name], x)
+        assert first[1][name].flags.writeable
+
+
+def test_declared_properties_are_looked_at_in_each_call(runs_in_c: list[bool]) -> None:
+    text = "s{0} = 1; for t = 1:T; s{t} = s{t-1}*log(a) + x[t]; end; s{T}"
+    kept = tcalc.recurrence(text, "x[T], a positive", backend="c")
+    x = np.ones(3)
+    assert kept(x=x, a=np.e) == pytest.approx(4.0)
+    with pytest.raises(errors.ArgumentError, match="positive"):
+        kept(x=x, a=-1.0)
+    with pytest.raises(errors.ArgumentError, match="missing"):
+        kept(x=x)
+    with pytest.raises(errors.ArgumentError, match="no steps"):
+        kept(x=np.ones(0), a=1.0)
+    assert kept(x=x, a=np.e) == pytest.approx(4.0)
+
+
+def test_large_tensors_are_for_many_steps_at_once(runs_in_c: list[bool]) -> None:
+    text = "h{0} = h0; for t = 1:T; h{t} = tanh(W*h{t-1} + X[t,1:end]); end; norm2(h{T})^2"
+    slow, fast = (
+        tcalc.recurrence(text, "W[n,n], X[T,n], h0[n]", backend=x).value_and_gradient("W")
+        for x in ("numpy", "c")
+    )
+    rng = np.random.default_rng(4)
+    n = 70
+    arrays = {
+        "W": rng.standard_normal((n, n)) / n,
+        "X": rng.standard_normal((5, n)),
+        "h0": np.ones(n),
+    }
+    due, found = slow(**arrays), fast(**arrays)
+    np.testing.assert_allclose(found[0], due[0], rtol=1e-12)
+    np.testing.assert_allclose(found[1], due[1], rtol=1e-9, atol=1e-12)
+
+
+def test_calls_in_several_threads() -> None:
+    text, declarations = PROGRAMS["kalman filter"]
+    arrays = arrays_for(text, declarations)
+    kept = tcalc.recurrence(text, declarations, backend="c").value_and_gradient("A")
+    scales = [1 + 0.01 * k for k in range(24)]
+    due = [kept(**{**arrays, "Y": scale * arrays["Y"]}) for scale in scales]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda s: kept(**{**arrays, "Y": s * arrays["Y"]}), scales))
+    for mine, other in zip(found, due, strict=True):
+        assert mine[0] == other[0]
+        np.testing.assert_array_equal(mine[1], other[1])

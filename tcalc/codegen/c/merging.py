@@ -12,7 +12,7 @@ elements at a time, which they cannot where the one function waits for the other
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from tcalc.codegen.binding import crossing
@@ -45,7 +45,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.expr.dims import Shape
 
-MOST = 12
+MOST = 24
 """The most statements of a nest: registers are few, and so are the streams that processors follow.
 """
 AHEAD = 16
@@ -80,12 +80,15 @@ class Run:
 def merged(program: Program, sizes: Mapping[str, int]) -> tuple[Program, list[Nest], list[Nest]]:
     """The program in the order in which its nests run; those of its first part, and the others."""
     runs = [(statement, _run_of(statement, sizes)) for statement in program.statements]
-    first, rest = [*_nests(runs[: program.prepared])], [*_nests(runs[program.prepared :])]
     readers: dict[Value, set[int]] = {}
     for statement in program.statements:
         for value in statement.reads:
             readers.setdefault(value, set()).add(id(statement))
     kept = {*crossing(program), *(output.view.value for output in program.outputs)}
+    first, rest = (
+        [*_nests(_with_products_late(part, readers, kept, sizes))]
+        for part in (runs[: program.prepared], runs[program.prepared :])
+    )
 
     def closed(nest: Nest) -> Nest:
         if len(nest.statements) == 1:
@@ -98,6 +101,45 @@ def merged(program: Program, sizes: Mapping[str, int]) -> tuple[Program, list[Ne
     statements = tuple(statement for nest in (*first, *rest) for statement in nest.statements)
     ordered = replace(program, statements=statements)
     return ordered, [*map(closed, first)], [*map(closed, rest)]
+
+
+def _with_products_late(
+    runs: Sequence[tuple[Statement, Run | None]],
+    readers: Mapping[Value, Set[int]],
+    kept: Container[Value],
+    sizes: Mapping[str, int],
+) -> list[tuple[Statement, Run | None]]:
+    """The statements, those that make large arrays of smaller ones right before their one reader.
+
+    Such a product need not lie in memory for long, and not at all where it joins the reader.
+    """
+    places = {id(statement): k for k, (statement, _) in enumerate(runs)}
+    before: dict[int, list[int]] = {}
+    moved: set[int] = set()
+    for k, (statement, run) in enumerate(runs):
+        if run is None or not run.whole or run.long or len(statement.results) > 1:
+            continue
+        (value,) = statement.results
+        if value in kept or len(readers.get(value, ())) != 1:
+            continue
+        reader = places.get(*readers[value])
+        if reader is None or not _reads_here(runs[reader][1], run, value):
+            continue
+        read = sum(count(x.dims, sizes) for x in {*statement.reads})
+        if 2 * read <= count(value.dims, sizes):
+            before.setdefault(reader, []).append(k)
+            moved.add(k)
+    found: list[int] = []
+    pending = [k for k in range(len(runs)) if k not in moved]
+    while pending:  # from the last statement to the first
+        k = pending.pop()
+        found.append(k)
+        pending += before.get(k, ())
+    return [runs[k] for k in reversed(found)]
+
+
+def _reads_here(reader: Run | None, run: Run, value: Value) -> bool:
+    return reader is not None and reader.dims == run.dims and value in reader.here
 
 
 def _nests(statements: Iterable[tuple[Statement, Run | None]]) -> Iterator[Nest]:

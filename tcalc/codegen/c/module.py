@@ -16,6 +16,7 @@ from tcalc.codegen.c.merging import Nest, merged
 from tcalc.codegen.c.nests import write_nest
 from tcalc.codegen.c.places import row_major
 from tcalc.codegen.c.statements import write
+from tcalc.codegen.c.turning import turned
 from tcalc.codegen.fusion import fused
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import Argument, Program, Statement
@@ -100,7 +101,7 @@ def c_module(
     """
     if given:
         program = bound_first(program, signature, given)
-    program = fused(program, elementwise.writable)
+    program = fused(turned(program), elementwise.writable)
     if len(program.statements) > STATEMENTS:
         raise LimitError(
             f"the C function would have {len(program.statements)} statements, above the limit of "

@@ -13,8 +13,6 @@ from benchmarks import minimising, peers
 from benchmarks.task import Call, Contender, Task, UnavailableError, as_arrays
 from tcalc.typing import Mode
 
-IN_C = ("value", "gradient", "bound")
-"""The quantities that are computed by C code too: what is called often, with small arrays."""
 LOOPS: dict[str, Literal["numpy", "c"]] = {
     "tcalc, loop kept": "numpy",
     "tcalc, loop kept, in C": "c",
@@ -48,8 +46,8 @@ def own(task: Task) -> Iterator[Contender]:
         program = task.problem.kept(**task.sizes)
         for name, backend in LOOPS.items():
             yield Contender(name, partial(kept, task, program, backend), as_arrays, peer=False)
-    elif task.quantity in IN_C:
-        yield Contender("tcalc, in C", partial(ours, task, "c"), as_arrays, peer=False)
+    else:
+        yield Contender("tcalc, in C", partial(ours, task, "c"), arrays, peer=False)
     if task.quantity == "hessian":
         for mode in task.problem.modes:
             yield Contender(f"tcalc {mode}", partial(plain, task, mode), as_arrays, peer=False)
@@ -77,13 +75,13 @@ def ours(task: Task, backend: Literal["numpy", "c"] = "numpy") -> Call:
             fun = tcalc.compile([f, tcalc.gradient(f, wrt)], backend).bind(**data)
             data = {wrt: x}
         case "jacobian":
-            fun = tcalc.compile(tcalc.jacobian(f, wrt))
+            fun = tcalc.compile(tcalc.jacobian(f, wrt), backend)
         case "hessian":
-            fun = tcalc.compile(tcalc.hessian(f, wrt))
+            fun = tcalc.compile(tcalc.hessian(f, wrt), backend)
         case "factored":
-            fun = tcalc.compile(tcalc.hessian(f, wrt), form="factored")
+            fun = tcalc.compile(tcalc.hessian(f, wrt), backend, form="factored")
         case "newton":
-            fun = tcalc.compile(tcalc.parse(newton_step(task)))
+            fun = tcalc.compile(tcalc.parse(newton_step(task)), backend)
         case other:
             raise ValueError(f"no quantity is called {other!r}")
     return lambda: fun(**data)

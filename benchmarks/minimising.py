@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize
@@ -32,15 +32,17 @@ def ours(task: Task) -> Iterator[Contender]:
     """tcalc's derivatives in every method, under its own name in the first."""
     first, *others = OPTIONS
     yield Contender("tcalc", partial(run_of, task, first), as_arrays, peer=False)
+    yield Contender("tcalc, in C", partial(run_of, task, first, "c"), as_arrays, peer=False)
     for method in others:
         yield Contender(f"tcalc {method}", partial(run_of, task, method), as_arrays, peer=False)
 
 
-def run_of(task: Task, method: str) -> Call:
+def run_of(task: Task, method: str, backend: Literal["numpy", "c"] = "numpy") -> Call:
     """A run of one method on tcalc's derivatives, which gives the least value."""
     wrt = task.problem.wrt
     f = tcalc.parse(task.problem.program(**task.sizes))
-    problem = tcalc.problem(f, wrt, {**task.data, wrt: np.zeros_like(task.data[wrt])})
+    given = {**task.data, wrt: np.zeros_like(task.data[wrt])}
+    problem = tcalc.problem(f, wrt, given, backend=backend)
 
     def run() -> float:
         enough = ACCURACY * np.max(np.abs(problem.jac(problem.x0)))

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
-from tcalc.codegen.c.loops import nested
+from tcalc.codegen.c.loops import Loop, nested
 from tcalc.codegen.c.places import ONE, ZERO, Place, number
 from tcalc.codegen.fusion import inputs, views
 from tcalc.codegen.memory import remembered
@@ -88,7 +88,7 @@ def contract(code: Code, statement: Statement, operation: Contraction) -> None:
     def element(operand: Operand) -> str:
         return code.element(operand.place, [names[x] for x in operand.labels])
 
-    def loops(labels: Sequence[int]) -> list[tuple[str, str]]:
+    def loops(labels: Sequence[int]) -> list[Loop]:
         return code.loops([lengths[x] for x in labels], [names[x] for x in labels])
 
     text = f"{element(left)} * {element(right)}"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.loops import nested
+from tcalc.codegen.c.loops import Loop, nested
 from tcalc.codegen.c.places import Place, joined, number, picked
 from tcalc.codegen.fusion import inputs
 from tcalc.codegen.placement import fills, written
@@ -141,16 +141,12 @@ def summed(
     code.lines += nested(code.loops(dims, indices), [*lines, f"{place} += {text};"])
 
 
-def accumulated(
-    name: str, loops: Sequence[tuple[str, str]], lines: Sequence[str], text: str
-) -> list[str]:
+def accumulated(name: str, loops: Sequence[Loop], lines: Sequence[str], text: str) -> list[str]:
     """Loops that add an expression to a number."""
     return repeated(loops, [*lines, f"{name} += {text};"], [name])
 
 
-def repeated(
-    loops: Sequence[tuple[str, str]], body: Sequence[str], sums: Sequence[str]
-) -> list[str]:
+def repeated(loops: Sequence[Loop], body: Sequence[str], sums: Sequence[str]) -> list[str]:
     """Loops of which no run reads what another one writes, but for numbers that are summed up."""
     if not loops:
         return nested([], body)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from tcalc.codegen.texts import documented
 
 INDENT = "    "
 
-Loop = tuple[str, str]
-"""An index, and how many values it has."""
+Loop: TypeAlias = tuple[str, str] | tuple[str, str, str]
+"""An index, how many values it has, and the first of them if it is not 0; then the end instead."""
 
 
 def indented(lines: Sequence[str]) -> list[str]:
@@ -21,8 +22,8 @@ def nested(loops: Sequence[Loop], body: Sequence[str]) -> list[str]:
     lines = list(body)
     if not loops:
         return lines if len(lines) == 1 else block(lines)
-    for depth, (index, length) in enumerate(reversed(loops)):
-        head = f"for (int {index} = 0; {index} < {length}; {index}++)"
+    for depth, (index, end, *first) in enumerate(reversed(loops)):
+        head = f"for (int {index} = {first[0] if first else 0}; {index} < {end}; {index}++)"
         single = len(lines) == 1 or (depth > 0 and lines[0].startswith("for"))
         lines = [head, *indented(lines)] if single else [f"{head} {{", *indented(lines), "}"]
     return lines

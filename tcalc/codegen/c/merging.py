@@ -79,7 +79,7 @@ class Run:
 
 def merged(program: Program, sizes: Mapping[str, int]) -> tuple[Program, list[Nest], list[Nest]]:
     """The program in the order in which its nests run; those of its first part, and the others."""
-    runs = [(statement, _run_of(statement, sizes)) for statement in program.statements]
+    runs = [(statement, run_of(statement, sizes)) for statement in program.statements]
     readers: dict[Value, set[int]] = {}
     for statement in program.statements:
         for value in statement.reads:
@@ -219,7 +219,7 @@ def _is_light(statement: Statement) -> bool:
             return not statement.results[0].dims and elementwise(operation, writable)
 
 
-def _run_of(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
+def run_of(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
     """What a statement runs over, if it is one expression for each element or the sum of these."""
     run = _run_over_any(statement)
     if run is None or count(run.dims, sizes) == 1:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from tcalc.codegen.binding import bound_first, crossing
 from tcalc.codegen.c import elementwise
+from tcalc.codegen.c.bands import Band, with_bands, write_band
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.helpers import HELPERS, ROUTINES, routines_of, text_of
 from tcalc.codegen.c.loops import comment, commented, indented
@@ -108,7 +109,10 @@ def c_module(
             f"{STATEMENTS}: to compile them takes minutes",
             hint='compile with backend="numpy", or keep a loop by tcalc.recurrence',
         )
-    program, first, rest = merged(program, sizes)
+    program, *parts = merged(program, sizes)
+    first, rest = (with_bands(part, sizes) for part in parts)
+    in_order = tuple(statement for x in (*first, *rest) for statement in x.statements)
+    program = replace(program, statements=in_order)
     code = Code(program, signature, sizes, {*TAKEN, *HELPERS})
     _write_part(code, first, 0)
     before = code.next_part(crossing(program)) if given else []
@@ -121,10 +125,12 @@ def c_module(
     return _assembled(code, before, given, "s" if single else "d")
 
 
-def _write_part(code: Code, nests: Sequence[Nest], start: int) -> None:
+def _write_part(code: Code, nests: Sequence[Nest | Band], start: int) -> None:
     """The lines of some nests, the statements of which begin at a place of the program."""
     for nest in nests:
-        if len(nest.statements) == 1:
+        if isinstance(nest, Band):
+            write_band(code, nest)
+        elif len(nest.statements) == 1:
             _write_alone(code, nest.statements[0])
         else:
             write_nest(code, nest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.contractions import labelled
 from tcalc.codegen.c.elementwise import place_part, repeated, side, written_group
-from tcalc.codegen.c.loops import comment
+from tcalc.codegen.c.loops import Loop, comment
 from tcalc.codegen.c.merging import Nest
 from tcalc.codegen.c.places import Place, number
 from tcalc.codegen.program import (
@@ -28,17 +28,28 @@ from tcalc.codegen.program import (
 
 def write_nest(code: Code, nest: Nest) -> None:
     """The lines of statements that share a nest."""
-    body = _Body(code, nest)
-    for statement in nest.statements:
-        body.add(statement)
-    loops = code.loops(nest.dims, body.indices)
-    code.lines += [f"real {name} = 0;" for name in body.sums]
-    code.lines += repeated(loops, body.lines, body.sums)
-    code.places.update(body.made)
+    code.lines += nest_lines(code, nest)
     for statement in nest.statements:
         if isinstance(statement.operation, Sum):
             for part in statement.operation.placed:
-                place_part(code, body.made[statement.results[0]], part, alone=False)
+                place_part(code, code.places[statement.results[0]], part, alone=False)
+
+
+def nest_lines(code: Code, nest: Nest, part: tuple[str, str] | None = None) -> list[str]:
+    """The loops of a nest, or of a part of it along the first axis: from a place to another.
+
+    What they write to begins in lines before them.
+    """
+    body = _Body(code, nest)
+    for statement in nest.statements:
+        body.add(statement)
+    loops: list[Loop] = [*code.loops(nest.dims, body.indices)]
+    if part is not None:
+        start, stop = part
+        loops[0] = (loops[0][0], stop, start)
+    code.lines += [f"real {name} = 0;" for name in body.sums]
+    code.places.update(body.made)
+    return repeated(loops, body.lines, body.sums)
 
 
 class _Body:

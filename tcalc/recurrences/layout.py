@@ -21,7 +21,7 @@ from tcalc.recurrences.step import Step
 from tcalc.runtime.native import NativeFunction
 from tcalc.runtime.staged import Added, Calls, Place, Staged, runner
 
-LARGEST = 1 << 12
+LARGEST = 1 << 16
 """The elements of a tensor of one step beyond which it is not calls that take the time."""
 ALIGNED = 8
 """Of how many elements the beginnings of tensors are multiples, for vector instructions."""

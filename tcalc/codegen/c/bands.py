@@ -18,6 +18,7 @@ from tcalc.codegen.c.elementwise import accumulated
 from tcalc.codegen.c.loops import indented, nested
 from tcalc.codegen.c.merging import Nest, run_of
 from tcalc.codegen.c.nests import nest_lines
+from tcalc.codegen.c.places import ONE
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import EinSum, MatMul, Statement, TensorDot, Value, View
 from tcalc.expr.dims import Dim
@@ -190,17 +191,31 @@ def write_band(code: Code, band: Band) -> None:
 def _pass(code: Code, member: Pass, part: tuple[str, str]) -> list[str]:
     """The lines of a product for a part of the rows; what it makes begins before them."""
     (value,) = member.statement.results
-    row, column = code.indices([member.rows, member.columns])
     start, stop = part
     target = code.make(value)
     if member.adds:
         code.assign(target, "0")
-    matrix = code.element(code.places[member.matrix], [row, column])
-    vector = code.element(code.place(member.vector), [row if member.adds else column])
+    matrix, vector = code.places[member.matrix], code.place(member.vector)
+    if matrix.strides[1] == ONE and code.length(vector.strides[0]) > 0:
+        x = code.pointer(vector, [start] if member.adds else [])
+        y = code.pointer(target, [] if member.adds else [start])
+        apart, further = (code.size(place.strides[0]) for place in (vector, target))
+        call = (
+            f"{code.helper('apply')}('{'T' if member.adds else 'N'}', {stop} - {start}, "
+            f"{code.size(member.columns)}, {code.pointer(matrix, [start])}, "
+            f"{code.size(matrix.strides[0])}, {x}, {apart}, {int(member.adds)}, {y}, {further});"
+        )
+        return [call]
+    row, column = code.indices([member.rows, member.columns])
+    factors = (
+        code.element(matrix, [row, column]),
+        code.element(vector, [row if member.adds else column]),
+    )
+    product = " * ".join(factors)
     rows = [(row or "", stop, start)]
     columns = code.loops([member.columns], [column])
     if member.adds:
-        line = f"{code.element(target, [column])} += {matrix} * {vector};"
+        line = f"{code.element(target, [column])} += {product};"
         return nested(rows, ["#pragma omp simd", *nested(columns, [line])])
-    sums = accumulated("sum", columns, [], f"{matrix} * {vector}")
+    sums = accumulated("sum", columns, [], product)
     return nested(rows, ["real sum = 0;", *sums, f"{code.element(target, [row])} = sum;"])

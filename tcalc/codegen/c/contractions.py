@@ -28,6 +28,8 @@ from tcalc.expr.dims import Dim
 
 BY_BLAS = 64
 """The multiplications from which on BLAS takes a product of matrices, one call being 0.1 us."""
+WITH_VECTOR = 200
+"""Those from which on it takes a product of a matrix and a vector."""
 
 Contraction = MatMul | TensorDot | EinSum
 Labels = tuple[int, ...]
@@ -78,7 +80,9 @@ def contract(code: Code, statement: Statement, operation: Contraction) -> None:
     target = Operand(number(""), ())
     if value.dims:
         target = _long(code, _made(code, value, output))
-    if value.dims and _by_blas(code, left, right, target, lengths):
+    if value.dims and (
+        _by_blas(code, left, right, target, lengths) or _applied(code, left, right, target, lengths)
+    ):
         return
     summed = [x for x in lengths if x not in target.labels]
     kept = list(target.labels)
@@ -230,6 +234,34 @@ def _by_blas(
     if call is None:
         return False
     code.lines += call
+    return True
+
+
+def _applied(
+    code: Code, left: Operand, right: Operand, target: Operand, lengths: Mapping[int, Dim]
+) -> bool:
+    """Write a product of a matrix and a vector by BLAS; False where it is none, or small."""
+    matrix, vector = (left, right) if len(left.labels) == 2 else (right, left)
+    if len(matrix.labels) != 2 or len(vector.labels) != 1 or len(target.labels) != 1:
+        return False
+    ((summed,), (kept,)) = vector.labels, target.labels
+    if {summed, kept} != {*matrix.labels}:
+        return False
+    row, column = (kept, summed) if matrix.stride(summed) == ONE else (summed, kept)
+    apart, to_next = vector.stride(summed), target.stride(kept)
+    in_rows = matrix.stride(column) == ONE
+    in_rows &= code.length(matrix.stride(row)) >= code.length(lengths[column])
+    if not in_rows or min(code.length(apart), code.length(to_next)) < 1:
+        return False
+    if code.length(lengths[row]) * code.length(lengths[column]) < WITH_VECTOR:
+        return False
+    sizes = (lengths[row], lengths[column], matrix.stride(row), apart, to_next)
+    m, n, further, *strides = map(code.size, sizes)
+    first, second, made = (code.pointer(x.place) for x in (matrix, vector, target))
+    code.lines.append(
+        f"{code.helper('apply')}('{'N' if row == kept else 'T'}', {m}, {n}, {first}, {further}, "
+        f"{second}, {strides[0]}, 0, {made}, {strides[1]});"
+    )
     return True
 
 

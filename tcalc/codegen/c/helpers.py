@@ -11,6 +11,8 @@ from dataclasses import dataclass
 ROUTINES = {
     "gemm": "const char *, const char *, const int *, const int *, const int *, const real *, "
     "const real *, const int *, const real *, const int *, const real *, real *, const int *",
+    "gemv": "const char *, const int *, const int *, const real *, const real *, const int *, "
+    "const real *, const int *, const real *, real *, const int *",
     "trsm": "const char *, const char *, const char *, const char *, const int *, const int *, "
     "const real *, const real *, const int *, real *, const int *",
     "potrf": "const char *, const int *, real *, const int *, int *",
@@ -32,7 +34,7 @@ ROUTINES = {
     "const int *, real *, const int *, real *, const int *, int *, int *",
 }
 """The parameters of the routines of BLAS and LAPACK."""
-OF_BLAS = frozenset({"gemm", "trsm"})
+OF_BLAS = frozenset({"gemm", "gemv", "trsm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,18 @@ static void multiply(char of_a, char of_b, int m, int n, int k, const real *a, i
     Lgemm_(&of_b, &of_a, &n, &m, &k, &one, b, &to_next_b, a, &to_next_a, &zero, c, &to_next_c);
 }""",
         ("gemm",),
+    ),
+    "apply": Helper(
+        """\
+/* y = scale y + op(a) x for the rows 'N' or the columns 'T' of an array of m rows and n columns. */
+static void apply(char of_a, int m, int n, const real *a, int to_next_a, const real *x,
+                  int to_next_x, real scale, real *y, int to_next_y)
+{
+    const char of_rows = of_a == 'N' ? 'T' : 'N';
+    const real one = 1;
+    Lgemv_(&of_rows, &n, &m, &one, a, &to_next_a, x, &to_next_x, &scale, y, &to_next_y);
+}""",
+        ("gemv",),
     ),
     "factor_spd": Helper(
         """\

@@ -35,7 +35,7 @@ from tcalc.runtime.arguments import (
     to_be_verified,
     verify,
 )
-from tcalc.runtime.plans import Kind, Plan, Planner, Recipe
+from tcalc.runtime.plans import Kind, Known, Plan, Planner, Recipe
 
 KEPT = 8
 """For how many combinations of sizes and types a function keeps memory, or what is bound."""
@@ -157,29 +157,47 @@ class CompiledFunction:
     ) -> tuple[Entry, list[Any]]:
         """The arguments of a call whose names, types and shapes are new, checked; and its plan."""
         signature = self.signature
-        self._refuse_twice(arguments)
-        given = ordered(signature, {**self._given, **arguments})
+        alike = (looks(self._given), seen)
+        # Of two functions with other values bound, the second needs no look at the shapes.
+        known = self._planner.known.get(alike)
+        if known is None:
+            self._refuse_twice(arguments)
+        whole = {**self._given, **arguments}
+        given = ordered(signature, whole) if known is None else [whole[x] for x in signature.names]
         arrays = converted(signature, given)
         if all(type(x) in PLAIN for x in given):  # which tell no type, or there are none
             wide = common_type([*self._given.values(), *arguments.values()])
             arrays = [wide.type(x) for x in arrays]
         else:
             wide = arrays[0].dtype
+        free = [k for k, name in enumerate(signature.names) if name not in self._given]
+        taken = [arrays[k] for k in free]
+        if known is None:
+            known = self._planned(arrays, wide, [given[k] for k in free], taken)
+            if looks_tell(whole):
+                if len(self._planner.known) >= ENTRIES:
+                    self._planner.known.clear()
+                self._planner.known[alike] = known
+        plan, converting, key = known
+        entry = Entry(plan, converting, self._further(plan, arrays, key))
+        if looks_tell(arguments):
+            if len(self._entries) >= ENTRIES:
+                self._entries.clear()
+            self._entries[seen] = entry
+        return entry, taken
+
+    def _planned(
+        self, arrays: Sequence[Any], wide: np.dtype[Any], given: Sequence[Any], taken: Sequence[Any]
+    ) -> Known:
+        """The plan for arrays of a type, how the ones not bound are converted, and a key for it."""
+        signature = self.signature
         sizes = measured(signature, arrays)
         sparse = (x for x, array in zip(signature.names, arrays, strict=True) if is_sparse(array))
         kind = Kind(frozenset(sparse), wide.kind == "c")
         plan = self._planner.plan(sizes, wide.itemsize, kind)
         if not arrays and wide != np.dtype(float):
             plan = replace(plan, compute=_retyping(plan.compute, wide))
-        free = [k for k, name in enumerate(signature.names) if name not in self._given]
-        mine, taken = [given[k] for k in free], [arrays[k] for k in free]
-        key = (*sizes.values(), wide, kind)
-        entry = Entry(plan, tuple(conversions(mine, taken)), self._further(plan, arrays, key))
-        if looks_tell(arguments):
-            if len(self._entries) >= ENTRIES:
-                self._entries.clear()
-            self._entries[seen] = entry
-        return entry, taken
+        return plan, tuple(conversions(given, taken)), (*sizes.values(), wide, kind)
 
     def _further(self, plan: Plan, arrays: Sequence[Any], key: tuple[Any, ...]) -> tuple[Any, ...]:
         """What is computed once for the bound arguments, and the memory that is kept."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -152,13 +152,21 @@ class Kind:
     complex: bool = False
 
 
+Known: TypeAlias = tuple[Plan, tuple[tuple[int, Callable[[Any], Any]], ...], tuple[Any, ...]]
+"""A plan, how some arguments are converted, by their places, and a key for what is bound."""
+
+
 class Planner:
-    """The plans of one function, some of whose arguments are given."""
+    """The plans of one function, some of whose arguments are given.
+
+    `known` has them by the looks of all arguments, for functions with different values bound.
+    """
 
     def __init__(self, recipe: Recipe, given: Collection[str]) -> None:
         self.recipe = recipe
         self.given = frozenset(given)
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+        self.known: dict[tuple[Any, ...], Known] = {}
         self._fixed: Program | None = None
         self._modules: dict[Hashable, Loaded] = {}
         self._lock = threading.RLock()

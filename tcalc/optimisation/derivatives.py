@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -113,8 +114,24 @@ class Derivatives:
         return self._bound(nodes, *self.directions.values())
 
     def product_at(self, at: Mapping[str, Any]) -> Callable[..., Any]:
-        """The Hessian at a point times the directions."""
-        return self.product.bind(**at)
+        """The Hessian at a point times the directions.
+
+        What depends on the point alone is kept from the second product on: of a single one, as
+        many a step of an optimiser takes, it would be work to keep it.
+        """
+        product = self.product
+        calls = itertools.count()
+        bound: list[Callable[..., Any]] = []
+
+        def apply(**directions: Any) -> Any:
+            if bound:
+                return bound[0](**directions)
+            if next(calls) == 0:
+                return product(**at, **directions)
+            bound.append(product.bind(**at))
+            return bound[0](**directions)
+
+        return apply
 
     def products(self, at: Mapping[str, Any]) -> Callable[..., Any]:
         """The Hessian at a point times several directions at once, along a last axis."""

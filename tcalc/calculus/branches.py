@@ -10,15 +10,23 @@ product sums over is no index of the condition: a function there is chosen only 
 the condition's indices beside.  (``where(a > 0, sum(log(x)), 0)`` is safe, the condition having
 none.  In ``where(y > 0, A*log(x), 0)`` every element of y needs every ``log(x[j])``.)
 
-What is needed whichever branch is taken stays as it is, or each step of a recurrence would copy
-the steps before: what both branches have, as `z` in ``where(c, f(z), g(z))``, and what has
-branches in it and is needed beside, as `z` in ``z + where(c, f(z), 0)``, or by several choices.
+A function whose argument is chosen is a copy.  If each step of a recurrence copied the steps
+before it, which its branches are made from, graphs would grow.  So these stay as they are:
+
+- What is needed whichever branch is taken: what both branches have, as `z` in
+  ``where(c, f(z), g(z))``, and what has branches in it and is needed beside, as `z` in
+  ``z + where(c, f(z), 0)``.  That loses nothing: where dz is infinite the derivative takes it, so
+  that it is not finite by right.
+- A choice that several choices have in their branches, as ``d = where(b, g(x), 0)`` in
+  ``where(c, f(d), 0) + where(e, d, 0)``.  That loses nothing where one of them takes it.  Where
+  none does and b holds, a ``g'(x)`` that is infinite makes NaN: the price of smaller graphs.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Set
+from functools import cached_property
 from itertools import count
 from typing import TypeAlias
 
@@ -34,10 +42,11 @@ from tcalc.primitives.piecewise import Where
 Placed: TypeAlias = tuple[Node, Labels]
 """A node in a branch, with a label for each axis; those below the order of the branch are its."""
 
-Taken: TypeAlias = tuple[Primitive, tuple[Node, ...], int]
-"""That a branch is taken: the comparison, what it compares, and the position of the branch."""
+Taken: TypeAlias = tuple[Primitive, tuple[Node, ...], int, Labels]
+"""That a branch is taken: the comparison, what it compares, the position of the branch among the
+arguments, and the labels of the choice: transposed, it tells of other elements."""
 Needs: TypeAlias = Mapping[Node, frozenset[Taken]]
-"""Nodes that are needed, and the branches that must be taken for it."""
+"""Nodes that are needed, element by element, where all of some branches are taken."""
 
 MOST = 64
 """How many nodes of a branch are looked at, the nearest first: so long recurrences stay linear."""
@@ -48,7 +57,7 @@ def regular_branches(roots: Sequence[Node]) -> list[Node]:
     order = postorder(roots)
     if not any(map(_is_choice, order)):
         return list(roots)
-    beside = _needed_beside(roots, order)
+    beside = _left_alone(roots, order)
     done: dict[Node, Node] = {}
     for node in order:
         new = with_operands(node, [done[operand] for operand in node.operands])
@@ -73,8 +82,12 @@ def _is_choice(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Where)
 
 
-def _needed_beside(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
-    """Nodes with branches in them whose derivatives every root needs, whatever is chosen."""
+def _left_alone(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
+    """Nodes with branches in them that stay as they are in the branches of choices.
+
+    They are those that every root needs, whatever is chosen, and choices that several choices need.
+    Nothing without branches leads from a step of a recurrence to those before it.
+    """
     having: set[Node] = set()
     in_both: dict[Node, Needs] = {}
     choices: Counter[Node] = Counter()
@@ -98,11 +111,15 @@ def _needed_beside(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
                     reached.update(x for x, taken in needs.items() if not taken)
         needed = needed & reached
     # Each of several choices would have a copy of its own, of which each has several again.
-    return needed | {node for node, count in choices.items() if count > 1 and node in having}
+    return needed | {node for node, count in choices.items() if count > 1 and _is_choice(node)}
 
 
 def _in_both(first: _Needed, second: _Needed, known: Mapping[Node, Needs]) -> Needs:
-    """What is needed whichever branch is taken, apart from what only that needs."""
+    """What a choice needs whichever branch is taken, where certain branches of others are taken.
+
+    It is what both branches need, and there are needed by other branches that both say.  What only
+    that needs may be left out: it is found from there.
+    """
     both = first.found.keys() & second.found.keys()
     for branch in (first, second):
         branch.look_into([x for x in branch.choices if x not in both], known)
@@ -110,15 +127,20 @@ def _in_both(first: _Needed, second: _Needed, known: Mapping[Node, Needs]) -> Ne
 
 
 class _Needed:
-    """What a branch needs, element by element, and the branches of others it needs that for.
+    """What a branch needs, element by element, as far as it is looked at.
 
-    What is `near` is not in a branch of another choice; those that have two branches are `choices`.
+    Attributes:
+        own: that the branch is taken, as it is wherever what it needs is.
+        found: what it needs, and the branches of other choices that must be taken for that.  It is
+            found in one branch where the other is a number, which needs nothing.
+        choices: those without such a branch, which need what both branches do: see `look_into`.
+        near: those of `found` that are in no branch of another choice.
     """
 
     def __init__(self, choice: Apply, position: int) -> None:
         branch = _Branch(choice, position, _is_choice)
         whole = branch.own
-        self.own = (choice.primitive, choice.args[:2], position)
+        self.own: Taken = choice.primitive, choice.args[:2], position, whole
         self.found: dict[Node, frozenset[Taken]] = {}
         self.choices: list[Node] = []
         self.near: set[Node] = set()
@@ -138,9 +160,9 @@ class _Needed:
             if isinstance(node, Apply) and _is_choice(node) and not branch.repeats(node, row):
                 sides = [k for k in (2, 3) if not isinstance(node.args[k], Const)]
                 if len(sides) == 1:
-                    other = (node.primitive, node.args[:2], sides[0])
+                    other = node.primitive, node.args[:2], sides[0], row
                     placed = node.args[sides[0]], row
-                    pending.append((placed, taken | {other} - {self.own}, near))
+                    pending.append((placed, taken | ({other} - {self.own}), near))
                 elif row == whole:
                     self.choices.append(node)
             else:
@@ -150,7 +172,7 @@ class _Needed:
         """Add what some choices in the branch need in any case."""
         for choice in choices:
             for node, taken in known[choice].items():
-                self.found.setdefault(node, self.found[choice] | taken - {self.own})
+                self.found.setdefault(node, self.found[choice] | (taken - {self.own}))
 
 
 class _Branch:
@@ -161,10 +183,10 @@ class _Branch:
         self.own = tuple(range(choice.order))
         self.root: Placed = choice.args[position], self.own
         self._ends = ends
-        self.below = self._nearest()
         self.done: dict[Placed, Node | None] = {}
 
-    def _nearest(self) -> dict[Placed, list[Placed]]:
+    @cached_property
+    def below(self) -> dict[Placed, list[Placed]]:
         """What the branch is made from, element by element, and what that is made from.
 
         It goes no further where a node `ends` it.

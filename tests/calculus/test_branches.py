@@ -26,6 +26,9 @@ GRADIENTS = {
     "z[i,j] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),
     "z[i,j] = where(x[i] > 0, A[j,i]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(0),
     "z[i] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),
+    "z = sqrt(x + where(x > 1, x, 0)); sum(where(x > 0, log(z), 0) + where(x > 1, z, 0))": (
+        [0, 0, 0.25 + 0.5]
+    ),
 }
 
 
@@ -51,6 +54,19 @@ def test_transposed_branches(text):
     np.testing.assert_allclose(found, due)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_transposed_choices_by_one_condition_are_two(mode):
+    """The condition, and the same transposed, tell of different elements."""
+    f = tcalc.parse(
+        "W = sqrt(A + where(A > 1, A, 0)); u = where(B > 0, W', 0); sum(where(B > 0, u', W))",
+        "A[n,n], B[n,n]",
+    )
+    A, B = np.array([[1.0, 0.0], [2.0, 3.0]]), np.array([[1.0, 1.0], [-1.0, 1.0]])
+    with np.errstate(all="raise"):  # W[1,2] is needed nowhere
+        found = tcalc.compile(tcalc.gradient(f, "A", mode))(A=A, B=B)
+    np.testing.assert_allclose(found, [[0.5, 0], [0.5, 1 / np.sqrt(6)]])
+
+
 @pytest.mark.parametrize("text", GRADIENTS)
 def test_the_rule_is_idempotent(text):
     once = prepare([tcalc.parse(text, DECLARED).node])
@@ -67,11 +83,19 @@ STEPS = {
     "several": (
         "where(x{t-1} > 0, log(x{t-1} + 1), 0) + where(x{t-1} > y, sqrt(x{t-1} - y), x{t-1})"
     ),
+    "several, none of them beside": (
+        "where(x{t-1} > 0, log(x{t-1} + 1), 0) + where(x{t-1} > y, sqrt(x{t-1} - y), 0)"
+    ),
+    "several of a function of choices": (
+        "z{t} = sqrt(x{t-1} + where(x{t-1} > 1, x{t-1}, 2)); "
+        "x{t} = where(x{t-1} > 0, log(z{t}), 0) + where(x{t-1} > y, z{t}, 0)"
+    ),
 }
 
 
 def unrolled(step: str, steps: int) -> tcalc.Expression:
-    text = f"x{{0}} = x; for t = 1:T\nx{{t}} = {step}\nend\nsum(x{{T}})"
+    step = step if "x{t} =" in step else f"x{{t}} = {step}"
+    text = f"x{{0}} = x; for t = 1:T\n{step}\nend\nsum(x{{T}})"
     return tcalc.parse(text, "x[n], y[n]", T=steps)
 
 

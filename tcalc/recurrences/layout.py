@@ -62,8 +62,8 @@ class Functions:
         end: the value, cotangents of what the last step leaves, and of inputs by the value alone.
         way_back: a step backwards.
         gradient: the parts of the gradient but for those of `spread`.
-        spread: series of whose slices the value takes nothing else: the parts that are their
-            cotangents, by their numbers among the results.
+        spread: series of which the value takes slices along one axis alone: the parts that are
+            their cotangents, by their places among the results.
     """
 
     step: Step
@@ -76,6 +76,17 @@ class Functions:
     way_back: Function | None
     gradient: Function | None
     spread: Mapping[Var, int]
+
+    @property
+    def parts(self) -> list[int]:
+        """The places of the parts of the gradient that `gradient` makes, among the results."""
+        return parts_beside(self.spread, self.results)
+
+
+def parts_beside(spread: Mapping[Var, int], results: Sequence[Node]) -> list[int]:
+    """The places of results that are parts of the gradient, but for those of `spread`."""
+    apart = {*spread.values()}
+    return [k for k in range(1, len(results)) if k not in apart]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +188,8 @@ class Layout:
     def _require_fit(self) -> None:
         """Refuse what is not for one call before anything is compiled."""
         functions, back = self._functions, self._functions.back
+        if self._counter.dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
+            raise UnfitError
         tensors: list[Node] = [*(x.after for x in self._step.states), *self._step.prologue]
         if back is not None:
             adjoint = back.adjoint
@@ -249,7 +262,7 @@ class Layout:
             self._moved.append((self._functions.names.index(series.source.name), series.axis))
         del shape[series.axis]
         apart = prod(shape) * self._bytes
-        first = self._run.numbers[0] + series.offset - 1
+        first = self._run.positions(series).start
         return Place(place.array, place.offset + first * apart, apart)
 
     def _cotangents_of(self, series: Series) -> Place:
@@ -260,7 +273,7 @@ class Layout:
         del shape[series.axis]
         self._spread[number] = series.axis
         apart = prod(shape) * self._bytes
-        last = self._run.numbers[-1] + series.offset - 1
+        last = self._run.positions(series).stop - 1
         return Place(1 + number, last * apart, -apart)
 
     def _back(self, back: Back, moving: Mapping[str, Place]) -> None:
@@ -308,14 +321,12 @@ class Layout:
 
         self._known |= {names[k]: rows.at(0) for k, rows in handed_on.items()}
         self._known |= {back.bars[x].name: rows.at(0) for x, rows in totals.items()}
-        spread = {*self._functions.spread.values()}
-        parts = [k for k in range(1, len(self._results)) if k not in spread]
         function = self._functions.gradient
         if function is not None and self._in_c(function) is None:
             inside = [x for x in function.signature.arguments if x.name not in self._places]
             self._closed = {x.name: self._part(self._known[x.name], x.dims) for x in inside}
         else:
-            self._call(function, [Place(1 + k) for k in parts])
+            self._call(function, [Place(1 + k) for k in self._functions.parts])
 
     def _call(
         self,

@@ -16,7 +16,15 @@ import numpy as np
 
 from tcalc import runtime
 from tcalc.expr.nodes import Node, Var
-from tcalc.recurrences.layout import Back, Function, Functions, Layout, Ready, UnfitError
+from tcalc.recurrences.layout import (
+    Back,
+    Function,
+    Functions,
+    Layout,
+    Ready,
+    UnfitError,
+    parts_beside,
+)
 from tcalc.recurrences.running import Runner
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays, called
@@ -39,13 +47,10 @@ class OneCall:
 
     def __init__(self, loop: Runner, back: Back | None = None) -> None:
         self._loop = loop
-        self._functions = functions = _functions(loop, back)
+        self._functions = _functions(loop, back)
         self._names = loop.signature.names
         self._verified = to_be_verified(loop.inputs, False)
         self._ready: dict[tuple[Any, ...], Ready] = {}
-        spread = {*functions.spread.values()}
-        #: The parts of the gradient that are not slices: their places among the results.
-        self._parts = [k for k in range(1, len(functions.results)) if k not in spread]
 
     def __call__(self, arguments: Arrays) -> list[Any] | None:
         """The value, and the parts of the gradient.
@@ -82,7 +87,7 @@ class OneCall:
                 name: first[x].reshape(shape)[()] for name, (x, shape) in ready.closed.items()
             }
             gradient = called(self._gradient, self._named(arrays) | inside)
-            for k, x in zip(self._parts, gradient, strict=True):
+            for k, x in zip(self._functions.parts, gradient, strict=True):
                 results[k] = x
         return [x if x.ndim else x[()] for x in results]
 
@@ -94,7 +99,7 @@ class OneCall:
         """The function of that name, in NumPy's code."""
         functions = self._functions
         assert functions.gradient is not None
-        parts = [functions.results[k] for k in self._parts]
+        parts = [functions.results[k] for k in functions.parts]
         return runtime.compile(parts, variables=functions.gradient.signature.arguments)
 
     def _enter(self, arguments: Arrays, seen: tuple[Any, ...]) -> Ready:
@@ -119,7 +124,8 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
     inside = (*step.moving, *loop.fixed)
     forth, ends = [x.after for x in step.states], [step.value]
     way_back = gradient = None
-    results, spread = [step.value], {}
+    results = [step.value]
+    spread: dict[Var, int] = {}
     if back is not None:
         adjoint = back.adjoint
         forth += adjoint.kept.values()
@@ -128,10 +134,7 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
         spread = _spread(step, back, inputs)
         bars = (*adjoint.cotangents.values(), *back.bars.values())
         way_back = _in_c(adjoint.results, (*bars, *adjoint.kept, *inside))
-        places = {*spread.values()}
-        gradient = _in_c(
-            (x for k, x in enumerate(results) if k and k not in places), (*inputs, *bars)
-        )
+        gradient = _in_c((results[k] for k in parts_beside(spread, results)), (*inputs, *bars))
     return Functions(
         step=step,
         names=loop.signature.names,
@@ -147,10 +150,17 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
 
 
 def _spread(step: Step, back: Back, inputs: Iterable[Var]) -> dict[Var, int]:
-    """The series whose slices alone the value takes: their places among the results."""
+    """The series whose slices along one axis are all that the value takes of them.
+
+    With their places among the results.
+    """
     apart = {*inputs} - {*back.adjoint.constants, *back.direct}
-    sources = {step.series[k].source for k in back.adjoint.slices}
-    bars: Mapping[Node, Var] = {bar: x for x, bar in back.bars.items() if x in apart & sources}
+    axes: dict[Node, set[int]] = {}
+    for k in back.adjoint.slices:
+        axes.setdefault(step.series[k].source, set()).add(step.series[k].axis)
+    bars: Mapping[Node, Var] = {
+        bar: x for x, bar in back.bars.items() if x in apart and len(axes.get(x, ())) == 1
+    }
     return {bars[part]: k for k, part in enumerate(back.gradient, 1) if part in bars}
 
 

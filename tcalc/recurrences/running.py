@@ -48,13 +48,17 @@ class Run:
     def _slices(self, series: Series) -> Any:
         assert isinstance(series.source, Var)
         source = self.fixed[series.source.name]
-        first, last = (number + series.offset for number in (self.numbers[0], self.numbers[-1]))
-        if first < 1 or last > source.shape[series.axis]:
+        taken = self.positions(series)
+        if taken.start < 0 or taken.stop > source.shape[series.axis]:
             raise ArgumentError(
-                f"{series.slice.name} takes the positions {first} to {last} of an axis that has "
-                f"{source.shape[series.axis]}"
+                f"{series.slice.name} takes the positions {taken.start + 1} to {taken.stop} of an "
+                f"axis that has {source.shape[series.axis]}"
             )
-        return np.ascontiguousarray(np.moveaxis(source, series.axis, 0)[first - 1 : last])
+        return np.ascontiguousarray(np.moveaxis(source, series.axis, 0)[taken.start : taken.stop])
+
+    def positions(self, series: Series) -> range:
+        """The positions of the slices of a series, counted from 0."""
+        return range(self.numbers[0] + series.offset - 1, self.numbers[-1] + series.offset)
 
     def at_last(self, value: Any) -> Any:
         """Rows that are zero, but for that of the last step."""
@@ -66,8 +70,8 @@ class Run:
         """A tensor that has the slices of a series from some rows, and is zero besides."""
         assert isinstance(series.source, Var)
         whole = np.zeros_like(self.fixed[series.source.name], dtype=rows.dtype)
-        first = self.numbers[0] + series.offset - 1
-        np.moveaxis(whole, series.axis, 0)[first : first + len(rows)] = rows
+        taken = self.positions(series)
+        np.moveaxis(whole, series.axis, 0)[taken.start : taken.stop] = rows
         return whole
 
 

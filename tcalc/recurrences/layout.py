@@ -118,7 +118,11 @@ class Ready:
 
 
 class UnfitError(Exception):
-    """A run is not for one call: tensors are large, grow with the steps, or have no code in C."""
+    """A run is not for one call.
+
+    Tensors are large, grow with the steps, or have no code in C; or a function is another for each
+    number of steps, so that the compiler would run for each.
+    """
 
 
 class Rows(NamedTuple):

@@ -103,7 +103,7 @@ class Ready:
         counter: the numbers of the steps, the next array; the arguments follow.
         moved: which arguments follow again, with which axis in front.
         opened: where what is computed before the loop is to be, if it is not for C.
-        closed: where what the gradient takes is, by name, if that is not for C.
+        closed: where what the gradient takes is, by name, if that is not for C: it may take none.
     """
 
     calls: Staged | None
@@ -114,7 +114,7 @@ class Ready:
     counter: Any = None
     moved: Sequence[tuple[int, int]] = ()
     opened: Sequence[Part] = ()
-    closed: Mapping[str, Part] = field(default_factory=dict)
+    closed: Mapping[str, Part] | None = None
 
 
 class UnfitError(Exception):
@@ -155,7 +155,7 @@ class Layout:
         self._moved: list[tuple[int, int]] = []
         self._spread: dict[int, int] = {}
         self._opened: list[Part] = []
-        self._closed: dict[str, Part] = {}
+        self._closed: dict[str, Part] | None = None
 
     def ready(self, conversions: Sequence[Conversion]) -> Ready:
         """All of a run; raises `UnfitError` where it is not for one call."""

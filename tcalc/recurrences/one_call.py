@@ -82,7 +82,7 @@ class OneCall:
             return None
         for k, axis in ready.spread.items():
             results[k] = np.ascontiguousarray(np.moveaxis(results[k], 0, axis))
-        if ready.closed:
+        if ready.closed is not None:
             inside = {
                 name: first[x].reshape(shape)[()] for name, (x, shape) in ready.closed.items()
             }

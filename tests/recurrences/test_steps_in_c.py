@@ -230,6 +230,23 @@ def test_a_tensor_run_through_along_two_axes(value: str, runs_in_c: list[bool]) 
     assert all(runs_in_c)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_inputs_that_the_value_does_not_take(dtype: type, runs_in_c: list[bool]) -> None:
+    """Their gradient is zero, of whatever shape, beside others and alone."""
+    text = "h{0} = v; for t = 1:T; h{t} = tanh(h{t-1} + X[t,1:end]); end; norm2(h{T})^2"
+    kept = tcalc.recurrence(text, "v[n], X[T,n], Z[T,n], B[n,n], c", backend="c")
+    rng = np.random.default_rng(3)
+    shapes = {"v": (3,), "X": (5, 3), "Z": (5, 3), "B": (3, 3), "c": ()}
+    arrays = {x: np.asarray(rng.standard_normal(shape), dtype) for x, shape in shapes.items()}
+    for names in (["Z"], ["B"], ["c"], ["B", "Z"], ["v", "Z"], ["X", "B", "c"]):
+        _, gradient = kept.value_and_gradient(names)(**arrays)
+        for name in names:
+            assert gradient[name].dtype == dtype
+            assert gradient[name].shape == shapes[name]
+            assert gradient[name].any() == (name in ("v", "X"))
+    assert all(runs_in_c)
+
+
 def test_results_are_the_callers() -> None:
     """A later call leaves what an earlier one has given."""
     text, declarations = PROGRAMS["kalman filter"]

@@ -52,6 +52,10 @@ class OneCall:
         self._verified = to_be_verified(loop.inputs, False)
         self._ready: dict[tuple[Any, ...], Ready] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is ready has addresses in this process, and is made again.
+        return self.__dict__ | {"_ready": {}}
+
     def __call__(self, arguments: Arrays) -> list[Any] | None:
         """The value, and the parts of the gradient.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -258,6 +260,17 @@ def test_results_are_the_callers() -> None:
     for name, x in copies.items():
         np.testing.assert_array_equal(first[1][name], x)
         assert first[1][name].flags.writeable
+
+
+def test_copies_of_functions_that_have_run() -> None:
+    text, declarations = PROGRAMS["two steps back"]
+    arrays = arrays_for(text, declarations)
+    kept = tcalc.recurrence(text, declarations, backend="c")
+    for call in (kept, kept.value_and_gradient("a"), kept.hvp("a")):
+        given = arrays | ({"da": 1.0} if call is not kept and "da" in call.signature.names else {})
+        due = call(**given)
+        for again in (copy.copy(call), copy.deepcopy(call), pickle.loads(pickle.dumps(call))):
+            np.testing.assert_array_equal(again(**given), due)
 
 
 def test_declared_properties_are_looked_at_in_each_call(runs_in_c: list[bool]) -> None:

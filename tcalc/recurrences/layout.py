@@ -194,6 +194,8 @@ class Layout:
         functions, back = self._functions, self._functions.back
         if self._counter.dtype not in (np.dtype(np.float64), np.dtype(np.float32)):
             raise UnfitError
+        if 0 in self._run.sizes.values():
+            raise UnfitError  # NumPy's code does it, and needs no compiler
         tensors: list[Node] = [*(x.after for x in self._step.states), *self._step.prologue]
         if back is not None:
             adjoint = back.adjoint

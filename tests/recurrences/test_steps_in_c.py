@@ -273,6 +273,22 @@ def test_copies_of_functions_that_have_run() -> None:
             np.testing.assert_array_equal(again(**given), due)
 
 
+@pytest.mark.parametrize(("dtype", "n"), [(complex, 2), (float, 0)])
+def test_what_numpys_code_does_needs_no_compiler(
+    dtype: type, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries.compiler.cache_clear()
+    monkeypatch.setenv("CC", "no-such-compiler")
+    text = "h{0} = v; for t = 1:T; h{t} = 0.5*h{t-1} + X[t,1:end]; end; sum(h{T})"
+    kept = tcalc.recurrence(text, "v[n], X[T,n]", backend="c")
+    value, slope = kept.value_and_gradient("v")(v=np.ones(n, dtype), X=np.ones((2, n), dtype))
+    assert value == 1.75 * n
+    np.testing.assert_array_equal(slope, np.full(n, 0.25))
+    with pytest.raises(errors.UnsupportedError, match="no-such-compiler"):
+        kept(v=np.ones(2), X=np.ones((2, 2)))
+    libraries.compiler.cache_clear()
+
+
 def test_declared_properties_are_looked_at_in_each_call(runs_in_c: list[bool]) -> None:
     text = "s{0} = 1; for t = 1:T; s{t} = s{t-1}*log(a) + x[t]; end; s{T}"
     kept = tcalc.recurrence(text, "x[T], a positive", backend="c")

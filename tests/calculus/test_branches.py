@@ -23,6 +23,8 @@ GRADIENTS = {
     "where(a < 0, sum(sqrt(x)), a)": [0, 0, 0],
     "where(a < 0, norm2(x)*sum(A*log(x)), a)": [0, 0, 0],
     "sum(where(x > 0, sqrt(x) + norm2(y), 0))": [0, 0, 0.5 / np.sqrt(2)],
+    "z = where(a > 0, x, y); sum(where(z > 0, log(z), z) + where(z > 0, y.*log(z), 0))": [1, 1, 2],
+    "z = where(a > 0, x, y); sum(where(z > 0, log(z), z) + where(z > 1, y.*log(z), 0))": [1, 1, 2],
     "z[i,j] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),
     "z[i,j] = where(x[i] > 0, A[j,i]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(0),
     "z[i] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),
@@ -80,6 +82,9 @@ STEPS = {
     ),
     "beside": "x{t-1}/2 + where(x{t-1} > 0, sqrt(x{t-1}), 0)",
     "one branch": "where(y > 0, sqrt(x{t-1} + 2), 0)",
+    "several of one function": (
+        "where(x{t-1} > 0, log(x{t-1}), 0) + where(x{t-1} > y.^2, y.*log(x{t-1}), x{t-1}/2)"
+    ),
     "several": (
         "where(x{t-1} > 0, log(x{t-1} + 1), 0) + where(x{t-1} > y, sqrt(x{t-1} - y), x{t-1})"
     ),

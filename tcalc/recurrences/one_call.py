@@ -136,8 +136,9 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
         ends += [*adjoint.first.values(), *back.direct.values()]
         results += back.gradient
         spread = _spread(step, back, inputs)
-        bars = (*adjoint.cotangents.values(), *back.bars.values())
-        way_back = _in_c(adjoint.results, (*bars, *adjoint.kept, *inside))
+        cotangents = (*adjoint.cotangents.values(),)
+        way_back = _in_c(adjoint.results, (*cotangents, *adjoint.kept, *inside))
+        bars = (*cotangents, *back.bars.values())
         gradient = _in_c((results[k] for k in parts_beside(spread, results)), (*inputs, *bars))
     return Functions(
         step=step,

@@ -249,6 +249,17 @@ def test_inputs_that_the_value_does_not_take(dtype: type, runs_in_c: list[bool])
     assert all(runs_in_c)
 
 
+def test_a_step_back_of_numbers_alone_makes_a_vector(runs_in_c: list[bool]) -> None:
+    """An input tells how long it is: its cotangent is not there yet."""
+    text = "f{0} = 0; for t = 1:T; f{t} = tanh(f{t-1}) + sum(v)*x[t]; end; f{T}"
+    kept = tcalc.recurrence(text, "v[n], x[T]", backend="c")
+    x = np.array([0.5, 2.0])
+    value, slope = kept.value_and_gradient("v")(v=np.array([0.25, 0.5, 0.25]), x=x)
+    assert value == pytest.approx(np.tanh(0.5) + 2)
+    np.testing.assert_allclose(slope, np.full(3, 0.5 / np.cosh(0.5) ** 2 + 2))
+    assert all(runs_in_c)
+
+
 def test_results_are_the_callers() -> None:
     """A later call leaves what an earlier one has given."""
     text, declarations = PROGRAMS["kalman filter"]

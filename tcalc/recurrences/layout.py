@@ -12,7 +12,7 @@ import numpy as np
 from tcalc import runtime
 from tcalc.codegen.options import MEMORY_LIMIT
 from tcalc.errors import UnsupportedError
-from tcalc.expr.dims import Shape
+from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node, Var
 from tcalc.language import Series
 from tcalc.recurrences.adjoint import Adjoint
@@ -64,6 +64,7 @@ class Functions:
         gradient: the parts of the gradient but for those of `spread`.
         spread: series of which the value takes slices along one axis alone: the parts that are
             their cotangents, by their places among the results.
+        lengths: inputs of the functions that are numbers of steps, as in a mean over all of them.
     """
 
     step: Step
@@ -76,6 +77,7 @@ class Functions:
     way_back: Function | None
     gradient: Function | None
     spread: Mapping[Var, int]
+    lengths: Mapping[Var, Dim]
 
     @property
     def parts(self) -> list[int]:
@@ -100,7 +102,8 @@ class Ready:
         results: the shapes of the arrays behind it: the results.
         spread: of these those that are zero at first and have the axis of the steps in front, and
             which axis it is.
-        counter: the numbers of the steps, the next array; the arguments follow.
+        counter: the numbers of the steps, and how many there are, the next array; the arguments
+            follow.
         moved: which arguments follow again, with which axis in front.
         opened: where what is computed before the loop is to be, if it is not for C.
         closed: where what the gradient takes is, by name, if that is not for C: it may take none.
@@ -142,13 +145,18 @@ class Layout:
         self._functions, self._run = functions, run
         self._step = functions.step
         self._count = len(run.numbers)
-        self._counter = run.given[self._step.counter.name]
+        numbers = run.given[self._step.counter.name]
+        sizes = [dim.evaluate(run.sizes) for dim in functions.lengths.values()]
+        #: The numbers of the steps, and behind them how many there are.
+        self._counter = np.append(numbers, sizes).astype(numbers.dtype)
         self._bytes = self._counter.itemsize
         self._results = functions.results
         first = 2 + len(self._results)
         self._places = {name: first + k for k, name in enumerate(functions.names)}
         #: Where the inputs of the functions to come are, by name.
         self._known = {name: Place(k) for name, k in self._places.items()}
+        for k, x in enumerate(functions.lengths, self._count):
+            self._known[x.name] = Place(1 + len(self._results), k * self._bytes)
         self._size = self._work = 0
         self._zeroed: list[tuple[int, int]] = []
         self._calls: list[Calls] = []
@@ -329,7 +337,8 @@ class Layout:
         self._known |= {back.bars[x].name: rows.at(0) for x, rows in totals.items()}
         function = self._functions.gradient
         if function is not None and self._in_c(function) is None:
-            inside = [x for x in function.signature.arguments if x.name not in self._places]
+            others = {*self._places, *(x.name for x in self._functions.lengths)}
+            inside = [x for x in function.signature.arguments if x.name not in others]
             self._closed = {x.name: self._part(self._known[x.name], x.dims) for x in inside}
         else:
             self._call(function, [Place(1 + k) for k in self._functions.parts])

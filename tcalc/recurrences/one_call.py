@@ -8,14 +8,18 @@ can for many steps at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tcalc import runtime
-from tcalc.expr.nodes import Node, Var
+from tcalc.expr import build
+from tcalc.expr.dims import Dim
+from tcalc.expr.names import FreeNames
+from tcalc.expr.nodes import Const, Einsum, Node, Var
+from tcalc.expr.traverse import postorder, rebuild
 from tcalc.recurrences.layout import (
     Back,
     Function,
@@ -104,7 +108,8 @@ class OneCall:
         functions = self._functions
         assert functions.gradient is not None
         parts = [functions.results[k] for k in functions.parts]
-        return runtime.compile(parts, variables=functions.gradient.signature.arguments)
+        taken = [x for x in functions.gradient.signature.arguments if x not in functions.lengths]
+        return runtime.compile(parts, variables=(*self._loop.inputs, *taken))
 
     def _enter(self, arguments: Arrays, seen: tuple[Any, ...]) -> Ready:
         """What is done for arguments that are new, these checked."""
@@ -126,32 +131,63 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
     """The functions of a run; they are compiled when the shapes are known."""
     step, inputs = loop.step, loop.inputs
     inside = (*step.moving, *loop.fixed)
-    forth, ends = [x.after for x in step.states], [step.value]
-    way_back = gradient = None
-    results = [step.value]
-    spread: dict[Var, int] = {}
+    before, forth, ends = [*step.prologue.values()], [x.after for x in step.states], [step.value]
+    bars: tuple[Var, ...] = ()
+    results, spread = [step.value], dict[Var, int]()
+    way_back: list[Node] = []
     if back is not None:
         adjoint = back.adjoint
         forth += adjoint.kept.values()
         ends += [*adjoint.first.values(), *back.direct.values()]
+        way_back += adjoint.results
         results += back.gradient
         spread = _spread(step, back, inputs)
         cotangents = (*adjoint.cotangents.values(),)
-        way_back = _in_c(adjoint.results, (*cotangents, *adjoint.kept, *inside))
         bars = (*cotangents, *back.bars.values())
-        gradient = _in_c((results[k] for k in parts_beside(spread, results)), (*inputs, *bars))
+        inside = (*cotangents, *adjoint.kept, *inside)
+    parts = [results[k] for k in parts_beside(spread, results)]
+    lengths = _lengths(step, [*before, *forth, *ends, *way_back, *parts], (*inside, *bars))
+    numbers = (*lengths.values(),)
+
+    def in_c(roots: Sequence[Node], variables: Iterable[Var]) -> Function | None:
+        if not roots:
+            return None
+        alike = rebuild(roots, replacements=lengths)
+        return runtime.compile(alike, C, variables=(*variables, *numbers))
+
     return Functions(
         step=step,
         names=loop.signature.names,
         results=results,
         back=back,
-        prologue=_in_c(step.prologue.values(), inputs),
-        forth=_in_c(forth, inside),
-        end=_in_c(ends, (*inputs, *loop.last)),
-        way_back=way_back,
-        gradient=gradient,
+        prologue=in_c(before, inputs),
+        forth=in_c(forth, inside),
+        end=in_c(ends, (*inputs, *loop.last)),
+        way_back=in_c(way_back, inside),
+        gradient=in_c(parts, (*inputs, *bars)),
         spread=spread,
+        lengths={x: dim for node, x in lengths.items() if (dim := _length_of(node)) is not None},
     )
+
+
+def _lengths(step: Step, roots: Sequence[Node], others: Iterable[Var]) -> dict[Node, Var]:
+    """Inputs for the number of steps where it is a number, so that no function is for one alone."""
+    names = FreeNames({*step.names, *(x.name for x in others)})
+    growing = step.stop.names()
+    return {
+        node: build.var(names.give(f"length_{k}"), ())
+        for k, node in enumerate(postorder(roots), 1)
+        if (dim := _length_of(node)) is not None and not growing.isdisjoint(dim.names())
+    }
+
+
+def _length_of(node: Node) -> Dim | None:
+    """The dimension whose number of elements a scalar is, if it is one."""
+    match node:
+        case Einsum(factors=(Const(value=value, dims=(dim,)),), output=()) if value == 1:
+            return dim
+        case _:
+            return None
 
 
 def _spread(step: Step, back: Back, inputs: Iterable[Var]) -> dict[Var, int]:
@@ -167,8 +203,3 @@ def _spread(step: Step, back: Back, inputs: Iterable[Var]) -> dict[Var, int]:
         bar: x for x, bar in back.bars.items() if x in apart and len(axes.get(x, ())) == 1
     }
     return {bars[part]: k for k, part in enumerate(back.gradient, 1) if part in bars}
-
-
-def _in_c(roots: Iterable[Node], variables: Iterable[Var]) -> Function | None:
-    wanted = [*roots]
-    return runtime.compile(wanted, C, variables=(*variables,)) if wanted else None

@@ -166,7 +166,6 @@ SEVERAL_CALLS = {
     "through a tensor that is computed": ("X", "W"),
     "a matrix for each step": ("S",),
     "hidden states": ("B",),
-    "what the value takes besides": ("", "X", "y", "a", "c"),
     "a tensor taken twice": ("", "X", "A"),
 }
 """What takes more than one call, by what the gradient is taken: tensors of all steps as a whole."""
@@ -195,6 +194,31 @@ def test_one_call_does_it_all(title: str, monkeypatch: pytest.MonkeyPatch) -> No
         if done != [True, True]:
             several.append(name)
     assert several == list(SEVERAL_CALLS.get(title, ()))
+
+
+def test_the_number_of_steps_is_a_number(runs_in_c: list[bool]) -> None:
+    """A mean over all steps takes no function of its own for each length."""
+    text = """s{0} = 0
+    f{0} = 0
+    for t = 1:T
+        s{t} = tanh(a*s{t-1} + y[t]/T)
+        f{t} = f{t-1} + (s{t} - y[t])^2*T
+    end
+    f{T}/T + T*a^2"""
+    slow, fast = (
+        tcalc.recurrence(text, "y[T], a", backend=x).value_and_gradient(["a", "y"])
+        for x in ("numpy", "c")
+    )
+    fast(y=np.ones(2), a=0.5)
+    built = len(libraries._libraries)
+    for T in (1, 2, 7, 40):
+        y = np.cos(np.arange(T))
+        due, found = slow(y=y, a=0.3), fast(y=y, a=0.3)
+        np.testing.assert_allclose(found[0], due[0], rtol=1e-12)
+        for name, slope in due[1].items():
+            np.testing.assert_allclose(found[1][name], slope, rtol=1e-10, atol=1e-12)
+    assert len(libraries._libraries) == built
+    assert all(runs_in_c)
 
 
 def test_arguments_of_all_kinds(runs_in_c: list[bool]) -> None:

@@ -17,9 +17,11 @@ from tcalc.codegen.memory import (
 from tcalc.codegen.options import Options
 from tcalc.codegen.program import (
     Argument,
+    Call,
     Extent,
     Factorise,
     Number,
+    Operation,
     Output,
     Program,
     Statement,
@@ -29,6 +31,7 @@ from tcalc.codegen.signature import Signature
 from tcalc.codegen.targets import Target
 from tcalc.codegen.workspace import Workspace, workspace
 from tcalc.codegen.writers import ModuleWriter
+from tcalc.primitives.routines import Embedded, Template
 
 
 class StraightLine(ModuleWriter):
@@ -111,6 +114,8 @@ class StraightLine(ModuleWriter):
             return f"{text}.toarray()"
         if output.copied and output.view.dims:
             return self.target.copied(text, self.contiguous)
+        if not output.view.dims and _may_be_array(self.made[output.view.value]):
+            return self.target.as_number(text)
         return self.target.contiguous(text) if output.contiguous else text
 
     def passed(self, value: Value) -> str:
@@ -121,3 +126,14 @@ class StraightLine(ModuleWriter):
         if isinstance(operation, Extent):
             self.size(operation.dim)
         return "" if isinstance(operation, Number | Extent) else self.texts[value]
+
+
+def _may_be_array(operation: Operation) -> bool:
+    """Whether the result may be an array without axes, which `np.where` makes of numbers."""
+    match operation:
+        case Call(routine=Template(text=text)):
+            return "np.where(" in text
+        case Call(routine=Embedded(elementwise=elementwise)):
+            return elementwise
+        case _:
+            return False

@@ -404,3 +404,12 @@ def test_functions_of_real_numbers_refuse_complex_ones() -> None:
     told = message(lambda: fun(x=np.array([1j])))
     assert "takes real numbers" in told
     assert "heaviside" in told
+
+
+@pytest.mark.parametrize("text", ["where(a > b, a, b)", "where(a > b, a, b)^2", "a^b", "abs(a)^b"])
+def test_results_without_axes_are_numbers(text):
+    f = tcalc.parse(text, "a, b")
+    fun = tcalc.compile([f, tcalc.gradient(f, "a")])
+    for dtype in (np.float64, np.float32):
+        for result in fun(a=dtype(1.5), b=dtype(2.0)):
+            assert type(result) is dtype

@@ -79,6 +79,9 @@ class NumPy(Target):
     def contiguous(self, text: str) -> str:
         return f"np.ascontiguousarray({text})"
 
+    def as_number(self, text: str) -> str:
+        return f"{text}[()]"
+
     def write(
         self,
         statement: Statement,

@@ -114,6 +114,10 @@ class Target(ABC):
     def contiguous(self, text: str) -> str:
         """An expression for an array in row-major order: a copy only where it is in another."""
 
+    def as_number(self, text: str) -> str:
+        """An expression for a number, from one for an array without axes or a number."""
+        return text
+
     def literal(self, number: Fraction) -> str:
         """An exact number as an atom of an expression."""
         text = number_text(abs(number))

@@ -76,6 +76,7 @@ def test_systems_have_values_and_errors_as_ever(text: str) -> None:
         *("svdvals(A)", "eigvalsh(S)", "det(A)", "Q, R = qr(A); Q + R", "M, Q = lq(A); M + Q"),
         *("e, U = eigh(S); U*e", "U, s, V = svd(A); U*diag(s)*V'", "gradient(sum(eigvalsh(S)), S)"),
         *("inv(D)", "inv(L)", "inv(A)", "tril(A)*b", "norm2(A)", "gradient(logdet(S), S)"),
+        *("logabsdet(A)", "s, l = slogdet(A); s + l", "gradient(logabsdet(A), A)"),
     ],
 )
 def test_decompositions_and_inverses_have_values_and_errors_as_ever(text: str) -> None:

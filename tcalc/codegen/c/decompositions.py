@@ -56,6 +56,14 @@ def determinants(code: Code, statement: Statement, operation: Call) -> None:
     matrix.call("determinant", [matrix.sizes[1]], matrix.results, n)
 
 
+def logarithms(code: Code, statement: Statement, operation: Call) -> None:
+    """The logarithms of the sizes of determinants, and their signs where these are asked for."""
+    matrix = _Matrix(code, statement, operation)
+    n = code.length(matrix.source.dims[-1])
+    sign, logarithm = ["0", *matrix.results][-2:]
+    matrix.call("signed_logarithm", [matrix.sizes[1]], [sign, logarithm], n)
+
+
 class _Matrix:
     """A matrix, or a stack of them, of which a helper destroys a copy.
 

@@ -354,6 +354,30 @@ static int determinant(int n, real *a, real *result, real *pivots)
 }""",
         ("getrf",),
     ),
+    "signed_logarithm": Helper(
+        """\
+/* The logarithm of the size of the determinant of a matrix, which is destroyed, and unless it is 0
+   the sign.  Not 0 unless the matrix is regular beyond rounding. */
+static int signed_logarithm(int n, real *a, real *sign, real *logarithm, real *pivots)
+{
+    const int *swaps = (const int *)pivots;
+    real least = INFINITY, most = 0, sum = 0;
+    int negative = 0, info;
+    Lgetrf_(&n, &n, a, &n, (int *)pivots, &info);
+    for (int i = 0; i < n; i++) {
+        const real size = fabs(a[n * i + i]);
+        least = fmin(least, size);
+        most = fmax(most, size);
+        sum += log(size);
+        negative ^= (a[n * i + i] < 0) ^ (swaps[i] != i + 1);
+    }
+    if (sign)
+        *sign = negative ? -1 : 1;
+    *logarithm = sum;
+    return !(isfinite(sum) && least > n * EPSILON * most);
+}""",
+        ("getrf",),
+    ),
     "reciprocal_gaps": Helper(
         """\
 /* f[j,i] = 1/(w[i] - w[j])^p, and 0 where i = j or the difference is rounding; 1 in its place for

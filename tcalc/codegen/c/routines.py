@@ -14,6 +14,7 @@ from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
     determinants,
     gaps,
+    logarithms,
     orthogonal,
     reciprocals,
     singular,
@@ -45,6 +46,7 @@ from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.reductions import share_of_extremum
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
+from tcalc.primitives.slogdet import log_absolute_determinant, sign_and_logarithm
 from tcalc.primitives.softmax import log_sum_exp, soft_max
 from tcalc.primitives.svd import singular_decomposition, singular_reciprocals, singular_values
 
@@ -359,6 +361,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     inverse_spd: _inverse,
     inverse_triangular: _inverse,
     kronecker: _kronecker,
+    log_absolute_determinant: logarithms,
     log_determinant: _logdet,
     log_determinant_spd: _logdet,
     log_sum_exp: _log_sum_exp,
@@ -366,6 +369,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     merge_axes: _reshaped,
     reciprocal_gaps: gaps,
     share_of_extremum: _share,
+    sign_and_logarithm: logarithms,
     singular_decomposition: singular,
     singular_reciprocals: reciprocals,
     singular_values: singular,

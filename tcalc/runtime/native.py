@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tcalc.codegen.c import CModule
-from tcalc.codegen.c.helpers import OF_BLAS
+from tcalc.codegen.c.lapack import OF_BLAS
 from tcalc.errors import UnsupportedError
 from tcalc.runtime.libraries import library
 

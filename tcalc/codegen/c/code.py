@@ -283,9 +283,14 @@ class Code:
 
     def scratch(self, count: int) -> str:
         """A pointer to room that a single statement needs."""
-        start = self.memory.take(count)
-        self.memory.give_back(start, count)
-        return f"work + {start}"
+        return self.scratches(count)[0]
+
+    def scratches(self, *counts: int) -> list[str]:
+        """Pointers to several rooms that a single statement needs."""
+        starts = [self.memory.take(count) for count in counts]
+        for start, count in zip(starts, counts, strict=True):
+            self.memory.give_back(start, count)
+        return [f"work + {start}" for start in starts]
 
     def define(self, value: Value, text: str) -> None:
         """A number that is the value of an expression."""

@@ -6,44 +6,9 @@ Matrices are arrays of rows; `L` stands for the letter of the routines of a type
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-ROUTINES = {
-    "gemm": "const char *, const char *, const int *, const int *, const int *, const real *, "
-    "const real *, const int *, const real *, const int *, const real *, real *, const int *",
-    "gemv": "const char *, const int *, const int *, const real *, const real *, const int *, "
-    "const real *, const int *, const real *, real *, const int *",
-    "trsm": "const char *, const char *, const char *, const char *, const int *, const int *, "
-    "const real *, const real *, const int *, real *, const int *",
-    "potrf": "const char *, const int *, real *, const int *, int *",
-    "potri": "const char *, const int *, real *, const int *, int *",
-    "getrf": "const int *, const int *, real *, const int *, int *, int *",
-    "getrs": "const char *, const int *, const int *, const real *, const int *, const int *, "
-    "real *, const int *, int *",
-    "getri": "const int *, real *, const int *, const int *, real *, const int *, int *",
-    "trtri": "const char *, const char *, const int *, real *, const int *, int *",
-    "geqrf": "const int *, const int *, real *, const int *, real *, real *, const int *, int *",
-    "gelqf": "const int *, const int *, real *, const int *, real *, real *, const int *, int *",
-    "orgqr": "const int *, const int *, const int *, real *, const int *, const real *, real *, "
-    "const int *, int *",
-    "orglq": "const int *, const int *, const int *, real *, const int *, const real *, real *, "
-    "const int *, int *",
-    "syevd": "const char *, const char *, const int *, real *, const int *, real *, real *, "
-    "const int *, int *, const int *, int *",
-    "gesdd": "const char *, const int *, const int *, real *, const int *, real *, real *, "
-    "const int *, real *, const int *, real *, const int *, int *, int *",
-}
-"""The parameters of the routines of BLAS and LAPACK."""
-OF_BLAS = frozenset({"gemm", "gemv", "trsm"})
-
-
-@dataclass(frozen=True, slots=True)
-class Helper:
-    """A function: its text, and the routines that it calls."""
-
-    text: str
-    routines: tuple[str, ...] = ()
-
+from tcalc.codegen.c.lapack import Helper
+from tcalc.codegen.c.matrix_helpers import OF_MATRICES
 
 HELPERS = {
     "multiply": Helper(
@@ -415,7 +380,16 @@ static int reciprocals(int n, const real *s, real *result)
     return 0;
 }"""
     ),
+    **OF_MATRICES,
 }
+
+
+def with_needed(helpers: Iterable[str]) -> list[str]:
+    """Some helpers, each once and behind those that it calls."""
+    found: dict[str, None] = {}
+    for name in helpers:
+        found.update(dict.fromkeys((*HELPERS[name].helpers, name)))
+    return list(found)
 
 
 def routines_of(helpers: Iterable[str]) -> list[str]:

@@ -11,7 +11,8 @@ from tcalc.codegen.binding import bound_first, crossing
 from tcalc.codegen.c import elementwise
 from tcalc.codegen.c.bands import Band, with_bands, write_band
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.helpers import HELPERS, ROUTINES, routines_of, text_of
+from tcalc.codegen.c.helpers import HELPERS, routines_of, text_of, with_needed
+from tcalc.codegen.c.lapack import ROUTINES
 from tcalc.codegen.c.loops import comment, commented, indented
 from tcalc.codegen.c.merging import Nest, merged
 from tcalc.codegen.c.nests import write_nest
@@ -149,7 +150,8 @@ def _write_alone(code: Code, statement: Statement) -> None:
 
 def _assembled(code: Code, before: Sequence[str], given: Collection[str], letter: str) -> CModule:
     """The file: a head, what is declared, helpers, and the functions."""
-    needed = routines_of(code.helpers)
+    helpers = with_needed(code.helpers)
+    needed = routines_of(helpers)
     work = max(code.memory.size, 1)
     lengths = f"work_size = {work}" + (f", kept_size = {code.kept.size}" if given else "")
     parts = [
@@ -160,9 +162,9 @@ def _assembled(code: Code, before: Sequence[str], given: Collection[str], letter
     ]
     if needed:
         parts.append(_declared(needed, letter))
-    if limits := _limits(code.helpers, letter):
+    if limits := _limits(helpers, letter):
         parts.append(limits)
-    parts += [text_of(name, letter) for name in code.helpers]
+    parts += [text_of(name, letter) for name in helpers]
     arguments = code.signature.arguments
     if given:
         mine = [x for x in arguments if x.name in given]
@@ -222,7 +224,7 @@ def _declared(needed: Sequence[str], letter: str) -> str:
     return "\n".join(lines)
 
 
-def _limits(helpers: Mapping[str, None], letter: str) -> str:
+def _limits(helpers: Sequence[str], letter: str) -> str:
     """The constants of the type that helpers mention."""
     text = "\n".join(HELPERS[name].text for name in helpers)
     which = 0 if letter == "d" else 1

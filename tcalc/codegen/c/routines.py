@@ -22,6 +22,7 @@ from tcalc.codegen.c.decompositions import (
 )
 from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of
 from tcalc.codegen.c.loops import indented, nested
+from tcalc.codegen.c.matrix_functions import sylvester
 from tcalc.codegen.c.places import Place, is_row_major, row_major
 from tcalc.codegen.c.systems import (
     factorised,
@@ -49,6 +50,7 @@ from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
 from tcalc.primitives.slogdet import log_absolute_determinant, sign_and_logarithm
 from tcalc.primitives.softmax import log_sum_exp, soft_max
 from tcalc.primitives.svd import singular_decomposition, singular_reciprocals, singular_values
+from tcalc.primitives.sylvester import sylvester_solve, sylvester_symmetric
 
 Written = Callable[[Code, Statement, Call], None]
 
@@ -377,6 +379,8 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     split_axes: _reshaped,
     squared_distances: _distances,
     stacked_columns: _reshaped,
+    sylvester_solve: sylvester,
+    sylvester_symmetric: sylvester,
     symmetric_eigen: symmetric,
     symmetric_eigenvalues: symmetric,
     thin_lq: orthogonal,

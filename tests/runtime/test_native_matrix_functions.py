@@ -16,6 +16,7 @@ DECLARED = "A[n,n], B[m,m], C[n,m], Q[n,n], S[n,n] symmetric, R[m,m] symmetric"
 CASES = [
     *("sylvester(A, B, C)", "sylvester(S, R, C)", "lyap(A, Q)", "lyap(S, Q)"),
     *("sylvester(A, A, Q)", "sylvester(A', A, Q)", "sylvester(S, A, Q)", "sylvester(A, B', C)"),
+    *("expm(A)", "expm(S)", "expm(A, Q)", "expm(A, Q, Q')", "expm(A', S, Q)", "expm(A, Q, Q, A)"),
 ]
 
 pytestmark = needs_compiler

@@ -63,6 +63,23 @@ def sylvester(code: Code, statement: Statement, operation: Call) -> None:
     code.lines += _within(outer, [*lines, *_within(inner, solved)])
 
 
+def exponential(code: Code, statement: Statement, operation: Call) -> None:
+    """The exponential of matrices, or its derivative in directions, the further arguments."""
+    matrices = [code.place(x) for x in operation.arguments]
+    (value,) = statement.results
+    target = code.make(value)
+    *stack, n, _ = value.dims
+    size, order = code.length(n) ** 2, len(matrices) - 1
+    start, room = code.scratches(size * len(matrices), 6 * size * 2**order + code.length(n))
+    lines = []
+    for k, place in enumerate(matrices):
+        lines += _copied(code, place, f"{start} + {k * size}" if k else start)
+    indices = code.indices(stack)
+    name, result = code.helper("exponential"), code.pointer(target, indices)
+    lines.append(f"if ({name}({code.size(n)}, {order}, {start}, {result}, {room})) return 1;")
+    code.lines += _within(code.loops(stack, indices), lines)
+
+
 def _form_size(n: int, symmetric: bool) -> int:
     """The elements of a decomposition: vectors and values, with a triangle if not symmetric."""
     return n * n + n if symmetric else 2 * n * n + 2 * n

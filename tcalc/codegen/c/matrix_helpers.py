@@ -43,8 +43,8 @@ static int are_apart(int m, int n, const real *a, const real *b)
     ),
     "solve_sylvester": Helper(
         """\
-/* x with a x + x b = c in the place of c, by the Schur forms of a and of b, or where `turned` is 'T'
-   of the transpose of b; with room for 2 m n elements (Bartels & Stewart 1972). */
+/* x with a x + x b = c in the place of c, by the Schur forms of a and of b, or, where `turned` is
+   'T', of the transpose of b; with room for 2 m n elements (Bartels & Stewart 1972). */
 static int solve_sylvester(char turned, int m, int n, const real *a, const real *b, real *x,
                            real *room)
 {
@@ -105,5 +105,143 @@ static int solve_symmetric_sylvester(int m, int n, const real *a, const real *b,
 }""",
         (),
         ("multiply",),
+    ),
+    "add_product": Helper(
+        """\
+/* c = kept c + scale a b for matrices of n rows and columns. */
+static void add_product(int n, real scale, const real *a, const real *b, real kept, real *c)
+{
+    Lgemm_("N", "N", &n, &n, &n, &scale, b, &n, a, &n, &kept, c, &n);
+}""",
+        ("gemm",),
+    ),
+    "multiply_parts": Helper(
+        """\
+/* z = x y for matrices with parts: part s is the sum of x[t] y[s - t] over the subsets t of s, sets
+   being numbers in binary. */
+static void multiply_parts(int n, int parts, const real *x, const real *y, real *z)
+{
+    for (int s = 0; s < parts; s++)
+        for (int t = 0; t <= s; t++)
+            if ((s | t) == s)
+                add_product(n, 1, x + n * n * t, y + n * n * (s - t), t > 0, z + n * n * s);
+}""",
+        (),
+        ("add_product",),
+    ),
+    "column_norm": Helper(
+        """\
+/* The largest sum of sizes in a column; not finite where an element is not. */
+static real column_norm(int n, const real *a)
+{
+    real most = 0;
+    for (int j = 0; j < n; j++) {
+        real sum = 0;
+        for (int i = 0; i < n; i++)
+            sum += fabs(a[n * i + j]);
+        if (!isfinite(sum))
+            return sum;
+        most = fmax(most, sum);
+    }
+    return most;
+}"""
+    ),
+    "even_powers": Helper(
+        """\
+/* z = c[0] + c[2] x^2 + .. + c[12] x^12 for a matrix with parts, by the powers x^2, x^4 and x^6;
+   with room for one such matrix. */
+static void even_powers(int n, int parts, const real *c, const real *powers, real *z, real *room)
+{
+    const int size = n * n * parts;
+    const real *x2 = powers, *x4 = x2 + size, *x6 = x4 + size;
+    for (int i = 0; i < size; i++)
+        room[i] = c[12] * x6[i] + c[10] * x4[i] + c[8] * x2[i];
+    multiply_parts(n, parts, x6, room, z);
+    for (int i = 0; i < size; i++)
+        z[i] += c[6] * x6[i] + c[4] * x4[i] + c[2] * x2[i];
+    for (int i = 0; i < n; i++)
+        z[(n + 1) * i] += c[0];
+}""",
+        (),
+        ("add_product", "multiply_parts"),
+    ),
+    "divide_parts": Helper(
+        """\
+/* y = y inv(d) for matrices with parts, where d is destroyed; with room for n integers.
+   Not 0 where d is singular. */
+static int divide_parts(int n, int parts, real *d, real *y, int *pivots)
+{
+    int info;
+    Lgetrf_(&n, &n, d, &n, pivots, &info);
+    if (info)
+        return 1;
+    for (int s = 0; s < parts; s++) {
+        for (int t = 1; t <= s; t++)
+            if ((s | t) == s)
+                add_product(n, -1, y + n * n * (s - t), d + n * n * t, 1, y + n * n * s);
+        Lgetrs_("N", &n, &n, d, &n, pivots, y + n * n * s, &n, &info);
+    }
+    return 0;
+}""",
+        ("getrf", "getrs"),
+        ("add_product",),
+    ),
+    "exponential": Helper(
+        """\
+/* The exponential of a matrix, or its derivative in k directions that lie behind it, by scaling,
+   a Pade approximant of degree 13, and squaring (Higham 2005).  With directions, taken of norm 1,
+   a matrix has a part for each set of them, where these occur once each (Higham & Relton 2014).
+   Not 0 unless all is finite. */
+static int exponential(int n, int k, const real *a, real *result, real *room)
+{
+    const int parts = 1 << k, size = n * n * parts;
+    real *x = room, *powers = x + size, *p = powers + 3 * size, *q = p + size;
+    real norm = column_norm(n, a) + k, factor = 1, scale = 1, c[14] = {1};
+    int steps = 0;
+
+    for (int i = 0; i < 13; i++)
+        c[i + 1] = c[i] * (13 - i) / ((26 - i) * (i + 1));
+    if (!isfinite(norm))
+        return 1;
+    for (; norm > 4; norm /= 2, scale /= 2)
+        steps++;
+    for (int i = 0; i < size; i++)
+        x[i] = i < n * n ? scale * a[i] : 0;
+    for (int d = 0; d < k; d++) {
+        const real *direction = a + n * n * (d + 1);
+        const real length = column_norm(n, direction), unit = length > 0 ? length : 1;
+        real *part = x + n * n * (1 << d);
+        if (!isfinite(length))
+            return 1;
+        for (int i = 0; i < n * n; i++)
+            part[i] = scale * (direction[i] / unit);
+        factor *= unit;
+    }
+
+    multiply_parts(n, parts, x, x, powers);
+    multiply_parts(n, parts, powers, powers, powers + size);
+    multiply_parts(n, parts, powers + size, powers, powers + 2 * size);
+    /* With p the terms of odd degree, and q those of even: inv(q - p) (q + p), which commute. */
+    even_powers(n, parts, c + 1, powers, q, p);
+    multiply_parts(n, parts, x, q, p);
+    even_powers(n, parts, c, powers, q, x);
+    for (int i = 0; i < size; i++) {
+        x[i] = q[i] - p[i];
+        p[i] += q[i];
+    }
+    if (divide_parts(n, parts, x, p, (int *)(q + size)))
+        return 1;
+    for (; steps > 0; steps--) {
+        real *const root = p;
+        multiply_parts(n, parts, root, root, q);
+        p = q;
+        q = root;
+    }
+    for (int i = 0; i < n * n; i++)
+        result[i] = factor * p[size - n * n + i];
+    return 0;
+}""",
+        (),
+        ("column_norm", "add_product", "multiply_parts", "even_powers", "divide_parts"),
     ),
 }

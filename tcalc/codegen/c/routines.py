@@ -22,7 +22,7 @@ from tcalc.codegen.c.decompositions import (
 )
 from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of
 from tcalc.codegen.c.loops import indented, nested
-from tcalc.codegen.c.matrix_functions import sylvester
+from tcalc.codegen.c.matrix_functions import exponential, sylvester
 from tcalc.codegen.c.places import Place, is_row_major, row_major
 from tcalc.codegen.c.systems import (
     factorised,
@@ -39,6 +39,7 @@ from tcalc.primitives.cholesky import cholesky
 from tcalc.primitives.determinant import determinant
 from tcalc.primitives.distances import squared_distances
 from tcalc.primitives.eigh import reciprocal_gaps, symmetric_eigen, symmetric_eigenvalues
+from tcalc.primitives.expm import exponential_derivative, matrix_exponential
 from tcalc.primitives.inverse import inverse, inverse_diagonal, inverse_spd, inverse_triangular
 from tcalc.primitives.kron import kronecker, merge_axes, split_axes, stacked_columns
 from tcalc.primitives.logdet import log_determinant, log_determinant_spd
@@ -358,6 +359,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     cholesky: _cholesky,
     determinant: determinants,
     euclidean_norm: _norm,
+    exponential_derivative: exponential,
     inverse: _inverse,
     inverse_diagonal: _inverse_of_diagonal,
     inverse_spd: _inverse,
@@ -368,6 +370,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     log_determinant_spd: _logdet,
     log_sum_exp: _log_sum_exp,
     lower_mask: _mask,
+    matrix_exponential: exponential,
     merge_axes: _reshaped,
     reciprocal_gaps: gaps,
     share_of_extremum: _share,

@@ -17,6 +17,7 @@ CASES = [
     *("sylvester(A, B, C)", "sylvester(S, R, C)", "lyap(A, Q)", "lyap(S, Q)"),
     *("sylvester(A, A, Q)", "sylvester(A', A, Q)", "sylvester(S, A, Q)", "sylvester(A, B', C)"),
     *("expm(A)", "expm(S)", "expm(A, Q)", "expm(A, Q, Q')", "expm(A', S, Q)", "expm(A, Q, Q, A)"),
+    *("pinv(A)", "pinv(A*C)", "polar(A)", "polar(C'*A)", "normnuc(A)", "normnuc(C'*A)"),
 ]
 
 pytestmark = needs_compiler

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.loops import nested
@@ -42,11 +42,26 @@ def singular(code: Code, statement: Statement, operation: Call) -> None:
     """The singular values, and the singular vectors where they are asked for."""
     matrix = _Matrix(code, statement, operation)
     m, n = map(code.length, matrix.source.dims[-2:])
-    k = min(m, n)
-    # The right vectors turned; for gesdd 5 k² + 7 k and a side, with blocks, and 8 k integers.
-    room = n * k + 5 * k * k + 15 * k + (BLOCK + 1) * (m + n)
     results = matrix.results if len(matrix.results) == 3 else ["0", *matrix.results, "0"]
-    matrix.call("decompose_singular", [*matrix.sizes], results, room)
+    matrix.call("decompose_singular", [*matrix.sizes], results, _room_for_singular(m, n))
+
+
+def _room_for_singular(m: int, n: int) -> int:
+    """The right vectors turned; for gesdd 5 k² + 7 k and a side, with blocks, and 8 k integers."""
+    k = min(m, n)
+    return n * k + 5 * k * k + 15 * k + (BLOCK + 1) * (m + n)
+
+
+def by_singular(name: str) -> Callable[[Code, Statement, Call], None]:
+    """A helper of some name that decomposes each matrix, in room for the factors too."""
+
+    def written(code: Code, statement: Statement, operation: Call) -> None:
+        matrix = _Matrix(code, statement, operation)
+        m, n = map(code.length, matrix.source.dims[-2:])
+        room = (m + n + 1) * min(m, n) + _room_for_singular(m, n)
+        matrix.call(name, [*matrix.sizes], matrix.results, room)
+
+    return written
 
 
 def determinants(code: Code, statement: Statement, operation: Call) -> None:

@@ -244,4 +244,57 @@ static int exponential(int n, int k, const real *a, real *result, real *room)
         (),
         ("column_norm", "add_product", "multiply_parts", "even_powers", "divide_parts"),
     ),
+    "pseudo_inverse": Helper(
+        """\
+/* The Moore-Penrose inverse of a matrix, which is destroyed.  Singular values that are rounding of
+   the largest count as 0.  Not 0 unless all is finite. */
+static int pseudo_inverse(int m, int n, real *a, real *result, real *room)
+{
+    const int k = m < n ? m : n;
+    real *u = room, *s = u + m * k, *v = s + k;
+    if (decompose_singular(m, n, a, u, s, v, v + n * k))
+        return 1;
+    const real least = (m > n ? m : n) * EPSILON * s[0];
+    for (int j = 0; j < k; j++)
+        for (int i = 0; i < n; i++)
+            v[k * i + j] = s[j] > least ? v[k * i + j] / s[j] : 0;
+    multiply('N', 'T', n, m, k, v, k, u, k, result, m);
+    return 0;
+}""",
+        (),
+        ("multiply", "decompose_singular"),
+    ),
+    "polar_factor": Helper(
+        """\
+/* The factor u v' of a matrix u diag(s) v', which is destroyed.
+   Not 0 unless it has full rank beyond doubt. */
+static int polar_factor(int m, int n, real *a, real *result, real *room)
+{
+    const int k = m < n ? m : n;
+    real *u = room, *s = u + m * k, *v = s + k;
+    if (decompose_singular(m, n, a, u, s, v, v + n * k))
+        return 1;
+    multiply('N', 'T', m, n, k, u, k, v, k, result, n);
+    return !(s[k - 1] > 4 * (m > n ? m : n) * EPSILON * s[0]);
+}""",
+        (),
+        ("multiply", "decompose_singular"),
+    ),
+    "nuclear_norm": Helper(
+        """\
+/* The sum of the singular values of a matrix, which is destroyed.  Not 0 unless all is finite. */
+static int nuclear_norm(int m, int n, real *a, real *result, real *room)
+{
+    const int k = m < n ? m : n;
+    real sum = 0;
+    if (decompose_singular(m, n, a, 0, room, 0, room + k))
+        return 1;
+    for (int i = 0; i < k; i++)
+        sum += room[i];
+    *result = sum;
+    return 0;
+}""",
+        (),
+        ("decompose_singular",),
+    ),
 }

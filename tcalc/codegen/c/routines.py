@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
+    by_singular,
     determinants,
     gaps,
     logarithms,
@@ -44,6 +45,8 @@ from tcalc.primitives.inverse import inverse, inverse_diagonal, inverse_spd, inv
 from tcalc.primitives.kron import kronecker, merge_axes, split_axes, stacked_columns
 from tcalc.primitives.logdet import log_determinant, log_determinant_spd
 from tcalc.primitives.norms import euclidean_norm
+from tcalc.primitives.pinv import pseudo_inverse
+from tcalc.primitives.polar import nuclear_norm, polar_factor
 from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.reductions import share_of_extremum
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
@@ -372,6 +375,9 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     lower_mask: _mask,
     matrix_exponential: exponential,
     merge_axes: _reshaped,
+    nuclear_norm: by_singular("nuclear_norm"),
+    polar_factor: by_singular("polar_factor"),
+    pseudo_inverse: by_singular("pseudo_inverse"),
     reciprocal_gaps: gaps,
     share_of_extremum: _share,
     sign_and_logarithm: logarithms,

@@ -25,8 +25,6 @@ pytestmark = [needs_compiler, pytest.mark.filterwarnings("ignore::RuntimeWarning
 
 NUMPY, IN_C = runtime.Options(), runtime.Options(backend="c")
 CASES = cases()
-WITHOUT = ("logm", "powm", "sqrtm")
-"""The functions of matrices that C has no code for."""
 
 
 def agree(found: Any, due: Any, tolerance: float) -> None:
@@ -106,9 +104,8 @@ def test_factored_tensors(name: str, form: str) -> None:
 
 
 def _batches(size: int) -> list[list[Case]]:
-    """The cases that C has code for, some in each file, of which no two arguments share a name."""
-    carried = [x for x in CASES if x.id.split("-")[0].partition("[")[0] not in WITHOUT]
-    return [carried[k : k + size] for k in range(0, len(carried), size)]
+    """The cases, some in each file, of which no two arguments share a name."""
+    return [CASES[k : k + size] for k in range(0, len(CASES), size)]
 
 
 def _renamed(case: Case, place: int, sizes: dict[str, int]) -> tuple[list[Node], list[Var], Any]:

@@ -18,6 +18,7 @@ CASES = [
     *("sylvester(A, A, Q)", "sylvester(A', A, Q)", "sylvester(S, A, Q)", "sylvester(A, B', C)"),
     *("expm(A)", "expm(S)", "expm(A, Q)", "expm(A, Q, Q')", "expm(A', S, Q)", "expm(A, Q, Q, A)"),
     *("pinv(A)", "pinv(A*C)", "polar(A)", "polar(C'*A)", "normnuc(A)", "normnuc(C'*A)"),
+    *("sqrtm(A)", "sqrtm(S)", "logm(S)", "powm(-1/2, S)", "powm(5, S)", "powm(1/3, A)"),
 ]
 
 pytestmark = needs_compiler

@@ -79,6 +79,17 @@ def logarithms(code: Code, statement: Statement, operation: Call) -> None:
     matrix.call("signed_logarithm", [matrix.sizes[1]], [sign, logarithm], n)
 
 
+def roots(code: Code, statement: Statement, operation: Call) -> None:
+    """The square roots of matrices."""
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    matrix = _Matrix(code, statement, operation)
+    n = code.length(matrix.source.dims[-1])
+    # Vectors and values, and for syevd as above; or two matrices, pivots, and blocks of columns.
+    room = max(3 * n * n + 12 * n + 4, 2 * n * n + (BLOCK + 1) * n)
+    matrix.call(routine.function.__name__, [matrix.sizes[1]], matrix.results, room)
+
+
 class _Matrix:
     """A matrix, or a stack of them, of which a helper destroys a copy.
 
@@ -129,6 +140,11 @@ def gaps(code: Code, statement: Statement, operation: Call) -> None:
 def reciprocals(code: Code, statement: Statement, operation: Call) -> None:
     """The reciprocals of the singular values of matrices of full rank."""
     _of_values(code, statement, operation, "reciprocals", [])
+
+
+def positive(code: Code, statement: Statement, operation: Call) -> None:
+    """Eigenvalues as they are, which have to be positive."""
+    _of_values(code, statement, operation, "positive_values", [])
 
 
 def _of_values(

@@ -297,4 +297,93 @@ static int nuclear_norm(int m, int n, real *a, real *result, real *room)
         (),
         ("decompose_singular",),
     ),
+    "square_root_symmetric": Helper(
+        """\
+/* The square root of a symmetric matrix, which is destroyed.  Not 0 unless it is positive
+   semidefinite, up to rounding. */
+static int square_root_symmetric(int n, real *a, real *result, real *room)
+{
+    real *v = room, *w = v + n * n;
+    for (int i = 0; i < n * n; i++)
+        v[i] = a[i];
+    if (spectral_form(n, v, w + n))
+        return 1;
+    if (w[0] < (real)-0.25 * n * EPSILON * fmax(fabs(w[0]), fabs(w[n - 1])))
+        return 1;
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < n; i++)
+            a[n * k + i] = sqrt(fmax(w[k], 0)) * v[n * k + i];
+    multiply('T', 'N', n, n, n, v, n, a, n, result, n);
+    return 0;
+}""",
+        (),
+        ("spectral_form", "multiply"),
+    ),
+    "square_root": Helper(
+        """\
+/* The principal square root of a matrix, which is destroyed, by the scaled product iteration of
+   Denman and Beavers (Higham, Functions of Matrices, 6.29): a tends to 1, and result to the root.
+   Not 0 unless that is soon; if a is symmetric, unless it is positive definite beyond doubt. */
+static int square_root(int n, real *a, real *result, real *room)
+{
+    const int size = 64 * n;
+    real *y = room, *next = y + n * n, *work = next + n * n;
+    int *pivots = (int *)(work + size), symmetric = 1, info;
+
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < i; j++)
+            symmetric &= a[n * i + j] == a[n * j + i];
+    if (symmetric) {
+        const real *w = room + n * n;
+        return square_root_symmetric(n, a, result, room) || !(w[0] > 4 * n * EPSILON * w[n - 1]);
+    }
+    for (int i = 0; i < n * n; i++)
+        result[i] = a[i];
+    for (int step = 0; step < 20; step++) {
+        real logarithm = 0;
+        int close = 1;
+        for (int i = 0; i < n * n; i++)
+            y[i] = a[i];
+        Lgetrf_(&n, &n, y, &n, pivots, &info);
+        if (info)
+            return 1;
+        for (int i = 0; i < n; i++)
+            logarithm += log(fabs(y[(n + 1) * i]));
+        Lgetri_(&n, y, &n, pivots, work, &size, &info);
+        /* At first a is scaled to a determinant of size 1. */
+        const real scale = step < 6 ? exp(-logarithm / (2 * n)) : 1, square = scale * scale;
+        for (int i = 0; i < n * n; i++) {
+            y[i] /= square;
+            a[i] = (square * a[i] + y[i]) / 4;
+        }
+        for (int i = 0; i < n; i++) {
+            y[(n + 1) * i] += 1;
+            a[(n + 1) * i] += (real)0.5;
+        }
+        multiply('N', 'N', n, n, n, result, n, y, n, next, n);
+        for (int i = 0; i < n * n; i++) {
+            result[i] = scale / 2 * next[i];
+            close &= fabs(a[i] - (i % (n + 1) == 0)) <= 4 * n * EPSILON;
+        }
+        if (close)
+            return 0;
+    }
+    return 1;
+}""",
+        ("getrf", "getri"),
+        ("spectral_form", "multiply", "square_root_symmetric"),
+    ),
+    "positive_values": Helper(
+        """\
+/* A copy of n eigenvalues; 1 unless all are positive. */
+static int positive_values(int n, const real *w, real *result)
+{
+    for (int i = 0; i < n; i++) {
+        if (!(w[i] > 0))
+            return 1;
+        result[i] = w[i];
+    }
+    return 0;
+}"""
+    ),
 }

@@ -1,6 +1,6 @@
 """The routines of primitives that are more than one expression for each element.
 
-What is not here has no code in C: functions of matrices, and what is rarely needed of small ones.
+What is not here has no code in C: it is rarely needed of small arrays.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from tcalc.codegen.c.decompositions import (
     gaps,
     logarithms,
     orthogonal,
+    positive,
     reciprocals,
+    roots,
     singular,
     symmetric,
 )
@@ -53,6 +55,8 @@ from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
 from tcalc.primitives.slogdet import log_absolute_determinant, sign_and_logarithm
 from tcalc.primitives.softmax import log_sum_exp, soft_max
+from tcalc.primitives.spectral import positive_eigenvalues
+from tcalc.primitives.sqrtm import square_root, square_root_symmetric
 from tcalc.primitives.svd import singular_decomposition, singular_reciprocals, singular_values
 from tcalc.primitives.sylvester import sylvester_solve, sylvester_symmetric
 
@@ -377,6 +381,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     merge_axes: _reshaped,
     nuclear_norm: by_singular("nuclear_norm"),
     polar_factor: by_singular("polar_factor"),
+    positive_eigenvalues: positive,
     pseudo_inverse: by_singular("pseudo_inverse"),
     reciprocal_gaps: gaps,
     share_of_extremum: _share,
@@ -386,6 +391,8 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     singular_values: singular,
     soft_max: _soft_max,
     split_axes: _reshaped,
+    square_root: roots,
+    square_root_symmetric: roots,
     squared_distances: _distances,
     stacked_columns: _reshaped,
     sylvester_solve: sylvester,

@@ -175,7 +175,6 @@ def test_a_bound_number_by_the_name_of_an_exponent_is_handed_on(name: str) -> No
     ("program", "declared", "missing"),
     [
         ("cofactors(A)", "A[n,n]", "cofactors"),
-        ("gradient(tr(logm(S)*A), S)", "S[n,n] spd, A[n,n]", "simplex points"),
         ("digamma(x)", "x[n]", "special.digamma"),
         ("normcdf(x)./normpdf(x) + polygamma(2, x)", "x[n]", "polygamma of order"),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tcalc.codegen.c.difference_helpers import OF_DIFFERENCES
 from tcalc.codegen.c.lapack import Helper
 from tcalc.codegen.c.matrix_helpers import OF_MATRICES
 
@@ -381,6 +382,7 @@ static int reciprocals(int n, const real *s, real *result)
 }"""
     ),
     **OF_MATRICES,
+    **OF_DIFFERENCES,
 }
 
 

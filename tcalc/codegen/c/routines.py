@@ -23,6 +23,7 @@ from tcalc.codegen.c.decompositions import (
     singular,
     symmetric,
 )
+from tcalc.codegen.c.differences import differences, points
 from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of
 from tcalc.codegen.c.loops import indented, nested
 from tcalc.codegen.c.matrix_functions import exponential, sylvester
@@ -41,6 +42,7 @@ from tcalc.expr.dims import Dim, product
 from tcalc.primitives.cholesky import cholesky
 from tcalc.primitives.determinant import determinant
 from tcalc.primitives.distances import squared_distances
+from tcalc.primitives.divided_differences import divided_differences, simplex_points
 from tcalc.primitives.eigh import reciprocal_gaps, symmetric_eigen, symmetric_eigenvalues
 from tcalc.primitives.expm import exponential_derivative, matrix_exponential
 from tcalc.primitives.inverse import inverse, inverse_diagonal, inverse_spd, inverse_triangular
@@ -365,6 +367,7 @@ def _mask(code: Code, statement: Statement, operation: Call) -> None:
 ROUTINES: Mapping[Callable[..., Any], Written] = {
     cholesky: _cholesky,
     determinant: determinants,
+    divided_differences: differences,
     euclidean_norm: _norm,
     exponential_derivative: exponential,
     inverse: _inverse,
@@ -386,6 +389,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     reciprocal_gaps: gaps,
     share_of_extremum: _share,
     sign_and_logarithm: logarithms,
+    simplex_points: points,
     singular_decomposition: singular,
     singular_reciprocals: reciprocals,
     singular_values: singular,

@@ -133,8 +133,10 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
     inside = (*step.moving, *loop.fixed)
     before, forth, ends = [*step.prologue.values()], [x.after for x in step.states], [step.value]
     bars: tuple[Var, ...] = ()
-    results, spread = [step.value], dict[Var, int]()
+    behind: tuple[Var, ...] = inside
+    results: list[Node] = [step.value]
     way_back: list[Node] = []
+    spread: dict[Var, int] = {}
     if back is not None:
         adjoint = back.adjoint
         forth += adjoint.kept.values()
@@ -144,9 +146,9 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
         spread = _spread(step, back, inputs)
         cotangents = (*adjoint.cotangents.values(),)
         bars = (*cotangents, *back.bars.values())
-        inside = (*cotangents, *adjoint.kept, *inside)
+        behind = (*cotangents, *adjoint.kept, *inside)
     parts = [results[k] for k in parts_beside(spread, results)]
-    lengths = _lengths(step, [*before, *forth, *ends, *way_back, *parts], (*inside, *bars))
+    lengths = _lengths(step, [*before, *forth, *ends, *way_back, *parts], (*behind, *bars))
     numbers = (*lengths.values(),)
 
     def in_c(roots: Sequence[Node], variables: Iterable[Var]) -> Function | None:
@@ -163,7 +165,7 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
         prologue=in_c(before, inputs),
         forth=in_c(forth, inside),
         end=in_c(ends, (*inputs, *loop.last)),
-        way_back=in_c(way_back, inside),
+        way_back=in_c(way_back, behind),
         gradient=in_c(parts, (*inputs, *bars)),
         spread=spread,
         lengths={x: dim for node, x in lengths.items() if (dim := _length_of(node)) is not None},

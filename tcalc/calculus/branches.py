@@ -18,8 +18,9 @@ before it, which its branches are made from, graphs would grow.  So these stay a
   ``z + where(c, f(z), 0)``.  That loses nothing: where dz is infinite the derivative takes it, so
   that it is not finite by right.
 - A choice that several choices have in their branches, as ``d = where(b, g(x), 0)`` in
-  ``where(c, f(d), 0) + where(e, d, 0)``.  That loses nothing where one of them takes it.  Where
-  none does and b holds, a ``g'(x)`` that is infinite makes NaN: the price of smaller graphs.
+  ``where(c, f(d), 0) + where(e, d, 0)``, where there are more choices in it, one in the other.
+  That loses nothing where one of them takes it.  Where none does and b holds, a ``g'(x)`` that is
+  infinite makes NaN: the price of graphs that do not grow.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ Needs: TypeAlias = Mapping[Node, frozenset[Taken]]
 
 MOST = 64
 """How many nodes of a branch are looked at, the nearest first: so long recurrences stay linear."""
+DEEP = 3
+"""From how many choices on, one in the other, those that several choices need are left alone."""
 
 
 def regular_branches(roots: Sequence[Node]) -> list[Node]:
@@ -88,18 +91,17 @@ def _left_alone(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
     They are those that every root needs, whatever is chosen, and choices that several choices need.
     Nothing without branches leads from a step of a recurrence to those before it.
     """
-    having: set[Node] = set()
     in_both: dict[Node, Needs] = {}
     choices: Counter[Node] = Counter()
+    depth: dict[Node, int] = {}
     for node in order:
+        depth[node] = max((depth[x] for x in node.operands), default=0)
         if isinstance(node, Apply) and _is_choice(node):
             first, second = (_Needed(node, position) for position in (2, 3))
             choices.update(first.near | second.near)
             in_both[node] = _in_both(first, second, in_both)
-            having.add(node)
-        elif not having.isdisjoint(node.operands):
-            having.add(node)
-    needed = having
+            depth[node] += 1
+    needed = {node for node in order if depth[node]}
     for root in dict.fromkeys(roots):
         reached = {root}
         for node in reversed(order):
@@ -111,7 +113,8 @@ def _left_alone(roots: Sequence[Node], order: Sequence[Node]) -> set[Node]:
                     reached.update(x for x, taken in needs.items() if not taken)
         needed = needed & reached
     # Each of several choices would have a copy of its own, of which each has several again.
-    return needed | {node for node, count in choices.items() if count > 1 and _is_choice(node)}
+    several = (node for node, count in choices.items() if count > 1 and _is_choice(node))
+    return needed | {node for node in several if depth[node] >= DEEP}
 
 
 def _in_both(first: _Needed, second: _Needed, known: Mapping[Node, Needs]) -> Needs:

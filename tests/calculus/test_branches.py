@@ -25,6 +25,9 @@ GRADIENTS = {
     "sum(where(x > 0, sqrt(x) + norm2(y), 0))": [0, 0, 0.5 / np.sqrt(2)],
     "z = where(a > 0, x, y); sum(where(z > 0, log(z), z) + where(z > 0, y.*log(z), 0))": [1, 1, 2],
     "z = where(a > 0, x, y); sum(where(z > 0, log(z), z) + where(z > 1, y.*log(z), 0))": [1, 1, 2],
+    "d = where(x >= 0, sqrt(x), 0); sum(where(x > 0, d, 0) + where(x > 1, log(d), 0))": (
+        [0, 0, 0.5 / np.sqrt(2) + 0.25]
+    ),
     "z[i,j] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),
     "z[i,j] = where(x[i] > 0, A[j,i]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(0),
     "z[i] = where(x[i] > 0, A[i,j]*log(x[i]), 0); sum(z)": 0.5 * TAKEN * SQUARE.sum(1),

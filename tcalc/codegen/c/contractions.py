@@ -28,6 +28,8 @@ from tcalc.expr.dims import Dim
 
 BY_BLAS = 64
 """The multiplications from which on BLAS takes a product of matrices, one call being 0.1 us."""
+SYMMETRIC = 1 << 16
+"""Those from which on a matrix times its own transpose is made by half."""
 WITH_VECTOR = 200
 """Those from which on it takes a product of a matrix and a vector."""
 
@@ -240,26 +242,32 @@ def _by_blas(
 def _applied(
     code: Code, left: Operand, right: Operand, target: Operand, lengths: Mapping[int, Dim]
 ) -> bool:
-    """Write a product of a matrix and a vector by BLAS; False where it is none, or small."""
-    matrix, vector = (left, right) if len(left.labels) == 2 else (right, left)
-    if len(matrix.labels) != 2 or len(vector.labels) != 1 or len(target.labels) != 1:
+    """Write a product of a matrix and a vector by BLAS; False where it is none, or small.
+
+    Rows of a matrix are all rows of a stack too, where these lie one after the other.
+    """
+    matrix, vector = (left, right) if len(right.labels) == 1 else (right, left)
+    if len(vector.labels) != 1 or not target.labels or vector.labels[0] in target.labels:
         return False
-    ((summed,), (kept,)) = vector.labels, target.labels
-    if {summed, kept} != {*matrix.labels}:
+    (summed,) = vector.labels
+    if {*matrix.labels} != {summed, *target.labels}:
         return False
-    row, column = (kept, summed) if matrix.stride(summed) == ONE else (summed, kept)
-    apart, to_next = vector.stride(summed), target.stride(kept)
-    in_rows = matrix.stride(column) == ONE
-    in_rows &= code.length(matrix.stride(row)) >= code.length(lengths[column])
-    if not in_rows or min(code.length(apart), code.length(to_next)) < 1:
+    axes = {x: Axis(lengths[x], matrix.stride(x), ZERO, target.stride(x)) for x in target.labels}
+    kept, rest = _merged(code, target.labels, axes)
+    down, across = kept.left, matrix.stride(summed)
+    m, n, apart = kept.length, lengths[summed], vector.stride(summed)
+    form = "N"
+    if across != ONE:
+        form, m, n, down, across = "T", n, m, across, down
+    in_rows = across == ONE and code.length(down) >= code.length(n)
+    if rest or not in_rows or min(code.length(apart), code.length(kept.out)) < 1:
         return False
-    if code.length(lengths[row]) * code.length(lengths[column]) < WITH_VECTOR:
+    if code.length(m) * code.length(n) < WITH_VECTOR:
         return False
-    sizes = (lengths[row], lengths[column], matrix.stride(row), apart, to_next)
-    m, n, further, *strides = map(code.size, sizes)
+    rows, columns, further, *strides = map(code.size, (m, n, down, apart, kept.out))
     first, second, made = (code.pointer(x.place) for x in (matrix, vector, target))
     code.lines.append(
-        f"{code.helper('apply')}('{'N' if row == kept else 'T'}', {m}, {n}, {first}, {further}, "
+        f"{code.helper('apply')}('{form}', {rows}, {columns}, {first}, {further}, "
         f"{second}, {strides[0]}, 0, {made}, {strides[1]});"
     )
     return True
@@ -309,6 +317,14 @@ def _gemm(
     if one is None or two is None:
         return None
     sizes = ", ".join(code.size(x.length) for x in (m, n, k))
+    alike = first == second and one[1] == two[1] and one[0] != two[0]
+    rows, columns, terms = (code.length(x.length) for x in (m, n, k))
+    if alike and rows == columns and rows * columns * terms >= SYMMETRIC:
+        call = (
+            f"{code.helper('gram')}('{one[0]}', {code.size(m.length)}, {code.size(k.length)}, "
+            f"{first}, {code.size(one[1])}, {made}, {code.size(m.out)});"
+        )
+        return nested(code.loops(dims, list(names.values())), [call])
     call = (
         f"{code.helper('multiply')}('{one[0]}', '{two[0]}', {sizes}, {first}, {code.size(one[1])}, "
         f"{second}, {code.size(two[1])}, {made}, {code.size(m.out)});"

@@ -23,6 +23,23 @@ static void multiply(char of_a, char of_b, int m, int n, int k, const real *a, i
 }""",
         ("gemm",),
     ),
+    "gram": Helper(
+        """\
+/* c = a a' for an array a of n rows 'N', or c = a' a for one of n columns 'T'. */
+static void gram(char of_a, int n, int k, const real *a, int to_next_a, real *c, int to_next_c)
+{
+    const char of_rows = of_a == 'N' ? 'T' : 'N';
+    const real one = 1, zero = 0;
+    Lsyrk_("L", &of_rows, &n, &k, &one, a, &to_next_a, &zero, c, &to_next_c);
+    /* What is above the diagonal goes below it, block by block, as caches have it. */
+    for (int i = 0; i < n; i += 32)
+        for (int j = i; j < n; j += 32)
+            for (int row = i; row < n && row < i + 32; row++)
+                for (int column = j > row ? j : row + 1; column < n && column < j + 32; column++)
+                    c[to_next_c * column + row] = c[to_next_c * row + column];
+}""",
+        ("syrk",),
+    ),
     "apply": Helper(
         """\
 /* y = scale y + op(a) x for the rows 'N' or the columns 'T' of an array of m rows and n columns. */

@@ -9,6 +9,8 @@ ROUTINES = {
     "const real *, const int *, const real *, const int *, const real *, real *, const int *",
     "gemv": "const char *, const int *, const int *, const real *, const real *, const int *, "
     "const real *, const int *, const real *, real *, const int *",
+    "syrk": "const char *, const char *, const int *, const int *, const real *, const real *, "
+    "const int *, const real *, real *, const int *",
     "trsm": "const char *, const char *, const char *, const char *, const int *, const int *, "
     "const real *, const real *, const int *, real *, const int *",
     "potrf": "const char *, const int *, real *, const int *, int *",
@@ -34,7 +36,7 @@ ROUTINES = {
     "const int *, real *, const int *, real *, const int *, int *, int *",
 }
 """The parameters of the routines of BLAS and LAPACK."""
-OF_BLAS = frozenset({"gemm", "gemv", "trsm"})
+OF_BLAS = frozenset({"gemm", "gemv", "syrk", "trsm"})
 
 
 @dataclass(frozen=True, slots=True)

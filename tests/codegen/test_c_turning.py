@@ -27,6 +27,8 @@ PROGRAMS = {
     "an outer product read in another order": "z[i,j,k] = A[i,j]*b[k] + T[k,i,j]; z",
     "a sum read in another order": "y[i,j,k] = exp(T[i,j,k]) + A[i,j]*a[k]; z[k,j,i] = y[i,j,k]; z",
     "sums of several outer products": "z[i,j,k] = A[j,k]*a[i] + B[i,k]*b[j] + A[i,j]*c[k]; z",
+    "a product read in another order": "z[j,k,i] = A[i,j]*b[k]; z",
+    "a Hessian of a product": "z[k,i,l,j] = A[k,l]*B[i,j]; z",
     "a diagonal": "z[i,j,k] = A[j,k]*a[i] + delta[i,k]*B[j,i]; z",
     "slices": "z[i,j,k] = A[k,j]*a[i]; y[k,i,j] = z[i,j,k] + T[j,k,i]; y",
     "read twice": "z[i,j,k] = A[j,k]*a[i]; y[i,j,k] = z[k,i,j]*z[i,j,k] + T[j,k,i]; y",
@@ -64,6 +66,13 @@ def test_outer_products_are_not_held() -> None:
     program = lower([H.node], sizes, Options(backend="c"))
     module = c_module(program, signature, sizes)
     assert module.work < 12**4
+
+
+def test_a_product_that_is_a_result_is_made_in_its_order() -> None:
+    f = tcalc.parse("norm2(B*X*A')^2/2", "B[n,n], X[n,n], A[n,n]")
+    H = tcalc.compile(tcalc.hessian(f, "X"), backend="c")
+    source = H.source_for(n=12)
+    assert int(source.partition("work_size = ")[2].partition(" ")[0]) < 12**3
 
 
 def test_a_result_in_another_order_is_made_so() -> None:

@@ -38,7 +38,7 @@ def turned(program: Program) -> Program:
 
 
 def _with_results_in_order(program: Program) -> Program:
-    """Sums that are read as results alone, with their axes in the order of the results."""
+    """Sums, and products of smaller arrays, that are results alone, with axes in their order."""
     uses = _uses(program)
     wanted: dict[Value, Order] = {}
     for output in program.outputs:
@@ -48,7 +48,8 @@ def _with_results_in_order(program: Program) -> Program:
     found: dict[Value, Order] = {}
     for statement in program.statements:
         for value in statement.results:
-            if value in wanted and isinstance(statement.operation, Sum):
+            operation = statement.operation
+            if value in wanted and (isinstance(operation, Sum) or _sums_nothing(operation)):
                 found[value] = wanted[value]
     return _with_orders(program, found)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from tcalc import runtime
+from tcalc.codegen.options import Options
 from tcalc.expr import Dim, build
 from tcalc.expr.nodes import Node, Var
 from tcalc.primitives.exponential import exp
@@ -136,3 +138,15 @@ def graphs(draw: st.DrawFn) -> list[Node]:
 
 
 _SQUARE = [(v.name, v.dims, v.properties) for v in INPUTS if v.name in ("P", "L", "D", "Q")]
+
+
+def agree_in_c(roots: list[Node], sizes: dict[str, int]) -> None:
+    """Assert that the C function of some graphs computes what NumPy's code does."""
+    fun, due = (
+        runtime.compile(roots, Options(backend=x), variables=INPUTS) for x in ("c", "numpy")
+    )
+    arrays = data(sizes)
+    known = {name: arrays[name] for name in fun.signature.names}
+    with np.errstate(all="ignore"):
+        for found, expected in zip(fun(**known), due(**known), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)

@@ -38,6 +38,21 @@ def runs_in_c(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return found
 
 
+@pytest.fixture
+def by_one_call(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each run of a loop whether one call of C has done it."""
+    found: list[bool] = []
+    run = one_call.OneCall.__call__
+
+    def noted(*arguments: Any) -> Any:
+        results = run(*arguments)
+        found.append(results is not None)
+        return results
+
+    monkeypatch.setattr(one_call.OneCall, "__call__", noted)
+    return found
+
+
 @pytest.mark.parametrize("title", PROGRAMS)
 def test_like_numpys_code(title: str, runs_in_c: list[bool]) -> None:
     text, declarations = PROGRAMS[title]
@@ -172,26 +187,17 @@ SEVERAL_CALLS = {
 
 
 @pytest.mark.parametrize("title", PROGRAMS)
-def test_one_call_does_it_all(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_call_does_it_all(title: str, by_one_call: list[bool]) -> None:
     text, declarations = PROGRAMS[title]
     arrays = arrays_for(text, declarations)
-    done: list[bool] = []
-    run = one_call.OneCall.__call__
-
-    def noted(*arguments: Any) -> Any:
-        found = run(*arguments)
-        done.append(found is not None)
-        return found
-
-    monkeypatch.setattr(one_call.OneCall, "__call__", noted)
     kept = tcalc.recurrence(text, declarations, backend="c")
     several = []
     for name in ("", *arrays):
-        done.clear()
+        by_one_call.clear()
         call: Callable[..., Any] = kept.value_and_gradient(name) if name else kept
         for _ in range(2):
             call(**arrays)
-        if done != [True, True]:
+        if by_one_call != [True, True]:
             several.append(name)
     assert several == list(SEVERAL_CALLS.get(title, ()))
 
@@ -338,22 +344,13 @@ def test_declared_properties_are_looked_at_in_each_call(runs_in_c: list[bool]) -
     assert kept(x=x, a=np.e) == pytest.approx(4.0)
 
 
-def test_large_tensors_are_for_many_steps_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_tensors_are_for_many_steps_at_once(by_one_call: list[bool]) -> None:
     text = "h{0} = h0; for t = 1:T; h{t} = tanh(W*h{t-1} + X[t,1:end]); end; norm2(h{T})^2"
     slow, fast = (
         tcalc.recurrence(text, "W[n,n], X[T,n], h0[n]", backend=x).value_and_gradient("W")
         for x in ("numpy", "c")
     )
     rng = np.random.default_rng(4)
-    done: list[bool] = []
-    run = one_call.OneCall.__call__
-
-    def noted(*arguments: Any) -> Any:
-        found = run(*arguments)
-        done.append(found is not None)
-        return found
-
-    monkeypatch.setattr(one_call.OneCall, "__call__", noted)
     for n in (40, 260):
         arrays = {
             "W": rng.standard_normal((n, n)) / n,
@@ -363,7 +360,7 @@ def test_large_tensors_are_for_many_steps_at_once(monkeypatch: pytest.MonkeyPatc
         due, found = slow(**arrays), fast(**arrays)
         np.testing.assert_allclose(found[0], due[0], rtol=1e-12)
         np.testing.assert_allclose(found[1], due[1], rtol=1e-9, atol=1e-12)
-    assert done == [True, False]
+    assert by_one_call == [True, False]
 
 
 def test_calls_in_several_threads() -> None:

@@ -77,8 +77,8 @@ class Run:
     long: bool = False
 
 
-def merged(program: Program, sizes: Mapping[str, int]) -> tuple[Program, list[Nest], list[Nest]]:
-    """The program in the order in which its nests run; those of its first part, and the others."""
+def merged(program: Program, sizes: Mapping[str, int]) -> tuple[list[Nest], list[Nest]]:
+    """The nests of the first part of a program, and the others, in the order in which they run."""
     runs = [(statement, run_of(statement, sizes)) for statement in program.statements]
     readers: dict[Value, set[int]] = {}
     for statement in program.statements:
@@ -98,9 +98,7 @@ def merged(program: Program, sizes: Mapping[str, int]) -> tuple[Program, list[Ne
         inner = (x for x in made if x.dims and x not in kept and readers.get(x, {0}) <= here)
         return replace(nest, inner=frozenset(inner))
 
-    statements = tuple(statement for nest in (*first, *rest) for statement in nest.statements)
-    ordered = replace(program, statements=statements)
-    return ordered, [*map(closed, first)], [*map(closed, rest)]
+    return [*map(closed, first)], [*map(closed, rest)]
 
 
 def _with_products_late(

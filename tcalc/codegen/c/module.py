@@ -110,8 +110,7 @@ def c_module(
             f"{STATEMENTS}: to compile them takes minutes",
             hint='compile with backend="numpy", or keep a loop by tcalc.recurrence',
         )
-    program, *parts = merged(program, sizes)
-    first, rest = (with_bands(part, sizes) for part in parts)
+    first, rest = (with_bands(part, sizes) for part in merged(program, sizes))
     in_order = tuple(statement for x in (*first, *rest) for statement in x.statements)
     program = replace(program, statements=in_order)
     code = Code(program, signature, sizes, {*TAKEN, *HELPERS})

@@ -85,6 +85,7 @@ def parse(
             program.definitions,
             program.places,
             program.index_names,
+            program.reading,
         ),
         program.orientation == "row",
     )
@@ -285,9 +286,8 @@ def explain(f: Expression, wrt: str) -> Derivation:
     from tcalc import derivation
 
     require_scalar(f, "derivation")
-    style = f.context.style | {"order": tuple(f.variables)}
     named = f.context.definitions
-    return derivation.explain(f.node, _input(f, wrt), **style, definitions=named)
+    return derivation.explain(f.node, _input(f, wrt), **f.context.style, definitions=named)
 
 
 def derivative(F: Expression, *wrt: str, mode: Mode = "cross-country") -> Expression:

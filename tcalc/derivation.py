@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import MappingProxyType
-from typing import Any, assert_never
+from typing import Any, Unpack, assert_never
 
 from tcalc import printing
 from tcalc.calculus import linearisable
@@ -21,7 +21,7 @@ from tcalc.calculus.derivative import derivatives, project
 from tcalc.calculus.linearize import edges
 from tcalc.errors import DimensionError, LimitError
 from tcalc.expr import build
-from tcalc.expr.index_names import AxisNames, IndexNames, merged, of_axes
+from tcalc.expr.index_names import AxisNames, merged, of_axes
 from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import dependents, postorder, rebuild, variables, with_operands
@@ -49,9 +49,8 @@ class Line:
 
     name: str
     node: Node = field(repr=False)
-    order: Sequence[str] = field(repr=False)
+    style: printing.ProgramStyle = field(repr=False)
     reason: str = ""
-    index_names: IndexNames = field(default_factory=dict, repr=False)
 
     @property
     def formula(self) -> str:
@@ -70,12 +69,8 @@ class Line:
         text = self.name + formula.removeprefix(_RESULT)
         return "\n  ".join([*before, f"{text:<46}  {self.reason}" if self.reason else text])
 
-    @property
-    def _style(self) -> printing.ProgramStyle:
-        return {"order": self.order, "index_names": self.index_names}
-
     def _written(self, called: str = "", notation: printing.Notation = "auto") -> str:
-        return printing.to_text(self.node, called=called, notation=notation, **self._style)
+        return printing.to_text(self.node, called=called, notation=notation, **self.style)
 
     def latex(self) -> str:
         """The line in LaTeX, aligned at its ``=`` and at its reason.
@@ -83,7 +78,7 @@ class Line:
         A long formula takes several rows, after those of what occurs in it more than once.
         """
         called = self.name if self.name.isidentifier() else _RESULT
-        rows = _rows(printing.to_latex(self.node, called=called, **self._style))
+        rows = _rows(printing.to_latex(self.node, called=called, **self.style))
         own = max(k for k, row in enumerate(rows) if not row.startswith(_GOES_ON))
         if called is _RESULT:
             over, under = map(_latex_name, self.name[1:].split("/d"))
@@ -102,7 +97,7 @@ class Line:
     def mathml(self) -> str:
         """The whole line as a MathML element; of the result its formula alone."""
         called = self.name if self.name.isidentifier() else ""
-        return printing.to_mathml(self.node, called=called, **self._style)
+        return printing.to_mathml(self.node, called=called, **self.style)
 
     def __str__(self) -> str:
         return self.text()
@@ -148,14 +143,13 @@ class Derivation:
 def explain(
     function: Node,
     variable: Var,
-    order: Sequence[str] = (),
     definitions: Mapping[str, Node] = MappingProxyType({}),
-    index_names: IndexNames = MappingProxyType({}),
+    **style: Unpack[printing.ProgramStyle],
 ) -> Derivation:
     """The derivation of the gradient of a scalar by a variable.
 
-    Steps that are among the `definitions` have the names of these; `order` and `index_names` are
-    what the program says of how formulas are written.
+    Steps that are among the `definitions` have the names of these; the `style` is what the program
+    says of how formulas are written.
 
     Raises `LimitError` for a function of more than `MOST_STEPS` operations.
     """
@@ -170,10 +164,11 @@ def explain(
             hint="explain a part of the function, or ask for the gradient alone",
         )
     # The variable itself has no step, nor has a function that does not depend on it.
-    names = inferred(postorder([root]), index_names)
+    names = inferred(postorder([root]), style.get("index_names", {}))
     given = {name: node for name, node in definitions.items() if name.isidentifier()}
     called = dict(zip(linearisable([*given.values()]), given, strict=True))
-    return _Teacher(root, variable, steps or [root], live, order, names, called).derivation()
+    style["index_names"] = names
+    return _Teacher(root, variable, steps or [root], live, style, called).derivation()
 
 
 class _Teacher:
@@ -185,14 +180,14 @@ class _Teacher:
         variable: Var,
         steps: Sequence[Node],
         live: set[Node],
-        order: Sequence[str],
-        index_names: IndexNames,
+        style: printing.ProgramStyle,
         called: Mapping[Node, str],
     ) -> None:
         self.root, self.variable, self.steps, self.live = root, variable, steps, live
-        self.taken = {node.name for node in variables([root])} | {*order, *called.values()}
-        self.order = list(order)
-        self.index_names = dict(index_names)
+        self.order = list(style.get("order", ()))
+        self.neighbours = style.get("neighbours", ())
+        self.index_names = dict(style.get("index_names", {}))
+        self.taken = {node.name for node in variables([root])} | {*self.order, *called.values()}
         self.names: dict[Node, Var] = {variable: variable}
         numbers = count(1)
         for node in steps:
@@ -288,7 +283,12 @@ class _Teacher:
     def _line(self, name: str, node: Node, axes: AxisNames, reason: str = "") -> Line:
         known = self.index_names
         own = known if node in known else merged(known, {node: axes})
-        return Line(name, node, self.order, reason, own)
+        style: printing.ProgramStyle = {
+            "order": self.order,
+            "neighbours": self.neighbours,
+            "index_names": own,
+        }
+        return Line(name, node, style, reason)
 
 
 def _rows(written: str) -> list[str]:

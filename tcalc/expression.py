@@ -21,6 +21,7 @@ from tcalc.expr import build
 from tcalc.expr.index_names import AxisNames, IndexNames, merged, of_axes
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.packing import Packed, pack, unpack
+from tcalc.expr.reading import Reading
 from tcalc.expr.traverse import postorder
 from tcalc.expr.traverse import variables as inputs_of
 from tcalc.language.habits import attribute_hint, meant
@@ -40,8 +41,9 @@ class Context:
     """What a program says beyond its value.
 
     `variables` are its inputs in order, `guesses` what was guessed of them, `definitions` the
-    tensors that it has names for, `places` where its text calls functions (a pickle has none), and
-    `index_names` the names of the indices of axes.
+    tensors that it has names for, `places` where its text calls functions (a pickle has none),
+    `index_names` the names of the indices of axes, and `reading` how its formulas follow each
+    other in naming the inputs.
     """
 
     variables: Mapping[str, Var] = field(default_factory=dict)
@@ -49,11 +51,17 @@ class Context:
     definitions: Mapping[str, Node] = field(default_factory=dict)
     places: Mapping[Node, Span] = field(default_factory=dict, repr=False, compare=False)
     index_names: IndexNames = field(default_factory=dict, repr=False, compare=False)
+    reading: Reading = field(default_factory=Reading, repr=False, compare=False)
 
     @property
     def style(self) -> printing.ProgramStyle:
         """What formulas take from the program: the order of its variables, names of indices."""
-        return {"order": tuple(self.variables), "index_names": self.index_names}
+        read = self.reading.merged(Reading(tuple(self.variables)))
+        return {
+            "order": read.names,
+            "neighbours": read.neighbours,
+            "index_names": self.index_names,
+        }
 
     def merged(self, other: Context) -> Context:
         """Both contexts together; a name must mean the same input in both."""
@@ -70,6 +78,7 @@ class Context:
             {**self.definitions, **other.definitions},
             {**other.places, **self.places},
             merged(self.index_names, other.index_names),
+            self.reading.merged(other.reading),
         )
 
 
@@ -278,6 +287,7 @@ class Expression:
             self.lead,
             None if self.ends is None else self.ends.name,
             list(context.index_names.values()),
+            context.reading,
         )
         return _unpickled, state
 
@@ -370,6 +380,7 @@ def _unpickled(
     lead: int | None,
     ends: str | None,
     axis_names: Sequence[AxisNames],
+    reading: Reading,
 ) -> Expression:
     node, *named = unpack(packed)
     inputs = {name: x for name, x in zip(variables, named, strict=False) if isinstance(x, Var)}
@@ -377,7 +388,8 @@ def _unpickled(
     known = dict(zip(definitions, rest, strict=False))
     names = dict(zip(rest[len(definitions) :], axis_names, strict=True))
     end = None if ends is None else inputs[ends]
-    return Expression(node, Context(inputs, guesses, known, index_names=names), row, lead, end)
+    context = Context(inputs, guesses, known, index_names=names, reading=reading)
+    return Expression(node, context, row, lead, end)
 
 
 def combine(formula: str, functions: Iterable[Brought] = (), /, **operands: Operand) -> Expression:
@@ -397,15 +409,19 @@ def combine(formula: str, functions: Iterable[Brought] = (), /, **operands: Oper
     for name, operand in operands.items():
         if isinstance(operand, Expression):
             known = operand.context
-            told = Context(operand.variables, known.guesses, {}, known.places, known.index_names)
-            context = context.merged(told)
+            context = context.merged(replace(known, variables=operand.variables, definitions={}))
             given[name] = language.Given(operand.node, operand.row)
         elif isinstance(operand, Real):
             given[name] = language.Given(build.const(exact(operand)))
         else:
             raise _no_operand(operand)
     program = language.parse(formula, functions=entries(functions), given=given)
-    new = Context(program.variables, program.guesses, index_names=program.index_names)
+    new = Context(
+        program.variables,
+        program.guesses,
+        index_names=program.index_names,
+        reading=program.reading,
+    )
     return Expression(program.value, context.merged(new), program.orientation == "row")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
 
@@ -56,7 +57,7 @@ class Linearization:
     @cached_property
     def _writing(self) -> Writing:
         context = self._context
-        return Writing(self.system, self._names, tuple(context.variables), context.index_names)
+        return Writing(self.system, self._names, context.style["order"], context.index_names)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -228,7 +229,7 @@ class Linearization:
             move: of_axes(known.index_names, node) for node, move in moves.items()
         }
         names = merged(known.index_names, directions)
-        context = Context(variables, known.guesses, known.definitions, index_names=names)
+        context = replace(known, variables=variables, index_names=names)
         name = self._writing.name
         return {name(node): Expression(value, context) for node, value in nodes.items()}
 
@@ -287,9 +288,7 @@ def linearize(
         inputs = list(dict.fromkeys(whole.variable(name) for name in names_of(wrt)))
     if not inputs:
         raise ArgumentError("there is no variable to differentiate by")
-    full = Context(
-        whole.variables, context.guesses, context.definitions, index_names=context.index_names
-    )
+    full = replace(context, variables=whole.variables)
     nodes = {name: expression.node for name, expression in outputs.items()}
     made = Linearization(nodes, inputs, full, steps)
     return made if at is None else made.at(**at)

@@ -20,6 +20,7 @@ from tcalc.errors import (
 from tcalc.expr import Const, Node, Var, build
 from tcalc.expr.collector import collector_paused
 from tcalc.expr.index_names import IndexNames
+from tcalc.expr.reading import Reading
 from tcalc.expr.traverse import postorder
 from tcalc.language import derivatives, loops
 from tcalc.language.algebra import NOWHERE, Algebra, Value
@@ -28,6 +29,7 @@ from tcalc.language.elaborate import Elaborator, left_indices
 from tcalc.language.loops import Unrolled
 from tcalc.language.names import BUILT_IN, Names, check_parameters
 from tcalc.language.parser import parse_statements
+from tcalc.language.reading import reading
 from tcalc.language.special import axes_by_subscripts
 from tcalc.language.syntax import (
     Call,
@@ -35,6 +37,7 @@ from tcalc.language.syntax import (
     Expression,
     Index,
     Name,
+    Result,
     Statement,
     children,
     walk,
@@ -56,6 +59,7 @@ class Program:
             the notation only.
         variables: its inputs by name, declared ones first, then guessed ones, each in the order
             of appearance.
+        reading: the order in which its formulas name inputs.
         definitions: the nodes of the definitions that the value needs.
         guesses: for each undeclared name what it was taken for: ``"scalar"``, ``"vector"``,
             ``"matrix"``, or ``"tensor3"`` and so on.
@@ -66,6 +70,7 @@ class Program:
     value: Node
     orientation: Literal["", "row", "column"]
     variables: dict[str, Var]
+    reading: Reading
     definitions: dict[str, Node]
     guesses: dict[str, str]
     places: dict[Node, Span]
@@ -203,11 +208,11 @@ class Compilation:
 
     def run(self) -> Program:
         """The program."""
-        *before, last = self._live()
+        live = self._live()
         try:
-            for step in before:
+            for step in live[:-1]:
                 self._elaborate(step)
-            return self._finish(self._elaborate(last))
+            return self._finish(self._elaborate(live[-1]), [step.statement for step in live])
         except (DimensionError, IndexNotationError, OrientationError) as error:
             if error.span is not None:
                 self._names.tell_guesses(error)
@@ -317,7 +322,7 @@ class Compilation:
             self._elaborator.definitions[name] = value
         return results[0]
 
-    def _finish(self, result: Value) -> Program:
+    def _finish(self, result: Value, statements: Sequence[Definition | Result]) -> Program:
         """Settle the dimensions and make the nodes."""
         self._dimensions.settle()
         definitions = self._elaborator.definitions
@@ -334,10 +339,12 @@ class Compilation:
         orientation: Literal["", "row", "column"] = ""
         if result.order == 1:
             orientation = "row" if result.row else "column"
+        variables = self._variables()
         return Program(
             value=nodes[value_slot],
             orientation=orientation,
-            variables=self._variables(),
+            variables=variables,
+            reading=reading(statements, variables),
             definitions={
                 name: nodes[slot] for name, slot in slots.items() if name not in self._given
             },

@@ -46,7 +46,7 @@ from tcalc.language.kept_loops import UNROLL, kept, linear
 from tcalc.language.loops import Script, Unrolled
 from tcalc.language.names import check_parameters
 from tcalc.language.program import Compilation, Program, declare, source_of
-from tcalc.language.syntax import Definition, Name
+from tcalc.language.syntax import Definition, Name, Result
 from tcalc.language.tape import Slot
 from tcalc.primitives.function import Function
 
@@ -338,13 +338,13 @@ class _Recurring(Compilation):
 
     # What steps keep
 
-    def _finish(self, result: Value) -> Program:
+    def _finish(self, result: Value, statements: Sequence[Definition | Result]) -> Program:
         definitions = self._elaborator.definitions
         for carried, name in self._entered.items():
             if isinstance(carried, Before):
                 after = definitions[self._defined(carried.stem, carried.lag - 1)]
                 self._require_alike(definitions[name], after, carried.stem)
-        return super()._finish(result)
+        return super()._finish(result, statements)
 
     def _require_alike(self, before: Value, after: Value, stem: Stem) -> None:
         """Refuse a step whose result has not the shape of what the step before it has left."""

@@ -6,7 +6,7 @@ Text is the language itself: it parses to the same tensor.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias, TypedDict, Unpack
 
@@ -43,6 +43,7 @@ class ProgramStyle(TypedDict, total=False):
     """What a program has to say of how its results are written; see `to_text`."""
 
     order: Sequence[str]
+    neighbours: Collection[tuple[str, str]]
     index_names: IndexNames
 
 
@@ -59,7 +60,8 @@ class Options(ProgramStyle, total=False):
 def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     """One or several tensors as a program of the language, a statement to a line.
 
-    `order` are the variables in the order of the user's program, which factors and terms follow;
+    `order` are the variables in the order of the user's program, which factors and terms follow,
+    and `neighbours` those that follow each other in its products, as `c` and `x` in ``c'*x``;
     `names` are further names to avoid; `called` is the name of the result where it needs one, or
     is wanted; `index_names` are names of indices to prefer, by the axes of tensors.
 

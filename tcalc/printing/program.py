@@ -7,7 +7,7 @@ stands in a place that only takes a name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -75,10 +75,11 @@ WISHED = 4
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """How a result is to be written; `order` and `index_names` come from the user's program."""
+    """How a result is to be written; `to_text` tells what comes from the user's program."""
 
     notation: Notation = "auto"
     order: Sequence[str] = ()
+    neighbours: Collection[tuple[str, str]] = ()
     names: Sequence[str] = ()
     cse: Cse = "auto"
     called: str = ""
@@ -232,7 +233,8 @@ class _Page:
         found: list[Statement] = []
         known: dict[tuple[tuple[str, ...], str], str] = {}
         again: set[Node] = set()
-        writer = Writer((*self.wishes.order, *sorted(self.taken)), self.axis_names)
+        order = (*self.wishes.order, *sorted(self.taken))
+        writer = Writer(order, self.axis_names, self.wishes.neighbours)
         taken = self.taken.union(self.defined.values(), self.wishes.order)
         self.lettering = Lettering(writer.axes, self.indices, taken, writer.text)
         for node in self.nodes:

@@ -8,9 +8,10 @@ memory and nothing else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from tcalc.expr import build
@@ -68,10 +69,17 @@ class Writer:
     """One page: names of definitions, the order of the user's variables, texts for comparing.
 
     `axis_names` are the names that indices have had on axes of tensors, and `axes` the same by the
-    texts of those that are written.
+    texts of those that are written; `neighbours` are variables that follow each other in products
+    of the program.
     """
 
-    def __init__(self, order: Iterable[str] = (), axis_names: IndexNames | None = None) -> None:
+    def __init__(
+        self,
+        order: Iterable[str] = (),
+        axis_names: IndexNames | None = None,
+        neighbours: Collection[tuple[str, str]] = (),
+    ) -> None:
+        self.neighbours = frozenset(neighbours)
         self.rank: dict[str, int] = {}
         self.axis_names = axis_names or {}
         self.axes: dict[str, Axes] = {
@@ -184,9 +192,11 @@ class Writer:
         return known
 
     def simplicity(self, formula: Formula) -> tuple[Any, ...]:
-        """Which of two ways to write a thing reads better: fewer transposes, then the order."""
+        """Which of two ways to write a thing reads better: fewer transposes, then as the user."""
         _, transposes, size = self._weight(formula)
-        return (transposes, self.ranks(formula), size, self.text(formula))
+        text = self.text(formula)
+        alike = sum(pair in self.neighbours for pair in pairwise(_WORD.findall(text)))
+        return (transposes, -alike, self.ranks(formula), size, text)
 
     def linear(self, terms: Sequence[tuple[Fraction, Formula]]) -> Formula:
         """A sum of multiples of formulas; what all coefficients share stands in front."""

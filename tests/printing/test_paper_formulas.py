@@ -250,7 +250,7 @@ FORMULAS = [
         "norm2(x - K*(z - H*x))^2",
         "K[n,m], H[m,n], x[n], z[m]",
         "x",
-        "2*((K*H)' + eye(n))*(K*(H*x - z) + x)",
+        "2*((K*H)' + eye(n))*(x + K*(H*x - z))",
     ),
     Formula(  # the density of Wishart's distribution, in its argument
         "(v - n - 1)/2*logdet(X) - tr(inv(V)*X)/2",
@@ -346,7 +346,7 @@ def test_derivatives_read_as_in_a_paper(formula: Formula) -> None:
     [
         ("-sum(Y.*log(softmax(X*W)))", "X[m,n], Y[m,k], W[n,k]", "-sum(Y.*logsoftmax(X*W))"),
         ("norm2(X - X*W*W')^2", "X[m,n], W[n,k]", "norm2(X - X*W*W')^2"),
-        ("x'*Q*x/2 + c'*x", "c[n], Q[n,n], x[n]", "c'*x + x'*Q*x/2"),
+        ("x'*Q*x/2 + c'*x", "c[n], Q[n,n], x[n]", "x'*Q*x/2 + c'*x"),
         (
             "norm2(A'*P + P*A - P*B*inv(R)*B'*P + Q)^2",
             "A[n,n], P[n,n] symmetric, B[n,m], R[m,m] spd, Q[n,n] symmetric",
@@ -358,6 +358,15 @@ def test_derivatives_read_as_in_a_paper(formula: Formula) -> None:
         ("sum(X.*(log(X) - 1))", "X[m,n]", "sum(X.*(log(X) - 1))"),
         ("-m/2*log(2*pi) - logdet(S)/2", "S[m,m] spd", "-(m*log(2*pi) + logdet(S))/2"),
         ("tr(A*B) - x'*A*y", "A[n,n], B[n,n], x[n], y[n]", "tr(A*B) - x'*A*y"),
+        ("x'*A*x - b'*x", "x[n], A[n,n], b[n]", "x'*A*x - b'*x"),
+        ("x'*A*x - x'*b", "x[n], A[n,n], b[n]", "x'*A*x - x'*b"),
+        ("sum(exp(y.*(X*w)))", "X[m,n], w[n], y[m]", "sum(exp(y.*(X*w)))"),
+        ("z = X*w; sum(exp(y.*z))", "X[m,n], w[n], y[m]", "sum(exp(y.*(X*w)))"),
+        (
+            "u = X*w; v = Z*q; sum(exp(u.*v))",
+            "Z[m,n], q[n], X[m,n], w[n]",
+            "sum(exp((X*w).*(Z*q)))",
+        ),
         ("tr(A*(B - x*y'))", "A[n,n], B[n,n], x[n], y[n]", "tr(A*B) - y'*A*x"),
     ],
 )

@@ -47,7 +47,7 @@ EXERCISES = [
         "norm2(w.*(S*w) - b)^2",
         "S[n,n] spd, w[n], b[n]",
         "w",
-        "2*(S*diag(w) + diag(S*w))*((S*w).*w - b)",
+        "2*(S*diag(w) + diag(S*w))*(w.*(S*w) - b)",
     ),
     Exercise(
         "risk parity",
@@ -79,7 +79,7 @@ EXERCISES = [
         "A[n,n] symmetric, x[n]",
         "x",
         "2*(A*x - x'*A*x*x/(x'*x))/(x'*x)",
-        "2*(A + 4*x'*A*x*x*x'/(x'*x)^2 - (2*A*x*x' + 2*x*x'*A + x'*A*x*eye(n))/(x'*x))/(x'*x)",
+        "2*(A + 4*x'*A*x*x*x'/(x'*x)^2 - (2*x*x'*A + 2*A*x*x' + x'*A*x*eye(n))/(x'*x))/(x'*x)",
     ),
     Exercise(
         "generalised Rayleigh quotient",
@@ -153,8 +153,8 @@ EXERCISES = [
         "c'*x/sqrt(mean(x.^2))",
         "x[n], c[n]",
         "x",
-        "sqrt(n)*(c - x'*c*x/norm2(x)^2)/norm2(x)",
-        "-sqrt(n)*(x*c' + c*x' + x'*c*eye(n) - 3*x'*c*x*x'/norm2(x)^2)/norm2(x)^3",
+        "sqrt(n)*(c - c'*x*x/norm2(x)^2)/norm2(x)",
+        "-sqrt(n)*(c*x' + x*c' + c'*x*eye(n) - 3*c'*x*x*x'/norm2(x)^2)/norm2(x)^3",
     ),
     Exercise(
         "Cauchy's loss",
@@ -215,7 +215,7 @@ EXERCISES = [
         "w[n], S[n,n] spd, s[n]",
         "w",
         "(s - w'*s*S*w/(w'*S*w))/sqrt(w'*S*w)",
-        "-(w'*s*S + S*w*s' + s*w'*S - 3*w'*s*S*w*w'*S/(w'*S*w))/(w'*S*w)^(3/2)",
+        "-(w'*s*S + s*w'*S + S*w*s' - 3*w'*s*S*w*w'*S/(w'*S*w))/(w'*S*w)^(3/2)",
     ),
     Exercise(
         "two-stage least squares",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import starmap
 
 from tcalc.codegen.binding import crossing
@@ -109,6 +110,21 @@ def views(operation: Operation) -> Iterator[View]:
             yield from (addend.view for addend in addends)
         case Call(arguments=arguments):
             yield from arguments
+
+
+def with_views(operation: Operation, change: Callable[[View], View]) -> Operation:
+    """An operation whose operands, as `views` tells them, are others; of a sum the whole terms."""
+    match operation:
+        case Product(factors=factors, divisors=divisors):
+            return Product(tuple(map(change, factors)), tuple(map(change, divisors)))
+        case Sum(addends=addends):
+            return replace(
+                operation, addends=tuple(replace(x, view=change(x.view)) for x in addends)
+            )
+        case Call(arguments=arguments):
+            return replace(operation, arguments=tuple(map(change, arguments)))
+        case _:
+            return operation
 
 
 def _groups(program: Program, writable: Callable[[Call], bool]) -> dict[int, list[int]]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeAlias
 
+from tcalc.codegen.fusion import elementwise, views, with_views
 from tcalc.codegen.gathered_products import MANY, SMALL
 from tcalc.codegen.memory import by_elements, count
 from tcalc.codegen.program import (
@@ -145,11 +146,11 @@ class _Gathering(Regrouping):
     def _tree(self, value: Value, depth: int) -> _Tree:
         """How an array is made from others of its shape, and from numbers, element by element."""
         operation = self.made[value]
-        views = _views(operation)
+        read = _views(operation)
         alone = self.uses[value] == 1 and value not in self.left_alone
-        if not (alone and depth and views and all(_fits(view, value.dims) for view in views)):
+        if not (alone and depth and read and all(_fits(view, value.dims) for view in read)):
             return _Tree(value)
-        return _Tree(value, operation, tuple(self._tree(x.value, depth - 1) for x in views))
+        return _Tree(value, operation, tuple(self._tree(x.value, depth - 1) for x in read))
 
     def _pays(self, term: _Term) -> bool:
         """Whether the arrays of a term are so small that calls take longer than to copy them."""
@@ -209,15 +210,11 @@ class _Gathering(Regrouping):
 
 def _views(operation: Operation) -> Sequence[View]:
     """The operands of a function that works element by element; none of anything else."""
-    match operation:
-        case Call(routine=Template() as routine, arguments=arguments) if by_elements(routine):
-            return arguments
-        case Product(factors=factors, divisors=divisors):
-            return (*factors, *divisors)
-        case Sum(addends=addends, placed=(), spans=True):
-            return tuple(addend.view for addend in addends)
-        case _:
-            return ()
+    return tuple(views(operation)) if elementwise(operation, _is_by_elements) else ()
+
+
+def _is_by_elements(call: Call) -> bool:
+    return isinstance(call.routine, Template) and by_elements(call.routine)
 
 
 def _fits(view: View, dims: Shape) -> bool:
@@ -240,15 +237,8 @@ def _without_values(operation: Operation) -> Key:
 
 def _with_values(operation: Operation, values: Sequence[Value]) -> Operation:
     """The same function of other arrays."""
-    views = [View.of(value) for value in values]
-    match operation:
-        case Call():
-            return replace(operation, arguments=tuple(views))
-        case Product(factors=factors):
-            above = len(factors)
-            return Product(tuple(views[:above]), tuple(views[above:]))
-        case Sum(addends=addends):
-            new = [replace(x, view=view) for x, view in zip(addends, views, strict=True)]
-            return Sum(next(value.dims for value in values if value.dims), tuple(new))
-        case _:
-            raise AssertionError("not a function that works element by element")
+    given = iter(values)
+    new = with_views(operation, lambda _: View.of(next(given)))
+    if isinstance(new, Sum):
+        return replace(new, dims=next(value.dims for value in values if value.dims))
+    return new

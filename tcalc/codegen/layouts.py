@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from tcalc.codegen.fusion import elementwise, views
+from tcalc.codegen.fusion import elementwise, views, with_views
 from tcalc.codegen.program import (
     Call,
     MatMul,
@@ -224,13 +224,10 @@ def _rewritten(
             operation = MatMul(operand(left), operand(right))
         case Total(source=source, axes=axes):
             operation = Total(new[source], tuple(sorted(1 - axis for axis in axes)))
-        case Product(factors=factors, divisors=divisors):
-            operation = Product(tuple(map(operand, factors)), tuple(map(operand, divisors)))
-        case Sum(addends=addends):
-            terms = tuple(replace(x, view=operand(x.view)) for x in addends)
-            operation = replace(operation, dims=results[0].dims, addends=terms)
-        case Call(arguments=arguments):
-            operation = replace(operation, arguments=tuple(map(operand, arguments)))
+        case Sum():
+            operation = with_views(replace(operation, dims=results[0].dims), operand)
+        case Product() | Call():
+            operation = with_views(operation, operand)
         case _:
             raise AssertionError("fixed")
     return Statement(results, operation, statement.remark)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tcalc.codegen.c.contractions import labelled
-from tcalc.codegen.fusion import views
+from tcalc.codegen.fusion import views, with_views
 from tcalc.codegen.program import (
     Call,
     EinSum,
@@ -45,13 +45,7 @@ def _with_results_in_order(program: Program) -> Program:
         order = _order(output.view)
         if order is not None and uses[output.view.value] == 1:
             wanted[output.view.value] = order
-    found: dict[Value, Order] = {}
-    for statement in program.statements:
-        for value in statement.results:
-            operation = statement.operation
-            if value in wanted and (isinstance(operation, Sum) or _sums_nothing(operation)):
-                found[value] = wanted[value]
-    return _with_orders(program, found)
+    return _with_orders(program, wanted, lambda x: isinstance(x, Sum) or _sums_nothing(x))
 
 
 def _with_products_as_read(program: Program) -> Program:
@@ -66,12 +60,7 @@ def _with_products_as_read(program: Program) -> Program:
             order = _order(view)
             if order is not None and uses[view.value] == 1:
                 wanted[view.value] = order
-    found: dict[Value, Order] = {}
-    for statement in program.statements:
-        for value in statement.results:
-            if value in wanted and _sums_nothing(statement.operation):
-                found[value] = wanted[value]
-    return _with_orders(program, found)
+    return _with_orders(program, wanted, _sums_nothing)
 
 
 def _uses(program: Program) -> Counter[Value]:
@@ -100,8 +89,16 @@ def _sums_nothing(operation: Operation) -> bool:
     return plain and {label for _, row in factors for label in row} == {*output}
 
 
-def _with_orders(program: Program, orders: Mapping[Value, Order]) -> Program:
-    """The program with some values made with their axes in another order."""
+def _with_orders(
+    program: Program, wanted: Mapping[Value, Order], may_turn: Callable[[Operation], bool]
+) -> Program:
+    """The program with values made with their axes in the order that is wanted, where they may."""
+    orders = {
+        value: wanted[value]
+        for statement in program.statements
+        for value in statement.results
+        if value in wanted and may_turn(statement.operation)
+    }
     if not orders:
         return program
     new = {
@@ -122,7 +119,7 @@ def _with_orders(program: Program, orders: Mapping[Value, Order]) -> Program:
         order = None if others else orders.get(value)
         if order is None and new.keys().isdisjoint(statement.reads):
             return statement
-        operation = _reading(statement.operation, read)
+        operation = with_views(statement.operation, read)
         if order is not None:
             operation = _made(operation, order)
             return replace(statement, results=(new[value],), operation=operation)
@@ -136,35 +133,18 @@ def _with_orders(program: Program, orders: Mapping[Value, Order]) -> Program:
     )
 
 
-def _reading(operation: Operation, read: Callable[[View], View]) -> Operation:
-    """A step over elements that reads other views."""
-    match operation:
-        case Product(factors=factors, divisors=divisors):
-            return Product(tuple(map(read, factors)), tuple(map(read, divisors)))
-        case Sum(addends=addends):
-            terms = tuple(replace(x, view=read(x.view)) for x in addends)
-            return replace(operation, addends=terms)
-        case Call(arguments=arguments):
-            return replace(operation, arguments=tuple(map(read, arguments)))
-        case _:
-            return operation
-
-
 def _made(operation: Operation, order: Order) -> Operation:
     """What makes the same with its axes in another order."""
     match operation:
-        case Sum(dims=dims, addends=addends, placed=placed):
-            return replace(
+        case Sum(dims=dims, placed=placed):
+            new = replace(
                 operation,
                 dims=tuple(dims[axis] for axis in order),
-                addends=tuple(replace(x, view=_permuted(x.view, order)) for x in addends),
                 placed=tuple(_part(x, order) for x in placed),
             )
-        case Product(factors=factors, divisors=divisors):
-            above, below = (
-                tuple(_permuted(x, order) for x in part) for part in (factors, divisors)
-            )
-            return Product(above, below)
+            return with_views(new, lambda view: _permuted(view, order))
+        case Product():
+            return with_views(operation, lambda view: _permuted(view, order))
         case MatMul() | TensorDot() | EinSum():
             ((left, row), (right, other)), output = labelled(operation)
             permuted = tuple(output[axis] for axis in order)

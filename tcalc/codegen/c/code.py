@@ -318,6 +318,18 @@ class Code:
         line = f"{self.element(target, indices)} = {text};"
         self.lines += nested(self.loops(target.dims, indices), [*before, line])
 
+    def copied(self, source: Place, core: int, start: str, element: str = "") -> list[str]:
+        """Lines that copy what lies along the last axes to some room, in rows.
+
+        They are for the indices of the other axes; another `element` than that of the source is an
+        expression of the indices of all axes.
+        """
+        indices = self.indices(source.dims)
+        dims, inner = source.dims[-core:], indices[-core:]
+        copy = row_major(f"({start})", dims)
+        line = f"{self.element(copy, inner)} = {element or self.element(source, indices)};"
+        return nested(self.loops(dims, inner), [line])
+
     def symmetric_part(self, source: Place, indices: Sequence[str | None]) -> str:
         """An element of ``(A + A')/2`` as an expression."""
         *outer, row, column = indices

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.loops import nested
-from tcalc.codegen.c.places import ONE, Place, number
+from tcalc.codegen.c.loops import within
+from tcalc.codegen.c.places import number
 from tcalc.codegen.program import Call, Statement
 from tcalc.primitives.qr import thin_qr
 from tcalc.primitives.routines import Embedded
@@ -32,10 +32,14 @@ def symmetric(code: Code, statement: Statement, operation: Call) -> None:
     matrix = _Matrix(code, statement, operation)
     matrix.element = code.symmetric_part(matrix.source, matrix.indices)
     n = code.length(matrix.source.dims[-1])
-    # For syevd 2 n² + 6 n + 1 elements, and 5 n + 3 integers.
-    room = 2 * n * n + 11 * n + 4
     values, vectors = (*matrix.results, "0")[:2]
-    matrix.call("decompose_symmetric", [matrix.sizes[1]], [values, vectors], room)
+    results = [values, vectors]
+    matrix.call("decompose_symmetric", [matrix.sizes[1]], results, room_for_spectral(n))
+
+
+def room_for_spectral(n: int) -> int:
+    """For syevd 2 n² + 6 n + 1 elements, and 5 n + 3 integers."""
+    return 2 * n * n + 11 * n + 4
 
 
 def singular(code: Code, statement: Statement, operation: Call) -> None:
@@ -85,8 +89,8 @@ def roots(code: Code, statement: Statement, operation: Call) -> None:
     assert isinstance(routine, Embedded)
     matrix = _Matrix(code, statement, operation)
     n = code.length(matrix.source.dims[-1])
-    # Vectors and values, and for syevd as above; or two matrices, pivots, and blocks of columns.
-    room = max(3 * n * n + 12 * n + 4, 2 * n * n + (BLOCK + 1) * n)
+    # Vectors and values beside it; or two matrices, pivots, and blocks of columns.
+    room = max(n * n + n + room_for_spectral(n), 2 * n * n + (BLOCK + 1) * n)
     matrix.call(routine.function.__name__, [matrix.sizes[1]], matrix.results, room)
 
 
@@ -119,15 +123,10 @@ class _Matrix:
         code = self.code
         *stack, m, n = self.source.dims
         start = code.scratch(code.length(m) * code.length(n) + room)
-        copy = Place(f"({start})", (m, n), (n, ONE))
-        inner = self.indices[-2:]
-        line = f"{code.element(copy, inner)} = {self.element};"
         behind = f"{start} + {code.size(m * n)}"
         call = f"{code.helper(name)}({', '.join([*sizes, start, *results, behind])})"
-        body = [*nested(code.loops((m, n), inner), [line]), f"if ({call}) return 1;"]
-        if stack:
-            body = nested(code.loops(stack, self.outer), body)
-        code.lines += body
+        body = [*code.copied(self.source, 2, start, self.element), f"if ({call}) return 1;"]
+        code.lines += within(code.loops(stack, self.outer), body)
 
 
 def gaps(code: Code, statement: Statement, operation: Call) -> None:
@@ -156,11 +155,8 @@ def _of_values(
     *stack, n = source.dims
     target = code.make(value)
     start = code.scratch(code.length(n))
-    indices = code.indices(source.dims)
-    outer, last = indices[:-1], indices[-1:]
-    copy = Place(f"({start})", (n,), (ONE,))
-    line = f"{code.element(copy, last)} = {code.element(source, indices)};"
+    outer = code.indices(stack)
     arguments = [code.size(n), *further, start, code.pointer(target, outer)]
     call = f"if ({code.helper(name)}({', '.join(arguments)})) return 1;"
-    body = [*nested(code.loops((n,), last), [line]), call]
-    code.lines += nested(code.loops(stack, outer), body) if stack else body
+    body = [*code.copied(source, 1, start), call]
+    code.lines += within(code.loops(stack, outer), body)

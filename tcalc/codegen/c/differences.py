@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.loops import nested
-from tcalc.codegen.c.places import Place, row_major
+from tcalc.codegen.c.loops import nested, within
 from tcalc.codegen.program import Call, Statement
 from tcalc.primitives.divided_differences import points_per_axis
 
@@ -20,8 +19,8 @@ def points(code: Code, statement: Statement, operation: Call) -> None:
     indices = code.indices(source.dims)
     name, result = code.helper("simplex_points"), code.pointer(target, indices[:-1])
     arguments = f"{code.size(n)}, {k}, {points_per_axis(k)}, {values}, {result}"
-    body = [*_copied(code, source, 1, values), f"{name}({arguments});"]
-    code.lines += _stacked(code, source, 1, body)
+    body = [*code.copied(source, 1, values), f"{name}({arguments});"]
+    code.lines += within(code.loops(source.dims[:-1], indices[:-1]), body)
 
 
 def differences(code: Code, statement: Statement, operation: Call) -> None:
@@ -36,36 +35,19 @@ def differences(code: Code, statement: Statement, operation: Call) -> None:
         max(length ** (k + 1) * points_per_axis(k) ** k for k in orders),
         *(length ** (k + 1) for k in orders for _ in range(2)),
     )
-    outer = code.indices(w.dims)[:-1]
+    *outer, i = code.indices(w.dims)
     made[-2] = code.pointer(target, outer)
-    body = [*_copied(code, w, 1, values), *_copied(code, first, 1, made[0])]
+    body = [*code.copied(w, 1, values), *code.copied(first, 1, made[0])]
     # The derivatives at the values themselves are among the samples of the first order.
-    i = code.indices(w.dims)[-1]
     at = [*outer, i, i, None]
     slope = code.element(samples[0], at)
     x, y = (f"({start})[{i or 0}]" for start in (values, made[0]))
     bound = f"({made[1]})[{i or 0}] = EPSILON * (fabs({y}) + fabs({x} * {slope}));"
     body += nested(code.loops((n,), [i]), [bound])
     for k, place in enumerate(samples, 1):
-        body += _copied(code, place, k + 2, most)
+        body += code.copied(place, k + 2, most)
         given = ", ".join([values, *made[2 * k - 2 : 2 * k], most])
         results = ", ".join(made[2 * k : 2 * k + 2])
         name = code.helper("next_differences")
         body.append(f"{name}({code.size(n)}, {k}, {points_per_axis(k)}, {given}, {results});")
-    code.lines += _stacked(code, w, 1, body)
-
-
-def _copied(code: Code, source: Place, core: int, start: str) -> list[str]:
-    """Lines that copy what lies along the last axes to some room."""
-    indices = code.indices(source.dims)
-    copy = row_major(f"({start})", source.dims[-core:])
-    inner = indices[-core:]
-    line = f"{code.element(copy, inner)} = {code.element(source, indices)};"
-    return nested(code.loops(source.dims[-core:], inner), [line])
-
-
-def _stacked(code: Code, source: Place, core: int, body: list[str]) -> list[str]:
-    """Lines for each index of the axes before the last ones."""
-    stack = source.dims[:-core]
-    loops = code.loops(stack, code.indices(source.dims)[:-core])
-    return nested(loops, body) if loops else body
+    code.lines += within(code.loops(w.dims[:-1], outer), body)

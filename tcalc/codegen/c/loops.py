@@ -29,6 +29,11 @@ def nested(loops: Sequence[Loop], body: Sequence[str]) -> list[str]:
     return lines
 
 
+def within(loops: Sequence[Loop], lines: Sequence[str]) -> list[str]:
+    """Lines within loops; where there are none, as they are."""
+    return nested(loops, lines) if loops else [*lines]
+
+
 def block(lines: Sequence[str]) -> list[str]:
     """Lines with names of their own."""
     return ["{", *indented(lines), "}"]

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.decompositions import BLOCK
-from tcalc.codegen.c.loops import Loop, nested
-from tcalc.codegen.c.places import ONE, Place
+from tcalc.codegen.c.decompositions import BLOCK, room_for_spectral
+from tcalc.codegen.c.loops import Loop, nested, within
+from tcalc.codegen.c.places import Place
 from tcalc.codegen.program import Call, Statement
 from tcalc.expr.dims import Dim
 from tcalc.primitives.routines import Embedded
@@ -45,7 +45,7 @@ def sylvester(code: Code, statement: Statement, operation: Call) -> None:
     name = code.helper("spectral_form" if symmetric else "schur_form")
     lines = []
     for place, size, form in ((a, m, first), (b, n, second))[: 1 if once else 2]:
-        lines += _copied(code, place, form)
+        lines += code.copied(place, 2, form)
         lines.append(f"if ({name}({code.size(size)}, {form}, {room})) return 1;")
     sizes = f"{code.size(m)}, {code.size(n)}"
     if symmetric:
@@ -60,7 +60,7 @@ def sylvester(code: Code, statement: Statement, operation: Call) -> None:
         *nested(code.loops((m, n), indices[-2:]), [copied]),
         f"if ({call}, {first}, {second}, {pointer}, {room})) return 1;",
     ]
-    code.lines += _within(outer, [*lines, *_within(inner, solved)])
+    code.lines += within(outer, [*lines, *within(inner, solved)])
 
 
 def exponential(code: Code, statement: Statement, operation: Call) -> None:
@@ -73,11 +73,11 @@ def exponential(code: Code, statement: Statement, operation: Call) -> None:
     start, room = code.scratches(size * len(matrices), 6 * size * 2**order + code.length(n))
     lines = []
     for k, place in enumerate(matrices):
-        lines += _copied(code, place, f"{start} + {k * size}" if k else start)
+        lines += code.copied(place, 2, f"{start} + {k * size}" if k else start)
     indices = code.indices(stack)
     name, result = code.helper("exponential"), code.pointer(target, indices)
     lines.append(f"if ({name}({code.size(n)}, {order}, {start}, {result}, {room})) return 1;")
-    code.lines += _within(code.loops(stack, indices), lines)
+    code.lines += within(code.loops(stack, indices), lines)
 
 
 def _form_size(n: int, symmetric: bool) -> int:
@@ -86,8 +86,8 @@ def _form_size(n: int, symmetric: bool) -> int:
 
 
 def _form_room(n: int, symmetric: bool) -> int:
-    """What LAPACK works in, and the integers of syevd."""
-    return 2 * n * n + 11 * n + 4 if symmetric else BLOCK * n
+    """What LAPACK works in."""
+    return room_for_spectral(n) if symmetric else BLOCK * n
 
 
 def _transposed(place: Place) -> Place:
@@ -110,16 +110,3 @@ def _loops(
         for which in (True, False)
     ]
     return loops[0], loops[1]
-
-
-def _copied(code: Code, source: Place, start: str) -> list[str]:
-    """Lines that copy the matrix at the indices of a stack to some room."""
-    indices = code.indices(source.dims)
-    m, n = source.dims[-2:]
-    copy = Place(f"({start})", (m, n), (n, ONE))
-    line = f"{code.element(copy, indices[-2:])} = {code.element(source, indices)};"
-    return nested(code.loops((m, n), indices[-2:]), [line])
-
-
-def _within(loops: Sequence[Loop], lines: Sequence[str]) -> list[str]:
-    return nested(loops, lines) if loops else [*lines]

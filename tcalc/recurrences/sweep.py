@@ -33,6 +33,8 @@ BLOCK = 1 << 16
 """About how many elements of one array of all steps of a block are held at once."""
 LEAST_BLOCK = 8
 """The fewest steps of a block."""
+REMEMBERED = 256
+"""For how many combinations of sizes the largest array is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +317,8 @@ class Sweep:
         if largest is None:
             known = {**sizes, str(self._length): 1}
             counts = (prod(x.evaluate(known) for x in dims) for dims in self._shapes)
+            if len(self._largest) >= REMEMBERED:
+                self._largest.clear()
             largest = self._largest[key] = max(counts, default=1)
         most = max(BLOCK // max(largest, 1), LEAST_BLOCK)
         length = -(-count // -(-count // most))

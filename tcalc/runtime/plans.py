@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 RECORDED = 1 << 28
 """The most multiplications of one product in a CUDA graph."""
 PLANS = 128
-"""How many plans a function keeps."""
+"""How many plans a function keeps, and how many modules for others to come."""
 
 SINGLE = 4
 """The bytes of a number of single precision."""
@@ -315,6 +315,8 @@ class Planner:
             key = (made, dropped(program, sizes), over, product_forms(program, sizes))
         module = self._modules.get(key)
         if module is None:
+            if len(self._modules) >= PLANS:
+                self._modules.clear()
             module = self._modules[key] = self._module(program, sizes)
         return module
 

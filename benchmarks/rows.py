@@ -134,6 +134,7 @@ def begun(contender: Contender, entry: Entry) -> tuple[Call, tuple[np.ndarray, .
             raise
         entry.absent = f"not supported: {brief(error)}"
     except (MemoryError, RuntimeError, ValueError) as error:
+        # The ways in which a peer fails on a problem, too large for it among them.
         if not contender.peer:
             raise
         entry.absent = f"failed: {brief(error)}"

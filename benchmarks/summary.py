@@ -12,9 +12,8 @@ from benchmarks.task import listed
 FOLDER = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
 MARKS = "<!-- speed: from benchmarks/results -->", "<!-- end of speed -->"
-
-
 IN_C = ("tcalc, in C", "tcalc, loop kept, in C")
+"""The contenders of which the quicker one stands under `in C`."""
 
 
 def largest(rows: Sequence[Row]) -> list[Row]:
@@ -45,13 +44,15 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
         assert ours is not None
         found = [entry for name in IN_C if (entry := row.entry(name)) is not None]
         in_c = min(found, key=_median, default=None)
+        quicker = min(ours, in_c or ours, key=_median)
+        best = row.best_peer()
         mark = "" if row.trusted else " †"
         cells = [
             f"{row.title}, {row.quantity} ({listed(row.sizes)}){mark}",
             report.duration(ours.median),
             report.duration(in_c.median) if in_c else "–",
-            _ratio(row.entry("expert"), ours := min(ours, in_c or ours, key=_median)),
-            _ratio(best := row.best_peer(), ours) + (f" {best.contender}" if best else ""),
+            _ratio(row.entry("expert"), quicker),
+            _ratio(best, quicker) + (f" {best.contender}" if best else ""),
         ]
         yield "| " + " | ".join(cells) + " |"
 

@@ -311,5 +311,5 @@ def _clash(
     )
     return ArgumentError(
         f"{argument.name} has the shape {shape}, and should be {_wanted(argument)} = {due}",
-        hint=hint if setters else None,
+        hint=hint,
     )

@@ -41,17 +41,18 @@ def holds(node: Node, fact: Fact) -> bool | None:
     """Whether a fact holds of a node: True, False, or None where it is not known."""
     if fact in node.known:
         return node.known[fact]
-    # Operands first, so that the rules below recurse one level only.
+    # Operands first, so that the rules below recurse one level only.  Nodes are shared between
+    # threads, and calls are interrupted: what a node has is final.
     stack = [node]
     while stack:
         current = stack[-1]
         missing = [operand for operand in current.operands if fact not in operand.known]
-        if missing and fact not in current.known:
+        if missing:
             stack.extend(missing)
-            current.known[fact] = None
             continue
         stack.pop()
-        current.known[fact] = _infer(current, fact)
+        if fact not in current.known:
+            current.known[fact] = _infer(current, fact)
     return node.known[fact]
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from tcalc.checking import sample
-from tcalc.expr import Fact, build, shape
+from tcalc.expr import Fact, build, facts, shape
 from tcalc.expr.facts import holds
 from tcalc.expr.traverse import variables
 from tcalc.interpret import evaluate
@@ -153,3 +157,38 @@ def test_rows_scaled_by_sums_of_a_symmetric_matrix_are_not_symmetric() -> None:
     """``diag(S*ones)*S``: exchanging its axes would put two labels in the place of one."""
     s = build.var("S", shape("n", "n"), ["symmetric"])
     assert holds(build.einsum([s, s], "ij,ik->ij"), Fact.SYMMETRIC) is not True
+
+
+def test_an_interruption_leaves_no_fact_half_known(monkeypatch):
+    inner = build.sum_of(build.var("A", (N, N), ["spd"]), build.var("B", (N, N), ["psd"]))
+    whole = build.sum_of(build.transpose(inner, (1, 0)), build.var("C", (N, N), ["psd"]))
+
+    def interrupted(node, fact):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(facts, "_infer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            holds(whole, Fact.SPD)
+    assert holds(whole, Fact.SPD) is True
+
+
+def test_facts_are_those_of_one_thread_in_several():
+    """A fact that another thread is about to find is not unknown meanwhile."""
+    ready = threading.Barrier(2)
+    node = build.var("C", (N, N), ["spd"])
+    for k in range(50):
+        node = build.sum_of(build.transpose(node, (1, 0)), build.var(f"C{k}", (N, N), ["psd"]))
+
+    def ask(_):
+        ready.wait()
+        return holds(node, Fact.SPD)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            assert [*pool.map(ask, range(2))] == [True, True]
+    finally:
+        sys.setswitchinterval(interval)
+    assert holds(node, Fact.SPD) is True

@@ -25,8 +25,14 @@ def parity(node: Node, first: int, second: int) -> int:
     >>> parity(build.subtract(rows, columns), 0, 1)
     -1
     """
-    if isinstance(node, Apply) and len(node.args) == 1 and node.primitive.even:
-        return abs(parity(node.args[0], first, second))
+    is_even = False
+    while isinstance(node, Apply) and len(node.args) == 1 and node.primitive.even:
+        is_even, (node,) = True, node.args
+    sign = _parity_of_sum(node, first, second)
+    return abs(sign) if is_even else sign
+
+
+def _parity_of_sum(node: Node, first: int, second: int) -> int:
     if not isinstance(node, Add) or node.dims[first] != node.dims[second]:
         return 0
     if not all(isinstance(term, Einsum) and term.is_view for term in node.operands):

@@ -14,6 +14,7 @@ from tcalc.expr import Fact, build, facts, shape
 from tcalc.expr.facts import holds
 from tcalc.expr.traverse import variables
 from tcalc.interpret import evaluate
+from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.power import power
 from tcalc.primitives.selection import LowerMask, unit
 
@@ -192,3 +193,11 @@ def test_facts_are_those_of_one_thread_in_several():
     finally:
         sys.setswitchinterval(interval)
     assert holds(node, Fact.SPD) is True
+
+
+def test_even_functions_of_one_another_may_be_any_number():
+    rows, columns = (build.einsum([X], [row], "ijk", {"i": M, "j": M}) for row in ("ik", "jk"))
+    node = build.subtract(rows, columns)
+    for _ in range(5000):
+        node = abs_(node)
+    assert holds(build.einsum([node], "ijk->ij"), Fact.SYMMETRIC) is True

@@ -220,6 +220,20 @@ def opened_and(node: Einsum, rule: Callable[[Node], Node | None]) -> Node | None
     return build.scale(coefficient, build.einsum([new], [core.output], output))
 
 
+def opened_while(node: Node, change: Callable[[Node], Node | None]) -> tuple[Fraction, Node]:
+    """A product opened and changed for as long as there is a change; with its coefficient apart."""
+    coefficient, inner = product_of(node)
+    while is_contraction(inner):
+        c, opened = product_of(open_product(inner))
+        coefficient *= c
+        new = change(opened)
+        if new is None:
+            return coefficient, opened
+        c, inner = product_of(new)
+        coefficient *= c
+    return coefficient, inner
+
+
 def open_sum(node: Add) -> Node:
     """The sum with the sums among its terms opened, within the budget."""
     return _open_sum(node.terms, TERMS)

@@ -13,7 +13,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power, power
 from tcalc.simplify.coefficients import product_of
 from tcalc.simplify.engine import length, of_products_having, of_sums_having
-from tcalc.simplify.flatten import is_contraction, open_product
+from tcalc.simplify.flatten import opened_while
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected, variable_powers_collected
 from tcalc.simplify.sums import common_factor
@@ -214,16 +214,7 @@ def _times(node: Add, factor: Node, row: Labels) -> Node:
 
 def _collected(node: Node) -> tuple[Fraction, Node]:
     """A product opened and with its powers collected."""
-    coefficient, inner = product_of(node)
-    while is_contraction(inner):
-        c, opened = product_of(open_product(inner))
-        coefficient *= c
-        new = powers_collected(opened) or variable_powers_collected(opened)
-        if new is None:
-            return coefficient, opened
-        c, inner = product_of(new)
-        coefficient *= c
-    return coefficient, inner
+    return opened_while(node, lambda x: powers_collected(x) or variable_powers_collected(x))
 
 
 RULES = (quotients_by_sum, reciprocals_of_complements, denominator_into_sum)

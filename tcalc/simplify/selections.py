@@ -12,9 +12,9 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.selection import UnitVector, Window, unit, window
-from tcalc.simplify.coefficients import ONE, product_of
+from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.engine import length, of_products_having, of_sums
-from tcalc.simplify.flatten import is_contraction, open_product
+from tcalc.simplify.flatten import is_contraction, opened_while
 from tcalc.simplify.parts import Parts, parts_of
 
 Place: TypeAlias = tuple[Dim, Dim]
@@ -155,17 +155,7 @@ def _term_by_term(factor: Add, parts: Parts, places: tuple[int, int], kept: Labe
 
 def _settled(node: Node) -> tuple[Fraction, Node]:
     """A product with its selections met, as far as they do."""
-    coefficient, inner = product_of(node)
-    while is_contraction(inner):
-        opened = open_product(inner)
-        c, opened = product_of(opened)
-        new = _met(parts_of(opened)) if is_contraction(opened) else None
-        coefficient *= c
-        if new is None:
-            return coefficient, opened
-        c, inner = product_of(new)
-        coefficient *= c
-    return coefficient, inner
+    return opened_while(node, lambda x: _met(parts_of(x)) if is_contraction(x) else None)
 
 
 def _met(parts: Parts) -> Node | None:

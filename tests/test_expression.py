@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import sympy
 
 import tcalc
 
@@ -118,7 +119,6 @@ def test_a_row_stays_a_row():
 
 
 def test_users_functions_in_python_and_in_programs():
-    sympy = pytest.importorskip("sympy")
     t = sympy.Symbol("t")
     bump = tcalc.elementwise("bump", sympy.exp(-(t**2)), t)
     in_python = tcalc.combine("sum(v)", v=bump(X @ x))

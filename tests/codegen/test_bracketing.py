@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from generated import body
+from scipy import sparse
 
 import tcalc
 
@@ -77,7 +78,6 @@ def test_what_is_bound_is_multiplied_once(bound: list[str]) -> None:
 
 
 def test_sparse_matrices_are_shared_but_not_added_up() -> None:
-    sparse = pytest.importorskip("scipy.sparse")
     f = tcalc.parse("A*B + A*D + M", DECLARED)
     given = values(f)
     expected = tcalc.evaluate(f, **given)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from generated import body
+from scipy import sparse
 
 import tcalc
 from tcalc.codegen.placement import written
@@ -92,7 +93,6 @@ def test_a_kernel_of_a_device_adds_outer_products_by_itself() -> None:
 
 
 def test_sparse_matrices_are_multiplied_one_by_one() -> None:
-    sparse = pytest.importorskip("scipy.sparse")
     f = tcalc.parse("A*B*A' + B*A' + A*C + C'*A' + C", "A[n,n], B[n,n], C[n,n]")
     rng = np.random.default_rng(0)
     A, B, C = rng.standard_normal((3, 5, 5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from generated import body
+from scipy import sparse
 
 import tcalc
 
@@ -107,7 +108,6 @@ def test_memory_that_is_kept_between_calls() -> None:
 
 
 def test_sparse_inputs_are_not_put_side_by_side() -> None:
-    sparse = pytest.importorskip("scipy.sparse")
     names = "ABCD"
     f = tcalc.parse(" + ".join(f"sum({x})" for x in names), ", ".join(f"{x}[m,n]" for x in names))
     given = {x: np.diag([1.0, 2.0, 3.0]) * (k + 1) for k, x in enumerate(names)}

@@ -14,6 +14,7 @@ from tcalc.codegen.c.places import Place, number, row_major, viewed
 from tcalc.codegen.memory import lifetimes, shared
 from tcalc.codegen.program import Factorise, Operation, Program, Solver, Value, View
 from tcalc.codegen.signature import Names, Signature
+from tcalc.codegen.texts import renamed
 from tcalc.expr.dims import Dim, Shape
 
 ALIGNED = 8
@@ -173,12 +174,10 @@ class Code:
         """A dimension as a factor of an expression."""
         if dim.value is not None:
             return str(dim.value) if dim.value >= 0 else f"({dim.value})"
-        names = dim.names()
         if "min(" in str(dim):
             return str(self.length(dim))
-        if any(self.sizes[name] != name for name in names):
-            dim = dim.substitute({name: Dim.of(self.sizes[name]) for name in names})
-        text = re.sub(r"(\w+)\^(\d+)", lambda power: "*".join([power[1]] * int(power[2])), str(dim))
+        text = str(renamed(dim, self.sizes))
+        text = re.sub(r"(\w+)\^(\d+)", lambda power: "*".join([power[1]] * int(power[2])), text)
         return f"({text})" if re.search("[-+]", text) else text
 
     def indices(self, dims: Sequence[Dim]) -> list[str | None]:

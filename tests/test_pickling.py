@@ -108,10 +108,11 @@ def test_compiled_functions_of_every_kind_pickle_and_copy_and_so_do_their_result
     several = isinstance(fun(**data), tuple)
     expected = [np.array(x) for x in (fun(**data) if several else (fun(**data),))]
     for way in (lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy, copy.copy):
-        other = way(fun)(**data)
-        for results in (other, way(other)):
+        results = way(way(fun)(**data))
+        for _ in range(2):
             for a, b in zip(results if several else (results,), expected, strict=True):
                 np.testing.assert_array_equal(np.asarray(a), b)
+            results = way(results)  # which have been used by now
 
 
 def test_notebooks_show_formulas():

@@ -370,7 +370,7 @@ class FactoredTensor:
 
     def __getstate__(self) -> dict[str, Any]:
         # A module does not pickle, and solvers are made again when they are asked for.
-        kept = {k: x for k, x in self.__dict__.items() if k not in ("_module", "_solver")}
+        kept = {k: x for k, x in self.__dict__.items() if k not in ("module", "_solver")}
         return {**kept, "_terms": self.terms}
 
     @cached_property

@@ -1,7 +1,8 @@
 """Systems with maps that are too large to form and have no structure: products only.
 
-MINRES (Paige and Saunders, 1975) is the method of conjugate gradients for symmetric maps that may
-be indefinite; GMRES is for the others.  Both are SciPy's.
+Both methods make the residual as small as it can be with so many products: MINRES (Paige and
+Saunders, 1975) for symmetric maps, which may be indefinite, GMRES (Saad and Schultz, 1986) for the
+others.  They are SciPy's.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Iterative:
         self.symmetric = _is_symmetric(tensor)
         name = "MINRES" if self.symmetric else "GMRES, as the map is not symmetric"
         size = prod(tensor.rows) ** 2 * tensor.dtype.itemsize / 2**30
-        self.route = f"conjugate gradients ({name}); the dense matrix would take {size:.3g} GiB"
+        self.route = f"an iteration ({name}); the dense matrix would take {size:.3g} GiB"
 
     def details(self) -> list[str]:
         return [f"to a relative residual of {TOLERANCE:g}, one product a step"]

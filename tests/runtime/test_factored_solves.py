@@ -96,7 +96,7 @@ def without_structure(limit, turn=0.0):
 @pytest.mark.parametrize(("turn", "name"), [(0.0, "MINRES"), (1.0, "GMRES")])
 def test_what_is_too_large_to_form_is_solved_by_iteration(turn, name):
     H = without_structure(1000.0, turn)
-    assert "conjugate gradients" in H.route and name in H.route and "GiB" in H.route
+    assert "an iteration" in H.route and name in H.route and "GiB" in H.route
     b = normal(5, 4, 2)
     np.testing.assert_allclose(H @ H.solve(b), b, atol=1e-7)
     with pytest.raises(tcalc.TcalcError, match="above the limit"):

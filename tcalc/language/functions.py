@@ -277,16 +277,21 @@ def _own_dims(
     return list((found[output] if isinstance(found, tuple) else found).dims)
 
 
+def takes_whole_tensors(call: Call) -> IndexNotationError:
+    """The error for an argument with indices where these say nothing."""
+    return IndexNotationError(
+        f"`{call.function}` takes whole tensors",
+        span=call.span,
+        hint=f"index the call instead: {call.function}(...)[i,j]",
+    )
+
+
 def _leading_names(form: Form, tensors: Sequence[Value], call: Call) -> tuple[str, ...]:
     """The batch indices of an indexed argument, whose last axes are the matrix."""
     signature = form.signature
     assert signature is not None
     if len(tensors) > 1 or any(pattern.letters for pattern in signature.outputs):
-        raise IndexNotationError(
-            f"`{call.function}` takes whole tensors",
-            span=call.span,
-            hint=f"index the call instead: {call.function}(...)[i,j]",
-        )
+        raise takes_whole_tensors(call)
     value, letters = tensors[0], signature.inputs[0].letters
     return value.names[: max(0, value.order - len(letters))]
 

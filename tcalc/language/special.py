@@ -13,7 +13,13 @@ from tcalc.language import matrix
 from tcalc.language.algebra import Value
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import Scope
-from tcalc.language.functions import applied, bracket_names, require_arguments, require_names
+from tcalc.language.functions import (
+    applied,
+    bracket_names,
+    require_arguments,
+    require_names,
+    takes_whole_tensors,
+)
 from tcalc.language.names import Counters
 from tcalc.language.syntax import (
     Call,
@@ -177,11 +183,7 @@ def _whole_tensor(
     """The first argument, which has no indices."""
     value = yield elaborator.content(call.arguments[0], scope)
     if value.names:
-        raise IndexNotationError(
-            f"`{call.function}` takes whole tensors",
-            span=call.span,
-            hint=f"index the call instead: {call.function}(...)[i,j]",
-        )
+        raise takes_whole_tensors(call)
     return elaborator.algebra.concrete(value)
 
 

@@ -195,11 +195,7 @@ class TreeBuilder:
             if lexeme.type == "NUMBER":
                 coefficient *= _integer(lexeme, "positions and dimensions are integers")
                 if coefficient > LARGEST_BOUND:
-                    raise LimitError(
-                        f"the limit is {LARGEST_BOUND:,} here",
-                        span=lexeme.span,
-                        hint="write a smaller number",
-                    )
+                    raise _too_large(lexeme)
             else:
                 names.append(lexeme.text)
         return coefficient, tuple(names), children[0], children[-1]
@@ -245,10 +241,14 @@ def _integer(lexeme: Lexeme, rule: str) -> int:
             f"`{lexeme.text}` is no integer: {rule}", span=lexeme.span, hint="write a whole number"
         )
     if len(lexeme.text) > len(str(LARGEST_BOUND)) or int(lexeme.text) > LARGEST_BOUND:
-        raise LimitError(
-            f"the limit is {LARGEST_BOUND:,} here", span=lexeme.span, hint="write a smaller number"
-        )
+        raise _too_large(lexeme)
     return int(lexeme.text)
+
+
+def _too_large(lexeme: Lexeme) -> LimitError:
+    return LimitError(
+        f"the limit is {LARGEST_BOUND:,} here", span=lexeme.span, hint="write a smaller number"
+    )
 
 
 def _value(lexeme: Lexeme) -> Fraction:

@@ -333,6 +333,13 @@ def test_loops_have_braces_where_they_need_them() -> None:
 # compilers
 
 
+def test_as_many_axes_as_arrays_can_have() -> None:
+    twos = ",".join("2" * 29)
+    found = body(text("norm2(T)^2", f"T[{twos}]"))
+    assert found.count("for (int ") == 29
+    assert len({*re.findall(r"for \(int (\w+)", found)}) == 29
+
+
 @needs_compiler
 @pytest.mark.parametrize("name", ["gaussian_process", "logistic"])
 def test_files_stand_alone_without_warnings(name: str, tmp_path: Path) -> None:

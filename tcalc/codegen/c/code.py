@@ -20,6 +20,8 @@ from tcalc.expr.dims import Dim, Shape
 ALIGNED = 8
 """Of how many elements the beginnings of arrays are multiples, for vector instructions."""
 INDICES = "ijkl"
+MOST_INDICES = 64
+"""More than loops over the axes of two arrays have: C's integers count 2^30 elements of each."""
 NUMERAL = r"\(?-?\d[\d.e+-]*\)?"
 KEYWORDS = frozenset((
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else",
@@ -122,7 +124,7 @@ class Code:
     def _index_names(self) -> list[str]:
         found: list[str] = []
         round_ = 0
-        while len(found) < 24:
+        while len(found) < MOST_INDICES:
             for letter in INDICES:
                 name = f"{letter}{round_ or ''}"
                 if name not in self.names.taken:

@@ -322,7 +322,7 @@ def _reshaped(code: Code, statement: Statement, operation: Call) -> None:
             strides=tuple(source.strides[k] for k in turned),
         )
     target = code.make(value)
-    code.copy(source, Place(target.name, source.dims, row_major("", source.dims).strides))
+    code.copy(source, row_major(target.name, source.dims))
 
 
 def _kronecker(code: Code, statement: Statement, operation: Call) -> None:
@@ -342,7 +342,7 @@ def _kronecker(code: Code, statement: Statement, operation: Call) -> None:
     a = [*indices[:lead], *indices[lead::2]]
     b = [*indices[:lead], *indices[lead + 1 :: 2]]
     text = f"{code.element(first, a)} * {code.element(second, b)}"
-    whole = Place(target.name, dims, row_major("", dims).strides)
+    whole = row_major(target.name, dims)
     line = f"{code.element(whole, indices)} = {text};"
     code.lines += nested(code.loops(dims, indices), [line])
 

@@ -104,4 +104,4 @@ def _fold(code: Code, statement: Statement, source: Place, dims: Shape) -> None:
         code.places[value] = _element_or_array(code, place)
         return
     target = code.make(value)
-    code.copy(source, Place(target.name, source.dims, row_major("", source.dims).strides))
+    code.copy(source, row_major(target.name, source.dims))

@@ -75,7 +75,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
             main(arguments)
         out, err = capsys.readouterr()
         assert "Traceback" not in err
-        assert "internal error" not in err, err
+        assert "internal error" not in out + err, out + err
         assert isinstance(end.value.code, int)
         return Outcome(end.value.code, out, err)
 

@@ -10,19 +10,19 @@ from typing import Any
 
 import click
 
-from tcalc.cli import INTERRUPTED
+from tcalc.cli import INTERRUPTED, failures
 from tcalc.cli.adjoint import adjoint
 from tcalc.cli.catalogue import examples, functions
 from tcalc.cli.costs import cost
 from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
 from tcalc.cli.draw import draw
+from tcalc.cli.failures import Failure
 from tcalc.cli.linearize import linearize
 from tcalc.cli.numeric import check, compile_module, evaluate
 from tcalc.cli.optimise import solve
 from tcalc.cli.products import hvp, jvp, vjp
 from tcalc.cli.serve import serve
 from tcalc.cli.shell import completion
-from tcalc.errors import TcalcError
 
 
 class ReaderGoneError(Exception):
@@ -110,47 +110,32 @@ examples.add_command(solve)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line on the given arguments, by default the process's, and exit."""
+    given = [*map(_in_utf8, sys.argv[1:] if arguments is None else arguments)]
     if sys.stdout is None:  # closed by the caller
-        sys.exit(_fail("error: standard output is closed"))
+        sys.exit(Failure("error", "standard output is closed").tell(as_json=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A terminal that cannot show a Greek letter shows its code, and nothing fails.
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run(arguments))
+    sys.exit(_run(given))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: list[str]) -> int:
     try:
-        status = cli.main(
-            args=list(map(_in_utf8, sys.argv[1:] if arguments is None else arguments)),
-            prog_name="tcalc",
-            standalone_mode=False,
-        )
+        status = cli.main(args=list(arguments), prog_name="tcalc", standalone_mode=False)
         sys.stdout.flush()
         return status if isinstance(status, int) else 0
-    except TcalcError as error:
-        return _fail(f"{error.kind}: {error}")
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except (BrokenPipeError, ReaderGoneError):
         # The reader has seen enough.  Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except MemoryError:
-        return _fail("error: not enough memory")
-    except OSError as error:
-        return _fail(f"error: {error.strerror or error}" + _of_file(error))
     except Exception as error:
-        if os.environ.get("TCALC_TRACEBACK"):
+        failure = failures.of(error)
+        if failure.kind == failures.INTERNAL and os.environ.get("TCALC_TRACEBACK"):
             raise
-        return _fail(
-            f"internal error: {type(error).__name__}: {error}\n"
-            "  hint: this is a fault of tcalc, please report it with the traceback that "
-            "TCALC_TRACEBACK=1 shows"
-        )
+        return failure.tell(failures.wants_json(arguments))
 
 
 def _in_utf8(argument: str) -> str:
@@ -160,12 +145,3 @@ def _in_utf8(argument: str) -> str:
     except UnicodeEncodeError:
         return argument.encode(errors="surrogateescape").decode(errors="surrogateescape")
     return argument
-
-
-def _fail(message: str) -> int:
-    click.echo(message, err=True)
-    return 1
-
-
-def _of_file(error: OSError) -> str:
-    return "" if error.filename is None else f": {error.filename}"

@@ -182,7 +182,7 @@ def sizes(purpose: str) -> Callable[[Function], Function]:
     )
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
 
 
 report = as_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -208,8 +209,13 @@ def heading(result: Result) -> dict[str, Any]:
 
 
 def dump(content: Any) -> str:
-    """JSON for people and machines: indented, in Unicode."""
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    """JSON for people and machines: indented, in Unicode where standard output has it."""
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return json.dumps(content, indent=2)
+    return text
 
 
 def write(text: str) -> None:

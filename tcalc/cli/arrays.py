@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
-from zipfile import BadZipFile
+from zipfile import BadZipFile, is_zipfile
 
 import click
 import numpy as np
@@ -187,32 +187,51 @@ def _read(path: Path) -> Content:
         raise ArgumentError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, TypeError, EOFError, BadZipFile, RecursionError) as error:
         reason, *_ = re.split(r"\n|; use `usecols`", str(error))
+        if "pickle" in reason:  # what NumPy says further is how to run them
+            reason = "it holds objects of Python instead of numbers"
         raise ArgumentError(f"cannot read {path}: {reason}", hint=HINTS.get(path.suffix)) from None
 
 
 def _read_npz(path: Path) -> Content:
-    _require_start(path, b"PK")
+    if not is_zipfile(path):
+        raise ValueError("it is no .npz file")
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
 def _read_npy(path: Path) -> Content:
-    _require_start(path, b"\x93NUMPY")
+    magic = b"\x93NUMPY"
+    with path.open("rb") as file:
+        if file.read(len(magic)) != magic:
+            raise ValueError("it is no .npy file")
     return np.asarray(np.load(path, allow_pickle=False))
 
 
-def _require_start(path: Path, magic: bytes) -> None:
-    # NumPy takes any other file for a pickle, and advises to load it unsafely.
-    with path.open("rb") as file:
-        if file.read(len(magic)) != magic:
-            raise ValueError(f"it is no {path.suffix} file")
-
-
 def _read_json(path: Path) -> Content:
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_by_name)
     if isinstance(content, dict):
-        return {name: np.array(value, dtype=float) for name, value in content.items()}
-    return np.array(content, dtype=float)
+        return {name: _of_lists(value) for name, value in content.items()}
+    return _of_lists(content)
+
+
+def _by_name(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two arrays have the name {twice}")
+    return found
+
+
+def _of_lists(content: Any) -> Array:
+    """An array of nested lists of numbers, which may be written as `to_lists` writes them."""
+    array = np.array(content)
+    if array.dtype.kind in "OU":
+        array = np.array(content, dtype=object)  # beside a text, numbers would be texts too
+        for value in array.flat:
+            if not isinstance(value, int | float) and value not in ("nan", "inf", "-inf"):
+                raise ValueError(f"{json.dumps(value, ensure_ascii=False)} is no number")
+    return array.astype(float)
 
 
 HINTS = {

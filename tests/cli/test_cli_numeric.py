@@ -181,14 +181,17 @@ class TestBadData:
             (["--data", "X=X.txt"], ".npz, .npy, .csv, .json"),
             (["--data", "X=2.5"], "--let c=2 gives a number for a name"),
             (["--data", "X.npy"], "--data X=X.npy"),
-            (["--data", "X=pickle.npy"], "cannot read pickle.npy"),
+            (["--data", "X=pickle.npy"], "cannot read pickle.npy: it holds objects of Python"),
             (["--data", "X=text.npy"], "cannot read text.npy: it is no .npy file"),
             (["--data", "X=text.npz"], "cannot read text.npz: it is no .npz file"),
             (["--data", "X=none.csv"], "cannot read none.csv: it has no rows of numbers"),
             (["--data", "X=header.csv"], "cannot read header.csv: it has no rows of numbers"),
-            (["--data", "X=broken.npz"], "cannot read broken.npz"),
+            (["--data", "X=broken.npz"], "cannot read broken.npz: it is no .npz file"),
             (["--data", "X=broken.json"], "cannot read broken.json"),
             (["--data", "X=ragged.json"], "cannot read ragged.json"),
+            (["--data", "X=null.json"], "cannot read null.json: null is no number"),
+            (["--data", "X=text.json"], 'cannot read text.json: "1" is no number'),
+            (["--data", "twice.json"], "cannot read twice.json: two arrays have the name X"),
             (["--data", "X=words.csv"], "cannot read words.csv"),
             (["--data", "X=empty.npy"], "cannot read empty.npy"),
             (["--data", "X=w.npy", "--data", "w=w.npy"], "X"),
@@ -203,6 +206,9 @@ class TestBadData:
             "broken.npz": "PK no archive",
             "broken.json": "{[",
             "ragged.json": "[[1, 2], [3]]",
+            "null.json": "[[1, 2], [3, null]]",
+            "text.json": '[["1", "2"]]',
+            "twice.json": '{"X": [[1]], "X": [[2]]}',
             "words.csv": "1,two\n3,4",
             "empty.npy": "",
             "text.npy": "1 2",
@@ -215,6 +221,18 @@ class TestBadData:
         outcome = run("evaluate", PROGRAM, *arguments)
         assert outcome.status == 1
         assert message in outcome.err
+
+    def test_numbers_that_json_has_not_are_read_as_they_are_written(self, run, directory):
+        for numbers, expected in (
+            ('[1, "nan", "-inf", true]', [1, "nan", "-inf", 1]),
+            ("[2, 1e999, 12345678901234567890123]", [2, "inf", 12345678901234567890123.0]),
+        ):
+            Path("x.json").write_text(numbers)
+            for _ in range(2):
+                outcome = run("evaluate", "x", "--data", "x=x.json", "--json")
+                value = outcome.json["results"][0]["value"]
+                assert value == expected
+                Path("x.json").write_text(json.dumps(value))
 
     def test_results_go_to_npz_files_only(self, run):
         arguments = ["--random", "-o", "results.csv"]

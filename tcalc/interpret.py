@@ -14,6 +14,7 @@ array([3., 4.])
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, assert_never
@@ -107,12 +108,22 @@ def evaluate_data(
     except LimitError:
         raise
     except ValueError as error:
-        raise DomainError(str(error)) from error
+        raise DomainError(complaint(error)) from error
     except MemoryError as error:
         raise LimitError(
             "a result on the way does not fit into memory",
             hint="tcalc.compile forms fewer and smaller ones",
         ) from error
+
+
+def complaint(error: ValueError) -> str:
+    """What NumPy says of arrays, in words for those who have not called it.
+
+    >>> complaint(ValueError("zero-size array to reduction operation maximum which has no ..."))
+    'there is no maximum of no numbers'
+    """
+    found = re.match(r"zero-size array to reduction operation (\w+)", str(error))
+    return f"there is no {found[1]} of no numbers" if found else str(error)
 
 
 def require_names(data: Iterable[str], inputs: Iterable[Var], needed: Iterable[str]) -> None:

@@ -73,9 +73,9 @@ def evaluate(
         named = zip(results, values, strict=True)
         arrays.save(output, {result.title.replace(" ", "_"): value for result, value in named})
         click.echo(f"wrote {output}", err=True)
-    elif as_json:
+    if as_json:
         write(dump(numbers_document(program, results, values, used)))
-    else:
+    elif output is None:
         write(numbers(results, values))
 
 

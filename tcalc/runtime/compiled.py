@@ -16,6 +16,7 @@ from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline, arranged, is_plain, labels
+from tcalc.interpret import complaint
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
     PLAIN,
@@ -247,8 +248,9 @@ class CompiledFunction:
             case ValueError():
                 empty = ", ".join(name for name, size in self._sizes(arrays) if not size)
                 if empty:
-                    return ArgumentError(f"the size {empty} is 0: {error}")
-                return DomainError(str(error)) if str(error).startswith("zero-size") else error
+                    return ArgumentError(f"the size {empty} is 0: {complaint(error)}")
+                said = complaint(error)
+                return error if said == str(error) else DomainError(said)
             case _:
                 return error
 

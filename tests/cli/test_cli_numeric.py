@@ -139,6 +139,8 @@ def test_results_as_text_stand_under_their_titles(run, directory):
 def test_results_in_a_file(run, directory):
     outcome = run("evaluate", PROGRAM, *save_npz(), "--wrt", "w", "-o", "results.npz")
     assert outcome.status == 0 and outcome.out == ""
+    outcome = run("evaluate", PROGRAM, *save_npz(), "--wrt", "w", "-o", "results.npz", "--json")
+    assert outcome.json["results"][0]["value"] == pytest.approx(VALUE)
     with np.load("results.npz") as results:
         np.testing.assert_allclose(results["value"], VALUE)
         np.testing.assert_allclose(results["gradient_by_w"], GRADIENT)

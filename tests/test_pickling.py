@@ -115,6 +115,17 @@ def test_compiled_functions_of_every_kind_pickle_and_copy_and_so_do_their_result
             results = way(results)  # which have been used by now
 
 
+def test_factored_tensors_pickle_and_copy_after_they_were_used():
+    f = tcalc.parse("norm2(U*V' - T)^2", "U[m,k], V[n,k], T[m,n]")
+    H = tcalc.compile(tcalc.hessian(f, "U"), form="factored")(U=U, V=V, T=T)
+    for used in (H, 2 * H + H.T @ H):
+        dense, step = used.dense(), used.solve(U)
+        for again in (pickle.loads(pickle.dumps(used)), copy.deepcopy(used), copy.copy(used)):
+            np.testing.assert_array_equal(again.dense(), dense)
+            np.testing.assert_allclose(again.solve(U), step)
+            assert str(again) == str(used)
+
+
 def test_notebooks_show_formulas():
     e = tcalc.gradient(tcalc.parse("norm2(X*w - y)^2"), "w")
     latex, html = e._repr_latex_(), e._repr_html_()

@@ -156,3 +156,20 @@ def test_functions_of_the_user_pickle_and_what_is_built_of_them():
         fun = tcalc.compile(e)
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(fun))(**data), fun(**data))
         np.testing.assert_array_equal(copy.deepcopy(fun)(**data), fun(**data))
+
+
+def test_problems_and_evidences_pickle_after_they_were_used():
+    f = tcalc.parse("sum(log(1 + exp(X*w))) + norm2(w)^2", "X[m,n], w[n]")
+    loop = tcalc.recurrence(
+        "s{0} = 0; for t = 1:T; s{t} = s{t-1} + (x[t] - a)^2; end; s{T}", "x[T], a"
+    )
+    for made, names, data in ((f, "w", {"X": T}), (loop, "a", {"x": T[0], "a": 0.1})):
+        problem = tcalc.problem(made, names, data)
+        evidence = tcalc.laplace(made, names, data)
+        found = problem.minimize("trust-ncg")
+        move = np.ones_like(found.x)
+        for way in (lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy):
+            np.testing.assert_array_equal(way(problem).minimize("trust-ncg").x, found.x)
+            for _ in range(2):
+                again = way(evidence)
+                np.testing.assert_allclose(again.covariance(move), evidence.covariance(move))

@@ -16,6 +16,30 @@ from tcalc.expr.nodes import Node, Var
 from tcalc.optimisation.packing import pairs
 
 
+class _ProductAt:
+    """A product with the Hessian at a point, a function of the directions.
+
+    What depends on the point alone is kept from the second product on: of a single one, as many a
+    step of an optimiser takes, it would be work to keep it.
+    """
+
+    def __init__(self, product: runtime.CompiledFunction, at: Mapping[str, Any]) -> None:
+        self._product = product
+        self._at = dict(at)
+        self._calls = itertools.count()
+        self._bound: Callable[..., Any] | None = None
+
+    def __call__(self, **directions: Any) -> Any:
+        if self._bound is None:
+            if next(self._calls) == 0:
+                return self._product(**self._at, **directions)
+            self._bound = self._product.bind(**self._at)
+        return self._bound(**directions)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_calls": itertools.count(), "_bound": None}
+
+
 class Derivatives:
     """A tensor and its derivatives by some of its inputs, the other inputs being given.
 
@@ -114,24 +138,8 @@ class Derivatives:
         return self._bound(nodes, *self.directions.values())
 
     def product_at(self, at: Mapping[str, Any]) -> Callable[..., Any]:
-        """The Hessian at a point times the directions.
-
-        What depends on the point alone is kept from the second product on: of a single one, as
-        many a step of an optimiser takes, it would be work to keep it.
-        """
-        product = self.product
-        calls = itertools.count()
-        bound: list[Callable[..., Any]] = []
-
-        def apply(**directions: Any) -> Any:
-            if bound:
-                return bound[0](**directions)
-            if next(calls) == 0:
-                return product(**at, **directions)
-            bound.append(product.bind(**at))
-            return bound[0](**directions)
-
-        return apply
+        """The Hessian at a point times the directions."""
+        return _ProductAt(self.product, at)
 
     def products(self, at: Mapping[str, Any]) -> Callable[..., Any]:
         """The Hessian at a point times several directions at once, along a last axis."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -68,24 +68,21 @@ class RecurrentDerivatives:
 
     def product_at(self, at: Mapping[str, Any]) -> Callable[..., list[Any]]:
         """The Hessian at a point times the directions, part by part."""
+        return partial(self._times, dict(at))
 
-        def apply(**moves: Any) -> list[Any]:
-            found = self._product(**self._given(self._product.signature, {**at, **moves}))
-            return [found[name] for name in self._names]
-
-        return apply
+    def _times(self, at: Mapping[str, Any], /, **moves: Any) -> list[Any]:
+        found = self._product(**self._given(self._product.signature, {**at, **moves}))
+        return [found[name] for name in self._names]
 
     def products(self, at: Mapping[str, Any]) -> Callable[..., list[Any]]:
         """The Hessian at a point times several directions, along a last axis."""
-        apply = self.product_at(at)
+        return partial(self._times_several, dict(at))
 
-        def several(**moves: Any) -> list[Any]:
-            rows = {name: np.moveaxis(np.asarray(x), -1, 0) for name, x in moves.items()}
-            columns = zip(*rows.values(), strict=True)
-            found = [apply(**dict(zip(rows, column, strict=True))) for column in columns]
-            return [np.stack(parts, axis=-1) for parts in zip(*found, strict=True)]
-
-        return several
+    def _times_several(self, at: Mapping[str, Any], /, **moves: Any) -> list[Any]:
+        rows = {name: np.moveaxis(np.asarray(x), -1, 0) for name, x in moves.items()}
+        columns = zip(*rows.values(), strict=True)
+        found = [self._times(at, **dict(zip(rows, column, strict=True))) for column in columns]
+        return [np.stack(parts, axis=-1) for parts in zip(*found, strict=True)]
 
     def curvature(self, **values: Any) -> list[Any]:
         """The second derivatives by the pairs of variables."""

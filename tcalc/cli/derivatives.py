@@ -125,7 +125,7 @@ def write_steps(program: Program, variables: Sequence[str], form: Format) -> Non
     """Print the derivations of a gradient, in one of the formats `STEPWISE`."""
     tell_guesses(program.expression)
     require_scalar(program.expression, "gradient")
-    found = [tcalc.explain(program.expression, name) for name in variables]
+    found = [tcalc.explain(program.expression, name) for name in dict.fromkeys(variables)]
     match form:
         case "json":
             derivations = [_entries(derivation) for derivation in found]

@@ -370,3 +370,7 @@ def test_a_formula_with_an_index_left_over_is_told_to_be_summed(run):
     assert outcome.status == 1
     assert "`s = ...`" in outcome.err
     assert run("gradient", "s = p[i] - p[i]*K[i,j]*p[j]", "--wrt", "p").status == 0
+
+
+def test_a_variable_that_is_named_twice_is_explained_once(run):
+    assert run("explain", "x'*x", "--wrt", "x,x").out == run("explain", "x'*x", "--wrt", "x").out

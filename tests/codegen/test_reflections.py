@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tcalc
-from tcalc.primitives.reflectors import BLOCK, reflected, reflectors
+from tcalc.primitives.reflectors import reflected, reflectors
 
 EVIDENCE = """
 {factors}
@@ -117,7 +117,7 @@ def test_the_factors_are_those_of_the_decomposition(
     random = np.random.default_rng(1)
     m, n = shape
     A = random.standard_normal(shape).astype(kind)
-    T, *parts = reflectors(A.T if wide else A, wide, BLOCK, where="qr")
+    T, *parts = reflectors(A.T if wide else A, wide, where="qr")
     R = T.T if wide else T
     rounding = 50 * np.finfo(kind).eps
     Q = np.array([reflected(*parts, e, False) for e in np.eye(n, dtype=kind)]).reshape(n, m).T

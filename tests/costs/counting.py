@@ -207,6 +207,11 @@ class _Lapack(ModuleType):
         count(_orthogonal(*a.shape))
         return _wrapped(linalg.lapack.dgeqrt(size, *_bare((a,))))
 
+    def dormqr(self, side: str, trans: str, a: Any, t: Any, c: Any, *flags: Any) -> Any:
+        m, n = a.shape
+        count((4 * m - 2 * n) * n * _columns(c))
+        return _wrapped(linalg.lapack.dormqr(side, trans, *_bare((a, t, c)), *flags))
+
     def __getattr__(self, name: str) -> Any:
         return _counted(name[1:], getattr(linalg.lapack, name))
 
@@ -245,9 +250,9 @@ def _orthogonal(m: int, n: int) -> Fraction:
 
 # LAPACK Working Note 41, "Installation Guide for LAPACK", appendix C, leading terms.
 _LAPACK: dict[str, Callable[[tuple[int, ...], Any], Fraction | int]] = {
+    "geqrf": lambda shape, _: _orthogonal(*shape),
     "geqrfp": lambda shape, _: _orthogonal(*shape),
     "orgqr": lambda shape, _: _orthogonal(*shape),
-    "gemqrt": lambda shape, rest: (4 * shape[0] - 2 * shape[1]) * shape[1] * _columns(rest[1]),
     "potrf": lambda shape, _: Fraction(shape[0] ** 3, 3),
     "potri": lambda shape, _: Fraction(2 * shape[0] ** 3, 3),
     "potrs": lambda shape, rest: 2 * shape[0] ** 2 * _columns(rest[0]),

@@ -66,11 +66,10 @@ def lower(
     `hints` are names for nodes.  What depends on the `given` inputs alone is taken to cost nothing,
     since it is computed once.
     """
-    # Products gathered in sums spare passes over arrays.  A device's kernels make one anyway, and
-    # have no factors that are applied by their reflections.
+    # Products gathered in sums spare passes over arrays; a device's kernels make one anyway.
     gather = options.backend == "numpy"
     roots, asked = low_rank_solves(roots, sizes) if options.reorder else (roots, False)
-    if options.reorder and gather:
+    if options.reorder and options.backend != "cupy":  # which has no routine that applies them
         roots, thin = with_reflections(roots, sizes, given)
         asked |= thin
     lowering = Lowering(roots, sizes, options, given)

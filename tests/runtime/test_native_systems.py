@@ -98,6 +98,35 @@ def test_systems_of_single_precision() -> None:
 
 
 @needs_compiler
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q, R = qr(A); norm2(z - Q*(Q'*z))^2 + sum(log(diag(R)))",
+        "M, Q = lq(A'); norm2(z - Q'*(Q*z))^2 + sum(log(diag(M)))",
+        "Q, R = qr(A); sum(exp(Q'*z))",
+    ],
+)
+def test_factors_that_are_applied_have_values_and_errors_as_ever(text: str, kind: type) -> None:
+    both = pair(text, "A[m,n], z[m]")
+    rng = np.random.default_rng(7)
+    tolerance = 1e-3 if kind is np.float32 else 1e-10
+    for m, n in ((90, 12), (30, 30), (5000, 2), (12, 30)):
+        A, z = rng.normal(size=(m, n)).astype(kind), rng.normal(size=m).astype(kind)
+        cases = {"regular": A, "of a view": A[::-1], "in columns": np.asfortranarray(A)}
+        cases |= {"zero": 0 * A, "tiny": 1e-30 * A, "without full rank": np.ones_like(A)}
+        for value in (np.nan, np.inf):
+            for place in ((0, 0), (m - 1, n - 1)):
+                cases[f"{value} at {place}"] = A.copy()
+                cases[f"{value} at {place}"][place] = value
+        for about, given in cases.items():
+            with np.errstate(all="ignore"):
+                outcomes = [outcome(f, {"A": given, "z": z}) for f in both]
+            same(*outcomes, about=f"{text}, {m} by {n}, {about}", tolerance=tolerance)
+        assert not 12 <= n <= m or "reflect(" in both[0].source
+
+
+@needs_compiler
 def test_stacks_with_one_singular_matrix() -> None:
     f = [tcalc.parse(x, "W[k,n,n], b[n]") for x in ("inv(W)[q,i,j]*b[j]", "logdet(W)[q]")]
     both = [tcalc.compile(f, backend=x) for x in ("c", "numpy")]

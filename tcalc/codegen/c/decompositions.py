@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.loops import within
@@ -25,6 +26,49 @@ def orthogonal(code: Code, statement: Statement, operation: Call) -> None:
     if not fits:
         code.fail("1")  # NumPy's code says which of the two to use
     matrix.call(f"decompose_{name}", [*matrix.sizes], matrix.results, (BLOCK + 1) * max(m, n))
+
+
+def reflections(code: Code, statement: Statement, operation: Call) -> None:
+    """R, or L, and the reflections that make up Q: V, whose columns lie one after the other."""
+    assert isinstance(operation.routine, Embedded)
+    (wide,) = operation.routine.parameters
+    source = code.place(operation.arguments[0])
+    if not wide:
+        source = replace(source, dims=source.dims[::-1], strides=source.strides[::-1])
+    short, long = source.dims
+    if code.length(long) < code.length(short):
+        code.fail("1")  # NumPy's code says which of the two to use
+    triangle, value, factors, signs = statement.results
+    columns = code.make(value, (short, long))
+    code.copy(source, columns)
+    code.places[value] = replace(columns, dims=(long, short), strides=(ONE, long))
+    made = [columns, *map(code.make, (factors, signs, triangle))]
+    room = code.scratch(BLOCK * code.length(short))
+    arguments = [str(int(wide)), code.size(long), code.size(short), *map(code.pointer, made), room]
+    code.fail(f"{code.helper('reflectors')}({', '.join(arguments)})")
+
+
+def applied(code: Code, statement: Statement, operation: Call) -> None:
+    """A vector multiplied by Q, or by its transpose."""
+    assert isinstance(operation.routine, Embedded)
+    (transposed,) = operation.routine.parameters
+    vectors, factors, signs, x = map(code.place, operation.arguments)
+    (value,) = statement.results
+    target = code.make(value)
+    long, short = vectors.dims
+    (index,) = code.indices(value.dims)
+    sign, given = code.element(signs, [index]), code.element(x, [index])
+    if transposed:
+        vector = Place(f"({code.scratch(code.length(long))})", (long,), (ONE,))
+        code.copy(x, vector)
+    else:
+        vector = target
+        code.assign(target, f"{index or 0} < {code.size(short)} ? {sign} * {given} : 0")
+    pointers = map(code.pointer, (vectors, factors, vector))
+    arguments = [str(int(transposed)), code.size(long), code.size(short), *pointers]
+    code.lines.append(f"{code.helper('reflect')}({', '.join(arguments)});")
+    if transposed:
+        code.assign(target, f"{sign} * {code.element(vector, [index])}")
 
 
 def symmetric(code: Code, statement: Statement, operation: Call) -> None:

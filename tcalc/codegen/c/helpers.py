@@ -263,6 +263,51 @@ static int decompose_lq(int m, int n, real *a, real *l, real *q, real *room)
 }""",
         ("geqrf", "orgqr"),
     ),
+    "reflectors": Helper(
+        """\
+/* R, with a positive diagonal and `turned` its transpose, of a matrix of m >= n rows whose columns
+   lie one after the other; in its place, and in factors and signs, the reflections that make up Q.
+   Not 0 unless the matrix has full rank. */
+static int reflectors(int turned, int m, int n, real *v, real *factors, real *signs, real *r,
+                      real *room)
+{
+    const int size = 64 * n;
+    real most = 0;
+    int info;
+    Lgeqrf_(&m, &n, v, &m, factors, room, &size, &info);
+    for (int i = 0; i < n; i++)
+        most = fmax(most, fabs(v[(m + 1) * i]));
+    for (int i = 0; i < n; i++) {
+        if (!(fabs(v[(m + 1) * i]) > m * EPSILON * most))
+            return 1;
+        signs[i] = v[(m + 1) * i] < 0 ? -1 : 1;
+        for (int j = 0; j < n; j++)
+            r[turned ? n * j + i : n * i + j] = j < i ? 0 : signs[i] * v[m * j + i];
+    }
+    return 0;
+}""",
+        ("geqrf",),
+    ),
+    "reflect": Helper(
+        """\
+/* y = Q y, or Q' y if `turned`, for a vector of m elements and n reflections. */
+static void reflect(int turned, int m, int n, const real *v, const real *factors, real *y)
+{
+    for (int step = 0; step < n; step++) {
+        const int k = turned ? step : n - 1 - step;
+        const real *u = v + m * k;
+        real sum = y[k];
+#pragma omp simd reduction(+:sum)
+        for (int i = k + 1; i < m; i++)
+            sum += u[i] * y[i];
+        sum *= factors[k];
+        y[k] -= sum;
+#pragma omp simd
+        for (int i = k + 1; i < m; i++)
+            y[i] -= sum * u[i];
+    }
+}"""
+    ),
     "decompose_symmetric": Helper(
         """\
 /* The eigenvalues of a symmetric matrix, which is destroyed, and unless v is 0 the vectors: of each

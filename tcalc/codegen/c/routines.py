@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
+    applied,
     by_singular,
     determinants,
     gaps,
@@ -19,6 +20,7 @@ from tcalc.codegen.c.decompositions import (
     orthogonal,
     positive,
     reciprocals,
+    reflections,
     roots,
     singular,
     symmetric,
@@ -53,6 +55,7 @@ from tcalc.primitives.pinv import pseudo_inverse
 from tcalc.primitives.polar import nuclear_norm, polar_factor
 from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.reductions import share_of_extremum
+from tcalc.primitives.reflectors import reflected, reflectors
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
 from tcalc.primitives.slogdet import log_absolute_determinant, sign_and_logarithm
@@ -387,6 +390,8 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     positive_eigenvalues: positive,
     pseudo_inverse: by_singular("pseudo_inverse"),
     reciprocal_gaps: gaps,
+    reflected: applied,
+    reflectors: reflections,
     share_of_extremum: _share,
     sign_and_logarithm: logarithms,
     simplex_points: points,

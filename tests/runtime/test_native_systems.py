@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from beside_numpy import outcome, pair, same
 from compilers import needs_compiler
+from guarded import guarded
 
 import tcalc
 
@@ -124,6 +125,30 @@ def test_factors_that_are_applied_have_values_and_errors_as_ever(text: str, kind
                 outcomes = [outcome(f, {"A": given, "z": z}) for f in both]
             same(*outcomes, about=f"{text}, {m} by {n}, {about}", tolerance=tolerance)
         assert not 12 <= n <= m or "reflect(" in both[0].source
+
+
+@needs_compiler
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 9, 40])
+def test_matrices_that_only_look_singular_are_not_given_up(n: int, kind: type) -> None:
+    """Those in units of all sizes; and those of which cancellation takes some digits."""
+    rng = np.random.default_rng(n)
+    Q = np.linalg.qr(rng.normal(size=(n, n)))[0]
+    units, least = np.geomspace(1, 1e6, n), 1e-3 if kind is np.float32 else 1e-8
+    matrices = {
+        "inv(A)*b": [Q * units, units[:, None] * Q, Q],
+        "inv(S)*b": [np.diag(units), Q * np.geomspace(1, least, n) @ Q.T],
+        "logdet(S)": [np.diag(units), Q * np.geomspace(1, least, n) @ Q.T],
+    }
+    for text, found in matrices.items():
+        both = pair(text, "A[n,n], S[n,n] spd, b[n]")
+        for matrix in found:
+            arrays = {"A": matrix, "S": (matrix + matrix.T) / 2, "b": np.ones(n)}
+            arrays = {name: arrays[name].astype(kind) for name in both[0].signature.names}
+            results = guarded(both[0], **arrays)
+            assert results is not None
+            tolerance = 1e-2 if kind is np.float32 else 1e-6
+            same(results, both[1](**arrays), tolerance=tolerance)
 
 
 @needs_compiler

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from tcalc.codegen.c.difference_helpers import OF_DIFFERENCES
 from tcalc.codegen.c.lapack import Helper
 from tcalc.codegen.c.matrix_helpers import OF_MATRICES
+from tcalc.codegen.c.system_helpers import OF_SYSTEMS
 
 HELPERS = {
     "multiply": Helper(
@@ -52,155 +53,12 @@ static void apply(char of_a, int m, int n, const real *a, int to_next_a, const r
 }""",
         ("gemv",),
     ),
-    "factor_spd": Helper(
-        """\
-/* The lower Cholesky factor in the place of a matrix, with room for n elements behind it.
-   Not 0 unless the matrix is positive definite beyond doubt. */
-static int factor_spd(int n, real *a)
-{
-    real *squares = a + n * n;
-    int info;
-    for (int i = 0; i < n; i++)
-        squares[i] = a[n * i + i];
-    Lpotrf_("U", &n, a, &n, &info);
-    if (info)
-        return 1;
-    for (int i = 0; i < n; i++) {
-        if (!(a[n * i + i] * a[n * i + i] > CLEARLY_DEFINITE * squares[i]))
-            return 1;
-        for (int j = i + 1; j < n; j++)
-            a[n * i + j] = 0;
-    }
-    return 0;
-}""",
-        ("potrf",),
-    ),
-    "factor_general": Helper(
-        """\
-/* The LU factors of the transpose in the place of a matrix, and the pivots behind it.
-   Not 0 unless the matrix is regular beyond doubt. */
-static int factor_general(int n, real *a)
-{
-    int info;
-    Lgetrf_(&n, &n, a, &n, (int *)(a + n * n), &info);
-    if (info)
-        return 1;
-    real least = INFINITY, most = 0;
-    for (int i = 0; i < n; i++) {
-        const real size = fabs(a[n * i + i]);
-        least = size < least ? size : least;
-        most = size > most ? size : most;
-    }
-    return !(least > CLEARLY_REGULAR * most && most < INFINITY);
-}""",
-        ("getrf",),
-    ),
-    "solve_spd": Helper(
-        """\
-/* b = inv(a) b for k columns, by the lower Cholesky factor l of a. */
-static void solve_spd(int n, int k, const real *l, real *b)
-{
-    const real one = 1;
-    Ltrsm_("R", "U", "N", "N", &k, &n, &one, l, &n, b, &k);
-    Ltrsm_("R", "U", "T", "N", &k, &n, &one, l, &n, b, &k);
-}""",
-        ("trsm",),
-    ),
-    "solve_general": Helper(
-        """\
-/* b = inv(a) b, or of the transpose of a, for k right sides one after the other. */
-static void solve_general(char of_transpose, int n, int k, const real *lu, real *b)
-{
-    int info;
-    Lgetrs_(&of_transpose, &n, &k, lu, &n, (const int *)(lu + n * n), b, &n, &info);
-}""",
-        ("getrs",),
-    ),
-    "solve_triangle": Helper(
-        """\
-/* b = inv(t) b for k columns, by a triangle as LAPACK sees it, or its transpose; 1 if singular. */
-static int solve_triangle(char side, char turned, int n, int k, const real *t, int to_next, real *b)
-{
-    const real one = 1;
-    for (int i = 0; i < n; i++)
-        if (t[(to_next + 1) * i] == 0)
-            return 1;
-    Ltrsm_("R", &side, &turned, "N", &k, &n, &one, t, &to_next, b, &k);
-    return 0;
-}""",
-        ("trsm",),
-    ),
-    "invert_spd": Helper(
-        """\
-/* The inverse in the place of a lower Cholesky factor. */
-static int invert_spd(int n, real *l)
-{
-    int info;
-    Lpotri_("U", &n, l, &n, &info);
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < i; j++)
-            l[n * j + i] = l[n * i + j];
-    return info;
-}""",
-        ("potri",),
-    ),
-    "invert_general": Helper(
-        """\
-/* The inverse in the place of LU factors, with room for 64 n elements. */
-static int invert_general(int n, real *lu, const real *pivots, real *room)
-{
-    const int size = 64 * n;
-    int info;
-    Lgetri_(&n, lu, &n, (const int *)pivots, room, &size, &info);
-    return info;
-}""",
-        ("getri",),
-    ),
-    "invert_triangle": Helper(
-        """\
-/* The inverse in the place of a triangle as LAPACK sees it; 1 if singular. */
-static int invert_triangle(char side, int n, real *t)
-{
-    int info;
-    Ltrtri_(&side, "N", &n, t, &n, &info);
-    return info;
-}""",
-        ("trtri",),
-    ),
     "in_range": Helper(
         """\
 /* Whether a sum of squares is a normal number, so that those that underflow do no harm in it. */
 static int in_range(real sum)
 {
     return sum >= (sizeof(real) == 4 ? 1.2e-38 : 2.3e-308) && isfinite(sum);
-}"""
-    ),
-    "logdet_spd": Helper(
-        """\
-/* The logarithm of the determinant, by the Cholesky factor. */
-static int logdet_spd(int n, const real *l, real *result)
-{
-    real sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += log(l[n * i + i]);
-    *result = 2 * sum;
-    return 0;
-}"""
-    ),
-    "logdet_general": Helper(
-        """\
-/* The logarithm of the determinant, by LU factors; 1 unless that is positive. */
-static int logdet_general(int n, const real *lu, real *result)
-{
-    const int *pivots = (const int *)(lu + n * n);
-    real sum = 0;
-    int negative = 0;
-    for (int i = 0; i < n; i++) {
-        sum += log(fabs(lu[n * i + i]));
-        negative ^= (lu[n * i + i] < 0) ^ (pivots[i] != i + 1);
-    }
-    *result = sum;
-    return negative;
 }"""
     ),
     "decompose_qr": Helper(
@@ -443,6 +301,7 @@ static int reciprocals(int n, const real *s, real *result)
     return 0;
 }"""
     ),
+    **OF_SYSTEMS,
     **OF_MATRICES,
     **OF_DIFFERENCES,
 }

@@ -19,6 +19,10 @@ ROUTINES = {
     "getrs": "const char *, const int *, const int *, const real *, const int *, const int *, "
     "real *, const int *, int *",
     "getri": "const int *, real *, const int *, const int *, real *, const int *, int *",
+    "gecon": "const char *, const int *, const real *, const int *, const real *, real *, real *, "
+    "int *, int *",
+    "pocon": "const char *, const int *, const real *, const int *, const real *, real *, real *, "
+    "int *, int *",
     "trtri": "const char *, const char *, const int *, real *, const int *, int *",
     "geqrf": "const int *, const int *, real *, const int *, real *, real *, const int *, int *",
     "gelqf": "const int *, const int *, real *, const int *, real *, real *, const int *, int *",

@@ -49,7 +49,8 @@ def factorised(code: Code, value: Value, dims: Shape, solver: Solver, element: s
     code.assign(factor, element)
     indices = code.indices(stack)
     name = code.helper("factor_spd" if solver is Solver.SPD else "factor_general")
-    call = f"{name}({code.size(n)}, {code.pointer(factor, indices)})"
+    aside = code.scratch(code.length(n) * (code.length(n) + 6))
+    call = f"{name}({code.size(n)}, {code.pointer(factor, indices)}, {aside})"
     code.lines += nested(code.loops(stack, indices), [f"if ({call}) return 1;"])
     return factor
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.contractions import labelled
+from tcalc.codegen.c.contractions import applied, labelled
 from tcalc.codegen.c.elementwise import accumulated
 from tcalc.codegen.c.loops import indented, nested
 from tcalc.codegen.c.merging import Nest, run_of
@@ -199,11 +199,14 @@ def _pass(code: Code, member: Pass, part: tuple[str, str]) -> list[str]:
     if matrix.strides[1] == ONE and code.length(vector.strides[0]) > 0:
         x = code.pointer(vector, [start] if member.adds else [])
         y = code.pointer(target, [] if member.adds else [start])
-        apart, further = (code.size(place.strides[0]) for place in (vector, target))
-        call = (
-            f"{code.helper('apply')}('{'T' if member.adds else 'N'}', {stop} - {start}, "
-            f"{code.size(member.columns)}, {code.pointer(matrix, [start])}, "
-            f"{code.size(matrix.strides[0])}, {x}, {apart}, {int(member.adds)}, {y}, {further});"
+        call = applied(
+            code,
+            "T" if member.adds else "N",
+            (f"{stop} - {start}", code.size(member.columns)),
+            (code.pointer(matrix, [start]), matrix.strides[0]),
+            (x, vector.strides[0]),
+            (y, target.strides[0]),
+            member.adds,
         )
         return [call]
     row, column = code.indices([member.rows, member.columns])

@@ -264,13 +264,30 @@ def _applied(
         return False
     if code.length(m) * code.length(n) < WITH_VECTOR:
         return False
-    rows, columns, further, *strides = map(code.size, (m, n, down, apart, kept.out))
+    sizes = code.size(m), code.size(n)
     first, second, made = (code.pointer(x.place) for x in (matrix, vector, target))
-    code.lines.append(
-        f"{code.helper('apply')}('{form}', {rows}, {columns}, {first}, {further}, "
-        f"{second}, {strides[0]}, 0, {made}, {strides[1]});"
-    )
+    call = applied(code, form, sizes, (first, down), (second, apart), (made, kept.out))
+    code.lines.append(call)
     return True
+
+
+def applied(
+    code: Code,
+    form: str,
+    sizes: tuple[str, str],
+    matrix: tuple[str, Dim],
+    vector: tuple[str, Dim],
+    target: tuple[str, Dim],
+    adds: bool = False,
+) -> str:
+    """A call that makes, or `adds`, a product of the rows 'N' or the columns 'T' with a vector.
+
+    Arrays are pointers, and how far apart rows or elements are.
+    """
+    arrays = (f"{pointer}, {code.size(stride)}" for pointer, stride in (matrix, vector))
+    made = f"{target[0]}, {code.size(target[1])}"
+    given = ", ".join([f"'{form}'", *sizes, *arrays, str(int(adds)), made])
+    return f"{code.helper('apply')}({given});"
 
 
 def _merged(code: Code, labels: Sequence[int], axes: Mapping[int, Axis]) -> tuple[Axis, list[int]]:

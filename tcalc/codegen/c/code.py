@@ -33,7 +33,7 @@ KEYWORDS = frozenset((
 
 DENSE = (Solver.GENERAL, Solver.SPD)
 """The solvers by factors that are made, where a triangle is its own."""
-RESERVED = re.compile(r"t\d+|(M|FP)_\w+|(HUGE_VAL|MATH_ERR)\w*")
+RESERVED = re.compile(r"(t|sum)\d+|(M|FP)_\w+|(HUGE_VAL|MATH_ERR)\w*")
 """What numbers are called within a loop over elements; and constants of the C library."""
 
 
@@ -203,7 +203,9 @@ class Code:
         return " + ".join(terms)
 
     def _term(self, stride: Dim, index: str) -> str:
-        return index if stride.value == 1 else f"{self.size(stride)}*{index}"
+        if stride.value == 1:
+            return index
+        return self.size(stride) if index == "1" else f"{self.size(stride)}*{index}"
 
     def element(self, place: Place, indices: Sequence[str | None]) -> str:
         """An element as an expression."""
@@ -302,9 +304,17 @@ class Code:
     def end(self, place: int) -> None:
         """Take back the memory of what is not needed after a statement."""
         for value in self._ending.get(place, ()):
-            block = self._blocks.pop(value, None)
-            if block is not None:
-                self.memory.give_back(*block)
+            self.release(value)
+
+    def release(self, value: Value) -> None:
+        """Take back the memory of a value, if it has any."""
+        block = self._blocks.pop(value, None)
+        if block is not None:
+            self.memory.give_back(*block)
+
+    def aside(self, dims: Sequence[Dim]) -> Value:
+        """A value that no statement of the program has made."""
+        return Value(-1 - len(self.lines), tuple(dims))
 
     def copy(self, source: Place, target: Place) -> None:
         """Write a loop that copies all elements."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from tcalc.codegen.c.code import Code
@@ -146,12 +146,25 @@ def accumulated(name: str, loops: Sequence[Loop], lines: Sequence[str], text: st
     return repeated(loops, [*lines, f"{name} += {text};"], [name])
 
 
-def repeated(loops: Sequence[Loop], body: Sequence[str], sums: Sequence[str]) -> list[str]:
-    """Loops of which no run reads what another one writes, but for numbers that are summed up."""
+def repeated(
+    loops: Sequence[Loop],
+    body: Sequence[str],
+    sums: Sequence[str],
+    of_rows: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Loops of which no run reads what another one writes, but for numbers that are summed up.
+
+    The sums `of_rows` are those of the innermost loop, with the elements that they are written to.
+    """
     if not loops:
         return nested([], body)
-    reduction = f" reduction(+:{', '.join(sums)})" if sums else ""
+    every = ", ".join([*sums, *(of_rows or ())])
+    reduction = f" reduction(+:{every})" if every else ""
     innermost = [f"#pragma omp simd{reduction}", *nested(loops[-1:], body)]
+    if of_rows:
+        begun = ", ".join(f"{name} = 0" for name in of_rows)
+        ended = [f"{element} = {name};" for name, element in of_rows.items()]
+        innermost = [f"real {begun};", *innermost, *ended]
     return nested(loops[:-1], innermost) if len(loops) > 1 else innermost
 
 

@@ -1,8 +1,9 @@
 """Which statements share one nest of loops.
 
 A statement joins the nest of earlier ones where it runs over the same axes and reads what they make
-only at the very element that is being made; a sum of all elements may end there.  What stands
-between them is moved: numbers that need nothing of the nest to before it, all else behind it.
+only at the very element that is being made; sums of all elements may end there, and products with
+matrices of few columns, see `tcalc.codegen.c.narrow`.  What stands between them is moved: numbers
+that need nothing of the nest to before it, all else behind it.
 Over other statements a nest is joined only for an array that both have, so that it is read once.
 
 A function such as `exp` does not join the one that makes its argument: processors work on several
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from tcalc.codegen.binding import crossing
 from tcalc.codegen.c.contractions import Contraction, labelled
 from tcalc.codegen.c.elementwise import takes_long, writable
+from tcalc.codegen.c.narrow import narrow
 from tcalc.codegen.fusion import elementwise, inputs, views
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
@@ -68,13 +70,15 @@ class Nest:
 class Run:
     """The axes that a statement runs over; and the values that it reads at the element it makes.
 
-    What is not `whole` gets more terms behind the nest.  One that is `long` calls functions.
+    What is not `whole` gets more terms behind the nest.  One that is `long` calls functions, which
+    leave no registers to the sums of one that is `narrow`.
     """
 
     dims: Shape
     here: frozenset[Value]
     whole: bool = True
     long: bool = False
+    narrow: bool = False
 
 
 def merged(program: Program, sizes: Mapping[str, int]) -> tuple[list[Nest], list[Nest]]:
@@ -177,12 +181,14 @@ class _Open:
         self.long: set[Value] = set()
         self.late: set[Value] = set()
         self.known: set[Value] = set()
+        self.narrow = False
         self._add(first, run)
 
     def _add(self, statement: Statement, run: Run) -> None:
         self.statements.append(statement)
         (self.made if run.whole else self.late).update(statement.results)
         self.known.update(run.here, statement.results)
+        self.narrow = self.narrow or run.narrow
         if run.long or not self.long.isdisjoint(statement.reads):
             self.long.update(statement.results)
 
@@ -196,7 +202,9 @@ class _Open:
             return False
         if any(x in self.made and x not in run.here for x in statement.reads):
             return False
-        if run.long and not self.long.isdisjoint(statement.reads):
+        if run.long and (self.narrow or not self.long.isdisjoint(statement.reads)):
+            return False
+        if run.narrow and self.long:
             return False
         if not adjacent and self.known.isdisjoint(run.here):
             return False
@@ -219,7 +227,7 @@ def _is_light(statement: Statement) -> bool:
 
 def run_of(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
     """What a statement runs over, if it is one expression for each element or the sum of these."""
-    run = _run_over_any(statement)
+    run = _run_over_any(statement, sizes)
     if run is None or count(run.dims, sizes) == 1:
         return None
     operation = statement.operation
@@ -228,7 +236,7 @@ def run_of(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
     return replace(run, long=any(map(takes_long, calls)))
 
 
-def _run_over_any(statement: Statement) -> Run | None:
+def _run_over_any(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
     operation = statement.operation
     dims = statement.results[0].dims
     match operation:
@@ -245,7 +253,12 @@ def _run_over_any(statement: Statement) -> Run | None:
             on_parts = {x.view.value for x in placed}
             return replace(run, here=run.here - on_parts, whole=not placed)
         case MatMul() | TensorDot() | EinSum():
-            return _run_of_product(operation, dims)
+            product = narrow(operation, dims, sizes)
+            if product is None:
+                return _run_of_product(operation, dims)
+            large = product.large
+            here = frozenset([large] if large else ())
+            return Run(product.dims, here, whole=large is None, narrow=True)
         case _ if elementwise(operation, writable):
             return _run(dims, views(operation))
         case _:

@@ -6,12 +6,15 @@ too.  Sums over all axes begin before the nest.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.contractions import labelled
 from tcalc.codegen.c.elementwise import place_part, repeated, side, written_group
 from tcalc.codegen.c.loops import Loop, comment
 from tcalc.codegen.c.merging import Nest
-from tcalc.codegen.c.places import Place, number
+from tcalc.codegen.c.narrow import Narrow, narrow
+from tcalc.codegen.c.places import Place, joined, number
 from tcalc.codegen.program import (
     EinSum,
     Fused,
@@ -49,7 +52,9 @@ def nest_lines(code: Code, nest: Nest, part: tuple[str, str] | None = None) -> l
         loops[0] = (loops[0][0], stop, start)
     code.lines += [f"real {name} = 0;" for name in body.sums]
     code.places.update(body.made)
-    return repeated(loops, body.lines, body.sums)
+    for value in body.copies.values():
+        code.release(value)
+    return repeated(loops, body.lines, body.sums, body.of_rows)
 
 
 class _Body:
@@ -62,7 +67,10 @@ class _Body:
         self.indices = code.indices(nest.dims)
         self.lines: list[str] = []
         self.sums: list[str] = []
+        #: The sums along rows, with the elements that they are written to.
+        self.of_rows: dict[str, str] = {}
         self.made: dict[Value, Place] = {}
+        self.copies: dict[Place, Value] = {}
         self._count = 0
 
     def add(self, statement: Statement) -> None:
@@ -71,6 +79,10 @@ class _Body:
         (value,) = statement.results
         if statement.remark:
             self.lines.append(comment(statement.remark))
+        product = self._narrow(statement)
+        if product is not None and product.large is not None:
+            self._add_sums(value, product, View.of(product.large))
+            return
         before, text = self._expression(statement)
         self._count += len(before)
         self.lines += before
@@ -105,6 +117,10 @@ class _Body:
             case Triangle() as operation:
                 return [], side(code, operation, self.indices)
             case MatMul() | TensorDot() | EinSum() as operation:
+                product = self._narrow(statement)
+                if product is not None:
+                    terms = zip(*(self._beside(product, k) for k in (0, 1)), strict=True)
+                    return [], " + ".join(map(" * ".join, terms))
                 operands, output = labelled(operation)
                 names = dict(zip(output or operands[0][1], self.indices, strict=True))
                 factors = [
@@ -114,6 +130,57 @@ class _Body:
                 return [], " * ".join(factors)
             case _:
                 return written_group(Fused((statement,)), self._element, self._count)
+
+    def _narrow(self, statement: Statement) -> Narrow | None:
+        match statement.operation:
+            case MatMul() | TensorDot() | EinSum() as operation:
+                return narrow(operation, statement.results[0].dims, self.code.known)
+            case _:
+                return None
+
+    def _add_sums(self, value: Value, product: Narrow, large: View) -> None:
+        """The lines that add an element of a matrix, times others, to those of its product."""
+        code = self.code
+        element = self._element(large)
+        label = next(x for x in product.output if x != product.short)
+        along_rows = label == product.over[0]
+        by_columns = not along_rows and label == product.output[0]
+        made = code.make(value, value.dims[::-1] if by_columns else None)
+        if by_columns:
+            made = replace(made, dims=value.dims, strides=made.strides[::-1])
+        self.made[value] = made
+        if not along_rows:
+            code.assign(made, "0")
+        target = joined(made, product.output, (product.short, label))
+        for part, factor in zip(
+            self._parts(product, label, target), self._beside(product, 0), strict=True
+        ):
+            if along_rows:
+                name = f"sum{len(self.of_rows) + 1}"
+                self.of_rows[name], part = part, name
+            self.lines.append(f"{part} += {element} * {factor};")
+
+    def _beside(self, product: Narrow, which: int) -> list[str]:
+        """For each place on the short axis the element of an operand that is not large."""
+        code = self.code
+        view, row = product.beside[which]
+        label = next(x for x in row if x != product.short)
+        place = joined(code.place(view), row, (product.short, label))
+        if label == product.over[1] and place.strides[1].value not in (0, 1):
+            # Vectors of several columns lie one after the other in a copy alone.
+            value = self.copies.get(place)
+            if value is None:
+                value = self.copies[place] = code.aside(place.dims)
+                code.copy(place, code.make(value))
+            place = code.places[value]
+        return self._parts(product, label, place)
+
+    def _parts(self, product: Narrow, label: int, place: Place) -> list[str]:
+        """For each place on the first axis, the short one, the element at an index of the nest."""
+        index = self.indices[product.over.index(label)]
+        return [
+            self.code.element(place, [str(k) if k else None, index]) for k in range(product.terms)
+        ]
 
     def _element(self, view: View) -> str:
         return self.code.element(self.code.place(view), self.indices)

@@ -37,7 +37,7 @@ from tcalc.codegen.c.systems import (
     logarithm,
     require_diagonal,
 )
-from tcalc.codegen.program import Call, Solver, Statement, Value
+from tcalc.codegen.program import Call, Solver, Statement
 from tcalc.codegen.targets.kernels import FUNCTIONS
 from tcalc.errors import UnsupportedError
 from tcalc.expr.dims import Dim, product
@@ -271,7 +271,7 @@ def _as_matrices(code: Code, source: Place, axes: int) -> Place:
     n = product(source.dims[-axes:])
     dims = (*source.dims[: -2 * axes], n, n)
     if not is_row_major(source, code.known):
-        copy = code.make(_aside_value(code, source.dims))
+        copy = code.make(code.aside(source.dims))
         code.copy(source, copy)
         source = copy
     return replace(source, dims=dims, strides=row_major("", dims).strides)
@@ -279,12 +279,7 @@ def _as_matrices(code: Code, source: Place, axes: int) -> Place:
 
 def _aside(code: Code, dims: Sequence[Dim], solver: Solver, element: str) -> Place:
     """The factors of matrices, for the statement that is being written alone."""
-    return factorised(code, _aside_value(code, dims), tuple(dims), solver, element)
-
-
-def _aside_value(code: Code, dims: Sequence[Dim]) -> Value:
-    """A value that no statement of the program has made."""
-    return Value(-1 - len(code.lines), tuple(dims))
+    return factorised(code, code.aside(dims), tuple(dims), solver, element)
 
 
 def _logdet(code: Code, statement: Statement, operation: Call) -> None:

@@ -49,7 +49,7 @@ def _with_results_in_order(program: Program) -> Program:
 
 
 def _with_products_as_read(program: Program) -> Program:
-    """Products of smaller arrays that are read once, by a step over all of their elements."""
+    """Products of smaller arrays, and of two matrices, that are read once, by elements."""
     uses = _uses(program)
     wanted: dict[Value, Order] = {}
     for statement in program.statements:
@@ -60,7 +60,16 @@ def _with_products_as_read(program: Program) -> Program:
             order = _order(view)
             if order is not None and uses[view.value] == 1:
                 wanted[view.value] = order
-    return _with_orders(program, wanted, _sums_nothing)
+    return _with_orders(program, wanted, lambda x: _sums_nothing(x) or _of_matrices(x))
+
+
+def _of_matrices(operation: Operation) -> bool:
+    """Whether a step is a product of two matrices, which BLAS makes in either order."""
+    match operation:
+        case MatMul(left=left, right=right):
+            return {left.axes, right.axes} <= {(0, 1), (1, 0)}
+        case _:
+            return False
 
 
 def _uses(program: Program) -> Counter[Value]:
@@ -146,9 +155,13 @@ def _made(operation: Operation, order: Order) -> Operation:
         case Product():
             return with_views(operation, lambda view: _permuted(view, order))
         case MatMul() | TensorDot() | EinSum():
-            ((left, row), (right, other)), output = labelled(operation)
+            both, output = labelled(operation)
+            rows = [
+                tuple(row[view.axes.index(axis)] for axis in range(len(row))) for view, row in both
+            ]
+            (left, _), (right, _) = both
             permuted = tuple(output[axis] for axis in order)
-            return EinSum((left.value, right.value), (row, other), permuted)
+            return EinSum((left.value, right.value), (rows[0], rows[1]), permuted)
         case _:
             raise AssertionError("no other is turned")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tcalc import runtime
-from tcalc.runtime.native import NativeFunction
+from tcalc.runtime.native import VECTOR, NativeFunction
 from tcalc.runtime.plans import Kind
 
 Array = Any
@@ -49,7 +49,11 @@ def _called(native: NativeFunction, inputs: Sequence[Array], fill: float) -> lis
 
     def within(shape: tuple[int, ...], value: Array | None = None) -> Array:
         """An array in the middle of another one, with a value or full of `fill`."""
-        whole = np.full(int(np.prod(shape)) + 2 * AROUND, fill, native.dtype)
+        count = int(np.prod(shape)) + 2 * AROUND
+        whole = np.full(count + AROUND, fill, native.dtype)
+        # The room to work in begins where it would be moved to.
+        first = -(whole.ctypes.data // native.dtype.itemsize + AROUND) % (VECTOR // whole.itemsize)
+        whole = whole[first : first + count]
         part = whole[AROUND:-AROUND].reshape(shape)
         if value is not None:
             part[...] = value

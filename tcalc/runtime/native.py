@@ -45,12 +45,19 @@ Those of earlier releases are few.  TCALC_SCALAR is for machines that have the h
 SCATTERED = 2
 """What a call returns where an array is not in the order of its rows; `compute` gives 0 or 1."""
 
+VECTOR = 64
+"""Of how many bytes the beginning of the room to work in is a multiple, for vectors in caches."""
 
 ARRAYS = """
 /* How NumPy's arrays and numbers are handed over. */
 
 static const char *contents(void *object) {{ return (char *)object + {header}; }}
 static real *elements(void *array) {{ return *(real **)contents(array); }}
+static real *room(void *array)
+{{
+    char *start = (char *)elements(array);
+    return (real *)(start + -(unsigned long long)start % {vector});
+}}
 static int scattered(void *array)
 {{
     const int flags = *(const int *)(contents(array) + {flags});
@@ -132,6 +139,7 @@ class NativeFunction:
         self.module = module
         self.dtype = dtype
         self._single = single
+        self._room = module.work + VECTOR // dtype.itemsize
         self._fallback = fallback
         self._source = "#define TCALC_TABLE\n" + VECTOR_MATH + module.source + _glue(module)
         library(self._source)  # is compiled from now on
@@ -198,7 +206,7 @@ class NativeFunction:
         written: Sequence[Any],
     ) -> tuple[tuple[Any, ...], int]:
         """Call a function; the arrays, moved into rows where they must be, and what it returns."""
-        work = np.empty(self.module.work, self.dtype)
+        work = np.empty(self._room, self.dtype)
         status = function(*arrays, *written, work)
         if status == SCATTERED:
             arrays = tuple(
@@ -218,7 +226,7 @@ def arrays_in_c() -> str:
     """What reads NumPy's objects in C."""
     header, flags = _layout()
     wanted = 0x0101  # contiguous in the order of C, and aligned
-    return ARRAYS.format(header=header, flags=flags, wanted=wanted)
+    return ARRAYS.format(header=header, flags=flags, wanted=wanted, vector=VECTOR)
 
 
 def _glue(module: CModule) -> str:
@@ -244,11 +252,12 @@ def _entry(
     """A function of Python's objects that calls one of pointers."""
     pairs = [*zip(inputs, numbers, strict=True)]
     given = [f"(const real *)contents({x})" if flat else f"elements({x})" for x, flat in pairs]
+    made = [f"room({x})" if x == "work" else f"elements({x})" for x in written]
     return ENTRY.format(
         name=name,
         parameters=", ".join(f"void *{x}" for x in (*inputs, *written)),
         tests=" || ".join(f"scattered({x})" for x, flat in pairs if not flat) or "0",
         code=SCATTERED,
         called=called,
-        arguments=", ".join((*given, *(f"elements({x})" for x in written))),
+        arguments=", ".join((*given, *made)),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.loops import within
-from tcalc.codegen.c.places import number
+from tcalc.codegen.c.places import ONE, Place, number
 from tcalc.codegen.program import Call, Statement
 from tcalc.primitives.qr import thin_qr
 from tcalc.primitives.routines import Embedded

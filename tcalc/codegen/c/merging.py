@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from tcalc.codegen.binding import crossing
 from tcalc.codegen.c.contractions import Contraction, labelled
+from tcalc.codegen.c.distances import are_abreast
 from tcalc.codegen.c.elementwise import takes_long, writable
 from tcalc.codegen.c.narrow import narrow
 from tcalc.codegen.fusion import elementwise, inputs, views
@@ -227,6 +228,8 @@ def _is_light(statement: Statement) -> bool:
 
 def run_of(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
     """What a statement runs over, if it is one expression for each element or the sum of these."""
+    if are_abreast(statement.operation, sizes):
+        return Run(statement.results[0].dims, frozenset())
     run = _run_over_any(statement, sizes)
     if run is None or count(run.dims, sizes) == 1:
         return None

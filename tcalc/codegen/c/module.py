@@ -11,6 +11,7 @@ from tcalc.codegen.binding import bound_first, crossing
 from tcalc.codegen.c import elementwise
 from tcalc.codegen.c.bands import Band, with_bands, write_band
 from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.copies import with_copies
 from tcalc.codegen.c.helpers import HELPERS, routines_of, text_of, with_needed
 from tcalc.codegen.c.lapack import ROUTINES
 from tcalc.codegen.c.loops import comment, commented, indented
@@ -100,9 +101,10 @@ def c_module(
     What depends on `given` arguments alone is computed by a function of its own, `prepare`.  Raises
     `UnsupportedError` for what has no code in C, and `LimitError` for programs that are too long.
     """
+    program = with_copies(turned(program), sizes)
     if given:
         program = bound_first(program, signature, given)
-    program = fused(turned(program), elementwise.writable)
+    program = fused(program, elementwise.writable)
     if len(program.statements) > STATEMENTS:
         raise LimitError(
             f"the C function would have {len(program.statements)} statements, above the limit of "

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.contractions import labelled
+from tcalc.codegen.c.distances import are_distances, distance
 from tcalc.codegen.c.elementwise import place_part, repeated, side, written_group
 from tcalc.codegen.c.loops import Loop, comment
 from tcalc.codegen.c.merging import Nest
@@ -114,6 +115,10 @@ class _Body:
                 return written_group(operation, self._element, self._count)
             case Total(source=source):
                 return [], self._element(View.of(source))
+            case operation if are_distances(operation):
+                lines, name = distance(code, operation, self.indices)
+                self.lines += lines
+                return [], name
             case Triangle() as operation:
                 return [], side(code, operation, self.indices)
             case MatMul() | TensorDot() | EinSum() as operation:

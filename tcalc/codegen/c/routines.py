@@ -26,7 +26,8 @@ from tcalc.codegen.c.decompositions import (
     symmetric,
 )
 from tcalc.codegen.c.differences import differences, points
-from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of
+from tcalc.codegen.c.distances import are_abreast, distance
+from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of, repeated
 from tcalc.codegen.c.loops import indented, nested
 from tcalc.codegen.c.matrix_functions import exponential, sylvester
 from tcalc.codegen.c.places import Place, is_row_major, row_major
@@ -230,15 +231,13 @@ def _share(code: Code, statement: Statement, operation: Call) -> None:
 
 
 def _distances(code: Code, statement: Statement, operation: Call) -> None:
-    first, second = map(code.place, operation.arguments)
-    (value,) = statement.results
-    target = code.make(value)
-    n, m, d = first.dims[0], second.dims[0], first.dims[1]
-    i, j, k = code.indices((n, m, d))
-    lines = [f"const real step = {code.element(first, [i, k])} - {code.element(second, [j, k])};"]
-    body = ["real sum = 0;", *accumulated("sum", code.loops((d,), [k]), lines, "step * step")]
-    element = code.element(target, [i, j])
-    code.lines += nested(code.loops((n, m), [i, j]), [*body, f"{element} = sum;"])
+    target = code.make(statement.results[0])
+    indices = code.indices(target.dims)
+    lines, text = distance(code, operation, indices)
+    body = [*lines, f"{code.element(target, indices)} = {text};"]
+    loops = code.loops(target.dims, indices)
+    abreast = are_abreast(operation, code.known)
+    code.lines += repeated(loops, body, []) if abreast else nested(loops, body)
 
 
 def _cholesky(code: Code, statement: Statement, operation: Call) -> None:

@@ -47,7 +47,8 @@ class Pairs:
         self.done: dict[tuple[object, ...], tuple[Operand, Labels]] = {}
 
     def reduce(self, operand: Operand, kept: Collection[int]) -> Operand:
-        """Sum over the labels that nobody else has."""
+        """Sum over the labels that nobody else has, those of symmetric matrices along rows."""
+        operand = min(self._turned(operand), key=lambda way: _across(way, kept=kept))
         axes = tuple(k for k, label in enumerate(operand.labels) if label not in kept)
         if not axes:
             return operand
@@ -75,7 +76,7 @@ class Pairs:
             renamed = dict(zip(old, names, strict=True))
             return Operand(found.value, tuple(renamed[x] for x in found.labels))
         if len(ways) > 1:
-            a, b = min(ways, key=lambda way: _copies(*way, kept=kept))
+            a, b = min(ways, key=lambda way: (_copies(*way, kept=kept), _across(*way, kept=kept)))
         made = self._pair(a, b, kept, rank)
         if a.value is b.value and a.divides == b.divides:
             self._told_symmetric(made, a.labels, b.labels)
@@ -283,6 +284,12 @@ def _copies(a: Operand, b: Operand, *, kept: Collection[int]) -> int:
         for labels in (a.labels, b.labels)
         if count
     )
+
+
+def _across(*operands: Operand, kept: Collection[int]) -> int:
+    """How many operands that are summed over have another axis as the last."""
+    rows = [[label in kept for label in operand.labels] for operand in operands]
+    return sum(row[-1] and not all(row) for row in rows if row)
 
 
 def _pattern(a: Operand, b: Operand) -> tuple[Labels, Labels, Labels]:

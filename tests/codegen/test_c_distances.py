@@ -94,6 +94,14 @@ def test_no_matrix_of_distances_is_held() -> None:
     assert re.search(r"reduction\(\+:squared\)\n +for \(int k = 0; k < d; k\+\+\) \{", text)
 
 
+def test_gradients_hold_no_matrix() -> None:
+    """Products with few columns and the sums of rows are made where the matrix is."""
+    f = tcalc.parse("R[i,j] = (X[i,k] - X[j,k])^2; sum(sqrt(R + 1))", "X[n,d]")
+    source = tcalc.compile([f, tcalc.gradient(f, "X")], backend="c").source_for(n=80, d=4)
+    assert "work_size = 720" in source  # the columns of X, a product, and the sums of rows
+    assert len(re.findall("n[*]i \\+ j.*X", source)) == 1
+
+
 # copies
 
 ACROSS = {

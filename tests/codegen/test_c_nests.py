@@ -72,11 +72,19 @@ def test_several_sums_end_one_nest() -> None:
     assert len(sums.split(", ")) == 3
 
 
+def test_sums_of_rows_end_a_nest() -> None:
+    text = written("B = exp(X.*Y); (B*ones(n))'*x + sum(B)")
+    assert nests(text) == 2
+    assert "*const v1" not in text
+    assert "real sum1 = 0;" in text
+    assert "[i] = sum1;" in text
+
+
 def test_numbers_that_a_nest_needs_come_before_it() -> None:
     model = gallery.load("gaussian_process")
     f = tcalc.parse(model.program)
     text = body(tcalc.compile([f, tcalc.gradient(f, model.wrt)], backend="c"), n=40, d=3)
-    assert "reduction(+:v20, v21)" in text
+    assert "reduction(+:v20, v21, " in text
     before = text[: text.index("exp(")]
     assert "const real v0 = *v;" in before
 

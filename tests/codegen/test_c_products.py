@@ -21,7 +21,7 @@ GRAMS = {
 }
 OTHERS = {
     "two matrices": ("A'*B", "multiply('T', 'N'"),
-    "a small square": ("S*S", "multiply('T', 'N'"),
+    "a small square": ("S*S", "multiply('N', 'T'"),
     "parts of one matrix": ("A[1:40,:]*A[1:44,:]'", "multiply("),
     "a matrix and a vector": ("A*x", "apply('N'"),
     "the transpose and a vector": ("A'*y", "apply('T'"),

@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
+from tcalc.codegen.c.contractions import labelled
 from tcalc.codegen.c.distances import ABREAST, are_abreast
 from tcalc.codegen.c.elementwise import writable
-from tcalc.codegen.fusion import with_views
-from tcalc.codegen.fusion import elementwise
+from tcalc.codegen.c.narrow import narrow
+from tcalc.codegen.fusion import elementwise, with_views
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
     Addend,
+    MatMul,
     Program,
     Statement,
     Sum,
@@ -27,6 +29,7 @@ from tcalc.codegen.program import (
     rewritten,
     unused_number,
 )
+from tcalc.expr.dims import Shape
 
 TIMES = 4
 """How often each element of an array is read, at least, that is copied."""
@@ -64,7 +67,22 @@ class _Copies:
         if elementwise(operation, writable):
             read = with_views(operation, lambda view: self._read(view, -1, size))
             return replace(statement, operation=read)
+        if isinstance(operation, MatMul):
+            return replace(statement, operation=self._product(operation, statement.results[0].dims))
         return statement
+
+    def _product(self, operation: MatMul, dims: Shape) -> MatMul:
+        """A product that reads copies in a nest over its large matrix, where it is narrow."""
+        product = narrow(operation, dims, self._sizes)
+        if product is None:
+            return operation
+        size = count(product.dims, self._sizes)
+        along = product.over[1]
+        left, right = (
+            self._read(view, row.index(along), size) if along in row else view
+            for view, row in labelled(operation)[0]
+        )
+        return MatMul(left, right)
 
     def _read(self, view: View, along: int, size: int) -> View:
         """An operand of a result of some size, or of its copy if loops along an axis need one."""

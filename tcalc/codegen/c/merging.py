@@ -1,9 +1,9 @@
 """Which statements share one nest of loops.
 
-A statement joins the nest of earlier ones where it runs over the same axes and reads what they make
-only at the very element that is being made; sums of all elements may end there, and products with
-matrices of few columns, see `tcalc.codegen.c.narrow`.  What stands between them is moved: numbers
-that need nothing of the nest to before it, all else behind it.
+A statement joins the nest of earlier ones where it runs over the same axes and reads what they
+make only at the very element that is being made; sums of all elements or of rows may end there, and
+so may products with matrices of few columns, see `tcalc.codegen.c.narrow`.  What stands between
+them is moved: numbers and transposes that need nothing of the nest to before it, the rest behind.
 Over other statements a nest is joined only for an array that both have, so that it is read once.
 
 A function such as `exp` does not join the one that makes its argument: processors work on several
@@ -24,6 +24,7 @@ from tcalc.codegen.c.narrow import narrow
 from tcalc.codegen.fusion import elementwise, inputs, views
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
+    Addend,
     Argument,
     Call,
     Diagonal,
@@ -214,11 +215,13 @@ class _Open:
 
 
 def _is_light(statement: Statement) -> bool:
-    """Whether a statement makes numbers of numbers, or another name for a part of an array."""
+    """Whether a statement makes numbers of numbers, or a transpose, or names a part of an array."""
     match statement.operation:
         case Argument() | Number() | Extent() | Typed():
             return True
         case Pick() | Rows() | Diagonal() | Spread() | Fold():
+            return True
+        case Sum(addends=(Addend(coefficient=1, view=view),), placed=()) if not view.plain:
             return True
         case Fused(axes=axes):
             return axes is None and not statement.results[0].dims
@@ -245,10 +248,10 @@ def _run_over_any(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
     match operation:
         case Fused(steps=steps, axes=axes):
             dims = next(reversed(steps)).results[0].dims
-            return _run(dims, inputs(operation)) if _over_all(axes, dims) else None
+            return _run(dims, inputs(operation)) if _ends(axes, dims, sizes) else None
         case Total(source=source, axes=axes):
             dims = source.dims
-            return _run(dims, [View.of(source)]) if _over_all(axes, dims) else None
+            return _run(dims, [View.of(source)]) if _ends(axes, dims, sizes) else None
         case Triangle(source=source):
             return _run(dims, [source])
         case Sum(addends=addends, placed=placed) if addends:
@@ -268,8 +271,12 @@ def _run_over_any(statement: Statement, sizes: Mapping[str, int]) -> Run | None:
             return None
 
 
-def _over_all(axes: Sequence[int] | None, dims: Shape) -> bool:
-    return axes is None or len(axes) == len(dims)
+def _ends(axes: Sequence[int] | None, dims: Shape, sizes: Mapping[str, int]) -> bool:
+    """Whether sums over axes, if there are any, are those of all elements, or of rows."""
+    if axes is None or len(axes) == len(dims):
+        return True
+    rows, columns = (count(part, sizes) for part in (dims[:-1], dims[-1:]))
+    return tuple(axes) == (len(dims) - 1,) and min(rows, columns) > 1
 
 
 def _run(dims: Shape, read: Iterable[View]) -> Run:

@@ -92,6 +92,10 @@ class _Body:
             self.sums.append(name)
             self.lines.append(f"{name} += {text};")
             self.made[value] = number(name)
+        elif isinstance(statement.operation, Fused | Total) and statement.operation.axes:
+            target = self.made[value] = code.make(value)
+            name = self._sum_of_row(code.element(target, self.indices[:-1]))
+            self.lines.append(f"{name} += {text};")
         elif value in self.inner:
             self._define(value, code.name(value), text)
         else:
@@ -105,6 +109,12 @@ class _Body:
         """A number of the body that later statements read for an array."""
         self.lines.append(f"const real {name} = {text};")
         self.code.places[value] = number(name)
+        return name
+
+    def _sum_of_row(self, element: str) -> str:
+        """The name of a sum along rows that is written to an element."""
+        name = f"sum{len(self.of_rows) + 1}"
+        self.of_rows[name] = element
         return name
 
     def _expression(self, statement: Statement) -> tuple[list[str], str]:
@@ -161,8 +171,7 @@ class _Body:
             self._parts(product, label, target), self._beside(product, 0), strict=True
         ):
             if along_rows:
-                name = f"sum{len(self.of_rows) + 1}"
-                self.of_rows[name], part = part, name
+                part = self._sum_of_row(part)
             self.lines.append(f"{part} += {element} * {factor};")
 
     def _beside(self, product: Narrow, which: int) -> list[str]:

@@ -26,6 +26,7 @@ For those who change tcalc: its rooms, each of which imports only those before i
 (`architecture` in CONTRIBUTING.md):
 
 - `tcalc.errors`: what can go wrong, with a place in the user's text;
+- `tcalc.records`: data classes that are quickly made;
 - `tcalc.expr`: the expression DAG, six interned node kinds;
 - `tcalc.primitives`: element-wise functions, reductions, linear algebra; one file a family;
 - `tcalc.planning`: orders of contraction and their cost;

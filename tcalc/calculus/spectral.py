@@ -18,7 +18,7 @@ sums make of w, numbers, and scalars that do not run with i, which become parame
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
@@ -33,6 +33,7 @@ from tcalc.primitives.singular import singular, singular_sum
 from tcalc.primitives.softmax import Softmax, logsumexp
 from tcalc.primitives.spectral import spectral
 from tcalc.primitives.svd import SingularValues, Svd
+from tcalc.records import dataclass
 from tcalc.simplify.flatten import is_contraction, open_product
 
 

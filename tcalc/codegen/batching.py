@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import chain
 
@@ -35,6 +35,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.codegen.stacking import Stacks, are_rows
 from tcalc.primitives.routines import Template
+from tcalc.records import dataclass
 
 SMALL = 1 << 8
 """The elements of a result, or of an operand, up to which a call takes longer than the work."""

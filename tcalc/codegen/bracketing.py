@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from typing import TypeAlias
@@ -31,6 +31,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.codegen.sums import Regrouping, padded, regrouped, whole
 from tcalc.expr.dims import Shape
+from tcalc.records import dataclass
 
 MOVED = 4
 """How many multiplications of a matrix product take as long as to add an element to another."""

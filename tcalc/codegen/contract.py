@@ -8,7 +8,6 @@ before, in whatever order of axes, is not contracted again.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from tcalc.codegen.program import (
@@ -28,6 +27,7 @@ from tcalc.codegen.selection import Operand
 from tcalc.codegen.tensor import Builder, arranged
 from tcalc.expr.dims import Dim, product
 from tcalc.expr.primitive import Labels
+from tcalc.records import dataclass
 
 LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 from typing import TypeGuard
@@ -27,6 +27,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import cost
+from tcalc.records import dataclass
 
 LARGE = 1 << 12
 """The elements from which on a sum is worth looking at."""

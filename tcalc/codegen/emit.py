@@ -11,7 +11,6 @@ the first call, and its docstring lists them.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tcalc.codegen import checks
@@ -27,6 +26,7 @@ from tcalc.codegen.wrapping import wrapped
 from tcalc.codegen.writers import DryRun
 from tcalc.expr.nodes import Var
 from tcalc.primitives.routines import Embedded, Supplied
+from tcalc.records import dataclass
 
 _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map", "dtype",
              "evaluate", "compute", "prepare", "prepared", "workspace", "work", "Array", "Any",

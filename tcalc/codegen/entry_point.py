@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from tcalc.codegen import checks
 from tcalc.codegen.program import Requirement
@@ -14,6 +13,7 @@ from tcalc.codegen.texts import mentions, read, size_text
 from tcalc.codegen.wrapping import wrapped
 from tcalc.expr.nodes import Var
 from tcalc.expr.properties import CHECKED
+from tcalc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from tcalc.codegen.memory import count
@@ -33,6 +32,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.codegen.sums import Regrouping, padded, regrouped, whole
 from tcalc.expr.dims import Dim, Shape
+from tcalc.records import dataclass
 
 MANY = 4
 """The terms from which on they are gathered, be they ever so small."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -38,6 +38,7 @@ from tcalc.codegen.program import (
 from tcalc.codegen.sums import Regrouping, regrouped
 from tcalc.expr.dims import Dim, Shape
 from tcalc.primitives.routines import Template
+from tcalc.records import dataclass
 
 DEPTH = 8
 """How many element-wise functions of one another are looked through."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from tcalc.codegen.opening import OpenProduct
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Node
 from tcalc.expr.primitive import Fact, Labels
+from tcalc.records import dataclass
 
 Part: TypeAlias = tuple[Node, Labels]
 

@@ -14,7 +14,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 
@@ -50,6 +50,7 @@ from tcalc.codegen.program import (
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.routines import Embedded, Template
+from tcalc.records import dataclass
 
 
 def arranged(program: Program, captured: bool = False) -> Program:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 from tcalc.codegen.fusion import elementwise, views, with_views
@@ -33,6 +33,7 @@ from tcalc.codegen.program import (
 from tcalc.codegen.small_products import is_sensitive
 from tcalc.expr.partition import Partition
 from tcalc.primitives.routines import Template
+from tcalc.records import dataclass
 
 ROUNDS = 3
 """How often all matrices are looked at, those with most to gain first: one depends on others."""

@@ -12,7 +12,7 @@ could be singular though the sum is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 
@@ -30,6 +30,7 @@ from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import power
 from tcalc.primitives.reductions import total
+from tcalc.records import dataclass
 from tcalc.simplify.flatten import FACTORS, flatten, is_contraction
 from tcalc.simplify.pairs import in_pairs
 

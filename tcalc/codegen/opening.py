@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, count
 from typing import TypeGuard
@@ -23,6 +22,7 @@ from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import use_counts
+from tcalc.records import dataclass
 
 FACTORS = 24
 """The most factors of a product that arises by opening others."""

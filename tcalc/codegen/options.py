@@ -6,10 +6,10 @@ its `reorder`, what writes its `contiguous`, what runs its `check_finite`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from tcalc.errors import ArgumentError, UnsupportedError
+from tcalc.records import dataclass
 
 Backend: TypeAlias = Literal["numpy", "c", "cupy"]
 """What runs: NumPy; C, for small arrays of NumPy's; or CuPy on a CUDA device."""

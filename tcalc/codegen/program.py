@@ -9,7 +9,7 @@ symbolic everywhere, so that a program is right for all sizes, whatever sizes it
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from fractions import Fraction
 from functools import cache
@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from tcalc.expr.dims import Dim, Shape
 from tcalc.primitives.routines import Routine
+from tcalc.records import dataclass
 
 
 class Memory(Enum):

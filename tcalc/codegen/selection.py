@@ -8,7 +8,7 @@ operands: arrays with labels, to be multiplied and summed.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from tcalc.codegen.opening import OpenProduct
 from tcalc.codegen.program import Diagonal, Index, Memory, Pick, Slice, Triangle, Value
@@ -17,6 +17,7 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
+from tcalc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations, product
 from math import prod
@@ -27,6 +27,7 @@ from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.selection import UnitVector
+from tcalc.records import dataclass
 
 Row: TypeAlias = tuple[Hashable, ...]
 

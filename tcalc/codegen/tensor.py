@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -35,6 +35,7 @@ from tcalc.codegen.program import (
     first_axes,
 )
 from tcalc.expr.dims import Dim, Shape
+from tcalc.records import dataclass
 
 ONE = Fraction(1)
 

@@ -8,12 +8,13 @@ a part of them is zeroed once: every call writes the same places.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tcalc.codegen.memory import WORTHWHILE, counter, lifetimes, overwritten
 from tcalc.codegen.program import Call, MatMul, Operation, Product, Program, Sum, Value
 from tcalc.expr.dims import Shape
 from tcalc.primitives.routines import Template
+from tcalc.records import dataclass
 
 
 @dataclass(slots=True)

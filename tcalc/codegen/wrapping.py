@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
+
+from tcalc.records import dataclass
 
 WIDTH = 100
 """The longest line of a generated module."""

@@ -12,7 +12,7 @@ the normal form.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import lru_cache
 from hashlib import blake2b
@@ -22,6 +22,7 @@ from weakref import WeakValueDictionary
 
 from tcalc.expr.dims import Shape
 from tcalc.expr.primitive import Fact, Labels, Primitive
+from tcalc.records import dataclass
 
 _table: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _lock = threading.RLock()

@@ -18,11 +18,12 @@ from __future__ import annotations
 import enum
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tcalc.expr.dims import Shape
+from tcalc.records import dataclass
 
 if TYPE_CHECKING:
     from tcalc.expr.nodes import Apply, Node

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from typing import Any, TypeAlias
@@ -15,6 +14,7 @@ from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node
 from tcalc.expr.partition import Partition
 from tcalc.expr.primitive import Labels
 from tcalc.expr.sums import ONE, const, delta, ones, scale, zeros
+from tcalc.records import dataclass
 
 Subscript: TypeAlias = str | Sequence[Hashable]
 

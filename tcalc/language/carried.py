@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from tcalc.errors import Span
 from tcalc.expr import Dim
 from tcalc.language.syntax import Bound, Definition, Loop, Name, Statement
+from tcalc.records import dataclass
 
 STEP, LAST = 10**12, 7 * 10**13
 """The numbers of the step that stands for all, and of the last one: no program has such."""

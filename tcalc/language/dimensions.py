@@ -9,11 +9,11 @@ so that a clash can show where both sides come from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import count
 
 from tcalc.errors import DimensionError, Place, Span
 from tcalc.expr.dims import Dim
+from tcalc.records import dataclass
 
 ZERO, ONE = Dim.of(0), Dim.of(1)
 

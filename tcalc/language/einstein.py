@@ -11,7 +11,7 @@ free in both, and summed over the term around the power.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from tcalc.errors import DimensionError, IndexNotationError, Span, counted
 from tcalc.expr import Dim
@@ -21,6 +21,7 @@ from tcalc.language.habits import INDICES
 from tcalc.language.names import Counters, Names
 from tcalc.language.syntax import Bound, Call, Expression, Index, Position, children
 from tcalc.primitives.selection import unit, window
+from tcalc.records import dataclass
 
 CLOSED = frozenset({"einsum", "gradient", "jacobian", "hessian", "derivative"})
 """Functions whose arguments are formulas of their own: no index of theirs is seen outside."""

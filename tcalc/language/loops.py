@@ -8,7 +8,6 @@ definitions, is elaborated.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from tcalc.errors import LimitError, ParseError, Span, UnknownNameError
 from tcalc.language.names import BOUND, Counters, Names
@@ -22,6 +21,7 @@ from tcalc.language.syntax import (
     Statement,
     walk,
 )
+from tcalc.records import dataclass
 
 LONGEST_PROGRAM = 100_000
 """The most statements after unrolling."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from numbers import Integral, Real
 
@@ -26,6 +26,7 @@ from tcalc.language import habits
 from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.syntax import Bound, Declared
 from tcalc.primitives.function import Function
+from tcalc.records import dataclass
 
 UNIT_TENSOR = ("delta", "δ")
 """Names that with indices are the unit tensor."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -23,6 +22,7 @@ from tcalc.language.diagnostics import stray_character, unexpected
 from tcalc.language.syntax import Statement
 from tcalc.language.tables import parser
 from tcalc.language.tree import TreeBuilder
+from tcalc.records import dataclass
 
 LONGEST_TEXT = 120_000
 """The most characters of a program."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tcalc.errors import (
     DimensionError,
@@ -49,6 +48,7 @@ from tcalc.language.program import Compilation, Program, declare, source_of
 from tcalc.language.syntax import Definition, Name, Result
 from tcalc.language.tape import Slot
 from tcalc.primitives.function import Function
+from tcalc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ and powers may nest as deep as the text does, and nothing may recurse over them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
 
 from tcalc.errors import Span
+from tcalc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

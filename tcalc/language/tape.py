@@ -8,7 +8,6 @@ of a program.  So the elaboration writes down constructor calls with provisional
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from tcalc.calculus import derivative
 from tcalc.errors import DimensionError, Span, TcalcError
 from tcalc.expr import Apply, Dim, Node, Var, build
 from tcalc.language.poles import without_pole
+from tcalc.records import dataclass
 
 Slot: TypeAlias = int
 Construct: TypeAlias = Callable[[Sequence[Node], Sequence[Dim]], Node]

@@ -11,9 +11,11 @@ about n/2 columns on.  A triangular matrix takes one solve, n² a column, and 1/
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import NamedTuple, TypeAlias
+
+from tcalc.records import dataclass
 
 Label: TypeAlias = int
 Labels: TypeAlias = tuple[Label, ...]

@@ -7,7 +7,6 @@ deterministic, knows inverses, needs no NumPy, and is near linear for thousands 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 
 from tcalc.expr.partition import connected
@@ -23,6 +22,7 @@ from tcalc.planning.flops import (
     solve_flops,
 )
 from tcalc.planning.greedy import greedy_steps
+from tcalc.records import dataclass
 
 EXACT = 9
 """The most factors that dynamic programming orders as a whole."""

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import combinations
 from typing import TypeAlias
 
 from tcalc.planning.flops import Labels
+from tcalc.records import dataclass
 
 SEEDS = 12
 """How many pairs of equal factors are tried as counterparts."""

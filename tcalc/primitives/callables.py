@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from tcalc.errors import ArgumentError
@@ -34,6 +33,7 @@ from tcalc.primitives.custom import (
     outputs_of,
 )
 from tcalc.primitives.operators import operator
+from tcalc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from tcalc.errors import ArgumentError
@@ -21,6 +20,7 @@ from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation, Operator
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.routines import Coded, Routine, Supplied
+from tcalc.records import dataclass
 
 Arrays: TypeAlias = Callable[..., Any]
 

@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Node
+from tcalc.records import dataclass
 
 
 class Kind(enum.Enum):

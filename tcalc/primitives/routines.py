@@ -16,7 +16,7 @@ from __future__ import annotations
 import ast
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
@@ -25,6 +25,7 @@ from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.nodes import Apply
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.primitive import Primitive
+from tcalc.records import dataclass
 
 Work: TypeAlias = Callable[[Sequence[Shape], Sequence[Shape]], Polynomial]
 """The operations that a routine takes, from the shapes of its arguments and of its results."""

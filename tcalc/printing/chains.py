@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain, pairwise
 
@@ -27,6 +27,7 @@ from tcalc.printing.formula import (
     product,
 )
 from tcalc.printing.writer import WHOLE, Writer, position, raised, size_of, span
+from tcalc.records import dataclass
 from tcalc.simplify.parts import base_and_exponent
 
 ZERO = Fraction(0)

@@ -9,7 +9,7 @@ in its place, it is written out, ``sum[i](exp(x[i]))``.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import chain
 from typing import assert_never
@@ -56,6 +56,7 @@ from tcalc.printing.writer import (
     raised,
     size_of,
 )
+from tcalc.records import dataclass
 
 
 @dataclass(slots=True, eq=False)

@@ -8,12 +8,13 @@ as its medium does best.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TypeAlias, TypeVar
 
 from tcalc.expr.primitive import Style
+from tcalc.records import dataclass
 
 T = TypeVar("T")
 

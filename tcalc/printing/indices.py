@@ -9,7 +9,7 @@ in its statement has.  So names change neither what a formula says nor the order
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import count
 
 from tcalc.expr.dims import Dim, Shape
@@ -30,6 +30,7 @@ from tcalc.printing.formula import (
 from tcalc.printing.names import index_names
 from tcalc.printing.typeset import GREEK
 from tcalc.printing.writer import Axes
+from tcalc.records import dataclass
 
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
 _NAMES = tuple(name for name in GREEK if name not in ("delta", "omicron", "pi"))

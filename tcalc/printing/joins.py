@@ -6,13 +6,13 @@ What joins is a sum of products with rows of a unit matrix, ``E'*x + F'*y`` for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Apply, Node
 from tcalc.primitives.selection import UnitVector, Window
+from tcalc.records import dataclass
 from tcalc.simplify.parts import parts_of
 
 Term = tuple[Fraction, Node]

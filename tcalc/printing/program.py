@@ -8,7 +8,7 @@ stands in a place that only takes a name.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import chain, count
@@ -36,6 +36,7 @@ from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import Names, index_names, meaning
 from tcalc.printing.opening import as_matrices
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
+from tcalc.records import dataclass
 from tcalc.simplify import tidy_all
 from tcalc.simplify.expand import expand_unnamed
 

@@ -8,7 +8,6 @@ the short or the long one of A, which is that of all blocks or that along which 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeGuard
 
@@ -21,6 +20,7 @@ from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import inv
 from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.selection import Window
+from tcalc.records import dataclass
 from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.splicing import opened

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, wraps
 from operator import is_
 from typing import Any, TypeAlias
@@ -20,6 +19,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power
+from tcalc.records import dataclass
 from tcalc.simplify.parts import parts_of
 
 Rule: TypeAlias = Callable[[Node], Node | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import count, product
@@ -16,6 +16,7 @@ from tcalc.expr.nodes import Apply, Einsum, Node
 from tcalc.expr.partition import connected
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power
+from tcalc.records import dataclass
 from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.flatten import contraction_in
 

@@ -10,7 +10,6 @@ and it is multiplied with these elements of p before the next band comes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.contractions import applied, labelled
@@ -22,6 +21,7 @@ from tcalc.codegen.c.places import ONE
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import EinSum, MatMul, Statement, TensorDot, Value, View
 from tcalc.expr.dims import Dim
+from tcalc.records import dataclass
 
 LARGE = 1 << 19
 """The elements of a matrix from which on it is not expected in a cache for a second time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from tcalc.codegen.c.code import Code
@@ -25,6 +25,7 @@ from tcalc.codegen.program import (
     View,
 )
 from tcalc.expr.dims import Dim
+from tcalc.records import dataclass
 
 BY_BLAS = 64
 """The multiplications from which on BLAS takes a product of matrices, one call being 0.1 us."""

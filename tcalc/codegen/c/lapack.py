@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tcalc.records import dataclass
 
 ROUTINES = {
     "gemm": "const char *, const char *, const int *, const int *, const int *, const real *, "

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tcalc.codegen.binding import crossing
 from tcalc.codegen.c.contractions import Contraction, labelled
@@ -48,6 +48,7 @@ from tcalc.codegen.program import (
     View,
 )
 from tcalc.expr.dims import Shape
+from tcalc.records import dataclass
 
 MOST = 24
 """The most statements of a nest: registers are few, and so are the streams that processors follow.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 from tcalc.codegen.binding import bound_first, crossing
@@ -28,6 +28,7 @@ from tcalc.codegen.texts import PLAIN, argument_lines, documented, mentions
 from tcalc.errors import LimitError
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
+from tcalc.records import dataclass
 
 LIMITS = {
     "EPSILON": ("2.220446049250313e-16", "1.1920929e-07f"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from tcalc.codegen.program import Index, Slice, View
 from tcalc.expr.dims import Dim, Shape
+from tcalc.records import dataclass
 
 ZERO, ONE = Dim.of(0), Dim.of(1)
 

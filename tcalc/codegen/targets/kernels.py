@@ -15,7 +15,7 @@ import math
 import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import cache
 
@@ -23,6 +23,7 @@ from tcalc.codegen.program import Addend, Call, Fused, Number, Product, Sum, Val
 from tcalc.codegen.targets.porting import asks_for_complex
 from tcalc.codegen.targets.target import source_of
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
+from tcalc.records import dataclass
 
 FUNCTIONS = {
     "np.abs": "fabs({0})",

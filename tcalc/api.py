@@ -127,11 +127,12 @@ def recurrence(
     >>> float(value), float(slopes["a"]), slopes["x"].tolist()
     (28.953125, 46.8125, [11.90625, 9.875, 8.75])
     """
+    from tcalc.language.recurrences import parse_recurrence
     from tcalc.recurrences import Recurrence
 
     known = entries(functions)
     require_on_host(backend, "a loop that is kept")
-    program = language.parse_recurrence(text, declarations, functions=known, **parameters)
+    program = parse_recurrence(text, declarations, functions=known, **parameters)
     return Recurrence(program, backend)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from tcalc.errors import ArgumentError, LimitError
 from tcalc.expr.traverse import postorder
 from tcalc.expression import Expression
-from tcalc.pictures import picture
 from tcalc.requirements import require_expressions
 
 MOST_NODES = 150
@@ -31,6 +30,8 @@ def draw(F: Expression | Sequence[Expression], *, title: str = "", limit: int = 
     >>> "exp" in text and "ij,j→i" in text
     True
     """
+    from tcalc.pictures import picture
+
     several = require_expressions(F)
     if not several:
         raise ArgumentError("there is nothing to draw", hint="give one expression or several")

@@ -8,7 +8,7 @@ from fractions import Fraction
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Never, SupportsIndex, TypeAlias
 
-from tcalc import calculus, language, printing
+from tcalc import calculus, language
 from tcalc.errors import (
     ArgumentError,
     DimensionError,
@@ -28,6 +28,9 @@ from tcalc.language.habits import attribute_hint, meant
 from tcalc.language.names import exact
 from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.function import Brought, entries
+
+if TYPE_CHECKING:
+    from tcalc import printing
 
 Names: TypeAlias = list[str] | tuple[str, ...]
 """Several variables, by name."""
@@ -161,6 +164,8 @@ class Expression:
         p[i] = sigmoid(X[i,j]*w[j])
         X[k,i]*X[k,j]*p[k]*(1 - p[k])
         """
+        from tcalc import printing
+
         return printing.to_text(self.node, notation=notation, cse=cse, **self.context.style)
 
     def matrix(self) -> str:
@@ -176,6 +181,8 @@ class Expression:
 
         ``A ⊗ B`` maps X to ``B*X*A'``, and ``(A ⊗ B) T`` maps it to ``B*X'*A'``.
         """
+        from tcalc import printing
+
         if self.lead != 2:
             return None
         style = self.context.style
@@ -188,6 +195,8 @@ class Expression:
 
         Where it is an operator between matrices too, that is a second line.
         """
+        from tcalc import printing
+
         style = self.context.style
         terms = calculus.factored_terms(self.node)
         if not terms:
@@ -207,10 +216,14 @@ class Expression:
         >>> print(tcalc.gradient(tcalc.parse("x'*A*x"), "x").latex())
         \left( A + A^\top \right) x
         """
+        from tcalc import printing
+
         return printing.to_latex(self.node, notation=notation, cse=cse, **self.context.style)
 
     def mathml(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula as a ``<math>`` element of MathML Core; the arguments are those of `text`."""
+        from tcalc import printing
+
         return printing.to_mathml(self.node, notation=notation, cse=cse, **self.context.style)
 
     def with_node(

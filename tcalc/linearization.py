@@ -8,9 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
 
 from tcalc import calculus
-from tcalc.backslash.blocks import Block
-from tcalc.backslash.system import Steps, System, linearised
-from tcalc.backslash.writing import Entry, Writing
 from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.index_names import AxisNames, merged, of_axes
@@ -20,7 +17,10 @@ from tcalc.expression import Context, Expression, Names
 from tcalc.requirements import names_of, new_input, require_expression, require_expressions
 
 if TYPE_CHECKING:
+    from tcalc.backslash.blocks import Block
     from tcalc.backslash.numbers import Point
+    from tcalc.backslash.system import Steps, System
+    from tcalc.backslash.writing import Entry, Writing
 
 Functions: TypeAlias = Expression | Sequence[Expression] | Mapping[str, Expression]
 
@@ -44,6 +44,8 @@ class Linearization:
         context: Context,
         steps: Steps,
     ) -> None:
+        from tcalc.backslash.system import linearised
+
         defined = list(context.definitions.items())
         prepared = calculus.linearisable([*outputs.values(), *(node for _, node in defined)])
         roots, named = prepared[: len(outputs)], prepared[len(outputs) :]
@@ -56,6 +58,8 @@ class Linearization:
 
     @cached_property
     def _writing(self) -> Writing:
+        from tcalc.backslash.writing import Writing
+
         context = self._context
         return Writing(self.system, self._names, context.style["order"], context.index_names)
 
@@ -272,6 +276,8 @@ def linearize(
     >>> J.matvec([1.0, 1.0])
     array([3.])
     """
+    from tcalc.backslash.system import Steps
+
     if steps not in get_args(Steps):
         raise ArgumentError(
             f"there are no steps {steps!r}", hint=", ".join(map(repr, get_args(Steps)))

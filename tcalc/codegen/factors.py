@@ -31,7 +31,6 @@ from tcalc.planning import Inversion
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse, is_triangle, structure
 from tcalc.primitives.logdet import LogDet
-from tcalc.printing import to_text
 
 _SOLVERS = {
     None: Solver.GENERAL,
@@ -173,6 +172,8 @@ class Factors:
 @lru_cache(maxsize=256)  # code for other sizes has the same messages
 def _named(matrix: Node) -> str:
     """A matrix for a message: its formula where that is short, else its dimensions."""
+    from tcalc.printing import to_text
+
     if isinstance(matrix, Var):
         return matrix.name
     dims = f" of [{','.join(map(str, matrix.dims))}]"

@@ -9,17 +9,12 @@ which `recurrences` elaborates.
 """
 
 from tcalc.language.program import Given, Inputs, Program, inputs, parse, parse_declarations
-from tcalc.language.recurrences import RecurrenceProgram, Series, State, parse_recurrence
 
 __all__ = [
     "Given",
     "Inputs",
     "Program",
-    "RecurrenceProgram",
-    "Series",
-    "State",
     "inputs",
     "parse",
     "parse_declarations",
-    "parse_recurrence",
 ]

@@ -14,7 +14,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Var
 from tcalc.expression import Names
-from tcalc.language import RecurrenceProgram
+from tcalc.language.recurrences import RecurrenceProgram
 from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.one_call import OneCall

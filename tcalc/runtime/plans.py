@@ -18,7 +18,6 @@ import numpy as np
 
 from tcalc.codegen.batching import with_batches
 from tcalc.codegen.branches import with_branches
-from tcalc.codegen.c import CModule, c_module, commented, countable
 from tcalc.codegen.emit import Module, emit, titled
 from tcalc.codegen.launches import largest_product
 from tcalc.codegen.layouts import misplaced, with_layouts
@@ -40,6 +39,7 @@ from tcalc.expr.traverse import orders_kept, postorder
 from tcalc.primitives.selection import Selection
 
 if TYPE_CHECKING:
+    from tcalc.codegen.c import CModule
     from tcalc.runtime.native import NativeFunction
 
 RECORDED = 1 << 28
@@ -233,6 +233,8 @@ class Planner:
 
     def _in_c(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
         """The plan of a function in C; NumPy's where arrays are complex, sparse, empty or huge."""
+        from tcalc.codegen.c import c_module, commented, countable
+
         recipe = self.recipe
         if kind != Kind() or not all(sizes.values()):
             return self._host.make(sizes, itemsize, kind)

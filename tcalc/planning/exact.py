@@ -6,7 +6,8 @@ contracted; what no label joins is left apart, for the caller to multiply at the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from math import inf
 from typing import TypeAlias
 
 Tree: TypeAlias = "int | tuple[Tree, Tree]"
@@ -15,11 +16,31 @@ PairCost: TypeAlias = Callable[[Mask, Mask, Mask, Mask, Mask], int]
 """Cost of contracting the factors `a` with labels `x` and `b` with `y` to the labels `z`."""
 
 
-def cheapest(rows: Sequence[Mask], output: Mask, pair_cost: PairCost) -> tuple[int, Tree]:
-    """The least cost and its tree, for factors that labels connect to one component.
+class MaskedVolumes(dict[Mask, int]):
+    """The points of index spaces, by masks of their labels, each counted once."""
 
-    A tie goes to the split found first, so that the result depends on the order of the factors
-    only.
+    def __init__(self, sizes: Iterable[int]) -> None:
+        super().__init__({0: 1, **{1 << place: size for place, size in enumerate(sizes)}})
+
+    def __missing__(self, mask: Mask) -> int:
+        low = mask & -mask
+        self[mask] = found = self[low] * self[mask ^ low]
+        return found
+
+
+def cheapest(
+    rows: Sequence[Mask],
+    output: Mask,
+    volumes: Mapping[Mask, int],
+    special: Container[Mask] = (),
+    pair_cost: PairCost | None = None,
+    below: float = inf,
+) -> tuple[int, Tree] | None:
+    """The least cost and its tree, for factors that labels connect; None where it is not `below`.
+
+    `volumes` are the points of the index spaces of labels; `pair_cost` is asked where one of two
+    operands is `special`.  A tie goes to the split found first, so that the result depends on the
+    order of the factors only.
     """
     count = len(rows)
     full = (1 << count) - 1
@@ -29,7 +50,7 @@ def cheapest(rows: Sequence[Mask], output: Mask, pair_cost: PairCost) -> tuple[i
         union[s] = union[s ^ low] | rows[low.bit_length() - 1]
     best: dict[Mask, int] = {}
     split: dict[Mask, Mask] = {}
-    open_labels: dict[Mask, Mask] = {}
+    open_labels = [0] * (full + 1)
     for k in range(count):
         best[1 << k] = 0
         open_labels[1 << k] = rows[k] & (output | union[full ^ (1 << k)])
@@ -39,28 +60,29 @@ def cheapest(rows: Sequence[Mask], output: Mask, pair_cost: PairCost) -> tuple[i
         result = union[s] & (output | union[full ^ s])
         low = s & -s
         rest = s ^ low
-        found = -1
+        found = below
         part = rest
         # `a` keeps the lowest factor, so that every split is seen once.
         while part:
             a, b = s ^ part, part
             part = (part - 1) & rest
-            if a not in best or b not in best:
-                continue
             x, y = open_labels[a], open_labels[b]
             if not x & y:
-                continue
+                continue  # also where either has no order, being in several parts or too costly
             price = best[a] + best[b]
-            if 0 <= found <= price:
+            if price >= found:
                 continue
-            price += pair_cost(a, x, b, y, result)
-            if found < 0 or price < found:
-                found = price
+            if special and pair_cost and (a in special or b in special):
+                price += pair_cost(a, x, b, y, result)
+            else:
+                points = volumes[x | y]
+                price += points if x | y == result else max(2 * points - volumes[result], 0)
+            if price < found:
+                best[s] = found = price
                 split[s] = a
-        if found >= 0:
-            best[s] = found
+        if s in best:
             open_labels[s] = result
-    return best[full], _tree(full, split)
+    return (best[full], _tree(full, split)) if full in best else None
 
 
 def _tree(full: Mask, split: dict[Mask, Mask]) -> Tree:

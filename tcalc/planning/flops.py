@@ -50,6 +50,25 @@ class Network:
         return prod(self.sizes[label] for label in labels)
 
 
+class Volumes(dict[frozenset[Label], int]):
+    """The points of index spaces, each counted when it is first asked for."""
+
+    def __init__(self, sizes: Mapping[Label, int]) -> None:
+        super().__init__()
+        self.sizes = sizes
+
+    def __missing__(self, labels: frozenset[Label]) -> int:
+        self[labels] = found = prod([self.sizes[label] for label in labels])
+        return found
+
+    def of_pair(
+        self, left: frozenset[Label], right: frozenset[Label], result: frozenset[Label]
+    ) -> int:
+        """The flops of one pairwise contraction."""
+        points, kept = self[left | right], self[result]
+        return points if points == kept else max(2 * points - kept, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One contraction of two operands: the labels of the result, the cost, the columns solved."""
@@ -71,9 +90,7 @@ def pair_flops(
     >>> pair_flops(frozenset({i, j}), frozenset({j, k}), frozenset({i, k}), {i: 2, j: 3, k: 4})
     40
     """
-    points = prod(sizes[label] for label in left | right)
-    kept = prod(sizes[label] for label in result)
-    return points if points == kept else max(2 * points - kept, 0)
+    return Volumes(sizes).of_pair(left, right, result)
 
 
 def solve_columns(

@@ -6,13 +6,12 @@ one with the fewest flops, which walks a chain of matrices from its vector.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
-from math import prod
 from typing import TypeAlias
 
-from tcalc.planning.flops import Label, pair_flops
+from tcalc.planning.flops import Label, Volumes
 
 Labels: TypeAlias = frozenset[Label]
 NEIGHBOURS = 8
@@ -20,10 +19,10 @@ NEIGHBOURS = 8
 
 
 def greedy_steps(
-    factors: Sequence[Labels], output: Labels, sizes: Mapping[Label, int], by_flops: bool
+    factors: Sequence[Labels], output: Labels, volumes: Volumes, by_flops: bool
 ) -> list[tuple[int, int, Labels]]:
     """Steps ``(a, b, labels of the result)``; step `k` makes operand ``len(factors) + k``."""
-    return _Greedy(factors, output, sizes, by_flops).run()
+    return _Greedy(factors, output, volumes, by_flops).run()
 
 
 class _Greedy:
@@ -31,10 +30,10 @@ class _Greedy:
         self,
         factors: Sequence[Labels],
         output: Labels,
-        sizes: Mapping[Label, int],
+        volumes: Volumes,
         by_flops: bool,
     ) -> None:
-        self.sizes = sizes
+        self.volumes = volumes
         self.output = output
         self.by_flops = by_flops
         self.operands: list[Labels] = list(factors)
@@ -63,7 +62,7 @@ class _Greedy:
             if heap:
                 _, _, a, b = heappop(heap)
             else:
-                a, b = sorted(self.alive, key=lambda k: (self._volume(self.operands[k]), k))[:2]
+                a, b = sorted(self.alive, key=lambda k: (self.volumes[self.operands[k]], k))[:2]
             made = self._contract(a, b)
             for other in self._near(made):
                 heappush(heap, self._entry(other, made))
@@ -96,8 +95,8 @@ class _Greedy:
     def _entry(self, a: int, b: int) -> tuple[int, int, int, int]:
         x, y = self.operands[a], self.operands[b]
         result = self._result(a, b)
-        flops = pair_flops(x, y, result, self.sizes)
-        change = self._volume(result) - self._volume(x) - self._volume(y)
+        flops = self.volumes.of_pair(x, y, result)
+        change = self.volumes[result] - self.volumes[x] - self.volumes[y]
         return (flops, change, a, b) if self.by_flops else (change, flops, a, b)
 
     def _result(self, a: int, b: int) -> Labels:
@@ -121,6 +120,3 @@ class _Greedy:
         self.alive[made] = None
         self.steps.append((a, b, result))
         return made
-
-    def _volume(self, labels: Collection[Label]) -> int:
-        return prod(self.sizes[label] for label in labels)

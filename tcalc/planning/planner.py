@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
+from math import inf
 
 from tcalc.expr.partition import connected
-from tcalc.planning.exact import Mask, Tree, cheapest
+from tcalc.planning.exact import Mask, MaskedVolumes, Tree, cheapest
 from tcalc.planning.flops import (
     Label,
     Network,
     Pair,
+    Volumes,
     form_flops,
-    pair_flops,
     reduction_flops,
     solve_columns,
     solve_flops,
@@ -56,6 +57,7 @@ class Planner:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.sizes = network.sizes
+        self.volumes = Volumes(network.sizes)
         holders: dict[Label, list[int]] = {}
         for k, row in enumerate(network.factors):
             for label in dict.fromkeys(row):
@@ -72,7 +74,7 @@ class Planner:
     def run(self) -> Plan:
         scalars = [k for k, labels in self.labels.items() if not labels]
         roots = [self._component(group) for group in self._components()]
-        roots.sort(key=lambda k: (self.network.volume(self.labels[k]), k))
+        roots.sort(key=lambda k: (self.volumes[self.labels[k]], k))
         root = roots[0] if roots else None
         for other in roots[1:]:
             assert root is not None
@@ -101,7 +103,7 @@ class Planner:
     def pair(self, a: int, b: int, result: frozenset[Label]) -> Pair:
         """The cheapest way to contract two operands, an inverse being applied where it can."""
         x, y = self.labels[a], self.labels[b]
-        flops = pair_flops(x, y, result, self.sizes)
+        flops = self.volumes.of_pair(x, y, result)
         best: Pair | None = None
         for inverse, other, partner in ((a, y, b), (b, x, a)):
             if inverse not in self.network.inverses:
@@ -138,12 +140,14 @@ class Planner:
             return group[0]
         output = frozenset().union(*(self.labels[k] for k in group)) & set(self.network.output)
         if len(group) <= EXACT:
-            return self._exact(group, output)[1]
+            root = self._exact(group, output)
+            assert root is not None
+            return root
         if len(group) <= CHAIN and (line := self._line(group)):
             return self._chain(line, output)
         candidates: list[tuple[int, int, int]] = []
         for by_flops in (False, True):
-            steps = greedy_steps([self.labels[k] for k in group], output, self.sizes, by_flops)
+            steps = greedy_steps([self.labels[k] for k in group], output, self.volumes, by_flops)
             ids = list(group)
             total = 0
             for a, b, result in steps:
@@ -212,38 +216,33 @@ class Planner:
         x, y, z = open_labels[i, k], open_labels[k + 1, j], open_labels[i, j]
         ends = (line[i] if i == k else -1, line[j] if k + 1 == j else -2)
         if not any(end in self.network.inverses for end in ends):
-            return pair_flops(x, y, z, self.sizes)
+            return self.volumes.of_pair(x, y, z)
         self.labels[-1], self.labels[-2] = x, y
         return self.pair(*ends, z).flops
 
-    def _exact(self, leaves: Sequence[int], output: frozenset[Label]) -> tuple[int, int]:
-        """The least cost of contracting some operands to `output`, and the new root."""
+    def _exact(
+        self, leaves: Sequence[int], output: frozenset[Label], below: float = inf
+    ) -> int | None:
+        """The root of the cheapest order of some operands; None where its cost is not `below`."""
         order = sorted(frozenset().union(*(self.labels[k] for k in leaves)))
         bit = {label: 1 << place for place, label in enumerate(order)}
         rows = [sum(bit[label] for label in self.labels[k]) for k in leaves]
-        volumes: dict[Mask, int] = {}
+        volumes = MaskedVolumes(self.sizes[label] for label in order)
         single = {1 << place: k for place, k in enumerate(leaves)}
         special = {mask for mask, k in single.items() if k in self.network.inverses}
 
         def names(mask: Mask) -> frozenset[Label]:
             return frozenset(label for label in order if bit[label] & mask)
 
-        def volume(mask: Mask) -> int:
-            if mask not in volumes:
-                volumes[mask] = self.network.volume(names(mask))
-            return volumes[mask]
-
         def price(a: Mask, x: Mask, b: Mask, y: Mask, z: Mask) -> int:
-            if a in special or b in special:
-                left, right = single.get(a, -1), single.get(b, -1)
-                self.labels[-1] = names(x if left < 0 else y)
-                return self.pair(left, right, names(z)).flops
-            points = volume(x | y)
-            return points if z == x | y else max(2 * points - volume(z), 0)
+            left, right = single.get(a, -1), single.get(b, -1)
+            self.labels[-1] = names(x if left < 0 else y)
+            return self.pair(left, right, names(z)).flops
 
-        total, tree = cheapest(rows, sum(bit[label] for label in output), price)
+        outside = sum(bit[label] for label in output)
+        found = cheapest(rows, outside, volumes, special, price, below)
         self.labels.pop(-1, None)
-        return total, self._plant(tree, leaves, output)
+        return None if found is None else self._plant(found[1], leaves, output)
 
     def _plant(self, tree: Tree, leaves: Sequence[int], output: frozenset[Label]) -> int:
         """Number the operands of a small tree, with their open labels."""
@@ -279,15 +278,15 @@ class Planner:
                     inner = [k for k in leaves if k in self.children]
                     if not inner:
                         break
-                    widest = max(inner, key=lambda k: (self.network.volume(self.labels[k]), -k))
+                    widest = max(inner, key=lambda k: (self.volumes[self.labels[k]], -k))
                     leaves.remove(widest)
                     a, b = self.children[widest]
                     leaves += [a, b]
                     old += self.pair(a, b, self.labels[widest]).flops
                 if len(leaves) < 3:
                     continue
-                new, made = self._exact(sorted(leaves), self.labels[node])
-                if new < old:
+                made = self._exact(sorted(leaves), self.labels[node], old)
+                if made is not None:
                     self.children[node] = self.children[made]
                     improved = True
             if not improved:
@@ -298,7 +297,7 @@ class Planner:
         """Multiply by a scalar where the operand is smallest, as late as possible."""
         order = [k for k in _reachable(root, self.children) if k not in self.network.inverses]
         order = order or [root]
-        target = min(reversed(order), key=lambda k: self.network.volume(self.labels[k]))
+        target = min(reversed(order), key=lambda k: self.volumes[self.labels[k]])
         made = self._join(target, scale, self.labels[target])
         if target == root:
             return made

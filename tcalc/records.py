@@ -1,9 +1,9 @@
 """Data classes that are quickly made.
 
 The standard decorator compiles up to seven methods for every class, and a process that compiles one
-formula needs some two hundred classes: that would be most of the time from a cold start.  Here only
-``__init__`` is compiled, and the other methods are shared.  What a type checker sees is the
-standard decorator.
+formula needs some two hundred classes: that would be a third of the time from a cold start.  Here
+only ``__init__`` is compiled, and the other methods are shared.  What a type checker sees is the
+standard decorator, which classes that users are handed have as well.
 """
 
 from __future__ import annotations

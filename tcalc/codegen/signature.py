@@ -6,7 +6,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from tcalc.errors import ArgumentError
 from tcalc.expr.dims import Dim
@@ -14,7 +14,6 @@ from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.selection import Selection
-from tcalc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
@@ -44,7 +45,6 @@ from tcalc.language.syntax import (
 from tcalc.language.tape import Slot, Tape
 from tcalc.primitives.axis_names import handed_down
 from tcalc.primitives.function import Function
-from tcalc.records import dataclass
 
 _SIZED = ("ones", "zeros", "eye")
 

@@ -7,7 +7,7 @@ the terms of ``H``, and the sum of two Kronecker sums is one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,6 +18,7 @@ from tcalc.errors import ArgumentError
 from tcalc.expr.partition import Partition
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.records import dataclass
 from tcalc.runtime.restricted import Ends
 
 if TYPE_CHECKING:

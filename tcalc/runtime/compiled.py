@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, Never, SupportsIndex
 
@@ -17,6 +17,7 @@ from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline, arranged, is_plain, labels
 from tcalc.interpret import complaint
+from tcalc.records import dataclass
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
     PLAIN,

@@ -7,7 +7,6 @@ a `FactoredFunction` puts them together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Never, SupportsIndex, TypeAlias
 
@@ -20,6 +19,7 @@ from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline, arranged
+from tcalc.records import dataclass
 from tcalc.runtime.arguments import CallSignature, common_type
 from tcalc.runtime.compiled import CompiledFunction
 from tcalc.runtime.factored import FactoredTensor, FactoredTerm

@@ -10,7 +10,7 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -37,6 +37,7 @@ from tcalc.expr.outline import Outline
 from tcalc.expr.packing import pack, unpack
 from tcalc.expr.traverse import orders_kept, postorder
 from tcalc.primitives.selection import Selection
+from tcalc.records import dataclass
 
 if TYPE_CHECKING:
     from tcalc.codegen.c import CModule

@@ -7,7 +7,7 @@ systems, its determinant and its eigenvalues are those of the map within the str
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from tcalc.expr.nodes import Var
 from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.records import dataclass
 from tcalc.runtime.coordinates import Coordinates, kind_of
 from tcalc.runtime.modules import as_array, largest, where
 from tcalc.runtime.parts import Factored

@@ -10,7 +10,7 @@ they are written out.  This is the quick estimate by which routes are compared;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from math import inf, prod
 from typing import TypeAlias, assert_never
 
 from tcalc.calculus.terms import nominal
@@ -31,10 +31,13 @@ Size: TypeAlias = Callable[[Dim], int]
 """The number that a dimension stands for."""
 
 
-def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
+def flops(
+    roots: Sequence[Node], sizes: Mapping[str, int] | None = None, enough: float = inf
+) -> int:
     """The operations that computing the roots takes, shared work counted once.
 
-    `sizes` are those of the named dimensions; without them every name counts as 100.
+    `sizes` are those of the named dimensions; without them every name counts as 100.  The count
+    ends where it has come to `enough`.
 
     >>> from tcalc.expr import build, shape
     >>> A, x = build.var("A", shape("m", "n")), build.var("x", shape("n"))
@@ -47,7 +50,11 @@ def flops(roots: Sequence[Node], sizes: Mapping[str, int] | None = None) -> int:
 
     total = 0
     calls: set[tuple[Primitive, tuple[Node, ...]]] = set()
-    for node in postorder(flatten(_coded(roots), inline="single")):
+    # Long products, whose order is the work of planning, come last: others may be enough.
+    nodes = postorder(flatten(_coded(roots), inline="single"))
+    for node in sorted(nodes, key=lambda node: len(node.operands)):
+        if total >= enough:
+            break
         if isinstance(node, Apply) and node.primitive.outputs > 1:
             call = node.primitive, node.args
             if call in calls:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
+from math import inf
 from typing import Literal, TypeAlias, get_args
 
 from tcalc.calculus.accumulate import pullback, pushforward
@@ -127,16 +128,23 @@ def _cheapest_jacobian(root: Node, variable: Var, function: Node | None = None) 
     found, *others = dict.fromkeys(project(result, variable) for result in candidates)
     if not others or most > LARGEST_COMPARISON:
         return found  # a factored one, where there is one
-    return min((found, *others), key=_burden)
+    least = _burden(found)
+    for other in others:
+        burden = _burden(other, least)
+        if burden < least:
+            found, least = other, burden
+    return found
 
 
-def _burden(node: Node) -> int:
+def _burden(node: Node, enough: int | None = None) -> int:
     """What routes are compared by: of long graphs one twice as long must save four times the work.
 
     The sizes are not known yet.  Where they are large the operations take the time; where they are
-    small every node takes the same, as it does for whoever reads the formula.
+    small every node takes the same, as it does for whoever reads the formula.  The count ends where
+    it has come to `enough`.
     """
-    return flops([node]) * max(len(postorder([node])), LONG) ** 2
+    weight = max(len(postorder([node])), LONG) ** 2
+    return flops([node], enough=inf if enough is None else -(-enough // weight)) * weight
 
 
 def unit(dims: Shape) -> Node:

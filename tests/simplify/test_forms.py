@@ -89,7 +89,7 @@ HESSIANS = {
         "exp(-norm2(x - y)^2/(2*s^2))*((x - y)*(x - y)'/s^2 - eye(n))/s^2"
     ),
     ("(w'*r - a)/sqrt(w'*S*w)", "S[n,n] symmetric, w[n], r[n], a", "w"): (
-        "((w'*r - a)*(3*S*w*w'*S/(w'*S*w) - S) - S*w*r' - r*w'*S)/(w'*S*w)^(3/2)"
+        "((w'*r - a)*(3*S*w*w'*S/(w'*S*w) - S) - r*w'*S - S*w*r')/(w'*S*w)^(3/2)"
     ),
 }
 

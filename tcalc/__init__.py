@@ -6,7 +6,7 @@
     >>> g.shape
     ('n',)
     >>> print(g)
-    -X'*(y.*sigmoid(-(X*w).*y))
+    -X'*(y.*sigmoid(-y.*(X*w)))
     >>> fun = tcalc.compile([f, g])
     >>> value, gradient = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
 

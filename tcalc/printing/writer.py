@@ -286,8 +286,10 @@ def _link(
     names: Sequence[str], reading: tuple[Any, ...], reached: Sequence[str]
 ) -> tuple[Any, ...]:
     """How well a factor follows one that has reached some indices."""
-    apart, late = reading
-    return (apart, [names.index(at) for at in reached if at in names], late)
+    apart, (*late, text) = reading
+    linked = [names.index(at) for at in reached if at in names]
+    first = next((k for k, at in enumerate(reached) if at in names), 0)
+    return (apart, linked, late, first, text)
 
 
 _ELEMENT = (0, 0, 2)

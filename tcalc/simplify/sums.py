@@ -354,7 +354,9 @@ def _pulled_out(
     if not _may_stand_outside(node, terms, factor, places, bool(linked)):
         return None
     carried = sorted({at for t, k in places.items() for at in _carried(terms[t], k)})
-    if len(linked) + len(carried) > max(node.order, 2):
+    # The rests are no larger than what matrix notation has, or each term has a tensor of its own.
+    largest = min(max(x.order for x in terms[t].factors) for t in places)
+    if len(linked) + len(carried) > max(node.order, largest, 2):
         return None
     rests: list[tuple[Fraction, Node]] = []
     for t, k in places.items():
@@ -390,7 +392,15 @@ def _may_stand_outside(
         return True
     if node.order and not all(_reaches_output(terms[t], k) for t, k in places.items()):
         return False  # a number, as x'*A*x, would become an outer product
-    return max(counts) <= 2  # of two numbers x'*x one would become a vector
+    if max(counts) <= 2:
+        return True
+    # Of two numbers x'*x one would become a vector; in T[a,b,c,d]*x[b]*x[c]*x[d] there is none.
+    occurrences = [(terms[t], k) for t in places for k in _places(terms[t], factor)]
+    return all(_reaches_output(parts, k) for parts, k in occurrences)
+
+
+def _places(parts: Parts, factor: Node) -> list[int]:
+    return [k for k, other in enumerate(parts.factors) if other is factor]
 
 
 def _carried(parts: Parts, k: int) -> list[int]:

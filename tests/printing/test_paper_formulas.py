@@ -246,6 +246,19 @@ FORMULAS = [
         "2*(eye(n)[1:end-1,:] - eye(n)[2:end,:])'*(x[1:end-1] - x[2:end])",
         "2*(eye(n)[2:end,:] - eye(n)[1:end-1,:])'*(eye(n)[2:end,:] - eye(n)[1:end-1,:])",
     ),
+    Formula(  # a cubic form
+        "s = T[a,b,c]*x[a]*x[b]*x[c]",
+        "T[n,n,n], x[n]",
+        "x",
+        "R[a] = (T[b,c,a] + T[b,a,c] + T[a,b,c])*x[b]*x[c]",
+        "R[a,b] = (T[c,a,b] + T[c,b,a] + T[a,c,b] + T[a,b,c] + T[b,c,a] + T[b,a,c])*x[c]",
+    ),
+    Formula(  # a quartic form
+        "s = T[a,b,c,d]*x[a]*x[b]*x[c]*x[d]",
+        "T[n,n,n,n], x[n]",
+        "x",
+        "R[a] = (T[b,c,d,a] + T[b,c,a,d] + T[b,a,c,d] + T[a,b,c,d])*x[b]*x[c]*x[d]",
+    ),
     Formula(  # a residual of a filter
         "norm2(x - K*(z - H*x))^2",
         "K[n,m], H[m,n], x[n], z[m]",

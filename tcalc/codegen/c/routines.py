@@ -92,7 +92,11 @@ def call(code: Code, statement: Statement, operation: Call) -> None:
             assert_never(operation.routine)
 
 
-KNOWN = {"np.asarray", *(x for x, text in FUNCTIONS.items() if not ABSENT.search(text))}
+KNOWN = {
+    "np.asarray",
+    "np.result_type",
+    *(x for x, text in FUNCTIONS.items() if not ABSENT.search(text)),
+}
 """The functions of NumPy and SciPy that C has too: the first beyond them is what is missing."""
 
 

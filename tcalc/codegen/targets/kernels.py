@@ -26,6 +26,7 @@ from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 from tcalc.records import dataclass
 
 FUNCTIONS = {
+    "abs": "fabs({0})",
     "np.abs": "fabs({0})",
     "np.arccos": "acos({0})",
     "np.arccosh": "acosh({0})",
@@ -37,9 +38,12 @@ FUNCTIONS = {
     "np.ceil": "ceil({0})",
     "np.cos": "cos({0})",
     "np.cosh": "cosh({0})",
+    "np.equal": "({0} == {1})",
     "np.exp": "exp({0})",
     "np.expm1": "expm1({0})",
     "np.floor": "floor({0})",
+    "np.greater": "({0} > {1})",
+    "np.greater_equal": "({0} >= {1})",
     # NaN stays NaN, which a comparison alone would turn into 1
     "np.heaviside": "({0} != {0} ? {0} : {0} < 0 ? T(0) : {0} > 0 ? T(1) : {1})",
     "np.hypot": "hypot({0}, {1})",
@@ -47,13 +51,18 @@ FUNCTIONS = {
     "np.isinf": "isinf({0})",
     "np.isnan": "isnan({0})",
     "np.isposinf": "(isinf({0}) && {0} > 0)",
+    "np.less": "({0} < {1})",
+    "np.less_equal": "({0} <= {1})",
     "np.log": "log({0})",
     "np.log10": "log10({0})",
     "np.log1p": "log1p({0})",
     "np.log2": "log2({0})",
+    "np.logical_and": "({0} && {1})",
+    "np.logical_or": "({0} || {1})",
     # C's fmax and fmin drop a NaN, NumPy's keep it
     "np.maximum": "({0} > {1} || {0} != {0} ? {0} : {1})",
     "np.minimum": "({0} < {1} || {0} != {0} ? {0} : {1})",
+    "np.not_equal": "({0} != {1})",
     "np.power": "pow({0}, {1})",
     "np.real": "{0}",
     "np.sign": "({0} != {0} ? {0} : T(({0} > 0) - ({0} < 0)))",
@@ -269,6 +278,8 @@ class _Translation:
                 return f"({self.value(test)} ? {self.value(then)} : {self.value(other)})"
             case ast.Call(func=ast.Attribute(value=inner, attr="astype")):
                 return self.value(inner)  # of the kernel's type, as all is
+            case ast.Call(func=function, args=[inner, _]) if _dotted(function) == "np.asarray":
+                return self.value(inner)  # the same
             case ast.Call(func=function, args=arguments, keywords=[]):
                 return self._call(_dotted(function), arguments)
             case _:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
 
 import numpy as np
@@ -236,15 +235,3 @@ def test_operators_pickle():
     H = tcalc.hessian_operator(f, "w", {"A": np.eye(3), "w": np.zeros(3)})
     expected = H @ np.ones(3)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(H)) @ np.ones(3), expected)
-
-
-@pytest.mark.parametrize("way", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
-def test_problems_and_evidences_that_were_used_pickle_and_copy(way):
-    f = tcalc.parse("norm2(X*w - y)^2/2 + norm2(w)^2/2", "X[m,n], y[m], w[n]")
-    data = {"X": np.random.default_rng(0).standard_normal((5, 3)), "y": np.ones(5)}
-    p = tcalc.problem(f, "w", data)
-    expected = p.hessp(np.zeros(3), np.ones(3))
-    np.testing.assert_array_equal(way(p).hessp(np.zeros(3), np.ones(3)), expected)
-    found = tcalc.laplace(f, "w", {**data, "w": np.zeros(3)})
-    covariance = found.covariance(np.ones(3))
-    np.testing.assert_allclose(way(found).covariance(np.ones(3)), covariance, rtol=1e-12)

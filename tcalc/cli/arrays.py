@@ -33,14 +33,21 @@ NAMED = re.compile(r"(\w+)=(.+)", re.DOTALL)
 
 
 def load_data(given: Sequence[str], variables: Mapping[str, Var]) -> dict[str, Array]:
-    """The arrays of all ``--data``: ``NAME=FILE`` for one variable, ``FILE`` for many by name."""
+    """The arrays of all ``--data``: ``NAME=FILE`` for one variable, ``FILE`` for many by name.
+
+    Of a file and a variable that is named beside it, the later one counts.
+    """
     arrays: dict[str, Array] = {}
+    named: dict[str, str] = {}
     for item in given:
         match = NAMED.fullmatch(item)
         if match is None:
             arrays.update(_whole_file(Path(item), variables))
         else:
             name, path = match.groups()
+            if name in named:
+                raise ArgumentError(f"--data: {name} is given twice, from {named[name]} and {path}")
+            named[name] = path
             arrays[name] = _single(name, Path(path), variables)
     return arrays
 

@@ -148,10 +148,6 @@ class Problem:
         moves = {names[name]: d for name, d in self.unpack(p).items()}
         return self._packing.gradient(self._product_at(x)(**moves))
 
-    def __getstate__(self) -> dict[str, Any]:
-        # The product at the last point is a function of its own, and is made again.
-        return self.__dict__ | {"_at": None}
-
     def _product_at(self, x: Any) -> Callable[..., Any]:
         """The product with the Hessian at a point, which many directions share."""
         key = np.asarray(x, dtype=float).tobytes()

@@ -168,7 +168,8 @@ def _checked(name: str, expression: Any) -> Any:
     for part in sympy.preorder_traversal(expression):
         own = isinstance(part, sympy.Function | sympy.Max | sympy.Min)
         own = own and not isinstance(part, AppliedUndef)
-        if not (own or isinstance(part, (*plain, ExprCondPair, Boolean, sympy.Tuple))):
+        known = own or isinstance(part, (*plain, ExprCondPair, Boolean, sympy.Tuple))
+        if not known or part in (sympy.oo, -sympy.oo, sympy.nan):
             raise ArgumentError(f"{name}: {part} has no value as an element-wise function")
     return expression
 

@@ -106,6 +106,11 @@ class FactoredTensor:
         return self.rows + self.columns
 
     @property
+    def ndim(self) -> int:
+        """How many axes the dense array has."""
+        return len(self.rows) + len(self.columns)
+
+    @property
     def nbytes(self) -> int:
         """The bytes that the cores take; a core that occurs twice counts once."""
         cores = {id(core): core.nbytes for term in self.terms for core in term.cores}

@@ -63,6 +63,14 @@ def test_data_from_files(run, directory, save):
     assert float(outcome.out) == pytest.approx(VALUE, rel=1e-14)
 
 
+def test_a_variable_that_is_given_twice_is_refused(run, directory):
+    for name, value in (("one", 1.0), ("two", 2.0)):
+        np.save(f"{name}.npy", np.array([value]))
+    outcome = run("evaluate", "sum(x)", "--data", "x=one.npy", "--data", "x=two.npy")
+    assert outcome.status == 1
+    assert "x is given twice, from one.npy and two.npy" in outcome.err
+
+
 def test_columns_of_a_csv_file_go_by_their_header(run, directory):
     Path("table.csv").write_text("x, y\n1, 2\n3, 4\n")
     assert float(run("evaluate", "x'*y", "--data", "table.csv").out) == 14.0

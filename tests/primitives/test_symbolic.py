@@ -87,6 +87,8 @@ def test_regular_point_and_complex_step():
         ("f", sympy.Function("__import__")(s), (s,)),
         ("f", sympy.Sum(t, (t, 0, s)), (s,)),
         ("f", sympy.zeta(s), (s,)),
+        ("f", sympy.oo * s, (s,)),
+        ("f", sympy.nan, (s,)),
         ("f", sympy.Derivative(sympy.floor(s), s), (s,)),
     ],
 )

@@ -225,6 +225,7 @@ def test_newton_step_of_a_large_factorisation_is_small():
     data = {"U": normal(300, 10), "V": normal(200, 10), "T": normal(300, 200)}
     gradient, H = step(**data)
     assert H.nbytes == 800
+    assert H.ndim == len(H.shape) == 4
     U = data["U"] - H.solve(gradient)
     assert np.abs(step(**{**data, "U": U})[0]).max() < 1e-8
 

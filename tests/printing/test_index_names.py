@@ -29,7 +29,7 @@ KEPT = [
     (
         "T[a,b,c]*x[a]*x[b]*x[c]",
         "x",
-        "R[a] = (T[b,c,a]*x[c] + T[b,a,d]*x[d] + T[a,b,e]*x[e])*x[b]",
+        "R[a] = (T[b,c,a] + T[b,a,c] + T[a,b,c])*x[b]*x[c]",
     ),
     (REGRESSION, "w", "2*X[n,d]*(X[n,e]*w[e] - y[n])"),
     (REGRESSION, "w w", "2*X[n,d]*X[n,e]"),

@@ -248,10 +248,15 @@ class Writer:
         return None
 
     def _place(self, signed_term: tuple[bool, Formula]) -> tuple[Any, ...]:
-        """Positive terms first, of these numbers; but of negative ones last, ``v - n - 1``."""
+        """Positive terms first, of these numbers; but of negative ones last, ``v - n - 1``.
+
+        Indices that are summed, which have no letters yet, come after those of the result, as their
+        letters will: ``A[i,j] + A[j,i]``.
+        """
         negative, term = signed_term
         number = isinstance(term, Number)
-        return (negative, number if negative else not number, *self.reading(term))
+        *how, text = self.reading(term)
+        return (negative, number if negative else not number, *how, text.replace("_", "~"))
 
     def along(
         self,

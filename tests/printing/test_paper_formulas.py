@@ -250,14 +250,14 @@ FORMULAS = [
         "s = T[a,b,c]*x[a]*x[b]*x[c]",
         "T[n,n,n], x[n]",
         "x",
-        "R[a] = (T[b,c,a] + T[b,a,c] + T[a,b,c])*x[b]*x[c]",
-        "R[a,b] = (T[c,a,b] + T[c,b,a] + T[a,c,b] + T[a,b,c] + T[b,c,a] + T[b,a,c])*x[c]",
+        "R[a] = (T[a,b,c] + T[b,a,c] + T[b,c,a])*x[b]*x[c]",
+        "R[a,b] = (T[a,b,c] + T[a,c,b] + T[b,a,c] + T[b,c,a] + T[c,a,b] + T[c,b,a])*x[c]",
     ),
     Formula(  # a quartic form
         "s = T[a,b,c,d]*x[a]*x[b]*x[c]*x[d]",
         "T[n,n,n,n], x[n]",
         "x",
-        "R[a] = (T[b,c,d,a] + T[b,c,a,d] + T[b,a,c,d] + T[a,b,c,d])*x[b]*x[c]*x[d]",
+        "R[a] = (T[a,b,c,d] + T[b,a,c,d] + T[b,c,a,d] + T[b,c,d,a])*x[b]*x[c]*x[d]",
     ),
     Formula(  # a residual of a filter
         "norm2(x - K*(z - H*x))^2",

@@ -4,8 +4,9 @@ A flop is one multiplication or one addition.  A pair with a summed label takes 
 for every point of the joint index space and an addition for every one that is summed away.  An
 inverse is *applied* by solving with a factorisation that is there: two triangular solves, so
 2·n² flops a column, against the same 2·n² for the product with a *formed* inverse, which costs
-4/3·n³ before.  A triangular solve runs slower than a matrix product, so that forming pays from
-about n/2 columns on.  A triangular matrix takes one solve, n² a column, and 1/3·n³ to invert.
+4/3·n³ before.  A triangular solve runs at half to three quarters of the rate of a matrix product,
+so that forming pays from about 2·n columns on.  A triangular matrix takes one solve, n² a column,
+and 1/3·n³ to invert.
 """
 
 from __future__ import annotations

@@ -56,5 +56,5 @@ def test_diagonals_over_other_axes_are_not_taken_for_each_other() -> None:
     T, K = rng.standard_normal((4, 10, 10, 10)), np.diag(np.arange(1.0, 11))
     first, second = (np.einsum(rule, T, np.linalg.inv(K)) for rule in ("paab,bx", "qcdc,dy"))
     np.testing.assert_allclose(function(T=T, K=K), np.einsum("px,qy->pqxy", first, second))
-    assert "solve_factored" not in function.source_for(n=10, p=4)
-    assert "solve_factored" in function.source_for(n=40, p=4)
+    assert "solve_factored" not in function.source_for(n=10, p=6)
+    assert "solve_factored" in function.source_for(n=20, p=6)

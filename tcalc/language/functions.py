@@ -27,7 +27,7 @@ from tcalc.language.einstein import Scope, names_in
 from tcalc.language.habits import arguments_hint
 from tcalc.language.matrix import reciprocal
 from tcalc.language.names import Names
-from tcalc.language.syntax import Call
+from tcalc.language.syntax import Bound, Call, Index, Name, Position
 from tcalc.language.tape import Slot
 from tcalc.primitives import Form, Function, Kind, Pattern
 from tcalc.primitives.function import OfScalar
@@ -279,11 +279,21 @@ def _own_dims(
 
 def takes_whole_tensors(call: Call) -> IndexNotationError:
     """The error for an argument with indices where these say nothing."""
+    whole, positions = "...", "i,j"
+    match call.arguments[0]:
+        case Index(base=Name(name=name), positions=given) if not any(map(_is_number, given)):
+            named = [at.name if isinstance(at, Bound) else None for at in given]
+            letters = (letter for letter in "ijklpqrs" if letter not in named)
+            whole, positions = name, ",".join([at or next(letters, "i") for at in named])
     return IndexNotationError(
         f"`{call.function}` takes whole tensors",
         span=call.span,
-        hint=f"index the call instead: {call.function}(...)[i,j]",
+        hint=f"index the call instead: {call.function}({whole})[{positions}]",
     )
+
+
+def _is_number(position: Position) -> bool:
+    return isinstance(position, Bound) and position.name is None
 
 
 def _leading_names(form: Form, tensors: Sequence[Value], call: Call) -> tuple[str, ...]:

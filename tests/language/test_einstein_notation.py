@@ -300,7 +300,9 @@ def test_indexed_arguments_and_indexed_calls():
         lambda A, Y: np.einsum("bik,bk->bi", np.linalg.cholesky(A), Y),
         BATCH,
     )
-    refused("L[b,i,k] = chol(A[b,i,k])", IndexNotationError, (1, 12), "chol(...)[i,j]", BATCH)
+    refused("L[b,i,k] = chol(A[b,i,k])", IndexNotationError, (1, 12), "chol(A)[b,i,k]", BATCH)
+    refused("inv(A[b,:,:])[i,k]*Y[b,i]", IndexNotationError, (1, 1), "inv(A)[b,i,j]", BATCH)
+    refused("inv(2*A[b,i,k])", IndexNotationError, (1, 1), "inv(...)[i,j]", BATCH)
 
 
 def test_products_of_batches_are_written_with_indices():

@@ -35,6 +35,8 @@ For those who change tcalc: its rooms, each of which imports only those before i
 - `tcalc.language`, `tcalc.printing`, `tcalc.interpret`: text in, text out, reference values;
 - `tcalc.codegen`, `tcalc.runtime`: NumPy modules, and the functions that run them;
 - `tcalc.checking`: numerical verification;
+- `tcalc.context`, `tcalc.expression`: what users hold, with what its program says beside it;
+- `tcalc.derivation`: gradients step by step;
 - `tcalc.backslash`, `tcalc.linearization`: the linearised graph as a block-triangular system;
 - `tcalc.pictures`, `tcalc.drawing`: expression graphs as SVG;
 - `tcalc.custom`: functions of the user's; `tcalc.reference`: what there is to know of the others;

@@ -15,6 +15,7 @@ from tcalc import calculus, language
 from tcalc.calculus import Mode
 from tcalc.codegen.options import HostBackend
 from tcalc.compilation import Expressions, compile
+from tcalc.context import Context
 from tcalc.custom import UserFunction
 from tcalc.errors import (
     ArgumentError,
@@ -25,7 +26,7 @@ from tcalc.errors import (
 )
 from tcalc.expr.nodes import Var
 from tcalc.expr.outline import arranged
-from tcalc.expression import Context, Expression, Names, combine
+from tcalc.expression import Expression, Names, combine
 from tcalc.primitives.function import entries
 from tcalc.requirements import (
     names_of,

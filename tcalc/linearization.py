@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, overload
 
 from tcalc import calculus
+from tcalc.context import Context
 from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expr import build
 from tcalc.expr.index_names import AxisNames, merged, of_axes
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder
-from tcalc.expression import Context, Expression, Names
+from tcalc.expression import Expression, Names
 from tcalc.requirements import names_of, new_input, require_expression, require_expressions
 
 if TYPE_CHECKING:

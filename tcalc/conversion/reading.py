@@ -13,12 +13,13 @@ from typing import Any
 import sympy
 from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
 
+from tcalc.context import Context
 from tcalc.conversion.scalars import Matrix, ScalarReader
 from tcalc.errors import ArgumentError
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Node
-from tcalc.expression import Context, Expression
+from tcalc.expression import Expression
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import power
 

@@ -48,7 +48,7 @@ def reflections(code: Code, statement: Statement, operation: Call) -> None:
     code.fail(f"{code.helper('reflectors')}({', '.join(arguments)})")
 
 
-def applied(code: Code, statement: Statement, operation: Call) -> None:
+def reflected_vector(code: Code, statement: Statement, operation: Call) -> None:
     """A vector multiplied by Q, or by its transpose."""
     assert isinstance(operation.routine, Embedded)
     (transposed,) = operation.routine.parameters

@@ -12,7 +12,6 @@ from typing import Any, assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
-    applied,
     by_singular,
     determinants,
     gaps,
@@ -20,6 +19,7 @@ from tcalc.codegen.c.decompositions import (
     orthogonal,
     positive,
     reciprocals,
+    reflected_vector,
     reflections,
     roots,
     singular,
@@ -388,7 +388,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     positive_eigenvalues: positive,
     pseudo_inverse: by_singular("pseudo_inverse"),
     reciprocal_gaps: gaps,
-    reflected: applied,
+    reflected: reflected_vector,
     reflectors: reflections,
     share_of_extremum: _share,
     sign_and_logarithm: logarithms,

@@ -3,7 +3,12 @@
 The standard decorator compiles up to seven methods for every class, and a process that compiles one
 formula needs some two hundred classes: that would be a third of the time from a cold start.  Here
 only ``__init__`` is compiled, and the other methods are shared.  What a type checker sees is the
-standard decorator, which classes that users are handed have as well.
+standard decorator.
+
+The rooms that formulas pass through on their way to text and to arrays use this one, from
+`tcalc.expr` to `tcalc.runtime`.  The others, most of which are imported where they are first asked
+for, have few classes each and keep the standard decorator, as do modules with classes that users
+hold.
 """
 
 from __future__ import annotations

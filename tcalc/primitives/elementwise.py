@@ -8,7 +8,7 @@ argument nodes and the value node, so that ``exp' = value`` costs nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from typing import Any, TypeAlias
@@ -20,6 +20,7 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap, LinearTerm, Notation, S
 from tcalc.primitives.arrays import linalg, np, special
 from tcalc.primitives.function import Function, elementwise_form
 from tcalc.primitives.routines import Coded, Embedded, Routine, Template
+from tcalc.records import dataclass
 
 Derivative: TypeAlias = Callable[..., Node]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tcalc.records import dataclass
 from tcalc.runtime.libraries import Library, library
 from tcalc.runtime.native import SCATTERED, NativeFunction, arrays_in_c
 

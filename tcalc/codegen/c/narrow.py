@@ -9,11 +9,11 @@ write and read each in memory.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tcalc.codegen.c.contractions import Contraction, Labelled, Labels, labelled
 from tcalc.codegen.program import Value
 from tcalc.expr.dims import Shape
+from tcalc.records import dataclass
 
 FEW = 12
 """The longest axis that is short: for each place on it there is a sum in a register."""

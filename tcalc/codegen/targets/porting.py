@@ -17,7 +17,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HOST, DEVICE = "np", "cp"
 HOST_ONLY = ("np.polynomial.legendre.leggauss",)
@@ -34,8 +34,7 @@ def ported(source: str, checked: bool = True) -> str:
     return _apply(source, _spelled(source))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Edit:
+class _Edit(NamedTuple):
     """A stretch of the text, as offsets, and what is put there."""
 
     start: int

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from tcalc import runtime
@@ -138,6 +139,17 @@ def graphs(draw: st.DrawFn) -> list[Node]:
 
 
 _SQUARE = [(v.name, v.dims, v.properties) for v in INPUTS if v.name in ("P", "L", "D", "Q")]
+
+
+def law(examples: int, derandomize: bool = False) -> settings:
+    """For laws of code in C: compilers take time, so that little is tried, and nothing shrunk."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=derandomize,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def agree_in_c(roots: list[Node], sizes: dict[str, int]) -> None:

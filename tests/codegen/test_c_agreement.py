@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from compilers import needs_compiler
 from guarded import guarded
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from random_graphs import INPUTS, data, graphs
+from random_graphs import INPUTS, data, graphs, law
 
 from tcalc import interpret, runtime
 from tcalc.expr.nodes import Node
@@ -28,17 +28,6 @@ SIZES = (
     {"m": 17, "n": 16, "k": 3},
 )
 several = st.lists(graphs(), min_size=6, max_size=6)
-
-
-def law(examples: int) -> Any:
-    """Compilers take time: there is neither much to try nor anything to shrink."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 def agree(found: Any, due: Any, tolerance: float) -> None:
@@ -73,7 +62,7 @@ def check(roots: list[Node], sizes: dict[str, int], kind: Any = np.float64) -> N
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 def test_any_graphs_at_all_sizes(sizes: dict[str, int]) -> None:
-    @law(1 if sizes["m"] > 9 else 2)
+    @law(1 if sizes["m"] > 9 else 2, derandomize=True)
     @given(several)
     def check_all(drawn: list[list[Node]]) -> None:
         check([root for roots in drawn for root in roots], sizes)
@@ -81,7 +70,7 @@ def test_any_graphs_at_all_sizes(sizes: dict[str, int]) -> None:
     check_all()
 
 
-@law(2)
+@law(2, derandomize=True)
 @given(several)
 def test_any_graphs_of_single_precision(drawn: list[list[Node]]) -> None:
     check([root for roots in drawn for root in roots], LOOPS, np.float32)
@@ -91,7 +80,7 @@ def test_any_graphs_of_single_precision(drawn: list[list[Node]]) -> None:
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("kind", [np.float64, np.float32])
 def test_each_of_many_graphs(sizes: dict[str, int], kind: Any) -> None:
-    @law(40)
+    @law(40, derandomize=True)
     @given(graphs())
     def check_one(roots: list[Node]) -> None:
         check(roots, sizes, kind)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from compilers import needs_compiler
 from guarded import guarded
-from hypothesis import HealthCheck, Phase, given, settings
-from random_graphs import agree_in_c, graphs
+from hypothesis import given
+from random_graphs import agree_in_c, graphs, law
 
 import tcalc
 from tcalc.codegen.c import bands
@@ -93,12 +93,7 @@ def test_small_matrices_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_compiler
-@settings(
-    max_examples=12,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@law(12)
 @given(graphs())
 def test_random_graphs(roots: list[Node]) -> None:
     agree_in_c(roots, {"m": 9, "n": 4, "k": 2})

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from compilers import needs_compiler
 from guarded import guarded
-from hypothesis import HealthCheck, Phase, given, settings
-from random_graphs import agree_in_c, graphs
+from hypothesis import given
+from random_graphs import agree_in_c, graphs, law
 
 import tcalc
 from tcalc.codegen.c import copies
@@ -141,12 +141,7 @@ def test_a_bound_array_is_copied_once() -> None:
 
 @needs_compiler
 @given(graphs())
-@settings(
-    max_examples=12,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@law(12)
 def test_random_graphs_with_copies(roots: list[Node]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("TIMES", "LARGE", "ABREAST"):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from compilers import needs_compiler
 from guarded import guarded
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from random_graphs import law
 
 import tcalc
 from tcalc.codegen.c import narrow
@@ -138,12 +139,7 @@ def programs(draw: st.DrawFn) -> str:
 
 
 @needs_compiler
-@settings(
-    max_examples=12,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@law(12)
 @given(
     programs(),
     st.lists(st.sampled_from(ENDS), min_size=1, max_size=3, unique=True),

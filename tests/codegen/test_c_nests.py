@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from compilers import needs_compiler
 from guarded import guarded, native_of
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from random_graphs import INPUTS, data, graphs
+from random_graphs import INPUTS, data, graphs, law
 
 import tcalc
 from tcalc import gallery, runtime
@@ -189,16 +189,6 @@ STEPS = (
 )  # fmt: skip
 
 
-LAW = settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-"""Compilers take time: there is neither much to try nor anything to shrink."""
-
-
 @st.composite
 def programs(draw: st.DrawFn) -> list[str]:
     """Matrices made of others, mostly element by element."""
@@ -214,7 +204,7 @@ def programs(draw: st.DrawFn) -> list[str]:
 
 @needs_compiler
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@LAW
+@law(40, derandomize=True)
 @given(programs())
 def test_programs_of_steps_by_elements(texts: list[str]) -> None:
     roots = [tcalc.parse(text, MATRICES) for text in texts]
@@ -232,7 +222,7 @@ def test_programs_of_steps_by_elements(texts: list[str]) -> None:
 
 @needs_compiler
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@LAW
+@law(40, derandomize=True)
 @given(graphs())
 def test_any_graph(roots: list[Node]) -> None:
     sizes = {"m": 5, "n": 6, "k": 2}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from compilers import needs_compiler
 from guarded import guarded
-from hypothesis import HealthCheck, Phase, given, settings
-from random_graphs import agree_in_c, graphs
+from hypothesis import given
+from random_graphs import agree_in_c, graphs, law
 
 import tcalc
 from tcalc.codegen.c import c_module
@@ -86,12 +86,7 @@ def test_a_result_in_another_order_is_made_so() -> None:
 
 
 @needs_compiler
-@settings(
-    max_examples=12,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@law(12)
 @given(graphs())
 def test_random_graphs_with_transposed_results(roots: list[Node]) -> None:
     mirrored = [build.einsum([x], [range(x.order)], range(x.order)[::-1]) for x in roots]

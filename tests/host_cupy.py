@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -24,6 +25,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.special
+
+from tcalc.codegen.emit import emit
+from tcalc.codegen.lower import lower
+from tcalc.codegen.signature import signature_of
+from tcalc.codegen.targets.cupy import CuPy
+from tcalc.expr.nodes import Node, Var
 
 COMPILER = shutil.which("g++")
 PROLOGUE = """
@@ -187,6 +194,15 @@ def modules(workshop: Workshop) -> dict[str, Any]:
         "cupyx": SimpleNamespace(scipy=scipy_like),
         "cupyx.scipy": scipy_like,
     }
+
+
+def module(
+    roots: Sequence[Node], variables: Sequence[Var], sizes: Mapping[str, int], checked: bool = True
+) -> str:
+    """The module for CuPy of some roots at sizes, as text."""
+    signature = signature_of(roots, variables)
+    known = {name: sizes[name] for name in signature.sizes}
+    return emit(lower(roots, known), signature, known, target=CuPy(checked)).source
 
 
 def load(source: str, workshop: Workshop, cupy: dict[str, Any] | None = None) -> dict[str, Any]:

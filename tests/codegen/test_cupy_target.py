@@ -17,7 +17,7 @@ from typing import Any
 import host_device
 import numpy as np
 import pytest
-from host_cupy import COMPILER, Workshop, cupy_installed, load, require_cupy_has
+from host_cupy import COMPILER, Workshop, cupy_installed, load, module, require_cupy_has
 from host_device import DeviceArray
 from hypothesis import HealthCheck, given, settings
 from random_graphs import INPUTS, data, graphs
@@ -42,12 +42,6 @@ from tcalc.primitives.routines import routine_of
 
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C++ compiler for the kernels")
 NAMES = gallery.names()
-
-
-def module(roots: list[Node], variables: tuple[Var, ...], sizes: Any, checked: bool = True) -> str:
-    signature = signature_of(roots, variables)
-    program = lower(roots, {name: sizes[name] for name in signature.sizes})
-    return emit(program, signature, sizes, target=CuPy(checked)).source
 
 
 @cache

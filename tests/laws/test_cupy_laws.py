@@ -9,14 +9,11 @@ import host_device
 import numpy as np
 import pytest
 from enrolled import Case, cases
-from host_cupy import COMPILER, Workshop, cupy_installed, load, require_cupy_has
+from host_cupy import COMPILER, Workshop, cupy_installed, load, module, require_cupy_has
 from host_device import DeviceArray
 
 from tcalc import interpret, runtime
-from tcalc.codegen.emit import emit
-from tcalc.codegen.lower import lower
 from tcalc.codegen.signature import signature_of
-from tcalc.codegen.targets.cupy import CuPy
 from tcalc.primitives import FUNCTIONS
 
 CASES = cases()
@@ -30,10 +27,7 @@ def roots(case: Case) -> list[Any]:
 @cache
 def source(place: int, checked: bool) -> str:
     case = CASES[place]
-    signature = signature_of(roots(case), case.arguments)
-    sizes = {name: SIZES[name] for name in signature.sizes}
-    program = lower(roots(case), sizes)
-    return emit(program, signature, sizes, target=CuPy(checked)).source
+    return module(roots(case), case.arguments, SIZES, checked)
 
 
 @pytest.fixture(scope="module")

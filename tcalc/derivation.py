@@ -167,8 +167,8 @@ def explain(
     names = inferred(postorder([root]), style.get("index_names", {}))
     given = {name: node for name, node in definitions.items() if name.isidentifier()}
     called = dict(zip(linearisable([*given.values()]), given, strict=True))
-    style["index_names"] = names
-    return _Teacher(root, variable, steps or [root], live, style, called).derivation()
+    inside: printing.ProgramStyle = {**style, "index_names": names}
+    return _Teacher(root, variable, steps or [root], live, inside, called).derivation()
 
 
 class _Teacher:

@@ -23,7 +23,7 @@ They work on an `Expression`, and each has a docstring with an example.  Whateve
 `TcalcError`, of which `tcalc.errors` has the kinds.
 
 For those who change tcalc: its rooms, each of which imports only those before it
-(`architecture` in CONTRIBUTING.md):
+(see CONTRIBUTING.md, Architecture):
 
 - `tcalc.errors`: what can go wrong, with a place in the user's text;
 - `tcalc.records`: data classes that are quickly made;
@@ -33,23 +33,25 @@ For those who change tcalc: its rooms, each of which imports only those before i
 - `tcalc.simplify`: rewrites, as named rules;
 - `tcalc.calculus`: differentiation;
 - `tcalc.language`, `tcalc.printing`, `tcalc.interpret`: text in, text out, reference values;
+- `tcalc.pictures`: expression graphs as SVG;
 - `tcalc.codegen`, `tcalc.runtime`: NumPy modules, and the functions that run them;
 - `tcalc.checking`: numerical verification;
 - `tcalc.context`, `tcalc.expression`: what users hold, with what its program says beside it;
 - `tcalc.derivation`: gradients step by step;
-- `tcalc.backslash`, `tcalc.linearization`: the linearised graph as a block-triangular system;
-- `tcalc.pictures`, `tcalc.drawing`: expression graphs as SVG;
-- `tcalc.custom`: functions of the user's; `tcalc.reference`: what there is to know of the others;
-- `tcalc.costing`: what derivatives cost, mode by mode;
-- `tcalc.products`: products with derivatives, as formulas;
-- `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
-- `tcalc.conversion`: from and to SymPy; `tcalc.examples`: problems solved, start to end;
-- `tcalc.compilation`: from expressions to functions of arrays;
-- `tcalc.recurrences`: programs with a loop that is kept, step by step;
-- `tcalc.gallery`: model programs with data, for tests, benchmarks and `tcalc examples`;
+- `tcalc.backslash`: the linearised graph as a block-triangular system;
+- `tcalc.reference`: what there is to know of functions; `tcalc.custom`: those of the user's;
 - `tcalc.requirements`: what public functions take, and how they refuse all else;
+- `tcalc.recurrences`: programs with a loop that is kept, step by step;
+- `tcalc.compilation`: from expressions to functions of arrays;
+- `tcalc.products`: products with derivatives, as formulas;
+- `tcalc.costing`: what derivatives cost, mode by mode;
+- `tcalc.conversion`: from and to SymPy;
+- `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
+- `tcalc.gallery`: model programs with data, for tests, benchmarks and `tcalc examples`;
+- `tcalc.linearization`, `tcalc.drawing`: the functions for `tcalc.backslash` and `tcalc.pictures`;
 - `tcalc.api`, `tcalc.problems`: the other functions of `tcalc.public`, which lists all names
   that are offered here; `tcalc.typing`: types of their arguments and results;
+- `tcalc.examples`: problems solved, start to end;
 - `tcalc.cli`: the command line.
 """
 

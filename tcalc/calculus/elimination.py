@@ -100,7 +100,7 @@ def _eliminate(graph: DiGraph[Node], vertex: Node) -> None:
         out = graph.edges[vertex, user]["edge"]
         for operand in before:
             into = graph.edges[operand, vertex]["edge"]
-            _add(graph, operand, user, _product(out, into, user, vertex, operand))
+            _add(graph, operand, user, _product(out, into, user, operand))
     graph.remove_node(vertex)
 
 
@@ -122,7 +122,7 @@ def _terms(edge: Edge, user: Node) -> Terms:
     return edge
 
 
-def _product(out: Edge, into: Edge, user: Node, vertex: Node, operand: Node) -> Edge:
+def _product(out: Edge, into: Edge, user: Node, operand: Node) -> Edge:
     """``J[w,v] · J[v,u]``; an operator is applied to the other edge, and only one need be."""
     if isinstance(into, Operator):
         terms = _terms(out, user)

@@ -23,6 +23,7 @@ from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import use_counts
 from tcalc.records import dataclass
+from tcalc.simplify.flatten import is_contraction
 
 FACTORS = 24
 """The most factors of a product that arises by opening others."""
@@ -125,7 +126,7 @@ class Opened:
                 continue
             if isinstance(node, Add):
                 self.sums[node] = self._sum(node)
-            elif _is_product(node):
+            elif is_contraction(node):
                 self.products[node] = product = self._product(node)
                 closed.update(product.factors)
         if reorder:
@@ -165,7 +166,7 @@ class Opened:
         An outer product is larger than its factors, and what it is multiplied with may shrink it:
         ``Y (y y') Y`` is an outer product again.
         """
-        if not self.reorder or not _is_product(factor):
+        if not self.reorder or not is_contraction(factor):
             return False
         # What is fixed is computed once, and is not to be taken apart by what is not.
         if self.uses[factor] == 1 and (fixed or factor not in self.fixed):
@@ -207,7 +208,3 @@ def is_outer(node: Einsum) -> bool:
         joined = set(row).union(*(part for part in parts if part & set(row)))
         parts = [*(part for part in parts if not part & joined), joined]
     return len(parts) > 1 and all(part & set(node.output) for part in parts)
-
-
-def _is_product(node: Node) -> TypeGuard[Einsum]:
-    return isinstance(node, Einsum) and not node.is_view

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from tcalc import language
 from tcalc.calculus.accumulate import pullback, pushforward
@@ -23,6 +23,7 @@ from tcalc.primitives.custom import (
     Called,
     Custom,
     Definition,
+    OnArrays,
     Rule,
     cotangent_of,
     definition_of,
@@ -31,8 +32,6 @@ from tcalc.primitives.custom import (
 )
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.operators import is_zero, operator
-
-Arrays: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class UserFunction:
     """
 
     entry: Function
-    supplied: Mapping[str, Arrays] = field(default_factory=dict, compare=False)
+    supplied: Mapping[str, OnArrays] = field(default_factory=dict, compare=False)
 
     def __repr__(self) -> str:
         return f"<UserFunction {self.entry.summary}>"
@@ -85,11 +84,11 @@ def elementwise(name: str, expression: Any, *symbols: Any) -> UserFunction:
 def function(
     name: str,
     signature: str,
-    evaluate: Arrays,
+    evaluate: OnArrays,
     *,
-    pushforward: str | Mapping[str, str] | Arrays | None = None,
-    pullback: str | Mapping[str, str] | Arrays | None = None,
-    second: Arrays | None = None,
+    pushforward: str | Mapping[str, str] | OnArrays | None = None,
+    pullback: str | Mapping[str, str] | OnArrays | None = None,
+    second: OnArrays | None = None,
     functions: Iterable[UserFunction] = (),
     batched: bool = False,
     analytic: bool = False,

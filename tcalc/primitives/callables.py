@@ -24,15 +24,15 @@ from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import LinearMap, Operator
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.custom import (
-    Arrays,
     Called,
     Definition,
+    OnArrays,
     cotangent_of,
     definition_of,
     direction_of,
     outputs_of,
 )
-from tcalc.primitives.operators import operator
+from tcalc.primitives.operators import Rule, operator
 from tcalc.records import dataclass
 
 
@@ -45,9 +45,9 @@ class Callables:
     being fixed; each is a tuple where there are several.
     """
 
-    pushforward: Arrays
-    pullback: Arrays
-    second: Arrays | None = None
+    pushforward: OnArrays
+    pullback: OnArrays
+    second: OnArrays | None = None
 
     def jacobian(self, node: Apply, position: int) -> Operator:
         """The local Jacobian of an application by its argument at `position`."""
@@ -112,11 +112,11 @@ class _Derivative(Called):
         return operator(node, position, node.args, push, pull, self.results[0].order)
 
     @abstractmethod
-    def moved(self, position: int) -> tuple[Arrays, Arrays]:
+    def moved(self, position: int) -> tuple[Rule, Rule]:
         """The rules for a direction of an argument, and for a cotangent of the result."""
 
     @abstractmethod
-    def linear(self, place: int) -> tuple[Arrays, Arrays]:
+    def linear(self, place: int) -> tuple[Rule, Rule]:
         """The same for one of the tensors that it is linear in."""
 
     def refuse(self, order: str, hint: str) -> NoReturn:
@@ -166,7 +166,7 @@ class Push(_Derivative):
         found = self.rule.pushforward(*xy, *self._directions(arrays, self.place))
         return self._own(found, self.given - self.count, self.o, "value")
 
-    def moved(self, position: int) -> tuple[Arrays, Arrays]:
+    def moved(self, position: int) -> tuple[Rule, Rule]:
         self.require_second()
         second = Second(self.definition, position, self.place, self.o)
 
@@ -180,7 +180,7 @@ class Push(_Derivative):
 
         return push, pull
 
-    def linear(self, place: int) -> tuple[Arrays, Arrays]:
+    def linear(self, place: int) -> tuple[Rule, Rule]:
         def push(de: Node, *args: Node) -> Node:
             return build.apply(self, *args[:-1], de)
 
@@ -200,7 +200,7 @@ class Pull(_Derivative):
         found = self.rule.pullback(*arrays[: self.given], *self._cotangents(arrays))
         return self._own(found, self.count, self.place, "argument")
 
-    def moved(self, position: int) -> tuple[Arrays, Arrays]:
+    def moved(self, position: int) -> tuple[Rule, Rule]:
         self.require_second()
 
         def push(d: Node, *args: Node) -> Node:
@@ -211,7 +211,7 @@ class Pull(_Derivative):
 
         return push, pull
 
-    def linear(self, place: int) -> tuple[Arrays, Arrays]:
+    def linear(self, place: int) -> tuple[Rule, Rule]:
         def push(dg: Node, *args: Node) -> Node:
             return build.apply(self, *args[:-1], dg)
 
@@ -234,10 +234,10 @@ class Second(_Derivative):
         found = self.rule.second(*arrays[: self.given], *linear)
         return self._own(found, self.count, self.place, "argument")
 
-    def moved(self, position: int) -> tuple[Arrays, Arrays]:
+    def moved(self, position: int) -> tuple[Rule, Rule]:
         self.refuse("third", "the pushforward as a program, which has all derivatives")
 
-    def linear(self, place: int) -> tuple[Arrays, Arrays]:
+    def linear(self, place: int) -> tuple[Rule, Rule]:
         def by_cotangent(dg: Node, *args: Node) -> Node:
             *xy, _, e = args
             return build.apply(self, *xy, dg, e)

@@ -22,7 +22,8 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.routines import Coded, Routine, Supplied
 from tcalc.records import dataclass
 
-Arrays: TypeAlias = Callable[..., Any]
+OnArrays: TypeAlias = Callable[..., Any]
+"""A callable of the user's that takes arrays, and gives one or several."""
 
 
 class Rule(Protocol):
@@ -42,7 +43,7 @@ class Definition:
     name: str
     arguments: tuple[Var, ...]
     values: tuple[Var, ...]
-    evaluate: Arrays
+    evaluate: OnArrays
     rule: Rule | None = None
     batched: bool = False
     analytic: bool = False

@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.lapack import BLOCK
 from tcalc.codegen.c.loops import within
 from tcalc.codegen.c.places import ONE, Place, number
 from tcalc.codegen.program import Call, Statement
 from tcalc.primitives.qr import thin_qr
 from tcalc.primitives.routines import Embedded
-
-BLOCK = 64
-"""The columns that LAPACK works on at a time, for which it takes room."""
 
 
 def orthogonal(code: Code, statement: Statement, operation: Call) -> None:

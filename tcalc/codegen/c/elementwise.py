@@ -21,6 +21,7 @@ _CAST, _DECLARED = re.compile(r"\bT(?=\()"), re.compile(r"\bT(?= )")
 ABSENT = re.compile(r"\berfcx\(")
 """What CUDA has beyond the C library."""
 LONG = re.compile(r"\b(?!T\b|fabs\b|sqrt\b|is[a-z]+\b|floor\b|ceil\b)\w+\(")
+"""The calls of functions that are many instructions."""
 
 
 def in_c(text: str) -> str:

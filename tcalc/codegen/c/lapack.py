@@ -40,6 +40,8 @@ ROUTINES = {
     "const int *, real *, const int *, real *, const int *, int *, int *",
 }
 """The parameters of the routines of BLAS and LAPACK."""
+BLOCK = 64
+"""The columns that LAPACK works on at a time, for which it is given room: the 64 of helpers."""
 OF_BLAS = frozenset({"gemm", "gemv", "syrk", "trsm"})
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.decompositions import BLOCK, room_for_spectral
+from tcalc.codegen.c.decompositions import room_for_spectral
+from tcalc.codegen.c.lapack import BLOCK
 from tcalc.codegen.c.loops import Loop, nested, within
 from tcalc.codegen.c.places import Place
 from tcalc.codegen.program import Call, Statement

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from tcalc.codegen.c.code import DENSE, Code
+from tcalc.codegen.c.lapack import BLOCK
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.c.places import ONE, Place, number, row_major
 from tcalc.codegen.program import (
@@ -184,7 +185,7 @@ def inverted(code: Code, value: Value, factor: Place, solver: Solver) -> None:
     if solver is Solver.SPD:
         call = f"{code.helper('invert_spd')}({code.size(n)}, {code.pointer(target, outer)})"
     else:
-        room = code.scratch(64 * code.length(n))
+        room = code.scratch(BLOCK * code.length(n))
         call = (
             f"{code.helper('invert_general')}({code.size(n)}, {code.pointer(target, outer)}, "
             f"{code.pointer(factor, outer)} + {code.size(n * n)}, {room})"

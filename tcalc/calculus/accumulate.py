@@ -14,6 +14,7 @@ open them and the constructors eliminate them.  All walks are iterative post-ord
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeAlias
 
 from tcalc.calculus.linearize import edges
 from tcalc.expr import build
@@ -22,7 +23,7 @@ from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import LinearMap, LinearTerm, Operator
 from tcalc.expr.traverse import dependents, postorder
 
-Term = tuple[build.Number, Node]
+Term: TypeAlias = tuple[build.Number, Node]
 
 
 def pushforward(root: Node, tangents: Mapping[Node, Node], direction: Shape) -> Node:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from math import inf
+from typing import TypeAlias
 
 from tcalc.calculus.linearize import edges
 from tcalc.calculus.terms import as_term, contract, dense, merge, storage, times, volume
@@ -33,7 +34,7 @@ MOST_FACTORS = 24
 MOST_TERMS = 24
 """Beyond that many terms one dense node is carried: their number could double at every vertex."""
 
-Terms = list[OpenProduct]
+Terms: TypeAlias = list[OpenProduct]
 
 
 class TooManyTermsError(Exception):
@@ -254,7 +255,7 @@ def _pushed(term: OpenProduct, variable: Node, node: Node, edge: LinearTerm) -> 
     return _linked(term, at, edge, edge.into, output, node.dims + variable.dims)
 
 
-Name = tuple[str, int]
+Name: TypeAlias = tuple[str, int]
 
 
 def _named(side: str, labels: Sequence[int]) -> list[Name]:

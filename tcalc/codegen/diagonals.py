@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeAlias
 
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
@@ -29,7 +30,7 @@ from tcalc.expr.dims import Shape
 LARGEST = 1 << 8
 """The elements up to which a diagonal matrix is written out."""
 
-Diagonal = tuple[View, Shape]
+Diagonal: TypeAlias = tuple[View, Shape]
 
 
 def with_shared_diagonals(program: Program, sizes: Mapping[str, int]) -> Program:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import TypeAlias
 
 from tcalc.codegen.distribute import is_permuted
 from tcalc.expr import build
@@ -19,7 +20,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.expr.symmetry import parity
 from tcalc.expr.traverse import postorder, rebuild
 
-Exchange = tuple[int, int, int]
+Exchange: TypeAlias = tuple[int, int, int]
 """Two axes that may be exchanged, and the sign that this takes."""
 
 

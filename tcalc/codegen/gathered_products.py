@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from typing import TypeAlias
 
 from tcalc.codegen.memory import count
 from tcalc.codegen.program import (
@@ -44,7 +45,7 @@ SMALL = 1 << 8
 """The elements of matrices up to which a call takes longer than to copy them."""
 
 ONE = Dim.of(1)
-Axes = tuple[int, ...]
+Axes: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
+from typing import TypeAlias
 
 from tcalc.codegen.program import Index, Placed, Slice, Sum, at_most
 from tcalc.expr.dims import Dim
 
-Part = tuple[Index, ...]
+Part: TypeAlias = tuple[Index, ...]
 
 
 def written(total: Sum) -> list[bool]:

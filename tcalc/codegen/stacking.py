@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeAlias
 
 from tcalc.codegen.alike import views_of
 from tcalc.codegen.program import (
@@ -34,7 +35,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.expr.dims import Dim, Shape
 
-Column = Sequence[Value]
+Column: TypeAlias = Sequence[Value]
 
 
 class Stacks:

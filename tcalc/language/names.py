@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from fractions import Fraction
 from numbers import Integral, Real
+from typing import TypeAlias
 
 from tcalc.errors import (
     ArgumentError,
@@ -55,7 +56,7 @@ _BESIDE = {
     BOUND: "; tcalc.recurrence and `tcalc adjoint` keep a loop over a dimension",
 }
 
-Counters = Mapping[str, int]
+Counters: TypeAlias = Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

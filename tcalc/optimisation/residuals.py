@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tcalc.optimisation.problem import Problem
 
-Solver = Literal["least_squares", "root"]
+Solver: TypeAlias = Literal["least_squares", "root"]
 LARGEST = 1e120
 """The most that a residual outside of the domain is taken to be: its square is finite."""
 SMALL_STEPS = 3

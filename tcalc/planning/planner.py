@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import count
 from math import inf
+from typing import TypeAlias
 
 from tcalc.expr.partition import connected
 from tcalc.planning.exact import Mask, MaskedVolumes, Tree, cheapest
@@ -34,7 +35,7 @@ WINDOW = 7
 REFINED = 80
 """The longest product whose greedy order is refined."""
 
-Step = tuple[int, int]
+Step: TypeAlias = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

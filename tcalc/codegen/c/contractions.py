@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
@@ -34,9 +34,9 @@ SYMMETRIC = 1 << 16
 WITH_VECTOR = 200
 """Those from which on it takes a product of a matrix and a vector."""
 
-Contraction = MatMul | TensorDot | EinSum
-Labels = tuple[int, ...]
-Labelled = tuple[View, Labels]
+Contraction: TypeAlias = MatMul | TensorDot | EinSum
+Labels: TypeAlias = tuple[int, ...]
+Labelled: TypeAlias = tuple[View, Labels]
 
 
 @dataclass(frozen=True, slots=True)

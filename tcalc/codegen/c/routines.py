@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
@@ -66,7 +66,7 @@ from tcalc.primitives.sqrtm import square_root, square_root_symmetric
 from tcalc.primitives.svd import singular_decomposition, singular_reciprocals, singular_values
 from tcalc.primitives.sylvester import sylvester_solve, sylvester_symmetric
 
-Written = Callable[[Code, Statement, Call], None]
+Written: TypeAlias = Callable[[Code, Statement, Call], None]
 
 
 def call(code: Code, statement: Statement, operation: Call) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from tcalc.codegen.c.contractions import labelled
 from tcalc.codegen.fusion import views, with_views
@@ -29,7 +30,7 @@ from tcalc.codegen.program import (
 )
 from tcalc.expr.dims import Dim
 
-Order = tuple[int, ...]
+Order: TypeAlias = tuple[int, ...]
 
 
 def turned(program: Program) -> Program:

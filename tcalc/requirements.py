@@ -1,7 +1,6 @@
 """What the public functions take, and how they refuse all else.
 
-Raised are `ArgumentError`, `DimensionError`, `UnknownNameError` and `UnsupportedError`, each with
-what was expected.
+Raised are `ArgumentError`, `DimensionError` and `UnsupportedError`, each with what was expected.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 - forms that overflow, as ``log(1 + exp(x))``, become functions that do not (`tcalc.simplify`);
 - ``spectral_sums``: ``Σ g(eigvalsh(A)) -> tr(g(A))``, smooth where eigenvalues meet;
-- ``square_of_norm``: ``norm2(x)^(2k) -> (Σ x^2)^k``, which has a derivative at 0.
+- ``square_of_norm``: ``norm2(x)^(2k) -> (Σ x^2)^k``, which has a derivative at 0;
 - ``regular_branches``: ``where(c, f(x), b) -> where(c, f(where(c, x, s)), b)``, with `s` a point
   at which `f` and its derivatives are finite: a branch that is not taken may be NaN or infinite,
-  and 0 times its derivative must still be 0.
+  and 0 times its derivative must still be 0;
 - ``inverse_of_diagonal``: ``inv(diag(x)) -> diag(1./x)``, so that no matrix is formed; a zero in x
-  is still an error.
-- ``split_products``: a product of more than four factors becomes a tree of products, along a
+  is still an error;
+- ``split_product``: a product of more than four factors becomes a tree of products, along a
   cheap order of contraction: k·(k - 1) factors in its k cotangents otherwise.
 
 Values do not change.  The rewriting is idempotent, so that a function and its derivatives, each
@@ -41,6 +41,7 @@ from tcalc.simplify.factorisations import quadratic_form_of_factor
 from tcalc.simplify.pairs import in_pairs
 
 LONGEST_PRODUCT = 4
+"""The most factors of a product that stays one."""
 
 
 @orders_kept()

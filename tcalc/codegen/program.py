@@ -386,9 +386,9 @@ class Requirement:
 class Program:
     """A straight line: its statements in order, its results, and what it needs to hold.
 
-    `sizes` are those it was planned for; `tuned` tells whether they made a difference.
-    `hints` has names for values that the user's program named.  The first `prepared` statements
-    depend on bound arguments alone.  The values that are `sparse` matrices are known; results are
+    `tuned` tells whether the sizes that it was planned for made a difference.  `hints` has names
+    for values that the user's program named.  The first `prepared` statements depend on bound
+    arguments alone.  The values that are `sparse` matrices are known; results are
     written over what is no longer needed where `in_place`; on a `device` only where that saves a
     copy.
     """

@@ -289,7 +289,6 @@ def _described(primitive: Called, summary: str) -> Function:
         ",".join("..." + "".join(letters[dim] for dim in x.dims) for x in side)
         for side in (primitive.inputs, primitive.results)
     )
-
     form = tensor_form(f"{inputs}->{outputs}", _Application(primitive))
     return Function(primitive.name, (form,), summary)
 

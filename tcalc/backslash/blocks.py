@@ -308,8 +308,10 @@ def number(coefficient: Fraction) -> str:
 
 
 def _matrix(matrix: Node, text: Text, side: str) -> str:
-    """A matrix of a product; one that is an inverse is a solve, ``A\\`` from the left, ``/A``
-    from the right, where the matrix of the product is the transpose of what is written.
+    """A matrix of a product, from the left or from the right of a tensor.
+
+    One that is an inverse is a solve, ``A\\`` from the left, ``/A`` from the right, where the
+    matrix of the product is the transpose of what is written.
     """
     flipped = build.transpose(matrix) if side == "/" else matrix
     match flipped:

@@ -199,10 +199,10 @@ class Lowering:
     def _term(
         self, coefficient: Fraction, term: Node, order: tuple[int, ...]
     ) -> tuple[Fraction, Tensor]:
-        """A term of a sum; a product used here alone is multiplied by its coefficient as it is
-        formed, where one of its factors has fewer axes.
+        """A term of a sum, with the coefficient that is left.
 
-        One that is symmetric is taken to lie in the `order` of the sum.
+        A product used here alone is multiplied by its coefficient as it is formed, where one of its
+        factors has fewer axes.  One that is symmetric is taken to lie in the `order` of the sum.
         """
         tensor = self.tensors[term]
         if tensor.value.dims and tensor.in_order and tensor.labels != order:

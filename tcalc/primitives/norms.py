@@ -66,8 +66,11 @@ def power_of_two_below(x: Array, axes: tuple[int, ...]) -> Array:
 
 
 class Direction(Primitive):
-    """The unit vector ``x/‖x‖``; 0 at 0 with its derivatives of all orders where it is `extended`,
-    else NaN as the quotient is."""
+    """The unit vector ``x/‖x‖``.
+
+    At 0 it is 0 with its derivatives of all orders where it is `extended`, else NaN as the quotient
+    is.
+    """
 
     name = "direction"
     analytic = True

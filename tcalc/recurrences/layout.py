@@ -302,19 +302,47 @@ class Layout:
             for k, x in adjoint.cotangents.items()
             if k not in handed_on
         }
+        totals = {x: self._rows(x.dims) for x in (*adjoint.constants, *back.direct)}
+        self._end(back, handed_on, ending, totals)
+        self._way_back(adjoint, moving, handed_on, ending, totals)
+        self._known |= {adjoint.cotangents[k].name: rows.at(0) for k, rows in handed_on.items()}
+        self._known |= {back.bars[x].name: rows.at(0) for x, rows in totals.items()}
+        self._gradient()
+
+    def _end(
+        self,
+        back: Back,
+        handed_on: Mapping[int, Rows],
+        ending: Mapping[int, Rows],
+        totals: Mapping[Var, Rows],
+    ) -> None:
+        """The value with what it takes of the last step and of inputs, where the way back begins.
+
+        What it takes nothing of is zero there.
+        """
+        adjoint, count = back.adjoint, self._count
         last = {k: rows.at(count) for k, rows in handed_on.items()}
         last |= {k: rows.at(count - 1) for k, rows in ending.items()}
         for rows in ending.values():
             self._zeroed.append((rows.offset, (count - 1) * rows.size))
         for k in handed_on.keys() - adjoint.first.keys():
             self._zeroed.append((last[k].offset, handed_on[k].size))
-        totals = {x: self._rows(x.dims) for x in (*adjoint.constants, *back.direct)}
         for x in adjoint.constants:
             if x not in back.direct:
                 self._zeroed.append((totals[x].offset, totals[x].size))
         direct = [totals[x].at(0) for x in back.direct]
         self._call(self._functions.end, [Place(1), *(last[k] for k in adjoint.first), *direct])
 
+    def _way_back(
+        self,
+        adjoint: Adjoint,
+        moving: Mapping[str, Place],
+        handed_on: Mapping[int, Rows],
+        ending: Mapping[int, Rows],
+        totals: Mapping[Var, Rows],
+    ) -> None:
+        """All steps, from the last one back."""
+        count = self._count
         taken = {
             name: Place(x.array, x.offset + (count - 1) * x.apart, -x.apart)
             for name, x in moving.items()
@@ -333,8 +361,8 @@ class Layout:
         results += [rows.at(0) for rows in terms]
         self._call(self._functions.way_back, results, taken, count, added)
 
-        self._known |= {names[k]: rows.at(0) for k, rows in handed_on.items()}
-        self._known |= {back.bars[x].name: rows.at(0) for x, rows in totals.items()}
+    def _gradient(self) -> None:
+        """The parts of the gradient; where they are not for C, where what they take is."""
         function = self._functions.gradient
         if function is not None and self._in_c(function) is None:
             others = {*self._places, *(x.name for x in self._functions.lengths)}

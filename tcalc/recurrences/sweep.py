@@ -100,27 +100,29 @@ class Sweep:
         self._length = Dim.of(free_name("steps", sizes))
         results = grouped([*plan.states.values(), *plan.rows, *plan.sums], plan.states)
         afters, wanted = results[: len(plan.states)], results[len(plan.states) :]
-        stand_ins = StandIns(afters, {x.name for x in inputs})
-        self._wide: dict[Node, Var] = {x: self._all_of(x, stand_ins) for x in moving}
-
-        early = stand_ins.of(self._early_nodes(afters), "early")
+        self._stand_ins = StandIns(afters, {x.name for x in inputs})
+        self._wide: dict[Node, Var] = {x: self._all_of(x) for x in moving}
+        early = self._apart(self._early_nodes(afters), "early")
         before = [x for x in self._lifted().of(early) if x is not None]
         afters = rebuild(afters, replacements=early)
         wanted = rebuild(wanted, replacements=early)
-        self._wide |= {x: self._all_of(x, stand_ins) for x in early.values()}
-
-        kept = stand_ins.of(self._kept_nodes(afters, wanted), "made")
+        kept = self._apart(self._kept_nodes(afters, wanted), "made")
         wanted = rebuild(wanted, replacements=kept)
-        self._wide |= {x: self._all_of(x, stand_ins) for x in kept.values()}
         pairs = zip(wanted, self._lifted().of(wanted), strict=True)
         # What cannot be made for several steps at once each step makes.
-        single = stand_ins.of([x for x, together in pairs if together is None], "made_alone")
+        single = self._apart([x for x, together in pairs if together is None], "made_alone")
         wanted = rebuild(wanted, replacements=single)
-        self._wide |= {x: self._all_of(x, stand_ins) for x in single.values()}
-
         self._ahead = [*early.values()]
         self._made = [*kept.values(), *single.values()]
-        steps = [*afters, *rebuild([*kept, *single], replacements=early)]
+        self._make_functions(
+            before, [*afters, *rebuild([*kept, *single], replacements=early)], wanted
+        )
+
+    def _make_functions(
+        self, before: Sequence[Node], steps: Sequence[Node], wanted: Sequence[Node]
+    ) -> None:
+        """The functions of what is made before the steps, of a step, and of what is behind them."""
+        plan = self._plan
         # Not even their shapes are known of states before the steps are done.
         self._before = self._compiled(before, [self._wide[x] for x in plan.given])
         given = (*plan.given, *self._ahead)
@@ -138,8 +140,16 @@ class Sweep:
         #: The elements of the largest of them, for combinations of sizes.
         self._largest: dict[tuple[int, ...], int] = {}
 
-    def _all_of(self, variable: Var, stand_ins: StandIns) -> Var:
-        return input_of_steps(variable, stand_ins.names.give(f"{variable.name}_all"), self._length)
+    def _apart(self, nodes: Sequence[Node], word: str) -> dict[Node, Var]:
+        """Inputs that stand for nodes of a step; each has one for all steps too."""
+        found = self._stand_ins.of(nodes, word)
+        self._wide |= {x: self._all_of(x) for x in found.values()}
+        return found
+
+    def _all_of(self, variable: Var) -> Var:
+        """The input that has a variable of all steps."""
+        name = self._stand_ins.names.give(f"{variable.name}_all")
+        return input_of_steps(variable, name, self._length)
 
     def _lifted(self) -> Lifted:
         return Lifted(self._wide, self._length)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
 
+from tcalc.codegen.options import MEMORY_LIMIT
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.runtime.algebra import added, composed, divided, joined, multiplied, real_number
@@ -31,8 +32,6 @@ from tcalc.runtime.terms import product_of, scattered
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
-
-DENSE_LIMIT = 8 * 2**30
 
 Method: TypeAlias = Literal["auto", "dense", "iterative"]
 
@@ -82,7 +81,7 @@ class FactoredTensor:
         columns: tuple[int, ...],
         dtype: Any,
         text: str | Callable[[], str] | None = None,
-        memory_limit: float = DENSE_LIMIT,
+        memory_limit: float = MEMORY_LIMIT,
         ends: Ends | None = None,
     ) -> None:
         # To put the terms together takes longer than to compute a small core.

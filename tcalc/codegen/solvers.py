@@ -142,6 +142,10 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
     if pivots is None and a.dtype.kind == "c":
         half = np.linalg.solve(a.T, b)
         return np.linalg.solve(a, half)
+    if pivots is None and not columns and len(a) >= 64:
+        # Two triangles take half the time that potrs takes for one column.
+        trtrs: Any = linalg.lapack.dtrtrs if double else linalg.get_lapack_funcs("trtrs", (a, b))
+        return trtrs(a, trtrs(a, b, False, True)[0], overwrite_b=True)[0]
     if pivots is None:
         potrs: Any = linalg.lapack.dpotrs if double else linalg.get_lapack_funcs("potrs", (a, b))
         return potrs(a, b, False)[0]  # by the upper factor

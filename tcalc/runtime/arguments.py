@@ -15,9 +15,13 @@ from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
 from tcalc.expr.properties import CHECKED
 from tcalc.interpret import reshaped
+from tcalc.primitives.arrays import linalg
 
 FEW = 1 << 13
 """The elements up to which the place of the least is found sooner than the least itself."""
+
+ROWS = 64
+"""The rows from which on SciPy's routines for the structure of a matrix are worth their import."""
 
 NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128))
 """The types of numbers whose conversion depends on the type alone."""
@@ -246,7 +250,7 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
         if check_finite and not np.isfinite(values).all():
             raise ArgumentError(f"{argument.name} has values that are infinite or not a number")
         for kind in argument.properties:
-            if kind in CHECKED:
+            if kind in CHECKED and not _seen_at_once(kind, array):
                 whole = is_sparse(array) and kind not in ("nonnegative", "integer")
                 try:
                     expect_property(argument.name, array.toarray() if whole else values, kind)
@@ -254,6 +258,23 @@ def verify(arguments: Sequence[Var], arrays: Sequence[Any], check_finite: bool) 
                     raise ArgumentError(
                         str(error), hint=f"declare it without {kind!r}, or correct the data"
                     ) from None
+
+
+def _seen_at_once(kind: str, array: Any) -> bool:
+    """Whether one look at its elements shows a matrix to be what it was declared, to the digit."""
+    if type(array) is not np.ndarray or array.ndim != 2 or len(array) < ROWS:
+        return False
+    match kind:
+        case "lower":
+            return linalg.bandwidth(array)[1] == 0
+        case "upper":
+            return linalg.bandwidth(array)[0] == 0
+        case "diagonal":
+            return linalg.bandwidth(array) == (0, 0)
+        case "symmetric" | "psd" | "spd":
+            return linalg.issymmetric(array)
+        case _:
+            return False
 
 
 def to_be_verified(arguments: Sequence[Var], strict: bool) -> list[tuple[int, Var, bool | None]]:

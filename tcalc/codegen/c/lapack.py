@@ -13,6 +13,8 @@ ROUTINES = {
     "const int *, const real *, real *, const int *",
     "trsm": "const char *, const char *, const char *, const char *, const int *, const int *, "
     "const real *, const real *, const int *, real *, const int *",
+    "trsv": "const char *, const char *, const char *, const int *, const real *, const int *, "
+    "real *, const int *",
     "potrf": "const char *, const int *, real *, const int *, int *",
     "potri": "const char *, const int *, real *, const int *, int *",
     "getrf": "const int *, const int *, real *, const int *, int *, int *",
@@ -42,7 +44,7 @@ ROUTINES = {
 """The parameters of the routines of BLAS and LAPACK."""
 BLOCK = 64
 """The columns that LAPACK works on at a time, for which it is given room: the 64 of helpers."""
-OF_BLAS = frozenset({"gemm", "gemv", "syrk", "trsm"})
+OF_BLAS = frozenset({"gemm", "gemv", "syrk", "trsm", "trsv"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,10 +120,15 @@ static int factor_general(int n, real *a, real *room)
 static void solve_spd(int n, int k, const real *l, real *b)
 {
     const real one = 1;
+    if (k == 1) { /* for which trsm takes up to four times as long as trsv */
+        Ltrsv_("U", "T", "N", &n, l, &n, b, &k);
+        Ltrsv_("U", "N", "N", &n, l, &n, b, &k);
+        return;
+    }
     Ltrsm_("R", "U", "N", "N", &k, &n, &one, l, &n, b, &k);
     Ltrsm_("R", "U", "T", "N", &k, &n, &one, l, &n, b, &k);
 }""",
-        ("trsm",),
+        ("trsm", "trsv"),
     ),
     "solve_general": Helper(
         """\
@@ -144,10 +149,13 @@ static int solve_triangle(char side, char turned, int n, int k, const real *t, i
     for (int i = 0; i < n; i++)
         if (t[(to_next + 1) * i] == 0)
             return 1;
-    Ltrsm_("R", &side, &turned, "N", &k, &n, &one, t, &to_next, b, &k);
+    if (k == 1)
+        Ltrsv_(&side, turned == 'N' ? "T" : "N", "N", &n, t, &to_next, b, &k);
+    else
+        Ltrsm_("R", &side, &turned, "N", &k, &n, &one, t, &to_next, b, &k);
     return 0;
 }""",
-        ("trsm",),
+        ("trsm", "trsv"),
     ),
     "invert_spd": Helper(
         """\

@@ -11,7 +11,7 @@ from guarded import guarded
 
 import tcalc
 
-DECLARED = "A[m,n], B[m,n], S[n,n] symmetric, T[p,m,n], x[n], y[m], Z[n,2]"
+DECLARED = "A[m,n], B[m,n], S[n,n] symmetric, T[p,m,n], U[n,p,m], W[m,n,p], x[n], y[m], Z[n,2]"
 SIZES = {"m": 45, "n": 39, "p": 3}
 GRAMS = {
     "columns": ("A'*A", "gram('T'"),
@@ -30,6 +30,12 @@ OTHERS = {
     "a vector along a stack": ("V[p,i] = T[p,i,j]*x[j]; V", "apply('N', m*p, n, T, n, x"),
     "a vector along a stack of columns": ("V[p,j] = T[p,i,j]*y[i]; V", "result[n*i + j] += T["),
 }
+REARRANGED = {
+    "summed apart, alike": ("G[i,k] = T[p,i,j]*T[p,k,j]; G", "gram('N', m, n*p, v1"),
+    "summed apart": ("G[i,k] = T[p,i,j]*U[j,p,k]; G", "multiply('N', 'T', m, m, n*p, v1"),
+    "no axis along memory": ("G[a,b,d] = U[a,b,c]*W[c,d,b]; G", "multiply('N', 'T', n, n, m, U"),
+    "summed in another order": ("G[i,k] = U[i,p,j]*W[j,k,p]; G", "multiply('N', 'T', n, n, m*p, U"),
+}
 
 
 def arrays_for(function: Any, dtype: type = np.float64) -> dict[str, Any]:
@@ -43,9 +49,9 @@ def arrays_for(function: Any, dtype: type = np.float64) -> dict[str, Any]:
 
 @needs_compiler
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("title", GRAMS | OTHERS)
+@pytest.mark.parametrize("title", GRAMS | OTHERS | REARRANGED)
 def test_like_numpys_code(title: str, dtype: type) -> None:
-    text, _ = (GRAMS | OTHERS)[title]
+    text, _ = (GRAMS | OTHERS | REARRANGED)[title]
     f = tcalc.parse(text, DECLARED)
     fun = tcalc.compile(f, backend="c")
     arrays = arrays_for(fun, dtype)
@@ -59,9 +65,9 @@ def test_like_numpys_code(title: str, dtype: type) -> None:
         np.testing.assert_array_equal(found, np.swapaxes(found, -1, -2))
 
 
-@pytest.mark.parametrize("title", GRAMS | OTHERS)
+@pytest.mark.parametrize("title", GRAMS | OTHERS | REARRANGED)
 def test_the_routine(title: str) -> None:
-    text, called = (GRAMS | OTHERS)[title]
+    text, called = (GRAMS | OTHERS | REARRANGED)[title]
     fun = tcalc.compile(tcalc.parse(text, DECLARED), backend="c")
     sizes = {name: SIZES[name] for name in fun.signature.sizes}
     source = fun.source_for(**sizes)
@@ -70,7 +76,7 @@ def test_the_routine(title: str) -> None:
 
 
 def test_small_products_are_loops() -> None:
-    for text in ("A'*A", "A*x", "A'*y"):
+    for text in ("A'*A", "A*x", "A'*y", REARRANGED["summed apart"][0]):
         fun = tcalc.compile(tcalc.parse(text, DECLARED), backend="c")
         source = fun.source_for(**dict.fromkeys(fun.signature.sizes, 3))
         assert not any(name in source for name in ("gram(", "apply(", "multiply("))

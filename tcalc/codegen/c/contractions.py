@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import TypeAlias, assert_never
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
 from tcalc.codegen.c.loops import Loop, nested
-from tcalc.codegen.c.places import ONE, ZERO, Place, number
+from tcalc.codegen.c.places import ONE, ZERO, Place, number, row_major
 from tcalc.codegen.fusion import inputs, views
 from tcalc.codegen.memory import remembered
 from tcalc.codegen.program import (
@@ -34,6 +35,11 @@ SYMMETRIC = 1 << 16
 WITH_VECTOR = 200
 """Those from which on it takes a product of a matrix and a vector."""
 
+WORTH_COPIES = 1 << 13
+"""Those from which on operands are copied for BLAS, where their axes stand in another order."""
+EACH_COPIED = 8
+"""How many there are of them, at least, for each element that is copied."""
+
 Contraction: TypeAlias = MatMul | TensorDot | EinSum
 Labels: TypeAlias = tuple[int, ...]
 Labelled: TypeAlias = tuple[View, Labels]
@@ -51,6 +57,16 @@ class Axis:
     @property
     def strides(self) -> tuple[Dim, Dim, Dim]:
         return self.left, self.right, self.out
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The labels of a product of matrices: of a stack, of rows, of columns, and those summed."""
+
+    outer: list[int]
+    rows: list[int]
+    columns: list[int]
+    summed: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +99,8 @@ def contract(code: Code, statement: Statement, operation: Contraction) -> None:
     target = Operand(number(""), ())
     if value.dims:
         target = _long(code, _made(code, value, output))
-    if value.dims and (
-        _by_blas(code, left, right, target, lengths) or _applied(code, left, right, target, lengths)
+    if value.dims and any(
+        by(code, left, right, target, lengths) for by in (_by_blas, _applied, _rearranged)
     ):
         return
     summed = [x for x in lengths if x not in target.labels]
@@ -209,35 +225,100 @@ def _by_blas(
     code: Code, left: Operand, right: Operand, target: Operand, lengths: Mapping[int, Dim]
 ) -> bool:
     """Write a call of BLAS, in loops over what is no axis of matrices; False where none fits."""
+    groups = _groups(left, right, target, lengths)
+    call = _product(code, (left, right, target), groups, lengths) if groups else None
+    code.lines += call or ()
+    return call is not None
+
+
+def _groups(
+    left: Operand, right: Operand, target: Operand, lengths: Iterable[int]
+) -> Groups | None:
+    """The labels of a product of matrices; None where it is none."""
     groups: dict[tuple[bool, bool, bool], list[int]] = {}
     for label in lengths:
         where = label in left.labels, label in right.labels, label in target.labels
         groups.setdefault(where, []).append(label)
     if any(sum(where) < 2 for where in groups):
-        return False
-    strides = {
-        x: Axis(lengths[x], left.stride(x), right.stride(x), target.stride(x)) for x in lengths
-    }
+        return None
     order = {x: k for k, x in enumerate((*target.labels, *left.labels))}
-    merged: dict[tuple[bool, bool, bool], Axis] = {}
-    around: list[int] = groups.get((True, True, True), [])
-    for where in ((True, False, True), (False, True, True), (True, True, False)):
-        labels = sorted(groups.get(where, ()), key=order.__getitem__)
-        if not labels:
-            return False
-        axis, rest = _merged(code, labels, strides)
-        if rest and where == (True, True, False):
-            return False
-        merged[where] = axis
-        around = [*around, *rest]
-    m, n, k = merged.values()
-    if code.length(m.length) * code.length(n.length) * code.length(k.length) < BY_BLAS:
+    outer, rows, columns, summed = (
+        sorted(groups.get(where, ()), key=order.__getitem__)
+        for where in (
+            (True, True, True),
+            (True, False, True),
+            (False, True, True),
+            (True, True, False),
+        )
+    )
+    return Groups(outer, rows, columns, summed) if rows and columns and summed else None
+
+
+def _product(
+    code: Code,
+    operands: tuple[Operand, Operand, Operand],
+    groups: Groups,
+    lengths: Mapping[int, Dim],
+) -> list[str] | None:
+    """The lines of a product of matrices; None where it is small, or BLAS does not take it."""
+    axes = {x: Axis(dim, *(y.stride(x) for y in operands)) for x, dim in lengths.items()}
+    m, above = _merged(code, groups.rows, axes)
+    n, beside = _merged(code, groups.columns, axes)
+    k, apart = _merged(code, groups.summed, axes)
+    if apart or code.count((m.length, n.length, k.length)) < BY_BLAS:
+        return None
+    around = {x: lengths[x] for x in (*groups.outer, *above, *beside)}
+    return _gemm(code, operands, m, n, k, around)
+
+
+def _rearranged(
+    code: Code, left: Operand, right: Operand, target: Operand, lengths: Mapping[int, Dim]
+) -> bool:
+    """Write a call of BLAS for copies of operands, with their axes in the order that it needs.
+
+    False where there is too little to do with the copies, or none helps.
+    """
+    groups = _groups(left, right, target, lengths)
+    points = code.count(tuple(lengths.values()))
+    if groups is None or points < WORTH_COPIES:
         return False
-    call = _gemm(code, (left, right, target), m, n, k, {x: lengths[x] for x in around})
-    if call is None:
-        return False
-    code.lines += call
-    return True
+    sources = (
+        _turned_to(left, [*groups.outer, *groups.rows, *groups.summed]),
+        _turned_to(right, [*groups.outer, *groups.columns, *groups.summed]),
+    )
+    made: dict[Place, Value] = {}
+
+    def copy(source: Operand) -> Operand:
+        if source.place not in made:
+            value = made[source.place] = code.aside(source.place.dims)
+            code.copy(source.place, code.make(value))
+        return Operand(code.places[made[source.place]], source.labels)
+
+    def lines(copied: tuple[bool, bool], by: Callable[[Operand], Operand]) -> list[str] | None:
+        chosen = zip(copied, sources, (left, right), strict=True)
+        first, second = (by(source) if is_copied else given for is_copied, source, given in chosen)
+        return _product(code, (first, second, target), groups, lengths)
+
+    for copied in ((False, True), (True, False), (True, True)):
+        elements = sum(code.count(source.place.dims) for source in compress(sources, copied))
+        if points >= EACH_COPIED * elements and lines(copied, _planned):
+            code.lines += lines(copied, copy) or ()
+            for value in made.values():
+                code.release(value)
+            return True
+    return False
+
+
+def _planned(source: Operand) -> Operand:
+    """An operand as its copy will lie in memory."""
+    return Operand(row_major("", source.place.dims), source.labels)
+
+
+def _turned_to(operand: Operand, labels: Sequence[int]) -> Operand:
+    """An operand with its axes in the order of some labels."""
+    axes = [operand.place.axis(operand.labels.index(x)) for x in labels]
+    dims, strides = zip(*axes, strict=True)
+    return Operand(replace(operand.place, dims=dims, strides=strides), tuple(labels))
 
 
 def _applied(

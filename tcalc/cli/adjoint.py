@@ -25,10 +25,11 @@ FORMATS = ("auto", "matrix", "einstein", "latex", "mathml")
 def adjoint(
     loop: Recurrence, wrt: Sequence[str], form: Notation | Literal["latex", "mathml"]
 ) -> None:
-    """Print the step backwards of a loop that is kept.
+    """Print the adjoint recurrence of a program with a loop.
 
-    The bound of its loop is a dimension, as in `for t = 1:T`; s_bar{t} is the derivative of the
-    value by s{t}, and those of inputs are added up from step to step.
+    The loop is not unrolled: its bound may be a dimension, as in `for t = 1:T`.  The result is one
+    step of the backward pass: s_bar{t} is the derivative of the value by s{t}, and the derivatives
+    by inputs are accumulated with +=.
     """
     names = default_wrt(wrt, loop.variables)
     tell_guesses(loop)

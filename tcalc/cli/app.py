@@ -50,10 +50,10 @@ class Commands(click.Group):
 )
 @click.version_option(package_name="tcalc")
 def cli() -> None:
-    """Derivatives of tensor expressions, as formulas and as NumPy code.
+    """Derivatives of tensor expressions, as formulas and as code for NumPy, C or CuPy.
 
-    EXPR is always a program text, the name of a file (it ends in .tc, or begins with / or ./), or
-    - for standard input.
+    EXPR is the text of a program, the name of a file (ending in .tc, or beginning with /, ./, ../
+    or ~/), or - for standard input.
     """
 
 

@@ -46,7 +46,7 @@ model_name = click.argument("name", metavar="NAME", shell_complete=complete_mode
 def examples(ctx: click.Context) -> None:
     """List, show and run the model programs.
 
-    Without a command it lists them.  A program that is shown can be piped into another command:
+    Without a command, list them.  The output of `show` can be piped into another command:
 
         tcalc examples show ridge | tcalc gradient - --wrt w
     """
@@ -87,7 +87,9 @@ def show_model(name: str) -> None:
 
 @examples.command("run")
 @model_name
-@click.option("--wrt", metavar="NAME", help="By which variable; by default the usual one.")
+@click.option(
+    "--wrt", metavar="NAME", help="The variable to differentiate by; by default, the usual one."
+)
 @options.mode
 @click.option(
     "--size",
@@ -99,7 +101,7 @@ def show_model(name: str) -> None:
 @options.seed("the data")
 @options.report
 def run_model(name: str, wrt: str | None, mode: Mode, size: str, seed: int, as_json: bool) -> None:
-    """Differentiate a model program twice, and evaluate it on its data."""
+    """Print gradient and Hessian of a model program, and evaluate them on data."""
     model = gallery.load(name)
     program = Program(model.text, "", tcalc.parse(model.text))
     results = upto_order(program, [wrt or model.wrt[0]], 2, mode)
@@ -121,7 +123,7 @@ def run_model(name: str, wrt: str | None, mode: Mode, size: str, seed: int, as_j
 def functions(name: str | None, as_json: bool) -> None:
     """Show functions of the language: domain, derivative, kinks.
 
-    With NAME everything about one of them.
+    With NAME, show everything about that function.
     """
     known = tcalc.functions()
     chosen = known.values() if name is None else (known[name],)

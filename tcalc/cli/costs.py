@@ -25,15 +25,15 @@ from tcalc.costing import Cost, CostTable
 @click.option(
     "--order",
     type=click.IntRange(1, 8),
-    help="How often to differentiate; by default twice for a scalar, once for a tensor.",
+    help="The order of the derivative; by default 2 for a scalar, 1 for a tensor.",
 )
-@options.sizes("for which products are ordered, and costs told as numbers")
+@options.sizes("for which to order products, and to state costs as numbers")
 @click.option(
     "--mode",
     "modes",
     type=click.Choice(MODES),
     multiple=True,
-    help="A mode to show; repeat it for several.  All are shown by default.",
+    help="A mode to show; repeat the option for several.  By default, all are shown.",
 )
 @options.report
 def cost(
@@ -45,12 +45,13 @@ def cost(
     modes: Sequence[Mode],
     as_json: bool,
 ) -> None:
-    """Compare what a derivative costs, mode by mode.
+    """Compare what a derivative costs in each mode.
 
-    Each mode has the dense derivative and the factored one.  Told are the nodes of its graph, their
-    highest order, floating-point operations, and the numbers held in memory at one time, as
-    polynomials in the sizes, and with --sizes as numbers (bytes of float64).  A flop is one
-    multiplication or one addition.  Several --wrt stand for the derivative by each in turn.
+    For each mode, the table has the dense derivative and the factored one: the number of nodes of
+    its graph, their highest order, the floating-point operations (a flop is one multiplication or
+    one addition), and the most numbers held in memory at one time.  Costs are polynomials in the
+    sizes; with --sizes they are numbers too, with memory in bytes of float64.  Several --wrt mean
+    the derivative by each in turn.
     """
     names = [*program.default_wrt(wrt), *wrt2]
     table = tcalc.cost(

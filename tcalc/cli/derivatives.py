@@ -33,7 +33,7 @@ def printing(compute: Compute, steps: bool = False) -> click.Command:
     """
     explains: Callable[[options.Function], options.Function] = _nothing
     if steps:
-        told = "Derive it step by step, as `tcalc explain`."
+        told = "Derive it step by step, like `tcalc explain`."
         explains = click.option("--explain", "explained", is_flag=True, help=told)
 
     @click.command(compute.__name__, cls=options.FormulaCommand, help=inspect.getdoc(compute))
@@ -76,7 +76,7 @@ def _nothing(function: options.Function) -> options.Function:
 def gradient(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the gradient of a scalar.
 
-    It has the shape of the variable.
+    It has the shape of the variable.  Several variables give one gradient each.
     """
     require_scalar(program.expression, "gradient")
     return derive(program, wrt, 1, mode)
@@ -95,7 +95,7 @@ def jacobian(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
 def hessian(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the Hessian of a scalar.
 
-    Several variables give the block of every pair.
+    Several variables give one block for every pair.
     """
     require_scalar(program.expression, "hessian")
     return derive(program, wrt, 2, mode)
@@ -105,7 +105,7 @@ def hessian(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
 def derivative(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]:
     """Print the derivative by each --wrt in turn.
 
-    Three times --wrt x gives the third derivative.
+    --wrt x,x,x gives the third derivative by x.
     """
     found = tcalc.derivative(program.expression, *wrt, mode=mode)
     return [Result(tuple(wrt), not program.expression.shape, found)]
@@ -117,7 +117,7 @@ def derivative(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]
 @options.formats(STEPWISE)
 @options.as_json
 def explain(program: Program, wrt: Sequence[str], form: Format, as_json: bool) -> None:
-    """Derive a gradient step by step, with the rule of each step."""
+    """Derive a gradient step by step, naming the rule of each step."""
     write_steps(program, program.default_wrt(wrt), "json" if as_json else form)
 
 

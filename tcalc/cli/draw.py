@@ -28,7 +28,7 @@ def to_svg(ctx: click.Context, param: click.Parameter, given: str | None) -> str
 @click.option(
     "--order",
     type=click.IntRange(0, 8),
-    help="The order of the derivative; by default 1 with --wrt, and else 0, the program itself.",
+    help="The order of the derivative; by default 1 with --wrt, else 0: the program itself.",
 )
 @options.mode
 @click.option(
@@ -36,14 +36,14 @@ def to_svg(ctx: click.Context, param: click.Parameter, given: str | None) -> str
     type=click.IntRange(min=1),
     default=MOST_NODES,
     show_default=True,
-    help="The most nodes that are drawn.",
+    help="The largest number of nodes to draw.",
 )
 @click.option(
     "-o",
     "--output",
     metavar="FILE.svg",
     callback=to_svg,
-    help="Write to this file instead of printing.",
+    help="Write the picture to this file instead of printing it.",
 )
 def draw(
     program: Program,

@@ -23,15 +23,15 @@ from tcalc.linearization import linearize as linearized
     type=click.Choice(get_args(Steps)),
     default="auto",
     show_default=True,
-    help="What is a vertex: a definition, a function, or every operation; auto is the first that "
-    "the program has.",
+    help="What the vertices are: definitions, functions, or all operations; auto takes definitions "
+    "if the program has any, else functions.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=MOST_SHOWN,
     show_default=True,
-    help="The most vertices that are written.",
+    help="The largest number of vertices to print.",
 )
 @options.report
 def linearize(
@@ -43,9 +43,9 @@ def linearize(
 ) -> None:
     """Show the derivatives of all steps as one linear system.
 
-    The linearised graph of the program is a block-triangular system, dx = L dx + D dp, in which
-    every block is an operator, in operator notation.  Solving from the first row down is forward
-    mode, from the last row up reverse mode.  Without --wrt, all variables move.
+    The linearised graph of the program is a block-triangular system, dx = L dx + D dp, whose blocks
+    are linear operators.  Solving it from the first row down is forward mode; from the last row up,
+    reverse mode.  Without --wrt, all variables vary.
     """
     linearization = linearized(program.expression, list(wrt) or None, steps=steps)
     text = _document(program, linearization) if as_json else linearization.text(limit)

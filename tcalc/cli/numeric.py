@@ -30,7 +30,7 @@ upto = options.together(
         type=click.IntRange(0, 8),
         default=1,
         show_default=True,
-        help="With --wrt: the highest order of derivative.",
+        help="The highest order of derivative; needs --wrt.",
     ),
     options.mode,
 )
@@ -41,7 +41,7 @@ upto = options.together(
 @options.data
 @upto
 @options.report
-@click.option("-o", "--output", metavar="FILE.npz", help="Write the results to a file.")
+@click.option("-o", "--output", metavar="FILE.npz", help="Write the results to this file.")
 def evaluate(
     program: Program,
     data: Data,
@@ -51,7 +51,7 @@ def evaluate(
     as_json: bool,
     output: str | None,
 ) -> None:
-    """Print the value on data, and with --wrt the derivatives."""
+    """Print the value on data, and with --wrt derivatives too."""
     from tcalc.cli import arrays
 
     variables = program.expression.variables
@@ -95,23 +95,23 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
 @click.command("compile", cls=FormulaCommand)
 @options.program
 @upto
-@options.sizes("as hints for the order of computation; in C, which has them fixed, all of them")
+@options.sizes("as hints for the order of computation; a C file needs all of them, and fixes them")
 @click.option(
     "--backend",
     type=click.Choice(BACKENDS),
     default="numpy",
     show_default=True,
-    help="What runs it: NumPy, C for arrays of the given sizes, or CuPy on a CUDA device.",
+    help="What runs the code: NumPy; C, for fixed sizes; or CuPy, on a CUDA device.",
 )
 @click.option(
     "--form",
     type=click.Choice(["dense", "factored", "auto"]),
     default="dense",
     show_default=True,
-    help="Return dense arrays, or the cores of factored tensors, which the docstring puts "
-    "together; auto decides by structure.",
+    help="Return dense arrays, or the cores of factored tensors; the docstring of the module says "
+    "how to combine them.  auto decides by structure.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Where to write it: FILE.py, or FILE.c.")
+@click.option("-o", "--output", metavar="FILE", help="The file to write: FILE.py or FILE.c.")
 def compile_module(
     program: Program,
     wrt: Sequence[str],
@@ -124,8 +124,8 @@ def compile_module(
 ) -> None:
     """Write a module, or a C file, with derivatives by --wrt.
 
-    It stands alone, and needs no tcalc: a module needs NumPy and SciPy, or CuPy; a C file needs
-    BLAS and LAPACK where it multiplies large matrices, or factorises.
+    The result does not need tcalc: a module needs NumPy and SciPy, or CuPy; a C file needs BLAS and
+    LAPACK only if it multiplies large matrices or factorises.
     """
     if output is not None and output.endswith(".c") and backend != "c":
         raise click.UsageError(f"{output} is no name for a module; --backend c writes C.")
@@ -159,13 +159,13 @@ def compile_module(
     type=click.Choice(["dense", "factored"]),
     default="dense",
     show_default=True,
-    help="Which form of the derivative to check.",
+    help="The form of the derivative to check.",
 )
 @click.option(
     "--claim",
     metavar="FORMULA",
-    help="A formula said to be the derivative by the one --wrt, of that order: it is checked, "
-    "not tcalc's own.",
+    help="Check this formula, instead of tcalc's own, as the derivative of that order; takes one "
+    "--wrt.",
 )
 @options.report
 def check(
@@ -178,13 +178,13 @@ def check(
     claim: str | None,
     as_json: bool,
 ) -> None:
-    """Verify derivatives by numbers, on random or given data.
+    """Verify derivatives numerically, on random or given data.
 
-    By the complex step, or by dual numbers where that cannot go, and by five-point differences.
-    Where a derivative is wrong, the function to blame is named.
+    They are compared with the complex step, or with dual numbers where it does not apply, and with
+    five-point differences.  If a derivative is wrong, the report names the function at fault.
 
-    Checks the derivatives by each --wrt, by default by every variable, and exits with 1 if one of
-    them is wrong.
+    Derivatives by each --wrt are checked, by default by every variable.  The exit status is 1 if
+    one of them is wrong.
     """
     if not program.expression.variables:
         raise ArgumentError("the program has no variable to differentiate by")

@@ -21,9 +21,9 @@ def complete_example(
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_example)
 @options.report
 def solve(name: str | None, as_json: bool) -> None:
-    """Run a worked example of optimisation, to its known optimum.
+    """Solve a worked example of optimisation, up to its known optimum.
 
-    Without NAME it lists them.  The exit status is 1 where what is found is not what is known.
+    Without NAME, list the examples.  The exit status is 1 if the optimum is not the known one.
     """
     if name is None:
         listed = worked.all_examples()

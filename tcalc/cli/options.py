@@ -145,7 +145,7 @@ _text = together(
         metavar="NAME=NUMBER",
         multiple=True,
         callback=to_numbers,
-        help="Numbers for names in the bounds of loops.",
+        help="The value of a name in the bounds of loops, such as T=10.",
     ),
 )
 """A program: its text, and what is said besides."""
@@ -159,7 +159,7 @@ wrt = click.option(
     metavar="NAME",
     multiple=True,
     callback=to_names,
-    help="The variable to differentiate by; repeat it, or separate by commas, for several.",
+    help="The variable to differentiate by; repeat the option, or use commas, for several.",
 )
 
 mode = click.option(
@@ -167,7 +167,7 @@ mode = click.option(
     type=click.Choice(MODES),
     default="cross-country",
     show_default=True,
-    help="The order in which local Jacobians are multiplied; the result is the same.",
+    help="The order in which local Jacobians are multiplied; the result is the same tensor.",
 )
 
 
@@ -182,7 +182,12 @@ def sizes(purpose: str) -> Callable[[Function], Function]:
     )
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+as_json = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON, also for errors (the same as --format json).",
+)
 
 
 report = as_one(
@@ -194,7 +199,7 @@ report = as_one(
         type=click.Choice(("text", "json")),
         default="text",
         show_default=True,
-        help="How to print.",
+        help="The output format.",
     ),
     as_json,
 )
@@ -208,7 +213,7 @@ def formats(known: Sequence[str]) -> Callable[[Function], Function]:
         type=click.Choice(known),
         default="auto",
         show_default=True,
-        help="How to print; auto is matrix notation where it exists, else Einstein notation.",
+        help="The output format; auto is matrix notation where it exists, else Einstein notation.",
     )
 
 
@@ -220,7 +225,7 @@ layout = together(
         "cse",
         default=None,
         callback=to_cse,
-        help="Name common subexpressions, or never do; by default where it shortens.",
+        help="Name common subexpressions, or never; by default, if that shortens the formula.",
     ),
 )
 
@@ -257,9 +262,11 @@ data = as_one(
         "files",
         metavar="[NAME=]FILE",
         multiple=True,
-        help="Arrays from .npz, .npy, .csv or .json: one variable, or a whole file by name.",
+        help="A .npz, .npy, .csv or .json file with arrays by name, or with that of NAME.",
     ),
-    click.option("--random", "at_random", is_flag=True, help="Draw what no --data gives."),
+    click.option(
+        "--random", "at_random", is_flag=True, help="Draw random data for variables not in --data."
+    ),
     seed("--random"),
     sizes("for --random"),
 )

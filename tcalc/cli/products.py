@@ -62,7 +62,7 @@ def printing(compute: Compute) -> click.Command:
         "--several",
         metavar="NAME|NUMBER",
         callback=to_several,
-        help=f"One more axis, of that name or size, for several {what}s at once.",
+        help=f"Take several {what}s at once, along one more axis of this name or size.",
     )
     @options.layout
     @options.sizes("as hints for --format python")
@@ -101,8 +101,8 @@ def jvp(
 ) -> list[ProductResult]:
     """Print the Jacobian times a direction.
 
-    It has the shape of the program's value.  Several variables move together, each in a direction
-    of its own.
+    The result has the shape of the program's value.  With several variables, each has its own
+    direction, and the result is the sum of their contributions.
     """
     found = tcalc.jvp(value, list(wrt), list(names) or None, several=several)
     return [ProductResult(tuple(wrt), not value.shape, found, "jvp")]
@@ -114,7 +114,7 @@ def vjp(
 ) -> list[ProductResult]:
     """Print a cotangent times the Jacobian.
 
-    It has the shape of the variable; the cotangent has that of the program's value.
+    The result has the shape of the variable; the cotangent has the shape of the program's value.
     """
     if len(names) > 1:
         raise click.UsageError("There is one cotangent for all variables.")
@@ -126,10 +126,11 @@ def vjp(
 def hvp(
     value: Expression, wrt: Sequence[str], names: Sequence[str], several: Several
 ) -> list[ProductResult]:
-    """Print the Hessian times a direction, without the Hessian.
+    """Print the Hessian times a direction.
 
-    It has the shape of the variable.  Several variables give the product with the whole Hessian,
-    mixed derivatives included, one part for each.
+    The Hessian itself is not formed.  The result has the shape of the variable.  With several
+    variables it is the product with the whole Hessian, mixed derivatives included, in one part for
+    each variable.
     """
     found = tcalc.hvp(value, list(wrt), list(names) or None, several=several)
     return [

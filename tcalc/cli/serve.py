@@ -17,19 +17,19 @@ WEB = "tcalc.web.serving"
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="The address to listen on; with another one than the default, others can reach it.",
+    help="The address to listen on; by default, only this machine can connect.",
 )
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="The port; 0 is any that is free.",
+    help="The port; 0 means any free port.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
-    help="How many short requests are computed at once; by default one for each processor.",
+    help="How many short requests to compute at once; by default, one per processor.",
 )
 @click.option("--open", "browser", is_flag=True, help="Open the page in the browser.")
 def serve(host: str, port: int, workers: int | None, browser: bool) -> None:

@@ -104,7 +104,7 @@ def tell_guesses(expression: Expression | Recurrence) -> None:
     """Say on standard error what was guessed of undeclared names."""
     guessed = guesses(expression)
     if guessed:
-        otherwise = "say otherwise with --declare"
+        otherwise = "override with --declare"
         if expression.guesses.get("I") == "matrix":
             otherwise += "; the unit matrix is eye(n)"
         click.echo(f"guessed: {', '.join(guessed)} ({otherwise})", err=True)

@@ -28,7 +28,7 @@ CLIENT_GONE = 499
 """The status, by custom, of a response that nobody will read."""
 
 FAILURES: dict[int | str, dict[str, Any]] = {
-    400: {"model": schemas.Failure, "description": "The body is no JSON."},
+    400: {"model": schemas.Failure, "description": "The body is not JSON."},
     408: {"model": schemas.Failure, "description": "The body takes too long to arrive."},
     413: {"model": schemas.Failure, "description": "The body is too large."},
     422: {"model": schemas.Failure, "description": "The program, or the request, is wrong."},
@@ -52,8 +52,8 @@ OPERATIONS = (
         "parse",
         schemas.Program,
         schemas.Parsed,
-        "Read a program: its variables, its axes, its errors",
-        "An error in the program is an answer like any other, with status 200.",
+        "Parse a program: its variables, its axes, its errors",
+        "An error in the program is reported in the response, which still has status 200.",
     ),
     Operation(
         "derivative",
@@ -67,35 +67,35 @@ OPERATIONS = (
         schemas.CodeRequest,
         schemas.Code,
         "Write a module for value and derivatives",
-        "The module stands alone: it needs NumPy and SciPy, or CuPy, and no tcalc.",
+        "The module is self-contained: it needs NumPy and SciPy, or CuPy, but not tcalc.",
     ),
     Operation(
         "check",
         schemas.CheckRequest,
         schemas.Checks,
         "Check derivatives numerically, on random data",
-        "Each derivative is compared with differences of the one below it.",
+        "Each is compared with the numerical directional derivative of the one below it.",
     ),
     Operation(
         "cost",
         schemas.CostRequest,
         schemas.Costs,
         "Count operations and memory of derivatives",
-        "In all modes, dense and factored: as formulas in the sizes, and as numbers.",
+        "For all modes, dense and factored, as formulas in the sizes and as numbers.",
     ),
     Operation(
         "draw",
         schemas.DrawRequest,
         schemas.Picture,
         "Draw the graph of derivatives",
-        "As it was derived in the mode asked for, coloured by the orders of the tensors.",
+        "As derived in the given mode, coloured by the orders of the tensors.",
     ),
     Operation(
         "explain",
         schemas.ExplainRequest,
         schemas.Explanation,
         "Derive a gradient step by step",
-        "The steps of the function, then the derivatives by them from the last one back.",
+        "The steps of the function, then the derivatives by these steps, from the last one back.",
     ),
 )
 
@@ -117,14 +117,14 @@ LISTINGS = (
         catalogue.examples,
         schemas.Examples,
         "List the model programs",
-        "Formulas that MatrixCalculus.org documents, and models.",
+        "The formulas documented by MatrixCalculus.org, and models.",
     ),
     Listing(
         "language",
         catalogue.language,
         schemas.Language,
-        "List the words of the language",
-        "Its functions with their derivatives, and the properties of variables.",
+        "List the functions and properties of the language",
+        "The functions with their derivatives, and the properties that variables can have.",
     ),
 )
 
@@ -166,7 +166,7 @@ def _add_errors(app: FastAPI) -> None:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
             at = f"{first['ctx']['error']}, at character {first['loc'][1] + 1}"
-            return _error(400, "request error", f"the body is no JSON: {at}")
+            return _error(400, "request error", f"the body is not JSON: {at}")
         place = ".".join(str(part) for part in first["loc"][1:])
         unit = {"string_too_long": "characters", "too_long": "items"}.get(first["type"])
         if unit is not None:

@@ -33,19 +33,19 @@ class Program(Closed):
 
     formula: str = Field(
         max_length=LONGEST_FORMULA,
-        description="The program: a formula, after declarations and definitions if any.",
+        description="The program: a formula, preceded by any declarations and definitions.",
         examples=["norm2(X*w - y)^2 / 2 + c*norm2(w)^2"],
     )
     declarations: str = Field(
         default="",
         max_length=LONGEST_DECLARATIONS,
-        description="Dimensions and properties of variables; other names are guessed.",
+        description="Dimensions and properties of variables; undeclared names are guessed.",
         examples=["X[m,n], w[n], y[m]"],
     )
 
 
 class Differentiation(Program):
-    """A program, and by which of its variables it is to be differentiated."""
+    """A program, and the variables to differentiate it by."""
 
     wrt: list[Name] = Field(
         min_length=1, max_length=8, description="The variables.", examples=[["w"]]
@@ -55,15 +55,15 @@ class Differentiation(Program):
         ge=1,
         le=3,
         description="1 for gradients and Jacobians, 2 for Hessians, 3 for third derivatives. "
-        "Several variables give the derivatives by every choice of them.",
+        "Several variables give the derivatives by every combination of them.",
     )
     mixed: bool = Field(
-        default=False, description="Leave out the derivatives by one variable several times."
+        default=False, description="Leave out derivatives by the same variable more than once."
     )
 
 
 class ModedRequest(Differentiation):
-    """The same, and how to get there."""
+    """The same, and the mode of differentiation."""
 
     mode: Mode = Field(
         default="cross-country",
@@ -77,16 +77,16 @@ class DerivativeRequest(ModedRequest):
     notations: list[Notation] = Field(default=["text", "einstein", "latex", "mathml"], max_length=5)
     cse: bool | None = Field(
         default=None,
-        description="Name common subexpressions, or never do; by default where it shortens.",
+        description="Name common subexpressions, or never; by default, if that shortens it.",
     )
 
 
 class CodeRequest(ModedRequest):
-    """Which derivatives, and in which language."""
+    """Which derivatives, and for which array library."""
 
     backend: Literal["numpy", "cupy"] = Field(default="numpy")
     sizes: dict[Name, Size] = Field(
-        default={}, max_length=50, description="Sizes to tune for.", examples=[{"m": 2000}]
+        default={}, max_length=50, description="Sizes to tune the code for.", examples=[{"m": 2000}]
     )
 
 
@@ -94,10 +94,10 @@ class CostRequest(Differentiation):
     """Which derivatives, and at which sizes."""
 
     sizes: dict[Name, Size] = Field(
-        default={}, max_length=50, description="Sizes of dimensions; 100 for those left out."
+        default={}, max_length=50, description="Sizes of dimensions; 100 if left out."
     )
     start: int = Field(
-        default=0, ge=0, description="Where to begin: the `next` of an answer that was not all."
+        default=0, ge=0, description="Where to begin: the `next` of an incomplete response."
     )
 
 
@@ -108,8 +108,8 @@ class CheckRequest(ModedRequest):
     claim: str | None = Field(
         default=None,
         max_length=LONGEST_FORMULA,
-        description="A formula in the variables of the program, found by hand perhaps: whether "
-        "it is the derivative, of which there must be one.",
+        description="A formula in the variables of the program, to check instead of tcalc's own "
+        "derivative; the request must be for one derivative.",
         examples=["2*X'*(X*w - y)"],
     )
 
@@ -128,7 +128,7 @@ class DrawRequest(ModedRequest):
 
 
 class Error(BaseModel):
-    """What is wrong, where in the text, and how to mend it."""
+    """What is wrong, where in the text, and how to correct it."""
 
     kind: str = Field(
         description="A stable name: syntax error, name error, dimension error, index error, "
@@ -138,9 +138,9 @@ class Error(BaseModel):
     message: str
     hint: str | None = None
     source: Literal["formula", "declarations"] | None = Field(
-        default=None, description="The text that the place is in."
+        default=None, description="The text that line and column refer to."
     )
-    line: int | None = Field(default=None, description="From 1; null where there is no place.")
+    line: int | None = Field(default=None, description="From 1; null if there is no place.")
     column: int | None = Field(default=None, description="From 1, in Unicode characters.")
     end: int | None = Field(default=None, description="The column after the last one concerned.")
 
@@ -157,48 +157,49 @@ class Variable(BaseModel):
     name: str
     dims: list[str] = Field(description="One for each axis: a name, a number, or a polynomial.")
     properties: list[str]
-    guessed: bool = Field(description="Whether nothing declares it.")
+    guessed: bool = Field(description="Whether it is undeclared.")
 
 
 class Parsed(BaseModel):
-    """What a program is; or, where it is none, why not."""
+    """The parsed program, or the error that it has."""
 
     error: Error | None = None
     dims: list[str] = Field(default=[], description="The axes of its value.")
     variables: list[Variable] = Field(
-        default=[], description="Of a wrong program, what its names are taken for, where known."
+        default=[], description="For a program with an error, what is known of its variables."
     )
     mathml: str = Field(default="", description="The formula as a MathML element.")
 
 
 class Result(BaseModel):
-    """One derivative; notations that were not asked for, or do not exist for it, are null."""
+    """One derivative; notations that were not requested, or do not exist for it, are null."""
 
     wrt: list[str]
     kind: Kind
     dims: list[str] = Field(description="The axes of the function, then those of the variables.")
-    text: str | None = Field(default=None, description="Matrix notation where there is one.")
+    text: str | None = Field(default=None, description="In matrix notation if possible.")
     einstein_mathml: str | None = None
     einstein: str | None = None
     latex: str | None = None
     mathml: str | None = None
     operator: str | None = Field(
-        default=None, description="A derivative between matrices as an operator, 2 (V'*V ⊗ I)."
+        default=None,
+        description="A derivative by a matrix as an operator, such as 2 (V'*V ⊗ I).",
     )
 
 
 class Derivatives(BaseModel):
-    """The derivatives that were asked for."""
+    """The derivatives that were requested."""
 
     results: list[Result]
 
 
 class Code(BaseModel):
-    """A module that computes value and derivatives, and needs no tcalc."""
+    """A module that computes value and derivatives, and does not need tcalc."""
 
     source: str
     filename: str
-    returns: list[str] = Field(description="What it computes, in order: value, gradient by w.")
+    returns: list[str] = Field(description="What it returns, in order: value, gradient by w.")
 
 
 class Cost(BaseModel):
@@ -207,11 +208,11 @@ class Cost(BaseModel):
     mode: str
     form: Literal["dense", "factored"]
     nodes: int = Field(description="Nodes of the graph.")
-    order: int = Field(description="The highest order of a tensor on the way.")
-    flops: str = Field(description="Operations as a polynomial in the dimensions, leading terms.")
-    memory: str = Field(description="Numbers held at one time, likewise.")
-    operations: int = Field(description="Multiplications and additions, at the sizes.")
-    bytes: int = Field(description="Bytes of float64 held at one time, at the sizes.")
+    order: int = Field(description="The highest order of an intermediate tensor.")
+    flops: str = Field(description="The leading terms of the operations, in the dimensions.")
+    memory: str = Field(description="The same for the most numbers held at one time.")
+    operations: int = Field(description="Multiplications and additions at the given sizes.")
+    bytes: int = Field(description="The most bytes held at one time, in float64.")
 
 
 class CostTable(BaseModel):
@@ -219,21 +220,22 @@ class CostTable(BaseModel):
 
     wrt: list[str]
     kind: Kind
-    costs: list[Cost] = Field(description="Those that this answer tells.")
+    costs: list[Cost] = Field(description="The rows in this response.")
 
 
 class Costs(BaseModel):
     """Operations and memory of the derivatives.
 
-    What takes long to count comes in several answers: each has all tables, and some rows of them.
-    Rows are counted in the order of the tables, and in each in the order of the modes.
+    If counting takes long, the rows come in several responses, each with all tables and some of
+    their rows: table by table, and within a table mode by mode.
     """
 
-    sizes: dict[str, int] = Field(description="Those that the costs are told for.")
+    sizes: dict[str, int] = Field(description="The sizes that the costs refer to.")
     modes: list[str]
     tables: list[CostTable]
     next: int | None = Field(
-        default=None, description="Where the next request begins; null where all is told."
+        default=None,
+        description="The `start` of the next request; null if this is the last response.",
     )
 
 
@@ -241,7 +243,7 @@ class Check(BaseModel):
     """The outcome of a numerical check of one derivative."""
 
     wrt: list[str]
-    passed: bool | None = Field(description="Null where it could not be checked.")
+    passed: bool | None = Field(description="Null if it could not be checked.")
     error: float | None = Field(
         default=None, description="The largest difference, relative to the largest entry."
     )
@@ -268,13 +270,11 @@ class Step(BaseModel):
 
 
 class Explanation(BaseModel):
-    """The steps of a function, the derivatives by them in reverse order, and the result."""
+    """The steps of a function, the derivatives by these steps in reverse order, the result."""
 
     values: list[Step]
     cotangents: list[Step]
-    result: Step = Field(
-        description="A long one is a program, which names what occurs in it more than once."
-    )
+    result: Step = Field(description="A long result is a program that names its repeated parts.")
 
 
 class Picture(BaseModel):
@@ -303,20 +303,20 @@ class Examples(BaseModel):
 
 
 class Function(BaseModel):
-    """A function of the language; texts that there are none of are empty."""
+    """A function of the language; texts that do not apply are empty."""
 
     name: str
     aliases: list[str]
-    elsewhere: list[str] = Field(description="What it is called in other languages, but not here.")
+    elsewhere: list[str] = Field(description="Its names elsewhere, not accepted here.")
     summary: str
     domain: str
     derivative: str
-    kinks: str = Field(description="What holds where it is not differentiable.")
-    source: str = Field(description="Where its derivative is from.")
+    kinks: str = Field(description="The convention where it is not differentiable.")
+    source: str = Field(description="The source of its derivative.")
 
 
 class Language(BaseModel):
-    """The words of the language, for menus and for help."""
+    """The functions and properties of the language."""
 
     functions: list[Function]
     properties: list[str] = Field(description="The properties that a variable can have.")

@@ -39,10 +39,10 @@ def test_help_finds_a_function_and_puts_it_into_the_formula(form):
     form.open(f="2*", wrt="K")
     form.page.get_by_label("Formula", exact=True).press("End")
     form.page.get_by_role("button", name="Help").click()
-    assert form.page.get_by_text("an index is summed where it occurs twice").is_visible()
+    assert form.page.get_by_text("an index that occurs twice").is_visible()
     search = form.page.get_by_label("Find a function")
     search.fill("no such thing")
-    assert form.page.get_by_text("No function is called so.").is_visible()
+    assert form.page.get_by_text("No function matches.").is_visible()
     search.fill("IdentityMatrix")
     expect(form.page.locator(".function-entry:visible")).to_have_count(1)
     assert form.page.get_by_role("button", name="eye").is_visible()
@@ -353,7 +353,7 @@ def test_the_steps_end_in_an_equation_or_in_parts_with_names(form):
     form.open(f="norm2(x)^2", wrt="x", tab="steps")
     form.page.locator("#panel .scroller math mfrac").last.wait_for(timeout=WAIT)
     form.open(f=gallery.load("kalman_filter").program, wrt="A", tab="steps")
-    form.page.get_by_text("made of the parts that have names above it").wait_for(timeout=WAIT)
+    form.page.get_by_text("in terms of the parts named above it").wait_for(timeout=WAIT)
 
 
 def test_an_operator_is_shown_where_it_is_short(form):
@@ -381,7 +381,7 @@ def test_costs_are_shown_as_they_are_counted(form):
     ("fields", "note"),
     [
         ({"f": "A*x", "wrt": "x", "tab": "steps"}, "value is a number"),
-        ({"f": "x'*x", "wrt": "x", "order": "mixed"}, "two variables or more"),
+        ({"f": "x'*x", "wrt": "x", "order": "mixed"}, "at least two variables"),
         ({"f": "2 + 3"}, "without variables"),
     ],
     ids=["steps", "mixed", "constant"],

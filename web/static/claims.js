@@ -59,7 +59,7 @@ export function comparison(derivative) {
 function said({ passed, error, reason }) {
   if (passed === null) return ["", reason ?? ""];
   return passed
-    ? ["is-good", `✓ the same on random data, largest difference ${scientific(error)}`]
+    ? ["is-good", `✓ the same on random data; largest difference ${scientific(error)}`]
     : ["is-bad", `✗ not the same: on random data it differs by ${scientific(error)}, relative to the largest entry`];
 }
 

@@ -213,8 +213,8 @@ class Page {
    */
   nothingToShow(wrt, mixed) {
     if (!wrt.length) return "A formula without variables has no derivatives.";
-    if (mixed && wrt.length < 2) return "A mixed derivative is by two variables or more: choose another one above.";
-    if (this.view.scalar && this.parsed?.dims.length) return "Steps are written for functions whose value is a number: take the sum of this one.";
+    if (mixed && wrt.length < 2) return "A mixed derivative needs at least two variables: choose another one above.";
+    if (this.view.scalar && this.parsed?.dims.length) return "Steps are shown only for functions whose value is a number: take the sum of this one.";
     return "";
   }
 

@@ -77,7 +77,7 @@ export class Options {
     const now = [...this.wrt.querySelectorAll("input:checked")].map(({ value }) => value);
     if (!now.length) {
       box.checked = true;
-      say("A derivative is by one variable at least");
+      say("A derivative needs at least one variable");
       return;
     }
     // In the order in which they were chosen, as blocks of a Hessian are read.

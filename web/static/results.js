@@ -137,7 +137,7 @@ function verdict(checks, checked = "checked numerically") {
   const wrong = checks.find((check) => check.passed === false);
   const first = checks[0];
   if (wrong) {
-    return ["is-bad", `✗ differs from differences: error ${scientific(wrong.error)}`, wrong.method ?? ""];
+    return ["is-bad", `✗ differs from numerical derivatives: error ${scientific(wrong.error)}`, wrong.method ?? ""];
   }
   if (unknown || !first) return ["", "not checked numerically", unknown?.reason ?? ""];
   const worst = Math.max(...checks.map((check) => check.error ?? 0));

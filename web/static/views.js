@@ -64,7 +64,7 @@ function code(title, backend) {
       post("code", { ...differentiation, mode, backend, sizes }, signal),
     show: ({ source, filename, returns }) => [
       make("div", { class: "result-head" },
-        make("p", { class: "note" }, `evaluate(…) gives ${returns.join(", ")}`),
+        make("p", { class: "note" }, `evaluate(…) returns ${returns.join(", ")}`),
         make("div", { class: "buttons" },
           copyButton("Copy code", () => source),
           downloadButton("Download module", filename, source))),
@@ -81,7 +81,7 @@ const graph = {
     const picture = new DOMParser().parseFromString(svg, "image/svg+xml").documentElement;
     return [
       make("div", { class: "result-head" },
-        make("p", { class: "note" }, "Operands stand below what is computed from them; colours are orders of tensors."),
+        make("p", { class: "note" }, "Operands are below what is computed from them; colours show the orders of tensors."),
         make("div", { class: "buttons" },
           copyButton("Copy SVG", () => svg),
           downloadButton("Download SVG", "graph.svg", svg, "image/svg+xml"))),
@@ -116,7 +116,7 @@ const steps = {
 function together(left, result) {
   const formula = (/** @type {Node} */ node) => make("div", { class: "scroller" }, node);
   return result.formula.includes("\n")
-    ? [make("p", { class: "note" }, "The last line, made of the parts that have names above it:"), formula(mathml(result.mathml))]
+    ? [make("p", { class: "note" }, "The last line, in terms of the parts named above it:"), formula(mathml(result.mathml))]
     : [formula(equation(left, result))];
 }
 

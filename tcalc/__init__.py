@@ -10,48 +10,48 @@
     >>> fun = tcalc.compile([f, g])
     >>> value, gradient = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
 
-- formulas: `parse`, `symbols`, `combine`; `inputs` tells what names are taken for;
-- loops of any length, as functions with gradients: `recurrence`;
+- formulas: `parse`, `symbols`, `combine`; `inputs` lists the variables of a program;
+- programs with a loop of any length, as functions with gradients: `recurrence`;
 - derivatives: `gradient`, `jacobian`, `hessian`, `derivative`; products `jvp`, `vjp`, `hvp`;
 - numbers: `compile`, `evaluate`, `check`;
 - insight: `explain`, `cost`, `linearize`, `draw`;
-- problems: `problem`, `hessian_operator`, `laplace`;
-- the language: `functions`, `properties`; more of it by `function`, `elementwise`; `from_sympy`,
-  `to_sympy`.
+- problems for optimisers and estimators: `problem`, `hessian_operator`, `laplace`;
+- the language: `functions` and `properties` list what it has; `function` and `elementwise` add
+  functions of your own; `from_sympy` and `to_sympy` convert.
 
-They work on an `Expression`, and each has a docstring with an example.  Whatever is wrong raises a
-`TcalcError`, of which `tcalc.errors` has the kinds.
+Most of them work on an `Expression`, and each has a docstring with an example.  Errors are
+instances of `TcalcError`; `tcalc.errors` has its subclasses.
 
-For those who change tcalc: its rooms, each of which imports only those before it
-(see CONTRIBUTING.md, Architecture):
+For developers, these are the packages and modules of tcalc.  Each imports only those before it
+(see "Architecture" in CONTRIBUTING.md):
 
-- `tcalc.errors`: what can go wrong, with a place in the user's text;
-- `tcalc.records`: data classes that are quickly made;
-- `tcalc.expr`: the expression DAG, six interned node kinds;
-- `tcalc.primitives`: element-wise functions, reductions, linear algebra; one file a family;
-- `tcalc.planning`: orders of contraction and their cost;
-- `tcalc.simplify`: rewrites, as named rules;
+- `tcalc.errors`: the exceptions, with a place in the user's text;
+- `tcalc.records`: data classes that are quick to create;
+- `tcalc.expr`: the expression DAG, six kinds of interned nodes;
+- `tcalc.primitives`: element-wise functions, reductions, linear algebra; one file per family;
+- `tcalc.planning`: contraction orders and their cost;
+- `tcalc.simplify`: rewriting, by named rules;
 - `tcalc.calculus`: differentiation;
-- `tcalc.language`, `tcalc.printing`, `tcalc.interpret`: text in, text out, reference values;
+- `tcalc.language`, `tcalc.printing`, `tcalc.interpret`: parser, printers, reference interpreter;
 - `tcalc.pictures`: expression graphs as SVG;
-- `tcalc.codegen`, `tcalc.runtime`: NumPy modules, and the functions that run them;
+- `tcalc.codegen`, `tcalc.runtime`: code for NumPy, C and CuPy, and the functions that run it;
 - `tcalc.checking`: numerical verification;
-- `tcalc.context`, `tcalc.expression`: what users hold, with what its program says beside it;
+- `tcalc.context`, `tcalc.expression`: what users hold, with what its program says about it;
 - `tcalc.derivation`: gradients step by step;
 - `tcalc.backslash`: the linearised graph as a block-triangular system;
-- `tcalc.reference`: what there is to know of functions; `tcalc.custom`: those of the user's;
-- `tcalc.requirements`: what public functions take, and how they refuse all else;
-- `tcalc.recurrences`: programs with a loop that is kept, step by step;
+- `tcalc.reference`: the table of all functions; `tcalc.custom`: user-defined functions;
+- `tcalc.requirements`: checks of the arguments of public functions;
+- `tcalc.recurrences`: programs whose loop is kept, run step by step;
 - `tcalc.compilation`: from expressions to functions of arrays;
 - `tcalc.products`: products with derivatives, as formulas;
-- `tcalc.costing`: what derivatives cost, mode by mode;
+- `tcalc.costing`: what derivatives cost in each mode;
 - `tcalc.conversion`: from and to SymPy;
 - `tcalc.optimisation`, `tcalc.estimation`: problems and Hessians for SciPy's solvers;
 - `tcalc.gallery`: model programs with data, for tests, benchmarks and `tcalc examples`;
-- `tcalc.linearization`, `tcalc.drawing`: the functions for `tcalc.backslash` and `tcalc.pictures`;
-- `tcalc.api`, `tcalc.problems`: the other functions of `tcalc.public`, which lists all names
-  that are offered here; `tcalc.typing`: types of their arguments and results;
-- `tcalc.examples`: problems solved, start to end;
+- `tcalc.linearization`, `tcalc.drawing`: public functions for `tcalc.backslash`, `tcalc.pictures`;
+- `tcalc.api`, `tcalc.problems`: the remaining functions of `tcalc.public`, which lists all public
+  names; `tcalc.typing`: the types of their arguments and results;
+- `tcalc.examples`: worked examples of optimisation;
 - `tcalc.cli`: the command line.
 """
 

@@ -1,8 +1,8 @@
 """The public functions that read programs, differentiate, evaluate, explain and check.
 
 Those for compiling, costs, products, problems and pictures have modules of their own, which
-`tcalc` names.  Rooms that need NumPy are imported where they are first used, so that printing a
-derivative stays quick from a cold start.
+`tcalc.public` lists.  Modules that need NumPy are imported where they are first used, so that
+printing a derivative is quick from a cold start.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def parse(
 ) -> Expression:
     """The value of a program in the tcalc language.
 
-    `declarations` may declare the variables (``"X[m,n], K[n,n] spd, w[n]"``); names without a
-    declaration are guessed as MatrixCalculus does, and the guesses are in `Expression.guesses`.
-    `functions` are those made with `elementwise` and `function`, to be known by their names beside
-    the language's own.  `parameters` are numbers for names in loop bounds (``T=200``).  Raises
-    `TcalcError`, pointing into the text, for anything that is not a program.
+    `declarations` may declare variables (``"X[m,n], K[n,n] spd, w[n]"``); the kinds of undeclared
+    names are guessed as on MatrixCalculus.org, and `Expression.guesses` lists the guesses.
+    `functions` are functions made with `elementwise` and `function`, which the program may call by
+    name.  `parameters` are the values of names in loop bounds (``T=200``).  Raises `TcalcError`,
+    pointing into the text, if the text is not a valid program.
 
     >>> f = parse("norm2(X*w - y)^2 / 2", "X[m,n], w[n], y[m]")
     >>> f.shape, list(f.variables)
@@ -103,17 +103,18 @@ def recurrence(
     """A program with a loop as a function of arrays, for series of any length.
 
     The arguments are those of `parse`, which unrolls loops; here the loop is kept, and its bound
-    may be a dimension: ``for t = 1:T`` runs through what is declared ``Y[T,p]``.  One step is
-    differentiated and compiled, and run as often as there are steps, so that thousands of steps
-    take no longer to compile than two.  A step may take ``Y[t,i]`` or ``Y[t-1,i]`` of a tensor,
-    ``m{t-1}`` of steps before it, and the number ``t``; the value, after the loop, takes what the
-    last step has, ``f{T}``.  See `tcalc.recurrences.Recurrence` for what it offers.
+    may be a dimension: ``for t = 1:T`` runs through tensors declared like ``Y[T,p]``.  One step is
+    differentiated and compiled, and run as often as there are steps, so thousands of steps take no
+    longer to compile than two.  A step may use slices such as ``Y[t,i]`` and ``Y[t-1,i]``, values
+    of earlier steps, ``m{t-1}``, and the number ``t``; the value, after the loop, uses the last
+    step, ``f{T}``.  `tcalc.recurrences.Recurrence` has the methods for gradients, products and
+    trajectories.
 
-    With ``backend="c"`` the loop is run by C, as `compile` writes it: where steps are small, many
-    times as fast, after some tenths of a second for the compiler.
+    With ``backend="c"`` the loop runs in C: much faster if steps are small, after some tenths of a
+    second for the compiler.
 
-    Raises `TcalcError`, pointing into the text, for what is not such a program, and
-    `UnsupportedError` for a backend that runs no loops.
+    Raises `TcalcError`, pointing into the text, if the text is not such a program, and
+    `UnsupportedError` for a backend that cannot run loops.
 
     >>> import tcalc
     >>> walk = tcalc.recurrence('''
@@ -138,11 +139,11 @@ def recurrence(
 
 
 def inputs(text: str, declarations: str = "") -> Inputs:
-    """The variables of a program, with what is guessed of each, even where the program is wrong.
+    """The variables of a program, with the guesses made, even if the program has errors.
 
-    So a form or an editor can let its user say what a name is.  Where `parse` succeeds, its
-    `Expression.variables` know more: here axes that nothing declares have dimensions of their own.
-    Raises `TcalcError`, pointing into the text, where it is no program at all.
+    A form or an editor can use it to let users declare variables before the program is right.  If
+    `parse` succeeds, `Expression.variables` has more: here the dimensions of undeclared axes are
+    not inferred.  Raises `TcalcError`, pointing into the text, on a syntax error.
 
     >>> found = inputs("s^2*eye(n) + K", "K[n,n]")
     >>> found.variables, found.guesses
@@ -152,10 +153,11 @@ def inputs(text: str, declarations: str = "") -> Inputs:
 
 
 def symbols(declarations: str) -> Any:
-    """The declared inputs as expressions, one or a tuple, for building formulas in Python.
+    """The declared inputs as expressions, for building formulas in Python.
 
-    Which of the two it is depends on the text, which no type checker reads: hence `Any`.  Raises
-    `TcalcError`, pointing into the text, where it is not a list of declarations.
+    One declaration gives an expression, several give a tuple; type checkers cannot tell which, so
+    the result is annotated as `Any`.  Raises `TcalcError`, pointing into the text, if the text is
+    not a list of declarations.
 
     >>> X, w = symbols("X[m,n], w[n]")
     >>> print(X @ w)
@@ -175,14 +177,14 @@ def gradient(f: Expression, wrt: Names, mode: Mode = ...) -> dict[str, Expressio
 def gradient(
     f: Expression, wrt: str | Names, mode: Mode = "cross-country"
 ) -> Expression | dict[str, Expression]:
-    """The gradient of a scalar, of the shape of the variable.
+    """The gradient of a scalar; it has the shape of the variable.
 
-    `wrt` is a name, or a list of names: then the result is a dictionary by name.  `mode` is
-    ``"forward"``, ``"reverse"``, ``"cross-country"``, ``"least-degree"`` or ``"tensor-order"``: the
-    same tensor by different routes, whose costs `tcalc.cost` compares.
+    `wrt` is a name or a list of names; for a list, the result is a dictionary by name.  `mode` is
+    ``"forward"``, ``"reverse"``, ``"cross-country"``, ``"least-degree"`` or ``"tensor-order"``: all
+    give the same tensor at different costs, which `tcalc.cost` compares.
 
-    Raises `DimensionError` where `f` has axes, `UnknownNameError` for a name that is not one of its
-    variables, and `ArgumentError` for an unknown mode, or where `f` is not an expression.
+    Raises `DimensionError` if `f` is not a scalar, `UnknownNameError` for a name that is not one of
+    its variables, and `ArgumentError` for an unknown mode, or if `f` is not an expression.
 
     >>> print(gradient(parse("x'*A*x", "A[n,n] symmetric, x[n]"), "x"))
     2*A*x
@@ -200,7 +202,7 @@ def jacobian(
 ) -> Expression | dict[str, Expression]:
     """The derivative of a tensor of any order: the axes of `F`, then those of the variable.
 
-    `wrt` and `mode` are those of `gradient`, and so are the errors; `F` may have axes.
+    The arguments and errors are those of `gradient`, but `F` may have axes.
 
     >>> jacobian(parse("X*w", "X[m,n], w[n]"), "X").shape
     ('m', 'm', 'n')
@@ -232,13 +234,13 @@ def hessian(
 def hessian(
     f: Expression, wrt: str | Names, wrt2: str | Names | None = None, mode: Mode = "cross-country"
 ) -> Expression | dict[str, Expression] | dict[str, dict[str, Expression]]:
-    """The Hessian of a scalar: the axes of the variable twice.
+    """The Hessian of a scalar; it has the axes of the variable twice.
 
-    With `wrt2` the mixed second derivative, first by `wrt`, then by `wrt2`.  `mode` and the errors
-    are those of `gradient`.
+    With `wrt2`, it is the mixed second derivative by `wrt` and then by `wrt2`.  `mode` and the
+    errors are those of `gradient`.
 
-    A list of names gives a dictionary of the Hessians by each, which are the diagonal blocks of the
-    Hessian by all; the list twice gives all blocks, ``blocks["w"]["c"]``.
+    A list of names gives a dictionary with the Hessian by each, that is, the diagonal blocks of the
+    Hessian by all of them.  Two lists give all blocks: ``blocks["w"]["c"]``.
 
     >>> print(hessian(parse("x'*A*x"), "x"))
     A + A'
@@ -261,11 +263,11 @@ def hessian(
 
 
 def explain(f: Expression, wrt: str) -> Derivation:
-    """The gradient of a scalar derived step by step, each with the rule that it uses.
+    """The gradient of a scalar, derived step by step, with the rule used in each step.
 
-    Steps have the names that the program gives them, where it does.
+    Steps that the program defines keep their names.
 
-    Raises what `gradient` does, and `LimitError` where there are more steps than anybody reads.
+    Raises what `gradient` does, and `LimitError` if there are too many steps to read.
 
     >>> print(explain(parse("sum(exp(A*x))"), "x"))
     The function, one operation at a time:
@@ -293,9 +295,10 @@ def explain(f: Expression, wrt: str) -> Derivation:
 
 
 def derivative(F: Expression, *wrt: str, mode: Mode = "cross-country") -> Expression:
-    """The derivative by each of the variables in turn: the axes of `F`, then those of each.
+    """The derivative by each of the variables in turn.
 
-    `mode` and the errors are those of `gradient`; `ArgumentError` without a variable, too.
+    It has the axes of `F`, then those of each variable.  `mode` and the errors are those of
+    `gradient`, but `F` may have axes; `ArgumentError` is also raised if no variable is given.
 
     >>> print(derivative(parse("x^5", "x[]"), "x", "x", "x"))
     60*x^2
@@ -310,12 +313,12 @@ def derivative(F: Expression, *wrt: str, mode: Mode = "cross-country") -> Expres
 
 
 def evaluate(expressions: Expressions, /, *positional: Never, **arrays: Any) -> Any:
-    """The values on data by the reference interpreter: slow, obvious, the yardstick of the tests.
+    """The values on data, by the reference interpreter, which is simple and slow.
 
-    It evaluates what `compile` makes code from, with forms that overflow replaced
-    (`tcalc.simplify.stable`), so that both have values, and raise errors, at the same points.
-    Arrays are given by the names of the inputs.  Raises `ArgumentError` for those that do not fit,
-    `DomainError` where a function has no value, `LimitError` for what does not fit into memory.
+    Like `compile`, it first replaces forms that overflow or lose digits (`tcalc.simplify.stable`),
+    so that both have values, and raise errors, at the same points.  Arrays are given by the names
+    of the inputs.  Raises `ArgumentError` for arrays that do not fit, `DomainError` where a
+    function has no value, and `LimitError` if memory does not suffice.
 
     >>> evaluate(parse("x'*x"), x=[3.0, 4.0])
     array(25.)
@@ -346,20 +349,21 @@ def check(
     directions: int = 5,
     seed: int | Generator = 0,
 ) -> CheckReport:
-    """Verify the derivatives up to an order numerically, on given or on random data.
+    """Verify the derivatives up to an order numerically, on given or random data.
 
-    The derivative of order k is compared with directional derivatives of that of order k - 1: by
-    the complex step where every function on the way allows it, else by dual numbers, and by
-    five-point differences too.  The report is on the highest order, or on the first that is wrong;
-    then it says which function's local Jacobian is to blame.  ``form="factored"`` checks the
-    factored form, as compiled code applies it.  `claim` is a formula of the variables, or an
-    expression, claimed to be the derivative of that order, worked out by hand perhaps: it is
-    checked instead of tcalc's own.  Data at a kink are moved off it, and the report says so.
-    `sizes` are those of random data, `directions` is how many there are, drawn by `seed`.
+    The derivative of order k is compared with directional derivatives of the one of order k - 1:
+    by the complex step if all functions involved allow it, else by dual numbers, and in addition by
+    five-point differences.  The report is about the highest order, or about the first that is
+    wrong; then it names the function whose local Jacobian is at fault.  ``form="factored"`` checks
+    the factored form, as compiled code applies it.  `claim` is a formula of the variables, or an
+    expression, such as a derivative that you worked out by hand: it is checked instead of tcalc's
+    own derivative of that order.  Data at a kink are moved off it, and the report says so.  `sizes`
+    are the sizes of random data; `directions` is the number of random directions; `seed` determines
+    both.
 
     Raises `ArgumentError` for data and sizes that do not fit, `DimensionError` for a claim of
-    another shape, and `DomainError` where function or derivative have no finite value, or where
-    rounding alone decides what it is.
+    another shape, and `DomainError` if the function or the derivative has no finite value, or if
+    rounding errors alone would decide the outcome.
 
     >>> bool(check(parse("sum(exp(A*x))"), "x", order=2))
     True

@@ -1,4 +1,4 @@
-"""Compilation: from expressions to functions of arrays."""
+"""Compilation of expressions to functions of arrays."""
 
 from __future__ import annotations
 
@@ -72,44 +72,45 @@ def compile(
     checked: bool = True,
     graph: bool = False,
 ) -> CompiledFunction | FactoredFunction:
-    """A function of arrays: one result for one expression, a tuple for a list.
+    """Compile expressions to a function of arrays.
 
-    A dictionary of expressions, as `tcalc.gradient` gives for several variables, comes back as a
-    dictionary of arrays, also within a list.  The results share all common work.
+    One expression gives one result, a list a tuple.  A dictionary of expressions, as
+    `tcalc.gradient` returns for several variables, gives a dictionary of arrays, also within a
+    list.  All results share common subexpressions.
 
-    Arguments are given by keyword, as arrays of any float type; results have their type.  See
-    `tcalc.runtime.CompiledFunction` for what it offers: `source`, `source_for`, `signature`,
-    `bind`.  ``contiguous=True`` makes results C-contiguous, ``reuse=True`` allows a call to
-    overwrite the results of the one before, which are not to be written to, as zeros in them are
-    written once; ``check_finite=True`` refuses NaN and infinities, and
-    `memory_limit`, in bytes, bounds results and temporaries.  ``reorder=False`` multiplies products
-    in the order in which the mode of the derivative leaves them, where otherwise the cheapest order
-    is planned: so plain forward and reverse mode run.
+    Pass arguments by keyword, as arrays of any float type; results have that type.  The function
+    has the attributes of `tcalc.runtime.CompiledFunction`: `source`, `source_for`, `signature`,
+    `bind`.  ``contiguous=True`` makes results C-contiguous.  ``reuse=True`` lets each call
+    overwrite the results of the one before; do not write to such results, because zeros in them are
+    written only once.  ``check_finite=True`` refuses NaN and infinities, and `memory_limit`, in
+    bytes, bounds results and temporaries.  ``reorder=False`` multiplies products in the order that
+    the mode of the derivative leaves, as plain forward and reverse mode would; by default, the
+    cheapest order is planned.
 
-    With ``backend="c"`` the same program is one C function for each combination of sizes, compiled
-    by the machine's compiler when these are first met, in some tenths of a second: for small arrays
-    and many calls, where it is several times as fast.  Sparse, complex and empty arguments, and
-    matrices that are not clearly regular, are left to NumPy's code.  The source can be read without
-    a compiler, and stands by itself.
+    With ``backend="c"``, the program becomes one C function for each combination of sizes.  The
+    first call with these sizes compiles it with your C compiler, in some tenths of a second.  Use
+    it for small arrays and many calls, where it is several times as fast.  Sparse, complex and
+    empty arguments, and matrices that may be singular, are left to the NumPy code.  The source is
+    self-contained, and can be read without a compiler.
 
-    With ``backend="cupy"`` the arrays are CuPy's and stay on the device, and element-wise steps run
-    as one kernel; ``checked=False`` lets a call return before its work is done, at the price that a
-    matrix that cannot be factorised gives NaN where it raised an error.  CuPy is imported by the
-    first call; the source can be read without it.  ``graph=True`` records the launches of a call
-    for each combination of sizes and replays them as one CUDA graph: results are then overwritten
-    by the next call, and steps that CuPy cannot record are refused; see
-    `tcalc.runtime.recording`.  Products in float32 use TF32 only where the environment asks CuPy
-    for it, by ``CUPY_TF32=1``.
+    With ``backend="cupy"``, the arrays are CuPy's and stay on the device, and successive
+    element-wise steps run as one kernel.  ``checked=False`` lets a call return before its work is
+    done; in exchange, a matrix that cannot be factorised gives NaN instead of an error.  CuPy is
+    imported by the first call; the source can be read without it.  ``graph=True`` records the
+    launches of a call for each combination of sizes and replays them as one CUDA graph: the next
+    call then overwrites the results, and steps that CuPy cannot record are refused; see
+    `tcalc.runtime.recording`.  Products in float32 use TF32 only if the environment variable
+    ``CUPY_TF32=1`` asks for it.
 
-    With ``form="factored"`` derivatives come as `tcalc.runtime.FactoredTensor`: the Hessian of a
-    matrix factorisation is a small matrix and a unit tensor, and is applied and solved with as
-    that, on the device where the backend is CuPy.  ``"auto"`` gives this form where the structure
-    is of use, never by sizes.
+    With ``form="factored"``, derivatives are returned as `tcalc.runtime.FactoredTensor`: the
+    Hessian of a matrix factorisation, for example, is kept as a small matrix and a unit tensor, and
+    is applied and solved with in that form (on the device, if the backend is CuPy).  ``"auto"``
+    chooses this form if the structure makes it useful, whatever the sizes.
 
-    Raises `ArgumentError` where there is nothing to compile or options contradict each other, and
-    `UnsupportedError` for a backend that is not there.  What calls raise is said of
-    `tcalc.runtime.CompiledFunction`; in C the first one raises `UnsupportedError` where there is no
-    compiler, or no C code for a function, see `tcalc.functions`.
+    Raises `ArgumentError` if there is nothing to compile or options contradict each other, and
+    `UnsupportedError` for a backend that does not exist.  For what calls raise, see
+    `tcalc.runtime.CompiledFunction`; in C, the first call raises `UnsupportedError` if there is no
+    compiler, or a function has no C code (see `tcalc.functions`).
 
     >>> import tcalc
     >>> f = tcalc.parse("sum(log(1 + exp(-y .* (X*w))))", "X[m,n], y[m], w[n]")

@@ -1,12 +1,12 @@
-"""What a derivative costs, in every mode, dense and factored.
+"""What a derivative costs in each mode, dense and factored.
 
-A flop is one multiplication or one addition; an element-wise function of the array library counts
-as one too, and one written in several steps once for each; LAPACK counts by the leading terms
-of the textbook (Cholesky n³/3, LU 2n³/3, a triangular solve n² a column, a symmetric product
-``B'B`` half).  Memory is that of results and temporaries, each dropped after its last
-use; arguments are not counted, and of an expression of several steps only the value is.  Both are
-those of the program that `tcalc.compile` writes: counting arrays find the same operations within
-one part in a hundred.
+A flop is one multiplication or one addition.  An element-wise function of the array library counts
+as one flop per element, and one that takes several steps as one for each; LAPACK routines count
+by the leading terms given in textbooks (Cholesky n³/3, LU 2n³/3, a triangular solve n² per column,
+a symmetric product ``B'B`` half).  Memory is that of results and temporaries, each dropped after
+its last use; arguments are not counted, and of an expression of several steps only the value is.
+Both are the costs of the program that `tcalc.compile` writes: arrays that count operations agree
+within one per cent.
 """
 
 from __future__ import annotations
@@ -119,13 +119,13 @@ def cost(
     """The costs of a derivative in several modes, dense and factored.
 
     `wrt` is a variable, and `order` says how often to differentiate by it (by default twice for a
-    scalar, once for a tensor); a list of variables stands for the derivative by each in turn.
-    `sizes` are those of the dimensions, for which products are ordered and at which costs are told
-    as numbers too; dimensions without one count as 100.  Gradients have no factored form.
+    scalar, once for a tensor); a list of variables means the derivative by each in turn.  `sizes`
+    are the sizes of dimensions: products are ordered for these sizes, and costs are also stated as
+    numbers; dimensions without a size count as 100.  Gradients have no factored form.
 
-    In the plain modes (forward, reverse, tensor-order) products are multiplied as the mode leaves
-    them, which is what ``tcalc.compile(..., reorder=False)`` runs; in the others they are planned.
-    Raises `ArgumentError` for an unknown size or mode.
+    In the plain modes (forward, reverse, tensor-order), products are multiplied in the order that
+    the mode leaves, as ``tcalc.compile(..., reorder=False)`` does; in the others, the cheapest
+    order is planned.  Raises `ArgumentError` for an unknown dimension or mode.
 
     >>> import tcalc
     >>> f = tcalc.parse("sum(sin(X*w))", "X[m,n], w[n]")

@@ -1,4 +1,4 @@
-"""Functions of the user's own: element-wise ones by SymPy, and tensor functions by callables."""
+"""User-defined functions: element-wise ones from SymPy, and tensor functions from callables."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class UserFunction:
 
 
 def elementwise(name: str, expression: Any, *symbols: Any) -> UserFunction:
-    """An element-wise function given as a SymPy expression in the given symbols.
+    """Define an element-wise function by a SymPy expression in the given symbols.
 
     SymPy differentiates it to every order and writes its NumPy code; text is never parsed.  Raises
-    `ArgumentError` for a name that is no name of a function, or for an expression in other symbols.
+    `ArgumentError` for a name that no function can have, and for an expression in other symbols.
 
     >>> import sympy, tcalc
     >>> t = sympy.Symbol("t")
@@ -93,29 +93,31 @@ def function(
     batched: bool = False,
     analytic: bool = False,
 ) -> UserFunction:
-    """A function of tensors, computed by a callable on arrays, with a derivative of your own.
+    """Define a function of tensors by a callable on arrays and a derivative of your own.
 
-    The signature declares arguments and value, ``"A[n,n], b[n] -> x[n]"``, or values, ``"A[n,n] ->
-    w[n], V[n,n]"``, for which `evaluate` returns a tuple and which a program unpacks, ``w, V =
-    f(A)``.  Scalars have no brackets, dimensions are names, and properties of a value (``-> Y[n,n]
-    symmetric``) are believed.  The derivative is given in one of two ways:
+    The signature declares arguments and value, ``"A[n,n], b[n] -> x[n]"``, or several values,
+    ``"A[n,n] -> w[n], V[n,n]"``: then `evaluate` returns a tuple, and programs unpack it, ``w, V =
+    f(A)``.  Scalars have no brackets, dimensions are names, and declared properties of a value
+    (``-> Y[n,n] symmetric``) are trusted.  Give the derivative in one of two ways:
 
-    - `pushforward` is a program: the direction of the value for the directions ``dA``, ``db``,
-      in which it is linear.  It may name the arguments, the values, and other `functions` of
-      yours.  The pullback and all higher derivatives follow.  Several values have a program each,
-      ``{"w": ..., "V": ...}``.  A function that is linear in an argument may be named in its own
-      derivative, if `pullback` has a program for the cotangent of each argument,
-      ``{"A": ..., "b": ...}``, in the cotangents ``x_bar`` of the values.
-    - `pushforward`, `pullback` and `second` are callables on arrays, with the value y = f(x):
-      ``pushforward(*x, y, *dx)`` gives the direction of y, ``pullback(*x, y, g)`` the cotangent
-      of the argument for the cotangent g of y (a tuple for several arguments), and
-      ``second(*x, y, g, *dx)`` how that changes in a direction, g being fixed.  Several values,
-      and their cotangents, stand where y, and g, do: ``pullback(A, w, V, w_bar, V_bar)``.
-      Derivatives print by name, and end with the second.
+    - `pushforward` is a program for the directional derivative of the value, linear in the
+      directions ``dA``, ``db``.  It may use the arguments, the values, and other `functions` of
+      yours.  The pullback and all higher derivatives follow from it.  For several values there is
+      one program each, ``{"w": ..., "V": ...}``.  The program may call the function itself if the
+      function is linear in an argument and `pullback` has a program for the cotangent of each
+      argument, ``{"A": ..., "b": ...}``, in terms of the cotangents ``x_bar`` of the values.
+    - `pushforward`, `pullback` and `second` are callables on arrays.  With the value y = f(x),
+      ``pushforward(*x, y, *dx)`` returns the directional derivative of y; ``pullback(*x, y, g)``
+      returns the cotangent of the argument (a tuple for several arguments) for the cotangent g of
+      y; and ``second(*x, y, g, *dx)`` returns the directional derivative of the latter, with g
+      fixed.  Several values, or their cotangents, are passed one after the other:
+      ``pullback(A, w, V, w_bar, V_bar)``.  Derivatives print by name, and are available up to the
+      second order.
 
-    With `batched` the callables map over leading axes themselves; else they are called for one
-    cell after the other.  `analytic` tells that `evaluate` takes complex arrays and is analytic,
-    so that `check` is exact.  Arrays are handed over read-only.  `check` finds a wrong derivative.
+    With ``batched=True``, the callables map over leading axes themselves; otherwise they are called
+    for one element of the batch after the other.  ``analytic=True`` declares that `evaluate`
+    accepts complex arrays and is analytic, so that `check` can use the complex step.  The callables
+    get read-only arrays.  Use `check` to verify your derivative.
 
     Raises `TcalcError` for a signature or a derivative that does not fit.
 

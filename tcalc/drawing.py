@@ -16,14 +16,14 @@ MOST_NODES = 150
 def draw(F: Expression | Sequence[Expression], *, title: str = "", limit: int = MOST_NODES) -> str:
     """The graph of an expression, or of several, as an SVG document.
 
-    Operands stand below what is computed from them; the colour of a node is the order of its
-    tensor, and its label an operator, a name, or the subscripts of a product.  A derivative is
-    drawn as it was derived, so that the modes can be compared: for the Hessian of a net, reverse
-    mode makes tensors of order four all along the way, cross-country mode only the result (Laue,
-    Mitterreiter, Giesen, *A Simple and Efficient Tensor Calculus*, 2020, figures 4 and 5).
+    Operands are drawn below what is computed from them.  The colour of a node shows the order of
+    its tensor; its label is an operator, a name, or the subscripts of a product.  A derivative is
+    drawn as it was derived, so that the modes can be compared: for the Hessian of a neural net,
+    reverse mode has intermediate tensors of order four, and cross-country mode only the result
+    (Laue, Mitterreiter, Giesen, *A Simple and Efficient Tensor Calculus*, 2020, figures 4 and 5).
 
-    `title` is what a reader of the picture hears first.  Raises `LimitError` for more than `limit`
-    nodes, which nobody can read.
+    `title` is the accessible name of the picture, which screen readers announce.  Raises
+    `LimitError` for more than `limit` nodes.
 
     >>> from tcalc import parse
     >>> text = draw(parse("sum(exp(A*x))"))

@@ -92,7 +92,7 @@ class Place:
 
 
 class TcalcError(Exception):
-    """The root of the tree: a message, and where known a place in the text and a hint.
+    """The base class of all errors: a message and, where known, a place in the text and a hint.
 
     >>> source = Source("a + * b")
     >>> print(TcalcError("unexpected `*`", span=Span(4, 5, 1, 5), source=source, hint="a value?"))

@@ -360,11 +360,11 @@ def _unpickled(
 
 
 def combine(formula: str, functions: Iterable[Brought] = (), /, **operands: Operand) -> Expression:
-    """A formula of the language over expressions, which it names.
+    """Combine expressions by a formula of the language, which refers to them by keyword.
 
-    `functions` are those that the formula may call beside the language's own, as of `tcalc.parse`.
-    Raises `TcalcError`, pointing into the formula, where it is wrong, and `ArgumentError` for
-    operands that are neither expressions nor numbers.
+    `functions` are further functions that the formula may call, as for `tcalc.parse`.  Raises
+    `TcalcError`, pointing into the formula, if it is wrong, and `ArgumentError` for operands that
+    are neither expressions nor numbers.
 
     >>> from tcalc import symbols
     >>> X, w, y = symbols("X[m,n], w[n], y[m]")

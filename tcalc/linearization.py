@@ -256,14 +256,14 @@ def linearize(
 ) -> Linearization | Point:
     """The linearised graph of a function, or of several, as a block-triangular system.
 
-    `wrt` names the variables that are moved, by default all.  The vertices are the definitions of
-    the program, or its functions where it has none; `steps` may be ``"definitions"``,
-    ``"functions"`` or ``"operations"``, which is every sum and product too.  With data as `at` it
-    is the linear map at this point, as `Linearization.at` gives it.  (Akyürek, Edelman, Wang,
-    *Backpropagation through Back Substitution with a Backslash*, 2024.)
+    `wrt` names the variables that vary, by default all.  The vertices are the definitions of the
+    program or, if it has none, its functions; `steps` may be ``"definitions"``, ``"functions"`` or
+    ``"operations"`` (sums and products too).  With data as `at`, the result is the linear map at
+    this point, as `Linearization.at` returns it.  (Akyürek, Edelman, Wang, *Backpropagation through
+    Back Substitution with a Backslash*, 2024.)
 
-    Raises `ArgumentError` for what is no expression, `UnknownNameError` for a name that is no
-    variable.
+    Raises `ArgumentError` for something that is not an expression, and `UnknownNameError` for a
+    name that is not a variable.
 
     >>> from tcalc import parse
     >>> f = parse("x1 = tanh(w1*x0 + b1); x2 = tanh(w2*x1 + b2)", "x0[], w1[], b1[], w2[], b2[]")

@@ -35,17 +35,17 @@ def problem(
 ) -> Problem:
     """A function of one vector for SciPy's optimisers, with derivatives, bounds and constraints.
 
-    A scalar is to be minimised, and has `fun`, `jac`, `hess`, `hessp` and `minimize`; the entries
-    of any other tensor are residuals, with `fun`, `jac`, `least_squares` and `root`.  `data` are
-    the other arguments, and first values of the variables; matrices of them that occur in products
-    only may be SciPy's sparse ones.  `bounds` has a pair for some of the
-    variables, ``{"w": (0, None)}``; `constraints` are texts over the names of the program, as
-    ``"sum(w) == 1"``, or expressions, as ``(g, "<=", 0)``.  Their Jacobians, and the Hessian of the
-    Lagrangian, are handed on.  `f` may be a `recurrence`, whose loop is kept in all derivatives; it
-    takes no constraints, and its backend is said where it is made.
+    If `f` is a scalar, it is to be minimised, and the problem has `fun`, `jac`, `hess`, `hessp` and
+    `minimize`.  The entries of any other tensor are residuals, and the problem has `fun`, `jac`,
+    `least_squares` and `root`.  `data` has the other arguments and, optionally, initial values of
+    the variables `wrt`; arguments that occur only in products may be SciPy's sparse matrices.
+    `bounds` maps variables to pairs, ``{"w": (0, None)}``.  `constraints` are texts over the names
+    of the program, such as ``"sum(w) == 1"``, or triples of expressions, such as ``(g, "<=", 0)``;
+    SciPy gets their Jacobians and the Hessian of the Lagrangian.  `f` may be a `recurrence`: its
+    loop is kept in all derivatives, it takes no constraints, and its own backend applies.
 
-    With ``backend="c"`` all of it is computed in C, as `compile` does: where arrays are small, most
-    of the time of an optimiser is that of the calls.
+    With ``backend="c"``, all functions are compiled in C, as by `compile`: where arrays are small,
+    call overhead takes most of the time of an optimiser.
 
     Raises `UnknownNameError` for an unknown variable, `ArgumentError` for data, bounds and
     constraints that do not fit, and `UnsupportedError` for what the backend cannot compute.
@@ -56,7 +56,7 @@ def problem(
     >>> p.minimize().variables["w"].round(6).tolist()
     [-1.0, 3.0]
 
-    All of it goes into SciPy by hand too:
+    You can also call SciPy's functions yourself:
 
     >>> from scipy.optimize import minimize
     >>> p = problem(tcalc.parse("norm2(X*w - y)^2"), "w", data)
@@ -110,9 +110,9 @@ def hessian_operator(
 ) -> HessianOperator:
     """The Hessian of a scalar at given data, as a SciPy `LinearOperator` that is never formed.
 
-    It estimates its trace, diagonal and log-determinant from products, finds its extreme
-    eigenvalues, and solves; see `tcalc.estimation.HessianOperator`.  Raises what `problem` does,
-    and `DimensionError` where `f` has axes.
+    Its methods estimate the trace, the diagonal and the log-determinant from products, find the
+    extreme eigenvalues, and solve systems; see `tcalc.estimation.HessianOperator`.  Raises what
+    `problem` does, and `DimensionError` if `f` is not a scalar.
 
     >>> import tcalc
     >>> f = tcalc.parse("sum(log(1 + exp(-y .* (X*w)))) + norm2(w)^2/2", "X[m,n], y[m], w[n]")
@@ -138,15 +138,16 @@ def laplace(
     samples: int = 30,
     seed: int | Generator = 0,
 ) -> LaplaceApproximation:
-    """Laplace's approximation of ``log ∫ exp(-f)``: the evidence, f being ``-log p(data, wrt)``.
+    """Laplace's approximation of ``log ∫ exp(-f)``, the log evidence if f is ``-log p(data, wrt)``.
 
-    f is minimised from the values among the data, by a `method` of `problem`'s, or they are the
-    mode with ``minimise=False``.  The log-determinant of the Hessian is exact where its structure
-    gives it or where it is small, else estimated from `samples` products, with a standard `error`.
+    f is minimised by a `method` of `Problem.minimize`, starting at the values among the data; with
+    ``minimise=False``, these values are taken as the mode.  The log-determinant of the Hessian is
+    exact if its structure allows or if it is small; otherwise it is estimated from `samples`
+    products, with a standard `error`.
 
-    Raises what `hessian_operator` does, and `DomainError` at a point that is not a mode, or where
-    the Hessian is not positive definite.  (MacKay, *Information Theory, Inference, and Learning
-    Algorithms*, 2003, chapter 27.)
+    Raises what `hessian_operator` does, and `DomainError` if the point is not a mode or the Hessian
+    is not positive definite.  (MacKay, *Information Theory, Inference, and Learning Algorithms*,
+    2003, chapter 27.)
 
     >>> import tcalc
     >>> f = tcalc.parse("norm2(X*w - y)^2/2 + norm2(w)^2/2", "X[m,n], y[m], w[n]")

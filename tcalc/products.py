@@ -1,9 +1,9 @@
-"""Products with derivatives as expressions: by a direction, or by a cotangent.
+"""Products of derivatives with a direction or a cotangent, as expressions.
 
-The direction is an input of the result like any other, so that a product is printed as a formula
+The direction is an input of the result like any other, so a product can be printed as a formula,
 and compiled together with value and gradient, sharing their work (Pearlmutter, *Fast exact
-multiplication by the Hessian*, 1994).  Shapes, for a function of the shape ``[s]`` and a variable
-of the shape ``[t]``:
+multiplication by the Hessian*, 1994).  Shapes, for a function of shape ``[s]`` and a variable of
+shape ``[t]``:
 
 =====  =====================  =================  =========================
  name   what it multiplies     one at a time      several at once, ``[k]``
@@ -45,14 +45,15 @@ def jvp(
     *,
     several: str | int | None = None,
 ) -> Expression:
-    """The Jacobian times a direction: an input of the given name and the variable's shape.
+    """The Jacobian times a direction, which is an input of the result with the variable's shape.
 
-    Without a name the direction of `x` is ``dx``.  A list of variables moves all of them, each in
-    its own direction: the result is the sum.  `several` is the name or size of one more axis, the
-    last one of directions and result, for as many directions at once.
+    `direction` is its name; by default, the direction of `x` is ``dx``.  With a list of variables,
+    each has its own direction, and the result is the sum of their contributions.  `several` is the
+    name or size of one more axis, the last one of directions and result, for several directions at
+    once.
 
-    Raises `UnknownNameError` for an unknown variable, `DimensionError` for a direction that is an
-    input of another shape, and `ArgumentError` for names that cannot be those of directions.
+    Raises `UnknownNameError` for an unknown variable, `DimensionError` if a direction is already an
+    input of another shape, and `ArgumentError` for names that directions cannot have.
 
     >>> import tcalc
     >>> f = tcalc.parse("A*sin(x)")
@@ -84,11 +85,11 @@ def vjp(
     *,
     several: str | int | None = None,
 ) -> Expression | dict[str, Expression]:
-    """A cotangent, an input of the given name and the shape of `F`, times the Jacobian.
+    """A cotangent times the Jacobian; the cotangent is an input of the result with `F`'s shape.
 
-    Without a name the cotangent is ``F_bar``.  A list of variables gives a dictionary by name.
-    `several` is the name or size of one more axis, the first one of cotangents and results.  The
-    errors are those of `jvp`.
+    `cotangent` is its name, by default ``F_bar``.  A list of variables gives a dictionary by name.
+    `several` is the name or size of one more axis, the first one of cotangents and results, for
+    several cotangents at once.  The errors are those of `jvp`.
 
     >>> import tcalc
     >>> print(vjp(tcalc.parse("A*x"), "x", "u"))
@@ -123,11 +124,12 @@ def hvp(
 ) -> Expression | dict[str, Expression]:
     """The Hessian of a scalar times a direction, without forming the Hessian.
 
-    It is the directional derivative of the gradient: forward over reverse.  Without a name the
-    direction of `x` is ``dx``.  A list of variables takes a direction for each, and gives the
-    product with the whole Hessian, mixed derivatives included, as a dictionary by name.  `several`
-    is the name or size of one more axis, the last one of directions and results.  The errors are
-    those of `jvp`, and `DimensionError` where `f` has axes.
+    It is the directional derivative of the gradient: forward over reverse mode.  `direction` is the
+    name of the direction; by default, that of `x` is ``dx``.  A list of variables takes a direction
+    for each, and gives the product with the whole Hessian, mixed derivatives included, as a
+    dictionary by name.  `several` is the name or size of one more axis, the last one of directions
+    and results, for several directions at once.  The errors are those of `jvp`, and
+    `DimensionError` if `f` is not a scalar.
 
     >>> import tcalc
     >>> f = tcalc.parse("sum(exp(x))")

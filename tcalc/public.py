@@ -1,7 +1,8 @@
-"""The names that `tcalc` offers, each from the room where it lives.
+"""The public names of `tcalc`, each imported from the module that defines it.
 
-This is their one list.  `import tcalc` reads it once a name of it is asked for, so that what needs
-none of them, such as the command line before it knows its command, has not to wait for all.
+This is the only list of them.  ``import tcalc`` reads it when one of the names is first used, so
+that programs that need none of them, such as the command line before it knows its command, do not
+wait for all to be imported.
 """
 
 from tcalc.api import (

@@ -1,4 +1,4 @@
-"""What there is to know of the functions and properties of the language, also for programs."""
+"""The table of the functions and properties of the language, for people and for programs."""
 
 from __future__ import annotations
 
@@ -105,7 +105,9 @@ class Functions(Mapping[str, FunctionEntry]):
 
 
 def functions() -> Functions:
-    """The functions of the language: their domains, derivatives, and conventions at kinks.
+    """The functions of the language, with domains, derivatives, and conventions at kinks.
+
+    The result is a mapping by name; common names from other languages are found too.
 
     >>> import tcalc
     >>> print(tcalc.functions()["relu"])
@@ -121,7 +123,7 @@ def functions() -> Functions:
 
 
 def properties() -> tuple[str, ...]:
-    """What a variable can be declared to be, in the order in which users read it.
+    """The properties that variables can be declared to have.
 
     >>> properties()[:3]
     ('symmetric', 'psd', 'spd')

@@ -15,18 +15,18 @@ __all__ = ["from_sympy", "to_sympy"]
 def from_sympy(
     expression: Any, declarations: str = "", *, indices: Sequence[Any] | None = None
 ) -> Expression:
-    """An expression of SymPy's as one of tcalc's.
+    """Convert a SymPy expression to a tcalc expression.
 
-    Matrix expressions (`MatrixSymbol`, sums, products, `Inverse`, `Transpose`, `Trace`,
-    `Determinant`, `HadamardProduct`, `DiagMatrix`, ``applyfunc``, ...), indexed ones
-    (`IndexedBase`, `Idx`, `Sum` over the whole of an axis, `KroneckerDelta`), and functions of
-    scalars.  A matrix with one column is a vector, symbols of dimensions are their sizes, and other
-    symbols are scalars.  The axes of an indexed expression are its free `indices`, in the order of
-    their names unless another is given; an `Idx` with a range among these that does not occur is an
-    axis along which nothing varies, as `to_sympy` gives none for.  `declarations` may say more of
-    the variables, as ``"K[n,n] spd"``.
+    Accepted are matrix expressions (`MatrixSymbol`, sums, products, `Inverse`, `Transpose`,
+    `Trace`, `Determinant`, `HadamardProduct`, `DiagMatrix`, ``applyfunc``, ...), indexed
+    expressions (`IndexedBase`, `Idx`, `Sum` over a whole axis, `KroneckerDelta`), and functions of
+    scalars.  A matrix with one column becomes a vector, symbols of dimensions become their sizes,
+    and other symbols scalars.  The axes of an indexed expression are its free indices, in the order
+    of `indices`, by default of their names; an `Idx` in `indices` that has a range and does not
+    occur becomes an axis along which nothing varies (`to_sympy` drops such axes).  `declarations`
+    may add properties of the variables, as in ``"K[n,n] spd"``.
 
-    Raises `TcalcError` for what has no counterpart.
+    Raises `TcalcError` for anything that tcalc cannot express.
 
     >>> import sympy
     >>> m, n = sympy.symbols("m n")
@@ -43,10 +43,10 @@ def from_sympy(
 
 
 def to_sympy(expression: Expression, form: Literal["auto", "matrix", "indexed"] = "auto") -> Any:
-    """The expression for SymPy, in matrix form where it has one, else in indexed form.
+    """Convert an expression to SymPy, in matrix form if it has one, else in indexed form.
 
-    In matrix form a vector is a matrix with one column.  In indexed form the axes are the free
-    indices i0, i1, ..., from 0 to the dimension less one, as is SymPy's custom.  Raises
+    In matrix form, a vector is a matrix with one column.  In indexed form, the axes are the free
+    indices i0, i1, ..., which run from 0 to the dimension minus one, as usual in SymPy.  Raises
     `TcalcError` for a function that SymPy does not have.
 
     >>> import tcalc

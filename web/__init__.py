@@ -1,11 +1,11 @@
 """The web form: tcalc as a page in the browser, and as an API over HTTP.
 
-`app` is the web application, and only hands requests on: all that is computed is computed in
-worker processes.  `forkserver` is a process with tcalc loaded which forks workers, `worker` what
-runs in one, `operations` what a worker can do, `pool` who hands requests to workers and ends those
-that take too long.  `catalogue` has the lists to choose from, `schemas` the requests and
-responses, `guard` what every response and request must obey, `connections` how long the latter may
-take to arrive, `assets` the files of the page; `serving` starts it all.
+`app` is the web application, which only passes requests on: all computation happens in worker
+processes.  `forkserver` is a process with tcalc loaded that forks workers, `worker` runs in each of
+them, and `operations` has what a worker can do; `pool` passes requests to workers and ends those
+that take too long.  `catalogue` has the lists of examples and functions, `schemas` the requests and
+responses, `guard` the rules that every request and response must obey, `connections` the time
+limits for requests to arrive, and `assets` the files of the page; `serving` starts the server.
 
 This folder is installed as ``tcalc.web``.
 """

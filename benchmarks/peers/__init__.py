@@ -1,7 +1,7 @@
 """The peers: one module each, which makes the contenders of a task in the peer's best idioms.
 
 Each module has a function ``contenders(task)``, which yields `Contender` objects.  A peer that is
-not installed, or that lacks an operation, takes no part, with the reason told.
+not installed, or that lacks an operation, does not take part, and the reason is reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The problems, a module for each family; a new one is enrolled by a line in `PROBLEMS`."""
+"""The problems, one module per family; a line in `PROBLEMS` enrols a new one."""
 
 from __future__ import annotations
 

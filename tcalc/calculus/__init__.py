@@ -1,4 +1,4 @@
-"""Differentiation: local Jacobians, orders of elimination, derivatives and products with them.
+"""Differentiation: local Jacobians, elimination orders, derivatives and products with them.
 
 `derivative(F, [X, Y])` has the axes of ``F``, then those of ``X``, then those of ``Y``.
 """

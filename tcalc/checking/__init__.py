@@ -1,4 +1,4 @@
-"""Independent numerical verification of derivatives, and random data that a program accepts."""
+"""Independent numerical verification of derivatives, and random data in a program's domain."""
 
 from tcalc.checking.differences import check_derivative
 from tcalc.checking.report import Blame, CheckReport

@@ -1,13 +1,13 @@
-"""The command line: a thin face over the public API.
+"""The command line: a thin layer over the public API.
 
-Results go to standard output; messages, and what was guessed of undeclared names, to standard
-error; with ``--json`` errors go to standard output as well.  The exit status is 0 on success, 1 on
-an error in the input, 2 on wrong usage.  Nothing here computes: each command reads a program, calls
-the API, and shows what comes back.  NumPy is imported by the commands that need numbers, so that
-printing a formula stays quick.
+Results go to standard output; messages, and guesses about undeclared names, to standard error; with
+``--json``, errors go to standard output as well.  The exit status is 0 on success, 1 on an error in
+the input, 2 on wrong usage.  Nothing is computed here: each command reads a program, calls the API,
+and shows the result.  NumPy is imported only by the commands that need numbers, so that printing a
+formula is quick.
 
-This file comes before all that takes time to import, so that Ctrl-C is heeded from the first
-moment on.
+This file is imported before everything that takes time to import, so that Ctrl-C works from the
+first moment on.
 """
 
 import os

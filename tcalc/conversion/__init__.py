@@ -1,4 +1,4 @@
-"""Expressions from and to SymPy: matrix expressions, and indexed ones with sums."""
+"""Conversion from and to SymPy: of matrix expressions, and of indexed expressions with sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be known of a Hessian that is never formed: estimators, on SciPy's solvers."""
+"""Estimators for a Hessian that is never formed, based on SciPy's solvers."""
 
 from tcalc.estimation.estimate import Estimate
 from tcalc.estimation.evidence import LaplaceApproximation, laplace

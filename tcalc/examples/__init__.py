@@ -1,8 +1,8 @@
-"""Worked examples of optimisation: each ends at a known optimum, or at a published value.
+"""Worked examples of optimisation, each with a known optimum or a published value.
 
-An example is a function that solves a problem with the public API, told step by step, and gives an
-`Outcome`: what it found beside what is known.  A new one is such a function under `example` in one
-of the files here.  They run by ``tcalc examples solve NAME``.
+An example is a function that solves a problem with the public API, with comments on each step, and
+returns an `Outcome`: the result beside the known one.  To add one, write such a function, decorated
+with `example`, in one of the files here.  ``tcalc examples solve NAME`` runs it.
 
 >>> from tcalc import examples
 >>> outcome = examples.load("misra1a").solve()

@@ -1,7 +1,7 @@
-"""The expression DAG: six node kinds, symbolic dimensions, facts, and the walkers.
+"""The expression DAG: six kinds of node, symbolic dimensions, facts, and traversals.
 
-This room knows no text, no arrays and no backend.  `build` has the constructors that keep the
-normal form, `traverse` the only walkers of the DAG, `facts` what is known of a tensor.
+This package knows nothing of text, arrays or backends.  `build` has the constructors that keep the
+normal form, `traverse` the only traversals of the DAG, and `facts` what is known of a tensor.
 """
 
 from tcalc.expr.dims import Dim, Shape, shape

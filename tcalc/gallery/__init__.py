@@ -1,4 +1,4 @@
-"""Model programs with seeded data: the examples of the command line, the subjects of the tests.
+"""Model programs with seeded data, which the command line offers as examples and the tests use.
 
 A model is a file ``name.tc``, a program of the language under a comment that says what it is::
 
@@ -12,9 +12,9 @@ A model is a file ``name.tc``, a program of the language under a comment that sa
     # medium: m=2000, n=100          (sizes at which its benchmarks run)
     # kinks: where it is not differentiable, and what tcalc does there (only if anywhere)
 
-Data come from `make_data`, the same for the same seed.  A new model is its file and one function
-of the same name in `tcalc.gallery.data`.  (`tcalc.examples` solves whole problems instead: each is
-a Python function with real data and a published result.)
+`make_data` makes the data, the same for the same seed.  A new model needs its file and one function
+of the same name in `tcalc.gallery.data`.  (`tcalc.examples`, by contrast, solves complete problems:
+each is a Python function with data and a known result.)
 
 >>> model = load("trace_product")
 >>> model.title, model.wrt, model.sizes["small"]

@@ -1,4 +1,4 @@
-"""Functions as SciPy's optimisers want them, and runs of these that are watched."""
+"""Functions in the form that SciPy's optimisers expect, and runs that callbacks can watch."""
 
 from tcalc.optimisation.constraints import Constraint, Given, constraint
 from tcalc.optimisation.problem import Problem

@@ -1,7 +1,8 @@
 """Pictures of expression graphs, as SVG.
 
-`labels` says what stands in a node, `layers` places nodes and edges in layers (Sugiyama, Tagawa,
-Toda, *Methods for Visual Understanding of Hierarchical System Structures*, 1981), `svg` writes it.
+`labels` makes the labels of nodes, `layers` places nodes and edges in layers (Sugiyama, Tagawa,
+Toda, *Methods for Visual Understanding of Hierarchical System Structures*, 1981), and `svg` writes
+the picture.
 """
 
 from tcalc.pictures.svg import picture

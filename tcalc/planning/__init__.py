@@ -1,6 +1,6 @@
 """Contraction orders and their cost: index tuples and sizes in, a path out.
 
-Pure functions, without arrays and without NumPy, so that calculus may ask what a product costs.
+Pure functions, without arrays and without NumPy, so that `calculus` can ask what a product costs.
 A flop is one multiplication or one addition.
 """
 

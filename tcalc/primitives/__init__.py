@@ -1,6 +1,6 @@
 """The primitives: one file per primitive or close family, and one line for it here.
 
-A file holds everything about its primitives: shape, facts, local Jacobian with its source,
+A file contains everything about its primitives: shape, facts, local Jacobian with its source,
 evaluation, notation, routine, and the entries in the language.  To add one, write the file and
 add its `FUNCTIONS` to the list below; the language, the printers, the code generator and the
 tests of laws find it there.

@@ -1,7 +1,7 @@
 """Formulas for people: matrix and Einstein notation, as text, LaTeX and MathML.
 
-A tensor is simplified, written as a formula tree in one of the notations, and set by a renderer.
-Text is the language itself: it parses to the same tensor.
+A tensor is simplified, written as a formula tree in one of the notations, and rendered.  The text
+output is the language itself: it parses to the same tensor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recurrences: programs with a loop that is kept, differentiated and run step by step."""
+"""Recurrences: programs whose loop is kept, and differentiated and run step by step."""
 
 from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct

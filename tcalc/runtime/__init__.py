@@ -1,7 +1,7 @@
 """Functions of arrays, compiled from expressions.
 
-`compile` makes a `CompiledFunction` from nodes.  It writes and runs a module for each combination
-of sizes that it meets, since the best order of contraction depends on them, and remembers it.
+`compile` makes a `CompiledFunction` from nodes.  For each combination of sizes that it meets, the
+function writes a module and keeps it, since the best order of contraction depends on the sizes.
 """
 
 from tcalc.codegen.options import MEMORY_LIMIT, Options

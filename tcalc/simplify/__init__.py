@@ -1,4 +1,4 @@
-"""Rewriting: rules as named clauses on one small engine, and the opening of nested products.
+"""Rewriting: named rules on one small engine, and the flattening of nested products.
 
 Every rewrite is exact: it holds for all real inputs in the domain of what it replaces.
 """

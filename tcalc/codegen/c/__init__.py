@@ -1,8 +1,8 @@
 """Programs as one function of C: small loops, and BLAS and LAPACK where these are faster.
 
-Where arrays are small, the time that it takes to call NumPy is all the time there is.  A C function
-has none of that: its sizes are constants, by which the compiler unrolls loops, and its element-wise
-steps are single loops.
+Where arrays are small, calls of NumPy take nearly all the time.  A C function avoids them: its
+sizes are constants, so the compiler can unroll loops, and successive element-wise steps are one
+loop.
 """
 
 from tcalc.codegen.c.loops import commented

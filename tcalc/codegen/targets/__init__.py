@@ -1,4 +1,4 @@
-"""The array libraries that programs are written for, each one a `Target`."""
+"""The array libraries that code can be generated for, each described by a `Target`."""
 
 from __future__ import annotations
 

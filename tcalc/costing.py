@@ -39,9 +39,10 @@ HEADINGS_AT_SIZES = ("flops", "bytes")
 class Cost:
     """What one way to compute a derivative costs.
 
-    `nodes` counts the nodes of the graph, `order` is the highest tensor order of any of them,
-    results included.  `flops` are operations and `memory` numbers held at one time, as polynomials
-    in the dimensions; `operations` and `bytes` are the same at the sizes of the table.
+    `nodes` is the number of nodes of the graph, and `order` the highest tensor order of any of
+    them, results included.  `flops` counts operations, and `memory` the most numbers held at one
+    time, as polynomials in the dimensions; `operations` and `bytes` are the same at the sizes of
+    the table.
     """
 
     mode: Mode

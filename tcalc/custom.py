@@ -36,10 +36,10 @@ from tcalc.primitives.operators import is_zero, operator
 
 @dataclass(frozen=True, slots=True)
 class UserFunction:
-    """A function of the user's: callable on expressions, and usable in programs.
+    """A user-defined function, which programs can use, and which can be called on expressions.
 
-    `supplied` are the callables, by name, that a generated module needs of it when it is to run
-    outside of tcalc: ``module.supplied.update(f.supplied)``.
+    `supplied` maps names to the callables that a generated module needs if it is to run outside
+    tcalc: ``module.supplied.update(f.supplied)``.
     """
 
     entry: Function

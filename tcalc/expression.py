@@ -1,4 +1,4 @@
-"""Expressions as users hold them: a node together with what is needed to show it well."""
+"""Expressions as users hold them: a node, with what is needed to print it well."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Expression:
 
     @property
     def guesses(self) -> dict[str, str]:
-        """What each undeclared name was taken for: scalar, vector, matrix, tensor3, …"""
+        """The guessed kind of each undeclared name: scalar, vector, matrix, tensor3, …"""
         return dict(self.context.guesses)
 
     def variable(self, name: str) -> Var:
@@ -107,10 +107,10 @@ class Expression:
     def text(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
         """The formula in the language.
 
-        `notation` is ``"matrix"``, ``"einstein"``, or ``"auto"``: matrix notation where the formula
-        has one.  `cse` tells whether parts that occur more than once are given names, in lines
-        above the formula; ``"auto"`` does so where it would be long.  Raises `ArgumentError` for
-        other wishes, and `LimitError` for a formula that without names would fill pages.
+        `notation` is ``"matrix"``, ``"einstein"``, or ``"auto"``: matrix notation if the formula
+        has one.  `cse` says whether common subexpressions are named, in lines above the formula;
+        ``"auto"`` does so if the formula would be long otherwise.  Raises `ArgumentError` for other
+        values, and `LimitError` for a formula that would fill pages without names.
 
         >>> import tcalc
         >>> H = tcalc.hessian(tcalc.parse("sum(log(1 + exp(X*w)))"), "w")
@@ -123,7 +123,7 @@ class Expression:
         return printing.to_text(self.node, notation=notation, cse=cse, **self.context.style)
 
     def matrix(self) -> str:
-        """The formula in matrix notation; where it has none, a comment says why."""
+        """The formula in matrix notation; if it has none, a comment says why."""
         return self.text("matrix")
 
     def einstein(self) -> str:
@@ -131,7 +131,7 @@ class Expression:
         return self.text("einstein")
 
     def operator(self) -> str | None:
-        """A derivative between matrices as an operator, ``2 (V'*V ⊗ I)``; None where it is none.
+        """A derivative of a matrix by a matrix as an operator, ``2 (V'*V ⊗ I)``, or None.
 
         ``A ⊗ B`` maps X to ``B*X*A'``, and ``(A ⊗ B) T`` maps it to ``B*X'*A'``.
         """
@@ -145,9 +145,9 @@ class Expression:
         )
 
     def factored(self) -> str:
-        """A derivative as the factored tensor that it is: ``2 δ[i,k] (V'*V)[j,l]``.
+        """A derivative as a factored tensor: ``2 δ[i,k] (V'*V)[j,l]``.
 
-        Where it is an operator between matrices too, that is a second line.
+        If it is also an operator between matrices, a second line has that.
         """
         from tcalc import printing
 

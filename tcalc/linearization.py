@@ -30,12 +30,12 @@ MOST_SHOWN = 60
 
 
 class Linearization:
-    """A function near every point: unknowns, inputs, and the operators between them.
+    """The linearisation of a function: vertices, inputs, and the operators between them.
 
-    The differentials of the vertices `x` and the inputs `p` of a graph obey ``dx = L dx + D dp``,
-    a block-triangular system.  The derivative ``g' (I - L)^{-1} D`` is found from the right, by
-    forward substitution (`forward`), or from the left, by back substitution (`reverse`).  `str`
-    writes all of it; `blocks` has the operators, with `apply`, `adjoint`, `dense` and `notation`.
+    The differentials of the vertices `x` and the inputs `p` of a graph satisfy the block-triangular
+    system ``dx = L dx + D dp``.  The derivative ``g' (I - L)^{-1} D`` is computed from the right,
+    by forward substitution (`forward`), or from the left, by back substitution (`reverse`).  `str`
+    prints all of it; `blocks` has the operators, with `apply`, `adjoint`, `dense` and `notation`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Linearization:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """The names of the variables that are moved."""
+        """The names of the variables that vary."""
         return tuple(variable.name for variable in self.system.inputs)
 
     @property
@@ -94,13 +94,13 @@ class Linearization:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The same as texts: row, column, kind, notation, and that of the adjoint."""
+        """The same as texts: row, column, kind, notation, and notation of the adjoint."""
         return tuple(self._writing.entries)
 
     def forward(self, **directions: str) -> dict[str, Expression]:
         """The differentials of all vertices, by forward substitution.
 
-        Directions are names of new inputs: ``forward(w="v")`` moves `w` along `v`.
+        Directions are names of new inputs: in ``forward(w="v")``, the direction of `w` is `v`.
 
         >>> from tcalc import parse
         >>> F = parse("y = A*x; sin(y)", "A[m,n], x[n]")
@@ -114,8 +114,8 @@ class Linearization:
     def reverse(self, **cotangents: str) -> dict[str, Expression]:
         """The derivatives by all vertices and inputs, by back substitution.
 
-        Cotangents are names of new inputs: ``reverse(f="u")`` weighs the output `f` by `u`.
-        Without any, the cotangent of a single scalar output is 1.
+        Cotangents are names of new inputs: in ``reverse(f="u")``, that of the output `f` is `u`.
+        By default, the cotangent of a single scalar output is 1.
 
         >>> from tcalc import parse
         >>> f = parse("r = X*w - y; f = r'*r", "X[m,n], w[n], y[m]")

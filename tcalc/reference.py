@@ -30,14 +30,14 @@ class FunctionEntry:
     Attributes:
         name: its name in programs.
         aliases: other names for it.
-        summary: what it is, with its arguments where they are not plain.
+        summary: what it is, with its arguments if they are not obvious.
         domain: where it has a value.
         derivative: its derivative, in words or as a formula.
-        kinks: its convention where it is not differentiable; empty where it is everywhere.
-        on_device: how code for CuPy computes it, where that is not as code for NumPy does.
-        source: where its derivative is from; empty where it is common knowledge.
-        elsewhere: what it is called in other languages, but not here.
-        in_c: "no code" where it has none in C, "value alone" where its derivatives have none.
+        kinks: its convention where it is not differentiable; empty if there is no such point.
+        on_device: how code for CuPy computes it, if that differs from code for NumPy.
+        source: the source of its derivative; empty if that is common knowledge.
+        elsewhere: its names in other languages, which are not accepted here.
+        in_c: "no code" if it has none in C, "value alone" if its derivatives have none.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Functions(Mapping[str, FunctionEntry]):
 def functions() -> Functions:
     """The functions of the language, with domains, derivatives, and conventions at kinks.
 
-    The result is a mapping by name; common names from other languages are found too.
+    The result is a mapping by name; aliases find their functions too.
 
     >>> import tcalc
     >>> print(tcalc.functions()["relu"])

@@ -77,25 +77,25 @@ class Point:
         return tuple(self._outputs)
 
     def forward(self, directions: Mapping[str, Any]) -> dict[str, Array]:
-        """The changes of the outputs for directions of inputs; the other inputs stay.
+        """The directional derivatives of the outputs; inputs without a direction stay fixed.
 
-        Directions have the shapes of their variables, or a further axis at the end, the same for
-        all: then the results have it too.
+        Directions have the shapes of their variables, or all have the same further axis at the
+        end; then the results have it too.
         """
         return self._swept("forward", directions, self._inputs, self._outputs, "input")
 
     def reverse(self, cotangents: Mapping[str, Any]) -> dict[str, Array]:
         """The gradients by all inputs of ``Σ sum(cotangent .* output)``.
 
-        Cotangents have the shapes of their outputs, or a further axis at the end, the same for
-        all: then the results have it too.
+        Cotangents have the shapes of their outputs, or all have the same further axis at the end;
+        then the results have it too.
         """
         return self._swept("reverse", cotangents, self._outputs, self._inputs, "output")
 
     def jacobian(self, output: str | None = None, input: str | None = None) -> LinearOperator:
         """The derivative of one output by one input, on flattened arrays.
 
-        Either name may be left out where there is only one.
+        Either name may be left out if there is only one.
         """
         return self._operator(
             _named(self._outputs, output, "output"), _named(self._inputs, input, "input")

@@ -80,13 +80,13 @@ class CheckReport:
     """The outcome of a numerical check.
 
     `error` is the largest difference over all directions, relative to the largest entry of the
-    directional derivative; `passed` says whether it is within `tolerance`.  `second` is what
-    five-point differences say, and does not decide: where they differ, the function is steep, or a
-    kink is near.  `blame` names the functions whose local Jacobians are wrong where the check
-    fails; `moved` those at whose kinks the given data lie, so that the check was made beside them;
-    `extrapolated` those whose tangents dual numbers took from differences.  `rounding` is how much
-    rounding alone changes the derivative at these data, where that was looked at; the tolerance is
-    then larger than it.
+    directional derivative; `passed` says whether it is within `tolerance`.  `second` is the opinion
+    of five-point differences, which does not decide: if it differs, the function is steep, or a
+    kink is near.  If the check fails, `blame` names the functions whose local Jacobians are wrong.
+    `moved` names functions at whose kinks the given data lie, so that the check was made beside
+    them; `extrapolated` names functions whose tangents dual numbers took from differences.
+    `rounding` is how much rounding alone changes the derivative at these data, if this was
+    measured; the tolerance is then larger than it.
     """
 
     method: Method
@@ -125,7 +125,7 @@ class CheckReport:
         return "\n  ".join([line + (f", sizes {sizes}" if sizes else ""), *self.notes()])
 
     def notes(self) -> list[str]:
-        """What there is to say beyond the verdict, in sentences."""
+        """Remarks beyond the verdict, in sentences."""
         found = [str(blame) for blame in self.blame]
         if not self.passed and not self.blame and self.form != "claimed":
             found.append(

@@ -29,10 +29,10 @@ STATIONARY = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class LaplaceApproximation:
-    """The Gaussian at the mode, and the evidence that it gives.
+    """The Gaussian at the mode, and the log evidence that follows from it.
 
-    `mode` has the variables by name, `precision` the Hessian there as an operator, `logdet` the
-    logarithm of its determinant as an estimate, exact where its error is 0.
+    `mode` has the variables by name, `precision` is the Hessian there as an operator, and `logdet`
+    estimates the logarithm of its determinant; it is exact if its error is 0.
     """
 
     log_evidence: float

@@ -33,10 +33,10 @@ DENSE = 1000
 class HessianOperator(LinearOperator):
     """The Hessian at a point, a symmetric SciPy `LinearOperator` on packed vectors.
 
-    ``H @ v`` is one product, ``H @ V`` several at once; SciPy's iterative solvers take it as it
-    is.  Data and point are fixed, so that what depends on them alone is computed once.  The
-    estimates take a `seed`, a number or a NumPy generator, and a `callback` that sees the estimate
-    so far and ends the sampling by returning True.
+    ``H @ v`` is one product, ``H @ V`` several at once; SciPy's iterative solvers accept the
+    operator directly.  Data and point are fixed, so what depends only on them is computed once.
+    The estimators take a `seed`, a number or a NumPy generator, and a `callback`, which gets the
+    estimate so far and ends the sampling by returning True.
 
     >>> import tcalc
     >>> f = tcalc.parse("sum(exp(x)) + (sum(x))^2/2", "x[n]")
@@ -161,7 +161,7 @@ class HessianOperator(LinearOperator):
     ) -> Estimate:
         """The diagonal, as the mean of ``z .* (H z)`` over random signs z.
 
-        It is exact where the Hessian has no more rows than there are samples, unless
+        It is exact if the Hessian has no more rows than there are samples, unless
         ``method="sampled"`` asks for the mean.
         """
         if method not in ("auto", "sampled", "exact"):
@@ -217,8 +217,8 @@ class HessianOperator(LinearOperator):
     ) -> Array:
         """The x with ``H x = b``.
 
-        By structure where the Hessian has one, else by conjugate gradients; ``"minres"`` is for an
-        indefinite Hessian.  Raises `DomainError` where it does not converge.
+        It is computed by the structure of the Hessian if there is one, else by conjugate gradients;
+        use ``"minres"`` for an indefinite Hessian.  Raises `DomainError` if it does not converge.
         """
         right = np.asarray(b, dtype=float)
         if right.shape != (self.shape[0],):
@@ -264,10 +264,10 @@ class HessianOperator(LinearOperator):
     ) -> Estimate:
         """The logarithm of the determinant of a positive definite Hessian.
 
-        Exact by structure where there is one, or where the dense Hessian is small; else by
-        stochastic Lanczos quadrature: for random signs z, ``z' log(H) z`` from the eigenvalues of
-        the tridiagonal matrix of `steps` steps of Lanczos' method.  Raises `DomainError` where the
-        Hessian is not positive definite.
+        It is exact if the structure of the Hessian allows, or if the dense Hessian is small;
+        otherwise it is estimated by stochastic Lanczos quadrature: for random signs z,
+        ``z' log(H) z`` from the eigenvalues of the tridiagonal matrix of `steps` steps of Lanczos'
+        method.  Raises `DomainError` if the Hessian is not positive definite.
         """
         if method not in ("auto", "exact", "lanczos"):
             raise ArgumentError(

@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 
 class Problem:
-    """A tensor function of some of its variables, the others being given.
+    """A tensor function of some of its variables, with the others given.
 
-    All take and give vectors: the variables, flattened and put one after the other in the order of
-    `wrt`; `pack` and `unpack` go between the two, and `x0` packs the values given for the
-    variables, zeros where there are none (ones where it must be positive, unit matrices where it
-    must be positive definite).  Of a variable that was declared symmetric, diagonal or triangular
-    only the free entries count.
+    The methods take and return vectors: the variables, flattened and concatenated in the order of
+    `wrt`.  `pack` and `unpack` convert between vectors and variables.  `x0` packs the values given
+    for the variables; without a value, a variable starts at zeros (ones if it must be positive,
+    the identity if it must be positive definite).  For a variable declared symmetric, diagonal or
+    triangular, the vector contains only the free entries.
 
-    `options` are those of the functions that are compiled; a recurrence has its own.
+    `options` are the options of the compiled functions; a recurrence has its own.
 
     For a scalar: `fun`, `jac`, `hess`, `hessp`, `fun_and_jac`, `newton_step`, `minimize`.  For a
-    tensor, all of whose entries are residuals: `fun`, `jac`, `least_squares`, `root`.  `bounds`
-    and `constraints` are what SciPy takes under these names.
+    tensor, whose entries are residuals: `fun`, `jac`, `least_squares`, `root`.  `bounds` and
+    `constraints` are what SciPy expects under these names.
     """
 
     def __init__(
@@ -106,24 +106,24 @@ class Problem:
         return not self.derivatives.dims
 
     def pack(self, values: Mapping[str, Any]) -> Array:
-        """The variables as one vector; raises `ArgumentError` for wrong shapes."""
+        """The vector of given variables; raises `ArgumentError` for wrong shapes."""
         return self._packing.pack(values)
 
     def unpack(self, x: Any) -> dict[str, Array]:
-        """The vector as the variables."""
+        """The variables in a vector, by name."""
         return self._packing.unpack(x)
 
     def name(self, place: SupportsIndex) -> str:
-        """What an entry of the vector is: ``w[3]``, counted from 1 as in the language."""
+        """The name of an entry of the vector: ``w[3]``, counted from 1 as in the language."""
         return self._packing.name(place)
 
     def fun(self, x: Any) -> Any:
-        """The value; of a tensor its entries, as a vector."""
+        """The value; for a tensor, its entries as a vector."""
         value = self.derivatives.value(**self.unpack(x))
         return float(value) if self.scalar else np.reshape(value, -1)
 
     def jac(self, x: Any) -> Array:
-        """The gradient, as a vector; of a tensor the Jacobian, a row for each entry."""
+        """The gradient as a vector; for a tensor, the Jacobian, with a row for each entry."""
         blocks = self.derivatives.first(**self.unpack(x))
         if self.scalar:
             return self._packing.gradient(blocks)
@@ -131,7 +131,7 @@ class Problem:
         return self._packing.jacobian(blocks, rows)
 
     def fun_and_jac(self, x: Any) -> tuple[float, Array]:
-        """Value and gradient of a scalar, which share their work (``jac=True`` for SciPy)."""
+        """Value and gradient of a scalar, computed together (use ``jac=True`` in SciPy)."""
         self.require_scalar("fun_and_jac")
         value, *blocks = self.derivatives.both(**self.unpack(x))
         return float(value), self._packing.gradient(blocks)
@@ -159,7 +159,7 @@ class Problem:
         return at[1]
 
     def hessian_operator(self, x: Any) -> LinearOperator:
-        """The Hessian at a point as a SciPy `LinearOperator`, by products."""
+        """The Hessian at a point as a SciPy `LinearOperator`, which computes products."""
         from scipy.sparse.linalg import LinearOperator
 
         self.require_scalar("hessian_operator")
@@ -190,9 +190,9 @@ class Problem:
     def newton_step(self, x: Any) -> Array:
         """The step ``-H⁻¹ g`` of Newton's method.
 
-        With one variable the structure of the Hessian is used (`newton_route` tells which was
-        found): a diagonal one is divided by, one of k × k blocks solved block by block.  Raises
-        `DomainError` where the Hessian is singular.
+        With one variable, the structure of the Hessian is exploited (`newton_route` says which was
+        found): a diagonal one is divided by, one of k × k blocks is solved block by block.  Raises
+        `DomainError` if the Hessian is singular.
         """
         return self._newton(x)[0]
 
@@ -226,13 +226,13 @@ class Problem:
         return [constraint.for_scipy() for constraint in self._constraints]
 
     def constraints_for(self, method: str) -> list[Any]:
-        """The constraints in the form that a method takes."""
+        """The constraints in the form that a method of SciPy expects."""
         if method.lower() in ("slsqp", "cobyla"):
             return [constraint.as_dictionary() for constraint in self._constraints]
         return list(self.constraints)
 
     def violations(self, x: Any) -> Violations:
-        """By how much each constraint and bound is violated at a point, those that are."""
+        """The constraints and bounds that are violated at a point, and by how much."""
         found = {str(c): c.violation(x) for c in self._constraints}
         low, high = self._bounds
         beyond = np.maximum(low - np.asarray(x), np.asarray(x) - high)
@@ -251,19 +251,18 @@ class Problem:
     ) -> OptimizeResult:
         """Minimise by `scipy.optimize.minimize`, or by Newton's method with ``method="newton"``.
 
-        Newton's method solves with the Hessian by its structure, and leaves saddles along negative
-        curvature, which the message tells where it cannot.
-        Without a method: SLSQP under constraints, else L-BFGS-B.  `callback` is called after each
-        step with a `Progress`, and ends the run by returning True; ``progress=True`` writes each to
-        standard error.  However a run ends, by Ctrl-C, by the callback, or because the function
-        has no value further on, the best point so far is returned, with `message` saying so.
-        Where SciPy finds no lower value ("precision loss"), the run is a success if Newton's step
-        promises none that could be told from rounding.
-        `options` are SciPy's (``tol=``, ``options=``).  The result has `variables`, their values by
-        name, and `violations`.
+        Newton's method exploits the structure of the Hessian, and leaves saddles along negative
+        curvature; if it cannot, the message says so.  Without a method, SLSQP is used under
+        constraints, else L-BFGS-B.  `callback` is called after each step with a `Progress`, and
+        ends the run by returning True; ``progress=True`` prints each one to standard error.
+        However a run ends (by Ctrl-C, by the callback, or because the function has no value further
+        on), the best point so far is returned, and `message` says why it ended.  If SciPy finds no
+        lower value ("precision loss"), the run is a success if Newton's step promises no decrease
+        beyond rounding errors.  `options` are SciPy's (``tol=``, ``options=``).  The result has
+        `variables`, their values by name, and `violations`.
 
-        Raises `ArgumentError` for a start that is out of bounds, or where the function or its
-        gradient has no finite value, naming the culprit.
+        Raises `ArgumentError` for a start that is out of bounds, or at which the function or its
+        gradient has no finite value, naming the function at fault.
         """
         self.require_scalar("minimize")
         start = self._started(x0)
@@ -280,7 +279,7 @@ class Problem:
         """Minimise the sum of squares of all entries, by `scipy.optimize.least_squares`.
 
         `callback` and `progress` are as for `minimize`, after each step that lowers the sum, which
-        is the `fun` of their `Progress`; the run so far is never lost.
+        is the `fun` of the `Progress`; the best point so far is never lost.
         """
         self._require_residuals("least_squares")
         if self._constraints:

@@ -18,9 +18,9 @@ from tcalc.runtime.arguments import CallSignature, refuse_positions
 
 
 class RecurrenceSteps:
-    """A function of arrays: what each step makes of some names, the first step at the top.
+    """A function of arrays that gives the values of some names in all steps, one row per step.
 
-    It is an array for one name, a dictionary of arrays for several.
+    The result is an array for one name, a dictionary of arrays for several.
     """
 
     __signature__ = CallSignature()

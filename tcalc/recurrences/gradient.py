@@ -31,7 +31,7 @@ class RecurrenceGradient:
     """A function of arrays: the value of a recurrence, and its gradient by some inputs.
 
     The gradient is an array for one input, a dictionary of arrays for several.  A call runs the
-    loop forth, keeping of each step what the way back needs, then back.
+    loop forward, storing what the backward pass needs of each step, and then backward.
     """
 
     __signature__ = CallSignature()
@@ -168,10 +168,11 @@ class RecurrenceGradient:
     def formulas(
         self, notation: printing.Notation = "auto", medium: printing.Medium = "text"
     ) -> str:
-        """The adjoint recurrence: what a step backwards does, a statement to a line.
+        """The adjoint recurrence: the statements of one backward step, one per line.
 
-        ``m_bar{t}`` is the derivative of the value by ``m{t}``; those of inputs are added up from
-        step to step, beside what the value and the first states take of them.  The `medium` is
+        ``m_bar{t}`` is the derivative of the value by ``m{t}``; the derivatives by inputs are
+        accumulated from step to step, and contributions from outside the loop are left out.  The
+        `medium` is
         ``"text"``, ``"latex"`` or ``"mathml"``.
 
         >>> import tcalc
@@ -208,7 +209,7 @@ def _added(total: Any, part: Any) -> Any:
 class RecurrenceProduct:
     """A function of arrays: the Hessian of a recurrence by some inputs, times a direction.
 
-    `directions` has, by the inputs, the arguments that their directions are.
+    `directions` maps the inputs to the arguments that are their directions.
     """
 
     __signature__ = CallSignature()

@@ -29,10 +29,10 @@ from tcalc.runtime.arguments import CallSignature, refuse_positions
 class Recurrence:
     """A program with a loop that is kept, as a function of arrays.
 
-    One step is differentiated and compiled, and is run as often as the arrays have steps: the
-    time to compile does not grow with their number, and one function serves series of any length.
-    Arrays are NumPy's, given by name, as for `tcalc.runtime.CompiledFunction`; errors are those
-    that it raises, and say in which step they arose.
+    One step is differentiated and compiled, and run as often as the arrays have steps: the time to
+    compile does not grow with their number, and one function serves series of any length.  Pass
+    NumPy arrays by keyword, as to `tcalc.runtime.CompiledFunction`; errors are the same, and say in
+    which step they occurred.
 
     >>> import tcalc
     >>> smoothing = tcalc.recurrence('''
@@ -114,11 +114,11 @@ class Recurrence:
         return runtime.compile([step.value], variables=known)
 
     def steps(self, names: str | Names) -> RecurrenceSteps:
-        """A function of arrays: what each step makes of a name, the first step at the top.
+        """A function of arrays that gives the values of a name in all steps, one row per step.
 
-        For a list of names it is a dictionary.  A name may stand without braces, ``s`` for
-        ``s{t}``, where it has no further numbers.  Raises `UnknownNameError` for a name that no
-        step of the program defines.
+        For a list of names it gives a dictionary.  A name may be written without braces, ``s`` for
+        ``s{t}``, if it has no other counters.  Raises `UnknownNameError` for a name that the loop
+        does not define.
         """
         step = self._step
         wanted = names_of(names)
@@ -133,7 +133,7 @@ class Recurrence:
         return RecurrenceSteps(step, found, isinstance(names, str), self._backend)
 
     def value_and_gradient(self, wrt: str | Names) -> RecurrenceGradient:
-        """A function of arrays: the value, and its gradient by an input, or by several.
+        """A function of arrays that gives the value and its gradient by one or several inputs.
 
         Raises `DimensionError` unless the value is a scalar, and `UnknownNameError` for an input
         that the program does not have.
@@ -155,9 +155,9 @@ class Recurrence:
         return [self.variable(name) for name in names]
 
     def jvp(self, wrt: str | Names) -> Recurrence:
-        """The directional derivative by an input, or by several: a recurrence too.
+        """The directional derivative by one or several inputs, which is a recurrence too.
 
-        The direction for ``A`` is an argument more, ``dA``.
+        The direction of ``A`` is a further argument, ``dA``.
 
         >>> import tcalc
         >>> text = "s{0} = 1; for t = 1:3; s{t} = a*s{t-1}; end; s{3}"
@@ -175,10 +175,10 @@ class Recurrence:
         return {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
 
     def hvp(self, wrt: str | Names) -> RecurrenceProduct:
-        """A function of arrays: the Hessian by an input, or by several, times a direction.
+        """A function of arrays: the Hessian by one or several inputs, times a direction.
 
-        The direction for ``A`` is an argument more, ``dA``; the Hessian is never formed.  For
-        several inputs the product is a dictionary.
+        The direction of ``A`` is a further argument, ``dA``; the Hessian is never formed.  For
+        several inputs, the product is a dictionary.
 
         >>> import tcalc
         >>> text = "s{0} = 1; for t = 1:3; s{t} = a*s{t-1}; end; s{3}"

@@ -59,25 +59,25 @@ class Entry:
 
 
 class CompiledFunction:
-    """A function of arrays, given by keyword.
+    """A compiled function of arrays, which are passed by keyword.
 
     One expression gives one array, a list of them a tuple, a dictionary of them a dictionary; a
-    result of order 0 is a NumPy number.
-    Results have the floating-point type of the arguments (promoted to a common one; integers and
-    lists become float64), share no memory with them, and may be transposed views unless
-    `contiguous` was asked for.  Calls may run in several threads at once, unless `reuse` was: then
-    a call overwrites the results of the one before it, which must not be arguments of the next, and
-    which nobody else may write to: their zeros are written once.
+    scalar result is a NumPy number.  Results have the floating-point type of the arguments
+    (promoted to a common one; integers and lists become float64), share no memory with them, and
+    may be transposed views unless compiled with ``contiguous=True``.  Several threads may call the
+    function at once, unless it was compiled with ``reuse=True``: then each call overwrites the
+    results of the one before.  Do not write to such results, because zeros in them are written only
+    once, and do not pass them to the next call.
 
-    In C there is a function of its own for each combination of sizes and each type, which the first
-    call compiles; what it gives up, NumPy's code does.
+    In C, there is one function for each combination of sizes and each type, which the first call
+    compiles; where it gives up, the NumPy code takes over.
 
-    SciPy's sparse matrices are accepted for arguments that occur in products alone; results are
-    dense.  A function can be copied and pickled; its plans are made anew.
+    SciPy's sparse matrices are accepted for arguments that occur only in products; results are
+    dense.  A function can be copied and pickled; its plans are then made anew.
 
     Raises `ArgumentError` for arguments that do not fit, `DomainError` where a function has no
-    value (a singular matrix), `LimitError` where the results would be larger than the memory limit,
-    `UnsupportedError` where the backend has no code for a function, or there is no C compiler.
+    value (a singular matrix), `LimitError` if the results would exceed the memory limit, and
+    `UnsupportedError` if the backend has no code for a function, or there is no C compiler.
     """
 
     __signature__ = CallSignature()
@@ -111,12 +111,12 @@ class CompiledFunction:
 
     @property
     def signature(self) -> Signature:
-        """The names and dimensions of the arguments, of those that are bound too."""
+        """The names and dimensions of the arguments, including bound ones."""
         return self._recipe.signature
 
     @property
     def bound(self) -> tuple[str, ...]:
-        """The names of the arguments that are given."""
+        """The names of the arguments that are bound."""
         return tuple(self._given)
 
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
@@ -274,21 +274,21 @@ class CompiledFunction:
 
     @property
     def source(self) -> str:
-        """The module of the last call; before it, the one for nominal sizes."""
+        """The source of the module used by the last call; before any call, for nominal sizes."""
         last = self._last
         return last.source if last else self.source_for()
 
     def source_for(self, **sizes: SupportsIndex) -> str:
-        """The module for given sizes; those that are not given are nominal (100).
+        """The source of the module for given sizes; sizes that are not given are nominal (100).
 
         Raises `ArgumentError` for a size that the function does not have.
         """
         return self._planner.make(self._full(sizes), None, Kind()).source
 
     def peak_memory(self, **sizes: SupportsIndex) -> int:
-        """The bytes that results and temporaries of float64 take at most, predicted for sizes.
+        """The most bytes that results and temporaries of float64 will take, for given sizes.
 
-        What factorisations and functions of matrices need besides, while they run, is not counted.
+        The workspace of factorisations and functions of matrices is not counted.
         """
         return self._planner.make(self._full(sizes), None, Kind()).peak * 8
 
@@ -304,11 +304,11 @@ class CompiledFunction:
         return {name: int(sizes.get(name, NOMINAL_SIZE)) for name in known}
 
     def bind(self, /, *positional: Never, **arguments: Any) -> CompiledFunction:
-        """A function of the remaining arguments, these being given.
+        """A function of the remaining arguments, with the given ones fixed.
 
-        What depends on the given arguments alone is computed with the first call, and kept: a
-        factorisation, a product ``X'*X``.  The arrays are not copied, and must not be changed
-        afterwards.  Types and shapes are checked here where they can be, else in the first call.
+        What depends only on the given arguments, such as a factorisation or a product ``X'*X``, is
+        computed by the first call and kept.  The arrays are not copied, and must not be changed
+        afterwards.  Types and shapes are checked here if possible, else by the first call.
 
         >>> from tcalc.expr import build, shape
         >>> K, y = build.var("K", shape("n", "n"), ("spd",)), build.var("y", shape("n"))

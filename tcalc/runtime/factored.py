@@ -49,16 +49,17 @@ class FactoredTerm:
 class FactoredTensor:
     """A tensor as a sum of factored terms, seen as a linear map.
 
-    ``H @ x`` applies it to one tensor of the shape `columns`, or to many stacked along further
-    axes, and ``x @ H`` its adjoint to tensors of the shape `rows`, further axes first.  Multiples,
-    ``2*H``, ``-H``, ``H/2``, sums and differences of maps between the same shapes, and products of
-    maps, ``J.T @ J``, are factored again, and terms that are alike become one.  `solve`, `logdet`
-    and `eigvalsh` use the structure, and `route` says which was found.  The Hessian by a variable
-    that was declared symmetric, diagonal or triangular has its `ends` there: its systems,
-    determinant and eigenvalues are those within such matrices.
-    `dense` and ``numpy.asarray`` form the array, and refuse above `memory_limit` bytes.  Where
-    the cores are CuPy's, so are the arrays that it takes and gives, and what it does happens on
-    their device; Sylvester equations alone go through the host.
+    ``H @ x`` applies it to one tensor of shape `columns`, or to several, stacked along further
+    axes; ``x @ H`` applies its adjoint to tensors of shape `rows`, with further axes first.
+    Multiples, ``2*H``, ``-H``, ``H/2``, sums and differences of maps between the same shapes, and
+    products of maps, ``J.T @ J``, are factored again, and like terms are combined.  `solve`,
+    `logdet` and `eigvalsh` exploit the structure; `route` says which structure was found.  For the
+    Hessian by a variable declared symmetric, diagonal or triangular, `ends` says so, and systems,
+    determinant and eigenvalues refer to the Hessian restricted to such matrices.
+
+    `dense` and ``numpy.asarray`` form the array, but refuse to above `memory_limit` bytes.  If the
+    cores are CuPy's, so are the arguments and results, and all work is done on their device, except
+    that Sylvester equations go through the host.
 
     >>> core = np.array([[4.0, 0.0], [0.0, 16.0]])
     >>> term = FactoredTerm(1.0, (core,), ((1, 2),), (0, 1, 0, 2))
@@ -111,7 +112,7 @@ class FactoredTensor:
 
     @property
     def nbytes(self) -> int:
-        """The bytes that the cores take; a core that occurs twice counts once."""
+        """The bytes that the cores take; a core that occurs twice is counted once."""
         cores = {id(core): core.nbytes for term in self.terms for core in term.cores}
         return sum(cores.values())
 
@@ -290,23 +291,23 @@ class FactoredTensor:
 
     @property
     def route(self) -> str:
-        """How systems with this map are solved: the structure that was found, or that none was."""
+        """How systems with this map are solved: the structure found, or that there is none."""
         return self._solver.route
 
     def explain_solve(self) -> str:
-        """How systems with this map are solved, and what each part of it is like.
+        """How systems with this map are solved, with properties of each part.
 
-        The first line is the `route`; the others tell sizes, definiteness and condition.
+        The first line is the `route`; the others state sizes, definiteness and condition.
         """
         return "\n".join([self.route, *(f"  {line}" for line in self._solver.details())])
 
     def solve(self, b: Any, method: Method = "auto") -> Array:
         """The `x` with ``self @ x = b``, for one right-hand side or several along further axes.
 
-        By default the structure decides, and `route` tells how; ``"dense"`` is one factorisation
-        of the dense matrix, ``"iterative"`` needs products only.  Raises `DomainError` for a
-        singular map, naming the part that is, and `LimitError` where the dense matrix is needed
-        and is above the memory limit.
+        By default the structure decides how, as `route` says; ``"dense"`` factorises the dense
+        matrix, and ``"iterative"`` uses only products.  Raises `DomainError` for a singular map,
+        naming the singular part, and `LimitError` if the dense matrix is needed and exceeds the
+        memory limit.
         """
         b = self._checked(b, self.rows)
         solver = self._solver if method == "auto" else self._solver_by(method)
@@ -343,17 +344,17 @@ class FactoredTensor:
             raise DomainError(f"logdet: {error} ({self.route})") from error
 
     def eigvalsh(self) -> Array:
-        """The eigenvalues of a symmetric map, ascending; of its symmetric part in any case.
+        """The eigenvalues of a symmetric map (in general, of its symmetric part), ascending.
 
-        They are those of the parts where the structure is a Kronecker product or sum, or
-        block-diagonal, else those of the dense matrix.
+        They are computed from the parts if the structure is a Kronecker product or sum, or
+        block-diagonal, else from the dense matrix.
         """
         return as_array(np.sort(self._solver.eigenvalues()))
 
     def to_linear_operator(self) -> LinearOperator:
-        """The map on flattened tensors, for the iterative solvers of SciPy.
+        """The map on flattened tensors, for SciPy's iterative solvers.
 
-        On a device it is CuPy's, for those of `cupyx.scipy.sparse.linalg`.
+        On a device it is CuPy's, for the solvers of `cupyx.scipy.sparse.linalg`.
         """
         package = "scipy" if self.module is np else "cupyx.scipy"
         make: type[LinearOperator] = import_module(f"{package}.sparse.linalg").LinearOperator

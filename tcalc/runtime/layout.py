@@ -113,7 +113,7 @@ SHAPES = 256
 class FactoredFunction:
     """A compiled function some of whose results are factored tensors.
 
-    It is called, bound and inspected as a `CompiledFunction` is.
+    It is called, bound and inspected like a `CompiledFunction`.
     """
 
     __signature__ = CallSignature()

@@ -24,7 +24,7 @@ FORMS: tuple[Function, ...] = (
         "where(x < y, a, b): a where the comparison holds, else b",
         "a comparison and two tensors",
         "that of the branch taken",
-        "by the comparison 0",
+        "0 by the two sides of the comparison",
     ),
     Function(
         "einsum",
@@ -36,28 +36,28 @@ FORMS: tuple[Function, ...] = (
     Function(
         "stack",
         (),
-        "stack(x, y), tensors as slices along a new axis, by number or index",
+        "stack(x, y), tensors as slices along a new axis, given by number or index",
         "tensors of one shape",
         LINEAR,
     ),
     Function(
         "concat",
         (),
-        "concat(x, y), tensors one after the other along an axis, by number or index",
-        "tensors that differ in that axis alone",
+        "concat(x, y), tensors joined along an axis, given by number or index",
+        "tensors that differ only in that axis",
         LINEAR,
     ),
     Function(
         "split",
         (),
-        "split(x, m, n), the last axis split in two, the first running slowly; more in pairs",
+        "split(x, m, n), the last axis split in two, n varying fastest; more pairs split more axes",
         "a tensor and sizes",
         LINEAR,
     ),
     Function(
         "merge",
         (),
-        "merge(A), the last two axes made one, the first running slowly; undoes split",
+        "merge(A), the last two axes made one, the last varying fastest; undoes split",
         "at least two axes",
         LINEAR,
     ),
@@ -92,9 +92,9 @@ FORMS: tuple[Function, ...] = (
     Function(
         "derivative",
         (),
-        "derivative(F, v, w, ...), by one variable after the other",
+        "derivative(F, v, w, ...), the derivative by one variable after the other",
         "a tensor and variables",
-        "one order more",
+        "the derivative of one order more",
     ),
 )
 """The functions that the registry of primitives cannot describe."""

@@ -168,7 +168,7 @@ def _points(k: int, w: Node) -> Node:
     return simplex_points_of(w, k)
 
 
-_FINAL_DERIVATIVE = "none: it stands in derivatives that are ready to be evaluated"
+_FINAL_DERIVATIVE = "none: it occurs only in derivatives that are ready to be evaluated"
 
 
 def _values(k: int) -> str:
@@ -180,7 +180,7 @@ def _points_function(k: int) -> Function:
     return Function(
         f"simplexpoints{k}",
         (tensor_form(f"...n->{_values(k)}", partial(_points, k)),),
-        f"points between any {k + 1} elements of a vector, where divdiff{k} wants g^({k})",
+        f"points between any {k + 1} elements of a vector, where divdiff{k} needs g^({k})",
         derivative=_FINAL_DERIVATIVE,
     )
 

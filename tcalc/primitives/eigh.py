@@ -202,7 +202,7 @@ def power_of_gap(p: int) -> Function:
     return Function(
         f"gap{p}",
         (tensor_form("...n->...nn", partial(gap, p=p)),),
-        f"1/(w[i] - w[j])^{p}, and 0 for j = i; it stands in derivatives of gap",
+        f"1/(w[i] - w[j])^{p}, and 0 for j = i; it occurs in derivatives of gap",
         "no two elements of w equal",
         f"{p} gap{p + 1}[j,i] (dw[j] - dw[i])",
     )
@@ -214,13 +214,13 @@ FUNCTIONS = (
     Function(
         "eigh",
         (tensor_form("...nn->...n,...nn", eigh),),
-        "w, V = eigh(A): eigenvalues, ascending, and eigenvectors of (A + A')/2; an eigenvector's "
-        "first component of at least 0.7 times the largest is positive",
+        "w, V = eigh(A): eigenvalues, ascending, and eigenvectors of (A + A')/2; in each "
+        "eigenvector, the first component of at least 0.7 times the largest size is positive",
         "A square",
         "dw = diag(V' dA V), dV = V (gap(w) .* (V' dA V)) for symmetric dA",
-        "at a repeated eigenvalue dV leaves out rotations inside the eigenspace, right for "
+        "at a repeated eigenvalue, dV leaves out rotations inside the eigenspace, as is right for "
         "functions that do not depend on its basis; higher derivatives of V are an error there, "
-        "those of sum(g(w)) and V*diag(g(w))*V' are exact",
+        "but those of sum(g(w)) and V*diag(g(w))*V' are exact",
         source=_SOURCE,
     ),
     Function(
@@ -229,8 +229,8 @@ FUNCTIONS = (
         "eigenvalues of (A + A')/2, ascending",
         "A square",
         "dw = diag(V' dA V) for symmetric dA",
-        "at repeated eigenvalues only functions of all of them alike are smooth, as sum(g(w)), "
-        "whose derivatives are exact there",
+        "at repeated eigenvalues, only symmetric functions of them are smooth, such as sum(g(w)); "
+        "their derivatives are exact there",
         source=_SOURCE,
     ),
     Function(

@@ -40,7 +40,7 @@ xlogy = Elementwise(
     # x/y, and 0 where x = 0 like the function itself
     lambda x, y, z: quotient0(x, y),
     about=About(
-        "x log(y), and 0 where x = 0, for y = 0 too: an entropy's term",
+        "x log(y), and 0 where x = 0, even if y = 0: the terms of an entropy",
         derivative="log(y) and x/y",
         domain="y > 0, or x = 0",
         kink="-infinity by x at y = 0",

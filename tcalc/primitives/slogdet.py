@@ -103,7 +103,7 @@ FUNCTIONS = (
         "s, l = slogdet(A): the sign of det(A), and log|det(A)|",
         "A not singular",
         "0 and inv(A)'",
-        "sign 0 and -infinity where A is singular, and an error for the derivative",
+        "sign 0 and -infinity where A is singular; the derivative is an error there",
         source="Magnus & Neudecker, Matrix Differential Calculus, 8.3",
     ),
     Function(
@@ -112,7 +112,7 @@ FUNCTIONS = (
         "log|det(A)|",
         "A not singular",
         "inv(A)'",
-        "-infinity where A is singular, and an error for the derivative",
+        "-infinity where A is singular; the derivative is an error there",
         source="Magnus & Neudecker, Matrix Differential Calculus, 8.3",
     ),
 )

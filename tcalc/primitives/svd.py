@@ -214,21 +214,21 @@ FUNCTIONS = (
     Function(
         "svd",
         (tensor_form("...mn->...mr,...r,...nr", svd),),
-        "U, s, V = svd(A): thin decomposition A = U*diag(s)*V', s descending; a column of U has a "
-        "positive first component of at least 0.7 times the largest",
+        "U, s, V = svd(A): thin decomposition A = U*diag(s)*V', s descending; in each column of U, "
+        "the first component of at least 0.7 times the largest size is positive",
         _RANK,
         "ds = diag(U' dA V); dU and dV by 1/(s[i] - s[j]) and 1/(s[i] + s[j])",
-        "at a repeated singular value dU and dV leave out rotations inside its space; higher "
+        "at a repeated singular value, dU and dV leave out rotations inside its space; higher "
         "derivatives are an error there; the first two of sum(g(s)) and the first of "
-        "U*diag(g(s))*V' are exact, and the next an error near ties too; without full rank the "
-        "derivatives of U and V are an error",
+        "U*diag(g(s))*V' are exact, and the next ones are an error near ties too; without full "
+        "rank, the derivatives of U and V are an error",
         source="Townsend, Differentiating the singular value decomposition, 2016; "
         "Noferini 2017 at ties",
     ),
     Function(
         "svdreciprocals",
         (tensor_form("...n->...n", singular_value_reciprocals),),
-        "1/s for singular values s; an error where the matrix does not have full rank",
+        "1/s for singular values s; an error if the matrix does not have full rank",
         "all s > 0",
         "-1/s^2",
     ),
@@ -237,8 +237,8 @@ FUNCTIONS = (
         (tensor_form("...mn->...r", svdvals),),
         "singular values, descending",
         derivative="diag(U' dA V)",
-        kink="at repeated singular values only functions of all of them alike are smooth, as "
-        "sum(g(s)), whose first and second derivatives are exact there, and whose third are an "
+        kink="at repeated singular values, only symmetric functions of them are smooth, such as "
+        "sum(g(s)); their first and second derivatives are exact there, and the third are an "
         "error near them; second derivatives need full rank",
         source="Lewis & Sendov 2005; Noferini 2017",
     ),

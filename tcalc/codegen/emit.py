@@ -136,15 +136,15 @@ class _Emitter:
         if self.code.supplied:
             lines += [
                 "",
-                "Functions to be put into `supplied`, by name, before the first call:",
+                "Put these functions into `supplied`, by name, before the first call:",
                 "",
             ]
             lines += [f"    {x.name}: {x.signature}" for x in self.code.supplied.values()]
-            lines += ["", "Each maps over leading axes that its arguments have in common."]
+            lines += ["", "Each must map over the leading axes that its arguments have in common."]
         if self.program.tuned and self.code.planned:
             tuned = ", ".join(f"{name} = {size}" for name, size in self.code.planned.items())
             lines += [""] * bool(self.code.supplied)
-            lines += [f"Right for all sizes, and ordered for {tuned}."]
+            lines += [f"Valid for all sizes; operations are ordered for {tuned}."]
         text = documented("\n".join(lines))
         return f'"""{text}\n"""'
 
@@ -260,9 +260,9 @@ def _called(program: Program, target: Target) -> set[str]:
 
 
 _ABOUT = {
-    "compute": "The same for arrays that are known to fit.",
+    "compute": "The same, without checks, for arrays that are known to fit.",
     "workspace": "The memory that `compute` writes into, and whose contents it returns.",
-    "prepare": "What depends on these arguments alone, for `compute`.",
+    "prepare": "What depends only on these arguments, for `compute`.",
 }
 _FURTHER = {"prepared": "tuple[Any, ...]", "work": "tuple[Array, ...]"}
 """The types of what `compute` takes beside the user's arguments."""

@@ -300,7 +300,7 @@ class TestCompile:
         outcome = run("compile", PROGRAM, *arguments)
         assert outcome.status == 0 and "wrote model.c" in outcome.err
         text = (directory / "model.c").read_text()
-        assert "of these sizes alone: m = 3, n = 2." in text
+        assert "arrays of these sizes: m = 3, n = 2." in text
         assert "int compute(const real *X, const real *w, real *result1" in text
 
     def test_c_needs_no_compiler_to_be_written(self, run, monkeypatch):

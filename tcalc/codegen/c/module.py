@@ -189,7 +189,7 @@ def _head(code: Code, prepared: bool) -> str:
     lines = [PLAIN, ""]
     if code.signature.sizes:
         told = ", ".join(f"{name} = {code.known[name]}" for name in code.signature.sizes)
-        lines += [f"It is for arrays of these sizes alone: {told}.", ""]
+        lines += [f"Only for arrays of these sizes: {told}.", ""]
     lines += ["Arguments of compute:", "", *argument_lines(code.signature, code.parameters)]
     shapes = zip(code.results, (x.view.dims for x in code.program.outputs), strict=True)
     lines += ["", *(f"    {name}{_shape(dims)}" for name, dims in shapes)]
@@ -197,9 +197,9 @@ def _head(code: Code, prepared: bool) -> str:
     lines += [
         "    work[work_size]",
         "",
-        "Arrays lie in rows.  The result is 0, or 1 where a matrix",
+        "Arrays are stored by rows.  The function returns 0, or 1 if a matrix",
+        "may be singular, or may not be positive definite.",
     ]
-    lines += ["is not clearly regular, or not clearly positive definite."]
     text = commented(documented("\n".join(lines))).replace("\n", "\n   ")
     return re.sub(" +$", "", f"/* {text} */", flags=re.M)
 

@@ -428,8 +428,9 @@ class FactoredTensor:
 
     def __repr__(self) -> str:
         dense = prod(self.shape) * self.dtype.itemsize
+        terms = f"{len(self.terms)} term{'s' * (len(self.terms) != 1)}"
         return (
-            f"<FactoredTensor {self.rows} × {self.columns}, {len(self.terms)} terms, "
+            f"<FactoredTensor {self.rows} × {self.columns}, {terms}, "
             f"{self.nbytes} bytes (dense {dense})>"
         )
 

@@ -107,7 +107,11 @@ def norm_in_range(x: Array, axes: tuple[int, ...]) -> Array:
     Squares that underflow do no harm in a sum of squares that is itself a normal number.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        norm = np.sqrt(np.add.reduce(np.square(x), axis=axes))
+        if x.ndim == len(axes) and x.dtype.kind == "f":
+            flat = x.reshape(-1)
+            norm = np.sqrt(flat.dot(flat))
+        else:
+            norm = np.sqrt(np.add.reduce(np.square(x), axis=axes))
     size = np.abs(norm) if x.dtype.kind == "c" else norm
     least = 1.1e-19 if x.dtype.char in "fF" else 1.5e-154
     if ((size >= least) & (size < np.inf)).all() if norm.ndim else least <= size < np.inf:

@@ -15,6 +15,7 @@ from typing import Any
 from tcalc.codegen.schur import real_schur, sylvester_by_lapack
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.determinant import determinant
+from tcalc.primitives.expm import matrix_exponential, pade_coefficients
 from tcalc.primitives.exponential import (
     product_with_complement,
     sigmoid_stable,
@@ -120,6 +121,20 @@ def norm_in_range(x: Array, axes: tuple[int, ...]) -> Array:
     return euclidean_norm(x / scale, axes) * np.squeeze(scale, axes)
 
 
+def exponential_by_scipy(A: Array) -> Array:
+    """The exponential of one matrix by SciPy, which fits the degree to the norm.
+
+    SciPy goes through stacks in Python, and its routes differ in what they leave of numbers that
+    overflow: these are for the formula.
+    """
+    if A.ndim == 2 and np.isfinite(A).all():
+        with np.errstate(all="ignore"):
+            X = linalg.expm(A)
+        if np.isfinite(X).all():
+            return X
+    return matrix_exponential(A)
+
+
 def qr_by_lapack(A: Array, *, where: str) -> tuple[Array, Array]:
     """Q and R with A = Q R and a positive diagonal of R, of one matrix without copies.
 
@@ -195,6 +210,7 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     complement_of_square: (complement_in_place, complement_of_square),
     product_with_complement: (product_with_complement_in_place, product_with_complement),
     determinant: (determinant_unwarned,),
+    matrix_exponential: (exponential_by_scipy, matrix_exponential, pade_coefficients),
     euclidean_norm: (norm_in_range, euclidean_norm, power_of_two_below),
 }
 """For a formula of a primitive's what NumPy computes it by, and what that calls."""

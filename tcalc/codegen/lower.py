@@ -60,11 +60,12 @@ def lower(
     *,
     hints: Mapping[Node, str] | None = None,
     given: Collection[str] = (),
+    sparse: Collection[str] = (),
 ) -> Program:
     """The program that computes the roots, planned for the given sizes of all dimension names.
 
     `hints` are names for nodes.  What depends on the `given` inputs alone is taken to cost nothing,
-    since it is computed once.
+    since it is computed once.  The inputs that come as `sparse` matrices are left as they are.
     """
     # Products gathered in sums spare passes over arrays; a device's kernels make one anyway.
     gather = options.backend == "numpy"
@@ -77,9 +78,20 @@ def lower(
     program = lowering.run(hints or {})
     if not gather:
         return program
+    if sparse:
+        program = replace(program, sparse=_arguments(program, sparse))
     program = with_brackets(program, sizes, given)
     program = with_gathered_products(program, sizes, given)
     return with_gathered_scalars(program, sizes, given)
+
+
+def _arguments(program: Program, names: Collection[str]) -> frozenset[Value]:
+    """The values of inputs of some names."""
+    return frozenset(
+        x.results[0]
+        for x in program.statements
+        if isinstance(x.operation, Argument) and x.operation.name in names
+    )
 
 
 def _fixed(order: Sequence[Node], given: Collection[str]) -> set[Node]:

@@ -17,7 +17,6 @@ from itertools import chain, count
 from tcalc.codegen.program import (
     Addend,
     Argument,
-    Memory,
     Product,
     Program,
     Statement,
@@ -34,7 +33,7 @@ class Regrouping(ABC):
     """A way to make terms of sums together, where this pays for the sizes.
 
     Of the program it knows what makes each value and how often it is read, which values depend on
-    the `given` inputs alone and are `left_alone`, and which may be sparse.  `tuned` tells whether
+    the `given` inputs alone and are `left_alone`, and which are sparse.  `tuned` tells whether
     the sizes made a difference.
     """
 
@@ -44,7 +43,7 @@ class Regrouping(ABC):
         self.uses = Counter(chain.from_iterable(s.reads for s in program.statements))
         self.uses.update(output.view.value for output in program.outputs)
         self.left_alone = _depending_on(program, given) if given else set[Value]()
-        self.sparse = _perhaps_sparse(program)
+        self.sparse = _sparse_in(program) if program.sparse else set[Value]()
         self.tuned = False
         self._numbers = count(unused_number(program))
 
@@ -127,21 +126,15 @@ def _depending_on(program: Program, given: Collection[str]) -> set[Value]:
     return found
 
 
-def _perhaps_sparse(program: Program) -> set[Value]:
-    """Inputs that may come as sparse matrices, and what is made of them by scaling.
+def _sparse_in(program: Program) -> set[Value]:
+    """The sparse inputs of a program, and what is made of them by scaling.
 
     They are multiplied as they are; a copy side by side with others would be dense.
     """
-    found: set[Value] = set()
+    found = {*program.sparse}
     for statement in program.statements:
-        (result, *_) = statement.results
-        match statement.operation:
-            case Argument():
-                inherits = len(result.dims) == 2 and result.memory is Memory.INPUT
-            case Product() | Sum():
-                inherits = any(x in found and x.dims == result.dims for x in statement.reads)
-            case _:
-                inherits = False
-        if inherits:
-            found.add(result)
+        if isinstance(statement.operation, Product | Sum):
+            (result,) = statement.results
+            if any(x in found and x.dims == result.dims for x in statement.reads):
+                found.add(result)
     return found

@@ -168,7 +168,7 @@ class Planner:
         self.given = frozenset(given)
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self.known: dict[tuple[Any, ...], Known] = {}
-        self._fixed: Program | None = None
+        self._fixed: dict[frozenset[str], Program] = {}
         self._modules: dict[Hashable, Loaded] = {}
         self._lock = threading.RLock()
         self.target = target_of(recipe.options)
@@ -285,11 +285,16 @@ class Planner:
     def _program(self, sizes: Mapping[str, int], kind: Kind) -> tuple[Program, Hashable]:
         """The program for some sizes; also which matrices lie otherwise, and what zeros it has."""
         recipe, options = self.recipe, self.recipe.options
-        program = self._fixed or lower(
-            recipe.roots, sizes, options, hints=recipe.hints, given=self.given
+        program = self._fixed.get(kind.sparse) or lower(
+            recipe.roots,
+            sizes,
+            options,
+            hints=recipe.hints,
+            given=self.given,
+            sparse=kind.sparse,
         )
         if not program.tuned:
-            self._fixed = program
+            self._fixed[kind.sparse] = program
         if options.backend == "numpy" and options.reorder and not (kind.sparse or self.given):
             program = with_batches(program, sizes)
         # Kernels on a device read and write in any order.

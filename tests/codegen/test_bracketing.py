@@ -34,6 +34,7 @@ def values(expression: tcalc.Expression, seed: int = 0) -> dict[str, np.ndarray]
         ("A*sin(B) + A*cos(D) + M", ".dot(", 1),
         ("A*sin(B) - A*cos(E)' + M", ".dot(", 1),
         ("sin(A)*sin(B) + cos(A)*sin(B) + M", ".dot(", 1),
+        ("A*B + A*D + M", ".dot(", 1),
         # element by element
         ("sin(M).*cos(M) + sin(M).*exp(M) + M", " * ", 1),
         # nothing that two of them share
@@ -81,9 +82,10 @@ def test_sparse_matrices_are_shared_but_not_added_up() -> None:
     f = tcalc.parse("A*B + A*D + M", DECLARED)
     given = values(f)
     expected = tcalc.evaluate(f, **given)
-    for name in ("A", "B"):
-        mixed = {**given, name: sparse.csr_array(given[name])}
-        np.testing.assert_allclose(tcalc.compile(f)(**mixed), expected, rtol=1e-12)
+    fun = tcalc.compile(f)
+    for names in ("A", "B", "", "D", "BD", ""):
+        mixed = given | {name: sparse.csr_array(given[name]) for name in names}
+        np.testing.assert_allclose(fun(**mixed), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["A", "a", "b"])

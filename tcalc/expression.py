@@ -24,7 +24,8 @@ from tcalc.expr.packing import Packed, pack, unpack
 from tcalc.expr.reading import Reading
 from tcalc.expr.traverse import postorder
 from tcalc.expr.traverse import variables as inputs_of
-from tcalc.language.habits import attribute_hint, meant
+from tcalc.language.elsewhere import meant
+from tcalc.language.habits import attribute_hint
 from tcalc.language.names import exact
 from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.function import Brought, entries

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from tcalc.errors import ParseError, Span
 from tcalc.expr.properties import PROPERTIES
-from tcalc.language.habits import WORDS, meant, word_hint
+from tcalc.language.elsewhere import meant
+from tcalc.language.habits import REDUCED, WORDS, arguments_hint, said_elsewhere, word_hint
 from tcalc.language.marks import character_hint, tex_hint
+from tcalc.language.names import is_greek
 
 if TYPE_CHECKING:
     from tcalc.language.parser import Lexeme
@@ -110,15 +112,35 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str:
         return "statements stand on lines of their own, or are separated by `;`"
     if lexeme.type == "$END" and "END" in accepted and "RSQB" not in accepted:
         return "a `for` ends with `end`"
-    if before in _ENDS_OF_VALUES:
-        found = _hint_after_value(lexeme, last, accepted)
-    else:
-        found = _hint_for_value(lexeme, last, accepted)
-    if found is not None:
+    if found := _brackets_of_a_function(lexeme):
         return found
+    if before in _ENDS_OF_VALUES:
+        said = _hint_after_value(lexeme, last, accepted)
+    else:
+        said = _hint_for_value(lexeme, last, accepted)
+    if said is not None:
+        return said
     if lexeme.type in _OPERATORS:
         return "an operator stands between two values"
     return _HINTS.get(lexeme.type, "something is missing before it")
+
+
+def _brackets_of_a_function(lexeme: Lexeme) -> str:
+    """Where brackets stand behind the name of a function, as in Mathematica."""
+    text = lexeme.span.up_to_end(80)
+    ahead = text[: len(text) - lexeme.span.length]
+    opening = re.search(r"([^\W\d]\w*)\[[^\[\]]*\Z", ahead)
+    inner = re.search(r"([^\W\d]\w*)\[\Z", text)
+    for found in (inner, opening):
+        name = found[1] if found else ""
+        if name[:1].isupper() and len(name) > 1 and not is_greek(name):
+            if function := meant(name):
+                return f"a function takes its argument in parentheses: `{function}(...)`"
+            if said := said_elsewhere(name):
+                return said
+    if opening is not None and opening[1] == "D" and lexeme.type == "LBRACE":
+        return "a derivative is gradient(f, x), hessian(f, x), or derivative(f, x, y)"
+    return ""
 
 
 _COMMAS = "declarations are separated by commas: `tensor X[m,n], y[m]`"
@@ -172,9 +194,9 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
         case "EQUAL" if "RBRACE" in accepted:
             return _SUM
         case "COMMA" if "RPAR" in accepted:
-            return "tensors are joined by stack(x, y) or concat(x, y)"
+            return _tuple_hint(lexeme)
         case "EQUAL" if "RPAR" in accepted:
-            return "arguments have no names; over one axis: sum[j](X[i,j])"
+            return _named_argument_hint(lexeme)
         case "EQUAL" if last.type in ("FOR", "TENSOR"):
             return _RESERVED
         case "COLON" if following == "=":
@@ -194,6 +216,30 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
         case "$END" | "_SEPARATOR" if {"EQUAL", "COMMA"} <= accepted:
             return "statements are separated by `;`, and numbers are written without commas"
     return None
+
+
+def _tuple_hint(lexeme: Lexeme) -> str:
+    """For a comma in parentheses that are no call: by the function that they are given to."""
+    joined = "tensors are joined by stack(x, y) or concat(x, y)"
+    opening = re.search(r"([^\W\d]\w*)\((?:[^()]*,)?\s*\([^()]*\Z", lexeme.span.up_to_end(80))
+    if opening is None or (function := meant(opening[1])) in ("stack", "concat"):
+        return joined
+    if function in ("ones", "zeros"):
+        return f"sizes stand side by side: {function}(m, n)"
+    if function in REDUCED:
+        return f"{function}(X) is of all elements, {function}[j](X[i,j]) over one axis"
+    return arguments_hint(function, 2) or said_elsewhere(opening[1]) or joined
+
+
+def _named_argument_hint(lexeme: Lexeme) -> str:
+    """For ``=`` within a call: over which axis, where that is what the argument says."""
+    behind = re.match(r"\s*(-?\d+)", lexeme.span.following(20))
+    named = re.search(r"([^\W\d]\w*)\([^()]*?\b(?:axis|dim)\s*=\Z", lexeme.span.up_to_end(80))
+    function = meant(named[1]) if named else ""
+    if function not in REDUCED:
+        return "arguments have no names; over one axis: sum[j](X[i,j])"
+    index = "i" if behind is not None and behind[1] in ("0", "-2") else "j"
+    return f"arguments have no names; over one axis: {function}[{index}](X[i,j])"
 
 
 def _elements(lexeme: Lexeme) -> str:

@@ -22,7 +22,7 @@ from tcalc.language import calls, einstein, matrix
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value
 from tcalc.language.axes import Axes
 from tcalc.language.einstein import Indexer, Scope
-from tcalc.language.habits import meant
+from tcalc.language.elsewhere import meant
 from tcalc.language.names import UNIT_TENSOR, Counters, Names, is_greek
 from tcalc.language.syntax import (
     Call,

@@ -328,4 +328,9 @@ def _misfit(form: Form, tensors: Sequence[Value], call: Call) -> DimensionError:
     )
     if any(value.names for value in tensors):
         error.advise("its last two indices are the matrix; an index that occurs twice is summed")
+    for argument, value in zip(call.arguments, tensors, strict=True):
+        if value.order == 0:
+            error.mention("this is a number", argument.span)
+    if call.function == "dot" and all(value.order == 2 for value in tensors):
+        error.advise("the scalar product of matrices is tr(A'*B)")
     return error.advise("`tcalc functions` says what each function takes")

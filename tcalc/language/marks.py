@@ -9,7 +9,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from tcalc.language.habits import CHOICE, CONDITION, FORMULAS, PHRASES, meant
+from tcalc.language.elsewhere import CHOICE, CONDITION, PHRASES, meant
+from tcalc.language.habits import said_elsewhere
 
 CHARACTERS: Mapping[str, str] = {
     "−": "the minus sign is `-`",
@@ -104,9 +105,15 @@ _METHODS: Mapping[str, str] = {
     **dict.fromkeys(("flatten", "ravel", "reshape", "view"), PHRASES["reshape"]),
     **dict.fromkeys(("expand", "squeeze", "unsqueeze"), PHRASES["repeat"]),
     **dict.fromkeys(
-        ("backward", "clone", "copy", "cuda", "detach", "item", "numpy", "requires_grad", "to"),
+        ("backward", "clone", "copy", "cuda", "doit", "evalf", "item", "numpy", "to"),
         "a program is a formula alone: leave it out",
     ),
+    **dict.fromkeys(("eval", "run", "simplify"), "a program is a formula alone: leave it out"),
+    **dict.fromkeys(
+        ("requires_grad", "requires_grad_"), "whatever the program names can be differentiated by"
+    ),
+    "grad": "a derivative is gradient(f, {0})",
+    "at": "no element is replaced: a tensor is joined anew, as by concat(x[1:2], y)",
 }
 """What stands behind a point elsewhere, and what to write for it; `{0}` is what is before."""
 
@@ -122,11 +129,16 @@ _NAMED_OPERATORS: Mapping[str, str] = {
 
 MODULES = frozenset(
     (
-        *("F", "cp", "cupy", "jax", "jnp", "linalg", "math", "nn", "np", "numpy", "scipy", "sp"),
-        *("special", "sympy", "tcalc", "tf", "torch"),
+        *("F", "autograd", "ca", "casadi", "cp", "cupy", "func", "functional", "jax", "jnp", "lax"),
+        *("linalg", "math", "nlinalg", "nn", "nnet", "np", "numpy", "pt", "pytensor", "scipy"),
+        *("slinalg", "sp", "special", "sympy", "tcalc", "tensor", "tf", "theano", "torch", "tt"),
     )
 )
 """Names before which a point stands elsewhere."""
+
+
+_CLASSES = frozenset(("DM", "MX", "SX"))
+"""CasADi's, before whose functions a point stands."""
 
 
 def character_hint(text: str, at: int) -> str:
@@ -230,15 +242,15 @@ def _point_hint(text: str, at: int) -> str | None:
     found = re.compile(r"(?:\.[^\W\d]\w*)+").match(text, at)
     if found is None:
         return None
-    *_, last = found.group().split(".")
+    *chain, last = found.group().split(".")[1:]
     called = text[found.end() : found.end() + 1] == "("
     function = meant(last)
-    if owner in MODULES and called and not function:
-        folded = last.lower().replace("_", "")
-        return FORMULAS.get(folded) or PHRASES.get(folded) or _without_module(last)
-    if owner in MODULES and called:
+    of_module = bool(MODULES & {owner, *chain}) or owner in _CLASSES
+    if of_module and called and not function:
+        return said_elsewhere(last) or _without_module(last)
+    if of_module and called:
         return _without_module(function)
-    if owner in MODULES:
+    if of_module:
         return f"names stand without a module: `{last}`"
     if text[at - 1 : at] == ")" and last in _RESULTS:
         return _UNPACKED
@@ -246,11 +258,15 @@ def _point_hint(text: str, at: int) -> str | None:
         return _METHODS[last].format(owner)
     if called and function:
         return f"a function stands before its argument: `{function}({owner})`"
-    if called and (last in FORMULAS or last in PHRASES):
-        return FORMULAS.get(last) or PHRASES[last]
+    if called and (said := said_elsewhere(last)):
+        return said
     if before and not called:
         product = owner + found.group().replace(".", "*")
         return f"behind a name only `.T`: a product is `{product}`; {_JOINED}"
+    if not called and text[at - 1 : at] in (")", "]"):
+        return "behind a value only `.T`; a product is `*`"
+    if called:
+        return "there are no methods: a function stands before its argument, `exp(x)`"
     return None
 
 

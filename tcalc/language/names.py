@@ -231,6 +231,8 @@ class Names:
             name, note = place.span.text, place.note
             if name in self.guesses:
                 note += ", as nothing declares it"
+                if self.guesses[name] == "scalar":
+                    note += f"; `tensor {name}[n]` makes it a vector"
                 if self.guesses[name] == "vector":
                     note, remark = note + remark.format(name), ""
             elif numbers := self._guessed_in(place.span, "scalar", behind=True):

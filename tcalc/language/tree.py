@@ -142,7 +142,7 @@ class TreeBuilder:
         raise ParseError(
             "only a function can be called",
             span=callee.span,
-            hint=power_hint(callee.span.up_to_end(40)),
+            hint=power_hint(callee.span.up_to_end(80)),
         )
 
     def name(self, children: list[Any]) -> Name:

@@ -14,7 +14,7 @@ from tcalc.errors import (
     UnsupportedError,
 )
 from tcalc.expr.properties import PROPERTIES
-from tcalc.language import habits, marks, parse
+from tcalc.language import elsewhere, habits, marks, parse
 from tcalc.language.calls import FORMS
 from tcalc.language.catalogue import BY_NAME
 
@@ -33,7 +33,7 @@ from tcalc.language.catalogue import BY_NAME
         ("A.H", 2, "`A'`"),
         ("A.reshape(m, n)", 2, "vec(A)"),
         ("x.shape", 2, "dimension"),
-        ("sum(X, axis=0)", 12, "sum[j](X[i,j])"),
+        ("sum(X, axis=0)", 12, "sum[i](X[i,j])"),
         ("softmax(X, axis=1)", 16, "no names"),
         ("x += 1", 4, "assigned once"),
         ("1_000*x", 2, "separators"),
@@ -270,21 +270,21 @@ def test_functions(text, hint):
     refused(text, UnknownNameError, (1, 1), hint)
 
 
-@pytest.mark.parametrize("table", [habits.FUNCTIONS.values(), marks.MODULES & BY_NAME.keys()])
+@pytest.mark.parametrize("table", [elsewhere.FUNCTIONS.values(), marks.MODULES & BY_NAME.keys()])
 def test_only_functions_that_exist_are_offered(table):
     assert set(table) <= {*BY_NAME, *FORMS}
 
 
 def test_no_habit_hides_a_function():
     words = {
-        *(*habits.FUNCTIONS, *habits.FORMULAS, *habits.PHRASES),
+        *(*elsewhere.FUNCTIONS, *elsewhere.FORMULAS, *elsewhere.PHRASES),
         *(*habits.WORDS, *marks.TEX),
     }
-    assert not habits.FORMULAS.keys() & {*habits.FUNCTIONS, *habits.PHRASES}
+    assert not elsewhere.FORMULAS.keys() & {*elsewhere.FUNCTIONS, *elsewhere.PHRASES}
     assert words & BY_NAME.keys() == {"matrix", "vector"}  # of which ``vector x`` is a habit too
 
 
-@pytest.mark.parametrize("text", sorted(set(habits.FORMULAS.values())))
+@pytest.mark.parametrize("text", sorted(set(elsewhere.FORMULAS.values())))
 def test_formulas_parse(text):
     parse(text)
 

@@ -25,7 +25,7 @@ from tcalc.expr.reading import Reading
 from tcalc.expr.traverse import postorder
 from tcalc.expr.traverse import variables as inputs_of
 from tcalc.language.elsewhere import meant
-from tcalc.language.habits import attribute_hint
+from tcalc.language.habits import attribute_hint, combining
 from tcalc.language.names import exact
 from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.function import Brought, entries
@@ -82,9 +82,11 @@ class Expression:
     def variable(self, name: str) -> Var:
         """The input of that name; raises `UnknownNameError`, or `ArgumentError` for no name."""
         if not isinstance(name, str):
+            node = name.node if isinstance(name, Expression) else name
+            given = repr(node.name) if isinstance(node, Var) else "'x'"
             raise ArgumentError(
                 f"a variable is given by its name, not by an object of type {type(name).__name__}",
-                hint="gradient(f, 'x'), derivative(f, 'x', 'y')",
+                hint=f"gradient(f, {given}), derivative(f, {given}, 'y')",
             )
         known = self.variables
         if name not in known:
@@ -372,6 +374,8 @@ def combine(formula: str, functions: Iterable[Brought] = (), /, **operands: Oper
     >>> print(combine("norm2(r)^2 + c*sum(exp(w))", r=X @ w - y, w=w, c=0.5))
     norm2(X*w - y)^2 + sum(exp(w))/2
     """
+    if isinstance(functions, Expression):
+        raise ArgumentError("operands are given by name", hint="combine('exp(x)', x=x)")
     context = Context()
     given: dict[str, language.Given] = {}
     for name, operand in operands.items():
@@ -435,7 +439,7 @@ def _no_number(function: str) -> ArgumentError:
     if name in ("max", "min") and function in ("maximum", "minimum", "fmax", "fmin"):
         formula = f"tcalc.combine('{name}(x, y)', x=x, y=y)"
     else:
-        formula = f"tcalc.combine('{name}(x)', x=x)" if name else "tcalc.combine('2*x', x=x)"
+        formula = combining(name) if name else "tcalc.combine('2*x', x=x)"
     return ArgumentError(
         f"{function} of NumPy computes with numbers, and this is a formula",
         hint=f"write the function in a program, or combine: {formula}",

@@ -236,7 +236,14 @@ def reshaped(node: Var, shape: tuple[int, ...]) -> str | None:
         case 2 if len(shape) == 1:
             column, row = f"{node.name}[:, None]", f"{node.name}[None, :]"
             return f"a matrix has two axes: {column} is a column, {row} a row"
+    if len(shape) == node.order + 1 and node.order:
+        return f"a batch is one more index in the program, {node.name}[{_batched(node.order)}]"
     return None
+
+
+def _batched(order: int) -> str:
+    """Indices for an axis of a batch and those of one of its tensors."""
+    return ",".join("bijklmnopq"[: order + 1])
 
 
 def _axes(node: Var) -> str:

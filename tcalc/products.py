@@ -169,6 +169,9 @@ def _axes(F: Expression, several: str | int | None) -> Shape:
         raise ArgumentError(f"{several!r} is not a name for a dimension")
     if isinstance(several, str) and several in F.variables:
         raise ArgumentError(f"{several} is a variable, and cannot be a dimension too")
+    if isinstance(several, bool):
+        hint = "the name of one more axis, several='k', or how many, several=3"
+        raise ArgumentError(f"several={several} does not say how many directions", hint=hint)
     if not isinstance(several, str) and (not isinstance(several, Integral) or several < 1):
         raise ArgumentError(f"{several} directions are none", hint="several=1 or more")
     return (Dim.of(several),)

@@ -29,9 +29,11 @@ def require_expression(F: object) -> Expression:
     """
     if isinstance(F, Expression):
         return F
+    hint = "tcalc.parse makes one of a text" if isinstance(F, str) else None
+    if callable(F):
+        hint = """a function is written as a formula: tcalc.parse("sum(x.^2)")"""
     raise ArgumentError(
-        f"an expression was expected, not an object of type {type(F).__name__}",
-        hint="tcalc.parse makes one of a text" if isinstance(F, str) else None,
+        f"an expression was expected, not an object of type {type(F).__name__}", hint=hint
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import pickle
 from typing import Literal
@@ -12,6 +13,7 @@ import scipy.sparse
 
 import tcalc
 from tcalc.errors import ArgumentError, DomainError, LimitError
+from tcalc.language import elsewhere, habits
 
 f = tcalc.parse("norm2(X*w - y)^2", "X[m,n], w[n], y[m]")
 V = tcalc.symbols("v[n]")
@@ -270,6 +272,11 @@ def test_the_names_that_the_package_offers():
         ("jacfwd", "tcalc.jacobian"),
         ("jit", "tcalc.compile"),
         ("exp", "tcalc.combine('exp(x)', x=x)"),
+        ("dot", "tcalc.combine('dot(x, y)', x=x, y=y)"),
+        ("where", "tcalc.combine('where(x < y, a, b)', x=x, y=y, a=a, b=b)"),
+        ("scan", "tcalc.recurrence"),
+        ("MatrixSymbol", "tcalc.symbols('A[m,n], x[n]')"),
+        ("custom_jvp", "tcalc.function, with a derivative of its own"),
     ],
 )
 def test_names_of_other_packages_are_told_what_to_write(name, hint):
@@ -279,6 +286,24 @@ def test_names_of_other_packages_are_told_what_to_write(name, hint):
     with pytest.raises(AttributeError) as caught:
         getattr(f, name)
     assert caught.value.args[0].endswith(hint) and caught.value.obj is f
+
+
+def test_functions_are_no_methods():
+    methods = {x for x, hint in elsewhere.ATTRIBUTES.items() if hint == f"tcalc.{x}"}
+    assert methods < {*tcalc.__all__}
+    for name in methods:
+        with pytest.raises(AttributeError, match=rf": tcalc\.{name}\Z"):
+            getattr(f, name)
+
+
+@pytest.mark.parametrize("name", ["dot", "einsum", "where", "stack", "sylvester", "max"])
+def test_calls_that_combine_are_right(name):
+    hint = habits.combining(name)
+    names = [x.arg for x in ast.parse(hint, mode="eval").body.keywords]
+    shape = {"einsum": "[n,n]", "where": "", "sylvester": "[n,n]"}.get(name, "[n]")
+    operands = {x: tcalc.symbols(f"{x}{shape}") for x in names}
+    assert isinstance(eval(hint, {"tcalc": tcalc, **operands}), tcalc.Expression)
+    assert isinstance(eval(habits.combining("zeros"), {"tcalc": tcalc}), tcalc.Expression)
 
 
 def test_other_attributes_are_missing_without_more_ado():

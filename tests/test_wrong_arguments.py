@@ -33,6 +33,7 @@ DATA = {"X": [[1.0]], "y": [1.0]}
         lambda: tcalc.cost(f, 3),
         lambda: tcalc.linearize(f, 3),
         lambda: tcalc.hvp(f, "w", several=1.5),
+        lambda: tcalc.hvp(f, "w", several=True),
         lambda: tcalc.jvp(f, "w", 3),
         lambda: tcalc.jvp(f, "w", np.ones(3)),
         lambda: tcalc.vjp(f, "w", {"v": 1}),
@@ -63,6 +64,23 @@ def test_what_is_of_the_wrong_kind_is_refused(call):
     with pytest.raises(ArgumentError) as caught:
         call()
     assert caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        (lambda: tcalc.gradient(f, tcalc.symbols("w[n]")), "gradient(f, 'w')"),
+        (lambda: tcalc.gradient(f, f.variables["w"]), "gradient(f, 'w')"),
+        (lambda: tcalc.gradient(np.tanh, "x"), 'tcalc.parse("sum(x.^2)")'),
+        (lambda: tcalc.compile(f, tcalc.gradient(f, "w")), "compile([f, g])"),
+        (lambda: tcalc.combine("sum(w)", f), "x=x"),
+        (lambda: tcalc.hvp(f, "w", several=True), "several='k'"),
+    ],
+)
+def test_what_is_given_elsewhere_is_told_what_to_give(call, hint):
+    with pytest.raises(ArgumentError) as caught:
+        call()
+    assert hint in str(caught.value.hint)
 
 
 class _Refusing:
@@ -132,7 +150,9 @@ def test_what_is_no_seed(seed):
     [
         ("sum(w)", np.ones((3, 1)), "a vector has one axis: w.ravel()"),
         ("sum(w)", np.ones((1, 3)), "a vector has one axis: w.ravel()"),
-        ("sum(w)", np.ones((2, 3)), None),
+        ("sum(w)", np.ones((2, 3)), "a batch is one more index in the program, w[b,i]"),
+        ("sum(A)", np.ones((4, 2, 3)), "a batch is one more index in the program, A[b,i,j]"),
+        ("sum(w)", np.ones((4, 2, 3)), None),
         ("c^2", [[2.0]], "a number has no axes: c.item()"),
         ("c^2", [2.0, 3.0], None),
         ("sum(A)", [1.0, 2.0], "a matrix has two axes: A[:, None] is a column, A[None, :] a row"),

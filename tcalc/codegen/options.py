@@ -47,6 +47,12 @@ class Options:
     """Whether calls on a device are recorded, see `tcalc.runtime.recording`."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.backend, str):
+            kind = type(self.backend).__name__
+            raise ArgumentError(
+                f"a backend is a str, not an object of type {kind}",
+                hint="several expressions are compiled as a list: compile([f, g])",
+            )
         if self.backend not in BACKENDS:
             raise UnsupportedError(
                 f"there is no backend {self.backend!r}", hint=f"backends: {', '.join(BACKENDS)}"

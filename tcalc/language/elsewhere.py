@@ -361,11 +361,34 @@ OTHER_ARGUMENTS: Mapping[tuple[str, int], str] = {
 
 ATTRIBUTES: Mapping[str, str] = {
     **dict.fromkeys(("backward", "diff"), "tcalc.gradient, tcalc.jacobian, tcalc.derivative"),
+    **{
+        name: f"tcalc.{name}"
+        for name in (
+            *("check", "compile", "cost", "derivative", "draw", "evaluate", "explain", "hvp"),
+            *("jvp", "linearize", "problem", "to_sympy", "vjp"),
+        )
+    },
+    **dict.fromkeys(("array", "tensor"), "data are arrays, given to what tcalc.compile makes"),
+    **dict.fromkeys(("custom_jvp", "custom_vjp"), "tcalc.function, with a derivative of its own"),
+    **dict.fromkeys(("detach", "stop_gradient"), "what is held fixed is an input of its own"),
     **dict.fromkeys(("evalf", "eval"), "tcalc.evaluate, or a function by tcalc.compile"),
-    **dict.fromkeys(("jacfwd", "jacrev"), "tcalc.jacobian"),
+    **dict.fromkeys(("expand", "simplify"), "expressions are simplified by themselves"),
+    **dict.fromkeys(("fori_loop", "scan", "while_loop"), "tcalc.recurrence"),
+    **dict.fromkeys(("free_symbols", "args"), "f.variables"),
     **dict.fromkeys(("jit", "lambdify"), "tcalc.compile"),
-    **dict.fromkeys(("minimise", "minimize"), "tcalc.problem(f, 'x', data).minimize()"),
+    **dict.fromkeys(("jtimes", "Rop", "rop"), "tcalc.jvp"),
+    **dict.fromkeys(("Lop", "lop"), "tcalc.vjp"),
+    "latex": "f.latex()",
+    **dict.fromkeys(("minimise", "minimize", "Opti"), "tcalc.problem(f, 'x', data).minimize()"),
+    **dict.fromkeys(
+        (
+            *("ArraySymbol", "MatrixSymbol", "MX", "SX", "Symbol", "VectorSymbol", "symbol"),
+            *("var", "variable"),
+        ),
+        "tcalc.symbols('A[m,n], x[n]')",
+    ),
     "ndim": "len(f.shape)",
+    **dict.fromkeys(("python", "source"), "tcalc.compile(f).source"),
     "subs": "tcalc.combine puts expressions into a formula, what tcalc.compile makes takes arrays",
     "value_and_grad": "tcalc.compile([f, tcalc.gradient(f, 'x')])",
     "vmap": "one more index, z[b,i] = A[i,j]*x[b,j], or `several` of tcalc.jvp, vjp and hvp",

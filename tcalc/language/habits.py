@@ -217,8 +217,27 @@ def attribute_hint(name: str) -> str:
     function = meant(name)
     if function in ("gradient", "hessian", "jacobian"):
         return f": tcalc.{function}"
-    example = f"tcalc.combine('{function}(x)', x=x)"
-    return f": a function of the language, {example}" if function else ""
+    return f": a function of the language, {combining(function)}" if function else ""
+
+
+def combining(function: str) -> str:
+    """A call of `tcalc.combine` for a function of the language, with as many operands as it takes.
+
+    >>> combining("outer"), combining("zeros")
+    ("tcalc.combine('outer(x, y)', x=x, y=y)", "tcalc.parse('zeros(3, 2)')")
+    """
+    entry = BY_NAME[function]
+    if entry.forms:
+        operands = list("xyzuvw"[: entry.forms[0].arity])
+        call = f"{function}({', '.join(operands)})"
+    else:
+        call = entry.summary[: entry.summary.index(")") + 1]
+        operands = list(dict.fromkeys(re.findall(r"\w+", re.sub(r'".*"', "", call))[1:]))
+    if not entry.forms and entry.domain.startswith("sizes"):
+        sizes = {"m": "3", "n": "2"}
+        filled = re.sub(r"\b[mn]\b", lambda name: sizes[name[0]], call)
+        return f"tcalc.parse('{filled}')"
+    return f"tcalc.combine('{call}', {', '.join(f'{x}={x}' for x in operands)})"
 
 
 def power_hint(before: str) -> str:

@@ -101,3 +101,17 @@ def test_what_cannot_be_run_in_c_is_told():
         tcalc.problem(loop, "a", {"x": np.ones(3)}, backend="c")
     with pytest.raises(tcalc.errors.UnsupportedError, match="a problem is not run by 'cupy'"):
         tcalc.problem(F, ["w", "b"], DATA, backend="cupy")
+
+
+@pytest.mark.parametrize("limits", [{}, {"bounds": {"w": (0, 1)}}, {"constraints": "sum(w) == 1"}])
+def test_methods_of_other_packages(limits):
+    with pytest.raises(tcalc.TcalcError, match="ipopt") as caught:
+        tcalc.problem(F, ["w", "b"], DATA, **limits).minimize("ipopt")
+    assert "trust-constr" in str(caught.value.hint)
+
+
+def test_constraints_whose_gradients_vanish_at_the_start():
+    f = tcalc.parse("(1 - x)^2 + (y - x^2)^2", "x, y")
+    p = tcalc.problem(f, ["x", "y"], {"x": 0.0, "y": 0.0}, constraints=["x^2 + y^2 == 1"])
+    assert "trust-constr" in p.minimize().message
+    assert p.minimize(x0={"x": 0.1, "y": 0.2}).success

@@ -25,6 +25,16 @@ MATRICES = ("dogleg", "trust-exact")
 FREE = ("nelder-mead", "powell", "cobyla", "cobyqa")
 """Methods that use the Hessian by products, as a matrix, and those that use no derivatives."""
 
+BOUNDED = ("l-bfgs-b", "nelder-mead", "powell", "tnc")
+CONSTRAINED = ("cobyla", "cobyqa", "slsqp", "trust-constr")
+UNBOUNDED = ("bfgs", "cg", "newton", *PRODUCTS, *MATRICES)
+"""Methods that take bounds, also constraints, and neither."""
+
+_METHODS = "newton, or a method of scipy.optimize.minimize; with constraints SLSQP or trust-constr"
+
+SINGULAR = 6
+"""SLSQP's status where the gradients of constraints that are linearised depend on each other."""
+
 LARGEST_MATRIX = 500
 """The most variables for which trust-constr has the Hessian as a matrix."""
 
@@ -138,7 +148,8 @@ class Watched(ABC):
         except (TypeError, ValueError) as error:
             if not self.steps:  # SciPy's complaint of an option
                 raise ArgumentError(
-                    f"SciPy refuses the method or an option of it: {error}"
+                    f"SciPy refuses the method or an option of it: {error}",
+                    hint=_METHODS if "Unknown solver" in str(error) else None,
                 ) from error
             return self.so_far(f"the run broke off: {error}")
 
@@ -281,6 +292,8 @@ def run(
     if watched.lost(found):
         found = watched.so_far("the function has no finite value where the run went")
     found.setdefault("nfev", watched.evaluations)
+    if chosen.lower() == "slsqp" and found.status == SINGULAR and problem.constraints:
+        found.message += "; another start may do, or the method trust-constr"
     if found.status == STALLED.get(chosen.lower()) and not problem.constraints:
         _judge(watched, found)
     return watched.complete(found)
@@ -316,14 +329,17 @@ def _limits(problem: Problem, method: str) -> dict[str, Any]:
     """Bounds and constraints as SciPy takes them; refuses those that a method would ignore."""
     name = method.lower()
     given: dict[str, Any] = {}
+    limited = problem.bounds is not None or bool(problem.constraints)
+    if limited and name not in (*BOUNDED, *CONSTRAINED, *UNBOUNDED):
+        raise ArgumentError(f"no method {method!r} is known to take limits", hint=_METHODS)
     if problem.bounds is not None:
-        if name in ("bfgs", "cg", "newton", *PRODUCTS, *MATRICES):
+        if name in UNBOUNDED:
             raise ArgumentError(
                 f"{method} takes no bounds", hint="L-BFGS-B, TNC, SLSQP and trust-constr do"
             )
         given["bounds"] = problem.bounds
     if problem.constraints:
-        if name not in ("slsqp", "trust-constr", "cobyla", "cobyqa"):
+        if name not in CONSTRAINED:
             raise ArgumentError(f"{method} takes no constraints", hint="SLSQP and trust-constr do")
         given["constraints"] = problem.constraints_for(name)
     return given

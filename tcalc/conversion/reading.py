@@ -22,16 +22,20 @@ from tcalc.expr.nodes import Node
 from tcalc.expression import Expression
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import power
+from tcalc.primitives.selection import unit
 
 
 class Reader(ScalarReader):
     """Reads one expression."""
 
     def __init__(self, declarations: str, expression: Any) -> None:
+        if isinstance(expression, sympy.MatrixBase):
+            expression = expression.as_immutable()
         if not isinstance(expression, sympy.Expr | sympy.MatrixExpr):
+            text = "text is not parsed here: tcalc.parse does that"
             raise ArgumentError(
                 f"an expression of SymPy's was expected, not {type(expression).__name__}",
-                hint="text is not parsed here: tcalc.parse does that",
+                hint=text if isinstance(expression, str) else None,
             )
         super().__init__(declarations, expression)
         self.expression = expression
@@ -71,6 +75,8 @@ class Reader(ScalarReader):
             case sympy.MatrixSymbol():
                 dims = [self.dim(size) for size, kept in zip(e.shape, has, strict=True) if kept]
                 return Matrix(self.variable(str(e.name), dims), *has)
+            case sympy.MatrixBase():
+                return self._explicit(e, *has)
             case sympy.Identity():
                 if not has[0]:
                     return Matrix(build.const(1), rows=False, columns=False)
@@ -109,6 +115,25 @@ class Reader(ScalarReader):
                 inner = self.matrix(e.args[0])
                 return Matrix(build.einsum([inner.node], ["ii"], "i"), rows=True, columns=False)
         raise ArgumentError(f"tcalc has no counterpart of {type(e).__name__}: {e}")
+
+    def _explicit(self, e: Any, rows: bool, columns: bool) -> Matrix:
+        """A matrix of entries, as the sum of each times unit vectors of its row and column."""
+        terms: list[Node] = []
+        for (i, j), entry in e.todok().items():
+            value = self.scalar(entry)
+            if value.indices:
+                raise ArgumentError(f"an entry of a matrix is a number, and has no index: {entry}")
+            units = [
+                unit(place + 1, Dim.of(size))
+                for place, size, kept in ((i, e.rows, rows), (j, e.cols, columns))
+                if kept
+            ]
+            labels = "rc"[: len(units)]
+            terms.append(build.einsum([value.node, *units], ["", *labels], labels))
+        if not terms:
+            dims = [Dim.of(n) for n, kept in ((e.rows, rows), (e.cols, columns)) if kept]
+            return Matrix(build.zeros(tuple(dims)), rows, columns)
+        return Matrix(build.sum_of(*terms), rows, columns)
 
     def _chain(self, e: Any) -> Matrix:
         factors: list[Node] = []

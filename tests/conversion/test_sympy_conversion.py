@@ -415,3 +415,43 @@ def test_unit_tensors_with_a_range_of_their_own():
     values = np.arange(9.0).reshape(3, 3)
     found = tcalc.evaluate(tcalc.from_sympy(e), A=values)
     assert found == ((values + np.eye(3)) @ values)[0, 1]
+
+
+class TestMatricesOfScalars:
+    X, Y = sympy.symbols("x y")
+
+    def test_jacobian_as_of_sympy(self):
+        F = sympy.Matrix([self.X**2, sympy.sin(self.X * self.Y), 3])
+        found = tcalc.from_sympy(F)
+        assert found.shape == ("3",)
+        expected = F.jacobian([self.X, self.Y]).subs({self.X: 0.5, self.Y: 2.0})
+        for column, name in enumerate("xy"):
+            value = tcalc.evaluate(tcalc.jacobian(found, name), x=0.5, y=2.0)
+            np.testing.assert_allclose(value, np.array(expected, dtype=float)[:, column])
+
+    @pytest.mark.parametrize(
+        ("entries", "shape"),
+        [([[1, 2]], ("2",)), ([[1, "x"], [0, 4]], ("2", "2")), ([["x"]], ()), ([[0, 0]], ("2",))],
+    )
+    @pytest.mark.parametrize("kind", [sympy.Matrix, sympy.ImmutableMatrix, sympy.SparseMatrix])
+    def test_shapes_and_values(self, entries, shape, kind):
+        found = tcalc.from_sympy(kind(entries))
+        assert found.shape == shape
+        value = tcalc.evaluate(found, **dict.fromkeys(found.variables, 7.0))
+        expected = np.array([[7 if x == "x" else x for x in row] for row in entries]).reshape(
+            np.shape(value)
+        )
+        np.testing.assert_array_equal(value, expected)
+
+    def test_they_stand_in_matrix_expressions(self):
+        A, rotation = sympy.MatrixSymbol("A", 2, 2), sympy.Matrix([[0, -1], [1, 0]])
+        data = RANDOM.standard_normal((2, 2))
+        value = tcalc.evaluate(tcalc.from_sympy(rotation * A), A=data)
+        np.testing.assert_allclose(value, [[0, -1], [1, 0]] @ data)
+        same = tcalc.evaluate(tcalc.from_sympy(A.as_explicit()), A=data)
+        np.testing.assert_array_equal(same, data)
+
+    def test_an_entry_with_an_index_is_refused(self):
+        i, x = sympy.Idx("i", 3), sympy.IndexedBase("x", shape=(3,))
+        with pytest.raises(ArgumentError, match="has no index"):
+            tcalc.from_sympy(sympy.Matrix([x[i]]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from inspect import signature as parameters_of
 from typing import Any
 
 from tcalc import language
@@ -145,12 +146,40 @@ def function(
     if not callable(evaluate):
         raise ArgumentError(f"{name}: evaluate must be a callable on arrays")
     rule = _rule(name, arguments, values, (pushforward, pullback, second), functions)
+    _check_parameters(name, arguments, values, (evaluate, pushforward, pullback, second))
     definition = Definition(name, arguments, values, evaluate, rule, batched, analytic)
     primitive = Custom(definition)
     if isinstance(rule, _Formula):
         rule.verify(definition)
     supplied = {x.name: x for x in (primitive, *derived(definition))}
     return UserFunction(_entry(definition), supplied)
+
+
+def _check_parameters(
+    name: str, arguments: Sequence[Var], values: Sequence[Var], given: tuple[Any, ...]
+) -> None:
+    """Refuse callables that do not take as many arrays as they are called with."""
+    x, y = [a.name for a in arguments], [v.name for v in values]
+    dx, y_bar = [f"d{a}" for a in x], [f"{v}_bar" for v in y]
+    calls = {
+        "evaluate": x,
+        "pushforward": [*x, *y, *dx],
+        "pullback": [*x, *y, *y_bar],
+        "second": [*x, *y, *y_bar, *dx],
+    }
+    for (keyword, names), function in zip(calls.items(), given, strict=True):
+        try:
+            parameters = parameters_of(function) if callable(function) else None
+        except ValueError:  # as of some functions in C
+            continue
+        try:
+            if parameters is not None:
+                parameters.bind(*names)
+        except TypeError as error:
+            raise ArgumentError(
+                f"{name}: {keyword} is called with {len(names)} arrays: {error}",
+                hint=f"{keyword}({', '.join(names)})",
+            ) from None
 
 
 def _rule(

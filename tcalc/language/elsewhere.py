@@ -159,7 +159,7 @@ PHRASES: Mapping[str, str] = {
     "backsolve": "with R declared upper, tensor R[n,n] upper, it is R \\ b",
     **dict.fromkeys(("baddbmm", "batcheddot", "batchmatmul", "bmm"), _PRODUCTS),
     **dict.fromkeys(
-        ("airyai", "besseli", "besselj", "besselk", "erfinv", "lambertw", "zeta"),
+        ("airyai", "besseli", "besselj", "besselk"),
         "tcalc.elementwise brings functions of SymPy",
     ),
     **dict.fromkeys(
@@ -209,7 +209,8 @@ PHRASES: Mapping[str, str] = {
     ),
     **dict.fromkeys(("integrator", "odeint", "solveivp"), _SCHEME),
     **dict.fromkeys(
-        ("interp", "interp1d", "interpolant"), "tcalc.function brings code and its derivative"
+        ("erfinv", "interp", "interp1d", "interpolant", "lambertw", "norminv", "zeta"),
+        "tcalc.function brings code and its derivative",
     ),
     "jit": "programs are compiled by tcalc.compile, and need no word for it",
     **dict.fromkeys(

@@ -465,6 +465,8 @@ class _Keeping:
         if stem not in self._offsets:
             defined = (x.shown(shifted(counter, n)) for x, n in self._offsets.items())
             hint = "it defines " + ", ".join(defined)
+            if not any(stem.name == other.name for other in self._offsets):
+                hint += f"; data of a step are {stem.name}[{counter},:]"
             if stem.name in self._names.variables:
                 hint = f"a slice of a tensor stands in brackets, {stem.name}[{counter}]"
             shown = stem.shown(self._shown_last(distance) if behind else counter)

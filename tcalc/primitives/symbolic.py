@@ -38,6 +38,9 @@ _UNKNOWN = re.compile(r"(?<![\w.])(?!abs\()[a-z]\w*\(")
 """A call of what is in none of the modules that generated code knows."""
 
 
+_CODE = """tcalc.function("f", "x -> y", code, pushforward="...*dx") brings code"""
+
+
 def elementwise(name: str, expression: Any, *symbols: Any) -> Symbolic:
     """An element-wise function from a SymPy expression in the given symbols, its arguments.
 
@@ -48,13 +51,14 @@ def elementwise(name: str, expression: Any, *symbols: Any) -> Symbolic:
 
     if not name.isidentifier():
         raise ArgumentError(f"{name!r} is not a name for a function")
-    if not symbols or not all(isinstance(symbol, sympy.Symbol) for symbol in symbols):
-        raise ArgumentError(f"{name}: the arguments must be SymPy symbols, such as Symbol('x')")
     if not isinstance(expression, sympy.Expr):
+        hint = "build it from sympy.Symbol objects; text is not parsed"
         raise ArgumentError(
             f"{name}: the function must be a SymPy expression, not {type(expression).__name__}",
-            hint="build it from sympy.Symbol objects; text is not parsed",
+            hint=_CODE if callable(expression) else hint,
         )
+    if not symbols or not all(isinstance(symbol, sympy.Symbol) for symbol in symbols):
+        raise ArgumentError(f"{name}: the arguments must be SymPy symbols, such as Symbol('x')")
     unknown = sorted(map(str, expression.free_symbols - set(symbols)))
     if unknown or len(set(symbols)) < len(symbols):
         raise ArgumentError(f"{name}: {', '.join(unknown) or 'an argument'} is not an argument")
@@ -226,7 +230,7 @@ def _code(name: str, expression: Any, symbols: Sequence[Any]) -> str:
         text = "#"
     text = text.replace("scipy.special.", "special.").replace("numpy.", "np.")
     if any(foreign in text for foreign in _FOREIGN) or _UNKNOWN.search(text):
-        raise ArgumentError(f"{name}: SymPy has no NumPy code for {expression}")
+        raise ArgumentError(f"{name}: SymPy has no NumPy code for {expression}", hint=_CODE)
     if not _elementary(expression):
         text = f"np.asarray({text}, np.result_type({{0}}, np.float32))"
     for k, symbol in enumerate(symbols):

@@ -348,6 +348,23 @@ def test_arguments_that_do_not_fit():
 
 
 @pytest.mark.parametrize(
+    ("callables", "called"),
+    [
+        ((lambda: 0, "dx"), "evaluate(x)"),
+        ((np.sin, lambda x, dx: dx, lambda x, y, g: g), "pushforward(x, y, dx)"),
+        ((np.sin, lambda x, y, dx: dx, lambda x, g: g), "pullback(x, y, y_bar)"),
+        ((np.sin, lambda *x: 0, lambda *x: 0, np.negative), "second(x, y, y_bar, dx)"),
+    ],
+)
+def test_callables_take_the_arrays_that_they_are_called_with(callables, called):
+    names = ("pushforward", "pullback", "second")
+    evaluate, *derivatives = callables
+    with pytest.raises(tcalc.TcalcError, match="is called with") as caught:
+        tcalc.function("f", "x -> y", evaluate, **dict(zip(names, derivatives, strict=False)))
+    assert caught.value.hint == called
+
+
+@pytest.mark.parametrize(
     ("signature", "shown"),
     [
         ("A[n,n], -> Y[n,n]", "unexpected `->`: expected a name"),

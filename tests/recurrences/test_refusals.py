@@ -280,7 +280,7 @@ PROGRAMS = {
         loop("s{t+1} = s{t} + r{t-1}", "s{T}", "for t = 1:T-1", "s{1} = 0"),
         "the loop defines no `r{t}`",
         "3: r{t-1}",
-        "it defines s{t+1}",
+        "it defines s{t+1}; data of a step are r[t,:]",
     ),
     "a step of an input": Case(
         loop("s{t} = s{t-1} + x{t}"),

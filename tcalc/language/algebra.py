@@ -266,7 +266,8 @@ class Algebra:
             raise IndexNotationError(
                 "a slice among index names cannot be added or compared",
                 span=span,
-                hint="name its axes: A[2:3,1:end][i,j]",
+                hint="name its axes, X[i,k] for X[i,:], A[2:3,1:end][i,j] for A[2:3,1:end]; "
+                "a function takes one in brackets, norm2[k](X[i,k] - X[j,k])",
             )
         occurrences = merge(*(value.occurrences for value in values))
         dims = tuple(side.dim for side in found.values())

@@ -99,6 +99,8 @@ def _no_function_hint(name: str, call: Call) -> str:
         if isinstance(argument, Name):
             return f"{product}; an element stands in brackets: {name}[{shown}]"
         return product
+    if name in ("d", "D") and len(arguments) > 1 and isinstance(arguments[-1], Name):
+        return _LETTERS[name]
     if name == "c" and len(arguments) > 1 and all(isinstance(x, Number) for x in arguments):
         return "vectors of numbers are data: write a name, and give it its value"
     return f"a product needs its operator, {name}*(...); an element stands in brackets, {name}[...]"

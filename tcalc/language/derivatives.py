@@ -15,7 +15,7 @@ from tcalc.expr.properties import SYMMETRIC
 from tcalc.language.algebra import Value
 from tcalc.language.einstein import Scope
 from tcalc.language.names import Variable
-from tcalc.language.syntax import Call, Expression, Name, unwrap
+from tcalc.language.syntax import Call, Expression, Name, Number, Text, unwrap
 
 if TYPE_CHECKING:
     from tcalc.language.elaborate import Elaborator
@@ -37,7 +37,7 @@ def _derivative(
             f"`{call.function}` takes a function and "
             + ("a variable" if most == 1 else "variables"),
             span=call.span,
-            hint=f"{call.function}(f, x)",
+            hint=f"{call.function}(f, x); by one variable after the other derivative(f, x, y)",
         )
     variables = [_variable(elaborator, argument, call) for argument in call.arguments[1:]]
     if twice and len(variables) == 1:
@@ -88,7 +88,9 @@ def _variable(elaborator: Elaborator, expression: Expression, call: Call) -> Var
         raise ParseError(
             f"`{call.function}` differentiates by variables, given by name",
             span=expression.span,
-            hint=f"{call.function}(f, x)",
+            hint=_HINTS.get(
+                type(expression), "give it a name, as a variable of its own: tensor z[n]"
+            ),
         )
     names, name = elaborator.names, expression.name
     if expression.steps or name in names.defined:
@@ -105,6 +107,12 @@ def _variable(elaborator: Elaborator, expression: Expression, call: Call) -> Var
         )
     return names.variable(name, expression.span)
 
+
+_HINTS = {
+    Number: "of order two it is derivative(f, x, x), of order three derivative(f, x, x, x)",
+    Text: "names stand without quotes: gradient(f, x)",
+}
+"""What to write for what is no name."""
 
 FORMS: Mapping[str, Handler] = {
     "gradient": partial(_derivative, scalar=True, most=1, twice=False),

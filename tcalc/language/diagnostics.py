@@ -189,6 +189,8 @@ def _hint_after_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -
                 other = times[1] or lexeme.span.following(20).partition("]")[0]
                 return f"{_LIST}: `[{last.text},{other}]`"
             return _LIST
+        case "LSQB" if "RSQB" in accepted and last.type == "NAME":
+            return said_elsewhere("gather")
         case "_SEPARATOR" if "RSQB" in accepted:
             return _LIST
         case "EQUAL" if "RBRACE" in accepted:
@@ -234,7 +236,9 @@ def _tuple_hint(lexeme: Lexeme) -> str:
 def _named_argument_hint(lexeme: Lexeme) -> str:
     """For ``=`` within a call: over which axis, where that is what the argument says."""
     behind = re.match(r"\s*(-?\d+)", lexeme.span.following(20))
-    named = re.search(r"([^\W\d]\w*)\([^()]*?\b(?:axis|dim)\s*=\Z", lexeme.span.up_to_end(80))
+    named = re.search(
+        r"([^\W\d]\w*)\((?:[^()]|\([^()]*\))*\b(?:axis|dim)\s*=\Z", lexeme.span.up_to_end(80)
+    )
     function = meant(named[1]) if named else ""
     if function not in REDUCED:
         return "arguments have no names; over one axis: sum[j](X[i,j])"
@@ -270,6 +274,9 @@ def _hint_between_values(last: Lexeme) -> str:
     return (last.type == "NAME" and word_hint(last.text)) or _PRODUCT
 
 
+_DERIVATIVE_BY = r"\b(?:gradient|jacobian|hessian|derivative)\([^()]*(?:\([^()]*\)[^()]*)*,\s*\[\Z"
+
+
 def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str | None:
     """Where a value, or a name, was expected."""
     before = "" if last is None else last.type
@@ -301,6 +308,8 @@ def _hint_for_value(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> 
             return _COMPARISON
         case "COLON" | "END" if before in ("LPAR", "COMMA") and not {"COLON", "END"} & accepted:
             return _elements(lexeme)
+        case "LSQB" if re.search(_DERIVATIVE_BY, lexeme.span.up_to_end(80)):
+            return "by one variable, gradient(f, x); in Python tcalc.gradient(f, ['x', 'y']) too"
         case "LSQB" if unpacked := re.match(r"([\w\s,]+)\]\s*(=\s*[^=].*)", following):
             return f"results are unpacked without brackets: `{unpacked[1]} {unpacked[2]}`"
         case "BY" if lexeme.text == "@" and following.startswith("("):

@@ -99,6 +99,11 @@ def divided(left: Value, right: Value, span: Span, algebra: Algebra) -> Value:
     if right.order == 1:
         error = OrientationError(f"division by {right.kind}", span=span)
         error.mention(f"this is {right.kind}", right.span)
+        if right.row:
+            error.advise(
+                "a product in a denominator stands in parentheses: x'*A*x/(x'*x); "
+                "`./` divides element by element"
+            )
         raise error.advise("`./` divides element by element")
     for value in (left, right):
         if value.order > 2:

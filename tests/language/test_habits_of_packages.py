@@ -7,7 +7,13 @@ import pytest
 from language_cases import refused
 
 import tcalc
-from tcalc.errors import DimensionError, ParseError, UnknownNameError
+from tcalc.errors import (
+    DimensionError,
+    IndexNotationError,
+    OrientationError,
+    ParseError,
+    UnknownNameError,
+)
 from tcalc.language import elsewhere
 
 
@@ -139,6 +145,25 @@ def test_numbers_that_nothing_declares_are_told():
         assert "`tensor b[n]` makes it a vector" in error.places[0].note
     error = refused("solve(A, 2*b)", DimensionError, (1, 1), "`tcalc functions`")
     assert "nothing declares `b`" in error.places[0].note
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "column", "hint"),
+    [
+        ("x'*A*x / x'*x", OrientationError, 1, "x'*A*x/(x'*x)"),
+        ("K[i,j] = norm2(X[i,:] - X[j,:])", IndexNotationError, 16, "norm2[k](X[i,k] - X[j,k])"),
+        ("D(sum(x), x)", UnknownNameError, 1, "gradient(f, x)"),
+        ("gradient(sum(x), [x, y])", ParseError, 18, "tcalc.gradient(f, ['x', 'y'])"),
+        ("gradient(sum(x), x, x)", ParseError, 1, "derivative(f, x, y)"),
+        ("derivative(sum(x), x, 2)", ParseError, 23, "derivative(f, x, x)"),
+        ("gradient(sum(x), 'x')", ParseError, 18, "without quotes"),
+        ("gradient(sum(A*x), A*x)", ParseError, 20, "of its own"),
+        ("x[perm[i]]", ParseError, 7, "S*X"),
+        ("sum(exp(X), axis=1)", ParseError, 17, "sum[j](X[i,j])"),
+    ],
+)
+def test_what_comes_close(text, kind, column, hint):
+    refused(text, kind, (1, column), hint)
 
 
 def test_the_scalar_product_of_matrices():

@@ -18,13 +18,14 @@ def from_sympy(
     """Convert a SymPy expression to a tcalc expression.
 
     Accepted are matrix expressions (`MatrixSymbol`, sums, products, `Inverse`, `Transpose`,
-    `Trace`, `Determinant`, `HadamardProduct`, `DiagMatrix`, ``applyfunc``, ..., and
-    explicit matrices of scalars), indexed expressions (`IndexedBase`, `Idx`, `Sum` over a whole
-    axis, `KroneckerDelta`), and functions of scalars.  A matrix with one column becomes a vector, symbols of dimensions become their sizes,
-    and other symbols scalars.  The axes of an indexed expression are its free indices, in the order
-    of `indices`, by default of their names; an `Idx` in `indices` that has a range and does not
-    occur becomes an axis along which nothing varies (`to_sympy` drops such axes).  `declarations`
-    may add properties of the variables, as in ``"K[n,n] spd"``.
+    `Trace`, `Determinant`, `HadamardProduct`, `DiagMatrix`, ``applyfunc``, ..., and explicit
+    matrices of scalars), indexed expressions (`IndexedBase`, `Idx`, `Sum` over a whole axis,
+    `KroneckerDelta`), and functions of scalars.  A matrix with one column becomes a vector, symbols
+    of dimensions become their sizes, and other symbols scalars.  The axes of an indexed expression
+    are its free indices, in the order of `indices`, by default of their names; an `Idx` in
+    `indices` that has a range and does not occur becomes an axis along which nothing varies
+    (`to_sympy` drops such axes).  `declarations` may add properties of the variables, as in
+    ``"K[n,n] spd"``.
 
     Raises `TcalcError` for anything that tcalc cannot express.
 

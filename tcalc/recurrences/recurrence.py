@@ -14,6 +14,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Var
 from tcalc.expression import Names
+from tcalc.language.parser import is_name
 from tcalc.language.recurrences import RecurrenceProgram
 from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
@@ -154,10 +155,10 @@ class Recurrence:
             raise ArgumentError("no input is given to differentiate by")
         return [self.variable(name) for name in names]
 
-    def jvp(self, wrt: str | Names) -> Recurrence:
+    def jvp(self, wrt: str | Names, direction: str | Names | None = None) -> Recurrence:
         """The directional derivative by one or several inputs, which is a recurrence too.
 
-        The direction of ``A`` is a further argument, ``dA``.
+        The direction of ``A`` is a further argument, ``dA`` unless `direction` names it.
 
         >>> import tcalc
         >>> text = "s{0} = 1; for t = 1:3; s{t} = a*s{t-1}; end; s{3}"
@@ -165,20 +166,30 @@ class Recurrence:
         >>> power.jvp("a")(a=2.0, da=0.5)  # 3 a^2 times 0.5
         np.float64(6.0)
         """
-        tangent = tangent_of(self._program, self._step, self._directions(wrt))
+        tangent = tangent_of(self._program, self._step, self._directions(wrt, direction))
         return Recurrence(tangent, self._backend)
 
-    def _directions(self, wrt: str | Names) -> dict[Var, Var]:
+    def _directions(self, wrt: str | Names, given: str | Names | None) -> dict[Var, Var]:
         """Inputs for the directions, by those that they are for."""
         found = self._inputs(wrt)
-        names = free_names([f"d{x.name}" for x in found], self._step.names)
+        if given is None:
+            names = free_names([f"d{x.name}" for x in found], self._step.names)
+        else:
+            names = names_of(given)
+            each_once(names)
+        if len(names) != len(found):
+            raise ArgumentError(f"{len(names)} directions for {len(found)} inputs")
+        for name in names:
+            require_name(name)
+            if not is_name(name) or name in self._step.names:
+                raise ArgumentError(f"{name!r} is no name for a direction", hint="choose another")
         return {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
 
-    def hvp(self, wrt: str | Names) -> RecurrenceProduct:
+    def hvp(self, wrt: str | Names, direction: str | Names | None = None) -> RecurrenceProduct:
         """A function of arrays: the Hessian by one or several inputs, times a direction.
 
-        The direction of ``A`` is a further argument, ``dA``; the Hessian is never formed.  For
-        several inputs, the product is a dictionary.
+        The direction of ``A`` is a further argument, ``dA`` unless `direction` names it; the
+        Hessian is never formed.  For several inputs, the product is a dictionary.
 
         >>> import tcalc
         >>> text = "s{0} = 1; for t = 1:3; s{t} = a*s{t-1}; end; s{3}"
@@ -186,8 +197,8 @@ class Recurrence:
         >>> power.hvp("a")(a=2.0, da=0.5)  # 6 a times 0.5
         np.float64(6.0)
         """
-        directions = {x.name: d.name for x, d in self._directions(wrt).items()}
-        return RecurrenceProduct(self.jvp(wrt).value_and_gradient(wrt), directions)
+        directions = {x.name: d.name for x, d in self._directions(wrt, direction).items()}
+        return RecurrenceProduct(self.jvp(wrt, direction).value_and_gradient(wrt), directions)
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(describe, self.signature.arguments))

@@ -292,3 +292,17 @@ def test_directional_derivatives_and_products_with_the_hessian(title: str) -> No
         np.testing.assert_allclose(
             found[name], due[name], rtol=1e-8, atol=1e-9 * scale, err_msg=name
         )
+
+
+def test_directions_have_the_names_that_are_given():
+    kept = tcalc.recurrence(
+        "s{0} = 1; for t = 1:T; s{t} = a*s{t-1} + b*x[t]; end; s{T}", "x[T], a, b"
+    )
+    data = {"x": [1.0, 2.0, 3.0], "a": 0.5, "b": 2.0}
+    for product in (kept.jvp, kept.hvp):
+        named = product(["a", "b"], ["u", "v"])(**data, u=1.0, v=2.0)
+        assert named == product(["a", "b"])(**data, da=1.0, db=2.0)
+        assert product("a", "u")(**data, u=3.0) == product("a")(**data, da=3.0)
+    for wrong in ("a", "x y", 3, ["u", "v"], ["u", "u"]):
+        with pytest.raises(tcalc.TcalcError):
+            kept.hvp("a", wrong)

@@ -230,7 +230,9 @@ def _tuple_hint(lexeme: Lexeme) -> str:
         return f"sizes stand side by side: {function}(m, n)"
     if function in REDUCED:
         return f"{function}(X) is of all elements, {function}[j](X[i,j]) over one axis"
-    return arguments_hint(function, 2) or said_elsewhere(opening[1]) or joined
+    if said := arguments_hint(function, 2) or said_elsewhere(opening[1]):
+        return said
+    return joined if function in ("", opening[1]) else f"did you mean `{function}`?"
 
 
 def _named_argument_hint(lexeme: Lexeme) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from tcalc.language.catalogue import BY_NAME
 
 FUNCTIONS: Mapping[str, str] = {
+    "arraydot": "einsum",
     "average": "mean",
     "cat": "concat",
     "cbind": "concat",
@@ -19,6 +20,7 @@ FUNCTIONS: Mapping[str, str] = {
     "columnstack": "concat",
     "concatenate": "concat",
     "conjugatetranspose": "transpose",
+    "derivebyarray": "jacobian",
     "determinant": "det",
     "diagm": "diag",
     "diagmatrix": "diag",
@@ -97,6 +99,8 @@ FUNCTIONS: Mapping[str, str] = {
     "singularvalues": "svdvals",
     "sq": "square",
     "sqr": "square",
+    "tensorcontract": "einsum",
+    "tensorcontraction": "einsum",
     "tensordot": "einsum",
     "tensorproduct": "outer",
     "total": "sum",

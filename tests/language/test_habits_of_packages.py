@@ -56,6 +56,7 @@ def test_jax_and_pytorch(text, column, hint):
         ("T.dmatrix('x')", 2, "`tensor X[m,n], c`"),
         ("Trace(A).doit()", 9, "leave it out"),
         ("A.applyfunc(sin)", 2, "sin(A)"),
+        ("tensorcontraction(T, (0, 1))", 24, "`einsum`"),
         ("Piecewise((x, x > 0), (0, True))", 13, "where(x > 0, a, b)"),
     ],
 )

@@ -149,7 +149,7 @@ def _double(value: Fraction) -> float:
 
 def numbers_of(name: str, value: Any) -> Array:
     """What is given under a name as an array of floats; raises `ArgumentError` for all else."""
-    if hasattr(value, "toarray"):
+    if hasattr(value, "toarray") and hasattr(value, "dtype"):
         raise ArgumentError(
             f"{name} is a sparse matrix, which compiled functions take, and problems as data",
             hint=f"give a dense array: {name}.toarray()",

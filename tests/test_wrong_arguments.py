@@ -164,3 +164,23 @@ def test_arrays_with_another_number_of_axes(run, text, value, hint):
     with pytest.raises(ArgumentError, match="has the shape") as caught:
         run(expression, **{name: value})
     assert caught.value.hint == hint
+
+
+class _OfCasADi:
+    """A matrix that hands itself over, and has `toarray` as sparse ones have, but no type."""
+
+    shape = (2, 1)
+
+    def toarray(self):
+        return np.array([[1.0], [2.0]])
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.toarray(), dtype)
+
+
+@pytest.mark.parametrize("run", [lambda g, **x: tcalc.compile(g)(**x), tcalc.evaluate])
+def test_matrices_of_other_packages_are_dense(run):
+    assert run(tcalc.parse("sum(A)"), A=_OfCasADi()) == 3
+    with pytest.raises(ArgumentError, match="has the shape") as caught:
+        run(tcalc.parse("sum(w)"), w=_OfCasADi())
+    assert caught.value.hint == "a vector has one axis: w.ravel()"

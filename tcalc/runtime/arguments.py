@@ -155,7 +155,12 @@ def common_type(values: Iterable[Any]) -> np.dtype[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """An exact number as a float: a fraction, or an integer beyond those of NumPy."""
+    """An exact number as a float: a fraction, or an integer beyond those of NumPy.
+
+    CasADi's matrices have `toarray` as sparse ones have, and become arrays.
+    """
+    if type(value) is not np.ndarray and hasattr(value, "toarray"):
+        return np.asarray(value)
     if isinstance(value, Fraction) or (type(value) is int and value.bit_length() > 63):
         try:
             return float(value)
@@ -196,8 +201,8 @@ def looks_tell(arguments: Mapping[str, Any]) -> bool:
 
 
 def is_sparse(array: Any) -> bool:
-    """Whether an argument is one of SciPy's sparse matrices."""
-    return type(array) is not np.ndarray and hasattr(array, "toarray")
+    """Whether an argument is one of SciPy's sparse matrices; CasADi's have no type of entries."""
+    return type(array) is not np.ndarray and hasattr(array, "toarray") and hasattr(array, "dtype")
 
 
 def consistent(signature: Signature, given: Mapping[str, Any]) -> None:

@@ -126,8 +126,8 @@ DISTANCES = "D[i,j] = sqrt((X[i,k] - Y[j,k])^2)"
 BLOCKS = "concat(concat[2](A, B), concat[2](C, D))"
 _ARRANGED = "axes are arranged by indices: T[i,j,k] = A[k,i,j]"
 _CHOSEN = "rows are chosen by a matrix of zeros and ones, which is data and may be sparse: S*X"
-_DATA = "what needs no variable is data: a name, which is given its value"
-_FIXED = "what is held fixed is a variable of its own, given the same value"
+_DATA = "vectors and matrices of numbers are data: write a name, and give it its value"
+_FIXED = "to hold a value fixed, make it a separate variable and give it the same value"
 _ROOT = "a step of Newton's method is x - jacobian(F, x) \\ F; tcalc.problem minimises norm2(F)^2"
 _SCAN = "a loop is `for t = 1:T`, of any length by tcalc.recurrence"
 _SCHEME = "a scheme is a loop, x{t} = x{t-1} + h*f, over `for t = 1:T`"
@@ -171,7 +171,10 @@ PHRASES: Mapping[str, str] = {
         "concat(concat[2](A, zeros(m,q)), concat[2](zeros(p,n), B)), with A[m,n], B[p,q]",
     ),
     "bsxfun": REPEATED,
-    **dict.fromkeys(("checkpoint", "remat"), "a loop that tcalc.recurrence keeps stores its steps"),
+    **dict.fromkeys(
+        ("checkpoint", "remat"),
+        "tcalc.recurrence stores the steps of a loop, without recomputation",
+    ),
     **dict.fromkeys(("conditional", "piecewise", "select", "switch"), CHOICE),
     **dict.fromkeys(("care", "dare", "lqr"), _RICCATI),
     **dict.fromkeys(
@@ -209,14 +212,15 @@ PHRASES: Mapping[str, str] = {
     **dict.fromkeys(("full", "fulllike"), "zeros(m, n), ones(m, n), or c*ones(m, n)"),
     **dict.fromkeys(("hvp", "hessp"), "gradient(gradient(f, x)'*v, x), or tcalc.hvp in Python"),
     **dict.fromkeys(
-        ("integral", "integrate", "quad"), "an integral is a sum with weights, which are data: w'*f"
+        ("integral", "integrate", "quad"),
+        "write an integral as a sum with quadrature weights, which are data: w'*f",
     ),
     **dict.fromkeys(("integrator", "odeint", "solveivp"), _SCHEME),
     **dict.fromkeys(
         ("erfinv", "interp", "interp1d", "interpolant", "lambertw", "norminv", "zeta"),
         "tcalc.function brings code and its derivative",
     ),
-    "jit": "programs are compiled by tcalc.compile, and need no word for it",
+    "jit": "tcalc.compile compiles a program, which needs no decorator",
     **dict.fromkeys(
         ("jtimes", "jvp", "pushforward", "rop"),
         "jacobian(F, x)*v, or tcalc.jvp in Python, which never forms the Jacobian",
@@ -375,7 +379,10 @@ ATTRIBUTES: Mapping[str, str] = {
     },
     **dict.fromkeys(("array", "tensor"), "data are arrays, given to what tcalc.compile makes"),
     **dict.fromkeys(("custom_jvp", "custom_vjp"), "tcalc.function, with a derivative of its own"),
-    **dict.fromkeys(("detach", "stop_gradient"), "what is held fixed is an input of its own"),
+    **dict.fromkeys(
+        ("detach", "stop_gradient"),
+        "to hold a value fixed, make it a separate input with the same value",
+    ),
     **dict.fromkeys(("evalf", "eval"), "tcalc.evaluate, or a function by tcalc.compile"),
     **dict.fromkeys(("expand", "simplify"), "expressions are simplified by themselves"),
     **dict.fromkeys(("fori_loop", "scan", "while_loop"), "tcalc.recurrence"),

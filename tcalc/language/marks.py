@@ -110,10 +110,10 @@ _METHODS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("eval", "run", "simplify"), "a program is a formula alone: leave it out"),
     **dict.fromkeys(
-        ("requires_grad", "requires_grad_"), "whatever the program names can be differentiated by"
+        ("requires_grad", "requires_grad_"), "every variable of a program can be differentiated by"
     ),
     "grad": "a derivative is gradient(f, {0})",
-    "at": "no element is replaced: a tensor is joined anew, as by concat(x[1:2], y)",
+    "at": "elements cannot be replaced: build a new tensor, such as concat(x[1:2], y)",
 }
 """What stands behind a point elsewhere, and what to write for it; `{0}` is what is before."""
 

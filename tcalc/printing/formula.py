@@ -315,12 +315,34 @@ def product(
             plain += rest.scalars
             body, elementwise, over = rest.body, rest.elementwise, rest.over
             divisors += rest.divisors
+    if any(isinstance(divisor, Product) for divisor in divisors):
+        coefficient, divisors, above = _opened(coefficient, divisors)
+        plain += above
+    if len(divisors) > 1:
+        divisors = tuple(_gathered(divisors))
     kept = tuple(_gathered(plain))
     if not (divisors or over) and len(kept) + len(body) <= 1:
         return scaled(coefficient, (*kept, *body, Number(ONE))[0])
     size = abs(coefficient)
     result = Product(size, kept, body, elementwise, over, divisors)
     return result if coefficient > 0 else Sum(((True, result),))
+
+
+def _opened(
+    coefficient: Fraction, divisors: Iterable[Formula]
+) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...]]:
+    """Divisors with those that are products of scalars opened, and what these divide by."""
+    found: list[Formula] = []
+    above: list[Formula] = []
+    for divisor in divisors:
+        match divisor:
+            case Product(size, scalars, (), over=(), divisors=inner) if scalars:
+                coefficient /= size
+                found += scalars
+                above += inner
+            case _:
+                found.append(divisor)
+    return coefficient, tuple(found), tuple(above)
 
 
 def _gathered(scalars: Iterable[Formula]) -> list[Formula]:

@@ -224,6 +224,11 @@ def _scalar_of(node: Node) -> Node | None:
             return build.const(value)
         case Einsum(factors=(core,), subscripts=((),)) if node.is_view:
             return core
+        case Add(terms=terms) if node.order:
+            scalars = [_scalar_of(term) for _, term in terms]
+            found = [x for x in scalars if x is not None]
+            if len(found) == len(terms):
+                return build.add((c, x) for (c, _), x in zip(terms, found, strict=True))
     return None
 
 

@@ -279,7 +279,7 @@ def _with_factor_outside(node: Add) -> Node | None:
         for k, factor in enumerate(parts.factors):
             if occurrences[factor] == 1 or isinstance(factor, Const | Delta):
                 continue
-            places = groups.setdefault((factor, _ties(parts, k)), {})
+            places = groups.setdefault((factor, ties(parts, k)), {})
             if t not in places or not _reaches_output(parts, places[t]):
                 places[t] = k
     shared = [
@@ -290,7 +290,7 @@ def _with_factor_outside(node: Add) -> Node | None:
     shared.sort(key=lambda candidate: candidate[:2])
     for _, _, factor, places in shared[:CANDIDATES]:
         for alike in _by_rest(terms, places):
-            new = _pulled_out(node, terms, factor, alike)
+            new = pulled_out(node, terms, factor, alike)
             if new is not None and length(new) < length(node):
                 return new
     return None
@@ -309,7 +309,7 @@ def _by_rest(terms: Sequence[Parts], places: dict[int, int]) -> list[dict[int, i
     return [places, *(alike for alike in axes.values() if len(alike) > 1)]
 
 
-def _ties(parts: Parts, k: int) -> tuple[object, ...]:
+def ties(parts: Parts, k: int) -> tuple[object, ...]:
     """How a factor is tied to the rest of its product, axis by axis."""
     row = parts.rows[k]
     ties: list[object] = []
@@ -344,13 +344,13 @@ def _is_selected(parts: Parts, k: int) -> bool:
     )
 
 
-def _pulled_out(
+def pulled_out(
     node: Add, terms: Sequence[Parts], factor: Node, places: dict[int, int]
 ) -> Node | None:
     """``factor * (rest + rest + ...)`` plus the terms without it."""
     some = next(iter(places))
     row, output = terms[some].rows[places[some]], terms[some].output
-    linked = [axis for axis, tie in enumerate(_ties(terms[some], places[some])) if tie is True]
+    linked = [axis for axis, tie in enumerate(ties(terms[some], places[some])) if tie is True]
     if not _may_stand_outside(node, terms, factor, places, bool(linked)):
         return None
     carried = sorted({at for t, k in places.items() for at in _carried(terms[t], k)})

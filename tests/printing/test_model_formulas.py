@@ -37,6 +37,31 @@ FORMULAS = [
         "x",
         "(1 + norm2(x - y)^2/(2*a*l^2))^(-a - 1)*(y - x)/l^2",
     ),
+    Formula(  # Tukey's loss, whose Hessian changes its sign
+        "sum(c^2/6*(1 - (1 - (X*w - y).^2/c^2).^3))",
+        "X[m,n], w[n], y[m], c",
+        "w",
+        "X'*((X*w - y).*(1 - (X*w - y).^2/c^2).^2)",
+        "X'*diag(((X*w - y).^2/c^2 - 1).*(5*(X*w - y).^2/c^2 - 1))*X",
+    ),
+    Formula(  # the focal loss
+        "-sum(y.*(1 - sigmoid(X*w)).^g.*log(sigmoid(X*w)))",
+        "X[m,n], w[n], y[m], g",
+        "w",
+        "-X'*(y.*(1 + (g*softplus(-X*w) - 1).*sigmoid(X*w)).*(1 - sigmoid(X*w)).^g)",
+    ),
+    Formula(  # a gated unit
+        "v'*((A*x).*sigmoid(A*x).*(B*x))",
+        "v[m], x[n], A[m,n], B[m,n]",
+        "A",
+        "(v.*(B*x).*(1 + (A*x).*(1 - sigmoid(A*x))).*sigmoid(A*x))*x'",
+    ),
+    Formula(  # the entropy of a coin
+        "p = sigmoid(w'*x); -p*log(p) - (1 - p)*log(1 - p)",
+        "w[n], x[n]",
+        "w",
+        "sigmoid(w'*x)*(1 - sigmoid(w'*x))*(softplus(-w'*x) - softplus(w'*x))*x",
+    ),
 ]
 
 

@@ -51,8 +51,9 @@ def _of_either_sign(base: Node, places: Places) -> list[Node]:
 
 
 def _powers(terms: list[Parts]) -> dict[Node, Places]:
-    """The sums and functions of which a whole power stands in terms; ``y - x`` is ``-(x - y)``."""
+    """The sums and functions of which terms have a whole power, one; ``y - x`` is ``-(x - y)``."""
     found: dict[Node, Places] = {}
+    repeated: set[Node] = set()
     for t, parts in enumerate(terms):
         for k, factor in enumerate(parts.factors):
             base, p = base_and_exponent(factor)
@@ -62,8 +63,11 @@ def _powers(terms: list[Parts]) -> dict[Node, Places]:
             if base not in found and isinstance(base, Add) and is_balanced(base):
                 other = multiple(Fraction(-1), base)
                 base, turned = (other, True) if other in found else (base, False)
-            found.setdefault(base, {}).setdefault(t, (k, p, turned))
-    return found
+            places = found.setdefault(base, {})
+            if t in places:
+                repeated.add(base)
+            places[t] = k, p, turned
+    return {base: places for base, places in found.items() if base not in repeated}
 
 
 def _split(parts: Parts, k: int, base: Node, p: Fraction, lowest: Fraction, turned: bool) -> Parts:

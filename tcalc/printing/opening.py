@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import chain, count
 
 from tcalc.expr import build
+from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Const, Einsum, Node
 from tcalc.expr.traverse import rebuild
 from tcalc.simplify.common import diagonal_and_matrix
@@ -82,6 +84,27 @@ def _is_difference(node: Node) -> bool:
     )
 
 
+def _is_sum_of_weighted(node: Node) -> bool:
+    """Whether a tensor of order three or more is a sum with ``W[i,j]*(X[i,k] - X[j,k])`` in it."""
+    return (
+        node.order > 2
+        and isinstance(node, Add)
+        and len(node.terms) <= MOST_TERMS
+        and any(map(_is_weighted, node.operands))
+        and all(map(_is_repeated_or_weighted, node.operands))
+    )
+
+
+def _is_weighted(node: Node) -> bool:
+    factors = parts_of(node).factors if isinstance(node, Einsum) else ()
+    differences = [factor for factor in factors if _is_difference(factor)]
+    return len(differences) == 1 and all(x.order <= 2 for x in factors if x not in differences)
+
+
+def _is_repeated_or_weighted(node: Node) -> bool:
+    return _is_repeated(node) or _is_weighted(node)
+
+
 def _opened(node: Einsum) -> Node | None:
     """The product multiplied out over the differences in it; None if it has none.
 
@@ -89,6 +112,8 @@ def _opened(node: Einsum) -> Node | None:
     """
     parts = parts_of(node)
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if _is_sum_of_weighted(factor):
+            return _multiplied_out(parts)
         if _is_difference(factor):
             kept = tuple(x for x in row if x in parts.output or parts.uses(x) > 1)
             if len(kept) > 2 or len(parts.factors) == 1:
@@ -105,15 +130,19 @@ def _multiplied_out(product: Parts) -> Node:
     while pending:
         c, parts = pending.pop()
         for k, factor in enumerate(parts.factors):
-            if not _is_difference(factor):
+            if not (_is_difference(factor) or _is_sum_of_weighted(factor)):
                 continue
             base, exponent = base_and_exponent(factor)
             assert isinstance(base, Add)
             row = parts.rows[k]
             again = (base,) * (exponent == 2)
             for d, term in base.terms:
-                more = parts.replaced((k,), (term, *again), (row,) * (1 + len(again)))
-                pending.append((c * d, parts_of(more.build())))
+                inner = parts_of(term)
+                names = dict(zip(inner.output, row, strict=True))
+                fresh = count(max(chain(parts.output, *parts.rows, *inner.rows)) + 1)
+                rows = relabelled(inner.rows, names, fresh)
+                more = parts.replaced((k,), (*inner.factors, *again), (*rows, *(row,) * len(again)))
+                pending.append((c * d * inner.coefficient, parts_of(more.build())))
             break
         else:
             found.append((c, parts.build()))

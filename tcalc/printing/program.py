@@ -111,7 +111,10 @@ def written(roots: Sequence[Node], cse: Cse, notation: Notation) -> tuple[list[N
     """The tensors as they are written, and whether with definitions for their parts."""
     tidied, divide = _tidied(tuple(roots), cse)
     if notation != "einstein" and all(root.order <= 2 for root in tidied):
-        return as_matrices(tidied), divide
+        opened = as_matrices(tidied)
+        if opened != tidied and cse == "auto":
+            divide = divide or _wants_names(opened)
+        return opened, divide
     return list(tidied), divide
 
 
@@ -129,8 +132,7 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
             return divided, True
     tidied = tidy_all(roots)
     size = written_size(tidied)
-    repetitive = size > MEDIUM and size > REPETITIVE * len(postorder(tidied))
-    if cse is True or (cse == "auto" and (size > LONGEST or repetitive)):
+    if cse is True or (cse == "auto" and _wants_names(tidied)):
         divided = divided or tidy_all(roots, inline="single")
         open_products = any(len(node.operands) > MOST_FACTORS for node in postorder(tidied))
         return divided if open_products else min(tidied, divided, key=_size_with_names), True
@@ -145,6 +147,12 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
 def _size_with_names(roots: Sequence[Node]) -> int:
     """How many parts the nodes of some tensors have, each node counted once."""
     return sum(len(node.operands) for node in postorder(roots))
+
+
+def _wants_names(roots: Sequence[Node]) -> bool:
+    """Whether formulas are long, or say the same thing over and over."""
+    size = written_size(roots)
+    return size > LONGEST or (size > MEDIUM and size > REPETITIVE * len(postorder(roots)))
 
 
 def written_size(roots: Sequence[Node]) -> float:

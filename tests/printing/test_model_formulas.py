@@ -62,6 +62,13 @@ FORMULAS = [
         "w",
         "sigmoid(w'*x)*(1 - sigmoid(w'*x))*(softplus(-w'*x) - softplus(w'*x))*x",
     ),
+    Formula(  # an embedding of neighbours that repels by Student's distribution
+        "D[i,j] = (Y[i,k] - Y[j,k])^2; sum(V.*log(1 + a*D))",
+        "Y[m,n], V[m,m] symmetric, a",
+        "Y",
+        "4*a*(diag((V./(1 + a*(diag(Y*Y')*ones(m)' + ones(m)*diag(Y*Y')' - 2*Y*Y')))*ones(m))"
+        " - V./(1 + a*(diag(Y*Y')*ones(m)' + ones(m)*diag(Y*Y')' - 2*Y*Y')))*Y",
+    ),
 ]
 
 

@@ -13,10 +13,11 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild, use_counts, with_operands
-from tcalc.primitives.power import Power, power
+from tcalc.primitives.power import Power
 from tcalc.simplify import collected, norms, powers, powers_of_products, quotients, sums
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.engine import Rule, rewrite
+from tcalc.simplify.outer_products import twice
 from tcalc.simplify.parts import base_and_exponent
 from tcalc.simplify.sums import is_balanced
 
@@ -54,21 +55,28 @@ def _is_denominator(node: Node) -> bool:
 
 
 def with_one_sign(roots: Sequence[Node]) -> list[Node]:
-    """``x - y + (y - x).^2`` as ``x - y + (x - y).^2``: of a square either sign will do."""
-    even: list[tuple[Node, Add, Fraction]] = []
+    """``x - y + (y - x).^2`` as ``x - y + (x - y).^2``: of a square either sign will do.
+
+    As of ``(y - x)*(y - x)'``.
+    """
+    even: list[tuple[Node, Add]] = []
     odd: set[Node] = set(roots)
     for node in postorder(roots):
         base, exponent = base_and_exponent(node)
         if isinstance(base, Add) and exponent.denominator == 1 and exponent.numerator % 2 == 0:
-            even.append((node, base, exponent))
-        else:
-            odd.update(node.operands)
+            even.append((node, base))
+            continue
+        squared = twice(node) if node.order else []
+        even += [(node, x) for x in squared]
+        odd.update(x for x in node.operands if x not in squared)
     turned: dict[Node, Node] = {}
-    for node, base, exponent in even:
+    for node, base in even:
         if base not in odd and is_balanced(base):
             other = multiple(Fraction(-1), base)
             if other in odd:
-                turned[node] = power(other, exponent)
+                known = turned.get(node, node)
+                operands = [other if x is base else x for x in known.operands]
+                turned[node] = with_operands(known, operands)
     if not turned:
         return list(roots)
     return rebuild(roots, lambda node: turned.get(node, node))

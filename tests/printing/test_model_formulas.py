@@ -69,6 +69,21 @@ FORMULAS = [
         "4*a*(diag((V./(1 + a*(diag(Y*Y')*ones(m)' + ones(m)*diag(Y*Y')' - 2*Y*Y')))*ones(m))"
         " - V./(1 + a*(diag(Y*Y')*ones(m)' + ones(m)*diag(Y*Y')' - 2*Y*Y')))*Y",
     ),
+    Formula(  # positions by their distances from known ones
+        "(norm2(x - a) - d)^2",
+        "x[n], a[n], d",
+        "x",
+        "2*(d/norm2(x - a) - 1)*(a - x)",
+        "2*((1 - d/norm2(x - a))*eye(n) + d*(x - a)*(x - a)'/norm2(x - a)^3)",
+    ),
+    Formula(  # Lennard and Jones's potential
+        "4*e*((s/norm2(x - y))^12 - (s/norm2(x - y))^6)",
+        "e, s, x[3], y[3]",
+        "x",
+        "24*e*(2*s^12/norm2(x - y)^14 - s^6/norm2(x - y)^8)*(y - x)",
+        "24*e*((s^6/norm2(x - y)^8 - 2*s^12/norm2(x - y)^14)*eye(3)"
+        " + 4*(7*s^12/norm2(x - y)^16 - 2*s^6/norm2(x - y)^10)*(x - y)*(x - y)')",
+    ),
 ]
 
 

@@ -78,7 +78,7 @@ def _with_one_core(terms: Sequence[Parts], same: Sequence[int]) -> list[tuple[in
     """Terms, with the positions of their scalars, that have the same factors but for these."""
     if len(same) < 2:
         return []
-    scalars = {t: _scalars(terms[t]) for t in same}
+    scalars = {t: scalars_of(terms[t]) for t in same}
     if not any(scalars.values()):
         return []
     groups: dict[tuple[object, ...], list[tuple[int, list[int]]]] = {}
@@ -96,7 +96,7 @@ def _at_ends(parts: Parts) -> tuple[bytes, ...]:
     return tuple(sorted([factor.digest for factor, row in rows if not ends.isdisjoint(row)]))
 
 
-def _scalars(parts: Parts) -> list[int]:
+def scalars_of(parts: Parts) -> list[int]:
     """The positions of the factors that make up numbers before a tensor."""
     ends = set(parts.output)
     if not any(ends.isdisjoint(row) for row in parts.rows):

@@ -84,6 +84,21 @@ FORMULAS = [
         "24*e*((s^6/norm2(x - y)^8 - 2*s^12/norm2(x - y)^14)*eye(3)"
         " + 4*(7*s^12/norm2(x - y)^16 - 2*s^6/norm2(x - y)^10)*(x - y)*(x - y)')",
     ),
+    Formula(  # the free energy of a state in equilibrium
+        "log(tr(expm(-b*H)))",
+        "b, H[n,n] symmetric",
+        "H",
+        "-b*expm(-b*H)/tr(expm(-b*H))",
+    ),
+    Formula(  # Hencky's solid
+        "m*norm2(logm(C))^2/4 + l/8*tr(logm(C))^2",
+        "C[3,3] spd, m, l",
+        "C",
+        "inv(C)*(2*m*logm(C) + l*tr(logm(C))*eye(3))/4",
+    ),
+    Formula(  # the fidelity of a mixed state and the maximally mixed one
+        "tr(sqrtm(X))^2", "X[n,n] spd", "X", "tr(sqrtm(X))*inv(sqrtm(X))"
+    ),
 ]
 
 

@@ -10,6 +10,7 @@ from tcalc.expr.traverse import postorder
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.expm import Expm
 from tcalc.primitives.exponential import exp, log, sigmoid
 from tcalc.primitives.hyperbolic import sinh
 from tcalc.primitives.inverse import Inverse
@@ -144,6 +145,15 @@ numbers_in_powers = _inside(_is_power, _has_number)
 numbers_in_inverses = _inside(_is_inverse, _has_number)
 scalars_in_inverses = _inside(
     _is_inverse, lambda x: _is_product(x) and any(_is_apart(x, places) for places in _pieces(x))
+)
+scalars_in_directions = _inside(
+    lambda node: _function(node, Expm) or _function(node, Spectral),
+    lambda x: _is_product(x) and any(_is_apart(x, places) for places in _pieces(x)),
+)
+directions = _count(
+    lambda node: (
+        isinstance(node, Apply) and isinstance(node.primitive, Spectral) and node.primitive.k > 0
+    )
 )
 pieces_in_powers = _written(
     lambda node: (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import TypeAlias
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.power import Power, power
@@ -12,7 +13,7 @@ from tcalc.simplify.engine import length, of_products_having, of_sums_having
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.sums import LONGEST, is_balanced, pulled_out, ties
 
-Places = dict[int, tuple[int, Fraction, bool]]
+Places: TypeAlias = dict[int, tuple[int, Fraction, bool]]
 """By the number of a term: where a power stands, its exponent, and whether its base is turned."""
 
 

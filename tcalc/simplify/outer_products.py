@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TypeAlias
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
@@ -12,7 +13,7 @@ from tcalc.simplify.engine import length, of_sums, of_sums_having
 from tcalc.simplify.parts import Parts, parts_of, piece, pieces
 from tcalc.simplify.sums import LONGEST, is_balanced
 
-Grid = dict[tuple[Node, Node], Fraction]
+Grid: TypeAlias = dict[tuple[Node, Node], Fraction]
 """The coefficients of outer products, by their columns and rows."""
 
 

@@ -5,6 +5,7 @@ Each phrase is written in the one of its forms that reads best.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -20,9 +21,10 @@ from tcalc.printing.formula import (
     Symbol,
     Transpose,
     product,
+    scaled,
     signed,
 )
-from tcalc.printing.writer import WHOLE, Writer, norm, ones, triangle
+from tcalc.printing.writer import WHOLE, Writer, norm, ones, raised, triangle
 
 ONE = Fraction(1)
 
@@ -63,6 +65,12 @@ class Phrases:
             negative, rest = signed(factor)
             coefficient = -coefficient if negative else coefficient
             kept.append(rest)
+        repeated = {self.writer.text(factor): factor for factor in kept}
+        if len(repeated) < len(kept):
+            if len(repeated) == 1 and not below:
+                return scaled(coefficient, raised(kept[0], Fraction(len(kept)), elementwise=True))
+            counts = Counter(map(self.writer.text, kept))
+            kept = [raised(x, Fraction(counts[t]), elementwise=True) for t, x in repeated.items()]
         return product(
             coefficient,
             (),

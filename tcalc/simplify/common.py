@@ -345,11 +345,10 @@ def opposite_terms(node: Add) -> Node | None:
     return None
 
 
-PIECES = (common_piece, diagonal_and_matrix, opposite_terms)
+PIECES = (sum_and_its_product, common_piece, diagonal_and_matrix, opposite_terms)
 """Tried before common factors are, whose gain they compare with their own."""
 
 RULES = (
-    sum_and_its_product,
     row_sums_and_product,
     outer_products_times_vector,
 )

@@ -1,14 +1,16 @@
-"""Rules for sums of outer products: those that are one, as multiplying out leaves them behind."""
+"""Rules for sums of products that are one product of sums, as multiplying out leaves behind."""
 
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import chain, combinations_with_replacement, count
 from typing import TypeAlias
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.labels import relabelled
+from tcalc.expr.nodes import Add, Delta, Einsum, Node
 from tcalc.expr.traverse import with_operands
-from tcalc.simplify.coefficients import multiple
+from tcalc.simplify.coefficients import multiple, product_of
 from tcalc.simplify.engine import length, of_sums, of_sums_having
 from tcalc.simplify.parts import Parts, parts_of, piece, pieces
 from tcalc.simplify.sums import LONGEST, is_balanced
@@ -60,6 +62,53 @@ def _vectors(parts: Parts) -> tuple[Node, Node] | None:
     return (found[column], found[row]) if {column, row} == found.keys() else None
 
 
+@of_sums
+def product_beside_units(node: Add) -> Node | None:
+    """``I - A - B + A*B -> (I - A)*(I - B)``, where that is shorter; A and B may be one.
+
+    Example: the covariance after an update of a filter, ``(I - K*H)*P*(I - K*H)'``.
+    """
+    if node.order != 2 or not 2 < len(node.terms) <= MOST_TERMS:
+        return None
+    known = {term: c for c, term in node.terms}
+    unit = next((term for term in node.operands if isinstance(term, Delta)), None)
+    if unit is None:
+        return None
+    size = known.pop(unit)
+    whole = [(x, c) for x, c in known.items() if all(map(parts_of(x).uses, parts_of(x).output))]
+    for (a, c), (b, d) in combinations_with_replacement(whole, 2):
+        half = Fraction(1, 2 if a is b else 1)
+        for left, right in ((a, b), (b, a)):
+            number, core = _product(left, right)
+            if core in known and known[core] * size == number * c * d * half * half:
+                gone = {unit, a, b, core}
+                kept = [(e, x) for e, x in node.terms if x not in gone]
+                sums = [
+                    build.add([(1, unit), (e * half / size, x)])
+                    for e, x in ((known[left], left), (known[right], right))
+                ]
+                product = build.einsum(sums, ["ij", "jk"], "ik")
+                new = build.add([*kept, (size, product)])
+                if len(gone) == 4 - (a is b) and length(new) < length(node):
+                    return new
+    return None
+
+
+def _product(left: Node, right: Node) -> tuple[Fraction, Node]:
+    """The product of two matrices, opened, as a number and the rest."""
+    first, second = parts_of(left), parts_of(right)
+    fresh = count(max(chain(first.output, *first.rows)) + 1)
+    rows = relabelled((second.output, *second.rows), {second.output[0]: first.output[1]}, fresh)
+    ends = (first.output[0], rows[0][1])
+    whole = build.einsum((*first.factors, *second.factors), (*first.rows, *rows[1:]), ends)
+    number, core = product_of(whole)
+    return number * first.coefficient * second.coefficient, core
+
+
+MOST_TERMS = 6
+"""The most terms of a sum in which a product of two sums is looked for."""
+
+
 @of_sums_having(Add)
 def squares_of_opposites(node: Add) -> Node | None:
     """``a*(x - y)*(x - y)' + b*(y - x)*(y - x)'`` with ``x - y`` in both.
@@ -91,4 +140,5 @@ def twice(node: Node) -> list[Add]:
 RULES = (
     squares_of_opposites,
     sum_of_outer_products,
+    product_beside_units,
 )

@@ -99,6 +99,38 @@ FORMULAS = [
     Formula(  # the fidelity of a mixed state and the maximally mixed one
         "tr(sqrtm(X))^2", "X[n,n] spd", "X", "tr(sqrtm(X))*inv(sqrtm(X))"
     ),
+    Formula(  # features that are not correlated
+        "norm2(X'*X)^2 - norm2(diag(X'*X))^2",
+        "X[m,n]",
+        "X",
+        "4*X*(X'*X - diag((X.^2)'*ones(m)))",
+    ),
+    Formula(  # the residual of Bellman's equation
+        "norm2(v - r - g*P*v)^2",
+        "v[n], r[n], g, P[n,n]",
+        "v",
+        "2*(g*P' - eye(n))*(r + g*P*v - v)",
+        "2*(g*P' - eye(n))*(g*P - eye(n))",
+    ),
+    Formula(  # an implicit step of Euler's method
+        "norm2(x - y - h*A*x)^2/2",
+        "x[n], y[n], h, A[n,n]",
+        "x",
+        "(h*A' - eye(n))*(y + h*A*x - x)",
+    ),
+    Formula(  # the variance after an update of a Kalman filter
+        "tr(P - P*H'*inv(H*P*H' + R)*H*P)",
+        "H[k,n], P[n,n] spd, R[k,k] spd",
+        "P",
+        "(eye(n) - H'*inv(R + H*P*H')*H*P)*(eye(n) - P*H'*inv(R + H*P*H')*H)",
+    ),
+    Formula(  # the residual of ridge regression, by what is regressed
+        "x = (A'*A + l*eye(n)) \\ (A'*b); norm2(A*x - b)^2",
+        "A[m,n], b[m], l",
+        "b",
+        "2*(A*inv(A'*A + l*eye(n))*A' - eye(m))*(A*inv(A'*A + l*eye(n))*A'*b - b)",
+        "2*(eye(m) - A*inv(A'*A + l*eye(n))*A')^2",
+    ),
 ]
 
 

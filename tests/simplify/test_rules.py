@@ -106,6 +106,7 @@ EXAMPLES: dict[str, str] = {
     "common_factor": "A*x + B*x",
     "scalar_out_of_direction": "expm(A, x'*y*B)",
     "commuting_direction": "logm(K, logm(K)*K - 2*eye(n))",
+    "product_beside_units": "eye(n) - A*B - B*A + A*B*B*A + C'*C",
     "squares_of_opposites": "(x - y)*(x - y)' - 2*(y - x)*(y - x)'",
     "sum_of_outer_products": "x*x' - x*y' - y*x' + y*y' + A",
     "common_power": "(1 - x).^2 - 4*x.*(1 - x)",

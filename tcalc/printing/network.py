@@ -38,6 +38,7 @@ from tcalc.printing.chains import (
 from tcalc.printing.formula import (
     Call,
     Formula,
+    Product,
     Sum,
     Transpose,
     number,
@@ -159,6 +160,8 @@ class Network:
             formula: Formula = product(ONE, elementwise=True, over=(inverse,))
         else:
             formula = yield self.form(factor)
+            if row and isinstance(factor, Add):
+                formula = self._without_number(formula)
         match row:
             case ():
                 if inverse is not None:
@@ -182,6 +185,18 @@ class Network:
                 self.edges.append(Edge(start, stop, (link,)))
             case _:
                 raise NoMatrixFormError(f"a factor of order {len(row)}")
+        return formula
+
+    def _without_number(self, formula: Formula) -> Formula:
+        """A factor whose terms were found to be alike, with their number before the product."""
+        match formula:
+            case Product(coefficient, scalars, body, elementwise, over, divisors) if (
+                coefficient != 1
+            ):
+                self.scalars.append(number(coefficient))
+                return product(
+                    ONE, scalars, body, elementwise=elementwise, over=over, divisors=divisors
+                )
         return formula
 
     # Elimination of summed labels.

@@ -199,7 +199,12 @@ class Writer:
         return (transposes, -alike, self.ranks(formula), size, text)
 
     def linear(self, terms: Sequence[tuple[Fraction, Formula]]) -> Formula:
-        """A sum of multiples of formulas; what all coefficients share stands in front."""
+        """A sum of multiples of formulas; what all coefficients share stands in front.
+
+        Tensors that differ by where the parentheses of their products were read alike, and add up.
+        """
+        if len(terms) > 1:
+            terms = self._added_up(terms)
         sizes = {abs(c) for c, _ in terms}
         if len(terms) == 1 or len(sizes) > 1 or sizes == {ONE}:
             return self.sum([scaled(c, formula) for c, formula in terms])
@@ -208,6 +213,16 @@ class Writer:
         if isinstance(whole, Sum) and all(negative for negative, _ in whole.terms):
             size, whole = -size, Sum(tuple((False, term) for _, term in whole.terms))
         return scaled(size, whole)
+
+    def _added_up(
+        self, terms: Sequence[tuple[Fraction, Formula]]
+    ) -> Sequence[tuple[Fraction, Formula]]:
+        found: dict[str, tuple[Fraction, Formula]] = {}
+        for c, formula in terms:
+            known = found.get(text := self.text(formula))
+            found[text] = (c if known is None else c + known[0], formula)
+        fewer = len(found) < len(terms) and all(c for c, _ in found.values())
+        return list(found.values()) if fewer else terms
 
     def sum(self, terms: Sequence[Formula]) -> Formula:
         """A sum with its positive terms first, nested sums opened."""

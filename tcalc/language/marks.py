@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from tcalc.language.elsewhere import CHOICE, CONDITION, PHRASES, meant
 from tcalc.language.habits import said_elsewhere
 
+_WIDE = {chr(0xFEE0 + code): chr(code) for code in range(ord("!"), ord("~") + 1)}
+"""The characters of ASCII in the width of Chinese ones, as keyboards for these write them."""
+
 CHARACTERS: Mapping[str, str] = {
+    **{wide: f"write `{plain}`" for wide, plain in _WIDE.items() if not plain.isalpha()},
     "−": "the minus sign is `-`",
     "–": "the minus sign is `-`",
     "—": "the minus sign is `-`",
@@ -35,7 +39,7 @@ CHARACTERS: Mapping[str, str] = {
     "⁻": "the inverse is `inv(A)`, a negative power `^-2`",
     "⁺": "the pseudo-inverse is `pinv(A)`",
     "†": "the pseudo-inverse is `pinv(A)`, the transpose `'`",
-    **dict.fromkeys("¹⁰⁴⁵⁶⁷⁸⁹ⁿ", "a power is `^`"),
+    **dict.fromkeys("ˆ¹⁰⁴⁵⁶⁷⁸⁹ⁿ", "a power is `^`"),
     **dict.fromkeys("₀₁₂₃₄₅₆₇₈₉", "a number in a name is written as it is: `x1` or `x_1`"),
     **dict.fromkeys("ᵢⱼₖₗₘₙ", "an index stands in brackets: `x[i]`"),
     "½": "write 1/2",
@@ -72,6 +76,8 @@ CHARACTERS: Mapping[str, str] = {
 """Characters that no token begins with."""
 
 _PLAIN = {
+    **_WIDE,
+    "ˆ": "^",
     **dict.fromkeys("−–—‐", "-"),
     **dict.fromkeys("×·⋅•∗", "*"),
     **dict.fromkeys("∘⊙", ".*"),
@@ -158,7 +164,7 @@ def character_hint(text: str, at: int) -> str:
         return "an index stands in brackets, `(A*B)[i,j]`; norms are norm1(x), norm2(x), norminf(x)"
     if character == "!" and text[at + 1 : at + 2] != "=":
         return "a factorial is gamma(n + 1); there is no negation, but where(a > b, x, y)"
-    if unicodedata.category(character) in ("Cc", "Cf", "Zs"):
+    if unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp", "Zs"):
         return "no such blanks are read, nor characters that cannot be seen: remove it"
     plain = unicodedata.normalize("NFKC", character)
     unknown = "the language has no such character"

@@ -443,6 +443,8 @@ def test_errors_on_shapes_tell_what_was_guessed(text, notes):
         ("xᵀ·A⁻¹·x − ½·b²", "x'*A^-1*x - 1/2*b^2"),
         ("f = x₁′*x₁ × y₁₂", "f = x_1'*x_1 * y_12"),
         ("x ⊙ y ≤ z ⊘ b¹⁰", "x .* y <= z ./ b^10"),
+        ("ｓｕｍ（ｘ＊ａ）", "sum(x*a)"),
+        ("xˆ2 × y", "x^2 * y"),
     ],
 )
 def test_a_line_from_a_paper_is_told_as_it_is_typed(copied: str, typed: str) -> None:

@@ -172,6 +172,9 @@ def _add_errors(app: FastAPI) -> None:
         if unit is not None:
             longest = f"the limit is {first['ctx']['max_length']:,} {unit}"
             return _error(422, "limit", f"the field {place} is too long: {longest}", "shorten it")
+        if not place and isinstance(error.body, bytes):  # which FastAPI takes for JSON by its type
+            hint = "send it with the header Content-Type: application/json"
+            return _error(422, "request error", "the body is not declared to be JSON", hint)
         message = f"{place}: {first['msg']}" if place else first["msg"]
         return _error(422, "request error", message, "/openapi.json describes the requests")
 
@@ -232,13 +235,15 @@ def _route(operation: Operation) -> Callable[..., Awaitable[Response]]:
 def _add_catalogue(app: FastAPI) -> None:
     """One route for each list of what there is to choose from."""
     for listing in LISTINGS:
+        serve = _list(listing)
         app.get(
             f"/api/{listing.name}",
             operation_id=listing.name,
             summary=listing.summary,
             description=listing.description,
             response_model=listing.answer,
-        )(_list(listing))
+        )(serve)
+        app.head(f"/api/{listing.name}", include_in_schema=False)(serve)
 
 
 def _list(listing: Listing) -> Callable[..., Awaitable[Response]]:

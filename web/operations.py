@@ -25,9 +25,6 @@ from .failures import of_tcalc
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
-MOST_RESULTS = 24
-"""Derivatives by all choices of several variables soon become very many."""
-
 MOST_NODES = 400
 """A picture of the page can be scrolled."""
 
@@ -75,9 +72,9 @@ def choices(request: schemas.Differentiation) -> list[tuple[str, ...]]:
         raise ArgumentError(
             "a mixed derivative is by different variables", hint="choose two variables or more"
         )
-    if len(found) > MOST_RESULTS:
+    if len(found) > schemas.MOST_RESULTS:
         raise LimitError(
-            f"these are {len(found)} derivatives; the limit is {MOST_RESULTS}",
+            f"these are {len(found)} derivatives; the limit is {schemas.MOST_RESULTS}",
             hint="choose fewer variables",
         )
     return found

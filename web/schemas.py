@@ -10,6 +10,8 @@ from tcalc.typing import Mode
 
 LONGEST_FORMULA = 20_000
 LONGEST_DECLARATIONS = 5_000
+MOST_RESULTS = 24
+"""Derivatives by all choices of several variables soon become very many."""
 
 Name: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=200, description="The name of a variable.")
@@ -48,7 +50,7 @@ class Differentiation(Program):
     """A program, and the variables to differentiate it by."""
 
     wrt: list[Name] = Field(
-        min_length=1, max_length=8, description="The variables.", examples=[["w"]]
+        min_length=1, max_length=MOST_RESULTS, description="The variables.", examples=[["w"]]
     )
     order: int = Field(
         default=1,

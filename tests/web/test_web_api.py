@@ -283,7 +283,7 @@ def test_lists_are_sent_once(client, path):
             "argument error",
         ),
         ("parse", {"formula": "x+" * 20_000}, "limit"),
-        ("derivative", {"formula": "x'*x", "wrt": ["x"] * 9}, "limit"),
+        ("derivative", {"formula": "x'*x", "wrt": ["x"] * 25}, "limit"),
         ("explain", {"formula": "A*x", "wrt": "x"}, "dimension error"),
     ],
 )
@@ -308,6 +308,28 @@ def test_what_is_no_json_is_told_so(client, body):
     response = client.post("/api/derivative", content=body, headers=headers)
     assert response.status_code == 400
     assert response.json()["error"]["kind"] == "request error"
+
+
+def test_a_body_that_is_not_declared_to_be_json_is_told_so(client):
+    for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
+        response = client.post("/api/parse", content=b'{"formula": "x"}', headers=headers)
+        assert response.status_code == 422
+        assert "Content-Type: application/json" in response.json()["error"]["hint"]
+    response = client.post("/api/parse", json="x")
+    assert "Content-Type" not in response.json()["error"]["hint"]
+
+
+@pytest.mark.parametrize("path", ["/", "/static/main.js", "/api/examples", "/api/language"])
+def test_what_can_be_got_has_a_head(client, path):
+    response = client.head(path)
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-length"] == str(len(client.get(path).content))
+
+
+def test_a_gradient_by_many_variables(client):
+    names = [f"x_{k}" for k in range(24)]
+    found = good(client, "derivative", formula="+".join(f"{x}'*{x}" for x in names), wrt=names)
+    assert [result["text"] for result in found["results"]] == [f"2*{x}" for x in names]
 
 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static", "/api/"])

@@ -60,6 +60,39 @@ def test_nothing_overflows(form, fields):
         assert form.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [320, 660, 1440])
+def test_every_tab_is_in_view(form, width):
+    form.page.set_viewport_size({"width": width, "height": 800})
+    form.open()
+    for tab in form.page.get_by_role("tab").all():
+        box = tab.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def test_what_is_chosen_is_seen_where_the_system_sets_all_colours(form):
+    form.page.emulate_media(forced_colors="active")
+    form.open(f="x'*A*x +", wrt="x")
+    form.page.locator(".editor .caret").wait_for(state="attached", timeout=WAIT)
+    colour = "(one, name) => getComputedStyle(one)[name]"
+    # The mark of the mistake is on the layer below the field.
+    assert form.page.locator("#formula").evaluate(colour, "backgroundColor") == "rgba(0, 0, 0, 0)"
+    form.type("x'*A*x")
+    form.reads("(A + A')*x")
+    chosen, other = (
+        form.page.locator(f"#wrt-{name} + span").evaluate(colour, "backgroundColor")
+        for name in "xA"
+    )
+    assert chosen != other
+    switch = form.page.get_by_role("switch")
+    assert switch.evaluate(colour, "borderTopStyle") == "solid"
+    first, second = (
+        form.page.get_by_role("tab", name=name).evaluate(colour, "borderBottomColor")
+        for name in ("Mathematics", "Einstein")
+    )
+    assert first != second
+    form.page.emulate_media(forced_colors="none")
+
+
 def test_menus_stay_on_a_phone(form):
     form.page.set_viewport_size({"width": 360, "height": 740})
     form.open(f="x'*K*x")

@@ -28,17 +28,13 @@ export class Tabs {
       const selected = button.dataset.key === key;
       button.setAttribute("aria-selected", String(selected));
       button.tabIndex = selected ? 0 : -1;
-      if (selected) {
-        this.panel.setAttribute("aria-labelledby", button.id);
-        if (button.parentElement.scrollWidth > button.parentElement.clientWidth) {
-          button.parentElement.scrollLeft = button.offsetLeft - button.parentElement.offsetLeft - 40;
-        }
-      }
+      if (selected) this.panel.setAttribute("aria-labelledby", button.id);
     }
   }
 
   /** @param {KeyboardEvent} event */
   move(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // Alt with an arrow is the way back
     const here = this.buttons.indexOf(document.activeElement);
     const last = this.buttons.length - 1;
     const places = { ArrowRight: here === last ? 0 : here + 1, ArrowLeft: here <= 0 ? last : here - 1, Home: 0, End: last };

@@ -80,6 +80,8 @@ test("of a wrong program the table keeps what is known", () => {
   assert.deepEqual(withKnown([guessed], [variable("x", ["n", "n"])])[0].dims, ["p"]);
   const [shown] = withDeclared([guessed], { x: "x[n, n] spd positive" });
   assert.deepEqual(shown, variable("x", ["n", "n"], ["spd", "positive"]));
+  const called = variable("constructor", ["n"], [], true);
+  assert.deepEqual(withDeclared([called], {}), [called]);
 });
 
 test("an address holds the whole state", () => {

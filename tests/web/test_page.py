@@ -52,6 +52,9 @@ def test_help_finds_a_function_and_puts_it_into_the_formula(form):
     form.page.keyboard.type("K)")
     assert form.page.get_by_label("Formula", exact=True).input_value() == "2*logdet(K)"
     form.reads("2*inv(K)'")
+    for _ in ("K", ")", "logdet("):
+        form.page.keyboard.press("Control+z")
+    assert form.page.get_by_label("Formula", exact=True).input_value() == "2*"
 
 
 def test_a_formula_is_typed_and_its_derivative_read(form):
@@ -79,6 +82,33 @@ def test_a_type_is_changed_by_menu(form):
     form.page.get_by_label("dimension 1 of x").fill("7")
     form.page.get_by_label("dimension 1 of x").press("Enter")
     form.page.get_by_text("gradient, axes [7]").wait_for(timeout=WAIT)
+
+
+def test_types_are_changed_by_keyboard(form):
+    form.open(f="x'*A*x", wrt="x")
+    form.reads("(A + A')*x")
+    focused = "document.activeElement.id"
+    form.page.locator("#properties-A summary").press("Enter")
+    menu = form.page.locator("#properties-A .choices")
+    menu.wait_for(timeout=WAIT)
+    form.page.keyboard.press("Tab")
+    form.page.keyboard.press("Space")
+    form.reads("2*A*x")
+    assert form.page.evaluate(focused) == "property-A-symmetric"
+    form.page.keyboard.press("Shift+Tab")
+    form.page.keyboard.press("Shift+Tab")
+    menu.wait_for(state="hidden", timeout=WAIT)
+    form.page.get_by_role("button", name="guess A again").press("Enter")
+    form.reads("(A + A')*x")
+    assert form.page.evaluate(focused) == "kind-A"
+
+
+def test_a_variable_may_be_called_as_what_every_object_has(form):
+    form.open(f="constructor*A*x")
+    form.page.locator("#complaint .what").wait_for(timeout=WAIT)
+    row = form.page.locator("#variables tr", has_text="constructor")
+    assert "guessed" in row.inner_text()
+    assert row.locator("summary").inner_text() == "none"
 
 
 def test_a_type_that_does_not_fit_is_told_and_taken_back(form):
@@ -349,6 +379,15 @@ def test_steps_have_the_names_of_the_formula(form):
     assert form.page.locator("#panel mfrac").last.text_content() == "∂loss∂w"
 
 
+def test_steps_are_those_of_the_first_derivative_whatever_order_is_chosen(form):
+    form.open(f="exp(x'*x)", wrt="x", tab="steps", order="mixed")
+    form.page.get_by_text("Steps are those of the first derivative.").wait_for(timeout=WAIT)
+    assert form.page.locator("#panel mfrac").last.text_content() == "∂f∂x"
+    form.open(f="exp(x'*x)", wrt="x", tab="steps")
+    form.page.locator("#panel mfrac").last.wait_for(timeout=WAIT)
+    assert not form.page.get_by_text("Steps are those of").count()
+
+
 def test_the_steps_end_in_an_equation_or_in_parts_with_names(form):
     form.open(f="norm2(x)^2", wrt="x", tab="steps")
     form.page.locator("#panel .scroller math mfrac").last.wait_for(timeout=WAIT)
@@ -401,6 +440,9 @@ def test_tabs_are_used_by_keyboard(form):
     form.reads("2*x")
     focused = form.page.evaluate("document.activeElement.id")
     assert focused == "tab-mathematics"
+    # Alt with an arrow is the browser's.
+    form.page.keyboard.press("Alt+ArrowRight")
+    assert form.page.evaluate("document.activeElement.id") == focused
 
 
 UNTIL_SHOWN = """(text) => new Promise((resolve) => {

@@ -70,9 +70,8 @@ export function split(text) {
  */
 export function withDeclared(variables, declared) {
   return variables.map((variable) => {
-    const text = declared[variable.name];
-    if (!text) return variable;
-    const [, dims = "", properties = ""] = /\[([^\]]*)\](.*)/.exec(text) ?? [];
+    if (!Object.hasOwn(declared, variable.name)) return variable;
+    const [, dims = "", properties = ""] = /\[([^\]]*)\](.*)/.exec(declared[variable.name] ?? "") ?? [];
     const words = (/** @type {string} */ list, /** @type {RegExp} */ at) => list.split(at).map((word) => word.trim()).filter(Boolean);
     return { ...variable, dims: words(dims, /,/), properties: words(properties, /\s+/), guessed: false };
   });

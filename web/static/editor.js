@@ -47,6 +47,8 @@ export class Editor {
    */
   insert(text) {
     this.field.focus();
+    // The one way that the browser can undo.
+    if (document.execCommand("insertText", false, text)) return;
     this.field.setRangeText(text, this.field.selectionStart, this.field.selectionEnd, "end");
     this.field.dispatchEvent(new Event("input"));
   }

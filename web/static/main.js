@@ -184,18 +184,20 @@ class Page {
   /** @param {AbortSignal} signal */
   async differentiate(signal) {
     const wrt = chosen(this.state.wrt, this.parsed?.variables ?? []);
-    const { order, mixed } = ordering(this.state.order);
+    const { view } = this;
+    const { order, mixed } = ordering(view.scalar ? "1" : this.state.order);
     const nothing = this.nothingToShow(wrt, mixed);
     if (nothing) {
       this.panel.note(nothing);
       return;
     }
     const differentiation = { ...this.program, wrt, order, mixed };
-    const { view } = this;
     const { mode, cse, sizes, tab } = this.state;
+    const lower = view.scalar && this.state.order !== "1";
+    const notes = () => (lower ? [make("p", { class: "note" }, "Steps are those of the first derivative.")] : []);
     const present = (/** @type {any} */ answer, /** @type {boolean} */ more) => {
       signal.throwIfAborted();
-      this.panel.show(view.show(answer, (changed) => this.change({ sizes: changed })), more);
+      this.panel.show([...notes(), ...view.show(answer, (changed) => this.change({ sizes: changed }))], more);
     };
     const sofar = (/** @type {any} */ part) => present(part, true);
     const question = { program: this.program, differentiation, mode, wrt, cse, sizes, signal, sofar };

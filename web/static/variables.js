@@ -34,6 +34,10 @@ export class VariableTable {
         menu.querySelector("summary")?.focus();
       }
     });
+    // Of a menu that is left by the keyboard; one that is drawn anew loses the focus to nothing.
+    this.body.addEventListener("focusout", (event) => {
+      if (event.relatedTarget) this.closeMenus(event.relatedTarget);
+    });
   }
 
   /**
@@ -47,14 +51,18 @@ export class VariableTable {
     byId("variables-brief").textContent = brief(variables);
     const focused = document.activeElement?.id;
     const open = this.body.querySelector("details[open]")?.id;
-    const rows = variables.map((variable) => this.row(variable, variables, variable.name in declared));
+    const rows = variables.map((variable) => this.row(variable, variables, Object.hasOwn(declared, variable.name)));
     if (!this.all && rows.length > MOST_ROWS + 1) {
       for (const row of rows.slice(MOST_ROWS)) row.hidden = true;
       rows.push(this.opener(rows));
     }
     this.body.replaceChildren(...rows);
     if (open) document.getElementById(open)?.setAttribute("open", "");
-    if (focused && !document.activeElement?.id) document.getElementById(focused)?.focus();
+    if (focused && !document.activeElement?.id) {
+      // A button that takes a declaration back is gone with it.
+      const next = focused.replace(/^reset-/, "kind-");
+      (document.getElementById(focused) ?? document.getElementById(next))?.focus();
+    }
   }
 
   /**

@@ -18,6 +18,7 @@ import { einstein, latex, mathematics, quotient } from "./results.js";
  * @typedef {(sizes: Record<string, number>) => void} Resize
  * @typedef {{title: string, ask: (question: Question) => Promise<any>,
  *   show: (answer: any, resize: Resize) => Node[], common?: boolean, sized?: boolean, scalar?: boolean}} View
+ * `scalar` is one that has first derivatives of numbers only
  */
 
 /**

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from tcalc.cli import options
-from tcalc.cli.results import write
+from tcalc.cli.output import write
 from tcalc.cli.source import default_wrt, tell_guesses
 from tcalc.printing import Notation
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from tcalc.checking import complete_sizes, sample
 from tcalc.checking.sampling import MANNERS
+from tcalc.cli.output import save, tell
 from tcalc.cli.tables import first_text, is_number, read_table
 from tcalc.errors import ArgumentError, TcalcError
 from tcalc.expr.nodes import Var
@@ -127,11 +128,11 @@ def require_npz(path: str) -> None:
         raise click.UsageError(f"The results go to an .npz file, and {path!r} is none.")
 
 
-def save(path: str, arrays: Mapping[str, Array]) -> None:
+def save_npz(path: str, arrays: Mapping[str, Array]) -> None:
     """Write arrays by name to an .npz file."""
     # savez takes names as keywords, and has one of its own.
-    with Path(path).open("wb") as file:
-        np.savez(file, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
+    named = {name: np.asarray(array) for name, array in arrays.items()}
+    save(path, lambda file: np.savez(file, allow_pickle=False, **named))
 
 
 def _whole_file(path: Path, variables: Mapping[str, Var]) -> dict[str, Array]:
@@ -144,7 +145,7 @@ def _whole_file(path: Path, variables: Mapping[str, Var]) -> dict[str, Array]:
         )
     unknown = [name for name in content if name not in variables]
     if unknown:
-        click.echo(f"{path}: not in the program, left out: {', '.join(unknown)}", err=True)
+        tell(f"{path}: not in the program, left out: {', '.join(unknown)}")
     return {
         name: _numbers(name, array, path) for name, array in content.items() if name in variables
     }
@@ -200,8 +201,9 @@ def _read(path: Path) -> Content:
 
 
 def _read_npz(path: Path) -> Content:
-    if not is_zipfile(path):
-        raise ValueError("it is no .npz file")
+    with path.open("rb") as file:
+        if not is_zipfile(file):
+            raise ValueError("it is no .npz file")
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 

@@ -15,7 +15,8 @@ from tcalc import gallery
 from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.numeric import compute, numbers, numbers_document, upto_order
-from tcalc.cli.results import dump, formula, write
+from tcalc.cli.output import write
+from tcalc.cli.results import dump, formula
 from tcalc.cli.source import Program
 from tcalc.language.catalogue import BY_NAME
 from tcalc.reference import FunctionEntry

@@ -11,7 +11,8 @@ import tcalc
 from tcalc.calculus import MODES, Mode
 from tcalc.cli import options
 from tcalc.cli.options import FormulaCommand
-from tcalc.cli.results import dump, write
+from tcalc.cli.output import write
+from tcalc.cli.results import dump
 from tcalc.cli.source import Program, tell_guesses
 from tcalc.costing import Cost, CostTable
 

@@ -12,7 +12,8 @@ import click
 import tcalc
 from tcalc.calculus import Mode
 from tcalc.cli import options
-from tcalc.cli.results import Format, Result, derive, describe, dump, present, write
+from tcalc.cli.output import write
+from tcalc.cli.results import Format, Result, derive, describe, dump, present
 from tcalc.cli.source import Program, tell_guesses
 from tcalc.printing import Cse
 from tcalc.requirements import require_scalar

@@ -9,7 +9,8 @@ import click
 
 from tcalc.calculus import Mode
 from tcalc.cli import options
-from tcalc.cli.results import derive, write
+from tcalc.cli.output import write_to
+from tcalc.cli.results import derive
 from tcalc.cli.source import Program, tell_guesses
 from tcalc.drawing import MOST_NODES
 from tcalc.drawing import draw as drawn
@@ -64,8 +65,4 @@ def draw(
         title = f"Graph of the {title}, in {mode} mode"
     text = drawn([result.expression for result in results], title=title, limit=limit)
     tell_guesses(program.expression)
-    if output is None:
-        write(text)
-        return
-    Path(output).write_text(text, encoding="utf-8")
-    click.echo(f"wrote {output}", err=True)
+    write_to(output, text)

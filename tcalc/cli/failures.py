@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from tcalc.cli.output import tell
 from tcalc.cli.results import dump
 from tcalc.errors import Source, Span, TcalcError
 
@@ -43,7 +44,7 @@ class Failure:
                 return self.status
             except OSError:
                 pass  # nothing can be written there, which may be the very error
-        click.echo(self.text if self.text is not None else self._lines(), err=True)
+        tell(self.text if self.text is not None else self._lines())
         return self.status
 
     def document(self) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import click
 
 from tcalc.backslash import Steps
 from tcalc.cli import options
-from tcalc.cli.results import describe, dump, write
+from tcalc.cli.output import write
+from tcalc.cli.results import describe, dump
 from tcalc.cli.source import Program, tell_guesses
 from tcalc.linearization import MOST_SHOWN, Linearization
 from tcalc.linearization import linearize as linearized

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -13,7 +12,8 @@ import tcalc
 from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.options import Data, FormulaCommand
-from tcalc.cli.results import Result, derive, describe, dump, heading, source, write
+from tcalc.cli.output import write, write_to
+from tcalc.cli.results import Result, derive, describe, dump, heading, source
 from tcalc.cli.source import Program, tell_guesses
 from tcalc.codegen.options import BACKENDS, Backend
 from tcalc.errors import ArgumentError
@@ -71,8 +71,7 @@ def evaluate(
         used, values = given, compute(results, given)
     if output is not None:
         named = zip(results, values, strict=True)
-        arrays.save(output, {result.title.replace(" ", "_"): value for result, value in named})
-        click.echo(f"wrote {output}", err=True)
+        arrays.save_npz(output, {result.title.replace(" ", "_"): x for result, x in named})
     if as_json:
         write(dump(numbers_document(program, results, values, used)))
     elif output is None:
@@ -129,17 +128,12 @@ def compile_module(
     """
     if output is not None and output.endswith(".c") and backend != "c":
         raise click.UsageError(f"{output} is no name for a module; --backend c writes C.")
+    if output is not None and output.endswith(".py") and backend == "c":
+        raise click.UsageError(f"{output} is no name for a C file.")
     require_sizes(program.expression, sizes)
     text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
     tell_guesses(program.expression)
-    if output is None:
-        write(text)
-        return
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ArgumentError(f"cannot write {output}: {error.strerror}") from None
-    click.echo(f"wrote {output}", err=True)
+    write_to(output, text)
 
 
 @click.command(cls=FormulaCommand)

@@ -7,7 +7,8 @@ from click.shell_completion import CompletionItem
 
 from tcalc import examples as worked
 from tcalc.cli import options
-from tcalc.cli.results import dump, write
+from tcalc.cli.output import write
+from tcalc.cli.results import dump
 
 
 def complete_example(

@@ -11,7 +11,8 @@ import click
 
 import tcalc
 from tcalc.cli import options
-from tcalc.cli.results import Format, Result, present, write
+from tcalc.cli.output import tell, write
+from tcalc.cli.results import Format, Result, present
 from tcalc.cli.source import Program, tell_guesses
 from tcalc.expression import Expression
 from tcalc.printing import Cse
@@ -92,7 +93,7 @@ def _tell_new(program: Program, results: Sequence[Result], what: str) -> None:
     new = [x for name, x in results[0].expression.variables.items() if name not in known]
     if new:
         shown = ", ".join(repr(x).removesuffix("[]") for x in new)
-        click.echo(f"{what}{'s' * (len(new) > 1)}: {shown}", err=True)
+        tell(f"{what}{'s' * (len(new) > 1)}: {shown}")
 
 
 @printing

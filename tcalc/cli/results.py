@@ -218,11 +218,6 @@ def dump(content: Any) -> str:
     return text
 
 
-def write(text: str) -> None:
-    """Put a text on standard output."""
-    click.echo(text.rstrip("\n"))
-
-
 def _entry(result: Result, cse: Cse) -> dict[str, Any]:
     expression = result.expression
     return {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 import tcalc
+from tcalc.cli.output import tell
 from tcalc.errors import ArgumentError, LimitError, ParseError, Source, TcalcError
 from tcalc.expression import Expression
 
@@ -107,7 +108,7 @@ def tell_guesses(expression: Expression | Recurrence) -> None:
         otherwise = "override with --declare"
         if expression.guesses.get("I") == "matrix":
             otherwise += "; the unit matrix is eye(n)"
-        click.echo(f"guessed: {', '.join(guessed)} ({otherwise})", err=True)
+        tell(f"guessed: {', '.join(guessed)} ({otherwise})")
 
 
 def read(expr: str) -> tuple[str, str]:

@@ -9,21 +9,26 @@ import click
 
 from tcalc.cli import options
 from tcalc.cli.output import write
+from tcalc.cli.results import dump, inputs
 from tcalc.cli.source import default_wrt, tell_guesses
 from tcalc.printing import Notation
 
 if TYPE_CHECKING:
     from tcalc.recurrences import Recurrence
 
-FORMATS = ("auto", "matrix", "einstein", "latex", "mathml")
+FORMATS = ("auto", "matrix", "einstein", "latex", "mathml", "json")
 
 
 @click.command(cls=options.FormulaCommand)
 @options.loop
 @options.wrt
 @options.formats(FORMATS)
+@options.as_json
 def adjoint(
-    loop: Recurrence, wrt: Sequence[str], form: Notation | Literal["latex", "mathml"]
+    loop: Recurrence,
+    wrt: Sequence[str],
+    form: Notation | Literal["latex", "mathml", "json"],
+    as_json: bool,
 ) -> None:
     """Print the adjoint recurrence of a program with a loop.
 
@@ -34,6 +39,14 @@ def adjoint(
     names = default_wrt(wrt, loop.variables)
     tell_guesses(loop)
     gradient = loop.value_and_gradient(names)
+    if as_json or form == "json":
+        steps = {
+            "text": gradient.formulas(),
+            "einstein": gradient.formulas("einstein"),
+            "latex": gradient.formulas(medium="latex"),
+        }
+        write(dump({**inputs(loop), "wrt": names, **steps}))
+        return
     match form:
         case "latex" | "mathml":
             write(gradient.formulas(medium=form))

@@ -43,8 +43,9 @@ model_name = click.argument("name", metavar="NAME", shell_complete=complete_mode
 
 
 @click.group(invoke_without_command=True)
+@options.report
 @click.pass_context
-def examples(ctx: click.Context) -> None:
+def examples(ctx: click.Context, as_json: bool) -> None:
     """List, show and run the model programs.
 
     Without a command, list them.  The output of `show` can be piped into another command:
@@ -52,7 +53,9 @@ def examples(ctx: click.Context) -> None:
         tcalc examples show ridge | tcalc gradient - --wrt w
     """
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_models)
+        ctx.invoke(list_models, as_json=as_json)
+    elif as_json:
+        ctx.default_map = {ctx.invoked_subcommand: {"as_json": True}}
 
 
 @examples.command("list")
@@ -60,30 +63,29 @@ def examples(ctx: click.Context) -> None:
 def list_models(as_json: bool = False) -> None:
     """List the model programs."""
     if as_json:
-        write(
-            dump(
-                [
-                    {
-                        "name": model.name,
-                        "title": model.title,
-                        "about": model.about,
-                        "source": model.source,
-                        "wrt": list(model.wrt),
-                        "program": model.program,
-                    }
-                    for model in gallery.models()
-                ]
-            )
-        )
+        write(dump(list(map(_entry, gallery.models()))))
     else:
         write(_columns([(model.name, model.title) for model in gallery.models()]))
 
 
 @examples.command("show")
 @model_name
-def show_model(name: str) -> None:
+@options.report
+def show_model(name: str, as_json: bool) -> None:
     """Print a model program."""
-    write(gallery.load(name).text)
+    model = gallery.load(name)
+    write(dump(_entry(model)) if as_json else model.text)
+
+
+def _entry(model: gallery.Model) -> dict[str, str | list[str]]:
+    return {
+        "name": model.name,
+        "title": model.title,
+        "about": model.about,
+        "source": model.source,
+        "wrt": list(model.wrt),
+        "program": model.program,
+    }
 
 
 @examples.command("run")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import click
 
@@ -19,6 +19,9 @@ from tcalc.errors import ArgumentError, DimensionError
 from tcalc.expression import Expression
 from tcalc.printing import Cse
 from tcalc.requirements import require_sizes
+
+if TYPE_CHECKING:
+    from tcalc.recurrences import Recurrence
 
 Form: TypeAlias = Literal["auto", "matrix", "einstein", "latex", "mathml"]
 """The formats that are notation."""
@@ -184,9 +187,12 @@ def document(program: Program, results: Sequence[Result], cse: Cse, **more: Any)
 
 def describe(program: Program) -> dict[str, Any]:
     """What a JSON document says of the program itself."""
-    expression = program.expression
+    return {"program": program.text, **inputs(program.expression)}
+
+
+def inputs(expression: Expression | Recurrence) -> dict[str, Any]:
+    """What a JSON document says of the variables of a program."""
     return {
-        "program": program.text,
         "variables": [
             {
                 "name": name,

@@ -35,3 +35,13 @@ def test_which_inputs_there_are(run):
     outcome = run("adjoint", WALK, "--declare", "x[T], a")
     assert outcome.status == 2
     assert "The variables are: x, a" in outcome.err
+
+
+def test_json_has_the_notations(run):
+    arguments = ("adjoint", WALK, "--declare", "x[T]", "--wrt", "a")
+    found = run(*arguments, "--json").json
+    assert found == run(*arguments, "--format", "json").json
+    assert (found["guesses"], found["wrt"]) == (["a"], ["a"])
+    assert [variable["name"] for variable in found["variables"]] == ["x", "a"]
+    for key, form in {"text": "auto", "einstein": "einstein", "latex": "latex"}.items():
+        assert found[key] == run(*arguments, "--format", form).out.rstrip("\n")

@@ -22,6 +22,8 @@ class TestExamples:
 
     def test_are_listed_as_json(self, run):
         entries = run("examples", "list", "--json").json
+        assert entries == run("examples", "--json").json
+        assert run("examples", "show", "ridge", "--json").json in entries
         assert {entry["name"] for entry in entries} == set(gallery.names())
 
     def test_are_shown_in_full(self, run):

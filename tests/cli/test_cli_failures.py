@@ -48,7 +48,7 @@ def test_an_error_has_its_kind_its_place_and_its_hint():
         (["gradient", "x'*x", "--mode", "no", "--json"], 2, "usage error"),
         (["check", "x'*x", "--order", "9", "--json"], 2, "usage error"),
         (["compile", "x'*x", "--json"], 2, "usage error"),
-        (["examples", "show", "no", "--json"], 2, "usage error"),
+        (["examples", "show", "no", "--json"], 1, "argument error"),
         (["examples", "solve", "no", "--json"], 1, None),
         (["functions", "no", "--json"], 1, None),
         (["no", "--json"], 2, "usage error"),

@@ -39,12 +39,8 @@ def to_svg(ctx: click.Context, param: click.Parameter, given: str | None) -> str
     show_default=True,
     help="The largest number of nodes to draw.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="FILE.svg",
-    callback=to_svg,
-    help="Write the picture to this file instead of printing it.",
+@options.output(
+    "FILE.svg", "Write the picture to this file instead of printing it.", callback=to_svg
 )
 def draw(
     program: Program,

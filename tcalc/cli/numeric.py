@@ -41,7 +41,7 @@ upto = options.together(
 @options.data
 @upto
 @options.report
-@click.option("-o", "--output", metavar="FILE.npz", help="Write the results to this file.")
+@options.output("FILE.npz", "Write the results to this file.")
 def evaluate(
     program: Program,
     data: Data,
@@ -110,7 +110,7 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
     help="Return dense arrays, or the cores of factored tensors; the docstring of the module says "
     "how to combine them.  auto decides by structure.",
 )
-@click.option("-o", "--output", metavar="FILE", help="The file to write: FILE.py or FILE.c.")
+@options.output("FILE", "The file to write: FILE.py or FILE.c.")
 def compile_module(
     program: Program,
     wrt: Sequence[str],

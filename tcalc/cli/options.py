@@ -241,6 +241,13 @@ def seed(what: str) -> Callable[[Function], Function]:
     )
 
 
+def output(metavar: str, purpose: str, **more: Any) -> Callable[[Function], Function]:
+    """The option ``--output``, the name of a file."""
+    return click.option(
+        "-o", "--output", metavar=metavar, shell_complete=complete_file, help=purpose, **more
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """Where the numbers of a command come from."""
@@ -262,6 +269,7 @@ data = as_one(
         "files",
         metavar="[NAME=]FILE",
         multiple=True,
+        shell_complete=complete_file,
         help="A .npz, .npy, .csv or .json file with arrays by name, or with that of NAME.",
     ),
     click.option(

@@ -127,6 +127,14 @@ def test_completion_of_names(run, monkeypatch):
     assert run().out == "plain,ridge\n"
 
 
+@pytest.mark.parametrize("words", ["gradient mo", "compile x -o mo", "evaluate x --data mo"])
+def test_completion_of_files(run, monkeypatch, words):
+    monkeypatch.setenv("COMP_WORDS", f"tcalc {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    monkeypatch.setenv("_TCALC_COMPLETE", "bash_complete")
+    assert run().out == "file,mo\n"
+
+
 def test_help_is_there_for_every_command(run):
     out = run("--help").out
     assert "..." not in out.partition("Commands:")[2]  # no summary is cut short

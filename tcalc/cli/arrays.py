@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
-from zipfile import BadZipFile, is_zipfile
+from zipfile import is_zipfile
 
 import click
 import numpy as np
@@ -162,7 +163,7 @@ def _single(name: str, path: Path, variables: Mapping[str, Var]) -> Array:
         content = content[name] if name in content else next(iter(content.values()))
     content = _numbers(name, content, path)
     order = variables[name].order
-    if path.suffix == ".csv" and order < 2 and content.size == max(content.shape):
+    if path.suffix.lower() == ".csv" and order < 2 and content.size == max(content.shape):
         # A file of rows cannot tell a vector from a matrix of one row or one column.
         return content.reshape(-1) if order else content.reshape(())
     return content
@@ -172,6 +173,8 @@ def _numbers(name: str, array: Array, path: Path) -> Array:
     """An array of numbers; raises `ArgumentError` for a column of text."""
     if array.dtype.kind != "U":
         return array
+    if path.suffix.lower() != ".csv":
+        raise ArgumentError(f"{path}: {name} holds texts instead of numbers")
     row, cell = first_text(array)
     missing = cell.casefold() in ("", "na", "n/a", "null", "none", "-")
     raise ArgumentError(
@@ -193,18 +196,31 @@ def _read(path: Path) -> Content:
         return reader(path)
     except OSError as error:
         raise ArgumentError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, TypeError, EOFError, BadZipFile, RecursionError) as error:
-        reason, *_ = re.split(r"\n|; use `usecols`", str(error))
-        if "pickle" in reason:  # what NumPy says further is how to run them
-            reason = "it holds objects of Python instead of numbers"
-        raise ArgumentError(f"cannot read {path}: {reason}", hint=HINTS.get(path.suffix)) from None
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise ArgumentError(
+            f"cannot read {path}: {_reason(error)}", hint=HINTS.get(path.suffix.lower())
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read, as far as those who wrote it need to know."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "its lists are nested too deep"
+    reason, *_ = re.split(r"\n|; use `usecols`", str(error))
+    if "pickle" in reason:  # what NumPy says further is how to run them
+        return "it holds objects of Python instead of numbers"
+    if "integer string conversion" in reason:
+        return "a number in it has too many digits"
+    return reason
 
 
 def _read_npz(path: Path) -> Content:
     with path.open("rb") as file:
         if not is_zipfile(file):
             raise ValueError("it is no .npz file")
-    with np.load(path, allow_pickle=False) as archive:
+    with _damage_told(), np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
@@ -213,7 +229,19 @@ def _read_npy(path: Path) -> Content:
     with path.open("rb") as file:
         if file.read(len(magic)) != magic:
             raise ValueError("it is no .npy file")
-    return np.asarray(np.load(path, allow_pickle=False))
+    with _damage_told():
+        return np.asarray(np.load(path, allow_pickle=False))
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """NumPy lets through what its parts raise of a damaged file, which is of many kinds."""
+    try:
+        yield
+    except (OSError, MemoryError, ValueError):
+        raise
+    except Exception:
+        raise ValueError("it is damaged") from None
 
 
 def _read_json(path: Path) -> Content:
@@ -234,7 +262,10 @@ def _by_name(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _of_lists(content: Any) -> Array:
     """An array of nested lists of numbers, which may be written as `to_lists` writes them."""
-    array = np.array(content)
+    try:
+        array = np.array(content)
+    except ValueError:
+        raise ValueError("lists beside each other in it have different lengths") from None
     if array.dtype.kind in "OU":
         array = np.array(content, dtype=object)  # beside a text, numbers would be texts too
         for value in array.flat:

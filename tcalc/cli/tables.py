@@ -21,6 +21,8 @@ def read_table(path: Path) -> Array | dict[str, Array]:
     such table.
     """
     text = path.read_text(encoding="utf-8-sig")
+    if "\0" in text:
+        raise ValueError("it holds bytes that are no text")
     lines = [line for line in text.splitlines() if line.strip() and line.lstrip()[0] != "#"]
     (first,) = _rows(lines[:1]) or [[]]
     if len(first) == 1:

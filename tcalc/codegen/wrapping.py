@@ -56,7 +56,8 @@ def _broken(indent: str, code: str) -> list[str]:
     cuts = [-1, *commas, len(inner)]
     items = [inner[a + 1 : b].strip() for a, b in pairwise(cuts)]
     if all(item.isidentifier() for item in items):
-        filled = textwrap.wrap(f"{', '.join(items)},", WIDTH - len(deeper))
+        room = WIDTH - len(deeper)
+        filled = textwrap.wrap(f"{', '.join(items)},", room, break_long_words=False)
         return [head, *(deeper + names for names in filled), tail]
     lines = [part for item in items if item for part in _broken(deeper, f"{item},")]
     return [head, *lines, tail]

@@ -119,6 +119,11 @@ def test_long_lines_are_broken_and_mean_the_same(line: str) -> None:
     assert _meaning([line]) == _meaning(parts)
 
 
+def test_names_longer_than_a_line_stay_whole() -> None:
+    line = f"    return {'a' * 200}, {LONG}, {'b' * 200}"
+    assert _meaning([line]) == _meaning(wrapped(line))
+
+
 def _meaning(lines: list[str]) -> str:
     """The tree of a statement, `del (a, b)` being `del a, b`."""
     text = textwrap.dedent("\n".join(lines))

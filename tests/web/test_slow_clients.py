@@ -33,14 +33,24 @@ async def slow_app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
+LARGE = 40 * 2**20
+"""More bytes than the system holds for a client that does not read."""
+
+
+async def large_app(scope, receive, send):
+    """Answers with more than a system takes at once."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": bytes(LARGE)})
+
+
 @asynccontextmanager
-async def connected(**limits):
-    """A connection to a server of `slow_app`."""
+async def connected(app=slow_app, state=None, **limits):
+    """A connection to a server of an application."""
     config = uvicorn.Config(
-        Guard(slow_app, Settings(**limits)), http=connections.Connection, log_config=None
+        Guard(app, Settings(**limits)), http=connections.Connection, log_config=None
     )
     config.load()
-    state = uvicorn.server.ServerState()
+    state = state or uvicorn.server.ServerState()
     server = await asyncio.get_running_loop().create_server(
         lambda: connections.Connection(config, state, {}), "127.0.0.1", 0
     )
@@ -54,6 +64,7 @@ async def connected(**limits):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(connections, "HEAD", HEAD)
+    monkeypatch.setattr(connections, "STALLED", HEAD)
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost:"], ids=["nothing", "half"])
@@ -86,5 +97,33 @@ def test_a_body_that_does_not_come_is_answered():
             head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 408")
             assert json.loads(body)["error"]["kind"] == "limit"
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_is_not_taken_is_not_kept():
+    async def run():
+        state = uvicorn.server.ServerState()
+        async with connected(large_app, state) as (_, writer):
+            writer.write(COMPLETE)
+            async with asyncio.timeout(5):
+                while not state.total_requests:
+                    await asyncio.sleep(0.01)
+                while state.connections:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_is_taken_in_time_is_whole():
+    async def run():
+        async with connected(large_app) as (reader, writer):
+            writer.write(COMPLETE)
+            received, start = 0, time.monotonic()
+            async with asyncio.timeout(20):
+                while received < LARGE:
+                    received += len(await reader.readexactly(LARGE // 16))
+                    await asyncio.sleep(HEAD / 4)
+            assert time.monotonic() - start > 2 * HEAD
 
     asyncio.run(run())

@@ -76,6 +76,21 @@ def test_a_server_that_comes_back_is_asked_again(unanswered):
     form.reads("6*x")
 
 
+def test_properties_and_examples_come_though_they_did_not_at_first(unanswered):
+    form = unanswered
+    form.page.route("**/api/*", lambda route: route.abort())
+    form.open(f="x'*A*x", wrt="x")
+    form.page.get_by_role("button", name="Examples").click()
+    expect(form.page.locator("#gallery-list .failure")).to_be_visible()
+    form.page.unroute("**/api/*")
+    form.page.locator("#gallery-list .gallery-item").first.wait_for()
+    form.page.keyboard.press("Escape")
+    form.reads("(A + A')*x")
+    form.page.get_by_label("properties of A").first.click()
+    form.page.get_by_label("symmetric", exact=True).check()
+    form.reads("2*A*x")
+
+
 def test_a_server_at_its_limit_is_asked_three_times_and_then_by_hand(unanswered):
     form = unanswered
     asked = []

@@ -4,6 +4,9 @@
 import { ApiError, get } from "./api.js";
 import { byId, make } from "./dom.js";
 
+/** Milliseconds before a list that did not come is asked for again. */
+const AGAIN = 3000;
+
 export class Dialog {
   /**
    * A dialog `name` with a button `open-name` that opens it, one `close-name`, and a list `name-list`.
@@ -16,6 +19,7 @@ export class Dialog {
     this.path = `/api/${byId(`open-${name}`).dataset.list}`;
     this.fill = fill;
     this.filled = false;
+    this.again = 0;
     byId(`open-${name}`).addEventListener("click", () => this.open());
     byId(`close-${name}`).addEventListener("click", () => this.close());
     this.box.addEventListener("click", (/** @type {Event} */ event) => {
@@ -34,12 +38,14 @@ export class Dialog {
   }
 
   async load() {
+    clearTimeout(this.again);
     try {
       this.list.replaceChildren(...this.fill(await get(this.path)));
       this.filled = true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       this.list.replaceChildren(make("p", { class: "failure" }, error.message));
+      this.again = window.setTimeout(() => this.load(), AGAIN);
     }
   }
 }

@@ -21,6 +21,8 @@ from tcalc.errors import (
     ArgumentError,
     DimensionError,
     ParseError,
+    Source,
+    TcalcError,
     UnknownNameError,
     suggestion,
 )
@@ -415,7 +417,12 @@ def _claimed(F: Expression, by: list[Var], claim: Expression | str, form: str) -
         )
     if isinstance(claim, str):
         inputs = {name: F.with_node(node) for name, node in F.variables.items()}
-        found = combine(claim, **inputs)
+        try:
+            found = combine(claim, **inputs)
+        except TcalcError as error:
+            if error.source is not None and error.source.text == claim:
+                error.source = Source(claim, "claim")
+            raise
         for name in found.variables:
             if name not in inputs:
                 raise UnknownNameError(

@@ -212,7 +212,9 @@ def _inputs(
             )
     if len(names) != len(of):
         raise ArgumentError(
-            f"{len(names)} directions for {len(of)} variables", hint="give a name for each"
+            f"{len(names)} direction{'s' * (len(names) != 1)} for {len(of)} "
+            f"variable{'s' * (len(of) != 1)}",
+            hint="give a name for each",
         )
     if len(set(names)) < len(names):
         raise ArgumentError("two directions have one name", hint="give a name for each")

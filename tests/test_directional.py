@@ -89,7 +89,7 @@ def test_a_word_of_the_language_names_no_input(word):
 def test_wrong_names_and_shapes_say_what_they_should_be():
     with pytest.raises(DimensionError, match=r"X\[m,n\] is an input already.*\[n\]"):
         tcalc.hvp(F, "w", "X")
-    with pytest.raises(ArgumentError, match="1 directions for 2 variables"):
+    with pytest.raises(ArgumentError, match="1 direction for 2 variables"):
         tcalc.hvp(F, ["w", "b"], ["v"])
     with pytest.raises(ArgumentError, match="two directions have one name"):
         tcalc.jvp(R, ["w", "b"], ["v", "v"])

@@ -88,10 +88,14 @@ def to_cse(ctx: click.Context, param: click.Parameter, given: bool | None) -> Cs
 
 
 def _assignments(given: Sequence[str], example: str) -> Iterator[tuple[str, str]]:
+    seen: dict[str, str] = {}
     for item in ",".join(given).split(",") if given else ():
         name, equals, text = (part.strip() for part in item.partition("="))
         if not equals or not name.isidentifier():
             raise click.BadParameter(f"{item!r} is not of the form {example}")
+        if name in seen:
+            raise click.BadParameter(f"{name} is given twice, as {seen[name]} and {text}")
+        seen[name] = text
         yield name, text
 
 

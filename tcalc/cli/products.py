@@ -57,6 +57,7 @@ def printing(compute: Compute) -> click.Command:
         "names",
         metavar="NAME",
         multiple=True,
+        callback=options.to_names,
         help=f"The name of the {what}; by default {'F_bar' if what == 'cotangent' else 'dx'}.",
     )
     @click.option(

@@ -64,3 +64,10 @@ def test_mistakes_are_told(run, arguments, status, message):
     outcome = run("cost", *arguments)
     assert outcome.status == status
     assert message in outcome.err
+
+
+def test_a_size_is_given_once(run):
+    for sizes in (["--sizes", "m=1,m=2"], ["--sizes", "m=1", "--sizes", "m=2"]):
+        outcome = run("cost", "x'*x", *sizes)
+        assert outcome.status == 2
+        assert "m is given twice, as 1 and 2" in outcome.err

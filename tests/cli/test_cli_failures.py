@@ -91,6 +91,13 @@ def test_the_place_may_be_in_a_file_or_in_the_declarations(tmp_path):
     assert (found["source"], found["text"]) == ("declarations", "[")
 
 
+def test_the_place_may_be_in_the_claim():
+    claim = ["check", "x'*x", "--wrt", "x", "--claim", "2*x*x"]
+    found = json.loads(ran(*claim, "--json").stdout)["error"]
+    assert (found["source"], found["text"], found["column"]) == ("claim", "2*x*x", 1)
+    assert "at claim, line 1" in ran(*claim).stderr
+
+
 def test_without_json_it_is_text_and_a_formula_is_no_option():
     for arguments in (["gradient", "x*y"], ["gradient", "--", "--json"]):
         done = ran(*arguments)

@@ -24,6 +24,14 @@ def test_several_variables_and_directions(run):
     assert (outcome.out, outcome.err.splitlines()[-1]) == ("A*V\n", "direction: V[n,3]")
 
 
+def test_directions_are_separated_as_variables_are(run):
+    together = run("jvp", "A*x", "--wrt", "A,x", "--direction", "U,v")
+    apart = run("jvp", "A*x", "--wrt", "A", "--wrt", "x", "--direction", "U", "--direction", "v")
+    assert together.out == apart.out == "A*v + U*x\n"
+    outcome = run("jvp", "A*x", "--wrt", "A,x", "--direction", "U")
+    assert "1 direction for 2 variables" in outcome.err
+
+
 def test_vjp_names_its_cotangent(run):
     assert run("vjp", "A*x", "--wrt", "x").out == "A'*F_bar\n"
     assert run("vjp", "A*x", "--wrt", "x", "--cotangent", "u").out == "A'*u\n"

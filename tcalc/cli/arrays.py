@@ -44,14 +44,22 @@ def load_data(given: Sequence[str], variables: Mapping[str, Var]) -> dict[str, A
     for item in given:
         match = NAMED.fullmatch(item)
         if match is None:
-            arrays.update(_whole_file(Path(item), variables))
+            arrays.update(_whole_file(_place(item), variables))
         else:
             name, path = match.groups()
             if name in named:
                 raise ArgumentError(f"--data: {name} is given twice, from {named[name]} and {path}")
             named[name] = path
-            arrays[name] = _single(name, Path(path), variables)
+            arrays[name] = _single(name, _place(path), variables)
     return arrays
+
+
+def _place(path: str) -> Path:
+    """Where a file is; shells leave a tilde as it is if an equals sign is before it."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody is called so
+        return Path(path)
 
 
 def sizes_of(arrays: Mapping[str, Array], variables: Mapping[str, Var]) -> dict[str, int]:

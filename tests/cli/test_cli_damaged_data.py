@@ -65,3 +65,11 @@ def test_any_byte_may_be_wrong(run, kind):
 def test_a_suffix_in_capitals_is_the_same(run):
     Path("X.CSV").write_text("1\n2\n")
     assert run("evaluate", "x'*x", "--data", "x=X.CSV").out == "5.0\n"
+
+
+def test_a_tilde_is_the_home_of_the_user(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path("x.csv").write_text("1\n2\n")
+    assert run("evaluate", "x'*x", "--data", "x=~/x.csv").out == "5.0\n"
+    outcome = run("evaluate", "x'*x", "--data", "x=~nobody_is_called_so/x.csv")
+    assert "cannot read ~nobody_is_called_so/x.csv: No such file" in outcome.err

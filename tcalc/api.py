@@ -28,10 +28,9 @@ from tcalc.errors import (
 )
 from tcalc.expr.nodes import Var
 from tcalc.expr.outline import arranged
-from tcalc.expression import Expression, Names, combine
+from tcalc.expression import Expression, Variable, Variables, combine
 from tcalc.primitives.function import entries
 from tcalc.requirements import (
-    names_of,
     require_expression,
     require_on_host,
     require_order,
@@ -39,6 +38,7 @@ from tcalc.requirements import (
     require_scalar,
     require_seed,
     require_sizes,
+    variables_of,
 )
 
 if TYPE_CHECKING:
@@ -173,17 +173,18 @@ def symbols(declarations: str) -> Any:
 
 
 @overload
-def gradient(f: Expression, wrt: str, mode: Mode = ...) -> Expression: ...
+def gradient(f: Expression, wrt: Variable, mode: Mode = ...) -> Expression: ...
 @overload
-def gradient(f: Expression, wrt: Names, mode: Mode = ...) -> dict[str, Expression]: ...
+def gradient(f: Expression, wrt: Variables, mode: Mode = ...) -> dict[str, Expression]: ...
 def gradient(
-    f: Expression, wrt: str | Names, mode: Mode = "cross-country"
+    f: Expression, wrt: Variable | Variables, mode: Mode = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The gradient of a scalar; it has the shape of the variable.
 
-    `wrt` is a name or a list of names; for a list, the result is a dictionary by name.  `mode` is
-    ``"forward"``, ``"reverse"``, ``"cross-country"``, ``"least-degree"`` or ``"tensor-order"``: all
-    give the same tensor at different costs, which `tcalc.cost` compares.
+    `wrt` is a variable, by its name or as `symbols` makes it, or a list of variables; for a list,
+    the result is a dictionary by name.  `mode` is ``"forward"``, ``"reverse"``,
+    ``"cross-country"``, ``"least-degree"`` or ``"tensor-order"``: all give the same tensor at
+    different costs, which `tcalc.cost` compares.
 
     Raises `DimensionError` if `f` is not a scalar, `UnknownNameError` for a name that is not one of
     its variables, and `ArgumentError` for an unknown mode, or if `f` is not an expression.
@@ -196,11 +197,11 @@ def gradient(
 
 
 @overload
-def jacobian(F: Expression, wrt: str, mode: Mode = ...) -> Expression: ...
+def jacobian(F: Expression, wrt: Variable, mode: Mode = ...) -> Expression: ...
 @overload
-def jacobian(F: Expression, wrt: Names, mode: Mode = ...) -> dict[str, Expression]: ...
+def jacobian(F: Expression, wrt: Variables, mode: Mode = ...) -> dict[str, Expression]: ...
 def jacobian(
-    F: Expression, wrt: str | Names, mode: Mode = "cross-country"
+    F: Expression, wrt: Variable | Variables, mode: Mode = "cross-country"
 ) -> Expression | dict[str, Expression]:
     """The derivative of a tensor of any order: the axes of `F`, then those of the variable.
 
@@ -209,8 +210,7 @@ def jacobian(
     >>> jacobian(parse("X*w", "X[m,n], w[n]"), "X").shape
     ('m', 'm', 'n')
     """
-    names = names_of(wrt)
-    inputs = [_input(F, name) for name in names]
+    inputs = [_input(F, variable) for variable in variables_of(wrt)]
     found = calculus.derivatives(F.node, inputs, mode)
     made = [
         F.with_node(node, lead=F.node.order, index_names={node: F.axis_names(variable)})
@@ -218,23 +218,30 @@ def jacobian(
     ]
     if not isinstance(wrt, list | tuple):
         return made[0]
-    return dict(zip(names, made, strict=True))
+    return {x.name: derived for x, derived in zip(inputs, made, strict=True)}
 
 
-@overload
-def hessian(f: Expression, wrt: str, wrt2: str | None = ..., mode: Mode = ...) -> Expression: ...
 @overload
 def hessian(
-    f: Expression, wrt: Names, wrt2: str | None = ..., mode: Mode = ...
+    f: Expression, wrt: Variable, wrt2: Variable | None = ..., mode: Mode = ...
+) -> Expression: ...
+@overload
+def hessian(
+    f: Expression, wrt: Variables, wrt2: Variable | None = ..., mode: Mode = ...
 ) -> dict[str, Expression]: ...
 @overload
-def hessian(f: Expression, wrt: str, wrt2: Names, mode: Mode = ...) -> dict[str, Expression]: ...
+def hessian(
+    f: Expression, wrt: Variable, wrt2: Variables, mode: Mode = ...
+) -> dict[str, Expression]: ...
 @overload
 def hessian(
-    f: Expression, wrt: Names, wrt2: Names, mode: Mode = ...
+    f: Expression, wrt: Variables, wrt2: Variables, mode: Mode = ...
 ) -> dict[str, dict[str, Expression]]: ...
 def hessian(
-    f: Expression, wrt: str | Names, wrt2: str | Names | None = None, mode: Mode = "cross-country"
+    f: Expression,
+    wrt: Variable | Variables,
+    wrt2: Variable | Variables | None = None,
+    mode: Mode = "cross-country",
 ) -> Expression | dict[str, Expression] | dict[str, dict[str, Expression]]:
     """The Hessian of a scalar; it has the axes of the variable twice.
 
@@ -251,20 +258,20 @@ def hessian(
     2*c*eye(m); 2*x; 2*x; 0
     """
     require_scalar(f, "hessian")
-    first = [_input(f, name).name for name in names_of(wrt)]
+    first = [_input(f, variable).name for variable in variables_of(wrt)]
     if isinstance(wrt2, list | tuple):
-        second = [_input(f, name).name for name in wrt2]
+        second = [_input(f, variable).name for variable in wrt2]
         blocks = {
             name: {other: derivative(f, name, other, mode=mode) for other in second}
             for name in first
         }
-        return blocks if isinstance(wrt, list | tuple) else blocks[wrt]
+        return blocks if isinstance(wrt, list | tuple) else blocks[first[0]]
     if isinstance(wrt, list | tuple):
-        return {name: derivative(f, name, wrt2 or name, mode=mode) for name in first}
-    return derivative(f, wrt, wrt2 or wrt, mode=mode)
+        return {x: derivative(f, x, x if wrt2 is None else wrt2, mode=mode) for x in first}
+    return derivative(f, wrt, wrt if wrt2 is None else wrt2, mode=mode)
 
 
-def explain(f: Expression, wrt: str) -> Derivation:
+def explain(f: Expression, wrt: Variable) -> Derivation:
     """The gradient of a scalar, derived step by step, with the rule used in each step.
 
     Steps that the program defines keep their names.
@@ -296,7 +303,7 @@ def explain(f: Expression, wrt: str) -> Derivation:
     return derivation.explain(f.node, _input(f, wrt), **f.context.style, definitions=named)
 
 
-def derivative(F: Expression, *wrt: str, mode: Mode = "cross-country") -> Expression:
+def derivative(F: Expression, *wrt: Variable, mode: Mode = "cross-country") -> Expression:
     """The derivative by each of the variables in turn.
 
     It has the axes of `F`, then those of each variable.  `mode` and the errors are those of
@@ -307,7 +314,7 @@ def derivative(F: Expression, *wrt: str, mode: Mode = "cross-country") -> Expres
     """
     if not wrt:
         raise ArgumentError("derivative needs at least one variable", hint="derivative(f, 'x')")
-    by = [_input(F, name) for name in wrt]
+    by = [_input(F, variable) for variable in wrt]
     node = calculus.derivative(F.node, by, mode)
     ends = by[0] if not F.shape and len(by) == 2 and by[0] is by[1] else None
     lead = node.order - by[-1].order
@@ -340,7 +347,7 @@ def evaluate(expressions: Expressions, /, *positional: Never, **arrays: Any) -> 
 
 def check(
     F: Expression,
-    wrt: str,
+    wrt: Variable,
     order: int = 1,
     *,
     mode: Mode = "cross-country",
@@ -462,5 +469,5 @@ def _applied(derivative: Expression) -> Callable[[Mapping[str, Any], Any], Any]:
     return product
 
 
-def _input(F: Expression, name: str) -> Var:
-    return require_expression(F).variable(name)
+def _input(F: Expression, variable: Variable) -> Var:
+    return require_expression(F).variable(variable)

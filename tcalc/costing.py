@@ -22,8 +22,8 @@ from tcalc.expr.collector import collector_paused
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.polynomial import Polynomial
 from tcalc.expr.traverse import postorder, variables
-from tcalc.expression import Expression, Names
-from tcalc.requirements import names_of, require_expression, require_order, require_sizes
+from tcalc.expression import Expression, Variable, Variables
+from tcalc.requirements import require_expression, require_order, require_sizes, variables_of
 
 Form: TypeAlias = Literal["dense", "factored"]
 
@@ -111,7 +111,7 @@ class CostTable:
 @collector_paused()
 def cost(
     F: Expression,
-    wrt: str | Names,
+    wrt: Variable | Variables,
     order: int | None = None,
     *,
     sizes: Mapping[str, int] | None = None,
@@ -139,16 +139,16 @@ def cost(
     """
     require_expression(F)
     several = isinstance(wrt, list | tuple)
-    names = names_of(wrt) * (1 if several else _times(F, order))
-    if not names or (several and order not in (None, len(names))):
+    wanted = variables_of(wrt) * (1 if several else _times(F, order))
+    if not wanted or (several and order not in (None, len(wanted))):
         raise ArgumentError("the variables do not fit the order", hint="cost(f, 'w', order=2)")
-    inputs = [F.variable(name) for name in names]
+    inputs = [F.variable(variable) for variable in wanted]
     for mode in modes:
         calculus.check_mode(mode)
     full = _sizes(F, sizes or {})
     given = bool(sizes) or not full
     rows = tuple(row for mode in modes for row in _rows(F.node, inputs, mode, full))
-    return CostTable(tuple(names), full, given, rows)
+    return CostTable(tuple(x.name for x in inputs), full, given, rows)
 
 
 def _times(F: Expression, order: int | None) -> int:

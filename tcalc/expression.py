@@ -34,7 +34,13 @@ if TYPE_CHECKING:
     from tcalc import printing
 
 Names: TypeAlias = list[str] | tuple[str, ...]
-"""Several variables, by name."""
+"""Several names."""
+
+Variable: TypeAlias = "str | Expression"
+"""A variable: its name, or the expression that `tcalc.symbols` makes of it."""
+
+Variables: TypeAlias = "list[str] | list[Expression] | tuple[Variable, ...]"
+"""Several variables."""
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
 Position: TypeAlias = "SupportsIndex | str | slice"
@@ -79,16 +85,20 @@ class Expression:
         """The guessed kind of each undeclared name: scalar, vector, matrix, tensor3, …"""
         return dict(self.context.guesses)
 
-    def variable(self, name: str) -> Var:
-        """The input of that name; raises `UnknownNameError`, or `ArgumentError` for no name."""
-        if not isinstance(name, str):
-            node = name.node if isinstance(name, Expression) else name
-            given = repr(node.name) if isinstance(node, Var) else "'x'"
-            raise ArgumentError(
-                f"a variable is given by its name, not by an object of type {type(name).__name__}",
-                hint=f"gradient(f, {given}), derivative(f, {given}, 'y')",
-            )
+    def variable(self, wanted: Variable) -> Var:
+        """The input of that name, or that is the one given.
+
+        Raises `UnknownNameError`, `DimensionError` for a variable of another shape, and
+        `ArgumentError` for what is no variable.
+        """
+        name = name_of(wanted)
         known = self.variables
+        if isinstance(wanted, Expression) and known.get(name, wanted.node) is not wanted.node:
+            raise DimensionError(
+                f"the expression has another variable of that name: {known[name]!r}, and not "
+                f"{wanted.node!r}",
+                hint=f"by its name: {name!r}",
+            )
         if name not in known:
             others = "it has none" if not known else "its variables: " + ", ".join(known)
             parts = [part.strip() for part in name.split(",")]
@@ -470,3 +480,22 @@ def _position(position: Position) -> str:
         case str() if position.isidentifier():
             return position
     raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
+
+
+def name_of(variable: Variable) -> str:
+    """The name of a variable; raises `ArgumentError` for what is none."""
+    match variable:
+        case str():
+            return variable
+        case Expression(node=Var(name=name)):
+            return name
+        case Expression():
+            raise ArgumentError(
+                f"this is no variable: {variable}",
+                hint="differentiate by what it depends on, gradient(f, 'x')",
+            )
+    raise ArgumentError(
+        "a variable is given by its name, or as tcalc.symbols makes it, not by an object of type "
+        f"{type(variable).__name__}",
+        hint="gradient(f, 'x'), derivative(f, 'x', 'y')",
+    )

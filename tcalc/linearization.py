@@ -14,8 +14,8 @@ from tcalc.expr import build
 from tcalc.expr.index_names import AxisNames, merged, of_axes
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import postorder
-from tcalc.expression import Expression, Names
-from tcalc.requirements import names_of, new_input, require_expression, require_expressions
+from tcalc.expression import Expression, Variable, Variables
+from tcalc.requirements import new_input, require_expression, require_expressions, variables_of
 
 if TYPE_CHECKING:
     from tcalc.backslash.blocks import Block
@@ -241,15 +241,19 @@ class Linearization:
 
 @overload
 def linearize(
-    F: Functions, wrt: str | Names | None = ..., *, steps: Steps = ..., at: None = ...
+    F: Functions, wrt: Variable | Variables | None = ..., *, steps: Steps = ..., at: None = ...
 ) -> Linearization: ...
 @overload
 def linearize(
-    F: Functions, wrt: str | Names | None = ..., *, steps: Steps = ..., at: Mapping[str, Any]
+    F: Functions,
+    wrt: Variable | Variables | None = ...,
+    *,
+    steps: Steps = ...,
+    at: Mapping[str, Any],
 ) -> Point: ...
 def linearize(
     F: Functions,
-    wrt: str | Names | None = None,
+    wrt: Variable | Variables | None = None,
     *,
     steps: Steps = "auto",
     at: Mapping[str, Any] | None = None,
@@ -292,7 +296,7 @@ def linearize(
         needed = set(postorder([expression.node for expression in outputs.values()]))
         inputs = [variable for variable in whole.variables.values() if variable in needed]
     else:
-        inputs = list(dict.fromkeys(whole.variable(name) for name in names_of(wrt)))
+        inputs = list(dict.fromkeys(whole.variable(x) for x in variables_of(wrt)))
     if not inputs:
         raise ArgumentError("there is no variable to differentiate by")
     full = replace(context, variables=whole.variables)

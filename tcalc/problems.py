@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from tcalc.codegen.options import HostBackend, Options
 from tcalc.errors import ArgumentError, DimensionError, UnsupportedError
-from tcalc.expression import Expression, Names
+from tcalc.expression import Expression, Variable, Variables
 from tcalc.requirements import (
     each_once,
-    names_of,
     require_expression,
     require_on_host,
     require_scalar,
+    variables_of,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def problem(
     f: Expression | Recurrence,
-    wrt: str | Names,
+    wrt: Variable | Variables,
     data: Mapping[str, Any],
     *,
     bounds: Mapping[str, Any] | None = None,
@@ -67,9 +67,9 @@ def problem(
     from tcalc.optimisation import Problem, constraint
     from tcalc.recurrences import Recurrence
 
-    names = names_of(wrt)
     function = f if isinstance(f, Recurrence) else require_expression(f)
-    variables = [function.variable(name) for name in names]
+    variables = [function.variable(variable) for variable in variables_of(wrt)]
+    names = [x.name for x in variables]
     if not variables:
         raise ArgumentError("a problem needs at least one variable", hint="problem(f, 'w', data)")
     each_once(names)
@@ -106,7 +106,7 @@ def problem(
 
 
 def hessian_operator(
-    f: Expression | Recurrence, wrt: str | Names, data: Mapping[str, Any]
+    f: Expression | Recurrence, wrt: Variable | Variables, data: Mapping[str, Any]
 ) -> HessianOperator:
     """The Hessian of a scalar at given data, as a SciPy `LinearOperator` that is never formed.
 
@@ -130,7 +130,7 @@ def hessian_operator(
 
 def laplace(
     f: Expression | Recurrence,
-    wrt: str | Names,
+    wrt: Variable | Variables,
     data: Mapping[str, Any],
     *,
     minimise: bool = True,

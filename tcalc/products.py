@@ -27,7 +27,7 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.index_names import AxisNames, IndexNames, of_axes
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Node, Var
-from tcalc.expression import Expression, Names
+from tcalc.expression import Expression, Names, Variable, Variables
 from tcalc.language.parser import is_name
 from tcalc.requirements import (
     each_once,
@@ -35,12 +35,13 @@ from tcalc.requirements import (
     new_input,
     require_expression,
     require_scalar,
+    variables_of,
 )
 
 
 def jvp(
     F: Expression,
-    wrt: str | Names,
+    wrt: Variable | Variables,
     direction: str | Names | None = None,
     *,
     several: str | int | None = None,
@@ -72,15 +73,15 @@ def jvp(
 
 @overload
 def vjp(
-    F: Expression, wrt: str, cotangent: str | None = ..., *, several: str | int | None = ...
+    F: Expression, wrt: Variable, cotangent: str | None = ..., *, several: str | int | None = ...
 ) -> Expression: ...
 @overload
 def vjp(
-    F: Expression, wrt: Names, cotangent: str | None = ..., *, several: str | int | None = ...
+    F: Expression, wrt: Variables, cotangent: str | None = ..., *, several: str | int | None = ...
 ) -> dict[str, Expression]: ...
 def vjp(
     F: Expression,
-    wrt: str | Names,
+    wrt: Variable | Variables,
     cotangent: str | None = None,
     *,
     several: str | int | None = None,
@@ -104,20 +105,20 @@ def vjp(
         node = calculus.vjp(F.node, x, weight)
         known = _named([node, weight], [_names(F, x), F.axis_names()], first=len(axes))
         found[x.name] = F.with_node(node, [weight], index_names=known)
-    return found[variables[0].name] if isinstance(wrt, str) else found
+    return found if isinstance(wrt, list | tuple) else found[variables[0].name]
 
 
 @overload
 def hvp(
-    f: Expression, wrt: str, direction: str | None = ..., *, several: str | int | None = ...
+    f: Expression, wrt: Variable, direction: str | None = ..., *, several: str | int | None = ...
 ) -> Expression: ...
 @overload
 def hvp(
-    f: Expression, wrt: Names, direction: Names | None = ..., *, several: str | int | None = ...
+    f: Expression, wrt: Variables, direction: Names | None = ..., *, several: str | int | None = ...
 ) -> dict[str, Expression]: ...
 def hvp(
     f: Expression,
-    wrt: str | Names,
+    wrt: Variable | Variables,
     direction: str | Names | None = None,
     *,
     several: str | int | None = None,
@@ -148,16 +149,15 @@ def hvp(
     known = _named([*moves, *nodes], names * 2)
     made = [f.with_node(node, moves, index_names=known) for node in nodes]
     found = {x.name: result for x, result in zip(variables, made, strict=True)}
-    return found[variables[0].name] if isinstance(wrt, str) else found
+    return found if isinstance(wrt, list | tuple) else found[variables[0].name]
 
 
-def _variables(F: Expression, wrt: str | Names) -> list[Var]:
+def _variables(F: Expression, wrt: Variable | Variables) -> list[Var]:
     require_expression(F)
-    names = names_of(wrt)
-    if not names:
+    variables = [F.variable(variable) for variable in variables_of(wrt)]
+    if not variables:
         raise ArgumentError("a product needs at least one variable", hint="hvp(f, 'w')")
-    variables = [F.variable(name) for name in names]
-    each_once(names)
+    each_once([x.name for x in variables])
     return variables
 
 

@@ -15,7 +15,7 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Var
 from tcalc.expr.outline import Outline, outlined
 from tcalc.expr.traverse import variables
-from tcalc.expression import Expression, Names
+from tcalc.expression import Expression, Names, Variable, Variables
 from tcalc.language.parser import RESERVED, is_name
 
 
@@ -115,8 +115,13 @@ def require_seed(seed: object) -> None:
         )
 
 
-def names_of(wrt: str | Names) -> list[str]:
+def names_of(given: str | Names) -> list[str]:
     """One name or several, as a list."""
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def variables_of(wrt: Variable | Variables) -> list[Variable]:
+    """One variable or several, as a list."""
     return list(wrt) if isinstance(wrt, list | tuple) else [wrt]
 
 

@@ -13,7 +13,7 @@ from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Var
-from tcalc.expression import Names
+from tcalc.expression import Names, Variable, Variables, name_of
 from tcalc.language.parser import is_name
 from tcalc.language.recurrences import RecurrenceProgram
 from tcalc.recurrences.each_step import RecurrenceSteps
@@ -23,7 +23,7 @@ from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import step_of
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.tangent import tangent_of
-from tcalc.requirements import each_once, names_of, require_name
+from tcalc.requirements import each_once, names_of, require_name, variables_of
 from tcalc.runtime.arguments import CallSignature, refuse_positions
 
 
@@ -73,9 +73,9 @@ class Recurrence:
         """The inputs of the program by name, in order of appearance."""
         return dict(self._program.program.variables)
 
-    def variable(self, name: str) -> Var:
+    def variable(self, wanted: Variable) -> Var:
         """The input of that name; raises `UnknownNameError` where there is none."""
-        require_name(name)
+        name = name_of(wanted)
         known = self.variables
         if name not in known:
             hint = suggestion(name, known, f"its inputs: {', '.join(known)}")
@@ -133,7 +133,7 @@ class Recurrence:
         found = {name: defined[name] for name in wanted}
         return RecurrenceSteps(step, found, isinstance(names, str), self._backend)
 
-    def value_and_gradient(self, wrt: str | Names) -> RecurrenceGradient:
+    def value_and_gradient(self, wrt: Variable | Variables) -> RecurrenceGradient:
         """A function of arrays that gives the value and its gradient by one or several inputs.
 
         Raises `DimensionError` unless the value is a scalar, and `UnknownNameError` for an input
@@ -145,17 +145,19 @@ class Recurrence:
                 f"the gradient is that of a scalar, and the value has {order} axes",
                 hint="sum it up in the last line of the program",
             )
-        return RecurrenceGradient(self._loop.step, found, isinstance(wrt, str), self._backend)
+        return RecurrenceGradient(
+            self._loop.step, found, not isinstance(wrt, list | tuple), self._backend
+        )
 
-    def _inputs(self, wrt: str | Names) -> list[Var]:
+    def _inputs(self, wrt: Variable | Variables) -> list[Var]:
         """The inputs of some names."""
-        names = names_of(wrt)
-        each_once(names)
-        if not names:
+        found = [self.variable(variable) for variable in variables_of(wrt)]
+        each_once([x.name for x in found])
+        if not found:
             raise ArgumentError("no input is given to differentiate by")
-        return [self.variable(name) for name in names]
+        return found
 
-    def jvp(self, wrt: str | Names, direction: str | Names | None = None) -> Recurrence:
+    def jvp(self, wrt: Variable | Variables, direction: str | Names | None = None) -> Recurrence:
         """The directional derivative by one or several inputs, which is a recurrence too.
 
         The direction of ``A`` is a further argument, ``dA`` unless `direction` names it.
@@ -169,7 +171,7 @@ class Recurrence:
         tangent = tangent_of(self._program, self._step, self._directions(wrt, direction))
         return Recurrence(tangent, self._backend)
 
-    def _directions(self, wrt: str | Names, given: str | Names | None) -> dict[Var, Var]:
+    def _directions(self, wrt: Variable | Variables, given: str | Names | None) -> dict[Var, Var]:
         """Inputs for the directions, by those that they are for."""
         found = self._inputs(wrt)
         if given is None:
@@ -185,7 +187,9 @@ class Recurrence:
                 raise ArgumentError(f"{name!r} is no name for a direction", hint="choose another")
         return {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
 
-    def hvp(self, wrt: str | Names, direction: str | Names | None = None) -> RecurrenceProduct:
+    def hvp(
+        self, wrt: Variable | Variables, direction: str | Names | None = None
+    ) -> RecurrenceProduct:
         """A function of arrays: the Hessian by one or several inputs, times a direction.
 
         The direction of ``A`` is a further argument, ``dA`` unless `direction` names it; the

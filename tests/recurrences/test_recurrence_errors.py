@@ -125,7 +125,7 @@ def run_through(position: str, before: str = "s{0} = 0") -> tcalc.Recurrence:
         (
             lambda: WALK.value_and_gradient(None),
             errors.ArgumentError,
-            "a name is a str, not an object of type NoneType",
+            "a variable is given by its name, or as tcalc.symbols makes it",
             "",
         ),
         (

@@ -90,8 +90,8 @@ def common_factor_of_factor(node: Einsum) -> Node | None:
         if not isinstance(factor, Add) or not 1 < len(factor.terms) <= LONGEST:
             continue
         terms = [parts_of(term) for _, term in factor.terms]
-        first, *others = (dict.fromkeys(inner.factors) for inner in terms)
-        for common in first:
+        first, *others = (inner.factors for inner in terms)
+        for common in dict.fromkeys(x for x in first if x in others[0]):
             if isinstance(common, Const | Delta) or not all(common in other for other in others):
                 continue
             places = {t: inner.factors.index(common) for t, inner in enumerate(terms)}

@@ -28,6 +28,8 @@ def sum_of_outer_products(node: Add) -> Node | None:
     """
     if node.order != 2 or not 3 < len(node.terms) <= LONGEST:
         return None
+    if sum(len(parts_of(term).factors) > 1 for term in node.operands) < 4:
+        return None
     grid: Grid = {}
     kept: list[tuple[Fraction, Node]] = []
     for c, term in node.terms:
@@ -54,6 +56,8 @@ def sum_of_outer_products(node: Add) -> Node | None:
 def _vectors(parts: Parts) -> tuple[Node, Node] | None:
     """The column and the row that a matrix is the product of, if it is one of just two vectors."""
     ends = set(parts.output)
+    if len(parts.factors) < 2 or any(ends.issubset(row) for row in parts.rows):
+        return None
     groups = pieces(parts, ends)
     if len(groups) != 2:
         return None
@@ -116,7 +120,7 @@ def squares_of_opposites(node: Add) -> Node | None:
     The number of different factors falls.  Example: ``(x - y)*(x - y)' - 2*(y - x)*(y - x)'``.
     """
     seen: dict[Node, int] = {}
-    for t, (_, term) in enumerate(node.terms):
+    for t, term in enumerate(node.operands if len(node.terms) > 1 else ()):
         for base in twice(term):
             other = multiple(Fraction(-1), base)
             if seen.get(other, t) != t:

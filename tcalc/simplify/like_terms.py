@@ -14,6 +14,9 @@ from tcalc.simplify.engine import length, of_sums
 SHORT = 3
 """The most terms of a sum that is rather written again than named."""
 
+UNNAMED = 5
+"""The greatest length of a sum whose negative is no longer than that of a name."""
+
 
 @of_sums
 def sum_of_repeated_numbers(node: Add) -> Node | None:
@@ -85,4 +88,16 @@ def _terms_of_short(coefficient: Fraction, term: Node) -> Sequence[tuple[Fractio
     return [(coefficient, term)]
 
 
-RULES = (sum_of_repeated_numbers, repeated_sum_in_sum, like_terms_in_sums)
+@of_sums
+def negative_of_short_sum(node: Add) -> Node | None:
+    """``-(x - y) -> y - x``, also where ``x - y`` has other uses.
+
+    The number of sums in sums falls.
+    """
+    match node.terms:
+        case ((c, Add(terms=terms) as inner),) if c == -1 and len(terms) <= SHORT:
+            return build.add((-d, x) for d, x in terms) if length(inner) <= UNNAMED else None
+    return None
+
+
+RULES = (negative_of_short_sum, sum_of_repeated_numbers, repeated_sum_in_sum, like_terms_in_sums)

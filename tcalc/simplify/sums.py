@@ -11,6 +11,7 @@ from itertools import chain
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
+from tcalc.primitives.power import power
 from tcalc.primitives.selection import Selection
 from tcalc.simplify import like_terms
 from tcalc.simplify.coefficients import content, multiple, product_of
@@ -111,9 +112,12 @@ def sign_into_factor(node: Add) -> Node | None:
 def opposite_factors(node: Einsum) -> Node | None:
     """``(x - y)*(y - x)' -> -(x - y)*(x - y)'``: a factor and its negative become one.
 
+    The same for whole powers: ``(1 - a)*x/(a - 1) -> -x``.
+
     The number of different factors falls.
     """
-    sums = [x for x in node.factors if isinstance(x, Add)]
+    found = [base_and_exponent(x) for x in node.factors]
+    sums = [x for x, p in found if isinstance(x, Add) and p.denominator == 1]
     sums = [x for x in sums if is_balanced(x)] if len(sums) > 1 else []
     if len(sums) < 2:
         return None
@@ -121,8 +125,10 @@ def opposite_factors(node: Einsum) -> Node | None:
     for factor in sums:
         other = multiple(Fraction(-1), factor)
         if other in sums:
-            k = parts.factors.index(other)
-            return build.scale(-1, parts.replaced((k,), (factor,), (parts.rows[k],)).build())
+            k = next(k for k, x in enumerate(parts.factors) if base_and_exponent(x)[0] is other)
+            exponent = base_and_exponent(parts.factors[k])[1]
+            new = parts.replaced((k,), (power(factor, exponent),), (parts.rows[k],)).build()
+            return build.scale(-1 if exponent.numerator % 2 else 1, new)
     return None
 
 

@@ -156,6 +156,7 @@ def _tidied(roots: Sequence[Node], inline: Inline) -> list[Node]:
     tidied = with_common_denominators(tidied, shared=inline == "single")
     if inline == "single":
         tidied = flatten(tidied, inline=inline, numbers=True, meeting=MEETING)
+        tidied = rewrite(tidied, (like_terms.negative_of_short_sum,))
     tidied = rewrite(tidied, TRIANGLES) if _has_mask(tidied) else tidied
     return with_sums_first(with_one_sign(tidied))
 

@@ -131,6 +131,20 @@ FORMULAS = [
         "2*(A*inv(A'*A + l*eye(n))*A' - eye(m))*(A*inv(A'*A + l*eye(n))*A'*b - b)",
         "2*(eye(m) - A*inv(A'*A + l*eye(n))*A')^2",
     ),
+    Formula(  # a divergence with a power of its own
+        "sum(x.^a.*y.^(1 - a))/(1 - a)^2",
+        "x[n] positive, y[n] positive, a",
+        "y",
+        "x.^a.*y.^(-a)/(1 - a)",
+    ),
+    Formula(  # comparisons in pairs, with a definition and its negative
+        "z[i,j] = log(sigmoid(b[i] - b[j])); -sum(W.*z)",
+        "W[n,n], b[n]",
+        "b",
+        "diag(W'*sigmoid(ones(n)*b' - b*ones(n)')) - diag(W*sigmoid(ones(n)*b' - b*ones(n)')')",
+        "t1 = sigmoid(b*ones(n)' - ones(n)*b').*sigmoid(ones(n)*b' - b*ones(n)')\n"
+        "diag(diag(W'*t1) + diag(W*t1')) - W.*t1 - (W.*t1)'",
+    ),
 ]
 
 

@@ -107,6 +107,7 @@ EXAMPLES: dict[str, str] = {
     "scalar_out_of_direction": "expm(A, x'*y*B)",
     "commuting_direction": "logm(K, logm(K)*K - 2*eye(n))",
     "product_beside_units": "eye(n) - A*B - B*A + A*B*B*A + C'*C",
+    "negative_of_short_sum": "-(x - y)",
     "squares_of_opposites": "(x - y)*(x - y)' - 2*(y - x)*(y - x)'",
     "sum_of_outer_products": "x*x' - x*y' - y*x' + y*y' + A",
     "common_power": "(1 - x).^2 - 4*x.*(1 - x)",
@@ -197,6 +198,7 @@ BUILT: dict[str, Callable[[], Node]] = {
 NESTED = {
     "product_in_product",
     "sum_in_sum",
+    "negative_of_short_sum",
     "quotient_in_product",
     "sum_of_centred",
     "projected_away_inside",
@@ -265,6 +267,7 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "antisymmetric_turned": measures.turned_factors,
     "opposite_arguments": measures.nodes,
     "squares_of_opposites": measures.nodes,
+    "negative_of_short_sum": measures.sums_in_sums,
     "transpose_of_antisymmetric": measures.transposes,
     "common_denominator": measures.exponents,
     "whole_power_of_matrix": measures.functions_of_eigenvalues,

@@ -107,6 +107,10 @@ def evaluate_data(
         ) from error
     except LimitError:
         raise
+    except TypeError as error:
+        if (refused := of_real_numbers(error, arrays.values())) is None:
+            raise
+        raise refused from error
     except ValueError as error:
         raise DomainError(complaint(error)) from error
     except MemoryError as error:
@@ -157,12 +161,35 @@ def numbers_of(name: str, value: Any) -> Array:
     if np.ma.is_masked(value):
         raise ArgumentError(f"{name} has masked entries, which have no value: fill or drop them")
     try:
-        array = _floating(value)
+        array = _floating(plain(value))
     except ValueError as error:
         raise ArgumentError(f"{name} is not an array of numbers: {error}") from None
     if array.dtype.kind not in "fc":
         raise ArgumentError(f"{name} has the type {array.dtype}, and should have numbers")
     return array
+
+
+def plain(value: Any) -> Any:
+    """An exact number as a float: a fraction, or an integer beyond those of NumPy.
+
+    Raises `ArgumentError` where it is beyond the range of doubles.
+    """
+    if isinstance(value, Fraction) or (type(value) is int and value.bit_length() > 63):
+        try:
+            return float(value)
+        except OverflowError:
+            raise ArgumentError("a number is beyond the range of doubles") from None
+    return value
+
+
+def of_real_numbers(error: Exception, arrays: Iterable[Any]) -> ArgumentError | None:
+    """What a `TypeError` of NumPy means where arrays are complex; None where they are not."""
+    if "ufunc" not in str(error) or not any(map(np.iscomplexobj, arrays)):
+        return None
+    return ArgumentError(
+        "the arguments are complex, and a function of the program takes real numbers",
+        hint=str(error).partition(",")[0],
+    )
 
 
 def _floating(value: Any) -> Array:

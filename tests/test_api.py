@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import pickle
+from fractions import Fraction
 from typing import Literal
 
 import numpy as np
@@ -59,6 +60,8 @@ def test_variables_are_given_by_name_or_as_they_are(wrt):
         ("max(x)", {"x": []}, DomainError, "there is no maximum of no numbers"),
         ("x[2]", {"x": [1]}, DomainError, "position 2 is beyond the dimension 1"),
         ("10^400*x", {"x": [1]}, LimitError, "beyond the range of doubles"),
+        ("a", {"a": 10**400}, ArgumentError, "beyond the range of doubles"),
+        ("gradient(relu(a), a)", {"a": 1j}, ArgumentError, "takes real numbers"),
         ("zeros(1000000000, 1000000000)", {}, LimitError, "into memory"),
     ],
 )
@@ -69,6 +72,7 @@ def test_evaluate_refuses(text, data, kind, message):
 
 def test_evaluate_counts_with_numbers_not_with_integers():
     assert tcalc.evaluate(tcalc.parse("a^b"), a=2, b=-1) == 0.5
+    assert tcalc.evaluate(tcalc.parse("a*b"), a=10**30, b=Fraction(1, 4)) == 0.25e30
 
 
 @pytest.mark.parametrize("write", [f.text, f.latex, f.mathml], ids=["text", "latex", "mathml"])

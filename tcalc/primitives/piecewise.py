@@ -15,7 +15,7 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, Notation, Style
-from tcalc.primitives.arrays import np
+from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.elementwise import About, Derivative, Elementwise, Traits, Written, plus, same
 from tcalc.primitives.routines import Routine, Template, no_work
 
@@ -31,10 +31,16 @@ def _zero(x: Node, y: Node) -> Node:
     return build.zeros(x.dims)
 
 
+def _size(x: Array) -> Array:
+    """The branch on which the real part lies, as generated code has it, and no modulus."""
+    return np.where(x.real < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
+
+
 sign = Elementwise(
     "sign",
     "np.sign",
     _zero,
+    value=lambda x: np.sign(x.real) + 0j if np.iscomplexobj(x) else np.sign(x),
     branchwise=lambda x: 0 * x,
     about=About("-1, 0 or 1", derivative="0", kink="sign(0) = 0, derivative 0 at 0"),
     traits=Traits(total=True, analytic=False, zero_at_zero=True, integer=True, bounded=True),
@@ -55,6 +61,7 @@ abs_ = Elementwise(
     "abs",
     "np.abs",
     lambda x, y: sign(x),
+    value=_size,
     branchwise=lambda x: np.where(x.real < 0, -x, x),
     about=About("absolute value", derivative="sign(x)", kink="0 at x = 0"),
     written=Written(style=Style.ABSOLUTE),

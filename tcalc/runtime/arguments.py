@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from fractions import Fraction
 from functools import lru_cache, partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
 from tcalc.expr.properties import CHECKED
-from tcalc.interpret import reshaped
+from tcalc.interpret import plain, reshaped
 from tcalc.primitives.arrays import linalg
 
 FEW = 1 << 13
@@ -95,10 +94,10 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
     if first in _NATIVE and all(type(x) is np.ndarray and x.dtype == first for x in values):
         return [x if x.ndim else x[()] for x in values]
     # A sparse matrix stands for its type only, until the common one is known.
-    plain = [np.empty(0, x.dtype) if is_sparse(x) else _plain(x) for x in values]
+    dense = [np.empty(0, x.dtype) if is_sparse(x) else _plain(x) for x in values]
     try:
         arrays: list[Any] = as_arrays(
-            **{f"_{name}": x for name, x in zip(signature.names, plain, strict=True)}
+            **{f"_{name}": x for name, x in zip(signature.names, dense, strict=True)}
         )
     except (TypeError, RuntimeError) as error:  # the latter by arrays of other libraries
         raise ArgumentError(str(error).removeprefix("_")) from None
@@ -161,12 +160,11 @@ def _plain(value: Any) -> Any:
     """
     if type(value) is not np.ndarray and hasattr(value, "toarray"):
         return np.asarray(value)
-    if isinstance(value, Fraction) or (type(value) is int and value.bit_length() > 63):
-        try:
-            return float(value)
-        except OverflowError:
-            raise ArgumentError("a number is beyond the range of doubles") from None
-    return value
+    return plain(value)
+
+
+def _rounded(kind: Callable[[Any], Any], value: int) -> Any:
+    return kind(plain(value))
 
 
 def conversions(
@@ -177,7 +175,9 @@ def conversions(
         if is_sparse(array):
             continue
         if type(array) is not np.ndarray:
-            if type(argument) is not type(array):
+            if type(argument) is int:  # another one may be beyond the range of doubles
+                yield place, partial(_rounded, array.dtype.type)
+            elif type(argument) is not type(array):
                 yield place, array.dtype.type
         elif argument is not array:
             yield place, partial(np.asarray, dtype=array.dtype)

@@ -16,7 +16,7 @@ from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline, arranged, is_plain, labels
-from tcalc.interpret import complaint
+from tcalc.interpret import complaint, of_real_numbers
 from tcalc.records import dataclass
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
@@ -241,11 +241,8 @@ class CompiledFunction:
                 return ArgumentError(str(error), hint="give larger arrays")
             case MemoryError():
                 return LimitError(f"out of memory: {error}")
-            case TypeError() if "ufunc" in str(error) and any(map(np.iscomplexobj, arrays)):
-                return ArgumentError(
-                    "the arguments are complex, and a function of the program takes real numbers",
-                    hint=str(error).partition(",")[0],
-                )
+            case TypeError():
+                return of_real_numbers(error, arrays) or error
             case ValueError():
                 empty = ", ".join(name for name, size in self._sizes(arrays) if not size)
                 if empty:

@@ -35,3 +35,11 @@ def test_derivatives_are_of_that_branch_too() -> None:
     gradient, hessian = tcalc.gradient(f, "x"), tcalc.hessian(f, "x")
     found = tcalc.compile(gradient)(x=X + 1e-30j * DIRECTION)
     np.testing.assert_allclose(found.imag / 1e-30, tcalc.compile(hessian)(x=X) @ DIRECTION)
+
+
+@pytest.mark.parametrize("text", ["norm1(x)", "norminf(x)", "sum(sign(x).*x)"])
+def test_the_reference_takes_the_same_branch(text: str) -> None:
+    f = tcalc.parse(text, "x[n]")
+    z = X + 0.5j * DIRECTION
+    for e in (f, tcalc.gradient(f, "x")):
+        np.testing.assert_allclose(tcalc.evaluate(e, x=z), tcalc.compile(e)(x=z), rtol=1e-14)

@@ -75,6 +75,14 @@ def test_plain_numbers_do_not_widen_arrays() -> None:
     assert runtime.compile(exp(c))(c=0) == 1.0
 
 
+def test_whole_numbers_of_any_length_after_short_ones() -> None:
+    fun = tcalc.compile(tcalc.parse("c*x", "c, x[n]"))
+    for c in (2, 10**30, 2**64, -(10**30)):
+        assert fun(c=c, x=np.ones(1)) == float(c)
+    with pytest.raises(ArgumentError, match="beyond the range of doubles"):
+        fun(c=10**400, x=np.ones(1))
+
+
 @pytest.mark.parametrize("text", ["x'*x - x'*x", "gradient(sum(x) + a, a)", "gradient(a*c, a)"])
 def test_a_result_without_arrays_has_the_type_of_those_beside_it(text: str) -> None:
     fun = tcalc.compile(tcalc.parse(f"f = {text}; f", "x[n], a, c"))

@@ -8,12 +8,15 @@ only, so that reference counts free them.
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_lock = threading.Lock()
-_pauses = 0
+from tcalc.expr.forks import free_in_forks
+
+_lock = free_in_forks(threading.Lock())
+_pausing: list[int] = []  # the threads that pause it
 _resume = False
 
 
@@ -23,16 +26,32 @@ def collector_paused() -> Iterator[None]:
 
     Nested pauses and those of several threads count; the last one to end restores the state.
     """
-    global _pauses, _resume
+    global _resume
     with _lock:
-        if _pauses == 0:
+        if not _pausing:
             _resume = gc.isenabled()
             gc.disable()
-        _pauses += 1
+        _pausing.append(threading.get_ident())
     try:
         yield
     finally:
         with _lock:
-            _pauses -= 1
-            if _pauses == 0 and _resume:
-                gc.enable()
+            _pausing.remove(threading.get_ident())
+            _resumed()
+
+
+def _resumed() -> None:
+    if not _pausing and _resume:
+        gc.enable()
+
+
+def _forked() -> None:
+    """End the pauses of threads that are not in a forked process."""
+    paused = bool(_pausing)
+    _pausing[:] = [thread for thread in _pausing if thread == threading.get_ident()]
+    if paused:
+        _resumed()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forked)

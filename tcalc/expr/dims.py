@@ -18,9 +18,11 @@ from functools import lru_cache
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
+from tcalc.expr.forks import free_in_forks
+
 Monomial: TypeAlias = tuple[str, ...]
 
-_lock = threading.RLock()
+_lock = free_in_forks(threading.RLock())
 
 
 class Dim:

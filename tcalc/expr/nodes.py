@@ -21,11 +21,12 @@ from typing import Any, Self, TypeAlias
 from weakref import WeakValueDictionary
 
 from tcalc.expr.dims import Shape
+from tcalc.expr.forks import free_in_forks
 from tcalc.expr.primitive import Fact, Labels, Primitive
 from tcalc.records import dataclass
 
 _table: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
-_lock = threading.RLock()
+_lock = free_in_forks(threading.RLock())  # held while dims are made
 
 
 class _Interned(type):

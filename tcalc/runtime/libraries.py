@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from tcalc.errors import UnsupportedError
+from tcalc.expr.forks import free_in_forks
 
 FLAGS = (
     *("-std=gnu11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"),
@@ -133,7 +134,7 @@ class Library:
 
 
 _libraries: dict[str, Library] = {}
-_lock = threading.Lock()
+_lock = free_in_forks(threading.Lock())
 
 
 @cache

@@ -140,10 +140,10 @@ def laplace(
 ) -> LaplaceApproximation:
     """Laplace's approximation of ``log ∫ exp(-f)``, the log evidence if f is ``-log p(data, wrt)``.
 
-    f is minimised by a `method` of `Problem.minimize`, starting at the values among the data; with
-    ``minimise=False``, these values are taken as the mode.  The log-determinant of the Hessian is
-    exact if its structure allows or if it is small; otherwise it is estimated from `samples`
-    products, with a standard `error`.
+    f is minimised by a `method` of `Problem.minimize`, starting at the values among the data, and
+    then by Newton steps; with ``minimise=False``, these values are taken as the mode.  The
+    log-determinant of the Hessian is exact if its structure allows or if it is small; otherwise it
+    is estimated from `samples` products, with a standard `error`.
 
     Raises what `hessian_operator` does, and `DomainError` if the point is not a mode or the Hessian
     is not positive definite.  (MacKay, *Information Theory, Inference, and Learning Algorithms*,

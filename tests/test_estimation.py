@@ -210,6 +210,25 @@ class TestLaplace:
         with pytest.raises(DomainError, match=r"no mode: the derivative by w\[1\] is -2.0e\+00"):
             tcalc.laplace(f, "w", {"w": np.zeros(2)}, minimise=False)
 
+    @pytest.mark.parametrize("units", [1e-12, 1e-4, 1e4, 1e75])
+    @pytest.mark.parametrize("method", ["trust-krylov", "L-BFGS-B", "Nelder-Mead"])
+    def test_the_units_of_a_variable_do_not_matter(self, units, method):
+        f = tcalc.parse("norm2(w/u - y)^2/2 + norm2(w/u)^2/2", "w[n], y[n], u")
+        y = np.array([1.0, -3.0])
+        data = {"y": y, "u": units, "w": 8 * units * np.ones(2)}
+        found = tcalc.laplace(f, "w", data, method=method)
+        exact = -y @ y / 4 + np.log(np.pi) + 2 * np.log(units)
+        assert found.log_evidence == pytest.approx(exact, rel=1e-9)
+        data["w"] = units * np.array([0.5, -1.4])
+        with pytest.raises(DomainError, match=r"no mode: .* the minimum about 1.0e-02 below"):
+            tcalc.laplace(f, "w", data, minimise=False)
+
+    def test_a_mode_is_exact_where_the_optimiser_ends_early(self):
+        f = tcalc.parse("tr(K) - logdet(K)", "K[n,n] spd")
+        found = tcalc.laplace(f, "K", {"K": 2 * np.eye(2)})
+        np.testing.assert_allclose(found.mode["K"], np.eye(2), atol=1e-7)
+        assert found.logdet.value == pytest.approx(np.log(2), rel=1e-6)
+
     def test_an_estimated_determinant_has_its_error(self, monkeypatch):
         monkeypatch.setattr("tcalc.estimation.operator.DENSE", 1)
         monkeypatch.setattr("tcalc.estimation.operator.HessianOperator.factored", None)

@@ -399,3 +399,11 @@ def test_no_product_is_fused_with_a_sum() -> None:
     c_code, _ = pair("sqrt(x.*x - y.*y)", "x[n], y[n]")
     x = np.linspace(0.1, 1, 50)
     np.testing.assert_array_equal(c_code(x=x, y=x.copy())[0], 0)
+
+
+@needs_compiler
+def test_many_shares_of_single_precision_add_up_to_one() -> None:
+    x = np.random.default_rng(0).uniform(0.1, 1, 10**6).astype(np.float32)
+    shares = tcalc.compile(tcalc.parse("softmax(x)", "x[n]"), backend="c")(x=x)
+    assert shares.dtype == np.float32
+    assert abs(shares.sum(dtype=float) - 1) < 1e-6

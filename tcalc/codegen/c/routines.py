@@ -211,9 +211,10 @@ def _soft_max(code: Code, statement: Statement, operation: Call) -> None:
     made = code.element(target, reduction.indices)
     lines = [
         *reduction.extremum("top", "np.max"),
-        "real sum = 0;",
+        "double sum = 0;",  # one after the other, of which floats would lose digits
         *nested(reduction.inner, [f"{made} = exp({reduction.element} - top);", f"sum += {made};"]),
-        *nested(reduction.inner, [f"{made} /= sum;"]),
+        "const real whole = sum;",
+        *nested(reduction.inner, [f"{made} /= whole;"]),
     ]
     code.lines += nested(reduction.outer, lines)
 

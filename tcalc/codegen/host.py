@@ -15,7 +15,7 @@ from typing import Any
 from tcalc.codegen.schur import real_schur, sylvester_by_lapack
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.determinant import determinant
-from tcalc.primitives.expm import matrix_exponential, pade_coefficients
+from tcalc.primitives.expm import balancing, matrix_exponential, pade_coefficients
 from tcalc.primitives.exponential import (
     product_with_complement,
     sigmoid_stable,
@@ -128,8 +128,9 @@ def exponential_by_scipy(A: Array) -> Array:
     overflow: these are for the formula.
     """
     if A.ndim == 2 and np.isfinite(A).all():
+        balance = balancing(A)
         with np.errstate(all="ignore"):
-            X = linalg.expm(A)
+            X = linalg.expm(A * balance) / balance
         if np.isfinite(X).all():
             return X
     return matrix_exponential(A)
@@ -210,7 +211,12 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     complement_of_square: (complement_in_place, complement_of_square),
     product_with_complement: (product_with_complement_in_place, product_with_complement),
     determinant: (determinant_unwarned,),
-    matrix_exponential: (exponential_by_scipy, matrix_exponential, pade_coefficients),
+    matrix_exponential: (
+        exponential_by_scipy,
+        matrix_exponential,
+        balancing,
+        pade_coefficients,
+    ),
     euclidean_norm: (norm_in_range, euclidean_norm, power_of_two_below),
 }
 """For a formula of a primitive's what NumPy computes it by, and what that calls."""

@@ -71,7 +71,7 @@ def exponential(code: Code, statement: Statement, operation: Call) -> None:
     target = code.make(value)
     *stack, n, _ = value.dims
     size, order = code.length(n) ** 2, len(matrices) - 1
-    start, room = code.scratches(size * len(matrices), 6 * size * 2**order + code.length(n))
+    start, room = code.scratches(size * len(matrices), 6 * size * 2**order + 2 * code.length(n))
     lines = []
     for k, place in enumerate(matrices):
         lines += code.copied(place, 2, f"{start} + {k * size}" if k else start)

@@ -186,6 +186,45 @@ static int divide_parts(int n, int parts, real *d, real *y, int *pivots)
         ("getrf", "getrs"),
         ("add_product",),
     ),
+    "balance": Helper(
+        """\
+/* Powers of two for which a[i,j] d[j]/d[i] has rows and columns of like sums (Osborne 1960), but
+   for what is below one and does not matter to an exponential; ones where that is of no use. */
+static void balance(int n, const real *a, real *d)
+{
+    real before = 0, after = 0;
+    const real most = ldexp(1, sizeof(real) == 4 ? 32 : 256);
+    int moved = 1;
+    for (int i = 0; i < n; i++)
+        d[i] = 1;
+    for (int sweep = 0; moved && sweep < 20; sweep++) {
+        moved = 0;
+        for (int i = 0; i < n; i++) {
+            real row = 1, column = 1;
+            for (int j = 0; j < n; j++) {
+                row += fabs(a[n * i + j]) * (d[j] / d[i]);
+                column += fabs(a[n * j + i]) * (d[i] / d[j]);
+            }
+            const real f = ldexp(d[i], (int)floor(log2(row / column) / 2 + 0.5));
+            if (fabs(log2(row / column)) > 2 && f < most && f > 1 / most) {
+                d[i] = f;
+                moved = 1;
+            }
+        }
+    }
+    for (int j = 0; j < n; j++) {
+        real was = 0, is = 0;
+        for (int i = 0; i < n; i++) {
+            was += fabs(a[n * i + j]);
+            is += fabs(a[n * i + j]) * (d[j] / d[i]);
+        }
+        before = fmax(before, was);
+        after = fmax(after, is);
+    }
+    for (int i = 0; i < n && after >= before / 2; i++)
+        d[i] = 1;
+}"""
+    ),
     "exponential": Helper(
         """\
 /* The exponential of a matrix, or its derivative in k directions that lie behind it, by scaling,
@@ -195,28 +234,40 @@ static int divide_parts(int n, int parts, real *d, real *y, int *pivots)
 static int exponential(int n, int k, const real *a, real *result, real *room)
 {
     const int parts = 1 << k, size = n * n * parts;
-    real *x = room, *powers = x + size, *p = powers + 3 * size, *q = p + size;
-    real norm = column_norm(n, a) + k, factor = 1, scale = 1, c[14] = {1};
+    real *x = room, *powers = x + size, *p = powers + 3 * size, *q = p + size, *d = q + size + n;
+    real norm = column_norm(n, a), factor = 1, scale = 1, c[14] = {1};
     int steps = 0;
 
     for (int i = 0; i < 13; i++)
         c[i + 1] = c[i] * (13 - i) / ((26 - i) * (i + 1));
     if (!isfinite(norm))
         return 1;
+    for (int i = 0; i < n; i++)
+        d[i] = 1;
+    if (norm > 64)
+        balance(n, a, d);
+    for (int s = 0; s < parts; s++) {
+        /* Of the parts, the matrix and its directions are given. */
+        const int given = (s & (s - 1)) == 0;
+        int place = 0;
+        for (int t = s; t > 0; t /= 2)
+            place++;
+        for (int i = 0; i < n * n; i++)
+            x[n * n * s + i] = given ? a[n * n * place + i] * (d[i % n] / d[i / n]) : 0;
+        if (!given)
+            continue;
+        const real length = column_norm(n, x + n * n * s), unit = length > 0 ? length : 1;
+        if (!isfinite(length))
+            return 1;
+        for (int i = 0; i < n * n && s > 0; i++)
+            x[n * n * s + i] /= unit;
+        factor *= s > 0 ? unit : 1;
+        norm = s > 0 ? norm : length + k;
+    }
     for (; norm > 4; norm /= 2, scale /= 2)
         steps++;
     for (int i = 0; i < size; i++)
-        x[i] = i < n * n ? scale * a[i] : 0;
-    for (int d = 0; d < k; d++) {
-        const real *direction = a + n * n * (d + 1);
-        const real length = column_norm(n, direction), unit = length > 0 ? length : 1;
-        real *part = x + n * n * (1 << d);
-        if (!isfinite(length))
-            return 1;
-        for (int i = 0; i < n * n; i++)
-            part[i] = scale * (direction[i] / unit);
-        factor *= unit;
-    }
+        x[i] *= scale;
 
     multiply_parts(n, parts, x, x, powers);
     multiply_parts(n, parts, powers, powers, powers + size);
@@ -238,11 +289,11 @@ static int exponential(int n, int k, const real *a, real *result, real *room)
         q = root;
     }
     for (int i = 0; i < n * n; i++)
-        result[i] = factor * p[size - n * n + i];
+        result[i] = factor * (p[size - n * n + i] * (d[i / n] / d[i % n]));
     return 0;
 }""",
         (),
-        ("column_norm", "add_product", "multiply_parts", "even_powers", "divide_parts"),
+        ("balance", "column_norm", "add_product", "multiply_parts", "even_powers", "divide_parts"),
     ),
     "pseudo_inverse": Helper(
         """\

@@ -485,17 +485,11 @@ def _position(position: Position) -> str:
 def name_of(variable: Variable) -> str:
     """The name of a variable; raises `ArgumentError` for what is none."""
     match variable:
-        case str():
-            return variable
-        case Expression(node=Var(name=name)):
+        case str(name) | Expression(node=Var(name=name)):
             return name
-        case Expression():
-            raise ArgumentError(
-                f"this is no variable: {variable}",
-                hint="differentiate by what it depends on, gradient(f, 'x')",
-            )
+    kind = f"an object of type {type(variable).__name__}"
     raise ArgumentError(
-        "a variable is given by its name, or as tcalc.symbols makes it, not by an object of type "
-        f"{type(variable).__name__}",
+        "a variable is given by its name, or as tcalc.symbols makes it, not by "
+        f"{variable if isinstance(variable, Expression) else kind}",
         hint="gradient(f, 'x'), derivative(f, 'x', 'y')",
     )

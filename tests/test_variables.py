@@ -83,7 +83,7 @@ def test_of_programs_too() -> None:
             "another variable of that name: w[n], and not w[k]",
         ),
         (tcalc.symbols("z[n]"), UnknownNameError, "'z' is not a variable of the expression"),
-        (X @ w, ArgumentError, "this is no variable: X*w"),
+        (X @ w, ArgumentError, "makes it, not by X*w"),
         (np.zeros(3), ArgumentError, "not by an object of type ndarray"),
         (None, ArgumentError, "not by an object of type NoneType"),
     ],

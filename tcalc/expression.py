@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 Names: TypeAlias = list[str] | tuple[str, ...]
 """Several names."""
 
-Variable: TypeAlias = "str | Expression"
-"""A variable: its name, or the expression that `tcalc.symbols` makes of it."""
+Variable: TypeAlias = "str | Expression | Var"
+"""A variable: its name, what `tcalc.symbols` makes of it, or what `Expression.variables` has."""
 
-Variables: TypeAlias = "list[str] | list[Expression] | tuple[Variable, ...]"
+Variables: TypeAlias = "list[str] | list[Expression] | list[Var] | tuple[Variable, ...]"
 """Several variables."""
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
@@ -93,10 +93,11 @@ class Expression:
         """
         name = name_of(wanted)
         known = self.variables
-        if isinstance(wanted, Expression) and known.get(name, wanted.node) is not wanted.node:
+        node = wanted.node if isinstance(wanted, Expression) else wanted
+        if isinstance(node, Var) and known.get(name, node) is not node:
             raise DimensionError(
                 f"the expression has another variable of that name: {known[name]!r}, and not "
-                f"{wanted.node!r}",
+                f"{node!r}",
                 hint=f"by its name: {name!r}",
             )
         if name not in known:
@@ -485,7 +486,7 @@ def _position(position: Position) -> str:
 def name_of(variable: Variable) -> str:
     """The name of a variable; raises `ArgumentError` for what is none."""
     match variable:
-        case str(name) | Expression(node=Var(name=name)):
+        case str(name) | Var(name=name) | Expression(node=Var(name=name)):
             return name
     kind = f"an object of type {type(variable).__name__}"
     raise ArgumentError(

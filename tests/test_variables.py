@@ -65,7 +65,8 @@ def test_blocks_of_hessians() -> None:
 
 def test_of_programs_too() -> None:
     program = tcalc.parse("norm2(X*w - y)^2", "X[m,n], w[n], y[m]")
-    assert str(tcalc.gradient(program, w)) == "2*X'*(X*w - y)"
+    for variable in (w, program.variables["w"]):
+        assert str(tcalc.gradient(program, variable)) == "2*X'*(X*w - y)"
     power = tcalc.recurrence("s{0} = b; for t = 1:T; s{t} = s{t-1}*z[t]*b; end; s{T}", "b, z[T]")
     arrays = {"b": 2.0, "z": [1.0, 3.0]}
     b, z = tcalc.symbols("b, z[T]")

@@ -69,8 +69,7 @@ def test_what_is_of_the_wrong_kind_is_refused(call):
 @pytest.mark.parametrize(
     ("call", "hint"),
     [
-        (lambda: tcalc.gradient(f, tcalc.symbols("w[n]")), "gradient(f, 'w')"),
-        (lambda: tcalc.gradient(f, f.variables["w"]), "gradient(f, 'w')"),
+        (lambda: tcalc.gradient(f, 2 * tcalc.symbols("w[n]")), "gradient(f, 'x')"),
         (lambda: tcalc.gradient(np.tanh, "x"), 'tcalc.parse("sum(x.^2)")'),
         (lambda: tcalc.compile(f, tcalc.gradient(f, "w")), "compile([f, g])"),
         (lambda: tcalc.combine("sum(w)", f), "x=x"),

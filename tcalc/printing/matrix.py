@@ -218,17 +218,26 @@ class MatrixNotation:
 
 
 def _scalar_of(node: Node) -> Node | None:
-    """The scalar that a tensor has in all places, where its form shows that."""
+    """The scalar that a tensor has in all places, where its form shows that.
+
+    Or those of its terms do, to no more depth: sums in sums are opened before.
+    """
+    if not (isinstance(node, Add) and node.order):
+        return _repeated_scalar(node)
+    scalars = [_repeated_scalar(term) for term in node.operands]
+    found = [x for x in scalars if x is not None]
+    if len(found) < len(scalars):
+        return None
+    return build.add((c, x) for (c, _), x in zip(node.terms, found, strict=True))
+
+
+def _repeated_scalar(node: Node) -> Node | None:
+    """The scalar that a tensor is, repeated."""
     match node:
         case Const(value=value):
             return build.const(value)
         case Einsum(factors=(core,), subscripts=((),)) if node.is_view:
             return core
-        case Add(terms=terms) if node.order:
-            scalars = [_scalar_of(term) for _, term in terms]
-            found = [x for x in scalars if x is not None]
-            if len(found) == len(terms):
-                return build.add((c, x) for (c, _), x in zip(terms, found, strict=True))
     return None
 
 

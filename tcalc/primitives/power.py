@@ -21,6 +21,22 @@ from tcalc.primitives.routines import Embedded, Routine, Template, per_element
 _FOLDED_BITS = 2048
 """The most bits of a power of two exact numbers."""
 
+_BY_PRODUCTS: dict[Fraction, str] = {
+    Fraction(1): "{0}",
+    Fraction(2): "np.square({0})",
+    Fraction(3): "{0} * {0} * {0}",
+    Fraction(4): "np.square(np.square({0}))",
+    Fraction(5): "np.square(np.square({0})) * {0}",
+    Fraction(6): "np.square({0} * {0} * {0})",
+    Fraction(7): "np.square({0} * {0} * {0}) * {0}",
+    Fraction(8): "np.square(np.square(np.square({0})))",
+    Fraction(1, 2): "np.sqrt({0})",
+    Fraction(3, 2): "{0} * np.sqrt({0})",
+    Fraction(5, 2): "np.square({0}) * np.sqrt({0})",
+    Fraction(7, 2): "{0} * {0} * {0} * np.sqrt({0})",
+}
+"""Powers by products and a root, which take a fifth to a tenth of the time of a general one."""
+
 
 class Power(Elementwise):
     """The element-wise power x^p with a constant rational exponent p."""
@@ -61,23 +77,12 @@ class Power(Elementwise):
         return super().facts(node, fact, holds)
 
     def routine(self, node: Apply) -> Routine:
-        # Products and a root take a tenth of the time of a general power.
-        special_cases = {
-            Fraction(2): Template("np.square({0})", ufunc=True),
-            Fraction(3): Template("{0} * {0} * {0}"),
-            Fraction(4): Template("np.square(np.square({0}))"),
-            Fraction(-1): Template("1.0 / {0}"),
-            Fraction(-2): Template("1.0 / np.square({0})"),
-            Fraction(-3): Template("1.0 / ({0} * {0} * {0})"),
-            Fraction(-4): Template("1.0 / np.square(np.square({0}))"),
-            Fraction(1, 2): Template("np.sqrt({0})", ufunc=True),
-            Fraction(-1, 2): Template("1.0 / np.sqrt({0})"),
-            Fraction(3, 2): Template("{0} * np.sqrt({0})"),
-            Fraction(-3, 2): Template("1.0 / ({0} * np.sqrt({0}))"),
-            Fraction(5, 2): Template("np.square({0}) * np.sqrt({0})"),
-            Fraction(-5, 2): Template("1.0 / (np.square({0}) * np.sqrt({0}))"),
-        }
-        return special_cases.get(self.exponent, self._template)
+        text = _BY_PRODUCTS.get(abs(self.exponent))
+        if text is None:
+            return self._template
+        if self.exponent > 0:
+            return Template(text, ufunc=" * " not in text and text.count("(") == 1)
+        return Template(f"1.0 / ({text})" if " * " in text else f"1.0 / {text}")
 
     @property
     def _template(self) -> Template:

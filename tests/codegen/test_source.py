@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from generated import body
 from scipy import special
 
 import tcalc
@@ -407,3 +408,11 @@ def test_a_module_without_arguments_says_the_type_that_it_gives(text: str) -> No
     assert "The results are of type float64." in run.source
     assert "have their type" not in run.source
     assert np.asarray(run()).dtype == np.float64
+
+
+@pytest.mark.parametrize("exponent", [*range(-8, 0), *range(1, 9), 0.5, -0.5, 1.5, -2.5, 3.5, -3.5])
+def test_small_powers_are_products_and_roots(exponent: float) -> None:
+    function = tcalc.compile(tcalc.parse(f"x.^({exponent})", "x[n]"))
+    assert "**" not in body(function)
+    x = np.array([0.3, 1.0, 7.0, 1e20])
+    np.testing.assert_allclose(function(x=x), x**exponent, rtol=2e-15)

@@ -71,10 +71,10 @@ class Products:
                         if factor in uses:
                             uses[factor] -= 1
         if uses:
-            self._apply(uses.keys(), {node for node, left in uses.items() if left})
+            self._decide(uses.keys(), {node for node, left in uses.items() if left})
         self.factors.prepare(order)
 
-    def _apply(self, inverses: Collection[Node], formed: set[Node]) -> None:
+    def _decide(self, inverses: Collection[Node], formed: set[Node]) -> None:
         """Decide which inverses are applied; some are formed for other uses than in products.
 
         Those that are formed anyway multiply what they meet, unless that has few columns.
@@ -92,7 +92,9 @@ class Products:
             shape = [dim.evaluate(self.sizes) for dim in node.dims]
             axes = axes_of(node)
             n, batch = prod(shape[len(shape) - axes :]), prod(shape[: len(shape) - 2 * axes])
-            most = max(1, n // 2) if node in formed else n if n < LARGE else 2 * n
+            most = n if n < LARGE else 2 * n
+            if node in formed:
+                most = max(1, n // 2)
             # Solving with a triangle takes half of a product with its inverse, however often.
             if count <= batch * most or inversion_of(node).triangular:
                 self.applied.add(node)

@@ -143,7 +143,7 @@ def solve_factored(factors: tuple[Any, ...], b: Array, transposed: bool, columns
         half = np.linalg.solve(a.T, b)
         return np.linalg.solve(a, half)
     if pivots is None and not columns and len(a) >= 64:
-        # Two triangles take half the time that potrs takes for one column.
+        # From there on two triangles take half the time that potrs takes for one column.
         trtrs: Any = linalg.lapack.dtrtrs if double else linalg.get_lapack_funcs("trtrs", (a, b))
         return trtrs(a, trtrs(a, b, False, True)[0], overwrite_b=True)[0]
     if pivots is None:

@@ -129,8 +129,11 @@ class _Point:
     def require_mode(self) -> None:
         """Raise `DomainError` where this is not a mode."""
         size = float(np.max(np.abs(self.gradient), initial=0.0))
-        small = size <= STATIONARY * (1 + abs(self.value))
-        if small if self.decline is None else self.decline <= STATIONARY:
+        if self.decline is None:
+            stationary = size <= STATIONARY * (1 + abs(self.value))
+        else:
+            stationary = self.decline <= STATIONARY
+        if stationary:
             return
         place = int(np.argmax(np.abs(self.gradient)))
         derivative = f"the derivative by {self.problem.name(place)} is {self.gradient[place]:.1e}"

@@ -81,7 +81,7 @@ class Power(Elementwise):
         if text is None:
             return self._template
         if self.exponent > 0:
-            return Template(text, ufunc=" * " not in text and text.count("(") == 1)
+            return Template(text, ufunc=self.exponent in (2, Fraction(1, 2)))
         return Template(f"1.0 / ({text})" if " * " in text else f"1.0 / {text}")
 
     @property

@@ -265,8 +265,8 @@ class Writer:
     def _place(self, signed_term: tuple[bool, Formula]) -> tuple[Any, ...]:
         """Positive terms first, of these numbers; but of negative ones last, ``v - n - 1``.
 
-        Indices that are summed, which have no letters yet, come after those of the result, as their
-        letters will: ``A[i,j] + A[j,i]``.
+        Indices that are summed have placeholders as yet, which begin with ``_``: they come after
+        those of the result, as their letters will, ``A[i,j] + A[j,i]``.
         """
         negative, term = signed_term
         number = isinstance(term, Number)

@@ -172,8 +172,7 @@ class RecurrenceGradient:
 
         ``m_bar{t}`` is the derivative of the value by ``m{t}``; the derivatives by inputs are
         accumulated from step to step, and contributions from outside the loop are left out.  The
-        `medium` is
-        ``"text"``, ``"latex"`` or ``"mathml"``.
+        `medium` is ``"text"``, ``"latex"`` or ``"mathml"``.
 
         >>> import tcalc
         >>> walk = tcalc.recurrence('''

@@ -318,15 +318,15 @@ def _by_rest(terms: Sequence[Parts], places: dict[int, int]) -> list[dict[int, i
 def ties(parts: Parts, k: int) -> tuple[object, ...]:
     """How a factor is tied to the rest of its product, axis by axis."""
     row = parts.rows[k]
-    ties: list[object] = []
+    found: list[object] = []
     for axis, label in enumerate(row):
         if row.index(label) != axis:
-            ties.append(("same", row.index(label)))
+            found.append(("same", row.index(label)))
         elif label in parts.output:
-            ties.append(("out", parts.output.index(label)))
+            found.append(("out", parts.output.index(label)))
         else:
-            ties.append(parts.uses(label) > 1)
-    return tuple(ties)
+            found.append(parts.uses(label) > 1)
+    return tuple(found)
 
 
 def _reaches_output(parts: Parts, k: int) -> bool:

@@ -1,4 +1,7 @@
-"""Contractions of two operands: BLAS where they are matrix products of some size, else loops."""
+"""Contractions of two operands: BLAS where they are matrix products of some size, else loops.
+
+Where its axes lie in another order than BLAS takes, it is given a copy of an operand.
+"""
 
 from __future__ import annotations
 

@@ -151,6 +151,16 @@ class LowerMask(Selection):
         return super().facts(node, fact, holds)
 
 
+def is_unit_vector(node: Node) -> bool:
+    """Whether a node is a unit vector, with which a tensor has one element of an axis."""
+    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector)
+
+
+def is_slice(node: Node) -> bool:
+    """Whether a node is a unit vector or a window, with which a tensor has a part of an axis."""
+    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector | Window)
+
+
 def unit(index: Dim | int, dim: Dim) -> Node:
     """The unit vector of a 1-based index."""
     return build.apply(UnitVector(Dim.of(index), dim))

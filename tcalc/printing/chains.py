@@ -14,7 +14,7 @@ from tcalc.expr.nodes import Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives import REGISTRY, Kind
 from tcalc.primitives.power import power
-from tcalc.primitives.selection import LowerMask, UnitVector, Window
+from tcalc.primitives.selection import LowerMask, UnitVector, Window, is_slice
 from tcalc.printing.formula import (
     ONE,
     Call,
@@ -165,7 +165,7 @@ def cuts_of(factors: Sequence[tuple[Node, Labels]], output: Sequence[int]) -> di
     held = {
         label
         for factor, row in factors
-        if not (isinstance(factor, Const) or _is_selection(factor))
+        if not (isinstance(factor, Const) or is_slice(factor))
         for label in row
     }
     found: dict[int, Cut] = {}
@@ -178,10 +178,6 @@ def cuts_of(factors: Sequence[tuple[Node, Labels]], output: Sequence[int]) -> di
             case Apply(primitive=Window(start=start, stop=stop, dim=dim)) if uses[row[-1]] == 2:
                 found[row[-1]] = Cut(place, span(start, stop, dim), row[0], factor.dims[0])
     return found
-
-
-def _is_selection(node: Node) -> bool:
-    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector | Window)
 
 
 def flip(chain: Chain) -> Chain:

@@ -21,7 +21,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
-from tcalc.primitives.selection import UnitVector
+from tcalc.primitives.selection import UnitVector, is_unit_vector
 from tcalc.printing.chains import Cut, cuts_of
 from tcalc.printing.formula import (
     Call,
@@ -115,7 +115,7 @@ class EinsteinNotation:
                 # A ones tensor stands here for the size of a summed dimension.
                 quotient.above += [size_of(sizes[label]) for label in row if label not in carried]
                 continue
-            if _is_unit_vector(factor) and row[0] not in node.output:
+            if is_unit_vector(factor) and row[0] not in node.output:
                 continue
             for label in row:
                 if label not in names:
@@ -277,10 +277,6 @@ def _positions(places: Sequence[tuple[Node, Labels]]) -> dict[int, str]:
             case Apply(primitive=UnitVector(index=index, dim=dim)):
                 found.setdefault(row[0], position(index, dim))
     return found
-
-
-def _is_unit_vector(node: Node) -> bool:
-    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector)
 
 
 def repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:

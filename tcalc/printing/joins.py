@@ -11,7 +11,7 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Apply, Node
-from tcalc.primitives.selection import UnitVector, Window
+from tcalc.primitives.selection import UnitVector, Window, is_slice
 from tcalc.records import dataclass
 from tcalc.simplify.parts import parts_of
 
@@ -48,7 +48,7 @@ def with_join(terms: Sequence[Term]) -> tuple[Sequence[Term], Join | None]:
     >>> with_join([(Fraction(1), piece) for piece in pieces])
     ([], Join(coefficient=Fraction(1, 1), name='concat', axis=0, pieces=(x[m], y[n])))
     """
-    if sum(any(map(_is_selection, parts_of(term).factors)) for _, term in terms) < 2:
+    if sum(any(map(is_slice, parts_of(term).factors)) for _, term in terms) < 2:
         return terms, None
     for axis, size in enumerate(terms[0][1].dims):
         for name, kind in (("concat", Window), ("stack", UnitVector)):
@@ -59,10 +59,6 @@ def with_join(terms: Sequence[Term]) -> tuple[Sequence[Term], Join | None]:
             if found:
                 return rest, Join(shared, name, axis, found)
     return terms, None
-
-
-def _is_selection(node: Node) -> bool:
-    return isinstance(node, Apply) and isinstance(node.primitive, Window | UnitVector)
 
 
 def _pieces(

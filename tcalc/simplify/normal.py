@@ -31,7 +31,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.norms import Norm2
 from tcalc.primitives.power import Power, power
-from tcalc.primitives.selection import UnitVector
+from tcalc.primitives.selection import is_unit_vector
 from tcalc.simplify.axes import (
     axes_of_function,
     axes_of_sum,
@@ -239,7 +239,7 @@ def element_of_function(node: Einsum) -> Node | None:
     """``exp(x)[3] -> exp(x[3])``, and the same for sums; every factor gets its own element."""
     holders = Counter(label for row in node.subscripts for label in set(row))
     for factor, row in zip(node.factors, node.subscripts, strict=True):
-        if not _is_unit(factor) or row[0] in node.output:
+        if not is_unit_vector(factor) or row[0] in node.output:
             continue
         (label,) = row
         for k, (other, labels) in enumerate(zip(node.factors, node.subscripts, strict=True)):
@@ -263,10 +263,6 @@ def element_of_function(node: Einsum) -> Node | None:
                 own = [("own", x) if x == label else x for x in labels]
                 return replaced(node, (k,), [other, factor], [own, [("own", label)]])
     return None
-
-
-def _is_unit(node: Node) -> bool:
-    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector)
 
 
 # Sums.

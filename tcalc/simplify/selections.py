@@ -11,11 +11,12 @@ from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
-from tcalc.primitives.selection import UnitVector, Window, unit, window
+from tcalc.primitives.selection import UnitVector, Window, is_unit_vector, unit, window
 from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.engine import length, of_products_having, of_sums
 from tcalc.simplify.flatten import is_contraction, opened_while
 from tcalc.simplify.parts import Parts, parts_of
+from tcalc.simplify.splicing import is_between
 
 Place: TypeAlias = tuple[Dim, Dim]
 """The first and the last row of a unit matrix that a selection is."""
@@ -62,7 +63,7 @@ def element_beside_unit_vector(node: Einsum) -> Node | None:
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         (end,) = parts.rows[k][-1:] or (None,)
-        if end not in parts.output or not _is_unit(factor):
+        if end not in parts.output or not is_unit_vector(factor):
             continue
         for j, row in enumerate(parts.rows):
             if j != k and end in row and _place(parts.factors[j]) is None:
@@ -108,7 +109,7 @@ def _at_units(term: Node) -> list[tuple[Node, Fraction, Node]] | None:
     if len(vectors) != 1 or len(parts.rows[vectors[0]]) != 1:
         return None
     vector = parts.factors[vectors[0]]
-    single = _is_unit(vector)
+    single = is_unit_vector(vector)
     if not single and not isinstance(vector, Add):
         return None
     rest = parts.replaced(vectors, (), ())
@@ -119,7 +120,7 @@ def _at_units(term: Node) -> list[tuple[Node, Fraction, Node]] | None:
     for c, x in vector.terms:
         inner = parts_of(x)
         units = [k for k, row in enumerate(inner.rows) if set(inner.output).intersection(row)]
-        if len(units) != 1 or not _is_unit(inner.factors[units[0]]):
+        if len(units) != 1 or not is_unit_vector(inner.factors[units[0]]):
             return None
         beside = inner.replaced(units, (), ())
         factor = build.hadamard(scalar, build.einsum(beside.factors, beside.rows, ()))
@@ -128,16 +129,12 @@ def _at_units(term: Node) -> list[tuple[Node, Fraction, Node]] | None:
     return found
 
 
-def _is_unit(node: Node) -> bool:
-    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector)
-
-
 def _selected(parts: Parts, k: int) -> Iterator[tuple[int, int]]:
     """Selections with which a factor has an index of its own, and that index."""
     for j, other in enumerate(parts.factors):
         if _place(other) is not None:
             for label in set(parts.rows[k]).intersection(parts.rows[j]):
-                if _is_between(parts, label):
+                if is_between(parts, label):
                     yield j, label
 
 
@@ -172,7 +169,7 @@ def _met(parts: Parts) -> Node | None:
             if _are_apart(places[k], places[j]):
                 return build.zeros(tuple(parts.dims[label] for label in parts.output))
             new = _same_rows(parts, k, j, places[k], places[j])
-        elif len(there) == 2 and here[-1] == there[0] and _is_between(parts, there[0]):
+        elif len(there) == 2 and here[-1] == there[0] and is_between(parts, there[0]):
             new = _rows_of_rows(parts, k, j, places[k], places[j])
         if new is not None:
             return new
@@ -197,7 +194,7 @@ def _same_rows(parts: Parts, k: int, j: int, one: Place, other: Place) -> Node |
     if len(here) == len(there) == 1:
         return parts.replaced((k,), (), ()).build() if one == other else None
     row = (*here[:-1], *there[:-1])
-    if not _is_between(parts, here[-1]) or len(set(row)) < len(row) or len(there) == 1:
+    if not is_between(parts, here[-1]) or len(set(row)) < len(row) or len(there) == 1:
         return None
     within = _is_least(other[0], one[0]) and _is_least(one[1], other[1])
     dim = parts.factors[j].dims[0]
@@ -217,11 +214,6 @@ def _place(node: Node) -> Place | None:
             case Window(start=start, stop=stop):
                 return start, stop
     return None
-
-
-def _is_between(parts: Parts, label: int) -> bool:
-    """Whether two factors have an index between them, summed over."""
-    return label not in parts.output and parts.uses(label) == 2
 
 
 def _are_apart(one: Place, other: Place) -> bool:

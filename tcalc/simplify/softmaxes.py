@@ -9,7 +9,7 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.exponential import log
-from tcalc.primitives.selection import UnitVector, Window
+from tcalc.primitives.selection import is_slice
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsoftmax
 from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.engine import of_functions, of_products_having
@@ -34,7 +34,7 @@ def log_of_softmax(node: Apply) -> Node | None:
 
 def _logarithm_of_elements(parts: Parts) -> Node | None:
     """The logarithm of a softmax that rows of unit matrices select from, if that is a product."""
-    inside = [k for k, x in enumerate(parts.factors) if not _is_selection(x)]
+    inside = [k for k, x in enumerate(parts.factors) if not is_slice(x)]
     if len(inside) != 1 or len(parts.factors) == 1 or parts.coefficient != 1:
         return None
     (k,) = inside
@@ -51,10 +51,6 @@ def _logarithm_of_elements(parts: Parts) -> Node | None:
                 (c, parts.replaced((k,), (term,), (row,)).build()) for c, term in logarithms.terms
             )
     return None
-
-
-def _is_selection(node: Node) -> bool:
-    return isinstance(node, Apply) and isinstance(node.primitive, UnitVector | Window)
 
 
 @of_products_having(Softmax)

@@ -17,6 +17,7 @@ from tcalc.simplify.parts import Parts, parts_of
 
 
 def is_between(parts: Parts, label: int) -> bool:
+    """Whether two factors have an index between them, summed over."""
     return label not in parts.output and parts.uses(label) == 2
 
 

@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pytest
-
-import tcalc
-
-
-class Formula(NamedTuple):
-    text: str
-    declared: str
-    variable: str
-    gradient: str
-    hessian: str = ""
-
+from written_formulas import Formula, reads_so
 
 FORMULAS = [
     Formula(  # constant relative risk aversion
@@ -150,7 +138,4 @@ FORMULAS = [
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.text)
 def test_derivatives_read_as_an_expert_writes_them(formula: Formula) -> None:
-    program = tcalc.parse(formula.text, formula.declared)
-    assert str(tcalc.derivative(program, formula.variable)) == formula.gradient
-    if formula.hessian:
-        assert str(tcalc.hessian(program, formula.variable)) == formula.hessian
+    reads_so(formula)

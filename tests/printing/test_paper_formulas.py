@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pytest
+from written_formulas import Formula, reads_so
 
 import tcalc
-
-
-class Formula(NamedTuple):
-    text: str
-    declared: str
-    variable: str
-    gradient: str
-    hessian: str = ""
-
 
 FORMULAS = [
     Formula(  # ridge regression
@@ -348,10 +338,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize("formula", FORMULAS, ids=lambda formula: formula.text)
 def test_derivatives_read_as_in_a_paper(formula: Formula) -> None:
-    program = tcalc.parse(formula.text, formula.declared)
-    assert str(tcalc.derivative(program, formula.variable)) == formula.gradient
-    if formula.hessian:
-        assert str(tcalc.hessian(program, formula.variable)) == formula.hessian
+    reads_so(formula)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from tcalc.errors import Span
-from tcalc.expr import Dim
-from tcalc.language.syntax import Bound, Definition, Loop, Name, Statement
+from tcalc.language.course import NEAR, Course
+from tcalc.language.syntax import Bound, Definition, Name, Statement
 from tcalc.records import dataclass
-
-STEP, LAST = 10**12, 7 * 10**13
-"""The numbers of the step that stands for all, and of the last one: no program has such."""
-NEAR = 10**6
-"""Numbers so near to one of the two are of steps before it or behind it."""
 
 
 class Stem(NamedTuple):
@@ -98,55 +93,20 @@ Carried: TypeAlias = Before | Last | Slice | Count
 class Kept:
     """The statements of one step, and which of them stand for what is carried.
 
-    The first step is `start`, the last one `stop`, as coefficients of products of names.
     `offsets` has the names that the loop defines, and which step of theirs a step defines: t +
     offset.
     """
 
     statements: tuple[Statement, ...]
     carried: Mapping[Definition, Carried]
-    loop: Loop
-    start: int
-    stop: Mapping[tuple[str, ...], int]
+    course: Course
     offsets: Mapping[Stem, int]
-
-    def last(self, offset: int) -> str:
-        """The last step, or a number of steps from it, as the program would say it."""
-        return shown_last(self.loop, self.stop, offset)
-
-
-def shifted(counter: str, offset: int) -> str:
-    """The counter plus a number, as a text.
-
-    >>> shifted("t", -1), shifted("t", 0)
-    ('t-1', 't')
-    """
-    return counter + (f"{offset:+d}" if offset else "")
-
-
-def size_of(terms: Mapping[tuple[str, ...], int]) -> Dim:
-    """The size that is a sum of products of names, given by their coefficients.
-
-    >>> size_of({("T",): 1, (): -2}) + 1
-    Dim(T - 1)
-    """
-    total = Dim.of(0)
-    for names, coefficient in terms.items():
-        product = Dim.of(coefficient)
-        for name in names:
-            product = product * Dim.of(name)
-        total = total + product
-    return total
-
-
-def shown_last(loop: Loop, stop: Mapping[tuple[str, ...], int], offset: int) -> str:
-    """The last step of a loop, or a number of steps from it, as the program would say it."""
-    return f"{size_of(stop) + offset}".replace(" ", "") if offset else loop.stop.span.text
 
 
 def parted(name: str, origin: int) -> tuple[Stem, int] | None:
     """A name with a step near to `origin` as its stem and the distance; None for any other.
 
+    >>> from tcalc.language.course import STEP
     >>> parted(f"h{{{STEP - 1},2}}", STEP)
     (Stem(name='h', steps=(None, 2)), -1)
     >>> parted("h{3,2}", STEP)

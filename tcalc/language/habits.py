@@ -30,7 +30,7 @@ from tcalc.language.elsewhere import (
 _CLOSE = 0.65
 """How alike two words must be for one to be offered in place of the other."""
 
-_LOOP = "a loop is `for t = 1:10`, its body on lines of its own, and `end`"
+_LOOP = "a loop is `for t = 1:10` or `for t = 10:-1:1`, its body on lines of its own, and `end`"
 _FORMULA = "a definition is a name and a formula, without parameters: `f = x'*x`"
 _NOTHING = "functions are there without an import"
 

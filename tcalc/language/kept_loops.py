@@ -21,9 +21,6 @@ from fractions import Fraction
 
 from tcalc.errors import ParseError, Span, UnknownNameError, UnsupportedError
 from tcalc.language.carried import (
-    LAST,
-    NEAR,
-    STEP,
     Before,
     Carried,
     Count,
@@ -32,8 +29,17 @@ from tcalc.language.carried import (
     Slice,
     Stem,
     parted,
+)
+from tcalc.language.course import (
+    FIRST,
+    LAST,
+    NEAR,
+    STEP,
+    course_of,
+    is_open,
+    kept_loop,
+    linear,
     shifted,
-    shown_last,
 )
 from tcalc.language.loops import Unrolled, another_meaning, unroll
 from tcalc.language.names import Names
@@ -65,7 +71,7 @@ UNROLL = "tcalc.parse unrolls a loop whose bounds are numbers, and can have it"
 
 def kept(statements: Sequence[Statement], names: Names) -> Kept:
     """One step of the only loop whose bound is no number, or of the only loop."""
-    at = _kept_loop(statements, names)
+    at = kept_loop(statements, names)
     loop = statements[at]
     assert isinstance(loop, Loop)
     if not any(isinstance(x, Definition | Result) for x in statements[at + 1 :]):
@@ -75,45 +81,6 @@ def kept(statements: Sequence[Statement], names: Names) -> Kept:
             hint=f"the value is said there: s{{{loop.stop.span.text}}} for what its last step has",
         )
     return _Keeping(loop, statements[:at], statements[at + 1 :], names).run()
-
-
-def _kept_loop(statements: Sequence[Statement], names: Names) -> int:
-    places = [k for k, statement in enumerate(statements) if isinstance(statement, Loop)]
-    if not places:
-        end = statements[-1].span if statements else Span(0, 0, 1, 1)
-        raise ParseError(
-            "there is no loop to keep",
-            span=end,
-            hint="`for t = 1:T`, statements, `end`; a program without one is for tcalc.parse",
-        )
-    open_ = [k for k in places if not _is_number(statements[k], names)]
-    if len(open_) > 1 or (not open_ and len(places) > 1):
-        first, second, *_ = (statements[k] for k in open_ or places)
-        error = UnsupportedError("only one loop can be kept", span=second.span)
-        error.mention("another one", first.span)
-        raise error.advise(
-            "give numbers for the bounds of the others, which are then unrolled"
-            if open_
-            else "let the one that is kept go to a dimension, `for t = 1:T`; others are unrolled"
-        )
-    return (open_ or places)[0]
-
-
-def _is_number(loop: Statement, names: Names) -> bool:
-    assert isinstance(loop, Loop)
-    return all(not linear(bound, names).keys() - {()} for bound in (loop.start, loop.stop))
-
-
-def linear(bound: Bound, names: Names) -> dict[tuple[str, ...], int]:
-    """A bound as coefficients of products of names, the numbers that are given put in."""
-    found: dict[tuple[str, ...], int] = {}
-    for coefficient, factors in bound.terms:
-        known = [name for name in factors if name in names.parameters]
-        for name in known:
-            coefficient *= names.integer(replace(bound, terms=((1, (name,)),)), {}, "a bound")
-        rest = tuple(sorted(name for name in factors if name not in known))
-        found[rest] = found.get(rest, 0) + coefficient
-    return {factors: coefficient for factors, coefficient in found.items() if coefficient}
 
 
 class _Keeping:
@@ -126,8 +93,7 @@ class _Keeping:
         self._before = before
         self._after = after
         self._names = names
-        self._stop = linear(loop.stop, names)
-        self._start = 0
+        self._course = course_of(loop, names)
         self._inner: set[str] = set()
         self._offsets: dict[Stem, int] = {}
         self._slices: dict[Slice, tuple[str, Name]] = {}
@@ -137,7 +103,8 @@ class _Keeping:
         self._check_bounds()
         names = self._names
         early: dict[str, Span] = {}
-        for step in unroll(self._before, names):
+        before = [self._in_front(statement) for statement in self._before]
+        for step in unroll(before, names):
             early |= dict.fromkeys(step.targets, step.statement.span)
         body = [self._in_body(statement) for statement in self._loop.body]
         steps = unroll(body, names)
@@ -165,8 +132,8 @@ class _Keeping:
             for stem, lags in left.items()
             for lag, span in lags.items()
         ]
-        statements = (*self._before, *entering, *body, *leaving, *after)
-        return Kept(statements, self._carried, self._loop, self._start, self._stop, self._offsets)
+        statements = (*before, *entering, *body, *leaving, *after)
+        return Kept(statements, self._carried, self._course, self._offsets)
 
     def _check_bounds(self) -> None:
         names, counter = self._names, self._loop.counter
@@ -176,7 +143,6 @@ class _Keeping:
             for target in statement.targets if isinstance(statement, Definition) else ():
                 if target.name.name == counter and not target.name.steps:
                     raise another_meaning(self._loop).mention("defined here", target.span)
-        self._start = names.integer(self._loop.start, {}, "the first step of a loop that is kept")
 
     def _count(self) -> Definition:
         span = self._loop.counter_span
@@ -195,20 +161,21 @@ class _Keeping:
         self, stem: Stem, lag: int, lags: Mapping[int, Span], early: Mapping[str, Span]
     ) -> Definition:
         span = lags.get(lag, lags[max(lags)])
-        offset = self._offsets[stem] - lag
-        first = stem.shown(str(self._start + offset))
-        if first not in early:
+        course = self._course
+        offset = course.back(self._offsets[stem], lag)
+        if stem.shown(str(course.first + offset)) not in early:
+            first = stem.shown(course.at_first(offset))
             raise UnknownNameError(
                 f"nothing defines `{first}`",
                 span=span,
-                hint=f"the first step, {self._loop.counter} = {self._start}, needs it: "
+                hint=f"the first step, {course.counter} = {course.at_first(0)}, needs it: "
                 f"{first} = ... before the loop",
             )
-        value = stem.at(self._start + offset, span)
+        value = stem.at(course.first + offset, span)
         return self._noted(_defined(stem.at(STEP + offset, span), value), Before(stem, lag))
 
     def _after_last(self, stem: Stem, lag: int, span: Span) -> Definition:
-        offset = self._offsets[stem] - lag + 1
+        offset = self._course.back(self._offsets[stem], lag - 1)
         value = stem.at(STEP + offset, span)
         return self._noted(_defined(stem.at(LAST + offset, span), value), Last(stem, lag))
 
@@ -300,6 +267,8 @@ class _Keeping:
                 return self._counter(part.span)
             case Name() if any(map(self._counts, part.steps)):
                 return self._numbered(part)
+            case Name() if part.steps:
+                return self._from_first(part)
             case Index(positions=positions) if any(map(self._counts, positions)):
                 return self._slice(part)
             case Call(indices=indices) if any(map(self._counts, indices or ())):
@@ -336,7 +305,35 @@ class _Keeping:
         rest: tuple[Position, ...] = (*positions[:axis], *positions[axis + 1 :])
         return replace(part, base=taken, positions=rest) if rest else taken
 
-    # What stands behind the loop
+    # What stands before the loop, and behind it
+
+    def _in_front(self, statement: Statement) -> Statement:
+        """A statement with steps that are numbered from the first one, where that is no number."""
+        if not is_open(self._course.start):
+            return statement
+        match statement:
+            case Definition(targets=targets):
+                found = [replace(x, name=self._from_first(x.name) or x.name) for x in targets]
+                value = rewritten(statement.value, self._from_first)
+                return replace(statement, targets=tuple(found), value=value)
+            case Result():
+                return replace(statement, value=rewritten(statement.value, self._from_first))
+            case Loop():
+                return replace(statement, body=tuple(map(self._in_front, statement.body)))
+            case Declaration():
+                return statement
+
+    def _from_first(self, part: Expression) -> Name | None:
+        """A name with steps that depend on the sizes as the first one does."""
+        if not isinstance(part, Name):
+            return None
+        steps = [self._numbered_from_first(step) for step in part.steps]
+        return replace(part, steps=tuple(steps)) if steps else None
+
+    def _numbered_from_first(self, step: Bound) -> Bound:
+        terms = linear(step, self._names)
+        distance = self._course.from_first(terms) if is_open(terms) else None
+        return step if distance is None else _exactly(step, FIRST + distance)
 
     def _behind(self, statement: Statement, early: Mapping[str, Span]) -> Statement:
         match statement:
@@ -354,9 +351,10 @@ class _Keeping:
         """A name whose step is the last one of the loop, or a number of steps from it."""
         if not isinstance(part, Name) or not part.steps:
             return None
-        known = not any(map(self._is_open, part.steps))
-        if known and self._names.stepped(part.name, part.steps, {}) in early:
-            return None
+        first = self._from_first(part) or part
+        known = not any(is_open(linear(step, self._names)) for step in first.steps)
+        if known and self._names.stepped(first.name, first.steps, {}) in early:
+            return first
         forms = (x for x in self._offsets if (x.name, len(x.steps)) == (part.name, len(part.steps)))
         stem = next(forms, None)
         if stem is None:
@@ -371,37 +369,26 @@ class _Keeping:
         steps = (*part.steps[:k], self._from_last(part.steps[k], stem), *part.steps[k + 1 :])
         return replace(part, steps=steps)
 
-    def _is_open(self, bound: Bound) -> bool:
-        return bool(linear(bound, self._names).keys() - {()})
-
     def _from_last(self, step: Bound, stem: Stem) -> Bound:
         """A step by its distance from the last one."""
-        beyond = linear(step, self._names)
-        for factors, coefficient in self._stop.items():
-            beyond[factors] = beyond.get(factors, 0) - coefficient
-        distance = beyond.pop((), 0)
-        if any(beyond.values()):
-            last = stem.shown(self._shown_last(self._offsets[stem]))
+        distance = self._course.from_last(linear(step, self._names))
+        if distance is None:
+            last = stem.shown(self._course.at_last(self._offsets[stem]))
             raise UnknownNameError(
                 "behind a loop that is kept only its last steps are known",
                 span=step.span,
                 hint=f"{last}, and some steps before it; carry along what is wanted of others",
             )
-        return replace(step, terms=((LAST + distance, ()),))
+        return _exactly(step, LAST + distance)
 
     def _is_of_loop(self, bound: Bound) -> bool:
-        """Whether a bound has names in common with that of the loop."""
-        names = {name for factors in self._stop for name in factors}
-        return any(name in names for _, factors in bound.terms for name in factors)
-
-    def _shown_last(self, offset: int) -> str:
-        """The last step, or a number of steps from it, as the program would say it."""
-        return shown_last(self._loop, self._stop, offset)
+        """Whether a bound has names in common with those of the loop."""
+        return any(name in self._course.names for _, factors in bound.terms for name in factors)
 
     @property
     def _last_names(self) -> str:
         """What the last step has."""
-        return ", ".join(x.shown(self._shown_last(n)) for x, n in self._offsets.items())
+        return ", ".join(x.shown(self._course.at_last(n)) for x, n in self._offsets.items())
 
     # Who needs which step
 
@@ -427,9 +414,10 @@ class _Keeping:
         for stem, offset in self._offsets.items():
             for name, span in early.items():
                 number = stem.number(name)
-                if number is not None and number >= self._start + offset:
-                    step = f"{self._loop.counter} = {number - offset}"
-                    error = UnknownNameError(f"`{name}` is assigned twice", span=span)
+                if number is not None and self._course.assigns(number, offset):
+                    named = stem.shown(self._course.told(number))
+                    step = f"{self._course.counter} = {self._course.told(number - offset)}"
+                    error = UnknownNameError(f"`{named}` is assigned twice", span=span)
                     raise error.advise(f"the loop assigns it in step {step}")
 
     def _lags(self, steps: Iterable[Unrolled], origin: int) -> dict[Stem, dict[int, Span]]:
@@ -456,12 +444,12 @@ class _Keeping:
     def _parted(self, name: str, origin: int, span: Span) -> tuple[Stem, int] | None:
         """A name by its distance from a step; raises for numbers that no loop reaches."""
         for number in map(int, re.findall(r"-?\d+", name.partition("{")[2])):
-            if min(abs(number - x) for x in (0, STEP, LAST)) >= NEAR:
+            if min(abs(number - x) for x in (0, STEP, FIRST, LAST)) >= NEAR:
                 raise self._unsupported(f"the numbers of steps are below {NEAR:,}", span)
         return parted(name, origin)
 
     def _lag(self, stem: Stem, distance: int, span: Span, origin: int) -> int:
-        counter, behind = self._loop.counter, origin == LAST
+        course, counter, behind = self._course, self._loop.counter, origin == LAST
         if stem not in self._offsets:
             defined = (x.shown(shifted(counter, n)) for x, n in self._offsets.items())
             hint = "it defines " + ", ".join(defined)
@@ -469,13 +457,13 @@ class _Keeping:
                 hint += f"; data of a step are {stem.name}[{counter},:]"
             if stem.name in self._names.variables:
                 hint = f"a slice of a tensor stands in brackets, {stem.name}[{counter}]"
-            shown = stem.shown(self._shown_last(distance) if behind else counter)
+            shown = stem.shown(course.at_last(distance) if behind else counter)
             raise UnknownNameError(f"the loop defines no `{shown}`", span=span, hint=hint)
         offset = self._offsets[stem]
-        back = offset - distance
+        back = course.lag(offset, distance)
         if back < 0:
-            here, before = (stem.shown(shifted(counter, offset - k)) for k in (0, 1))
-            last = stem.shown(self._shown_last(offset))
+            here, before = (stem.shown(shifted(counter, course.back(offset, k))) for k in (0, 1))
+            last = stem.shown(course.at_last(offset))
             raise UnknownNameError(
                 "the loop ends before this" if behind else "this step is not there yet",
                 span=span,
@@ -496,3 +484,7 @@ def _defined(target: Name, value: Expression) -> Definition:
 
 def _plus(bound: Bound, number: int) -> Bound:
     return replace(bound, terms=(*bound.terms, (number, ())))
+
+
+def _exactly(bound: Bound, number: int) -> Bound:
+    return replace(bound, terms=((number, ()),))

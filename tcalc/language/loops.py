@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tcalc.errors import LimitError, ParseError, Span, UnknownNameError
-from tcalc.language.names import BOUND, Counters, Names
+from tcalc.language.names import BOUND, INCREMENT, Counters, Names
 from tcalc.language.syntax import (
     Declaration,
     Definition,
@@ -80,19 +80,33 @@ def _once(
 
 
 def _steps(loop: Loop, outer: Counters, names: Names) -> Iterator[tuple[Statement, Counters]]:
-    start = names.integer(loop.start, outer, BOUND)
-    stop = names.integer(loop.stop, outer, BOUND)
-    if stop - start >= LONGEST_PROGRAM:
+    numbers = _numbers(loop, outer, names)
+    if len(numbers) > LONGEST_PROGRAM:
         raise LimitError(
-            f"a loop of {stop - start + 1:,} steps; the limit is {LONGEST_PROGRAM:,}",
+            f"a loop of {len(numbers):,} steps; the limit is {LONGEST_PROGRAM:,}",
             span=loop.span,
             hint=_INSTEAD,
         )
     taken = loop.counter in outer or loop.counter in names.variables
     if taken or loop.counter in names.parameters or loop.counter in names.dimensions.declared:
         raise another_meaning(loop)
-    steps = ({**outer, loop.counter: step} for step in range(start, stop + 1))
+    steps = ({**outer, loop.counter: number} for number in numbers)
     return ((statement, counters) for counters in steps for statement in loop.body)
+
+
+def _numbers(loop: Loop, outer: Counters, names: Names) -> range:
+    """The numbers that the counter of a loop takes; both bounds are included."""
+    start = names.integer(loop.start, outer, BOUND)
+    stop = names.integer(loop.stop, outer, BOUND)
+    step = 1 if loop.step is None else names.integer(loop.step, outer, INCREMENT)
+    if not step:
+        assert loop.step is not None
+        raise ParseError(
+            "the counter of a loop moves by 0",
+            span=loop.step.span,
+            hint="write for t = 1:10, for t = 1:2:10, or for t = 10:-1:1",
+        )
+    return range(start, stop + (1 if step > 0 else -1), step)
 
 
 def another_meaning(loop: Loop) -> UnknownNameError:

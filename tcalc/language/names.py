@@ -51,6 +51,9 @@ STEP = "the step of a name"
 BOUND = "the bound of a loop"
 """What stands behind `for`, for messages."""
 
+INCREMENT = "the increment of a loop"
+"""What stands between the bounds, for messages."""
+
 _BESIDE = {
     STEP: "; an index stands in brackets, not in braces",
     BOUND: "; tcalc.recurrence and `tcalc adjoint` keep a loop over a dimension",

@@ -26,9 +26,6 @@ from tcalc.expr.traverse import dependents, postorder
 from tcalc.language import loops
 from tcalc.language.algebra import Value
 from tcalc.language.carried import (
-    LAST,
-    NEAR,
-    STEP,
     Before,
     Carried,
     Count,
@@ -36,12 +33,11 @@ from tcalc.language.carried import (
     Last,
     Slice,
     Stem,
-    shifted,
-    size_of,
 )
+from tcalc.language.course import STEP, Course, shifted, size_of
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import wrong_number
-from tcalc.language.kept_loops import UNROLL, kept, linear
+from tcalc.language.kept_loops import UNROLL, kept
 from tcalc.language.loops import Script, Unrolled
 from tcalc.language.names import check_parameters
 from tcalc.language.program import Compilation, Program, declare, source_of
@@ -94,7 +90,8 @@ class RecurrenceProgram:
 
     Attributes:
         counter: the number of a step as an input of it.
-        start, stop: the first step and the last one.
+        start, stop: the numbers of the first step and of the last one.
+        direction: 1 where the counter goes up, -1 where it goes down.
         states: what steps hand on.
         series: what they take of tensors, each time another slice.
         written: how the program writes what the inputs of a step and of the value stand for, as
@@ -104,8 +101,9 @@ class RecurrenceProgram:
     """
 
     counter: Var
-    start: int
+    start: Dim
     stop: Dim
+    direction: int
     states: tuple[State, ...]
     series: tuple[Series, ...]
     written: Mapping[str, str]
@@ -135,7 +133,7 @@ def parse_recurrence(
     >>> [(state.name, state.before, state.last) for state in found.states]
     [('s{t}', s_before[], s_last[])]
     >>> found.series[0].slice, found.start, found.stop
-    (x_t[], 1, Dim(T))
+    (x_t[], Dim(1), Dim(T))
     """
     source, declared = source_of(text, ""), source_of(declarations, "declarations")
     numbers = check_parameters(parameters, (text, declarations))
@@ -161,6 +159,7 @@ class _Recurring(Compilation):
         states: dict[Before, State] = {}
         series: list[Series] = []
         counter = self._count()
+        start, stop = self._ends()
         for carried, name in self._entered.items():
             match carried:
                 case Before():
@@ -173,8 +172,9 @@ class _Recurring(Compilation):
         steps = {self._shown(stem): known[self._defined(stem)] for stem in self._kept.offsets}
         return RecurrenceProgram(
             counter=counter,
-            start=self._kept.start,
-            stop=self._stop(),
+            start=start,
+            stop=stop,
+            direction=self._course.direction,
             states=tuple(states.values()),
             series=tuple(series),
             written={
@@ -218,8 +218,8 @@ class _Recurring(Compilation):
         before = self._entered.get(carried)
         last = self._entered.get(Last(stem, lag))
         return State(
-            name=self._shown(stem, 1 - lag),
-            name_before=self._shown(stem, -lag),
+            name=self._shown(stem, lag - 1),
+            name_before=self._shown(stem, lag),
             stem=stem.plain,
             before=None if before is None else _input(known[before]),
             initial=None if before is None else known[self._sources[carried]],
@@ -229,35 +229,39 @@ class _Recurring(Compilation):
 
     def _defined(self, stem: Stem, lag: int = 0) -> str:
         """The name of what a step defines, or of what it takes from some steps before it."""
-        return self._named(stem, STEP + self._kept.offsets[stem] - lag)
+        return stem.shown(str(STEP + self._course.back(self._kept.offsets[stem], lag)))
 
-    def _shown(self, stem: Stem, distance: int = 0) -> str:
-        """How what a step defines is written, or what is some steps from that."""
-        return stem.shown(shifted(self._counter, self._kept.offsets[stem] + distance))
+    def _shown(self, stem: Stem, lag: int = 0) -> str:
+        """How what a step defines is written, or what one some steps before it does."""
+        offset = self._course.back(self._kept.offsets[stem], lag)
+        return stem.shown(shifted(self._counter, offset))
 
-    def _named(self, stem: Stem, step: int) -> str:
-        return stem.shown(str(step))
+    @property
+    def _course(self) -> Course:
+        return self._kept.course
 
-    def _stop(self) -> Dim:
-        """The last step."""
-        terms = linear(self._kept.loop.stop, self._names)
-        for name in (name for names in terms for name in names):
-            if self._names.dimension(name) is None:
-                raise UnknownNameError(
-                    f"`{name}` is neither a dimension nor given",
-                    span=self._kept.loop.stop.span,
-                    hint=f"declare what is run through, as in `tensor y[{name}]`, or give a "
-                    f"number: {name}=200",
-                )
-        return size_of(terms)
+    def _ends(self) -> tuple[Dim, Dim]:
+        """The numbers of the first step and of the last one."""
+        course = self._course
+        for bound, terms in ((course.loop.start, course.start), (course.loop.stop, course.stop)):
+            for name in (name for names in terms for name in names):
+                if self._names.dimension(name) is None:
+                    raise UnknownNameError(
+                        f"`{name}` is neither a dimension nor given",
+                        span=bound.span,
+                        hint=f"declare what is run through, as in `tensor y[{name}]`, or give a "
+                        f"number: {name}=200",
+                    )
+        return size_of(course.start), size_of(course.stop)
 
     # What is live, and how it is elaborated
 
     def _live(self) -> list[Unrolled]:
         declare(self._names, self._statements)
         self._kept = kept(self._statements, self._names)
-        self._counter = self._kept.loop.counter
-        self._names.lengths |= self._stop().names()
+        self._counter = self._course.counter
+        self._ends()
+        self._names.lengths |= self._course.names
         self._entered: dict[Carried, str] = {}
         self._sources: dict[Carried, str] = {}
         for definition, carried in self._kept.carried.items():
@@ -348,11 +352,12 @@ class _Recurring(Compilation):
 
     def _require_alike(self, before: Value, after: Value, stem: Stem) -> None:
         """Refuse a step whose result has not the shape of what the step before it has left."""
-        name = stem.shown(shifted(self._kept.loop.counter, self._kept.offsets[stem]))
+        name = self._shown(stem)
         if (before.kind, before.row) != (after.kind, after.row):
             error = DimensionError(f"`{name}` is {after.kind}", span=after.span)
             error.mention(f"here {before.kind} is carried on", before.span)
-            first = stem.shown(str(self._kept.start + self._kept.offsets[stem] - 1))
+            course = self._course
+            first = stem.shown(course.at_first(course.back(self._kept.offsets[stem], 1)))
             raise error.advise(f"`{first}`, before the loop, has the shape that all steps have")
         for left, right in zip(before.dims, after.dims, strict=True):
             self._dimensions.equate(
@@ -391,15 +396,7 @@ class _Recurring(Compilation):
         error.places = tuple(Place(self._told(x.note), x.span) for x in error.places)
 
     def _told(self, text: str) -> str:
-        def told(match: re.Match[str]) -> str:
-            number = int(match.group())
-            if abs(number - STEP) < NEAR:
-                return shifted(self._counter, number - STEP)
-            if abs(number - LAST) < NEAR:
-                return self._kept.last(number - LAST)
-            return match.group()
-
-        return re.sub(r"\d{12,}", told, text)
+        return re.sub(r"\d{12,}", lambda found: self._course.told(int(found.group())), text)
 
 
 def _input(node: Node) -> Var:

@@ -195,10 +195,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Loop:
+    """``for counter = start:step:stop``; `step` is None where it is not said, and 1 then."""
+
     counter: str
     counter_span: Span
     start: Bound
     stop: Bound
+    step: Bound | None
     body: tuple[Statement, ...]
     span: Span
 

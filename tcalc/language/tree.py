@@ -87,8 +87,10 @@ class TreeBuilder:
         return Result(children[0], children[0].span)
 
     def loop(self, children: list[Any]) -> Loop:
-        word, counter, _, start, _, stop, _, body, _ = children
-        return Loop(counter.text, counter.span, start, stop, body, word.span.to(stop.span))
+        word, counter, _, start, _, second, _, third, _, body, _ = children
+        step, stop = (None, second) if third is None else (second, third)
+        span = word.span.to(stop.span)
+        return Loop(counter.text, counter.span, start, stop, step, body, span)
 
     # Expressions
 

@@ -218,12 +218,12 @@ class Layout:
 
     def _grows(self, dims: Shape) -> bool:
         """Whether a shape depends on the number of steps."""
-        names = self._step.stop.names()
+        names = self._step.growing
         return any(not names.isdisjoint(dim.names()) for dim in dims)
 
     def _takes_steps(self, function: Function) -> bool:
         """Whether a function is another for each number of steps."""
-        return not self._step.stop.names().isdisjoint(function.signature.sizes)
+        return not self._step.growing.isdisjoint(function.signature.sizes)
 
     def _before(self) -> dict[Var | None, Rows]:
         """What is computed before the loop; where the states before each step and the last are."""
@@ -276,8 +276,8 @@ class Layout:
             self._moved.append((self._functions.names.index(series.source.name), series.axis))
         del shape[series.axis]
         apart = prod(shape) * self._bytes
-        first = self._run.positions(series).start
-        return Place(place.array, place.offset + first * apart, apart)
+        taken = self._run.positions(series)
+        return Place(place.array, place.offset + taken[0] * apart, taken.step * apart)
 
     def _cotangents_of(self, series: Series) -> Place:
         """Where the steps, from the last one back, have the cotangents of their slices."""
@@ -287,8 +287,8 @@ class Layout:
         del shape[series.axis]
         self._spread[number] = series.axis
         apart = prod(shape) * self._bytes
-        last = self._run.positions(series).stop - 1
-        return Place(1 + number, last * apart, -apart)
+        taken = self._run.positions(series)
+        return Place(1 + number, taken[-1] * apart, -taken.step * apart)
 
     def _back(self, back: Back, moving: Mapping[str, Place]) -> None:
         """The value with what it takes of the last step and of inputs, all steps back, and the end.

@@ -175,7 +175,7 @@ def _functions(loop: Runner, back: Back | None) -> Functions:
 def _lengths(step: Step, roots: Sequence[Node], others: Iterable[Var]) -> dict[Node, Var]:
     """Inputs for the number of steps where it is a number, so that no function is for one alone."""
     names = FreeNames({*step.names, *(x.name for x in others)})
-    growing = step.stop.names()
+    growing = step.growing
     return {
         node: build.var(names.give(f"length_{k}"), ())
         for k, node in enumerate(postorder(roots), 1)

@@ -36,29 +36,32 @@ class Run:
     def __init__(self, step: Step, fixed: Arrays, sizes: Mapping[str, int]) -> None:
         self.fixed = fixed
         self.sizes = sizes
-        stop = step.stop.evaluate(sizes)
-        self.numbers = range(step.start, stop + 1)
+        start, stop = step.start.evaluate(sizes), step.stop.evaluate(sizes)
+        self.numbers = range(start, stop + step.direction, step.direction)
         if not self.numbers:
             counter = step.counter.name
-            raise ArgumentError(f"the loop from {counter} = {step.start} to {stop} has no steps")
+            raise ArgumentError(f"the loop from {counter} = {start} to {stop} has no steps")
         dtype = next((x.dtype for x in fixed.values()), np.dtype(float))
         self.given = {x.slice.name: self._slices(x) for x in step.series}
-        self.given[step.counter.name] = np.arange(step.start, stop + 1).astype(dtype)
+        self.given[step.counter.name] = np.array(self.numbers).astype(dtype)
 
     def _slices(self, series: Series) -> Any:
         assert isinstance(series.source, Var)
         source = self.fixed[series.source.name]
         taken = self.positions(series)
-        if taken.start < 0 or taken.stop > source.shape[series.axis]:
+        first, last = min(taken), max(taken)
+        if first < 0 or last >= source.shape[series.axis]:
             raise ArgumentError(
-                f"{series.slice.name} takes the positions {taken.start + 1} to {taken.stop} of an "
+                f"{series.slice.name} takes the positions {first + 1} to {last + 1} of an "
                 f"axis that has {source.shape[series.axis]}"
             )
-        return np.ascontiguousarray(np.moveaxis(source, series.axis, 0)[taken.start : taken.stop])
+        rows = np.moveaxis(source, series.axis, 0)[first : last + 1]
+        return np.ascontiguousarray(rows[:: taken.step])
 
     def positions(self, series: Series) -> range:
         """The positions of the slices of a series, counted from 0."""
-        return range(self.numbers[0] + series.offset - 1, self.numbers[-1] + series.offset)
+        shift, numbers = series.offset - 1, self.numbers
+        return range(numbers.start + shift, numbers.stop + shift, numbers.step)
 
     def at_last(self, value: Any) -> Any:
         """Rows that are zero, but for that of the last step."""
@@ -71,7 +74,7 @@ class Run:
         assert isinstance(series.source, Var)
         whole = np.zeros_like(self.fixed[series.source.name], dtype=rows.dtype)
         taken = self.positions(series)
-        np.moveaxis(whole, series.axis, 0)[taken.start : taken.stop] = rows
+        np.moveaxis(whole, series.axis, 0)[min(taken) : max(taken) + 1] = rows[:: taken.step]
         return whole
 
 
@@ -97,7 +100,7 @@ class Runner:
         roots += [x.source for x in step.series]
         known = [*step.inputs.values()]
         needed = [x for x in variables(roots) if x not in inside]
-        sizes = size_names([*roots, *wrt]) | step.stop.names()
+        sizes = size_names([*roots, *wrt]) | step.growing
         shape = build.ones([Dim.of(name) for name in sorted(sizes)])
         self.signature: Signature = signature_of([*needed, shape], known)
         prologue = [*step.prologue.values()]

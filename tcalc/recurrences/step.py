@@ -25,6 +25,7 @@ class Step:
 
     Attributes:
         start, stop: the numbers of the first step and of the last one.
+        direction: 1 where the counter goes up, -1 where it goes down.
         counter: its number, as an input.
         states: what it hands on.
         series: the slices that it takes; their sources are inputs.
@@ -37,8 +38,9 @@ class Step:
         wording: what the program has for the names of inputs.
     """
 
-    start: int
+    start: Dim
     stop: Dim
+    direction: int
     counter: Var
     states: tuple[State, ...]
     series: tuple[Series, ...]
@@ -53,6 +55,11 @@ class Step:
     def moving(self) -> tuple[Var, ...]:
         """The inputs that are others in each step: states, slices, and the counter."""
         return (*_moving(self.states, self.series), self.counter)
+
+    @property
+    def growing(self) -> frozenset[str]:
+        """The names of sizes on which the number of steps depends."""
+        return frozenset(self.start.names() | self.stop.names())
 
     @property
     def names(self) -> set[str]:
@@ -99,6 +106,7 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
     return Step(
         start=recurrence.start,
         stop=recurrence.stop,
+        direction=recurrence.direction,
         counter=recurrence.counter,
         states=tuple(replace(x, after=after) for x, after in zip(states, afters, strict=True)),
         series=tuple(replace(x, source=sources.get(x.source, x.source)) for x in recurrence.series),

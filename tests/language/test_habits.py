@@ -106,7 +106,7 @@ def test_python(text, column, hint):
         ("(* c *) x", 2, "`#`"),
         ("x[1:2:5]", 6, "every element"),
         ("x[1..3]", 5, "`1:3`"),
-        ("for t = 1:3:", 12, "`for t = 1:10`"),
+        ("for t = 1:2:9:", 14, "`for t = 1:10`"),
         ("for t = 1..3", 11, "`for t = 1:10`"),
         ("for t = 1:3 x", 13, "lines of its own"),
         ("for t in 1:3", 7, "`for t = 1:10`"),

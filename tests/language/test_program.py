@@ -319,8 +319,17 @@ def test_loops_nest():
     check(text, lambda a: 6 * a)
 
 
+def test_loops_count_down_and_by_any_number():
+    text = "P{3} = Q\nfor t = 2:-1:0\n P{t} = A'*P{t+1}*A\nend\nP{0}"
+    check(text, lambda A, Q: A.T @ A.T @ A.T @ Q @ A @ A @ A)
+    text = "s{-1} = 0\nfor t = 1:k:T\n s{t} = s{t-k} + x[t]\nend\ns{5}"
+    check(text, lambda x: x[0] + x[2] + x[4], "x[6]", k=2, T=6)
+    check("for t = 5:-2:4\n s{t} = t*a\nend\ns{5}", lambda a: 5 * a)
+
+
 def test_a_loop_without_steps():
     check("for t = 3:2\n s{t} = 1\nend\na", lambda a: a)
+    check("for t = 2:-1:3\n s{t} = 1\nend\na", lambda a: a)
 
 
 def test_a_first_step_that_nothing_defines():
@@ -332,6 +341,9 @@ def test_wrong_loops():
     refused("for t=1:T\n s{t} = 1\nend\ns{1}", UnknownNameError, (1, 9), "--let T=200")
     refused("for t=1:2\n s = t\nend\ns", UnknownNameError, (2, 2), "s{t} = ...")
     refused("for t=1:2000000\n s{t} = 1\nend\ns{1}", LimitError, (1, 1))
+    refused("for t=9:0:1\n s{t} = 1\nend\ns{1}", ParseError, (1, 9), "for t = 10:-1:1")
+    refused("for t=1:n:9\n s{t} = x\nend\ns{1}", UnknownNameError, (1, 9), "--let n=200")
+    refused("for t=2000000:-1:1\n s{t} = 1\nend\ns{1}", LimitError, (1, 1))
     refused("for t=1:2\nfor t=1:2\nx{t}=1\nend\nend\n1", UnknownNameError, (2, 5))
     refused("for t=1:2\ntensor x[n]\nend\n1", ParseError, (2, 1))
     refused("for t=1:2\n s{t}=1\n", ParseError, (2, 8), "`end`")

@@ -117,6 +117,34 @@ PROGRAMS: dict[str, tuple[str, str]] = {
         norm2(X*w{T} - y)^2/T + logdet(K)""",
         "X[m,n], y[m], a, c[T]",
     ),
+    "a Riccati recursion, downwards": (
+        """P{T} = Q
+        for t = T-1:-1:1
+            K{t} = (R + B'*P{t+1}*B) \\ B'*P{t+1}*A
+            P{t} = Q + A'*P{t+1}*(A - B*K{t}) + diag(W[t+1,:].*W[t,:])
+        end
+        x'*P{1}*x + tr(P{2}*P{T})""",
+        "A[n,n], B[n,p], Q[n,n] spd, R[p,p] spd, x[n], W[T,n]",
+    ),
+    "downwards, two steps at once, an axis behind": (
+        """x{T+1} = a*ones(n)
+        x{T} = Y[:,T]
+        f{T} = 0
+        for t = T:-1:2
+            x{t-1} = tanh(b*x{t} - a*x{t+1}.*Y[:,t] + Y[:,t-1] + x{T})
+            f{t-1} = f{t} + t*norm2(x{t-1})^2
+        end
+        f{1} + sum(x{1}.*x{2}) + c[1]*sum(x{T+1})""",
+        "Y[n,T], a, b, c[p]",
+    ),
+    "downwards to a size": (
+        """s{T} = a
+        for t = T:-1:T-3
+            s{t-1} = s{t}*y[t] + y[t-2]
+        end
+        s{T-4}*s{T-3}""",
+        "y[T], a",
+    ),
     "a tensor taken twice": (
         """f{1} = 0
         for t = 2:T
@@ -239,6 +267,22 @@ def test_what_each_step_makes() -> None:
             np.testing.assert_allclose(row, due, rtol=1e-12)
 
 
+def test_rows_stand_in_the_order_of_the_steps() -> None:
+    text = "s{T+1} = 0; for t = T:-1:1; s{t} = s{t+1} + x[t]; end; s{1}"
+    rows = tcalc.recurrence(text, "x[T]").steps("s")(x=[1.0, 2.0, 4.0])
+    np.testing.assert_array_equal(rows, [4, 6, 7])
+
+
+def test_the_step_backwards_of_a_loop_downwards_goes_up() -> None:
+    text = "s{T+1} = b; for t = T:-1:1; s{t} = a*s{t+1} + x[t]; end; s{1}^2"
+    run = tcalc.recurrence(text, "x[T], a, b").value_and_gradient(["a", "x"])
+    assert run.formulas().splitlines() == [
+        "s_bar{t+1} = a*s_bar{t}",
+        "x_bar[t] = s_bar{t}",
+        "a_bar += s_bar{t}*s{t+1}",
+    ]
+
+
 def test_blocks_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block ends at any step."""
     monkeypatch.setattr("tcalc.recurrences.sweep.BLOCK", 1)
@@ -246,6 +290,7 @@ def test_blocks_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tcalc.recurrences.sweep.LEAST_BLOCK", length)
         test_like_the_loop_unrolled("kalman filter")
         test_like_the_loop_unrolled("targets ahead, an axis behind")
+        test_like_the_loop_unrolled("downwards, two steps at once, an axis behind")
 
 
 def test_a_long_series_is_compiled_no_longer() -> None:

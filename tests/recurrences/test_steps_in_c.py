@@ -97,6 +97,7 @@ def test_blocks_of_steps(
     monkeypatch.setattr("tcalc.recurrences.sweep.LEAST_BLOCK", length)
     test_like_numpys_code("kalman filter", runs_in_c)
     test_like_numpys_code("two steps back", runs_in_c)
+    test_like_numpys_code("downwards, two steps at once, an axis behind", runs_in_c)
 
 
 def test_one_function_for_series_of_any_length() -> None:
@@ -182,6 +183,7 @@ SEVERAL_CALLS = {
     "a matrix for each step": ("S",),
     "hidden states": ("B",),
     "a tensor taken twice": ("", "X", "A"),
+    "downwards, two steps at once, an axis behind": ("Y",),
 }
 """What takes more than one call, by what the gradient is taken: tensors of all steps as a whole."""
 

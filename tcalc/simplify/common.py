@@ -321,9 +321,12 @@ def opposite_terms(node: Add) -> Node | None:
     }
     if len(sums) < 2:
         return None
+    alike = Counter(frozenset(x.operands) for x in sums)
     tried: set[Node] = set()
     for factor, t in sums.items():
         assert isinstance(factor, Add)
+        if alike[frozenset(factor.operands)] < 2:
+            continue  # the negative of a sum is one of the same tensors
         other = multiple(Fraction(-1), factor)
         if sums.get(other, t) == t or other in tried:
             continue

@@ -80,7 +80,10 @@ def product_beside_units(node: Add) -> Node | None:
         return None
     size = known.pop(unit)
     whole = [(x, c) for x, c in known.items() if all(map(parts_of(x).uses, parts_of(x).output))]
+    there = {_identities(x) for x in known}
     for (a, c), (b, d) in combinations_with_replacement(whole, 2):
+        if tuple(sorted(_identities(a) + _identities(b))) not in there:
+            continue  # most products need not be made to be known not to be a term
         half = Fraction(1, 2 if a is b else 1)
         for left, right in ((a, b), (b, a)):
             number, core = _product(left, right)
@@ -96,6 +99,11 @@ def product_beside_units(node: Add) -> Node | None:
                 if len(gone) == 4 - (a is b) and length(new) < length(node):
                     return new
     return None
+
+
+def _identities(node: Node) -> tuple[int, ...]:
+    """The factors of a product, in whatever order."""
+    return tuple(sorted(map(id, parts_of(node).factors)))
 
 
 def _product(left: Node, right: Node) -> tuple[Fraction, Node]:

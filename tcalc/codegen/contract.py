@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from tcalc.codegen.program import (
+    Call,
     EinSum,
     Fold,
     Index,
@@ -104,6 +105,8 @@ class Pairs:
     ) -> Operand:
         if all(label in kept for label in a.labels):
             return self._multiply(a, b, rank)
+        if (a.mask or b.mask) and (sums := self._running_sums(a, b, kept)) is not None:
+            return sums
         if max(len(a.labels), len(b.labels)) <= 2:
             last = len(rank)
             *rows, names = _pattern(a, b)
@@ -126,6 +129,25 @@ class Pairs:
             if not parts.left and b.labels[-1] == summed:
                 return self._matmul(b, a, parts.right)
         return self._tensordot(parts)
+
+    def _running_sums(self, a: Operand, b: Operand, kept: Collection[int]) -> Operand | None:
+        """The product of a triangle of ones and a tensor along one of its axes, if it is that."""
+        for triangle, x in ((a, b), (b, a)):
+            if triangle.mask is None or x.divides:
+                continue
+            for made, summed in (triangle.labels, triangle.labels[::-1]):
+                if made in x.labels or summed in kept or summed not in x.labels:
+                    continue
+                if not all(label in kept for label in (made, *x.labels) if label != summed):
+                    continue
+                place = x.labels.index(summed)
+                along = place - len(x.labels)
+                routine = triangle.mask.sums(along, backwards=summed == triangle.labels[0])
+                if routine is not None:
+                    call = Call(routine, (View.of(x.value),))
+                    value = self.builder.make(call, x.value.dims, Memory.FRESH)
+                    return Operand(value, (*x.labels[:place], made, *x.labels[place + 1 :]))
+        return None
 
     def _dims(self, *operands: Operand) -> dict[int, Dim]:
         return {

@@ -22,11 +22,15 @@ from tcalc.records import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """An array of a product, with the labels of its axes; one to divide by if `divides`."""
+    """An array of a product, with the labels of its axes; one to divide by if `divides`.
+
+    The array is the whole of a triangle of ones where there is a `mask`.
+    """
 
     value: Value
     labels: Labels
     divides: bool = False
+    mask: LowerMask | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,12 @@ class Selection:
             if {i, j} <= set(selected.kept):
                 selected.masks.append((node, (i, j)))
                 return
-        selected.operands.append(self._operand(tensors[node], node.dims, row))
+        operand = self._operand(tensors[node], node.dims, row)
+        if simple and operand.labels == (i, j):
+            assert isinstance(node, Apply)
+            assert isinstance(node.primitive, LowerMask)
+            operand = replace(operand, mask=node.primitive)
+        selected.operands.append(operand)
 
     def _count_sizes(self, selected: Selected) -> None:
         """A summed label that no operand has counts as its size."""

@@ -183,8 +183,7 @@ PHRASES: Mapping[str, str] = {
     **dict.fromkeys(("conj", "conjugate", "im", "imag", "re", "real"), _REAL),
     **dict.fromkeys(("conv", "conv1d", "conv2d", "convolve"), _SHIFTED),
     "cov": "of the columns: R = X - ones(m)*(ones(m)'*X)/m; R'*R/m",
-    "cumprod": "of positive numbers exp(tril(ones(n,n))*log(x))",
-    "cumsum": "the sums up to each element are tril(ones(n,n))*x",
+    "cumprod": "of positive numbers exp(cumsum(log(x)))",
     **dict.fromkeys(
         ("cse", "expand", "factor", "simplify"), "formulas are simplified by themselves"
     ),
@@ -313,7 +312,7 @@ FORMULAS: Mapping[str, str] = {
     "leakyrelu": "max(x, a*x)",
     "lerp": "x + c*(y - x)",
     "linear": "X*W' + ones*v'",
-    "logcumsumexp": "log(tril(ones(n,n))*exp(x))",
+    "logcumsumexp": "log(cumsum(exp(x)))",
     **dict.fromkeys(("logit", "qlogis"), "log(p./(1 - p))"),
     **dict.fromkeys(("l1loss", "mae"), "mean(abs(x - y))"),
     "logsigmoid": "log(sigmoid(x))",
@@ -353,6 +352,7 @@ FORMULAS: Mapping[str, str] = {
 """Functions of other languages, as formulas."""
 
 OTHER_ARGUMENTS: Mapping[tuple[str, int], str] = {
+    ("cumsum", 2): "it acts along the last axis, as cumsum[j](X[i,j]) does",
     ("diag", 2): "a vector on the diagonal is diag(x), a diagonal diag(A)",
     ("dot", 3): "x'*A*y",
     ("logsoftmax", 2): "it acts along the last axis, as logsoftmax[j](X[i,j]) does",

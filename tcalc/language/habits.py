@@ -54,7 +54,10 @@ WORDS: Mapping[str, str] = {
 }
 """Words that begin statements or stand between values elsewhere."""
 
-REDUCED = ("sum", "prod", "max", "min", "mean", "softmax", "logsoftmax", "logsumexp")
+REDUCED = (
+    *("sum", "prod", "max", "min", "mean"),
+    *("softmax", "logsoftmax", "logsumexp", "cumsum"),
+)
 """Functions that take an index in brackets."""
 
 PROPERTIES: Mapping[str, str] = {

@@ -10,7 +10,14 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Node
 from tcalc.expr.primitive import Fact
-from tcalc.primitives.function import Form, Function, OfScalar, elementwise_form, tensor_form
+from tcalc.primitives.function import (
+    Form,
+    Function,
+    OfScalar,
+    elementwise_form,
+    normalisation,
+    tensor_form,
+)
 from tcalc.primitives.selection import lower
 
 
@@ -83,6 +90,16 @@ def triu(a: Node, offset: int = 0) -> Node:
     return _masked(a, build.transpose(lower(a.dims[-1], a.dims[-2], -offset)))
 
 
+def cumsum(x: Node, axes: int = 1) -> Node:
+    """The sums of the elements up to each along the last axis, or along each of the last ones."""
+    labels = tuple(range(x.order))
+    for axis in labels[x.order - axes :]:
+        mask = lower(x.dims[axis], x.dims[axis])
+        inner = (*labels[:axis], "summed", *labels[axis + 1 :])
+        x = build.einsum([mask, x], [(axis, "summed"), inner], labels)
+    return x
+
+
 def _beside(triangle: Callable[[Node, int], Node]) -> Callable[[Fraction, Node], Node]:
     """A triangle that ends at the k-th diagonal, k being a literal of the language."""
 
@@ -131,6 +148,12 @@ FUNCTIONS = (
         _triangular(triu),
         "upper triangle, the rest zero; triu(A, k) from the k-th diagonal above the main one",
         derivative="itself (linear)",
+    ),
+    Function(
+        "cumsum",
+        (normalisation(cumsum),),
+        "the sums up to each element, along the last axis; from each on, triu(ones(n,n))*x",
+        derivative="tril(ones(n,n))",
     ),
     Function(
         "transpose",

@@ -16,7 +16,7 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Node
 from tcalc.expr.primitive import Fact, Holds, LinearMap, Notation
 from tcalc.primitives.arrays import Array, np
-from tcalc.primitives.routines import Coded, Embedded, Routine, no_work
+from tcalc.primitives.routines import Coded, Embedded, Routine, no_work, per_element
 
 _ALWAYS = (Fact.NONNEGATIVE, Fact.INTEGER)
 
@@ -130,8 +130,23 @@ def lower_mask(rows: int, columns: int, offset: int, *, dtype: Any) -> Array:
     return np.tri(rows, columns, offset, dtype)
 
 
+def running_sums(a: Array, axis: int, backwards: bool, strict: bool) -> Array:
+    """Sums along an axis up to each place, or from each on; without the place itself if strict."""
+    if backwards:
+        a = np.flip(a, axis)
+    # One number after the other: in single precision a long sum would lose digits.
+    sums = np.cumsum(a, axis, dtype=np.result_type(a, np.float64)).astype(a.dtype, copy=False)
+    if strict:
+        sums = np.roll(sums, 1, axis)
+        np.moveaxis(sums, axis, 0)[:1] = 0
+    return np.ascontiguousarray(np.flip(sums, axis)) if backwards else sums
+
+
 class LowerMask(Selection):
-    """Ones where column <= row + offset, else zeros; shape [rows, columns]."""
+    """Ones where column <= row + offset, else zeros; shape [rows, columns].
+
+    A product with one that is square, and of no offset or of -1, is made by `running_sums`.
+    """
 
     name = "lowermask"
 
@@ -144,6 +159,13 @@ class LowerMask(Selection):
 
     def code(self) -> Embedded:
         return Embedded(lower_mask, sizes=self.parameters, typed=True, work=no_work)
+
+    def sums(self, axis: int, backwards: bool) -> Embedded | None:
+        """What makes products with it that are summed along an axis, over columns or over rows."""
+        if self.rows != self.columns or self.offset.value not in (0, -1):
+            return None
+        parameters = (axis, backwards, self.offset.value == -1)
+        return Embedded(running_sums, parameters, fresh=True, work=per_element(1))
 
     def facts(self, node: Apply, fact: Fact, holds: Holds) -> bool | None:
         if fact is Fact.LOWER and self.offset.value is not None:

@@ -26,7 +26,7 @@ from tcalc.printing.formula import (
     Transpose,
     product,
 )
-from tcalc.printing.writer import WHOLE, Writer, position, raised, size_of, span
+from tcalc.printing.writer import WHOLE, Writer, ones, position, raised, size_of, span, triangle
 from tcalc.records import dataclass
 from tcalc.simplify.parts import base_and_exponent
 
@@ -81,6 +81,11 @@ class Link:
         formula = self.turned if self.transposed and self.turned else self.formula
         written = raised(formula, Fraction(self.exponent), elementwise=False)
         return Transpose(written) if self.transposed and not self.turned else written
+
+    @property
+    def sums_up(self) -> bool:
+        """Whether it is ``tril(ones(n,n))``."""
+        return self.mask == 0 and not self.transposed and self.dims == self.dims[::-1]
 
     def mirrors(self, other: Link) -> bool:
         """Whether a link is the matrix of another one, transposed, and that is not the same."""
@@ -184,8 +189,24 @@ def flip(chain: Chain) -> Chain:
     return tuple(link.flipped() for link in reversed(chain))
 
 
+def _summed_up(chain: Sequence[Link]) -> list[Link]:
+    """``tril(ones(n,n))*v``, with a vector v, as ``cumsum(v)``."""
+    behind: list[Link] = []  # from the end of the chain on
+    for link in reversed(chain):
+        if link.sums_up:
+            vectors = (k for k in reversed(range(len(behind))) if behind[k].order == 1)
+            if (end := next(vectors, None)) is not None:
+                vector = product(ONE, (), linear(behind[end:][::-1]))
+                behind[end:] = [Link(Call("cumsum", (vector,)), order=1)]
+                continue
+        behind.append(link)
+    return behind[::-1]
+
+
 def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
     """The factors of a chain; runs become powers, windows slices of their neighbours."""
+    if any(link.sums_up for link in chain):
+        chain = _summed_up(chain)
     if any(link.repeats(other) for link, other in pairwise(chain)):
         chain = _with_powers(chain)
     body: list[Formula] = []
@@ -338,8 +359,9 @@ def link_of(factor: Node, formula: Formula, inverse: Formula | None) -> Link:
         if isinstance(primitive, Window):
             rows = span(primitive.start, primitive.stop, primitive.dim)
             return Link(formula, dims=factor.dims, window=rows, node=factor)
-        if isinstance(primitive, LowerMask):
-            return Link(formula, dims=factor.dims, mask=primitive.offset.value)
+        if isinstance(primitive, LowerMask) and (offset := primitive.offset.value) is not None:
+            above = triangle(ones(*factor.dims[::-1]), offset, upper=True)
+            return Link(formula, dims=factor.dims, mask=offset, turned=above, node=factor)
     if isinstance(formula, Transpose):
         return replace(_link(formula), dims=factor.dims, node=factor)
     return Link(formula, symmetric, dims=factor.dims, inverse=inverse, node=factor)

@@ -257,6 +257,8 @@ def test_the_index_of_a_reduction_is_not_summed_inside():
 
 def test_normalisations_keep_the_index():
     check("p[i,j] = softmax[j](X[i,j])", lambda X: special.softmax(X, axis=1))
+    check("c[i,j] = cumsum[i](X[i,j])", lambda X: np.cumsum(X, axis=0))
+    check("c[i,j] = cumsum[i,j](X[i,j])", lambda X: np.cumsum(np.cumsum(X, axis=0), axis=1))
     check("p[i,j] = softmax[i](X[i,j])", lambda X: special.softmax(X, axis=0))
     check("softmax[i](X[i,j])", lambda X: special.softmax(X, axis=0))
     check("s = softmax[j](x[j]*y[j])*y[j]", lambda x, y: special.softmax(x * y) @ y)

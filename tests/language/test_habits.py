@@ -239,7 +239,7 @@ def test_declarations(text, column, hint):
         ("delta(i,j)", "delta[i,j]"),
         ("size(X,1)", "dimension"),
         ("std(x)", "sqrt(mean"),
-        ("cumsum(x)", "tril"),
+        ("cumprod(x)", "cumsum"),
         ("log_sum_exp(x)", "`logsumexp`"),
         ("max_j(X[i,j])", "`max[j](...)`"),
         ("repmat(x, 1, n)", "x*ones(n)'"),

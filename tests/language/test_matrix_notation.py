@@ -123,6 +123,8 @@ def test_linear_algebra(text, expected):
         ("norminf(x)", lambda x: np.abs(x).max()),
         ("softmax(A)", lambda A: special.softmax(A, axis=-1)),
         ("logsoftmax(x)", lambda x: special.log_softmax(x)),
+        ("cumsum(x)", lambda x: np.cumsum(x)),
+        ("cumsum(A)", lambda A: np.cumsum(A, axis=-1)),
         ("norm2(a)", lambda a: abs(a)),
         ("norminf(a) + max(a) + min(a) + prod(a) + logsumexp(a)", lambda a: abs(a) + 4 * a),
         ("atan2(x, y)", lambda x, y: np.arctan2(x, y)),

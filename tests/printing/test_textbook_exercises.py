@@ -28,6 +28,21 @@ EXERCISES = [
         "6*(diag(x - mean(x)) - ((x - mean(x))*ones(n)' + ones(n)*(x - mean(x))')/n)",
     ),
     Exercise(
+        "Cox's partial likelihood, in decreasing order of time",
+        "d'*(X*w - log(cumsum(exp(X*w))))",
+        "X[n,p], w[p], d[n]",
+        "w",
+        "X'*(d - exp(X*w).*(triu(ones(n, n))*(d./cumsum(exp(X*w)))))",
+    ),
+    Exercise(
+        "a path by its steps",
+        "norm2(cumsum(x) - y)^2/2",
+        "x[n], y[n]",
+        "x",
+        "triu(ones(n, n))*(cumsum(x) - y)",
+        "triu(ones(n, n))*tril(ones(n, n))",
+    ),
+    Exercise(
         "variance",
         "mean((x - mean(x)).^2)",
         "x[n]",

@@ -58,7 +58,7 @@ from tcalc.primitives.qr import thin_lq, thin_qr
 from tcalc.primitives.reductions import share_of_extremum
 from tcalc.primitives.reflectors import reflected, reflectors
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
-from tcalc.primitives.selection import lower_mask, unit_vector, window_matrix
+from tcalc.primitives.selection import lower_mask, running_sums, unit_vector, window_matrix
 from tcalc.primitives.slogdet import log_absolute_determinant, sign_and_logarithm
 from tcalc.primitives.softmax import log_sum_exp, soft_max
 from tcalc.primitives.spectral import positive_eigenvalues
@@ -366,6 +366,31 @@ def _mask(code: Code, statement: Statement, operation: Call) -> None:
         code.assign(target, f"{names[1]} + 1 == {names[0]} + {code.size(routine.sizes[0])}")
 
 
+def _running_sums(code: Code, statement: Statement, operation: Call) -> None:
+    """Sums along an axis up to each place, or from each on, in double precision."""
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    axis, backwards, strict = routine.parameters
+    (value,) = statement.results
+    source = code.place(operation.arguments[0])
+    target = code.make(value)
+    indices = code.indices(source.dims)
+    axis += len(indices)
+    along, outer = indices[axis], [*indices]
+    del outer[axis]
+    dims = (*source.dims[:axis], *source.dims[axis + 1 :])
+    if along is not None and backwards:
+        indices[axis] = "place"
+    place = [f"const int place = {code.size(source.dims[axis])} - 1 - {along};"]
+    steps = [
+        f"sum += {code.element(source, indices)};",
+        f"{code.element(target, indices)} = (real)sum;",
+    ]
+    body = [*(place if indices[axis] == "place" else []), *(steps[::-1] if strict else steps)]
+    inner = code.loops([source.dims[axis]], [along])
+    code.lines += nested(code.loops(dims, outer), ["double sum = 0;", *nested(inner, body)])
+
+
 ROUTINES: Mapping[Callable[..., Any], Written] = {
     cholesky: _cholesky,
     determinant: determinants,
@@ -391,6 +416,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     reciprocal_gaps: gaps,
     reflected: reflected_vector,
     reflectors: reflections,
+    running_sums: _running_sums,
     share_of_extremum: _share,
     sign_and_logarithm: logarithms,
     simplex_points: points,

@@ -39,6 +39,12 @@ def logistic(rng: Generator, m: int, n: int) -> Data:
 
 
 @maker
+def cox(rng: Generator, m: int, n: int) -> Data:
+    deaths = (rng.random(m) < 0.7).astype(float)
+    return {"X": rng.standard_normal((m, n)), "d": deaths, "w": rng.standard_normal(n) / np.sqrt(n)}
+
+
+@maker
 def log_loss(rng: Generator, m: int, n: int) -> Data:
     return logistic(rng, m, n)
 

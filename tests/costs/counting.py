@@ -88,6 +88,8 @@ def _count_ufunc(ufunc: np.ufunc, method: str, inputs: list[Any], result: Any) -
         count(np.size(first))
     elif method == "reduce":
         count(np.size(inputs[0]) - np.size(result))
+    elif method == "accumulate":
+        count(np.size(inputs[0]))
     else:
         raise NotImplementedError(f"{ufunc.__name__}.{method}")
 
@@ -118,6 +120,8 @@ def _count_function(function: Any, arguments: tuple[Any, ...], options: Any, res
         summed = np.atleast_1d(axes[0])
         points = np.size(result) * prod(a.shape[k] for k in summed)
         count(2 * points - np.size(result))
+    elif name == "cumsum":
+        count(np.size(result))
     elif name in _REDUCTIONS:
         count(np.size(arguments[0]) - np.size(result))
     elif name in _FACTORISATIONS:
@@ -131,7 +135,7 @@ _FREE = {
     "zeros_like", "full_like", "empty_like", "where", "triu", "tril", "broadcast_to", "copy",
     "iscomplexobj", "diagonal", "take_along_axis", "count_nonzero", "ascontiguousarray", "shape",
     "argmax", "nonzero", "swapaxes", "reshape", "transpose", "real", "isfinite", "all", "any",
-    "concatenate",
+    "concatenate", "flip", "roll", "moveaxis", "result_type",
 }  # fmt: skip
 _REDUCTIONS = {"sum", "max", "min", "prod", "amax", "amin"}
 

@@ -189,7 +189,7 @@ def flip(chain: Chain) -> Chain:
     return tuple(link.flipped() for link in reversed(chain))
 
 
-def _summed_up(chain: Sequence[Link]) -> list[Link]:
+def _summed_up(chain: Sequence[Link]) -> Chain:
     """``tril(ones(n,n))*v``, with a vector v, as ``cumsum(v)``."""
     behind: list[Link] = []  # from the end of the chain on
     for link in reversed(chain):
@@ -200,13 +200,13 @@ def _summed_up(chain: Sequence[Link]) -> list[Link]:
                 behind[end:] = [Link(Call("cumsum", (vector,)), order=1)]
                 continue
         behind.append(link)
-    return behind[::-1]
+    return tuple(behind[::-1])
 
 
 def linear(chain: Sequence[Link]) -> tuple[Formula, ...]:
     """The factors of a chain; runs become powers, windows slices of their neighbours."""
-    if any(link.sums_up for link in chain):
-        chain = _summed_up(chain)
+    if any(link.mask == 0 for link in chain):
+        chain = flip(_summed_up(flip(_summed_up(chain))))
     if any(link.repeats(other) for link, other in pairwise(chain)):
         chain = _with_powers(chain)
     body: list[Formula] = []

@@ -11,7 +11,7 @@ from tcalc.checking.blame import text_of
 from tcalc.checking.duals import duals
 from tcalc.checking.kinks import kinks
 from tcalc.checking.magnitudes import magnitude, relative_error
-from tcalc.checking.sampling import MANNERS, complete_sizes, direction, sample
+from tcalc.checking.sampling import DEALS, MANNERS, complete_sizes, direction, sample
 from tcalc.errors import ArgumentError, DomainError
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Node, Var
@@ -67,8 +67,8 @@ def _random_data(
     """The first data at which the roots are finite and more than rounding, else finite; sizes."""
     problem: Exception | None = None
     finite: tuple[dict[str, Array], dict[str, int]] | None = None
-    for turned in (False, True):
-        sizes = complete_sizes(inputs, given, turned=turned)
+    for deal in range(DEALS):
+        sizes = complete_sizes(inputs, given, deal)
         for manner in range(len(MANNERS)):
             values = sample(inputs, sizes, generator, manner)
             try:

@@ -20,8 +20,13 @@ from tcalc.primitives.piecewise import Where
 
 STEP = 1e-5
 SHRUNK = 8.0
+TINY = 1e-3
+"""What a kink or a bend adds to second differences over this part of a step is not seen: what is
+seen there is rounding."""
 VISIBLE = 1e-4
 """A kink whose two slopes differ by less, relative to the largest slope, is none."""
+LEAST = 1e-9
+"""A jump that is lower, relative to the arguments, is rounding: a value may be zero but for it."""
 
 
 def kinks(order: Iterable[Node], found: Duals) -> list[Apply]:
@@ -51,11 +56,15 @@ def _has(node: Apply, found: Duals) -> bool:
         with np.errstate(all="ignore"):
             here = value(0.0)
             near = [(t, value(t), value(-t)) for t in (step, step / SHRUNK)]
+            least = TINY * step / SHRUNK
+            rounding = magnitude(value(least) - 2 * here + value(-least))
     except (np.linalg.LinAlgError, ValueError):
         return False  # not a question of kinks
     (t, a, b), (s, c, d) = near
     wide, close = np.abs(a - 2 * here + b) / t, np.abs(c - 2 * here + d) / s
     slope, scale = magnitude(c - d) / (2 * s), magnitude(here)
-    kinked = (close > wide / 2) & (close > VISIBLE * slope + 1e-6 * scale)
-    jumped = (np.abs(c - d) > np.abs(a - b) / 2) & (np.abs(c - d) > 1e-3 * scale)
+    visible = VISIBLE * slope + 1e-6 * scale + 10 * rounding / s
+    kinked = (close > wide / 2) & (close > visible)
+    jump = np.abs(c - d)
+    jumped = (jump > np.abs(a - b) / 2) & (jump > 1e-3 * scale + LEAST * max(size, 1.0))
     return bool(np.any(kinked | jumped))

@@ -7,6 +7,7 @@ tamest, and the caller takes the first in which its function has a value.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -17,20 +18,30 @@ from tcalc.expr.primitive import Fact
 from tcalc.primitives.arrays import NumPyArray as Array
 
 DEFAULT_SIZES = (4, 3, 5, 2, 6)
+DEALS = 3
 
 
 def complete_sizes(
-    inputs: Sequence[Var], given: Mapping[str, int], *, turned: bool = False
+    inputs: Sequence[Var], given: Mapping[str, int], deal: int = 0
 ) -> dict[str, int]:
     """Sizes for all named dimensions: the given ones, then small numbers that differ.
 
-    `turned` deals the numbers out from the last name on, so that what was tall is wide.
+    `deal` counts the `DEALS` of these numbers: to the names as they come, from the last one on, so
+    that what was tall is wide, and the largest ones to what most inputs have as their first axis,
+    as the observations of a model.
     """
     names = [name for node in inputs for dim in node.dims for name in sorted(dim.names())]
+    order, numbers = list(dict.fromkeys(names)), DEFAULT_SIZES
+    if deal == 1:
+        order.reverse()
+    elif deal == 2:
+        first = Counter(name for node in inputs for dim in node.dims[:1] for name in dim.names())
+        order.sort(key=lambda name: -first[name])
+        numbers = tuple(sorted(DEFAULT_SIZES, reverse=True))
     sizes = dict(given)
-    for name in reversed(dict.fromkeys(names)) if turned else names:
+    for name in order:
         if name not in sizes:
-            sizes[name] = DEFAULT_SIZES[len(sizes) % len(DEFAULT_SIZES)]
+            sizes[name] = numbers[len(sizes) % len(numbers)]
     return sizes
 
 

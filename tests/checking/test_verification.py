@@ -173,6 +173,23 @@ def test_what_does_not_move_has_no_kinks():
     assert tcalc.check(f, "x", data={"z": [0.0, 1.0], "x": [1.0, 2.0]}).moved == ()
 
 
+def test_rounding_of_a_value_that_is_zero_is_no_kink():
+    # The solution of the polar factor's equation vanishes here, and rounding is all there is of it.
+    f = tcalc.parse("norm2(A*polar(A'*B) - B)^2", "A[m,3], B[m,3]")
+    report = tcalc.check(f, "A", order=2)
+    assert report, str(report)
+    assert report.moved == ()
+
+
+def test_sizes_are_found_at_which_there_are_more_observations_than_parameters():
+    # As the names come, and from the last one on, X would be wide and X'*W*X singular.
+    program = "W = inv(Z*G*Z' + s^2*eye); logdet(X'*W*X) + y'*X*inv(X'*W*X)*X'*y"
+    f = tcalc.parse(program, "X[n,p], Z[n,q], y[n], G[q,q] spd, s")
+    report = tcalc.check(f, "s")
+    assert report, str(report)
+    assert report.sizes["n"] > report.sizes["p"]
+
+
 def test_data_that_are_not_finite_are_refused_by_name():
     f = tcalc.parse("norm2(A*x)^2")
     with pytest.raises(ArgumentError, match="x has values that are infinite or not a number"):

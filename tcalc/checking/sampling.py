@@ -17,7 +17,7 @@ from tcalc.expr.nodes import Var
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.arrays import NumPyArray as Array
 
-DEFAULT_SIZES = (4, 3, 5, 2, 6)
+DEFAULT_SIZES: tuple[int, ...] = (4, 3, 5, 2, 6)
 DEALS = 3
 
 

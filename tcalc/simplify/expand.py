@@ -4,6 +4,7 @@
     Σ g(w)            for its trace, with w = eigvalsh(A)
     eigvalsh(A) -> w  where w, V = eigh(A) is computed anyway, and svdvals(A) -> s likewise
     Q'*(x - Q*Q'*x) -> 0
+    expm(a*A, b*A) -> b*A*expm(a*A)
     tanh' -> 1 - tanh(x)^2    where it is a term of sums
 
 What they are made from serves evaluation alone and is not differentiated, so that a function is
@@ -26,13 +27,15 @@ from tcalc.primitives.polar_solve import PolarSolve
 from tcalc.primitives.singular import Singular, SingularSum, written_out
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
+from tcalc.simplify.linear_functions import without_directions
 from tcalc.simplify.projections import without_projections
 
 
 def expand(roots: Sequence[Node]) -> list[Node]:
     """The roots with every primitive that has an expansion replaced by it."""
     roots = _plain_in_sums(rebuild(roots, _trace))
-    return without_projections(_one_decomposition(rebuild(roots, _expanded)))
+    roots = without_directions(_one_decomposition(rebuild(roots, _expanded)))
+    return without_projections(roots)
 
 
 def expand_unnamed(roots: Sequence[Node]) -> list[Node]:

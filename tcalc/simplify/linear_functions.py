@@ -9,16 +9,20 @@ from collections.abc import Sequence
 
 from tcalc.expr import build
 from tcalc.expr.facts import symmetric_axes
-from tcalc.expr.nodes import Add, Apply, Delta, Node
+from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
+from tcalc.expr.primitive import Labels
+from tcalc.expr.traverse import postorder
 from tcalc.primitives.expm import Expm, expm
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.matrices import transpose
 from tcalc.primitives.scalar import ARGUMENT, scalar_derivative, split_arguments
 from tcalc.primitives.spectral import Spectral, spectral
 from tcalc.primitives.sylvester import Sylvester, sylvester
+from tcalc.records import dataclass
 from tcalc.simplify.coefficients import product_of
 from tcalc.simplify.collected import scalars_of
-from tcalc.simplify.engine import of_functions
-from tcalc.simplify.parts import Parts, parts_of, piece
+from tcalc.simplify.engine import of_functions, of_products_having, rewrite
+from tcalc.simplify.parts import Parts, parts_of, piece, pieces
 
 
 @of_functions
@@ -85,6 +89,120 @@ def commuting_direction(node: Apply) -> Node | None:
     return None
 
 
+@of_functions
+def direction_along_matrix(node: Apply) -> Node | None:
+    """``expm(a*A, b*A) -> b*A*expm(a*A)``: a multiple of the matrix commutes with it.
+
+    Where all directions are multiples of the matrix; none is left.
+    Example: the derivative of ``expm(t*A)`` by t is ``A*expm(t*A)``.
+    """
+    match node:
+        case Apply(primitive=Expm(k=k), args=(a, *directions)) if k:
+            found = [_as_multiple(direction) for direction in directions]
+            product = _times_exponential(a, found)
+            if product is None:
+                return None
+            factors, rows = product
+            lead = tuple(range(node.order - 2))
+            dims = dict(zip(lead, node.dims, strict=False))
+            return build.einsum(factors, rows, (*lead, START, END), dims)
+    return None
+
+
+@of_products_having(Expm)
+def direction_out_of_trace(node: Einsum) -> Node | None:
+    """``tr(A*expm(a*A, B)) -> tr(B*A*expm(a*A))``, and where further directions are multiples of A.
+
+    The derivative is its own adjoint, but for transposes; no direction is left.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if not (isinstance(factor, Apply) and isinstance(factor.primitive, Expm)):
+            continue
+        *lead, i, j = row = parts.rows[k]
+        (together,) = (places for places in pieces(parts, lead) if k in places)
+        beside = [place for place in together if place != k]
+        labels = {label for place in together for label in parts.rows[place]}
+        kept = {i, j}.intersection(lead) or labels.difference(lead).intersection(parts.output)
+        if not factor.primitive.k or len(set(row)) < len(row) or kept:
+            continue
+        rows = [parts.rows[place] for place in beside]
+        factors = [parts.factors[place] for place in beside]
+        matrix = build.einsum(factors, rows, (*lead, j, i), parts.dims)
+        a, *directions = factor.args
+        for m, other in enumerate(directions):
+            along = [*directions[:m], *directions[m + 1 :], matrix]
+            product = _times_exponential(a, [_as_multiple(x) for x in along])
+            if product is not None:
+                own = tuple(range(len(lead)))
+                trace = build.einsum([other, *product[0]], [(*own, END, START), *product[1]], own)
+                return parts.replaced(together, (trace,), (tuple(lead),)).build()
+    return None
+
+
+START, END = -1, -2
+"""The labels of a matrix that is a chain of factors."""
+
+
+def _times_exponential(
+    a: Node, directions: Sequence[_Multiple | None]
+) -> tuple[list[Node], list[Labels]] | None:
+    """``b A c A ... expm(a)`` as factors, where a and the directions are multiples of one A."""
+    base = _as_multiple(a)
+    if base is None:
+        return None
+    factors: list[Node] = []
+    rows: list[Labels] = []
+    at = START
+    for k, direction in enumerate(directions):
+        if direction is None or direction.matrix is not base.matrix or direction.own != base.own:
+            return None
+        factors += [base.matrix, direction.factor]
+        rows += [(*base.own, at, END - 1 - k), direction.axes]
+        at = END - 1 - k
+    matrix, ends = base.matrix, (at, END)
+    if isinstance(matrix, Einsum) and not isinstance(transpose(matrix), Einsum):
+        matrix, ends = transpose(matrix), (END, at)
+    lead = tuple(sorted({*base.axes, *base.own}))
+    inside = [base.axes, (*base.own, START, END)]
+    once = build.einsum([base.factor, matrix], inside, (*lead, START, END))
+    return [*factors, expm(once)], [*rows, (*lead, *ends)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Multiple:
+    """A matrix times a factor; each may have some of the axes before those of the matrix."""
+
+    matrix: Node
+    own: Labels
+    factor: Node
+    axes: Labels
+
+
+def _as_multiple(node: Node) -> _Multiple | None:
+    """What a matrix is a multiple of, or matrices along the axes before their own."""
+    number, core = product_of(node)
+    parts = parts_of(core)
+    *lead, i, j = parts.output
+    inside = [
+        k
+        for places in pieces(parts, lead)
+        for k in places
+        if any({i, j}.intersection(parts.rows[place]) for place in places)
+    ]
+    rows = [parts.rows[k] for k in inside]
+    labels = {label for row in rows for label in row}
+    if not labels.issuperset((i, j)):
+        return None
+    own = tuple(axis for axis, label in enumerate(lead) if label in labels)
+    factors = [parts.factors[k] for k in inside]
+    matrix = build.einsum(factors, rows, (*(lead[axis] for axis in own), i, j))
+    rest = parts.replaced(inside, (), ())
+    axes = tuple(axis for axis, label in enumerate(lead) if rest.uses(label))
+    factor = build.einsum(rest.factors, rest.rows, tuple(lead[axis] for axis in axes))
+    return _Multiple(matrix, own, build.scale(number * parts.coefficient, factor), axes)
+
+
 def _commutes(direction: Node, a: Node) -> bool:
     """Whether all terms of a matrix are products of functions of a symmetric one."""
     terms = direction.operands if isinstance(direction, Add) else (direction,)
@@ -113,4 +231,35 @@ def _is_function_of(factor: Node, a: Node) -> bool:
     return factor is a
 
 
-RULES = (scalar_out_of_direction, commuting_direction)
+def without_directions(roots: Sequence[Node]) -> list[Node]:
+    """The roots with no directions where these rules spare them, for generated code.
+
+    A derivative that is needed besides gives the traces for nothing: then they are left.
+
+    >>> from tcalc.expr import shape
+    >>> A, a = build.var("A", shape("n", "n")), build.var("a", ())
+    >>> multiple = build.einsum([a, A], ",ij->ij")
+    >>> without_directions([expm(multiple, A)]) == [build.einsum([A, expm(multiple)], "ij,jk->ik")]
+    True
+    """
+    if not _derivatives(roots):
+        return list(roots)
+    along = rewrite(roots, (direction_along_matrix,))
+    outside = rewrite(along, (direction_out_of_trace,))
+    return outside if _derivatives(outside) < _derivatives(along) else along
+
+
+def _derivatives(roots: Sequence[Node]) -> int:
+    """How many derivatives of exponentials there are."""
+    return sum(
+        isinstance(node, Apply) and isinstance(node.primitive, Expm) and node.primitive.k > 0
+        for node in postorder(roots)
+    )
+
+
+RULES = (
+    scalar_out_of_direction,
+    commuting_direction,
+    direction_along_matrix,
+    direction_out_of_trace,
+)

@@ -268,6 +268,25 @@ def inverse_of_diagonal(node: Apply) -> Node | None:
     return None
 
 
+@of_functions
+def function_of_unit_matrix(node: Apply) -> Node | None:
+    """``inv(eye(n)) -> eye(n)``, ``det(eye(n)) -> 1`` and ``logdet(eye(n)) -> 0``."""
+    match node:
+        case Apply(primitive=Inverse(axes=1), args=(a,)) if _is_unit_matrix(a):
+            return a
+        case Apply(primitive=LogDet() | Cofactors(k=0) as p, args=(a,)) if _is_unit_matrix(a):
+            return build.const(0 if isinstance(p, LogDet) else 1, node.dims)
+    return None
+
+
+def _is_unit_matrix(node: Node) -> bool:
+    """Whether a node is the unit matrix, perhaps repeated along axes before its own."""
+    match node:
+        case Einsum(is_view=True, factors=(Delta(),)):
+            return {*node.subscripts[0]} == {*node.output[-2:]}
+    return isinstance(node, Delta)
+
+
 @of_products_having(Cofactors)
 def cofactors_over_determinant(node: Einsum) -> Node | None:
     """``cofactors(A) det(A)^p -> inv(A)' det(A)^(p+1)`` for p < 0, where det(A) is not zero.
@@ -360,6 +379,7 @@ RULES = (
     inverse_of_transpose,
     whole_power_of_matrix,
     inverse_of_diagonal,
+    function_of_unit_matrix,
     inverse_cancelled,
     inverse_of_product_cancelled,
     orthogonal_cancelled,

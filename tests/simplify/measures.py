@@ -152,7 +152,9 @@ scalars_in_directions = _inside(
 )
 directions = _count(
     lambda node: (
-        isinstance(node, Apply) and isinstance(node.primitive, Spectral) and node.primitive.k > 0
+        isinstance(node, Apply)
+        and isinstance(node.primitive, Expm | Spectral)
+        and node.primitive.k > 0
     )
 )
 pieces_in_powers = _written(

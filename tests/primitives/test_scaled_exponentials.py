@@ -65,3 +65,24 @@ def test_each_matrix_of_a_stack_has_units_of_its_own(shape: tuple[int, int]) -> 
     for k in range(b if n else 0):
         one = tcalc.compile(tcalc.parse("expm(A)", "A[n,n]"))(A=A[k])
         np.testing.assert_allclose(found[k] / scale[k], one / scale[k], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_derivatives_along_the_matrix_are_products(backend: Any) -> None:
+    program = "E[k,i,j] = t[k]*A[i,j]; P = expm(E); sum(N.*log(P))"
+    f = tcalc.parse(program, "t[K], A[n,n], N[K,n,n]")
+    results = [f, tcalc.gradient(f, "t"), tcalc.hessian(f, "t")]
+    fun = tcalc.compile(results, backend=backend)
+    A = np.abs(MIXED) - np.diag(np.abs(MIXED).sum(axis=1) + np.diag(np.abs(MIXED)))
+    data = {"t": np.array([0.5, 1, 2]), "A": A, "N": np.arange(48.0).reshape(3, 4, 4)}
+    for found, expected in zip(fun(**data), results, strict=True):
+        reference = tcalc.evaluate(expected, **data)
+        np.testing.assert_allclose(found, reference, atol=1e-12 * abs(reference).max())
+    assert "exponential_derivative" not in fun.source
+
+
+def test_a_derivative_that_is_needed_gives_the_trace_for_nothing() -> None:
+    f = tcalc.parse("tr(B*expm(a*A))", "B[n,n], A[n,n], a")
+    both = tcalc.compile([tcalc.gradient(f, "a"), tcalc.gradient(f, "A")])
+    assert both.source.count("exponential_derivative(") == 2  # its definition and one call
+    assert "exponential_by_scipy(" not in both.source

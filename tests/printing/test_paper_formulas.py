@@ -15,6 +15,19 @@ FORMULAS = [
         "2*(l*w + X'*(X*w - y))",
         "2*(X'*X + l*eye(n))",
     ),
+    Formula(  # a kinematic chain, as a product of exponentials
+        "c'*expm(s*A)*M*expm(t*B)*p",
+        "c[4], A[4,4], M[4,4], B[4,4], p[4], s, t",
+        "s",
+        "c'*expm(s*A)*A*M*expm(t*B)*p",
+        "c'*A^2*expm(s*A)*M*expm(t*B)*p",
+    ),
+    Formula(  # the volume of space of constant curvature, in which unit matrices have an inverse
+        "tr(inv(4*eye(n)/(1 + norm2(x)^2)^2)*S)",
+        "x[n], S[n,n]",
+        "x",
+        "(1 + x'*x)*tr(S)*x",
+    ),
     Formula(  # the lasso, smoothed
         "norm2(X*w - y)^2/2 + l*sum(sqrt(w.^2 + e))",
         "X[m,n], y[m], w[n], l, e",

@@ -69,6 +69,20 @@ FORMS: tuple[Function, ...] = (
         LINEAR,
     ),
     Function(
+        "skew",
+        (),
+        "skew(x), the matrix of the cross product with x: skew(x)*y is cross(x, y)",
+        "vectors of three elements, along the last axis",
+        LINEAR,
+    ),
+    Function(
+        "cross",
+        (),
+        "cross(x, y), the cross product; of matrices, of row and row",
+        "vectors of three elements, along the last axis",
+        "-skew(y) by x and skew(x) by y",
+    ),
+    Function(
         "gradient",
         (),
         "gradient(f, w), the derivative of a scalar by a variable",

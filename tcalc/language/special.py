@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ from tcalc.language.syntax import (
 from tcalc.primitives import REGISTRY
 from tcalc.primitives.kron import merge, split
 from tcalc.primitives.piecewise import Where
+from tcalc.primitives.skew import SPACE, cross, skew
 
 if TYPE_CHECKING:
     from tcalc.language.elaborate import Elaborator
@@ -175,6 +176,36 @@ def _merge(elaborator: Elaborator, call: Call, scope: Scope, *, pairs: int) -> T
 
     slot = algebra.tape.call(merge_axes, [algebra.slot(value)], span=call.span)
     return algebra.atom(slot, (*value.dims[:cut], *dims), call.span)
+
+
+def _in_space(
+    elaborator: Elaborator, call: Call, scope: Scope, *, build: Callable[..., Node], count: int
+) -> Task:
+    """``skew(x)`` and ``cross(x, y)``: vectors of three elements, perhaps many of them."""
+    algebra = elaborator.algebra
+    require_arguments(call, count)
+    values: list[Value] = []
+    for argument in call.arguments:
+        value = yield elaborator.content(argument, scope)
+        if value.names:
+            raise takes_whole_tensors(call)
+        values.append(algebra.concrete(value))
+    first = values[0]
+    for value in values:
+        if not value.order or value.order != first.order:
+            given = " and ".join(each.kind for each in values)
+            raise DimensionError(
+                f"`{call.function}` takes vectors of three elements, not {given}", span=call.span
+            )
+        three = Side(SPACE, call.span)
+        message = f"`{call.function}` takes vectors of three elements"
+        algebra.dimensions.equate(Side(value.dims[-1], value.span), three, message, call.span)
+        for one, other in zip(first.dims[:-1], value.dims[:-1], strict=True):
+            sides = Side(one, first.span), Side(other, value.span)
+            algebra.dimensions.equate(*sides, message, call.span)
+    slot = algebra.tape.call(build, [algebra.slot(value) for value in values], span=call.span)
+    lead = first.dims[:-1]
+    return algebra.atom(slot, (*lead, SPACE, *[SPACE] * (2 - count)), call.span)
 
 
 def _whole_tensor(
@@ -374,4 +405,6 @@ FORMS: Mapping[str, Handler] = {
     "split": _split,
     "merge": partial(_merge, pairs=1),
     "merge2": partial(_merge, pairs=2),
+    "skew": partial(_in_space, build=skew, count=1),
+    "cross": partial(_in_space, build=cross, count=2),
 }

@@ -27,13 +27,14 @@ from tcalc.primitives.polar_solve import PolarSolve
 from tcalc.primitives.singular import Singular, SingularSum, written_out
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
+from tcalc.simplify.cross_products import without_permutations
 from tcalc.simplify.linear_functions import without_directions
 from tcalc.simplify.projections import without_projections
 
 
 def expand(roots: Sequence[Node]) -> list[Node]:
     """The roots with every primitive that has an expansion replaced by it."""
-    roots = _plain_in_sums(rebuild(roots, _trace))
+    roots = _plain_in_sums(rebuild(without_permutations(roots), _trace))
     roots = without_directions(_one_decomposition(rebuild(roots, _expanded)))
     return without_projections(roots)
 

@@ -19,7 +19,7 @@ import sympy
 
 from tcalc.calculus import derivative
 from tcalc.expr import build
-from tcalc.expr.dims import shape
+from tcalc.expr.dims import Shape, shape
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.primitives import FUNCTIONS, Form, Function, Kind
@@ -34,6 +34,7 @@ from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.polar_solve import polar_solve
 from tcalc.primitives.power import Power, quotient0, sqrt0
 from tcalc.primitives.radius import inverse_radius, over_radius
+from tcalc.primitives.skew import cross, skew
 from tcalc.primitives.symbolic import elementwise
 from tcalc.primitives.trigonometric import asin_slope
 from tcalc.simplify.expand import expand
@@ -152,6 +153,11 @@ LETTERS = {
 """Dimensions with other sizes: for shapes that a function demands, or for time."""
 
 
+def lettered(axes: str) -> Shape:
+    """The shape that letters and digits stand for: names and numbers."""
+    return shape(*(int(x) if x.isdigit() else x for x in axes))
+
+
 @dataclass(frozen=True)
 class Case:
     """A function of nodes, the shapes that it takes as letters, and data for them."""
@@ -164,7 +170,7 @@ class Case:
 
     @cached_property
     def arguments(self) -> tuple[Var, ...]:
-        return tuple(build.var(f"x{k}", shape(*axes)) for k, axes in enumerate(self.letters))
+        return tuple(build.var(f"x{k}", lettered(x)) for k, x in enumerate(self.letters))
 
     @cached_property
     def result(self) -> Node:
@@ -297,6 +303,10 @@ FURTHER = (
     Case("scaled-odd-power", scaled_odd_power, ("mn",) * 3, (normal,) * 3, True),
     Case("sqrt0", sqrt0, ("mn",), (positive,), True),
     Case("quotient0", quotient0, ("mn",) * 2, (normal, positive), True),
+    Case("skew", skew, ("3",), (normal,)),
+    Case("skew-batched", skew, ("b3",), (normal,)),
+    Case("cross", cross, ("3", "3"), (normal,) * 2),
+    Case("cross-batched", cross, ("b3", "b3"), (normal,) * 2),
     Case("polar-solve", polar_solve, ("mn",) * 2, (DOMAIN["polar"], normal)),
     Case("polar-solve-batched", polar_solve, ("bmn",) * 2, (DOMAIN["polar"], normal)),
     *(Case(f"where({c})", Where(c), ("mn",) * 4, (normal,) * 4, True) for c in COMPARISONS),

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from enrolled import SIZES, Case, cases, is_analytic
+from enrolled import SIZES, Case, cases, is_analytic, lettered
 from running import run
 
 from tcalc.calculus import derivative, jvp, vjp
 from tcalc.expr import Fact, build
-from tcalc.expr.dims import shape
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.properties import PROPERTIES
@@ -123,7 +122,7 @@ def test_facts_are_true(case: Case) -> None:
     for properties in [(), *((p,) for p in PROPERTIES)]:
         letters = ("nn",) * len(case.letters) if case.elementwise else case.letters
         args = [
-            build.var(f"x{k}", shape(*axes), properties if _suits(axes, properties) else ())
+            build.var(f"x{k}", lettered(axes), properties if _suits(axes, properties) else ())
             for k, axes in enumerate(letters)
         ]
         node = case.build(*args)

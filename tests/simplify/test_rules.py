@@ -105,6 +105,9 @@ EXAMPLES: dict[str, str] = {
     "quotient_in_product": "diag(1./x)*(diag(x)*A)",
     "common_factor": "A*x + B*x",
     "scalar_out_of_direction": "expm(A, x'*y*B)",
+    "vector_into_permutation": 'einsum("kij,k->ij", skew(eye(3)), u)',
+    "skew_times_itself": "skew(u)*u",
+    "transpose_of_skew": "skew(u)'",
     "direction_along_matrix": "expm(sum(x)*A, A)",
     "direction_out_of_trace": "tr(A*expm(sum(x)*A, B))",
     "commuting_direction": "logm(K, logm(K)*K - 2*eye(n))",
@@ -210,7 +213,7 @@ NESTED = {
 """Rules that look into nested products and sums."""
 
 DECLARED = "A[n,n], B[n,n], C[m,n], K[n,n] spd, Q[n,n] orthogonal, x[n], y[n]"
-DECLARED += ", p[n] positive, s[n]"
+DECLARED += ", p[n] positive, s[n], u[3], v[3]"
 
 MEASURES: dict[str, Callable[[Node], int]] = {
     "sign_into_factor": measures.negative_coefficients,
@@ -259,6 +262,7 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "reciprocal_of_pieces": measures.pieces_in_powers,
     "scalar_out_of_direction": measures.scalars_in_directions,
     "commuting_direction": measures.directions,
+    "transpose_of_skew": measures.transposes,
     "direction_along_matrix": measures.directions,
     "direction_out_of_trace": measures.directions,
     "scalar_out_of_inverse": measures.scalars_in_inverses,
@@ -293,7 +297,7 @@ def _values(seed: int) -> dict[str, np.ndarray]:
     values["K"] = values["A"] @ values["A"].T
     values["Q"] = np.linalg.qr(square[1])[0]
     values |= {name: rng.uniform(0.5, 2, 4) for name in "xyp"}
-    return values | {"s": rng.normal(size=4)}
+    return values | {"s": rng.normal(size=4), "u": rng.normal(size=3), "v": rng.normal(size=3)}
 
 
 def _node(rule: Rule) -> Node:

@@ -72,6 +72,14 @@ def test_wrong_dimensions_are_refused(declared: str, column: int, message: str) 
     assert f"column {column}" in str(caught.value)
 
 
+def test_a_name_for_a_size_made_of_others_is_told_how_to_be_declared() -> None:
+    program = "norm2(c*x[1:end-2] + x[3:end] - z)^2"
+    with pytest.raises(tcalc.TcalcError, match="n - 2 against m") as caught:
+        tcalc.parse(program, "x[n], z[m]")
+    assert caught.value.hint == "a dimension may be declared as n - 2 in place of m"
+    assert tcalc.parse(program, "x[n], z[n-2]").shape == ()
+
+
 def test_split_and_merge_undo_each_other() -> None:
     x = tcalc.parse("x", "x[m*n], A[m,n]")
     again = tcalc.parse("merge(split(x, m, n))", "x[m*n], A[m,n]")

@@ -155,9 +155,8 @@ class Dimensions:
         if rigid & set(self._declared) and all(dim.is_name or dim.value for dim in (left, right)):
             error.advise("declared dimensions are equal only where they have one name")
         for one, other in ((left, right), (right, left)):
-            if one.is_name and one.names() <= set(self._declared) - other.names():
-                if other.names() <= set(self._declared):
-                    error.advise(f"a dimension may be declared as {other} in place of {one}")
+            if one.is_name and not one.names() & other.names() and rigid <= set(self._declared):
+                error.advise(f"a dimension may be declared as {other} in place of {one}")
         return error.advise("declare the dimensions, or slice the longer one: x[2:end]")
 
     def _history(self, dim: Dim) -> Iterator[Place]:

@@ -174,7 +174,6 @@ def test_a_bound_number_by_the_name_of_an_exponent_is_handed_on(name: str) -> No
 @pytest.mark.parametrize(
     ("program", "declared", "missing"),
     [
-        ("cofactors(A)", "A[n,n]", "cofactors"),
         ("digamma(x)", "x[n]", "special.digamma"),
         ("normcdf(x)./normpdf(x) + polygamma(2, x)", "x[n]", "polygamma of order"),
     ],

@@ -19,6 +19,7 @@ CASES = [
     *("expm(A)", "expm(S)", "expm(A, Q)", "expm(A, Q, Q')", "expm(A', S, Q)", "expm(A, Q, Q, A)"),
     *("pinv(A)", "pinv(A*C)", "polar(A)", "polar(C'*A)", "normnuc(A)", "normnuc(C'*A)"),
     *("sqrtm(A)", "sqrtm(S)", "logm(S)", "powm(-1/2, S)", "powm(5, S)", "powm(1/3, A)"),
+    *("adj(A)", "cofactors(A')", "cofactors2(A)", "cofactors3(S)"),
     *("logm(S, Q)", "powm(1/3, A, Q)", "powm(5, S, Q)", "logm(S, Q, A)", "powm(-1, A, Q, Q', S)"),
 ]
 

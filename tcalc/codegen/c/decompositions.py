@@ -117,6 +117,16 @@ def determinants(code: Code, statement: Statement, operation: Call) -> None:
     matrix.call("determinant", [matrix.sizes[1]], matrix.results, n)
 
 
+def minors(code: Code, statement: Statement, operation: Call) -> None:
+    """The derivatives of determinants, by the determinants of parts of the matrices."""
+    routine = operation.routine
+    assert isinstance(routine, Embedded)
+    matrix = _Matrix(code, statement, operation)
+    n = code.length(matrix.source.dims[-1])
+    sizes = [matrix.sizes[1], str(routine.parameters[0])]
+    matrix.call("cofactors", sizes, matrix.results, n * n + n)
+
+
 def logarithms(code: Code, statement: Statement, operation: Call) -> None:
     """The logarithms of the sizes of determinants, and their signs where these are asked for."""
     matrix = _Matrix(code, statement, operation)

@@ -240,6 +240,47 @@ static int determinant(int n, real *a, real *result, real *pivots)
 }""",
         ("getrf",),
     ),
+    "cofactors": Helper(
+        """\
+/* The derivative of order k of the determinant, whose axes are a row and a column k times: the
+   determinants of what is left without these rows and columns.  Not 0 unless all is finite. */
+static int cofactors(int n, int k, const real *a, real *result, real *room)
+{
+    const int left = n - k;
+    int count = 1;
+    for (int i = 0; i < n * n; i++)
+        if (!isfinite(a[i]))
+            return 1;
+    for (int p = 0; p < k; p++)
+        count *= n * n;
+    for (int at = 0; at < count; at++) {
+        int gone[2][16], sign = 1, rest = at, filled = 0;
+        real minor = 1;
+        for (int p = k - 1; p >= 0; p--)
+            for (int side = 1; side >= 0; side--, rest /= n) {
+                gone[side][p] = rest % n;
+                sign *= gone[side][p] % 2 ? -1 : 1;
+                for (int q = p + 1; q < k; q++)
+                    sign *= (gone[side][p] < gone[side][q]) - (gone[side][p] > gone[side][q]);
+            }
+        for (int i = 0; i < n * n; i++) {
+            int kept = sign;
+            for (int p = 0; p < k; p++)
+                kept = kept && i / n != gone[0][p] && i % n != gone[1][p];
+            if (kept)
+                room[filled++] = a[i];
+        }
+        if (sign && left > 2)
+            determinant(left, room, &minor, room + left * left);
+        else if (sign && left > 0)
+            minor = left == 1 ? room[0] : room[0] * room[3] - room[1] * room[2];
+        result[at] = sign * minor;
+    }
+    return 0;
+}""",
+        (),
+        ("determinant",),
+    ),
     "signed_logarithm": Helper(
         """\
 /* The logarithm of the size of the determinant of a matrix, which is destroyed, and unless it is 0

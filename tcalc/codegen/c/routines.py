@@ -16,6 +16,7 @@ from tcalc.codegen.c.decompositions import (
     determinants,
     gaps,
     logarithms,
+    minors,
     orthogonal,
     positive,
     reciprocals,
@@ -43,7 +44,7 @@ from tcalc.codegen.targets.kernels import FUNCTIONS
 from tcalc.errors import UnsupportedError
 from tcalc.expr.dims import Dim, product
 from tcalc.primitives.cholesky import cholesky
-from tcalc.primitives.determinant import determinant
+from tcalc.primitives.determinant import cofactors, determinant
 from tcalc.primitives.distances import squared_distances
 from tcalc.primitives.divided_differences import divided_differences, simplex_points
 from tcalc.primitives.eigh import reciprocal_gaps, symmetric_eigen, symmetric_eigenvalues
@@ -393,6 +394,7 @@ def _running_sums(code: Code, statement: Statement, operation: Call) -> None:
 
 ROUTINES: Mapping[Callable[..., Any], Written] = {
     cholesky: _cholesky,
+    cofactors: minors,
     determinant: determinants,
     divided_differences: differences,
     euclidean_norm: _norm,

@@ -1,6 +1,7 @@
 """Tensors joined from pieces: ``concat(x, y)`` and ``stack(x, y)`` found again among sums.
 
-What joins is a sum of products with rows of a unit matrix, ``E'*x + F'*y`` for ``[E; F] = I``.
+What joins is a sum of products with rows of a unit matrix, ``E'*x + F'*y`` for ``[E; F] = I``.  A
+stack may have a few zeros, for the unit vectors that are left out.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ def with_join(terms: Sequence[Term]) -> tuple[Sequence[Term], Join | None]:
             rest, pieces = _pieces(terms, axis, kind)
             sizes = {abs(c) for _, inside in pieces.values() for c, _ in inside}
             shared = sizes.pop() if len(sizes) == 1 else Fraction(1)
+            if kind is UnitVector:
+                pieces |= _zeros(pieces, size)
             found = _in_order(pieces, size, shared) if len(pieces) > 1 else ()
             if found:
                 return rest, Join(shared, name, axis, found)
@@ -78,6 +81,22 @@ def _pieces(
             return list(terms), {}
         known.append((c, inner))
     return rest, pieces
+
+
+def _zeros(
+    pieces: dict[Dim, tuple[Dim, list[Term]]], size: Dim
+) -> dict[Dim, tuple[Dim, list[Term]]]:
+    """Zeros for the positions that are left out of a stack, where those are fewer than the others.
+
+    >>> two = {Dim.of(k): (Dim.of(k), [(Fraction(1), build.var("x", ()))]) for k in (1, 3)}
+    >>> list(_zeros(two, Dim.of(3))), list(_zeros(two, Dim.of(4)))
+    ([Dim(2)], [])
+    """
+    if size.value is None or not size.value / 2 < len(pieces) < size.value:
+        return {}
+    _, ((_, piece), *_) = next(iter(pieces.values()))
+    left_out = [at for at in map(Dim.of, range(1, size.value + 1)) if at not in pieces]
+    return {at: (at, [(Fraction(1), build.zeros(piece.dims))]) for at in left_out}
 
 
 def _in_order(

@@ -117,6 +117,10 @@ def test_divisors_have_no_two_primes() -> None:
         ("concat[2](sqrt(c)*X', eye(d))", "X[n,d], c"),
         ("2*stack(x, y)*a", "x[n], y[n], a[n]"),
         ("stack[2](x, y)", "x[n], y[n]"),
+        ("stack(0, -w[3], w[2])", "w[3]"),
+        ("2*a*stack(w[1], 0, w[2])", "w[2], a"),
+        ("stack(x, zeros(n), y)*y", "x[n], y[n]"),
+        ("3*eye(3)[:,2]", "w[2]"),
     ],
 )
 def test_what_is_joined_is_written_so(text: str, declared: str) -> None:

@@ -7,7 +7,7 @@ stands in a place that only takes a name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -17,10 +17,12 @@ from typing import Literal, TypeAlias, get_args
 from tcalc.errors import ArgumentError, LimitError, UnsupportedError
 from tcalc.expr import build
 from tcalc.expr.collector import collector_paused
+from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.index_names import AxisNames, IndexNames
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.axis_names import inferred
+from tcalc.primitives.power import Power
 from tcalc.printing.einstein import EinsteinNotation, repeated, with_deltas
 from tcalc.printing.formula import (
     Formula,
@@ -135,7 +137,7 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     if cse is True or (cse == "auto" and _wants_names(tidied)):
         divided = divided or tidy_all(roots, inline="single")
         open_products = any(len(node.operands) > MOST_FACTORS for node in postorder(tidied))
-        return divided if open_products else min(tidied, divided, key=_size_with_names), True
+        return divided if open_products else min(tidied, divided, key=_cost_with_names), True
     if size > READABLE:
         raise LimitError(
             f"written out, the formula would have about {size:,.0f} symbols",
@@ -144,9 +146,10 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     return tidied, False
 
 
-def _size_with_names(roots: Sequence[Node]) -> int:
-    """How many parts the nodes of some tensors have, each node counted once."""
-    return sum(len(node.operands) for node in postorder(roots))
+def _cost_with_names(roots: Sequence[Node]) -> tuple[int, int]:
+    """How many matrices do not look symmetric, and how many parts all nodes have, each once."""
+    lopsided = sum(root.order == 2 and not symmetric_axes(root) for root in roots)
+    return lopsided, sum(len(node.operands) for node in postorder(roots))
 
 
 def _wants_names(roots: Sequence[Node]) -> bool:
@@ -217,13 +220,15 @@ class _Page:
             for operand in node.operands:
                 uses[operand] = uses.get(operand, 0) + 1
         sizes: dict[Node, int] = {}
+        whole = set(chain.from_iterable(map(_up_to_numbers, self.roots)))
         for node in self.nodes:
             named = (1 if x in self.chosen or _is_output(x) else sizes[x] for x in node.operands)
             size = 1 + sum(named)
             sizes[node] = size
             shared = uses.get(node, 0) > 1 and (size >= least or _is_of_matrix(node))
-            if _can_be_named(node) and (shared or size > PIECE) and node not in self.roots:
-                self.chosen.add(node)
+            long = size > PIECE and node not in whole
+            if _can_be_named(node) and (shared or long) and node not in self.roots:
+                self.chosen.add(_denominator(node) or node)
 
     def write(self) -> list[Statement]:
         while True:
@@ -366,6 +371,30 @@ class _Page:
             if [index for index in axes if index in left] != list(left):
                 return False
         return True
+
+
+def _up_to_numbers(root: Node) -> Iterator[Node]:
+    """What a tensor is a multiple of, by numbers and scalars: with a name, just that is said."""
+    while True:
+        match root:
+            case Add(terms=((_, term),)):
+                root = term
+            case Einsum(factors=factors) if not root.is_view:
+                tensors = [x for x in factors if x.order]
+                if len(tensors) != 1:
+                    return
+                (root,) = tensors
+            case _:
+                return
+        yield root
+
+
+def _denominator(node: Node) -> Node | None:
+    """The u of ``1/u`` and ``1/u^2``, where that can have a name: a quotient reads better so."""
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(base,)) if p < 0 and not node.order:
+            return base if _can_be_named(base) else None
+    return None
 
 
 def _is_output(node: Node) -> bool:

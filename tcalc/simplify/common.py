@@ -85,7 +85,7 @@ def _piece_outside(
         for t, rest in others.items()
     }
     axes = sorted(set().union(*carried.values()))
-    if any(0 < len(own) < len(axes) for own in carried.values()):
+    if core.order and any(0 < len(own) < len(axes) for own in carried.values()):
         return None  # a vector would be repeated as the rows of a matrix
     rests: list[tuple[Fraction, Node]] = []
     for t, rest in others.items():
@@ -97,7 +97,7 @@ def _piece_outside(
     sizes = dict(enumerate(node.dims))
     merged = build.einsum([core, build.add(rests)], [at, axes], whole, sizes)
     kept = [term for t, term in enumerate(node.terms) if t not in places]
-    if kept and is_lopsided(node, merged):
+    if is_lopsided(node, merged):
         return None
     return build.add([*kept, (1, merged)])
 

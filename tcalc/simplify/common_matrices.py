@@ -138,9 +138,24 @@ def _with_matrix_outside(node: Add, inside: Sequence[bool]) -> Node | None:
         for far in (0, 1):
             part = [(c, parts) for (c, _), parts in zip(node.terms, terms, strict=True)]
             new = _matrix_pulled_out(part, factor, far, units=inside[1 - far])
+            if new is not None and is_lopsided(node, new):
+                new = _on_other_side(new, factor)
             if new is not None and length(new) < length(node) + 1:  # transposes do not count
                 return new
     return None
+
+
+def _on_other_side(node: Node, factor: Node) -> Node | None:
+    """``X'*(A*X + B*X) -> X'*(A + B)*X``: a matrix that stands outside, from the other end too."""
+    parts = parts_of(node)
+    k = next((k for k, x in enumerate(parts.factors) if x is not factor), 0)
+    inner, row = parts.factors[k], parts.rows[k]
+    if not isinstance(inner, Add):
+        return None
+    terms = [(c, parts_of(term)) for c, term in inner.terms]
+    far = row.index(next(x for x in row if x in parts.output))
+    new = _matrix_pulled_out(terms, factor, far, units=False)
+    return new and opened_term(parts.replaced((k,), (new,), (row,)).build())
 
 
 def _matrix_pulled_out(

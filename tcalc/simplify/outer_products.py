@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 from tcalc.expr import build
 from tcalc.expr.labels import relabelled
-from tcalc.expr.nodes import Add, Delta, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import with_operands
 from tcalc.simplify.coefficients import multiple, product_of
 from tcalc.simplify.engine import length, of_sums, of_sums_having
-from tcalc.simplify.parts import Parts, parts_of, piece, pieces
+from tcalc.simplify.parts import Parts, parts_of, pieces
 from tcalc.simplify.sums import LONGEST, is_balanced
 
 Grid: TypeAlias = dict[tuple[Node, Node], Fraction]
@@ -28,7 +29,7 @@ def sum_of_outer_products(node: Add) -> Node | None:
     """
     if node.order != 2 or not 3 < len(node.terms) <= LONGEST:
         return None
-    if sum(len(parts_of(term).factors) > 1 for term in node.operands) < 4:
+    if sum(not isinstance(term, Var | Apply) for term in node.operands) < 4:
         return None
     grid: Grid = {}
     kept: list[tuple[Fraction, Node]] = []
@@ -55,15 +56,62 @@ def sum_of_outer_products(node: Add) -> Node | None:
 
 def _vectors(parts: Parts) -> tuple[Node, Node] | None:
     """The column and the row that a matrix is the product of, if it is one of just two vectors."""
+    found = _scaled_vectors(parts)
+    return found[1:] if found is not None and isinstance(found[0], Const) else None
+
+
+def _scaled_vectors(parts: Parts) -> tuple[Node, Node, Node] | None:
+    """The number, the column and the row that a matrix is the product of, if it is one.
+
+    A matrix of equal rows, or of ones, has a vector of ones.
+    """
     ends = set(parts.output)
-    if len(parts.factors) < 2 or any(ends.issubset(row) for row in parts.rows):
-        return None
-    groups = pieces(parts, ends)
-    if len(groups) != 2:
-        return None
-    found = {labels: core for core, labels in (piece(parts, x, ends) for x in groups)}
+    if all(isinstance(x, Const) and x.value == 1 for x in parts.factors):
+        parts = parts.replaced(range(len(parts.factors)), (), ())
     column, row = ((label,) for label in parts.output)
-    return (found[column], found[row]) if {column, row} == found.keys() else None
+    beside: dict[Labels, list[int]] = {(): [], column: [], row: []}
+    for places in pieces(parts, ends):
+        labels = tuple(ends.intersection(chain(*(parts.rows[k] for k in places))))
+        if len(labels) > 1:
+            return None
+        beside[labels] += places
+    number, first, second = (
+        build.einsum(
+            [parts.factors[k] for k in places], [parts.rows[k] for k in places], labels, parts.dims
+        )
+        for labels, places in beside.items()
+    )
+    return number, first, second
+
+
+@of_sums
+def pairs_of_outer_products(node: Add) -> Node | None:
+    """``x*y' + y*x' + x*z' + z*x' -> x*(y + z)' + (y + z)*x'`` where that is shorter.
+
+    With numbers and scalars before them.  Example: ``x*(y - mean(y))' + (y - mean(y))*x'``.
+    """
+    if node.order != 2 or not 3 < len(node.terms) <= LONGEST:
+        return None
+    known = {term: c for c, term in node.terms}
+    beside: dict[Node, dict[Node, list[tuple[Fraction, Node, Node]]]] = {}
+    for c, term in node.terms:
+        if known.get(other := build.transpose(term)) != c or other is term:
+            continue
+        found = _scaled_vectors(parts_of(term))
+        if found is not None:
+            number, column, row = found
+            scaled = build.einsum([number, column], [(), (0,)], (0,))
+            beside.setdefault(row, {}).setdefault(column, []).append((c, scaled, term))
+    for row, columns in beside.items():
+        pairs = [alike[0] for alike in columns.values() if len(alike) == 1]
+        if len(pairs) > 1:
+            gone = {x for _, _, term in pairs for x in (term, build.transpose(term))}
+            kept = [(c, x) for c, x in node.terms if x not in gone]
+            product = build.outer(build.add((c, x) for c, x, _ in pairs), row)
+            new = build.add([*kept, (1, product), (1, build.transpose(product))])
+            if length(new) < length(node):
+                return new
+    return None
 
 
 @of_sums
@@ -152,5 +200,6 @@ def twice(node: Node) -> list[Add]:
 RULES = (
     squares_of_opposites,
     sum_of_outer_products,
+    pairs_of_outer_products,
     product_beside_units,
 )

@@ -11,7 +11,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
-from tcalc.simplify.engine import length, of_functions, of_products_having, of_sums_having
+from tcalc.simplify.engine import Trait, length, of_functions, of_products_having, of_sums_having
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.softmaxes import with_logsoftmax
 
@@ -105,13 +105,32 @@ def joins(rows: Iterable[Labels], first: int, second: int) -> bool:
 def product_of_sums(node: Einsum) -> Node | None:
     """``a (b + c) -> a b + a c``, for sums: not tidy in itself, but it lets terms cancel.
 
-    Not for ``x - mean(x)``, of which nothing cancels but digits.
+    Not for ``x - mean(x)``, of which nothing cancels but digits, nor for ``norm2(x - y)^2``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and not is_centred(factor):
+        if isinstance(factor, Add) and not (is_centred(factor) or _is_squared(parts, k)):
             return multiplied_out(parts, k)
     return None
+
+
+@of_products_having(Trait.REPEATED)
+def square_of_norm(node: Einsum) -> Node | None:
+    """``norm2(x - y)^2 -> x'*x - 2*x'*y + y'*y``: likewise, to let these cancel."""
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if isinstance(factor, Add) and not is_centred(factor) and _is_squared(parts, k):
+            return multiplied_out(parts, k)
+    return None
+
+
+def _is_squared(parts: Parts, k: int) -> bool:
+    """Whether a factor is in a product as the square of its norm."""
+    row = parts.rows[k]
+    again = (j for j, x in enumerate(parts.factors) if j != k and x is parts.factors[k])
+    return any(parts.rows[j] == row for j in again) and all(
+        parts.uses(label) == 2 and label not in parts.output for label in row
+    )
 
 
 @of_products_having(Add)

@@ -377,9 +377,31 @@ def pulled_out(
     inner = build.add(rests)
     merged = build.einsum([factor, inner], [row, joint], output, {x: dims[x] for x in output})
     kept = [term for t, term in enumerate(node.terms) if t not in places]
-    if kept and is_lopsided(node, merged):
-        return None  # A'*P + P*A - P*B*P stays as it is
+    if is_lopsided(node, merged):
+        # A'*P + P*A - P*B*P stays as it is, but X'*A*X + X'*B*X has a factor on either side.
+        again = None if kept or not isinstance(inner, Add) else _on_other_side(inner, factor)
+        if again is None:
+            return None
+        merged = build.einsum([factor, again], [row, joint], output, {x: dims[x] for x in output})
+        merged = open_product(merged) if isinstance(merged, Einsum) else merged
+        if is_lopsided(node, merged):
+            return None
     return build.add([*kept, (1, merged)])
+
+
+def _on_other_side(node: Add, factor: Node) -> Node | None:
+    """A sum over the products with a factor, which all its terms have at one place."""
+    terms = [parts_of(term) for _, term in node.terms]
+    found = [dict(enumerate(_places(parts, factor))) for parts in terms]
+    for k in found[0].values():
+        tie = ties(terms[0], k)
+        places = {
+            t: next((j for j in at.values() if ties(terms[t], j) == tie), -1)
+            for t, at in enumerate(found)
+        }
+        if any(x is True for x in tie) and -1 not in places.values():
+            return pulled_out(node, terms, factor, places)
+    return None
 
 
 def _may_stand_outside(

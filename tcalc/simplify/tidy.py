@@ -46,6 +46,7 @@ from tcalc.simplify.finishing import (
     with_sums_first,
 )
 from tcalc.simplify.flatten import Inline, flatten
+from tcalc.simplify.symmetric import with_symmetric_terms
 
 RULES: tuple[Rule, ...] = (
     *powers.RULES,
@@ -120,8 +121,15 @@ EXPANDING: tuple[Rule, ...] = (
 )
 """The rules for multiplying out, to let inverses and like terms cancel."""
 
-SQUARING: tuple[Rule, ...] = (products.square_of_products, products.square_of_sum)
+SQUARING: tuple[Rule, ...] = (
+    products.square_of_norm,
+    products.square_of_products,
+    products.square_of_sum,
+)
 """Rules for squares of sums, one of which may be tried as well: mostly, squares read better."""
+
+LEAST_GAIN = 0.1
+"""By how much of its length a formula must be shorter for squares of sums to be multiplied out."""
 
 LONGEST_EXPANDED = 120.0
 """Formulas beyond this length are not multiplied out."""
@@ -154,7 +162,8 @@ def _tidied(roots: Sequence[Node], inline: Inline) -> list[Node]:
     flat = flatten(roots, inline=inline, numbers=True, leaves=_leaves(roots))
     tidied = rewrite(flat, rules)
     if inline == "all":
-        tidied = [_cancelled(root) for root in tidied]
+        tidied = with_symmetric_terms(tidied, flat, rules)
+        tidied = with_symmetric_terms(list(map(_cancelled, tidied)), flat, rules)
     tidied = with_common_denominators(tidied, shared=inline == "single")
     if inline == "single":
         tidied = flatten(tidied, inline=inline, numbers=True, meeting=MEETING)
@@ -194,9 +203,10 @@ def _cancelled(root: Node) -> Node:
         return root
     best, nodes = root, postorder([root])
     squaring = [rule for rule in SQUARING if any(rule(x) is not None for x in nodes)]
-    for rules in (EXPANDING, *((*EXPANDING, rule) for rule in squaring)):
-        again = rewrite(rewrite([root], rules), RULES)[0]
-        best = again if length(again) < length(best) else best
+    for squares in ((), *((rule,) for rule in squaring)):
+        (again,) = rewrite(rewrite([root], (*EXPANDING, *squares)), RULES)
+        gain = LEAST_GAIN if squares else 0
+        best = again if length(again) < (1 - gain) * length(best) else best
     return best
 
 

@@ -115,6 +115,7 @@ EXAMPLES: dict[str, str] = {
     "negative_of_short_sum": "-(x - y)",
     "squares_of_opposites": "(x - y)*(x - y)' - 2*(y - x)*(y - x)'",
     "sum_of_outer_products": "x*x' - x*y' - y*x' + y*y' + A",
+    "pairs_of_outer_products": "x*y' + y*x' + x*exp(y)' + exp(y)*x' + A",
     "common_power": "(1 - x).^2 - 4*x.*(1 - x)",
     "common_factor_of_factor": "x.*(y + y.*p)",
     "common_matrix": "diag(x)*A - x*y'*A",

@@ -101,7 +101,8 @@ class Notation:
 
     `name` is the function's name in the language, `latex` its LaTeX operator, which tells the
     `parameters` too (by default ``\\operatorname{name}``, and they are arguments); MathML is made
-    from it.  `exponent` and `mark` complete the styles that need them.
+    from it.  `exponent` and `mark` complete the styles that need them.  The arguments at the places
+    `hidden` are not written, for they follow from others.
     """
 
     style: Style = Style.CALL
@@ -110,6 +111,7 @@ class Notation:
     exponent: Fraction | None = None
     mark: str = ""
     parameters: tuple[str, ...] = field(default=())
+    hidden: tuple[int, ...] = ()
 
 
 class _Kind(ABCMeta):

@@ -16,9 +16,9 @@ from typing import Any
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.facts import symmetric_axes
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Add, Apply, Node
 from tcalc.expr.polynomial import Polynomial
-from tcalc.expr.primitive import Fact, Holds, Operator
+from tcalc.expr.primitive import Fact, Holds, Notation, Operator
 from tcalc.primitives.arrays import Array, linalg, np
 from tcalc.primitives.function import Function, tensor_form
 from tcalc.primitives.inverse import inv
@@ -95,6 +95,14 @@ class Sylvester(Coded):
         A, B, C = node.args
         mirrored = symmetric_axes(C) and B is transpose(A)
         return True if fact is Fact.SYMMETRIC and mirrored else None
+
+    def notation(self, node: Apply) -> Notation:
+        A, B, _ = node.args
+        turned = transpose(A)
+        if isinstance(A, Add):  # whose terms are turned one by one in tidy formulas
+            other = build.add((c, transpose(x)) for c, x in A.terms)
+            turned = other if B is other else turned
+        return Notation(name="lyap", hidden=(1,)) if B is turned else super().notation(node)
 
 
 def sylvester_kronecker(A: Array, B: Array, C: Array, *, where: str) -> Array:

@@ -372,7 +372,7 @@ def call(node: Apply, args: Sequence[Formula], over: tuple[str, ...] = ()) -> Fo
     literals = () if isinstance(node.primitive, Reduction) else notation.parameters
     return Call(
         notation.name or node.primitive.name,
-        (*map(Symbol, literals), *args),
+        (*map(Symbol, literals), *(x for k, x in enumerate(args) if k not in notation.hidden)),
         notation.latex,
         notation.style,
         notation.mark,

@@ -100,13 +100,15 @@ def inverse_of_quotient(node: Apply) -> Node | None:
 
 @of_functions
 def inverse_of_transpose(node: Apply) -> Node | None:
-    """``inv(A') -> inv(A)'``."""
+    """``inv(A') -> inv(A)'``, and the same for the cofactors."""
     match node:
-        case Apply(primitive=Inverse(axes=1), args=(Einsum(factors=(a,)) as view,)):
+        case Apply(
+            primitive=Inverse(axes=1) | Cofactors(k=1) as p, args=(Einsum(factors=(a,)) as view,)
+        ):
             (row,) = view.subscripts
             lead, swapped = row[:-2], row[-2:][::-1]
             if view.is_view and view.output == (*lead, *swapped):
-                return build.einsum([inv(a)], [row], view.output)
+                return build.einsum([build.apply(p, a)], [row], view.output)
     return None
 
 
@@ -365,6 +367,77 @@ def determinant_of_transpose(node: Apply) -> Node | None:
     return None
 
 
+@of_functions
+def function_of_power(node: Apply) -> Node | None:
+    """``det(X^3) -> det(X)^3``, the same for `inv`, `logdet` and adjugates of whole powers.
+
+    The number of powers of matrices in functions falls.  ``logdet(X^2) -> 2*logabsdet(X)``.
+    """
+    primitive = node.primitive
+    if not isinstance(primitive, Inverse | LogDet | Cofactors) or len(node.args) != 1:
+        return None
+    x, count, turned = _root_of_power(node.args[0])
+    if count == 1:
+        return None
+    match primitive:
+        case LogDet():
+            return build.scale(count, logdet(x) if count % 2 else logabsdet(x))
+        case Cofactors(k=0):
+            return power(build.apply(primitive, x), count)
+        case Cofactors(k=2):
+            return None
+    factor = build.apply(primitive, x)
+    rows = [(k, k + 1) for k in range(count)]
+    return build.einsum([factor] * count, rows, (count, 0) if turned else (0, count))
+
+
+def _root_of_power(node: Node) -> tuple[Node, int, bool]:
+    """X, k and False for ``X^k``, True for its transpose; every matrix is its own first power."""
+    if isinstance(node, Einsum) and node.order == 2:
+        factors = parts_of(node).factors
+        x, count = factors[0], len(factors)
+        if count > 1 and x.dims == node.dims and all(other is x for other in factors):
+            rows = [(k, k + 1) for k in range(count)]
+            for ends in ((0, count), (count, 0)):
+                if build.einsum(factors, rows, ends) is node:
+                    return x, count, ends != (0, count)
+    return node, 1, False
+
+
+@of_products_having(Cofactors)
+def matrix_times_adjugate(node: Einsum) -> Node | None:
+    """``X*adj(X) -> det(X)*I`` and ``adj(X)*X -> det(X)*I`` in a product, either one transposed.
+
+    The number of factors falls.  Example: the gradient of ``det(X*X)`` is ``2*det(X)*adj(X)'``.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if not _is_cofactors(factor, 1) or factor.order != 2:
+            continue
+        (x,) = factor.operands
+        for j, other in enumerate(parts.factors):
+            if other is x:
+                new = _joined_by_unit(parts, k, j)
+                if new is not None:
+                    det = build.apply(Cofactors(0), x)
+                    return new.replaced((), (det,), ((),)).build()
+    return None
+
+
+def _joined_by_unit(parts: Parts, k: int, j: int) -> Parts | None:
+    """A product in which the cofactors k stand beside their matrix j, with a unit matrix."""
+    c, x = parts.rows[k], parts.rows[j]
+    turned = [x, x[::-1]] if symmetric_axes(parts.factors[j]) else [x]
+    for row in turned:
+        for axis in (0, 1):
+            joint = c[axis]
+            alone = joint == row[axis] and joint not in parts.output and parts.uses(joint) == 2
+            if alone and c[0] != c[1] and x[0] != x[1]:
+                unit = build.delta(parts.dims[joint])
+                return parts.replaced((k, j), (unit,), ((c[1 - axis], row[1 - axis]),))
+    return None
+
+
 def _is_cofactors(node: Node, k: int) -> bool:
     return (
         isinstance(node, Apply) and isinstance(node.primitive, Cofactors) and node.primitive.k == k
@@ -388,4 +461,6 @@ RULES = (
     log_of_determinant,
     determinant_of_inverse,
     determinant_of_transpose,
+    function_of_power,
+    matrix_times_adjugate,
 )

@@ -28,6 +28,7 @@ from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opene
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected
 from tcalc.simplify.products import is_centred, is_mean_among, joins
+from tcalc.simplify.softmaxes import with_logsoftmax
 
 CANDIDATES = 6
 """How many common factors of a sum are tried, the best first."""
@@ -191,6 +192,8 @@ def _summed(node: Einsum, *, nested: bool, repeated: bool = False) -> Node | Non
     for k, factor in enumerate(parts.factors):
         if not isinstance(factor, Add):
             continue
+        if factor.order > 1 and with_logsoftmax(factor)[1]:
+            continue  # the sums of the rows of exp(A) have no name
         row = parts.rows[k]
         kept = tuple(x for x in dict.fromkeys(row) if x in parts.output or parts.uses(x) > 1)
         if len(kept) == len(row) or (repeated and not (kept and _repeats(factor, row, kept))):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.pinv import PseudoInverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import LogSumExp
@@ -31,6 +32,7 @@ from tcalc.simplify import (
     prods,
     products,
     projections,
+    pseudo_inverses,
     quotients,
     selections,
     signs,
@@ -61,6 +63,7 @@ RULES: tuple[Rule, ...] = (
     *linear_functions.RULES,
     *cross_products.RULES,
     *projections.RULES,
+    *pseudo_inverses.RULES,
     *factorisations.RULES,
     *branches.RULES,
     *kronecker.RULES,
@@ -229,7 +232,7 @@ def _may_gain(root: Node) -> bool:
     return any(
         isinstance(x, Apply)
         and (
-            isinstance(x.primitive, Inverse)
+            isinstance(x.primitive, Inverse | PseudoInverse)
             or (isinstance(x.primitive, Power) and x.primitive.exponent < 0)
         )
         for x in nodes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from fractions import Fraction
 
 from tcalc.expr import build
@@ -118,17 +118,23 @@ def matrix_out_of_factor(node: Einsum) -> Node | None:
     for k, factor in enumerate(parts.factors):
         if isinstance(factor, Add) and parts.factors.count(factor) == 1:
             inside = [x not in parts.output and parts.uses(x) > 1 for x in parts.rows[k]]
-            new = _with_matrix_outside(factor, inside)
+            again = [
+                {x for x, row in zip(parts.factors, parts.rows, strict=True) if label in row}
+                for label in parts.rows[k]
+            ]
+            new = _with_matrix_outside(factor, inside, again)
             if new is not None:
                 return parts.replaced((k,), (new,), (parts.rows[k],)).build()
     return None
 
 
-def _with_matrix_outside(node: Add, inside: Sequence[bool]) -> Node | None:
+def _with_matrix_outside(
+    node: Add, inside: Sequence[bool], again: Sequence[Collection[Node]] = ((), ())
+) -> Node | None:
     """A sum of matrices as a product with one that all its terms share at one end.
 
     A term may be that matrix alone, and leave a unit matrix, where the axis at the other end is
-    `inside` a longer product.
+    `inside` a longer product, or where the matrix stands there `again`, as in ``(X - A*X)*X'``.
     """
     if node.order != 2 or not 1 < len(node.terms) <= CANDIDATES:
         return None
@@ -137,7 +143,9 @@ def _with_matrix_outside(node: Add, inside: Sequence[bool]) -> Node | None:
     for factor in dict.fromkeys(x for x in terms[0].factors if x.order == 2 and x in shared):
         for far in (0, 1):
             part = [(c, parts) for (c, _), parts in zip(node.terms, terms, strict=True)]
-            new = _matrix_pulled_out(part, factor, far, units=inside[1 - far])
+            new = _matrix_pulled_out(
+                part, factor, far, units=inside[1 - far] or factor in again[far]
+            )
             if new is not None and is_lopsided(node, new):
                 new = _on_other_side(new, factor)
             if new is not None and length(new) < length(node) + 1:  # transposes do not count

@@ -6,12 +6,15 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
 
+from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
+from tcalc.primitives.exponential import sigmoid
 from tcalc.primitives.power import Power, power
+from tcalc.primitives.softmax import Softmax
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.engine import length, of_products_having, of_sums_having
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
-from tcalc.simplify.sums import LONGEST, is_balanced, pulled_out, ties
+from tcalc.simplify.sums import LONGEST, is_balanced, pulled_out, reaches_output, ties
 
 Places: TypeAlias = dict[int, tuple[int, Fraction, bool]]
 """By the number of a term: where a power stands, its exponent, and whether its base is turned."""
@@ -66,7 +69,12 @@ def _powers(terms: list[Parts]) -> dict[Node, Places]:
                 base, turned = (other, True) if other in found else (base, False)
             places = found.setdefault(base, {})
             if t in places:
-                repeated.add(base)
+                # Of ``norm2(p)^2*p`` the last p may come out, the others make a number.
+                reach = reaches_output(parts, k), reaches_output(parts, places[t][0])
+                if reach[0] == reach[1]:
+                    repeated.add(base)
+                if not reach[0]:
+                    continue
             places[t] = k, p, turned
     return {base: places for base, places in found.items() if base not in repeated}
 
@@ -77,6 +85,26 @@ def _split(parts: Parts, k: int, base: Node, p: Fraction, lowest: Fraction, turn
     new = parts.replaced((k,), (*rest, power(base, lowest)), (parts.rows[k],) * (len(rest) + 1))
     odd = turned and p.numerator % 2
     return replace(new, coefficient=-new.coefficient) if odd else new
+
+
+@of_sums_having(sigmoid, Softmax)
+def share_and_its_square(node: Add) -> Node | None:
+    """``p - p.^2 -> p.*(1 - p)`` for shares p, which a sigmoid or a softmax is.
+
+    The number of powers falls.
+    """
+    if len(node.terms) == 2:
+        for (c, p), (d, square) in (node.terms, node.terms[::-1]):
+            if c == -d and base_and_exponent(square) == (p, Fraction(2)) and _is_share(p):
+                rest = build.subtract(build.const(1, p.dims), p)
+                return build.scale(c, build.hadamard(p, rest))
+    return None
+
+
+def _is_share(node: Node) -> bool:
+    return isinstance(node, Apply) and (
+        node.primitive == sigmoid or isinstance(node.primitive, Softmax)
+    )
 
 
 @of_products_having(Add)
@@ -103,4 +131,4 @@ def common_factor_of_factor(node: Einsum) -> Node | None:
     return None
 
 
-RULES = (common_power, common_factor_of_factor)
+RULES = (common_power, share_and_its_square, common_factor_of_factor)

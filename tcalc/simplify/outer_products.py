@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import chain, combinations_with_replacement, count
 from typing import TypeAlias
@@ -9,10 +10,12 @@ from typing import TypeAlias
 from tcalc.expr import build
 from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
+from tcalc.expr.partition import connected
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import with_operands
 from tcalc.simplify.coefficients import multiple, product_of
 from tcalc.simplify.engine import length, of_sums, of_sums_having
+from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of, pieces
 from tcalc.simplify.sums import LONGEST, is_balanced
 
@@ -170,6 +173,76 @@ MOST_TERMS = 6
 
 
 @of_sums_having(Add)
+def product_beside_its_end(node: Add) -> Node | None:
+    """``X - B*X + A*(I - B)*X -> (I + A)*(I - B)*X`` where that is shorter, and from the other end.
+
+    Example: the gradient ``(I - W)'*(I - W)*X`` of ``norm2(X - W*X)^2/2``.
+    """
+    if not node.order or not 2 < len(node.terms) <= MOST_TERMS:
+        return None
+    known = {term: c for c, term in node.terms}
+    for c, term in node.terms:
+        parts = parts_of(term)
+        for k, u in enumerate(parts.factors):
+            if not (isinstance(u, Add) and u.order == 2 and len(u.terms) < len(node.terms)):
+                continue
+            for axis in (0, 1):
+                found = _end_taken_off(parts, k, axis)
+                if found is None:
+                    continue
+                matrix, rest = found
+                ends = [product_of(opened_term(rest(x))) for x in u.operands]
+                (ratio, *more) = {
+                    known.get(x, Fraction(0)) / (number * d)
+                    for (number, x), (d, _) in zip(ends, u.terms, strict=True)
+                }
+                gone = {term, *(x for _, x in ends)}
+                if more or not ratio or len(gone) <= len(ends):
+                    continue
+                sign = Fraction(1 if ratio / c > 0 else -1)
+                unit = build.delta(matrix.dims[0])
+                both = build.add([(sign * ratio / c, unit), (sign, matrix)])  # I - A, not A - I
+                turned: Node = u
+                if c * sign < 0 and any(d < 0 and isinstance(x, Delta) for d, x in u.terms):
+                    sign, turned = -sign, multiple(Fraction(-1), u)
+                kept = [(d, x) for d, x in node.terms if x not in gone]
+                new = build.add([*kept, (c * sign, opened_term(rest(turned, both)))])
+                if length(new) < length(node):
+                    return new
+    return None
+
+
+def _end_taken_off(parts: Parts, k: int, axis: int) -> tuple[Node, Callable[..., Node]] | None:
+    """The square matrix that stands between an axis of factor k and an axis of the product.
+
+    And what is left with other tensors in the place of the factor and, if given, of the matrix.
+    """
+    joint = parts.rows[k][axis]
+    if joint in parts.output:
+        return None
+    others = [j for j in range(len(parts.factors)) if j != k]
+    rows = [parts.rows[j] for j in others]
+    (part,) = [x for x in connected([*rows, (joint,)], ()) if len(rows) in x]
+    inside = [others[j] for j in part if j < len(rows)]
+    ends = {label for j in inside for label in parts.rows[j]}.intersection(parts.output)
+    if len(ends) != 1 or parts.dims[joint] is not parts.dims[end := ends.pop()]:
+        return None
+    if parts.rows[k][1 - axis] in {label for j in inside for label in parts.rows[j]}:
+        return None
+    chosen = [parts.factors[j] for j in inside]
+    matrix = build.einsum(chosen, [parts.rows[j] for j in inside], (end, joint), parts.dims)
+    row = parts.rows[k]
+
+    def rest(new: Node, beside: Node | None = None) -> Node:
+        if beside is None:
+            at = tuple(end if label == joint else label for label in row)
+            return parts.replaced((k, *inside), (new,), (at,)).build()
+        return parts.replaced((k, *inside), (new, beside), (row, (end, joint))).build()
+
+    return matrix, rest
+
+
+@of_sums_having(Add)
 def squares_of_opposites(node: Add) -> Node | None:
     """``a*(x - y)*(x - y)' + b*(y - x)*(y - x)'`` with ``x - y`` in both.
 
@@ -202,4 +275,5 @@ RULES = (
     sum_of_outer_products,
     pairs_of_outer_products,
     product_beside_units,
+    product_beside_its_end,
 )

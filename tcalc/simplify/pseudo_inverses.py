@@ -71,7 +71,7 @@ def _beside(parts: Parts, pair: tuple[int, int], near: int, side: int) -> int | 
         return None
     p, a = (parts.factors[k] for k in pair)
     for n, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
-        if n not in pair and near in row and row[0] != row[1:]:
+        if n not in pair and near in row and row[0] != row[1]:
             axis = {a: 1 - side, p: side}.get(factor)
             if axis is not None and any(r[axis] == near for r in _turned(factor, row)):
                 return n

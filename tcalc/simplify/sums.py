@@ -289,7 +289,7 @@ def _with_factor_outside(node: Add) -> Node | None:
             if occurrences[factor] == 1 or isinstance(factor, Const | Delta):
                 continue
             places = groups.setdefault((factor, ties(parts, k)), {})
-            if t not in places or not _reaches_output(parts, places[t]):
+            if t not in places or not reaches_output(parts, places[t]):
                 places[t] = k
     shared = [
         (-(len(places) - 1) * length(factor), factor.digest, factor, places)
@@ -332,7 +332,7 @@ def ties(parts: Parts, k: int) -> tuple[object, ...]:
     return tuple(found)
 
 
-def _reaches_output(parts: Parts, k: int) -> bool:
+def reaches_output(parts: Parts, k: int) -> bool:
     """Whether a factor is tied to the output: the last x of ``x'*A*x*B*x`` is, the first not."""
     reached, before = set(parts.rows[k]), 0
     while len(reached) > before:
@@ -421,13 +421,13 @@ def _may_stand_outside(
         return not any(is_mean_among(node.terms[t][1], cores) for t in places)
     if not linked:
         return True
-    if node.order and not all(_reaches_output(terms[t], k) for t, k in places.items()):
+    if node.order and not all(reaches_output(terms[t], k) for t, k in places.items()):
         return False  # a number, as x'*A*x, would become an outer product
     if max(counts) <= 2:
         return True
     # Of two numbers x'*x one would become a vector; in T[a,b,c,d]*x[b]*x[c]*x[d] there is none.
     occurrences = [(terms[t], k) for t in places for k in _places(terms[t], factor)]
-    return all(_reaches_output(parts, k) for parts, k in occurrences)
+    return all(reaches_output(parts, k) for parts, k in occurrences)
 
 
 def _places(parts: Parts, factor: Node) -> list[int]:

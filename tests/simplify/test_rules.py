@@ -74,6 +74,7 @@ EXAMPLES: dict[str, str] = {
     "matrix_times_adjugate": "2*A*adj(A)*B",
     "projected_on_range": "A*pinv(A)*A + pinv(B)*B*B'",
     "projection_turned": "(A*pinv(A))' + B",
+    "share_and_its_square": "2*sigmoid(x) - 2*sigmoid(x).^2",
     "inverse_of_inverse": "inv(inv(A))",
     "inverse_of_scaled": "inv(2*A)",
     "inverse_of_transpose": "inv(A')",
@@ -115,6 +116,7 @@ EXAMPLES: dict[str, str] = {
     "direction_along_matrix": "expm(sum(x)*A, A)",
     "direction_out_of_trace": "tr(A*expm(sum(x)*A, B))",
     "commuting_direction": "logm(K, logm(K)*K - 2*eye(n))",
+    "product_beside_its_end": "K - A*K + B*(eye(n) - A)*K",
     "product_beside_units": "eye(n) - A*B - B*A + A*B*B*A + C'*C",
     "negative_of_short_sum": "-(x - y)",
     "squares_of_opposites": "(x - y)*(x - y)' - 2*(y - x)*(y - x)'",
@@ -221,6 +223,7 @@ DECLARED = "A[n,n], B[n,n], C[m,n], K[n,n] spd, Q[n,n] orthogonal, x[n], y[n]"
 DECLARED += ", p[n] positive, s[n], u[3], v[3]"
 
 MEASURES: dict[str, Callable[[Node], int]] = {
+    "share_and_its_square": measures.powers,
     "sign_into_factor": measures.negative_coefficients,
     "opposite_factors": measures.different_factors,
     "strict_triangle": measures.strict_masks,

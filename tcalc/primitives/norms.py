@@ -18,7 +18,7 @@ from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.function import Function, OfScalar, normalisation, reduction
 from tcalc.primitives.labels import groups
 from tcalc.primitives.piecewise import abs_
-from tcalc.primitives.power import one_for_zero, power, quotient, reciprocal, reciprocal0
+from tcalc.primitives.power import one_for_zero, quotient, reciprocal, reciprocal0
 from tcalc.primitives.reductions import Reduction, largest, span, total
 from tcalc.primitives.routines import Embedded, Routine, per_element
 
@@ -127,7 +127,7 @@ class Direction(Primitive):
 
     def written(self, node: Apply) -> Node:
         (x,) = node.args
-        over = power(norm2(x, self.axes), -1)
+        over = self.reciprocal(x)
         axes = tuple(range(x.order))
         return build.einsum([x, over], [axes, axes[: over.order]], axes)
 

@@ -7,6 +7,7 @@ power of a norm takes up the scalar product beside it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -14,6 +15,7 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
+from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.power import Power, power, sqrt0
 from tcalc.simplify.engine import of_functions, of_products_having
@@ -84,15 +86,8 @@ def root_of_squares(node: Apply) -> Node | None:
         case Apply(primitive=Power() as p, args=(Einsum(output=()) as core,)):
             if p.exponent.denominator != 2:
                 return None
-            match core.factors:
-                case (x, y) if x is y and core.subscripts[0] == core.subscripts[1]:
-                    pass
-                case (Apply(primitive=Power(exponent=Fraction(numerator=2)), args=(x,)) as square,):
-                    if base_and_exponent(square)[1] != 2:
-                        return None
-                case _:
-                    return None
-            if len(set(core.subscripts[0])) == x.order > 0:
+            x = _squared(core)
+            if x is not None:
                 return power(norm2(x, x.order), 2 * p.exponent)
     return None
 
@@ -156,6 +151,57 @@ def _without_squares(placed: list[tuple[Node, Labels]]) -> list[Node] | None:
             for used in (form, *ends):
                 rest.remove(used)
     return [x for x, _ in rest]
+
+
+def with_one_norm(roots: Sequence[Node]) -> list[Node]:
+    """``1/norm2(x)^2`` and ``1/(x'*x)`` as powers of ``norm2(x)`` where that stands by itself too.
+
+    >>> from tcalc.expr import shape
+    >>> x = build.var("x", shape("n"))
+    >>> length, squares = norm2(x), build.einsum([x, x], "i,i->")
+    >>> new = with_one_norm([build.hadamard(power(squares, -1), length)])
+    >>> new == [build.hadamard(power(length, -2), length)]
+    True
+    """
+    order = postorder(roots)
+    norms = {x.args[0]: x for x in order if _is_norm(x) and isinstance(x, Apply)}
+    if not norms:
+        return list(roots)
+    squares = {x for x in order if _is_norm(base_and_exponent(x)[0]) and _is_even(x)}
+    users = {y for x in order if x not in squares for y in x.operands}
+    alone = {x for x, norm in norms.items() if norm in users or norm in roots}
+
+    def with_norm(node: Node) -> Node:
+        base, p = base_and_exponent(node)
+        if p >= 0:
+            return node
+        inner, q = base_and_exponent(base)
+        if isinstance(inner, Apply) and _is_norm(inner) and q == 2 and inner.args[0] in alone:
+            return power(inner, 2 * p)
+        x = _squared(base)
+        return power(norms[x], 2 * p) if x is not None and x in alone else node
+
+    return rebuild(roots, with_norm) if alone else list(roots)
+
+
+def _squared(node: Node) -> Node | None:
+    """The x of ``x'*x`` and of ``sum(x.^2)``."""
+    match node:
+        case Einsum(factors=(x, y), subscripts=(row, other), output=()) if x is y and row == other:
+            return x if len(set(row)) == x.order else None
+        case Einsum(factors=(square,), subscripts=(row,), output=()):
+            x, exponent = base_and_exponent(square)
+            return x if exponent == 2 and len(set(row)) == x.order > 0 else None
+    return None
+
+
+def _is_norm(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Norm2) and not node.order
+
+
+def _is_even(node: Node) -> bool:
+    exponent = base_and_exponent(node)[1]
+    return exponent.denominator == 1 and exponent.numerator % 2 == 0
 
 
 RULES = (

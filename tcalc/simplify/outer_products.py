@@ -91,12 +91,13 @@ def _scaled_vectors(parts: Parts) -> tuple[Node, Node, Node] | None:
 def pairs_of_outer_products(node: Add) -> Node | None:
     """``x*y' + y*x' + x*z' + z*x' -> x*(y + z)' + (y + z)*x'`` where that is shorter.
 
-    With numbers and scalars before them.  Example: ``x*(y - mean(y))' + (y - mean(y))*x'``.
+    With scalars before them, though not a scalar product before each of them.
+    Example: ``x*(y - mean(y))' + (y - mean(y))*x'``.
     """
     if node.order != 2 or not 3 < len(node.terms) <= LONGEST:
         return None
     known = {term: c for c, term in node.terms}
-    beside: dict[Node, dict[Node, list[tuple[Fraction, Node, Node]]]] = {}
+    beside: dict[Node, dict[Node, list[tuple[Fraction, Node, Node, bool]]]] = {}
     for c, term in node.terms:
         if known.get(other := build.transpose(term)) != c or other is term:
             continue
@@ -104,13 +105,15 @@ def pairs_of_outer_products(node: Add) -> Node | None:
         if found is not None:
             number, column, row = found
             scaled = build.einsum([number, column], [(), (0,)], (0,))
-            beside.setdefault(row, {}).setdefault(column, []).append((c, scaled, term))
+            plain = all(isinstance(x, Const) or not x.order for x in parts_of(number).factors)
+            pair = c, scaled, term, plain
+            beside.setdefault(row, {}).setdefault(column, []).append(pair)
     for row, columns in beside.items():
         pairs = [alike[0] for alike in columns.values() if len(alike) == 1]
-        if len(pairs) > 1:
-            gone = {x for _, _, term in pairs for x in (term, build.transpose(term))}
+        if len(pairs) > 1 and any(plain for *_, plain in pairs):
+            gone = {x for _, _, term, _ in pairs for x in (term, build.transpose(term))}
             kept = [(c, x) for c, x in node.terms if x not in gone]
-            product = build.outer(build.add((c, x) for c, x, _ in pairs), row)
+            product = build.outer(build.add((c, x) for c, x, *_ in pairs), row)
             new = build.add([*kept, (1, product), (1, build.transpose(product))])
             if length(new) < length(node):
                 return new

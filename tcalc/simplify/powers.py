@@ -10,7 +10,9 @@ from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
+from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp, log, log0, pow_
+from tcalc.primitives.norms import Norm2
 from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.primitives.selection import Selection
@@ -215,10 +217,11 @@ def power_of_zero_or_one(node: Apply) -> Node | None:
 def reciprocal_at_zero(node: Apply) -> Node | None:
     """``reciprocal0(x) -> x^-1, log0(x) -> log(x)``: what holds at 0 is not part of the formula.
 
+    But it is of the distances of all pairs, which are 0 on the diagonal whatever the points are.
     Example: ``x * reciprocal0(norm2(x)) -> x / norm2(x)``.
     """
     if node.primitive in (reciprocal0, inverse_entries):
-        return power(node.args[0], -1)
+        return None if _is_zero_on_diagonal(node.args[0]) else power(node.args[0], -1)
     if node.primitive == log0:
         return log(node.args[0])
     return None
@@ -231,6 +234,35 @@ def as_written(node: Apply) -> Node | None:
     The number of such primitives falls.  Example: ``direction(x) -> x/norm2(x)``.
     """
     return node.primitive.written(node)
+
+
+def _is_zero_on_diagonal(node: Node) -> bool:
+    """Whether a matrix shows that it is 0 on its diagonal, as norms of ``X[i,:] - X[j,:]`` do."""
+    axes, place = node.order, (0, 1)
+    if axes != 2 or node.dims[0] is not node.dims[1]:
+        return False
+    while True:
+        match node:
+            case Add():
+                row = tuple(0 if axis in place else axis + 2 for axis in range(node.order))
+                kept = tuple(dict.fromkeys(row))
+                on_it = build.add((c, build.einsum([x], [row], kept)) for c, x in node.terms)
+                return isinstance(on_it, Const) and not on_it.value
+            case Apply(primitive=Norm2(), args=(node,)):
+                pass
+            case Apply(primitive=Elementwise() as function, args=(node,)) if function.zero_at_zero:
+                pass
+            case Apply(primitive=Power(exponent=p), args=(node,)) if p > 0:
+                pass
+            case Einsum(factors=factors, subscripts=rows, output=output):
+                ends = [output[axis] for axis in place]
+                found = [k for k, row in enumerate(rows) if all(row.count(x) == 1 for x in ends)]
+                if not found:
+                    return False
+                node, row = factors[found[0]], rows[found[0]]
+                place = row.index(ends[0]), row.index(ends[1])
+            case _:
+                return False
 
 
 RULES = (

@@ -25,7 +25,7 @@ from tcalc.simplify.engine import (
     of_views,
 )
 from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opened_and
-from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.powers import powers_collected
 from tcalc.simplify.products import is_centred, is_mean_among, joins
 from tcalc.simplify.softmaxes import with_logsoftmax
@@ -343,6 +343,16 @@ def reaches_output(parts: Parts, k: int) -> bool:
     return not reached.isdisjoint(parts.output)
 
 
+def _has_numbers(parts: Parts, k: int) -> bool:
+    """Whether a number stands beside that which a factor is in, made of vectors or matrices."""
+    apart = (places for places in pieces(parts, ()) if k not in places)
+    return any(
+        x.operands and any(y.order for y in x.operands)
+        for places in apart
+        for x in (piece(parts, places, ())[0],)
+    )
+
+
 def _is_selected(parts: Parts, k: int) -> bool:
     """Whether an index of a factor is fixed by a unit vector or a window: ``x[3]`` is no ``x``."""
     return any(
@@ -416,6 +426,12 @@ def _may_stand_outside(
         return False  # a square or quadratic form beside what is linear, ``x'*A*x + b'*x``
     if any(_is_selected(terms[t], k) for t, k in places.items()):
         return False
+    if (
+        factor.order
+        and not node.order
+        and any(_has_numbers(terms[t], k) for t, k in places.items())
+    ):
+        return False  # of ``(a'*x)*(b'*x) - a'*b`` a number would become a vector
     if not factor.order and is_centred(node):
         cores = set(node.operands)
         return not any(is_mean_among(node.terms[t][1], cores) for t in places)

@@ -162,7 +162,7 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
 
 def _tidied(roots: Sequence[Node], inline: Inline) -> list[Node]:
     rules = [rule for rule in RULES if inline == "all" or rule not in OPENING]
-    flat = flatten(roots, inline=inline, numbers=True, leaves=_leaves(roots))
+    flat = flatten(norms.with_one_norm(roots), inline=inline, numbers=True, leaves=_leaves(roots))
     tidied = rewrite(flat, rules)
     if inline == "all":
         tidied = with_symmetric_terms(tidied, flat, rules)

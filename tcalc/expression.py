@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Never, SupportsIndex, TypeAlias
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Never, TypeAlias
 
 from tcalc import calculus, language
 from tcalc.context import Context
@@ -24,8 +24,8 @@ from tcalc.expr.packing import Packed, pack, unpack
 from tcalc.expr.reading import Reading
 from tcalc.expr.traverse import postorder
 from tcalc.expr.traverse import variables as inputs_of
-from tcalc.language.elsewhere import meant
-from tcalc.language.habits import attribute_hint, combining
+from tcalc.language.habits import attribute_hint
+from tcalc.language.in_python import OPERATED, OPERATORS, Position, no_number, position_text
 from tcalc.language.names import exact
 from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.function import Brought, entries
@@ -43,7 +43,6 @@ Variables: TypeAlias = "list[str] | list[Expression] | list[Var] | tuple[Variabl
 """Several variables."""
 
 Operand: TypeAlias = "Expression | int | float | Fraction"
-Position: TypeAlias = "SupportsIndex | str | slice"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,23 +117,35 @@ class Expression:
             known = inferred(postorder([self.node]), known)
         return of_axes(known, self.node, *by)
 
-    def text(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
+    def text(
+        self,
+        notation: printing.Notation = "auto",
+        cse: printing.Cse = "auto",
+        *,
+        simplify: bool = True,
+    ) -> str:
         """The formula in the language.
 
         `notation` is ``"matrix"``, ``"einstein"``, or ``"auto"``: matrix notation if the formula
         has one.  `cse` says whether common subexpressions are named, in lines above the formula;
-        ``"auto"`` does so if the formula would be long otherwise.  Raises `ArgumentError` for other
-        values, and `LimitError` for a formula that would fill pages without names.
+        ``"auto"`` does so if the formula would be long otherwise.  Without `simplify`,
+        functions and products stay as they were written, but like terms are added up, and
+        definitions put in.  Raises `ArgumentError` for other values, and `LimitError`
+        for a formula that would fill pages without names.
 
         >>> import tcalc
         >>> H = tcalc.hessian(tcalc.parse("sum(log(1 + exp(X*w)))"), "w")
         >>> print(H.text("einstein", cse=True))
         p[i] = sigmoid(X[i,j]*w[j])
         X[k,i]*X[k,j]*p[k]*(1 - p[k])
+        >>> print(tcalc.parse("log(1 + exp(c))").text(simplify=False))
+        log(1 + exp(c))
         """
         from tcalc import printing
 
-        return printing.to_text(self.node, notation=notation, cse=cse, **self.context.style)
+        return printing.to_text(
+            self.node, notation=notation, cse=cse, simplify=simplify, **self.context.style
+        )
 
     def matrix(self) -> str:
         """The formula in matrix notation; if it has none, a comment says why."""
@@ -177,7 +188,13 @@ class Expression:
         operator = self.operator()
         return form if operator is None else f"{form}\noperator: {operator}"
 
-    def latex(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
+    def latex(
+        self,
+        notation: printing.Notation = "auto",
+        cse: printing.Cse = "auto",
+        *,
+        simplify: bool = True,
+    ) -> str:
         r"""The formula in LaTeX, for math mode with amsmath; the arguments are those of `text`.
 
         >>> import tcalc
@@ -186,13 +203,23 @@ class Expression:
         """
         from tcalc import printing
 
-        return printing.to_latex(self.node, notation=notation, cse=cse, **self.context.style)
+        return printing.to_latex(
+            self.node, notation=notation, cse=cse, simplify=simplify, **self.context.style
+        )
 
-    def mathml(self, notation: printing.Notation = "auto", cse: printing.Cse = "auto") -> str:
+    def mathml(
+        self,
+        notation: printing.Notation = "auto",
+        cse: printing.Cse = "auto",
+        *,
+        simplify: bool = True,
+    ) -> str:
         """The formula as a ``<math>`` element of MathML Core; the arguments are those of `text`."""
         from tcalc import printing
 
-        return printing.to_mathml(self.node, notation=notation, cse=cse, **self.context.style)
+        return printing.to_mathml(
+            self.node, notation=notation, cse=cse, simplify=simplify, **self.context.style
+        )
 
     def with_node(
         self,
@@ -254,7 +281,7 @@ class Expression:
 
     def __getitem__(self, positions: Position | tuple[Position, ...]) -> Expression:
         several = positions if isinstance(positions, tuple) else (positions,)
-        return combine(f"operand[{', '.join(map(_position, several))}]", operand=self)
+        return combine(f"operand[{', '.join(map(position_text, several))}]", operand=self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         context = self.context
@@ -310,17 +337,17 @@ class Expression:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Expression:
         """Functions of NumPy are refused, but operators between a number and an expression."""
-        operator = _OPERATORS.get(ufunc.__name__)
+        operator = OPERATORS.get(ufunc.__name__)
         others = [each for each in inputs if not isinstance(each, Expression)]
         if operator is None or not others or method != "__call__":
-            raise _no_number(ufunc.__name__)
+            raise no_number(ufunc.__name__)
         if not isinstance(others[0], Real):
             raise _no_operand(others[0])
         return _operated(operator, inputs[0], inputs[1])
 
     def __array_function__(self, function: Any, *rest: Any) -> Expression:
         """The other functions of NumPy, of which an expression is an argument."""
-        raise _no_number(function.__name__)
+        raise no_number(function.__name__)
 
     def __float__(self) -> float:
         raise ArgumentError(
@@ -417,44 +444,8 @@ def _operated(operator: str, left: Operand, right: Operand) -> Expression:
             f"[{', '.join(each.shape)}]" if isinstance(each, Expression) else str(each)
             for each in (left, right)
         )
-        hint = error.hint if isinstance(error, DimensionError) else _OPERATED[operator]
+        hint = error.hint if isinstance(error, DimensionError) else OPERATED[operator]
         raise type(error)(f"{error.message}, of {sides}", hint=hint) from None
-
-
-_OPERATED = {
-    "+": "x.T is the row of a column x; x @ y.T is the outer product",
-    "-": "x.T is the row of a column x; x @ y.T is the outer product",
-    "*": "x.T @ y is the scalar product, x @ y.T the outer one; "
-    "tcalc.combine('x.*y', x=x, y=y) multiplies element by element",
-    "/": "tcalc.combine('x./y', x=x, y=y) divides element by element",
-    "^": "tcalc.combine('x.^p', x=x, p=p) takes powers element by element; "
-    "x.T @ x is the scalar product",
-}
-"""What to write in Python where rows and columns do not fit an operator."""
-
-_OPERATORS = {
-    "add": "+",
-    "subtract": "-",
-    "multiply": "*",
-    "matmul": "*",
-    "divide": "/",
-    "true_divide": "/",
-    "power": "^",
-}
-"""The functions of NumPy that are operators of Python, and those of the language."""
-
-
-def _no_number(function: str) -> ArgumentError:
-    """The error for a function of NumPy that is given an expression."""
-    name = meant(function)
-    if name in ("max", "min") and function in ("maximum", "minimum", "fmax", "fmin"):
-        formula = f"tcalc.combine('{name}(x, y)', x=x, y=y)"
-    else:
-        formula = combining(name) if name else "tcalc.combine('2*x', x=x)"
-    return ArgumentError(
-        f"{function} of NumPy computes with numbers, and this is a formula",
-        hint=f"write the function in a program, or combine: {formula}",
-    )
 
 
 def _no_operand(operand: object) -> ArgumentError:
@@ -462,25 +453,6 @@ def _no_operand(operand: object) -> ArgumentError:
         f"an expression and an object of type {type(operand).__name__} do not combine",
         hint="make an input of it with tcalc.symbols, and give its value to the function",
     )
-
-
-def _position(position: Position) -> str:
-    """An index position in the language: a 1-based number, ``end``, an index name, or a range."""
-    match position:
-        case slice(start=start, stop=stop, step=None):
-            return f"{1 if start is None else start}:{'end' if stop is None else stop}"
-        case bool() | slice():
-            raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
-        case Integral():
-            if position < 1:
-                raise ArgumentError(
-                    f"positions count from 1, and {position} is below that",
-                    hint="the last one is 'end'",
-                )
-            return str(position)
-        case str() if position.isidentifier():
-            return position
-    raise ArgumentError(f"{position!r} is not a position", hint="use 2, 'end' or 2:5")
 
 
 def name_of(variable: Variable) -> str:

@@ -14,7 +14,14 @@ from tcalc.cli import INTERRUPTED, failures
 from tcalc.cli.adjoint import adjoint
 from tcalc.cli.catalogue import examples, functions
 from tcalc.cli.costs import cost
-from tcalc.cli.derivatives import derivative, explain, gradient, hessian, jacobian
+from tcalc.cli.derivatives import (
+    derivative,
+    explain,
+    gradient,
+    hessian,
+    jacobian,
+    print_program,
+)
 from tcalc.cli.draw import draw
 from tcalc.cli.failures import Failure
 from tcalc.cli.linearize import linearize
@@ -65,6 +72,7 @@ EXAMPLES = {
     "jvp": '"tanh(A*x)" --wrt x --direction v',
     "vjp": '"tanh(A*x)" --wrt x --cotangent u',
     "hvp": '"sum(log(1 + exp(X*w)))" --wrt w --direction v',
+    "print": '"tr(A*B) + sum(log(1 + exp(x)))" --format latex',
     "explain": '"norm2(X*w - y)^2" --wrt w',
     "adjoint": '"s{0} = 0; for t = 1:T; s{t} = tanh(a*s{t-1} + x[t]); end; s{T}^2"'
     ' --declare "x[T], a" --wrt a,x',
@@ -87,6 +95,7 @@ for command in (
     jvp,
     vjp,
     hvp,
+    print_program,
     explain,
     adjoint,
     linearize,

@@ -114,7 +114,7 @@ def run_model(name: str, wrt: str | None, mode: Mode, size: str, seed: int, as_j
         write(dump(numbers_document(program, results, values, data)))
         return
     parts = [model.title, model.program]
-    parts += [f"{result.title}:\n{formula(result.expression)}" for result in results[1:]]
+    parts += [f"{result.title}:\n{formula(result)}" for result in results[1:]]
     shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in data.items())
     parts += [f"On random data {shapes}, seed {seed}:", numbers(results, values)]
     write("\n\n".join(parts))

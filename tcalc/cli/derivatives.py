@@ -1,4 +1,4 @@
-"""The commands that print derivatives."""
+"""The commands that print formulas: derivatives, and programs themselves."""
 
 from __future__ import annotations
 
@@ -110,6 +110,35 @@ def derivative(program: Program, wrt: Sequence[str], mode: Mode) -> list[Result]
     """
     found = tcalc.derivative(program.expression, *wrt, mode=mode)
     return [Result(tuple(wrt), not program.expression.shape, found)]
+
+
+@click.command("print", cls=options.FormulaCommand)
+@options.program
+@options.layout
+@click.option(
+    "--simplify/--no-simplify",
+    default=True,
+    help="Simplify the formula, or leave functions and products as they were written.",
+)
+@options.sizes("as hints for --format python")
+def print_program(
+    program: Program,
+    form: Format,
+    as_json: bool,
+    cse: Cse,
+    simplify: bool,
+    sizes: Mapping[str, int],
+) -> None:
+    """Print the value of a program as one formula.
+
+    Definitions are put in, and loops unrolled.
+    """
+    layout: Format = "json" if as_json else form
+    if layout == "python" and not simplify:
+        raise click.UsageError("--no-simplify is about formulas, and changes no code.")
+    tell_guesses(program.expression)
+    value = Result((), not program.expression.shape, program.expression, simplify=simplify)
+    write(present(program, [value], layout, cse, sizes))
 
 
 @click.command(cls=options.FormulaCommand)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -41,6 +41,8 @@ class Result:
     wrt: tuple[str, ...]
     scalar: bool
     expression: Expression
+    simplify: bool = field(default=True, kw_only=True)
+    """Whether it is simplified where it is written."""
 
     @property
     def kind(self) -> str:
@@ -112,7 +114,7 @@ def show(results: Sequence[Result], form: Form, cse: Cse) -> str:
 
 def _with_notes(result: Result, form: Form, cse: Cse) -> str:
     """A result and what else is to be said of it, as comments of the language."""
-    text = formula(result.expression, form, cse)
+    text = formula(result, form, cse)
     if form in ("latex", "mathml"):
         return text
     operator = result.expression.operator()
@@ -138,20 +140,21 @@ def factored(result: Result) -> str | None:
     return f'{what} instead of [{dense}], by tcalc.compile(..., form="factored")'
 
 
-def formula(expression: Expression, form: Form = "auto", cse: Cse = "auto") -> str:
-    """One expression in one of the formats that are notation."""
+def formula(result: Result, form: Form = "auto", cse: Cse = "auto") -> str:
+    """A result in one of the formats that are notation."""
+    expression, simplify = result.expression, result.simplify
     match form:
         case "latex":
-            return expression.latex(cse=cse)
+            return expression.latex(cse=cse, simplify=simplify)
         case "mathml":
-            return expression.mathml(cse=cse)
+            return expression.mathml(cse=cse, simplify=simplify)
         case "matrix" if len(expression.shape) > 2:
             raise DimensionError(
                 f"matrix notation has no tensors of order {len(expression.shape)}",
                 hint="--format einstein has them",
             )
         case "matrix" | "einstein" | "auto":
-            return expression.text(form, cse=cse)
+            return expression.text(form, cse=cse, simplify=simplify)
 
 
 def source(
@@ -228,9 +231,9 @@ def _entry(result: Result, cse: Cse) -> dict[str, Any]:
     expression = result.expression
     return {
         **heading(result),
-        "matrix": formula(expression, "matrix", cse) if len(expression.shape) <= 2 else None,
-        "einstein": formula(expression, "einstein", cse),
-        "latex": formula(expression, "latex", cse),
+        "matrix": formula(result, "matrix", cse) if len(expression.shape) <= 2 else None,
+        "einstein": formula(result, "einstein", cse),
+        "latex": formula(result, "latex", cse),
         "operator": expression.operator(),
         "factored": factored(result),
     }

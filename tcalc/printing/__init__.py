@@ -54,6 +54,7 @@ class Options(ProgramStyle, total=False):
     names: Sequence[str]
     cse: Cse
     called: str
+    simplify: bool
 
 
 @collector_paused()
@@ -63,7 +64,8 @@ def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
     `order` are the variables in the order of the user's program, which factors and terms follow,
     and `neighbours` those that follow each other in its products, as `c` and `x` in ``c'*x``;
     `names` are further names to avoid; `called` is the name of the result where it needs one, or
-    is wanted; `index_names` are names of indices to prefer, by the axes of tensors.
+    is wanted; `index_names` are names of indices to prefer, by the axes of tensors; `simplify`
+    says whether the tensors are simplified first.
 
     >>> from tcalc.expr import build, shape
     >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))

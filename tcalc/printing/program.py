@@ -40,7 +40,7 @@ from tcalc.printing.opening import as_matrices
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.records import dataclass
 from tcalc.simplify import tidy_all
-from tcalc.simplify.expand import expand_unnamed
+from tcalc.simplify.expand import expand_unnamed, in_language
 
 Notation: TypeAlias = Literal["matrix", "einstein", "auto"]
 Cse: TypeAlias = bool | Literal["auto"]
@@ -87,6 +87,7 @@ class Wishes:
     cse: Cse = "auto"
     called: str = ""
     index_names: IndexNames = field(default_factory=dict)
+    simplify: bool = True
 
     def __post_init__(self) -> None:
         for what, value, known in (
@@ -102,17 +103,20 @@ class Wishes:
 @collector_paused()
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
-    tidied, divide = written(roots, wishes.cse, wishes.notation)
+    tidied, divide = written(roots, wishes.cse, wishes.notation, wishes.simplify)
     page = _Page(tidied, wishes, [wishes.index_names.get(root, ()) for root in roots])
     if divide:
         page.define_shared()
     return page.write()
 
 
-def written(roots: Sequence[Node], cse: Cse, notation: Notation) -> tuple[list[Node], bool]:
+def written(
+    roots: Sequence[Node], cse: Cse, notation: Notation, simplify: bool = True
+) -> tuple[list[Node], bool]:
     """The tensors as they are written, and whether with definitions for their parts."""
-    tidied, divide = _tidied(tuple(roots), cse)
-    if notation != "einstein" and all(root.order <= 2 for root in tidied):
+    tidied, divide = _tidied(tuple(roots), cse) if simplify else _as_built(roots, cse)
+    pairs_opened = simplify or notation == "matrix"
+    if notation != "einstein" and pairs_opened and all(root.order <= 2 for root in tidied):
         opened = as_matrices(tidied)
         if opened != tidied and cse == "auto":
             divide = divide or _wants_names(opened)
@@ -138,12 +142,25 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
         divided = divided or tidy_all(roots, inline="single")
         open_products = any(len(node.operands) > MOST_FACTORS for node in postorder(tidied))
         return divided if open_products else min(tidied, divided, key=_cost_with_names), True
+    _require_readable(size)
+    return tidied, False
+
+
+def _as_built(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
+    """The tensors as they are, and whether with definitions for their parts."""
+    roots = in_language(roots)
+    divide = cse is True or (cse == "auto" and _wants_names(roots))
+    if not divide:
+        _require_readable(written_size(roots))
+    return roots, divide
+
+
+def _require_readable(size: float) -> None:
     if size > READABLE:
         raise LimitError(
             f"written out, the formula would have about {size:,.0f} symbols",
             hint="ask for common subexpressions, which name what occurs more than once",
         )
-    return tidied, False
 
 
 def _cost_with_names(roots: Sequence[Node]) -> tuple[int, int]:

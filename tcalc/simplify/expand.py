@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild
+from tcalc.primitives import lookup
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.hyperbolic import tanh_slope
 from tcalc.primitives.operators import repeats
@@ -28,6 +29,7 @@ from tcalc.primitives.singular import Singular, SingularSum, written_out
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import SingularValues, Svd
 from tcalc.simplify.cross_products import without_permutations
+from tcalc.simplify.engine import of_functions, rewrite
 from tcalc.simplify.linear_functions import without_directions
 from tcalc.simplify.projections import without_projections
 
@@ -49,6 +51,20 @@ def expand_unnamed(roots: Sequence[Node]) -> list[Node]:
         written = rebuild(roots, lambda node: _for_print(node) if _is_unnamed(node) else node)
         return _one_decomposition(written)
     return list(roots)
+
+
+def in_language(roots: Sequence[Node]) -> list[Node]:
+    """The roots as they are, but for what the language has no name for."""
+    return rewrite(expand_unnamed(roots), [primitive_without_name])
+
+
+@of_functions
+def primitive_without_name(node: Apply) -> Node | None:
+    """``sigmoid_slope(sigmoid(x), x) -> sigmoid(x) * (1 - sigmoid(x))``: what stands for a formula.
+
+    The number of such primitives falls.
+    """
+    return None if lookup(node.primitive.name) else node.primitive.written(node)
 
 
 def _for_print(node: Node) -> Node:

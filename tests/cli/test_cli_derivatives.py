@@ -285,6 +285,42 @@ class TestBadInput:
         assert "'y'" in outcome.err
 
 
+class TestPrint:
+    """The value of a program, in every format that derivatives have."""
+
+    TEXT = "log(1 + exp(x'*x))"
+
+    @pytest.mark.parametrize(
+        ("options", "printed"),
+        [
+            ([], "softplus(x'*x)"),
+            (["--format", "einstein"], "softplus(x[i]*x[i])"),
+            (["--no-simplify"], TEXT),
+            (
+                ["--no-simplify", "--format", "latex"],
+                r"\log\left( 1 + \exp\left( x^\top x \right) \right)",
+            ),
+        ],
+    )
+    def test_formats(self, run, options, printed):
+        assert run("print", self.TEXT, *options).out == f"{printed}\n"
+
+    def test_it_guesses_and_takes_declarations_and_bounds(self, run):
+        assert run("print", "c*x").err.startswith("guessed: c, x[m]")
+        text = "s{0} = x\nfor t = 1:T; s{t} = s{t-1}*x; end\ns{T}"
+        assert run("print", text, "--declare", "x", "--let", "T=3").out == "x^4\n"
+
+    def test_json(self, run):
+        document = run("print", self.TEXT, "--json", "--no-simplify").json
+        (result,) = document["results"]
+        assert (result["kind"], result["wrt"]) == ("value", [])
+        assert result["matrix"] == self.TEXT
+
+    def test_code_is_never_left_as_written(self, run):
+        assert "def compute" in run("print", self.TEXT, "--format", "python").out
+        assert run("print", self.TEXT, "--format", "python", "--no-simplify").status == 2
+
+
 @pytest.mark.parametrize(
     ("form", "line"),
     [

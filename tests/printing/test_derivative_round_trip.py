@@ -33,9 +33,17 @@ def derivatives(draw: st.DrawFn) -> Node:
 @settings(
     max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
-@given(derivatives(), st.sampled_from(["matrix", "einstein"]), st.sampled_from(["auto", True]))
-def test_random_derivatives_come_back(node: Node, notation: str, cse: bool) -> None:
-    text = to_text(node, notation=notation, order=[v.name for v in VARIABLES], cse=cse)
+@given(
+    derivatives(),
+    st.sampled_from(["matrix", "einstein"]),
+    st.sampled_from([("auto", True), (True, True), ("auto", False)]),
+)
+def test_random_derivatives_come_back(
+    node: Node, notation: str, written: tuple[bool | str, bool]
+) -> None:
+    cse, simplify = written
+    order = [v.name for v in VARIABLES]
+    text = to_text(node, notation=notation, order=order, cse=cse, simplify=simplify)
     back = parse(text, declarations(VARIABLES)).value
     assert same_value(node, back, VARIABLES), text
 

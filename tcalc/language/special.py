@@ -339,9 +339,14 @@ def _einsum(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
 
 
 def _subscripts(text: Text, operands: int) -> tuple[list[str], str]:
-    """The labels of the operands and of the output."""
+    """The labels of the operands and of the output.
+
+    Without an arrow the output has, as in NumPy, the labels that occur once, in alphabetical order.
+    """
     compact = "".join(text.value.split())
     left, arrow, output = compact.partition("->")
+    if not arrow:
+        output = "".join(sorted(x for x in left if x.isalpha() and left.count(x) == 1))
     inputs = left.split(",") if operands or left else []
     error: str | None = None
     hint = 'for example einsum("ij,jk->ik", A, B)'
@@ -349,11 +354,8 @@ def _subscripts(text: Text, operands: int) -> tuple[list[str], str]:
     if "..." in compact:
         error = "subscripts name every axis"
         hint = f'axes of a batch have letters too: "{_with_letters(compact)}"'
-    elif not arrow:
-        kept = "".join(sorted(x for x in set(labels) if x.isalpha() and labels.count(x) == 1))
-        error, hint = "the subscripts need an arrow", f'write "{compact}->{kept}", with the output'
     elif labels and not labels.isalpha():
-        error = "subscripts are letters, commas and one arrow"
+        error = "subscripts are letters, commas and at most one arrow"
     elif len(inputs) != operands:
         error = f"subscripts for {counted(len(inputs), 'operand')}, and {operands or 'none'} given"
     elif len(set(output)) < len(output):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from language_cases import check, refused, same, value
+from language_cases import check, refused, run, same, value
 from scipy import special
 
 from tcalc.errors import (
@@ -222,10 +222,30 @@ def test_einsum():
     same('einsum("ij,jk->ik", A, B)', "A*B")
 
 
+def test_einsum_without_an_arrow_is_that_of_numpy():
+    for subscripts, operands in [
+        ("ij,j", "Ax"),
+        ("ij,jk", "AB"),
+        ("kj,ji", "AB"),
+        ("ji", "A"),
+        ("ii", "A"),
+        ("ba,b", "Ax"),
+        ("iZ,i", "Ax"),
+        ("i,i", "xy"),
+        (" i , j ", "xy"),
+    ]:
+        found, arrays = run(f'einsum("{subscripts}", {", ".join(operands)})')
+        np.testing.assert_allclose(
+            found, np.einsum(subscripts, *(arrays[name] for name in operands)), rtol=1e-12
+        )
+    assert parse('einsum("bij,bjk", A, B)').guesses == {"A": "tensor3", "B": "tensor3"}
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "column"),
     [
-        ('einsum("ij,jk", A, B)', IndexNotationError, 8),
+        ('einsum("ij;jk", A, B)', IndexNotationError, 8),
+        ('einsum("ij", A, B)', IndexNotationError, 8),
         ('einsum("ij,jk->ii", A, B)', IndexNotationError, 8),
         ('einsum("ij,jk->iz", A, B)', IndexNotationError, 8),
         ('einsum("ij->i", A, B)', IndexNotationError, 8),
@@ -385,9 +405,7 @@ def test_subscripts_tell_how_many_axes_a_name_has():
 @pytest.mark.parametrize(
     ("subscripts", "hint"),
     [
-        ("ij,jk", '"ij,jk->ik"'),
-        ("ji,jk", '"ji,jk->ik"'),
-        ("ii,", '"ii,->"'),
+        ("...ij,...jk", '"bij,bjk"'),
         ("...ij,...jk->...ik", '"bij,bjk->bik"'),
         ("...b,...b->...", '"nb,nb->n"'),
     ],

@@ -1,4 +1,5 @@
-"""Arrays in: from files, or drawn at random.  Arrays out: as text, as JSON, to a file.
+"""Arrays in: from files, as they are typed, or drawn at random.  Arrays out: as text, as JSON, to a
+file.
 
 Files are .npz (arrays by name), .npy (one array), .csv (a matrix; or columns by name, under a
 header), and .json (nested lists, or an object of them by name).  Nothing in them is executed:
@@ -37,7 +38,8 @@ NAMED = re.compile(r"(\w+)=(.+)", re.DOTALL)
 def load_data(given: Sequence[str], variables: Mapping[str, Var]) -> dict[str, Array]:
     """The arrays of all ``--data``: ``NAME=FILE`` for one variable, ``FILE`` for many by name.
 
-    Of a file and a variable that is named beside it, the later one counts.
+    In place of a file there may be numbers: ``x=1,2,3``, ``A=[[1,2],[3,4]]``.  Of a file and a
+    variable that is named beside it, the later one counts.
     """
     arrays: dict[str, Array] = {}
     named: dict[str, str] = {}
@@ -46,12 +48,30 @@ def load_data(given: Sequence[str], variables: Mapping[str, Var]) -> dict[str, A
         if match is None:
             arrays.update(_whole_file(_place(item), variables))
         else:
-            name, path = match.groups()
+            name, place = match.groups()
             if name in named:
-                raise ArgumentError(f"--data: {name} is given twice, from {named[name]} and {path}")
-            named[name] = path
-            arrays[name] = _single(name, _place(path), variables)
+                raise ArgumentError(f"--data: {name} is given twice, as {named[name]} and {place}")
+            if name not in variables:
+                known = ", ".join(variables) or "none"
+                raise ArgumentError(
+                    f"--data: no variable {name!r} in the program", hint=f"it has {known}"
+                )
+            named[name] = place
+            typed = _typed(place, variables[name])
+            arrays[name] = _single(name, _place(place), variables) if typed is None else typed
     return arrays
+
+
+def _typed(text: str, variable: Var) -> Array | None:
+    """The numbers of a variable as they are typed; None for what names a file."""
+    cells = text.split(",")
+    if all(map(is_number, cells)):
+        array = np.array(cells, dtype=float)
+        return array.reshape(()) if len(cells) == 1 and not variable.order else array
+    if not text.lstrip().startswith("["):
+        return None
+    with _told(f"the numbers of {variable.name}", "lists as in JSON: [[1,2],[3,4]]"):
+        return _of_lists(json.loads(text))
 
 
 def _place(path: str) -> Path:
@@ -161,9 +181,6 @@ def _whole_file(path: Path, variables: Mapping[str, Var]) -> dict[str, Array]:
 
 
 def _single(name: str, path: Path, variables: Mapping[str, Var]) -> Array:
-    if name not in variables:
-        known = ", ".join(variables) or "none"
-        raise ArgumentError(f"--data: no variable {name!r} in the program", hint=f"it has {known}")
     content = _read(path)
     if isinstance(content, dict):
         if name not in content and len(content) != 1:
@@ -196,18 +213,25 @@ def _read(path: Path) -> Content:
     if reader is None:
         raise ArgumentError(
             f"{path}: data come from {', '.join(READERS)} files",
-            hint="--let c=2 gives a number for a name"
-            if is_number(str(path))
-            else HINTS.get(path.suffix.lower()),
+            hint=HINTS.get(
+                path.suffix.lower(),
+                "numbers are typed as --data x=1,2,3 or --data 'A=[[1,2],[3,4]]'",
+            ),
         )
     try:
-        return reader(path)
+        with _told(path, HINTS.get(path.suffix.lower())):
+            return reader(path)
     except OSError as error:
         raise ArgumentError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+@contextmanager
+def _told(place: object, hint: str | None) -> Iterator[None]:
+    """Whatever is wrong with numbers, told as an error in what holds them."""
+    try:
+        yield
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise ArgumentError(
-            f"cannot read {path}: {_reason(error)}", hint=HINTS.get(path.suffix.lower())
-        ) from None
+        raise ArgumentError(f"cannot read {place}: {_reason(error)}", hint=hint) from None
 
 
 def _reason(error: Exception) -> str:

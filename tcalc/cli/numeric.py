@@ -87,7 +87,8 @@ def _require_data(program: Program, given: Mapping[str, Array]) -> None:
     if missing:
         raise ArgumentError(
             f"no data for {', '.join(missing)}",
-            hint="--data FILE has them by name, --data NAME=FILE one of them; --random draws them",
+            hint="--data FILE has them by name, --data NAME=FILE or --data NAME=1,2,3 one of them; "
+            "--random draws them",
         )
 
 

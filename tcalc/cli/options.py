@@ -257,7 +257,7 @@ class Data:
     """Where the numbers of a command come from."""
 
     files: Sequence[str]
-    """Those of ``--data``: a file, or ``NAME=FILE``."""
+    """Those of ``--data``: a file, ``NAME=FILE``, or ``NAME=NUMBERS``."""
     at_random: bool
     """Whether what the files do not give is drawn."""
     seed: int
@@ -271,10 +271,11 @@ data = as_one(
     click.option(
         "--data",
         "files",
-        metavar="[NAME=]FILE",
+        metavar="[NAME=]FILE|NAME=NUMBERS",
         multiple=True,
         shell_complete=complete_file,
-        help="A .npz, .npy, .csv or .json file with arrays by name, or with that of NAME.",
+        help="A .npz, .npy, .csv or .json file with arrays by name, or with that of NAME; or the "
+        "numbers themselves, such as x=1,2,3 and 'A=[[1,2],[3,4]]'.",
     ),
     click.option(
         "--random", "at_random", is_flag=True, help="Draw random data for variables not in --data."

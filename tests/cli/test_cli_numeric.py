@@ -68,7 +68,7 @@ def test_a_variable_that_is_given_twice_is_refused(run, directory):
         np.save(f"{name}.npy", np.array([value]))
     outcome = run("evaluate", "sum(x)", "--data", "x=one.npy", "--data", "x=two.npy")
     assert outcome.status == 1
-    assert "x is given twice, from one.npy and two.npy" in outcome.err
+    assert "x is given twice, as one.npy and two.npy" in outcome.err
 
 
 def test_columns_of_a_csv_file_go_by_their_header(run, directory):
@@ -189,7 +189,7 @@ class TestBadData:
             (["--data", "X=nowhere.npy"], "cannot read nowhere.npy: No such file"),
             (["--data", "Z=X.npy"], "no variable 'Z'"),
             (["--data", "X=X.txt"], ".npz, .npy, .csv, .json"),
-            (["--data", "X=2.5"], "--let c=2 gives a number for a name"),
+            (["--data", "X=2.5x"], "numbers are typed as --data x=1,2,3"),
             (["--data", "X.npy"], "--data X=X.npy"),
             (["--data", "X=pickle.npy"], "cannot read pickle.npy: it holds objects of Python"),
             (["--data", "X=text.npy"], "cannot read text.npy: it is no .npy file"),

@@ -1,5 +1,4 @@
-"""Arrays in: from files, as they are typed, or drawn at random.  Arrays out: as text, as JSON, to a
-file.
+"""Arrays in: from files, or as they are typed.  Arrays out: as text, as JSON, to a file.
 
 Files are .npz (arrays by name), .npy (one array), .csv (a matrix; or columns by name, under a
 header), and .json (nested lists, or an object of them by name).  Nothing in them is executed:
@@ -19,11 +18,9 @@ from zipfile import is_zipfile
 import click
 import numpy as np
 
-from tcalc.checking import complete_sizes, sample
-from tcalc.checking.sampling import MANNERS
 from tcalc.cli.output import save, tell
 from tcalc.cli.tables import first_text, is_number, read_table
-from tcalc.errors import ArgumentError, TcalcError
+from tcalc.errors import ArgumentError
 from tcalc.expr.nodes import Var
 from tcalc.primitives.arrays import NumPyArray as Array
 
@@ -80,58 +77,6 @@ def _place(path: str) -> Path:
         return Path(path).expanduser()
     except RuntimeError:  # nobody is called so
         return Path(path)
-
-
-def sizes_of(arrays: Mapping[str, Array], variables: Mapping[str, Var]) -> dict[str, int]:
-    """The sizes of the named dimensions that the arrays fix."""
-    sizes: dict[str, int] = {}
-    for name, array in arrays.items():
-        dims = variables[name].dims if name in variables else ()
-        if len(dims) == array.ndim:
-            sizes.update(
-                {str(dim): n for dim, n in zip(dims, array.shape, strict=True) if dim.is_name}
-            )
-    return sizes
-
-
-def draw(
-    variables: Mapping[str, Var], given: Mapping[str, Array], sizes: Mapping[str, int], seed: int
-) -> Iterator[dict[str, Array]]:
-    """Random data for the variables not given: one set per manner, from the most general on."""
-    missing = [variable for name, variable in variables.items() if name not in given]
-    found = sizes_of(given, variables)
-    for name, size in sizes.items():
-        if found.get(name, size) != size:
-            raise ArgumentError(
-                f"--sizes says {name}={size}, and the data have {name}={found[name]}",
-                hint="leave it out: sizes are for what the data leave open",
-            )
-    known = complete_sizes(list(variables.values()), {**sizes, **found})
-    for manner in range(len(MANNERS)):
-        yield {**sample(missing, known, np.random.default_rng(seed), manner), **given}
-
-
-def first_finite(
-    run: Callable[[dict[str, Array]], list[Array]], candidates: Iterator[dict[str, Array]]
-) -> tuple[dict[str, Array], list[Array]]:
-    """The first data at which all results are finite, and the results.
-
-    Where there is none the last attempt counts, be it an error or results with NaN.
-    """
-    outcome: tuple[dict[str, Array], list[Array]] | None = None
-    problem: TcalcError | None = None
-    for data in candidates:
-        try:
-            with np.errstate(all="ignore"):
-                outcome = data, run(data)
-        except TcalcError as error:
-            problem = error
-            continue
-        if all(np.all(np.isfinite(result)) for result in outcome[1]):
-            return outcome
-    if outcome is not None:
-        return outcome
-    raise problem or ArgumentError("there are no random data for this program")
 
 
 def to_text(array: Array) -> str:

@@ -14,7 +14,7 @@ import tcalc
 from tcalc import gallery
 from tcalc.calculus import Mode
 from tcalc.cli import options
-from tcalc.cli.numeric import compute, numbers, numbers_document, upto_order
+from tcalc.cli.numeric import computation, numbers, numbers_document, upto_order
 from tcalc.cli.output import write
 from tcalc.cli.results import dump, formula
 from tcalc.cli.source import Program
@@ -109,7 +109,7 @@ def run_model(name: str, wrt: str | None, mode: Mode, size: str, seed: int, as_j
     program = Program(model.text, "", tcalc.parse(model.text))
     results = upto_order(program, [wrt or model.wrt[0]], 2, mode)
     data = gallery.make_data(name, seed, size)
-    values = compute(results, data)
+    values = computation(results)(data)
     if as_json:
         write(dump(numbers_document(program, results, values, data)))
         return

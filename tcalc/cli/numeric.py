@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,7 +52,7 @@ def evaluate(
     output: str | None,
 ) -> None:
     """Print the value on data, and with --wrt derivatives too."""
-    from tcalc.cli import arrays
+    from tcalc.cli import arrays, draws
 
     variables = program.expression.variables
     if data.sizes and not data.at_random:
@@ -64,11 +64,13 @@ def evaluate(
     given = arrays.load_data(data.files, variables)
     tell_guesses(program.expression)
     if data.at_random:
-        candidates = arrays.draw(variables, given, data.sizes, data.seed)
-        used, values = arrays.first_finite(lambda drawn: compute(results, drawn), candidates)
+        titles = [result.title for result in results]
+        used, values = draws.values_at_random(
+            computation(results), titles, variables, given, data.sizes, data.seed
+        )
     else:
         _require_data(program, given)
-        used, values = given, compute(results, given)
+        used, values = given, computation(results)(given)
     if output is not None:
         named = zip(results, values, strict=True)
         arrays.save_npz(output, {result.title.replace(" ", "_"): x for result, x in named})
@@ -219,13 +221,13 @@ def _checked(program: Program, wrt: Sequence[str], claim: str | None) -> Sequenc
 
 def _given(program: Program, data: Data) -> Mapping[str, Array] | None:
     """The arrays to check on; None where no file is given, and all are to be drawn."""
-    from tcalc.cli import arrays
+    from tcalc.cli import arrays, draws
 
     if not data.files:
         return None
     variables = program.expression.variables
     found = arrays.load_data(data.files, variables)
-    return next(arrays.draw(variables, found, data.sizes, data.seed)) if data.at_random else found
+    return next(draws.draw(variables, found, data.sizes, data.seed)) if data.at_random else found
 
 
 def upto_order(program: Program, wrt: Sequence[str], order: int, mode: Mode) -> list[Result]:
@@ -236,12 +238,12 @@ def upto_order(program: Program, wrt: Sequence[str], order: int, mode: Mode) -> 
     return results
 
 
-def compute(results: Sequence[Result], data: Mapping[str, Any]) -> list[Array]:
-    """The numbers for all results, by compiled code that shares their common work."""
+def computation(results: Sequence[Result]) -> Callable[[Mapping[str, Any]], list[Array]]:
+    """From data to the numbers for all results: compiled code that shares their common work."""
     import numpy as np
 
     compiled = tcalc.compile([result.expression for result in results])
-    return [np.asarray(value) for value in compiled(**data)]
+    return lambda data: [np.asarray(value) for value in compiled(**data)]
 
 
 def numbers(results: Sequence[Result], values: Sequence[Array]) -> str:

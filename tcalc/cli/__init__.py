@@ -12,13 +12,16 @@ first moment on.
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 __all__ = ["main"]
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, by the convention of shells: 128 and the number of the signal."""
+
+at_interrupt: list[Callable[[], None]] = []
+"""What is done before the process ends by Ctrl-C; it must neither wait nor raise."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,4 +39,6 @@ def _end(number: int, frame: FrameType | None) -> None:
     `KeyboardInterrupt` would be reported, and lost, where Python can raise nothing: in a callback
     of a weak reference, or while it ends.
     """
+    for leave in at_interrupt:
+        leave()
     os._exit(INTERRUPTED)

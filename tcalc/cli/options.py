@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeAlias, get_args
@@ -12,6 +13,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from tcalc.calculus import MODES
+from tcalc.cli.output import QUIET
+from tcalc.cli.progress import shown
 from tcalc.cli.results import Form
 from tcalc.cli.source import load, load_loop
 from tcalc.printing import Cse
@@ -21,8 +24,29 @@ Function: TypeAlias = Callable[..., Any]
 FORMATS = (*get_args(Form), "python", "json")
 
 
+def _be_quiet(ctx: click.Context, param: click.Parameter, quiet: bool) -> None:
+    if quiet:
+        ctx.meta[QUIET] = True
+
+
 class FormulaCommand(click.Command):
-    """A command whose argument may be a formula that begins with a minus sign."""
+    """A command whose argument may be a formula that begins with a minus sign.
+
+    While it works for long, a terminal shows what it does.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        told = "Print errors and results only: no guesses, and no progress."
+        quiet = click.Option(
+            ["--quiet"], is_flag=True, expose_value=False, callback=_be_quiet, help=told
+        )
+        self.params.append(quiet)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        silent = QUIET in ctx.meta or ctx.params.get("as_json") or ctx.params.get("form") == "json"
+        with nullcontext() if silent else shown():
+            return super().invoke(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         options: dict[str, bool] = {}

@@ -10,20 +10,31 @@ from typing import BinaryIO
 
 import click
 
+from tcalc.cli.progress import hidden
 from tcalc.errors import ArgumentError
 
 STANDARD_OUTPUT = "-"
+QUIET = "tcalc.quiet"
+"""What the context of a command has that says nothing but errors."""
 
 
 def write(text: str) -> None:
     """Put a text on standard output."""
-    click.echo(text.rstrip("\n"))
+    with hidden():
+        click.echo(text.rstrip("\n"))
 
 
 def tell(message: str) -> None:
-    """Say something on standard error; where nobody can hear it, the result is the same."""
+    """Say something on standard error, unless ``--quiet`` says not to.
+
+    Where nobody can hear it, the result is the same.
+    """
+    context = click.get_current_context(silent=True)
+    if context is not None and QUIET in context.meta:
+        return
     try:
-        click.echo(message, err=True)
+        with hidden():
+            click.echo(message, err=True)
     except OSError:
         # Python would try again, and fail, when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -13,6 +13,7 @@ import click
 
 import tcalc
 from tcalc.calculus import Mode, compression, factored_terms
+from tcalc.cli import progress
 from tcalc.cli.source import Program, guesses
 from tcalc.codegen.options import Backend
 from tcalc.errors import ArgumentError, DimensionError
@@ -73,12 +74,15 @@ def derive(program: Program, wrt: Sequence[str], order: int, mode: Mode) -> list
     scalar = not value.shape
     if order == 1:
         found = tcalc.jacobian(value, list(dict.fromkeys(wrt)), mode=mode)
+        progress.about([result.node for result in found.values()])
         return [Result((name,), scalar, result) for name, result in found.items()]
     choices = combinations_with_replacement(dict.fromkeys(wrt), order)
-    return [
+    results = [
         Result(names, scalar, tcalc.derivative(value, *names, mode=mode) if names else value)
         for names in choices
     ]
+    progress.about([result.expression.node for result in results])
+    return results
 
 
 def present(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 import tcalc
+from tcalc.cli import progress
 from tcalc.cli.output import tell
 from tcalc.errors import ArgumentError, LimitError, ParseError, Source, TcalcError
 from tcalc.expression import Expression
@@ -57,7 +58,9 @@ def default_wrt(given: Sequence[str], known: Collection[str]) -> list[str]:
 def load(expr: str, declare: Sequence[str], let: Mapping[str, int | float]) -> Program:
     """Parse EXPR, and tell what was guessed on standard error."""
     text, name = read(expr)
-    return Program(text, name, _parsed(tcalc.parse, expr, text, name, declare, let))
+    value = _parsed(tcalc.parse, expr, text, name, declare, let)
+    progress.about([value.node])
+    return Program(text, name, value)
 
 
 def load_loop(expr: str, declare: Sequence[str], let: Mapping[str, int | float]) -> Recurrence:

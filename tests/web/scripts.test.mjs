@@ -9,6 +9,7 @@ import {
   brief, declaredIn, items, needed, possible, split, withDeclared, withKnown, withOrder, withProperty,
   write,
 } from "../../web/static/declarations.js";
+import { LONGEST, limitLength, tooLong } from "../../web/static/limits.js";
 import { chosen, ordering } from "../../web/static/options.js";
 import { decode, encode, initial, titled } from "../../web/static/state.js";
 import { pair, tokens } from "../../web/static/tokens.js";
@@ -178,4 +179,29 @@ test("whatever answers in the server's place is no answer", async (t) => {
       error instanceof ApiError && error.complaint.kind === "no connection");
     t.mock.restoreAll();
   }
+});
+
+test("what makes a text too long is refused before it is in the field", () => {
+  const refused = [];
+  /** A field, and what becomes of an event before a change of it. */
+  const change = (value, [selectionStart, selectionEnd], event) => {
+    const listeners = {};
+    const field = {
+      value, selectionStart, selectionEnd, addEventListener: (name, listener) => { listeners[name] = listener; },
+    };
+    limitLength(field, ({ message }) => refused.push(message));
+    let prevented = false;
+    listeners.beforeinput({ ...event, preventDefault: () => { prevented = true; } });
+    return prevented;
+  };
+  const long = "x".repeat(LONGEST);
+  assert.equal(change("", [0, 0], { data: long }), false);
+  assert.equal(change("y", [0, 1], { data: long }), false);
+  assert.equal(change("y", [0, 0], { data: long }), true);
+  assert.equal(change("y", [1, 1], { data: null, dataTransfer: { getData: () => long } }), true);
+  assert.equal(change(long, [0, 0], { data: "x" }), true);
+  // What deletes, and what the browser does by itself, has no text.
+  assert.equal(change(`${long}y`, [0, 0], { data: null, dataTransfer: null }), false);
+  assert.equal(refused.length, 3);
+  assert.match(tooLong(1_234_567).message, /^1,234,567 characters .* at most 20,000$/);
 });

@@ -201,13 +201,6 @@ def test_a_link_with_a_wrong_declaration_can_be_mended(form):
     form.reads("2*x")
 
 
-def test_a_formula_that_is_too_long_is_told(form):
-    form.open(f="x'*x", wrt="x")
-    form.reads("2*x")
-    form.type("x + " * 6000)
-    expect(form.page.locator("#panel .failure")).to_contain_text("the limit is 20,000 characters")
-
-
 def test_a_server_that_is_gone_is_told(form):
     form.open(f="x'*x", wrt="x")
     form.reads("2*x")

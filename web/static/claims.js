@@ -4,6 +4,7 @@
 import { ApiError, post } from "./api.js";
 import { make } from "./dom.js";
 import { quoted } from "./editor.js";
+import { limitLength } from "./limits.js";
 import { scientific } from "./results.js";
 
 /** @typedef {import("./types.js").Check} Check */
@@ -37,7 +38,7 @@ export function comparison(derivative) {
     }
   };
   const field = make("input", {
-    id: "claim", value: kept.text, maxlength: 5000, placeholder: "a formula in the same variables",
+    id: "claim", value: kept.text, placeholder: "a formula in the same variables",
     autocomplete: "off", autocapitalize: "off", spellcheck: "false", "aria-describedby": "claim-verdict",
     oninput: () => {
       kept.text = field.value;
@@ -45,6 +46,7 @@ export function comparison(derivative) {
       timer = window.setTimeout(compare, PAUSE);
     },
   });
+  limitLength(field, ({ message, hint }) => tell(verdict, "", `${message}: ${hint}`));
   if (kept.open) compare();
   const box = make("details", { class: "claim", open: kept.open, ontoggle: () => { kept.open = box.open; } },
     make("summary", {}, "Compare with yours"),

@@ -1,7 +1,8 @@
 // @ts-check
 /** The formula field: colours, matching brackets, and the error under the very character. */
 
-import { make } from "./dom.js";
+import { make, say } from "./dom.js";
+import { limitLength } from "./limits.js";
 import { pair, tokens } from "./tokens.js";
 
 /** @typedef {import("./types.js").Complaint} Complaint */
@@ -30,6 +31,7 @@ export class Editor {
       if (document.activeElement === this.field) this.paint();
     });
     this.field.addEventListener("blur", () => this.paint());
+    limitLength(this.field, (refusal) => this.refuse(refusal));
   }
 
   get text() {
@@ -60,6 +62,15 @@ export class Editor {
     this.field.setAttribute("aria-invalid", String(error !== null));
     this.complaint.replaceChildren(...(error ? explained(error) : []));
     this.paint();
+  }
+
+  /**
+   * Explain why a text is not in the field, which is as it was.
+   * @param {Complaint} refusal
+   */
+  refuse(refusal) {
+    this.complaint.replaceChildren(...explained(refusal));
+    say(`Error: ${refusal.message}`);
   }
 
   paint() {

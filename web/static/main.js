@@ -9,6 +9,7 @@ import { byId, make, mathml, say } from "./dom.js";
 import { Editor } from "./editor.js";
 import { setUpGallery } from "./gallery.js";
 import { setUpHelp } from "./help.js";
+import { LONGEST, tooLong } from "./limits.js";
 import { Options, chosen, ordering } from "./options.js";
 import { Panel } from "./panel.js";
 import { FIRST_FORMULA, decode, encode, initial, titled } from "./state.js";
@@ -102,6 +103,7 @@ class Page {
   commit(how = "push") {
     clearTimeout(this.timers.history);
     this.written = 0;
+    if (this.state.formula.length > LONGEST) return;
     const address = encode(this.state);
     const untouched = !location.hash && this.state.formula === FIRST_FORMULA && how === "replace";
     if (address === location.hash || untouched) return;
@@ -134,6 +136,11 @@ class Page {
     if (!Object.hasOwn(VIEWS, this.state.tab)) this.state.tab = "mathematics";
     this.tabs.select(this.state.tab);
     byId("cse-switch").hidden = !this.view.common;
+    const { length } = this.state.formula;
+    if (length > LONGEST) {
+      this.shows({ error: tooLong(length), dims: [], variables: [], mathml: "" });
+      return;
+    }
     this.panel.expect();
     let read = false;
     try {

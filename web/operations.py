@@ -102,10 +102,15 @@ def parse(request: schemas.Program) -> schemas.Parsed:
     """What a program is, or why it is none."""
     try:
         value = program(request.formula, request.declarations)
-        shown = value.mathml()
+        return schemas.Parsed(
+            dims=list(value.shape),
+            variables=_variables(value),
+            text=value.text(),
+            latex=value.latex(),
+            mathml=value.mathml(),
+        )
     except tcalc.TcalcError as error:
         return schemas.Parsed(error=of_tcalc(error), variables=_variables_of_wrong(request))
-    return schemas.Parsed(dims=list(value.shape), variables=_variables(value), mathml=shown)
 
 
 def _variables_of_wrong(request: schemas.Program) -> list[schemas.Variable]:

@@ -170,6 +170,8 @@ class Parsed(BaseModel):
     variables: list[Variable] = Field(
         default=[], description="For a program with an error, what is known of its variables."
     )
+    text: str = Field(default="", description="The formula, in matrix notation if possible.")
+    latex: str = ""
     mathml: str = Field(default="", description="The formula as a MathML element.")
 
 

@@ -314,6 +314,15 @@ def test_latex_is_copied(form, tab):
     assert form.page.evaluate("navigator.clipboard.readText()") == r"2 X^\top (X w - y)"
 
 
+def test_the_function_itself_is_copied_too(form):
+    form.open(f="log(1 + exp(a))", wrt="a")
+    form.reads("sigmoid(a)")
+    for notation, text in (("LaTeX", r"\operatorname{softplus}(a)"), ("text", "softplus(a)")):
+        form.page.get_by_role("button", name=f"Copy the function as {notation}").click()
+        expect(form.page.get_by_text("Copied").first).to_be_visible()
+        assert form.page.evaluate("navigator.clipboard.readText()") == text
+
+
 def test_a_derivative_is_compared_with_ones_own(form):
     form.open(f="norm2(X*w - y)^2", wrt="w")
     form.reads("2*X'*(X*w - y)")

@@ -41,6 +41,8 @@ def test_parse_tells_what_was_found(client):
         {"name": "x", "dims": ["n"], "properties": [], "guessed": True},
         {"name": "b", "dims": [], "properties": [], "guessed": True},
     ]
+    assert found["text"] == "b + x'*A*x"
+    assert found["latex"] == r"b + x^\top A x"
     assert found["mathml"].startswith("<math")
 
 

@@ -30,12 +30,13 @@ export function copyButton(title, text, ...shown) {
 /**
  * Buttons that copy the same in several notations.
  * @param {Record<string, () => string>} texts by notation
+ * @param {string} [what] what they say to screen readers before the notation
  */
-export function copyButtons(texts) {
-  const spoken = () => make("span", { class: "only-spoken" }, "Copy ");
+export function copyButtons(texts, what = "Copy") {
+  const spoken = () => make("span", { class: "only-spoken" }, `${what} `);
   return [
     make("span", { class: "note", "aria-hidden": "true" }, "Copy"),
-    ...Object.entries(texts).map(([notation, text]) => copyButton(`Copy ${notation}`, text, spoken(), notation)),
+    ...Object.entries(texts).map(([notation, text]) => copyButton(`${what} ${notation}`, text, spoken(), notation)),
   ];
 }
 

@@ -3,7 +3,7 @@
 
 import { Answers } from "./answers.js";
 import { ApiError, post } from "./api.js";
-import { copied } from "./clipboard.js";
+import { copied, copyButtons } from "./clipboard.js";
 import { declaredIn, needed, split, withDeclared, withKnown, write } from "./declarations.js";
 import { byId, make, mathml, say } from "./dom.js";
 import { Editor } from "./editor.js";
@@ -51,6 +51,11 @@ class Page {
     addEventListener("popstate", () => this.restore());
     addEventListener("pagehide", () => this.commit("replace"));
     addEventListener("online", () => this.refresh());
+    byId("reading-copy").append(...copyButtons({
+      LaTeX: () => this.parsed?.latex ?? "",
+      text: () => this.parsed?.text ?? "",
+      MathML: () => this.parsed?.mathml ?? "",
+    }, "Copy the function as"));
     setUpTheme();
     this.gallery = setUpGallery((example) => this.open(example));
     setUpHelp((text) => this.editor.insert(text), (words) => {
@@ -138,7 +143,7 @@ class Page {
     byId("cse-switch").hidden = !this.view.common;
     const { length } = this.state.formula;
     if (length > LONGEST) {
-      this.shows({ error: tooLong(length), dims: [], variables: [], mathml: "" });
+      this.shows({ error: tooLong(length), dims: [], variables: [], text: "", latex: "", mathml: "" });
       return;
     }
     this.panel.expect();
@@ -179,6 +184,7 @@ class Page {
     this.parsed = parsed;
     byId("reading").replaceChildren(mathml(parsed.mathml));
     byId("reading-shape").textContent = shape(parsed.dims);
+    byId("reading-copy").hidden = false;
     this.table.show(parsed.variables, this.state.declared);
     this.options.show(this.state, parsed.variables, !parsed.dims.length);
     return true;

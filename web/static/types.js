@@ -5,7 +5,8 @@
  * @typedef {{kind: string, message: string, hint: string|null, source: "formula"|"declarations"|null,
  *   line: number|null, column: number|null, end: number|null}} Complaint
  * @typedef {{name: string, dims: string[], properties: string[], guessed: boolean}} Variable
- * @typedef {{error: Complaint|null, dims: string[], variables: Variable[], mathml: string}} Parsed
+ * @typedef {{error: Complaint|null, dims: string[], variables: Variable[], text: string,
+ *   latex: string, mathml: string}} Parsed
  * @typedef {{wrt: string[], kind: string, dims: string[], text: string|null, einstein: string|null,
  *   latex: string|null, mathml: string|null, einstein_mathml: string|null, operator: string|null}} Result
  * @typedef {{wrt: string[], passed: boolean|null, error: number|null, tolerance: number|null,

@@ -224,7 +224,7 @@ def measure(inputs: Sequence[Var], arrays: Mapping[str, Array]) -> dict[str, int
                 hint="declare an input that has it as an axis",
             )
         if numbers(node.dims, sizes) != arrays[node.name].shape:
-            raise _misfit(node, arrays[node.name])
+            raise _clash(node, inputs, arrays[node.name].shape, numbers(node.dims, sizes))
     return sizes
 
 
@@ -245,6 +245,19 @@ def _misfit(node: Var, array: Array) -> ArgumentError:
     return ArgumentError(
         f"{node.name} has the shape {array.shape}, and should be {wanted}",
         hint=reshaped(node, array.shape),
+    )
+
+
+def _clash(
+    node: Var, inputs: Sequence[Var], shape: tuple[int, ...], due: tuple[int, ...]
+) -> ArgumentError:
+    """The error for an array whose shape does not agree with those of others."""
+    pairs = zip(node.dims, shape, due, strict=True)
+    dim, size = next((dim, wanted) for dim, has, wanted in pairs if has != wanted)
+    says = next((other.name for other in inputs if other is not node and dim in other.dims), None)
+    return ArgumentError(
+        f"{node.name} has the shape {shape}, and should be {_axes(node)} = {due}",
+        hint=None if says is None else f"{dim} = {size} is what {says} says",
     )
 
 

@@ -21,7 +21,7 @@ INTERRUPTED = 130
 """The exit status after Ctrl-C, by the convention of shells: 128 and the number of the signal."""
 
 at_interrupt: list[Callable[[], None]] = []
-"""What is done before the process ends by Ctrl-C; it must neither wait nor raise."""
+"""What is done before the process ends by Ctrl-C; it must neither wait for long nor raise."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -42,6 +42,14 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        meant = ELSEWHERE.get(args[0])
+        if meant is not None:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean 'tcalc {meant}'?")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -63,6 +71,18 @@ def cli() -> None:
     or ~/), or - for standard input.
     """
 
+
+ELSEWHERE = {
+    **dict.fromkeys(("d", "derive", "diff", "differentiate", "grad"), "gradient EXPR"),
+    **dict.fromkeys(("eval", "run", "value"), "evaluate EXPR --random"),
+    **dict.fromkeys(("show", "simplify", "tidy"), "print EXPR"),
+    **dict.fromkeys(("latex", "tex"), "print EXPR --format latex"),
+    **dict.fromkeys(("codegen", "generate"), "compile EXPR"),
+    **dict.fromkeys(("test", "verify"), "check EXPR"),
+    **dict.fromkeys(("gui", "web"), "serve"),
+    **dict.fromkeys(("help", "man"), "--help"),
+}
+"""Commands under other names, and ours for them."""
 
 EXAMPLES = {
     "gradient": '"tr(A*X\'*B*X*C)" --wrt X',

@@ -60,9 +60,9 @@ def evaluate(
     require_sizes(program.expression, data.sizes)
     if output is not None:
         arrays.require_npz(output)
+    tell_guesses(program.expression)
     results = upto_order(program, wrt, order, mode)
     given = arrays.load_data(data.files, variables)
-    tell_guesses(program.expression)
     if data.at_random:
         titles = [result.title for result in results]
         used, values = draws.values_at_random(
@@ -134,8 +134,8 @@ def compile_module(
     if output is not None and output.endswith(".py") and backend == "c":
         raise click.UsageError(f"{output} is no name for a C file.")
     require_sizes(program.expression, sizes)
-    text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
     tell_guesses(program.expression)
+    text = source(upto_order(program, wrt, order, mode), sizes, backend, form)
     write_to(output, text)
 
 
@@ -185,8 +185,8 @@ def check(
     """
     if not program.expression.variables:
         raise ArgumentError("the program has no variable to differentiate by")
-    given = _given(program, data)
     tell_guesses(program.expression)
+    given = _given(program, data)
     verify = partial(
         tcalc.check,
         program.expression,
@@ -227,7 +227,10 @@ def _given(program: Program, data: Data) -> Mapping[str, Array] | None:
         return None
     variables = program.expression.variables
     found = arrays.load_data(data.files, variables)
-    return next(draws.draw(variables, found, data.sizes, data.seed)) if data.at_random else found
+    if data.at_random:
+        return next(draws.draw(variables, found, data.sizes, data.seed))
+    _require_data(program, found)
+    return found
 
 
 def upto_order(program: Program, wrt: Sequence[str], order: int, mode: Mode) -> list[Result]:

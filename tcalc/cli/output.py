@@ -49,7 +49,10 @@ def write_to(path: str | None, text: str) -> None:
 
 
 def save(path: str, fill: Callable[[BinaryIO], object]) -> None:
-    """Have a file written, and say so."""
+    """Have a file written, and say so; a program is never written over."""
+    if path.endswith((".tc", "/")):
+        what = "that of a program" if path.endswith(".tc") else "that of a directory"
+        raise ArgumentError(f"cannot write {path}: the name is {what}")
     try:
         with Path(path).open("wb") as file:
             fill(file)

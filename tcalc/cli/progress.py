@@ -70,6 +70,11 @@ class Line:
         """Leave the terminal as it was without the line."""
         self._put("")
 
+    def leave(self) -> None:
+        """Erase it for good: the process ends, perhaps while the lock is held."""
+        self.lock.acquire(timeout=INTERVAL)
+        self.erase()
+
     def _watch(self) -> None:
         began: float | None = None
         while not self._ended.wait(INTERVAL):
@@ -116,11 +121,11 @@ def shown() -> Iterator[None]:
         return
     with Line(stream.fileno()) as line:
         _lines.append(line)
-        cli.at_interrupt.append(line.erase)
+        cli.at_interrupt.append(line.leave)
         try:
             yield
         finally:
-            cli.at_interrupt.remove(line.erase)
+            cli.at_interrupt.remove(line.leave)
             _lines.remove(line)
 
 

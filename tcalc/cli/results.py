@@ -135,8 +135,9 @@ def factored(result: Result) -> str | None:
     plain = result.expression.lead is None or result.kind == "gradient"
     if plain or compression(node) < MUCH_SMALLER:
         return None
-    cores = list(dict.fromkeys(core for term in factored_terms(node) for core in term.factors))
-    if not cores and node.order < 3:
+    terms = factored_terms(node)
+    cores = list(dict.fromkeys(core for term in terms for core in term.factors if core.dims))
+    if not terms or (not cores and node.order < 3):
         return None  # zeros, or a multiple of the unit matrix
     shapes = ", ".join(f"[{','.join(map(str, core.dims))}]" for core in cores)
     what = "a number" if not cores else f"the core{'s' * (len(cores) > 1)} {shapes}"

@@ -55,6 +55,11 @@ def test_what_else_a_result_is_stands_below_it_as_comments(run):
     assert back.shape == ("m", "k", "m", "k")
 
 
+@pytest.mark.parametrize("text", ["c*x'*x", "x'*x", "sum(x)"])
+def test_a_multiple_of_the_unit_matrix_has_no_note(run, text):
+    assert "#" not in run("hessian", text, "--wrt", "x").out
+
+
 def test_a_hessian_by_several_variables_has_all_blocks(run):
     lines = run("hessian", "x'*A*y", "--wrt", "x", "--wrt", "y").out.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["x,x", "x,y", "y,y"]

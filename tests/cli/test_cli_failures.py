@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,46 @@ def test_an_output_that_takes_nothing_leaves_the_error_to_standard_error():
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("orientation error: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [
+        ("diff", "gradient EXPR"),
+        ("simplify", "print EXPR"),
+        ("latex", "print EXPR --format latex"),
+        ("help", "--help"),
+    ],
+)
+def test_commands_of_other_names_are_told_what_they_are_here(run, command, meant):
+    outcome = run(command, "x'*x")
+    assert outcome.status == 2
+    assert f"No such command '{command}'. Did you mean 'tcalc {meant}'?" in outcome.err
+
+
+def test_a_program_and_a_folder_are_not_written_over(run, tmp_path):
+    model = tmp_path / "model.tc"
+    model.write_text("x'*x")
+    outcome = run("compile", str(model), "-o", str(model))
+    assert outcome.status == 1
+    assert "the name is that of a program" in outcome.err
+    assert model.read_text() == "x'*x"
+    assert "that of a directory" in run("compile", "x'*x", "-o", f"{tmp_path}/new/").err
+    assert [*tmp_path.iterdir()] == [model]
+
+
+def test_guesses_come_before_what_they_lead_to(run):
+    for command in (["check"], ["evaluate"], ["compile", "--backend", "c"]):
+        assert run(*command, "norm2(X*w - y)").err.startswith("guessed: ")
+    missing = run("check", "norm2(X*w - y)", "--data", "w=1,2").err
+    assert "no data for X[m,n], y[m]" in missing and "--random draws them" in missing
+
+
+def test_a_size_that_data_contradict_is_told_with_where_it_comes_from(run):
+    data = ("--data", "w=1,2,3", "--data", "X=[[1,2],[3,4]]", "--data", "y=1,2")
+    for command in ("check", "evaluate"):
+        error = run(command, "norm2(X*w - y)", "--declare", "w[n], X[m,n], y[m]", *data).err
+        assert re.search(
+            r"(X has the shape \(2, 2\).*\(2, 3\)|w has the shape \(3,\).*\(2,\))", error
+        )
+        assert re.search("n = . is what [Xw] says", error)

@@ -87,6 +87,21 @@ def to_text(array: Array) -> str:
     return np.array2string(array, separator=", ", threshold=SHOWN, edgeitems=edge)
 
 
+def not_finite(array: Array) -> str | None:
+    """What is to be said of numbers that are not finite, behind the name of the array.
+
+    >>> not_finite(np.array(np.inf)), not_finite(np.array([1.0, np.nan]))
+    ('is infinite', 'has entries that are not a number: 1 of 2')
+    """
+    nan = int(np.isnan(array).sum())
+    count = nan + int(np.isinf(array).sum())
+    if not count:
+        return None
+    kinds = ["infinite"] * (count > nan) + ["not a number"] * (nan > 0)
+    what = " or ".join(kinds)
+    return f"has entries that are {what}: {count} of {array.size}" if array.ndim else f"is {what}"
+
+
 def to_lists(array: Array) -> Any:
     """Nested lists for JSON, where NaN, infinities and complex numbers become text."""
     if np.iscomplexobj(array):

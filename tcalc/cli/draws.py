@@ -110,8 +110,7 @@ def _first_with_values(
     problem: TcalcError = ArgumentError("there are no random data for this program")
     for data in candidates:
         try:
-            with np.errstate(all="ignore"):
-                results = run(data)
+            results = run(data)
         except TcalcError as error:
             problem = error
             continue

@@ -12,7 +12,7 @@ import tcalc
 from tcalc.calculus import Mode
 from tcalc.cli import options
 from tcalc.cli.options import Data, FormulaCommand
-from tcalc.cli.output import write, write_to
+from tcalc.cli.output import tell, write, write_to
 from tcalc.cli.results import Result, derive, describe, dump, heading, source
 from tcalc.cli.source import Program, tell_guesses
 from tcalc.codegen.options import BACKENDS, Backend
@@ -71,6 +71,10 @@ def evaluate(
     else:
         _require_data(program, given)
         used, values = given, computation(results)(given)
+    for result, value in zip(results, values, strict=True):
+        note = arrays.not_finite(value)
+        if note is not None:
+            tell(f"the {result.title} {note}")
     if output is not None:
         named = zip(results, values, strict=True)
         arrays.save_npz(output, {result.title.replace(" ", "_"): x for result, x in named})
@@ -246,7 +250,12 @@ def computation(results: Sequence[Result]) -> Callable[[Mapping[str, Any]], list
     import numpy as np
 
     compiled = tcalc.compile([result.expression for result in results])
-    return lambda data: [np.asarray(value) for value in compiled(**data)]
+
+    def values(data: Mapping[str, Any]) -> list[Array]:
+        with np.errstate(all="ignore"):  # numbers that are not finite are seen in the results
+            return [np.asarray(value) for value in compiled(**data)]
+
+    return values
 
 
 def numbers(results: Sequence[Result], values: Sequence[Array]) -> str:

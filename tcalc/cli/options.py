@@ -44,11 +44,22 @@ class FormulaCommand(click.Command):
         self.params.append(quiet)
 
     def invoke(self, ctx: click.Context) -> Any:
-        silent = QUIET in ctx.meta or ctx.params.get("as_json") or ctx.params.get("form") == "json"
+        formats = (ctx.params.get("form"), ctx.params.get("report_format"))
+        silent = QUIET in ctx.meta or ctx.params.get("as_json") or "json" in formats
         with nullcontext() if silent else shown():
             return super().invoke(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, self._with_formula_last(ctx, args))
+        except click.UsageError as error:
+            if "unexpected extra argument" not in error.message:
+                raise
+            told = f"{error.message}. A formula with blanks in it stands in quotes."
+            raise click.UsageError(told, error.ctx) from None
+
+    def _with_formula_last(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments, with a formula that begins with a minus sign where it is no option."""
         options: dict[str, bool] = {}
         for parameter in self.get_params(ctx):
             if isinstance(parameter, click.Option):
@@ -71,8 +82,8 @@ class FormulaCommand(click.Command):
                 others += not is_value and (text == "-" or not text.startswith("-"))
         if others:
             # There is one formula only: what begins with a minus sign is an option then.
-            return super().parse_args(ctx, args)
-        return super().parse_args(ctx, [*kept, "--", *formulas] if formulas else kept)
+            return args
+        return [*kept, "--", *formulas] if formulas else kept
 
 
 def to_sizes(ctx: click.Context, param: click.Parameter, given: Sequence[str]) -> dict[str, int]:

@@ -139,6 +139,12 @@ def test_commands_of_other_names_are_told_what_they_are_here(run, command, meant
     assert f"No such command '{command}'. Did you mean 'tcalc {meant}'?" in outcome.err
 
 
+def test_a_formula_that_the_shell_has_taken_apart(run):
+    outcome = run("gradient", "x'", "*", "x")
+    assert outcome.status == 2
+    assert "extra arguments (* x). A formula with blanks in it stands in quotes." in outcome.err
+
+
 def test_a_program_and_a_folder_are_not_written_over(run, tmp_path):
     model = tmp_path / "model.tc"
     model.write_text("x'*x")

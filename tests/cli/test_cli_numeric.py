@@ -176,8 +176,7 @@ def test_random_data_are_drawn_where_the_function_has_a_value(run, formula):
 
 def test_numbers_that_json_has_not(run, directory):
     np.save("x.npy", np.array([0.0, -1.0, 1.0]))
-    with np.errstate(all="ignore"):
-        document = run("evaluate", "log(x)", "--data", "x=x.npy", "--json").json
+    document = run("evaluate", "log(x)", "--data", "x=x.npy", "--json").json
     assert document["results"][0]["value"] == ["-inf", "nan", 0.0]
 
 

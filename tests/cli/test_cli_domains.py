@@ -1,4 +1,4 @@
-"""Random data where no drawn data are in the domain of a function, or few are."""
+"""Data that are not in the domain of a function, given or drawn."""
 
 from __future__ import annotations
 
@@ -48,3 +48,23 @@ def test_infinite_values_are_values(run):
 def test_what_is_no_number_in_the_data_is_none_in_the_value(run):
     outcome = run("evaluate", "c*sum(x)", "--data", "x=1,nan", "--random")
     assert (outcome.status, outcome.out) == (0, "nan\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        ("x=1,2", ""),
+        ("x=0,1", "the value has entries that are infinite: 1 of 2\n"),
+        ("x=-1,-1", "the value has entries that are not a number: 2 of 2\n"),
+        ("x=0,-1", "the value has entries that are infinite or not a number: 2 of 2\n"),
+    ],
+)
+def test_numbers_that_are_not_finite_are_remarked_in_words(run, data, note):
+    outcome = run("evaluate", "log(x)", "--declare", "x[n]", "--data", data)
+    assert (outcome.status, outcome.err) == (0, note)
+    assert run("evaluate", "log(x)", "--declare", "x[n]", "--data", data, "--quiet").err == ""
+
+
+def test_a_derivative_that_is_not_finite_is_named(run):
+    outcome = run("evaluate", "sqrt(c)", "--data", "c=0", "--wrt", "c", "--declare", "c")
+    assert outcome.err == "the gradient by c is infinite\n"

@@ -145,7 +145,7 @@ class EinsteinNotation:
         if exponent < 0 and factor not in self.writer.defined:
             inner = yield self.element(base, at)
             quotient.below.append(raised(inner, -exponent, elementwise=False))
-        elif first is not None and not isinstance(above[first], Indexed):
+        elif first is not None and exponent == 1 and not isinstance(above[first], Indexed):
             above[first] = times_once_more(above[first])
         else:
             quotient.first[factor, row] = len(above)
@@ -247,6 +247,8 @@ class EinsteinNotation:
         """Whether the language sums an index over the quotient of these factors by itself."""
         top = [factor for factor in above if index in self.occurrences(factor)]
         bottom = [factor for factor in below if index in self.occurrences(factor)]
+        if bottom and not any(self._is_above(index, factor) for factor in top):
+            return False  # all their denominators become one
         if len(top) + len(bottom) != 1:
             return bool(top)  # a denominator that holds all occurrences would be summed itself
         if bottom:
@@ -257,6 +259,13 @@ class EinsteinNotation:
         if self.occurrences(formula)[index] == 1:
             return False
         return isinstance(formula, Indexed) or self._spread(index, formula)
+
+    def _is_above(self, index: str, formula: Formula) -> bool:
+        """Whether an index stands in a factor outside of its denominator."""
+        if isinstance(formula, Product):
+            numerator = (*formula.scalars, *formula.body)
+            return any(index in self.occurrences(factor) for factor in numerator)
+        return True
 
     def _spread(self, index: str, formula: Formula) -> bool:
         """Whether no single term inside a factor holds all occurrences of an index."""

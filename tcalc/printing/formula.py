@@ -372,7 +372,7 @@ def _gathered(scalars: Iterable[Formula]) -> list[Formula]:
 
 
 def times_once_more(formula: Formula) -> Formula:
-    """``f`` as ``f^2``, ``f^2`` as ``f^3``."""
+    """``f`` as ``f^2``, ``f^2`` as ``f^3``; the factor ``f`` is no power itself."""
     if isinstance(formula, Power) and isinstance(formula.exponent, Number):
         return Power(formula.base, Number(formula.exponent.value + 1))
     return Power(formula, Number(Fraction(2)))

@@ -166,7 +166,7 @@ class Network:
             case ():
                 if inverse is not None:
                     self.divisors.append(inverse)
-                elif is_contraction(factor) or factor not in self.places:
+                elif is_contraction(factor) or exponent != 1 or factor not in self.places:
                     self.places[factor] = len(self.scalars)
                     self.scalars.append(formula)
                 else:

@@ -21,6 +21,7 @@ from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives import lookup
 from tcalc.primitives.eigh import Eigh, Eigvalsh
 from tcalc.primitives.hyperbolic import tanh_slope
+from tcalc.primitives.norms import Direction
 from tcalc.primitives.operators import repeats
 from tcalc.primitives.pinv import PseudoInverseProducts
 from tcalc.primitives.polar import polar_equation
@@ -64,7 +65,9 @@ def primitive_without_name(node: Apply) -> Node | None:
 
     The number of such primitives falls.
     """
-    return None if lookup(node.primitive.name) else node.primitive.written(node)
+    primitive = node.primitive
+    of_parts = isinstance(primitive, Direction) and primitive.axes < node.order
+    return None if lookup(primitive.name) and not of_parts else primitive.written(node)
 
 
 def _for_print(node: Node) -> Node:

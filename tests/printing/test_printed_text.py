@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from printed_programs import Example, same_value
+from printed_programs import Example, declarations, same_value
 
 import tcalc
 from tcalc import gallery
@@ -258,3 +258,26 @@ def test_what_is_the_same_in_another_grouping_has_one_name() -> None:
     names = [name.partition("[")[0] for name, _, _ in definitions]
     numbers = [int(name[1:]) for name in names if re.fullmatch(r"t\d+", name)]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        # A sum over all denominators of one quotient, which would else be one denominator.
+        ("s = z[p]*z[p]*A[i,j]*A[i,j]*((1/(1 + z[k]^2))*(x[i]/(2 + z[k]^2)))", "A[m,n]"),
+        # The same power twice.
+        ("h[i] = (1 + exp(x[i]))^3; s = h[i]*h[i]", "x[m]"),
+        ("c = (1 + exp(a))^3; c*c", "a"),
+        # A function whose rows have no name in the language.
+        ("s = norm2[k](x[i] - z[k])*w[i]; gradient(s, x)", "x[m], z[k], w[m]"),
+    ],
+)
+@pytest.mark.parametrize("notation", ["auto", "einstein"])
+def test_what_simplification_would_have_put_in_order(
+    text: str, declared: str, notation: str
+) -> None:
+    program = parse(text, declared)
+    printed = to_text(program.value, notation=notation, simplify=False)
+    variables = list(program.variables.values())
+    back = parse(printed, declarations(variables)).value
+    assert same_value(program.value, back, variables), printed

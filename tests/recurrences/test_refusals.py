@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import pytest
 
 import tcalc
 from tcalc import errors
 from tcalc.errors import TcalcError
+from tests.recurrences.refusals import DOWNWARDS, SUM, UNROLL, Case, loop
 
-UNROLL = "tcalc.parse unrolls a loop whose bounds are numbers"
-
-
-class Case(NamedTuple):
-    """A program, what is said of it, of which part of which line, and the advice."""
-
-    text: str
-    message: str
-    at: str
-    hint: str
-    declarations: str = "x[T]"
-    kind: type[TcalcError] = errors.UnknownNameError
-    numbers: dict[str, float] = {}  # noqa: RUF012 - never changed
-
-
-def loop(
-    body: str, value: str = "s{T}", head: str = "for t = 1:T", before: str = "s{0} = 0"
-) -> str:
-    """A program with a loop."""
-    return f"{before}\n{head}\n    {body}\nend\n{value}"
-
-
-SUM = "s{t} = s{t-1} + x[t]"
 PROGRAMS = {
+    **DOWNWARDS,
     # Which loop is kept, and from where to where
     "no loop": Case(
         "norm2(x)^2",
@@ -85,51 +63,6 @@ PROGRAMS = {
         "`k` is not known: the first step of a loop that is kept must be a number",
         "2: k",
         "write a number, or give one",
-    ),
-    "by two": Case(
-        loop("s{t} = s{t+2} + x[t]", "s{1}", "for t = T-1:-2:1", "s{T+1} = 0"),
-        "a loop that is kept counts up or down by 1",
-        "2: -2",
-        "tcalc.parse unrolls loops with other increments",
-        kind=errors.UnsupportedError,
-    ),
-    "no first step downwards": Case(
-        loop("s{t} = s{t+1} + x[t]", "s{1}", "for t = T-1:-1:1", "s{T+1} = 0"),
-        "nothing defines `s{T}`",
-        "3: s{t+1}",
-        "the first step, t = T-1, needs it: s{T} = ... before the loop",
-    ),
-    "the step after, downwards": Case(
-        loop("s{t} = s{t-1} + x[t]", "s{1}", "for t = T:-1:1", "s{T+1} = 0"),
-        "this step is not there yet",
-        "3: s{t-1}",
-        "a step defines `s{t}`, and knows `s{t+1}`",
-    ),
-    "a step that the loop defines, downwards": Case(
-        loop("s{t} = s{t+1} + x[t]", "s{1}", "for t = T:-1:1", "s{T+1} = 0; s{T} = 1"),
-        "`s{T}` is assigned twice",
-        "1: s{T} = 1",
-        "the loop assigns it in step t = T",
-    ),
-    "a step that the loop defines at its end": Case(
-        loop("s{t} = s{t+1} + x[t]", "s{1}", "for t = T:-1:1", "s{T+1} = 0; s{2} = 1"),
-        "`s{2}` is assigned twice",
-        "1: s{2} = 1",
-        "the loop assigns it in step t = 2",
-    ),
-    "behind the end, downwards": Case(
-        loop("s{t} = s{t+1} + x[t]", "s{0}", "for t = T:-1:1", "s{T+1} = 0"),
-        "the loop ends before this",
-        "5: s{0}",
-        "its last step has `s{1}`",
-    ),
-    "another kind of tensor, downwards": Case(
-        loop("s{t} = s{t+1} + Y[t,:]", "sum(s{1})", "for t = T:-1:1", "s{T+1} = 0"),
-        "`s{t}` is a column",
-        "3: s{t+1} + Y[t,:]",
-        "`s{T+1}`, before the loop, has the shape that all steps have",
-        "Y[T,n]",
-        errors.DimensionError,
     ),
     "a loop within that has no number": Case(
         loop("for k = 1:K\n        s{t,k} = x[t]\n    end", "s{T,1}"),

@@ -228,7 +228,7 @@ m_bar{t} = m_bar{t} + A'*m_bar{t+1}
 Y_bar[:,t+1] += -m_bar{t+1}.*exp(Y[:,t] - Y[:,t+1])
 Y_bar[:,t] += m_bar{t+1}.*exp(Y[:,t] - Y[:,t+1])""",
     "a matrix for each step": """\
-P_bar{t-1} = A'*(P_bar{t} + inv(P{t})*(eye(n) - Q*inv(P{t})))*A
+P_bar{t-1} = A'*(P_bar{t} + inv(P{t}) - inv(P{t})*Q*inv(P{t}))*A
 S_bar[t,:,:] = P_bar{t} + inv(P{t}) - inv(P{t})*Q*inv(P{t})""",
 }
 

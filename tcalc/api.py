@@ -324,10 +324,11 @@ def derivative(F: Expression, *wrt: Variable, mode: Mode = "cross-country") -> E
 def evaluate(expressions: Expressions, /, *positional: Never, **arrays: Any) -> Any:
     """The values on data, by the reference interpreter, which is simple and slow.
 
-    Like `compile`, it first replaces forms that overflow or lose digits (`tcalc.simplify.stable`),
-    so that both have values, and raise errors, at the same points.  Arrays are given by the names
-    of the inputs.  Raises `ArgumentError` for arrays that do not fit, `DomainError` where a
-    function has no value, and `LimitError` if memory does not suffice.
+    Like `compile`, it first replaces forms that overflow or lose digits (`tcalc.simplify.stable`)
+    and cancels what meets element by element, so that both have values, and raise errors, at the
+    same points.  Arrays are given by the names of the inputs.  Raises `ArgumentError` for arrays
+    that do not fit, `DomainError` where a function has no value, and `LimitError` if memory does
+    not suffice.
 
     >>> evaluate(parse("x'*x"), x=[3.0, 4.0])
     array(25.)
@@ -341,7 +342,8 @@ def evaluate(expressions: Expressions, /, *positional: Never, **arrays: Any) -> 
         from tcalc.runtime.arguments import refuse_positions
 
         refuse_positions(positional, known)
-    values = interpret.evaluate_data(calculus.prepare(nodes), arrays, list(known.values()))
+    made = calculus.simplified(calculus.prepare(nodes))
+    values = interpret.evaluate_data(made, arrays, list(known.values()))
     return arranged(outline, values)
 
 

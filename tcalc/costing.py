@@ -186,6 +186,7 @@ def _row(roots: Sequence[Node], mode: Mode, form: Form, sizes: Mapping[str, int]
     from tcalc.codegen.options import Options
     from tcalc.codegen.work import flops, peak_elements
 
+    roots = calculus.simplified(roots)
     nodes = postorder(roots)
     order = max((node.order for node in nodes), default=0)
     program = lower(roots, sizes, Options(reorder=mode not in calculus.PLAIN))

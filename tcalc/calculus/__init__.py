@@ -16,6 +16,7 @@ from tcalc.calculus.derivative import (
 from tcalc.calculus.factored import compression, factored_terms
 from tcalc.calculus.prepare import linearisable, prepare
 from tcalc.calculus.products import hvp, hvps, jvp, vjp, vjps
+from tcalc.calculus.simplified import simplified
 from tcalc.calculus.solves import half_of
 from tcalc.calculus.terms import NOMINAL_SIZE
 
@@ -36,6 +37,7 @@ __all__ = [
     "linearisable",
     "prepare",
     "project",
+    "simplified",
     "unit",
     "vjp",
     "vjps",

@@ -10,7 +10,7 @@ from typing import Any, Never, SupportsIndex
 
 import numpy as np
 
-from tcalc.calculus import NOMINAL_SIZE
+from tcalc.calculus import NOMINAL_SIZE, simplified
 from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.errors import ArgumentError, DomainError, LimitError
@@ -372,7 +372,9 @@ def compile(
     if not roots:
         raise ArgumentError("there is nothing to compile", hint="give one expression or several")
     signature = signature_of(roots, variables)
-    recipe = Recipe(tuple(roots), outline, signature, options, hints or {}, title, tables)
+    recipe = Recipe(
+        tuple(simplified(roots)), outline, signature, options, hints or {}, title, tables
+    )
     if options.backend == "cupy":
         from tcalc.runtime.device import DeviceFunction
 

@@ -310,10 +310,11 @@ def merge(*counts: Mapping[str, int]) -> Mapping[str, int]:
     return total
 
 
-def require_indices(value: Value) -> None:
-    """Refuse a tensor without indices where there are some."""
+def require_indices(value: Value, left: Sequence[str] = ()) -> None:
+    """Refuse a tensor without indices where there are some, `left` among them as wanted."""
     if value.order and not value.names:
         letters = ",".join("ijklpq"[: value.order]) if value.order <= 6 else "i,j,..."
+        letters = ",".join(left) if len(left) == value.order else letters
         text = value.span.text
         shown = text if text.isidentifier() else "(...)"
         raise IndexNotationError(

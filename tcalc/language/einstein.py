@@ -100,7 +100,7 @@ def close(value: Value, scope: Scope, algebra: Algebra) -> Value:
 def keep_only(value: Value, left: tuple[str, ...], algebra: Algebra) -> Value:
     """The value of a term summed over all indices that are not on the left."""
     if left:
-        require_indices(value)
+        require_indices(value, left)
     for name in value.names:
         if name.startswith(SLICE):
             raise IndexNotationError(

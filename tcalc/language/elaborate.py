@@ -23,7 +23,7 @@ from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value
 from tcalc.language.axes import Axes
 from tcalc.language.einstein import Indexer, Scope
 from tcalc.language.elsewhere import meant
-from tcalc.language.names import UNIT_TENSOR, Counters, Names, is_greek
+from tcalc.language.names import UNIT_TENSOR, Counters, Names, guessed_order, is_greek
 from tcalc.language.syntax import (
     Call,
     Comparison,
@@ -39,6 +39,7 @@ from tcalc.language.syntax import (
     Sum,
     Text,
     Transpose,
+    children,
 )
 from tcalc.language.tasks import Task, run
 from tcalc.primitives import CONSTANTS
@@ -115,6 +116,8 @@ class Elaborator:
         return self._content(expression, scope)
 
     def _content(self, expression: Expression, scope: Scope) -> Task:
+        if isinstance(expression, Sum):
+            self._refuse_indices(expression, scope)
         terms = expression.terms if isinstance(expression, Sum) else ((1, expression),)
         values: list[tuple[int, Value]] = []
         for sign, term in terms:
@@ -126,6 +129,8 @@ class Elaborator:
 
     def visit(self, expression: Expression, scope: Scope) -> Task:
         """The task that elaborates an expression."""
+        if isinstance(expression, Product | Sign | Power):
+            self._refuse_indices(expression, scope)
         match expression:
             case Number():
                 return self._number(expression)
@@ -172,6 +177,19 @@ class Elaborator:
     def _name(self, name: Name, scope: Scope) -> Task:
         return self.named(name, scope.counters)
         yield
+
+    def _refuse_indices(self, expression: Expression, scope: Scope) -> None:
+        """An index is no number: what has its name in a formula is a scalar, or declared."""
+        for part in children(expression):
+            if not isinstance(part, Name) or part.name not in {*scope.kept, *scope.totals}:
+                continue
+            known = self.names.is_given(part.name) or self.names.dimension(part.name) is not None
+            if not known and part.name not in scope.counters and guessed_order(part.name):
+                raise IndexNotationError(
+                    f"`{part.name}` is an index, which is no number",
+                    span=part.span,
+                    hint=f"positions are data: a vector of them, as in p[{part.name}]",
+                )
 
     def named(self, mention: Name, counters: Counters) -> Value:
         """The value of a name."""

@@ -412,3 +412,23 @@ def test_subscripts_tell_how_many_axes_a_name_has():
 )
 def test_subscripts_of_numpy_are_told_in_full(subscripts, hint):
     refused(f'einsum("{subscripts}", A, B)', IndexNotationError, (1, 8), hint)
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [("C[k,t] = cos(2*pi*(k - 1)*t/N)*x[t]", "t"), ("x[i]*i", "i"), ("A[m,k] = m*x[k]", "m")],
+)
+def test_an_index_is_no_number(program: str, name: str) -> None:
+    with pytest.raises(IndexNotationError, match=f"`{name}` is an index, which is no number"):
+        parse(program, "x[N]")
+
+
+def test_a_name_that_is_an_index_elsewhere_may_be_a_tensor_or_a_number() -> None:
+    assert parse("y[x] = A[x,j]*b[j]; y'*x", "A[n,n], x[n]").value.order == 0
+    assert parse("y = a[c,i]*b[i]*c", "a[2,3], b[3], c").value.order == 0
+
+
+def test_the_axes_of_what_is_defined_are_named_as_on_the_left() -> None:
+    with pytest.raises(IndexNotationError) as caught:
+        parse("P[i,J] = gradient(log(det(F)), F)", "F[3,3]")
+    assert caught.value.hint == "name its axes, for example (...)[i,J]; only scalars need none"

@@ -51,7 +51,7 @@ LONGEST = 150
 HOPELESS = 4
 """A formula this many times longer than the longest gets definitions without a further look."""
 
-MEDIUM = 56
+MEDIUM = 44
 """The most nodes of a formula that may say the same thing over and over."""
 
 REPETITIVE = 2.5

@@ -4,8 +4,27 @@ Pure functions, without arrays and without NumPy, so that `calculus` can ask wha
 A flop is one multiplication or one addition.
 """
 
-from tcalc.planning.flops import Inversion, Network, Pair, factor_flops, pair_flops
+from tcalc.planning.flops import (
+    Indicator,
+    Inversion,
+    Network,
+    Pair,
+    Special,
+    factor_flops,
+    pair_flops,
+)
 from tcalc.planning.paths import cost, plan
 from tcalc.planning.planner import Plan
 
-__all__ = ["Inversion", "Network", "Pair", "Plan", "cost", "factor_flops", "pair_flops", "plan"]
+__all__ = [
+    "Indicator",
+    "Inversion",
+    "Network",
+    "Pair",
+    "Plan",
+    "Special",
+    "cost",
+    "factor_flops",
+    "pair_flops",
+    "plan",
+]

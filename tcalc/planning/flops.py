@@ -33,18 +33,34 @@ class Inversion(NamedTuple):
     triangular: bool = False
 
 
+class Indicator(NamedTuple):
+    """A tensor of zeros and ones that says where elements are, or go to: one for each row.
+
+    `axes` counts its last axes, over which each row has a single one.
+    """
+
+    axes: int = 1
+
+
+Special: TypeAlias = Inversion | Indicator
+"""A factor with which a product takes another course than a product of arrays."""
+
+MOVED = 8
+"""What it costs to take an element from its place, or to add it up there, in operations."""
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     """A product to be contracted: labels of the factors and of the output, sizes of the labels.
 
-    `inverses` has the factors that are inverses of matrices, and may be applied instead of formed,
-    by their positions.
+    `special` has the factors that are inverses of matrices, and may be applied instead of formed,
+    and those that only say where elements are, by their positions.
     """
 
     factors: tuple[Labels, ...]
     output: Labels
     sizes: Mapping[Label, int]
-    inverses: Mapping[int, Inversion] = field(default_factory=dict)
+    special: Mapping[int, Special] = field(default_factory=dict)
 
     def volume(self, labels: Collection[Label]) -> int:
         """The number of points of an index space."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from tcalc.planning.flops import Inversion, Label, Labels, Network
+from tcalc.planning.flops import Label, Labels, Network, Special
 from tcalc.planning.planner import Plan, Planner, Step
 from tcalc.planning.symmetric import Exchangeable, halves
 
@@ -14,11 +14,11 @@ def plan(
     factors: Sequence[Labels],
     output: Labels,
     sizes: Mapping[Label, int],
-    inverses: Mapping[int, Inversion] | None = None,
+    special: Mapping[int, Special] | None = None,
     alike: Sequence[int] | None = None,
     exchangeable: Exchangeable | None = None,
 ) -> Plan:
-    """A path for ``C[output] = Σ Π factors``; `inverses` as in `Network`.
+    """A path for ``C[output] = Σ Π factors``; `special` as in `Network`.
 
     `alike` has equal numbers for factors that are the same tensor: then steps that only repeat
     others under other labels are taken to cost nothing (`tcalc.planning.symmetric`).  Of some of
@@ -35,14 +35,14 @@ def plan(
         for label in row:
             number.setdefault(label, len(number))
     rows = tuple(tuple(number[label] for label in row) for row in factors)
-    special = tuple(sorted((inverses or {}).items()))
+    kinds = tuple(sorted((special or {}).items()))
     out = tuple(sorted(number[label] for label in set(output) if label in number))
     extents = tuple(sizes[label] for label in number)
-    found = _plan(rows, out, extents, special)
+    found = _plan(rows, out, extents, kinds)
     if alike is None or len(rows) < 4 or len(set(alike)) == len(rows):
         return found
     swaps = tuple((exchangeable or {}).items())
-    folded = _folded_plan(rows, out, extents, special, tuple(alike), swaps)
+    folded = _folded_plan(rows, out, extents, kinds, tuple(alike), swaps)
     return folded if folded is not None and folded.flops < found.flops else found
 
 
@@ -50,12 +50,12 @@ def cost(
     factors: Sequence[Labels],
     output: Labels,
     sizes: Mapping[Label, int],
-    inverses: Mapping[int, Inversion] | None = None,
+    special: Mapping[int, Special] | None = None,
     alike: Sequence[int] | None = None,
     exchangeable: Exchangeable | None = None,
 ) -> int:
     """The flops of a product in the best order that is known."""
-    return plan(factors, output, sizes, inverses, alike, exchangeable).flops
+    return plan(factors, output, sizes, special, alike, exchangeable).flops
 
 
 @lru_cache(maxsize=4096)
@@ -63,7 +63,7 @@ def _folded_plan(
     rows: tuple[Labels, ...],
     out: Labels,
     sizes: tuple[int, ...],
-    inverses: tuple[tuple[int, Inversion], ...],
+    inverses: tuple[tuple[int, Special], ...],
     alike: tuple[int, ...],
     exchangeable: tuple[tuple[int, tuple[int, int]], ...],
 ) -> Plan | None:
@@ -106,7 +106,7 @@ def _plan(
     rows: tuple[Labels, ...],
     out: Labels,
     sizes: tuple[int, ...],
-    inverses: tuple[tuple[int, Inversion], ...],
+    inverses: tuple[tuple[int, Special], ...],
 ) -> Plan:
     network = Network(rows, out, dict(enumerate(sizes)), dict(inverses))
     return Planner(network).run()

@@ -14,6 +14,9 @@ from typing import TypeAlias
 from tcalc.expr.partition import connected
 from tcalc.planning.exact import Mask, MaskedVolumes, Tree, cheapest
 from tcalc.planning.flops import (
+    MOVED,
+    Indicator,
+    Inversion,
     Label,
     Network,
     Pair,
@@ -58,6 +61,8 @@ class Planner:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.sizes = network.sizes
+        self.inverses = {k: x for k, x in network.special.items() if isinstance(x, Inversion)}
+        self.indicators = {k: x for k, x in network.special.items() if isinstance(x, Indicator)}
         self.volumes = Volumes(network.sizes)
         holders: dict[Label, list[int]] = {}
         for k, row in enumerate(network.factors):
@@ -104,10 +109,10 @@ class Planner:
     def pair(self, a: int, b: int, result: frozenset[Label]) -> Pair:
         """The cheapest way to contract two operands, an inverse being applied where it can."""
         x, y = self.labels[a], self.labels[b]
-        flops = self.volumes.of_pair(x, y, result)
+        flops = self._product(a, b, result)
         best: Pair | None = None
         for inverse, other, partner in ((a, y, b), (b, x, a)):
-            if inverse not in self.network.inverses:
+            if inverse not in self.inverses:
                 continue
             formed = self._form_flops(inverse)
             columns = self._columns(inverse, other, result)
@@ -115,25 +120,48 @@ class Planner:
                 flops += formed
                 continue
             n = self._order_of(inverse)
-            applied = solve_flops(columns, n, self.network.inverses[inverse])
-            if partner in self.network.inverses:
+            applied = solve_flops(columns, n, self.inverses[inverse])
+            if partner in self.inverses:
                 applied += self._form_flops(partner)
+            elif partner in self.indicators:
+                applied += self.volumes[y if partner == b else x]
             if best is None or applied < best.flops:
                 best = Pair(result, applied, columns)
         return best or Pair(result, flops)
 
+    def _product(self, a: int, b: int, result: frozenset[Label]) -> int:
+        """What a product costs; with an indicator, elements are taken, or added up."""
+        x, y = self.labels[a], self.labels[b]
+        found = [k for k in (a, b) if k in self.indicators]
+        if not found:
+            return self.volumes.of_pair(x, y, result)
+        long = {k: self._long(k) for k in found}
+        made = self.volumes[result]
+        if len(found) == 1:
+            return MOVED * self.volumes[(x | y) - long[found[0]]] + made
+        if x - long[a] == y - long[b] and not long[a] & long[b]:
+            return MOVED * self.volumes[x - long[a]] + made  # places on both axes
+        formed = ((a, y), (b, x))
+        return (
+            min(MOVED * self.volumes[(x | y) - long[k]] + self.volumes[z] for k, z in formed) + made
+        )
+
+    def _long(self, indicator: int) -> frozenset[Label]:
+        row = self.network.factors[indicator]
+        return frozenset(row[len(row) - self.indicators[indicator].axes :])
+
     def _columns(
         self, inverse: int, other: frozenset[Label], result: frozenset[Label]
     ) -> int | None:
-        row, kind = self.network.factors[inverse], self.network.inverses[inverse]
+        row, kind = self.network.factors[inverse], self.inverses[inverse]
         return solve_columns(row, kind.axes, other, result, self.sizes)
 
     def _form_flops(self, inverse: int) -> int:
-        row, kind = self.network.factors[inverse], self.network.inverses[inverse]
+        row, kind = self.network.factors[inverse], self.inverses[inverse]
         return form_flops(row, kind, self.sizes)
 
     def _order_of(self, inverse: int) -> int:
-        row, kind = self.network.factors[inverse], self.network.inverses[inverse]
+        row, kind = self.network.factors[inverse], self.inverses[inverse]
         return self.network.volume(row[len(row) - kind.axes :])
 
     def _component(self, group: Sequence[int]) -> int:
@@ -216,7 +244,7 @@ class Planner:
     ) -> int:
         x, y, z = open_labels[i, k], open_labels[k + 1, j], open_labels[i, j]
         ends = (line[i] if i == k else -1, line[j] if k + 1 == j else -2)
-        if not any(end in self.network.inverses for end in ends):
+        if not any(end in self.network.special for end in ends):
             return self.volumes.of_pair(x, y, z)
         self.labels[-1], self.labels[-2] = x, y
         return self.pair(*ends, z).flops
@@ -230,7 +258,7 @@ class Planner:
         rows = [sum(bit[label] for label in self.labels[k]) for k in leaves]
         volumes = MaskedVolumes(self.sizes[label] for label in order)
         single = {1 << place: k for place, k in enumerate(leaves)}
-        special = {mask for mask, k in single.items() if k in self.network.inverses}
+        special = {mask for mask, k in single.items() if k in self.network.special}
 
         def names(mask: Mask) -> frozenset[Label]:
             return frozenset(label for label in order if bit[label] & mask)
@@ -296,7 +324,7 @@ class Planner:
 
     def _scaled(self, root: int, scale: int) -> int:
         """Multiply by a scalar where the operand is smallest, as late as possible."""
-        order = [k for k in _reachable(root, self.children) if k not in self.network.inverses]
+        order = [k for k in _reachable(root, self.children) if k not in self.network.special]
         order = order or [root]
         target = min(reversed(order), key=lambda k: self.volumes[self.labels[k]])
         made = self._join(target, scale, self.labels[target])
@@ -331,10 +359,10 @@ class Planner:
 
     def _applies(self, inverse: int, other: int, node: int) -> bool:
         """Whether the first operand is an inverse, applied, and rather than the second."""
-        if inverse not in self.network.inverses:
+        if inverse not in self.inverses:
             return False
         mine = self._columns(inverse, self.labels[other], self.labels[node])
-        if mine is None or other not in self.network.inverses:
+        if mine is None or other not in self.inverses:
             return mine is not None
         theirs = self._columns(other, self.labels[inverse], self.labels[node])
         return theirs is None or mine <= theirs

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcalc.planning import Inversion, Plan, cost, pair_flops, plan
+from tcalc.planning import Indicator, Inversion, Plan, cost, pair_flops, plan
 from tcalc.planning.flops import reduction_flops
 
 Labels = tuple[int, ...]
@@ -212,3 +212,13 @@ def test_a_dimension_of_size_zero_costs_nothing() -> None:
     found = plan([(0,), (0, 1), (1, 2), (2,)], (), {0: 3, 1: 0, 2: 3})
     assert len(found.path) == 3
     assert found.flops == 0
+
+
+def test_planning_takes_elements_where_they_are_fewest() -> None:
+    i, j, k = 0, 1, 2
+    sizes = {i: 1000, j: 10, k: 20}
+    rows, out = [(i, j), (j, k), (k,)], (i,)
+    # X w first, of which the elements are then taken: S (X w); or (S X) w for few rows.
+    assert plan(rows, out, sizes, {0: Indicator()}).path == ((1, 2), (0, 3))
+    few = plan(rows, out, {i: 2, j: 10**6, k: 20}, {0: Indicator()})
+    assert few.path == ((0, 1), (3, 2))

@@ -28,6 +28,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.messages import described
+from tcalc.primitives.onehot import FROM_ONE
 
 
 def evaluate(
@@ -83,6 +84,8 @@ def _applied(node: Apply, arrays: Sequence[Array]) -> Any:
     except np.linalg.LinAlgError as error:
         _, _, fact = str(error).partition(": ")
         raise np.linalg.LinAlgError(f"{described(node)}: {fact or error}") from error
+    except IndexError as error:
+        raise IndexError(f"{described(node)}: {error}") from error
 
 
 def evaluate_data(
@@ -111,6 +114,8 @@ def evaluate_data(
         if (refused := of_real_numbers(error, arrays.values())) is None:
             raise
         raise refused from error
+    except IndexError as error:
+        raise ArgumentError(str(error), hint=FROM_ONE) from error
     except ValueError as error:
         raise DomainError(complaint(error)) from error
     except MemoryError as error:

@@ -132,6 +132,8 @@ def wrapped(function: Any) -> Any:
         require_accepted(function, args)
         return applied(function, args, options)
 
+    if isinstance(function, np.ufunc):
+        call.at = lambda *args: applied(function.at, args, {})
     return call
 
 

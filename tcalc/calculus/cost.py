@@ -26,6 +26,7 @@ from tcalc.primitives.inverse import Inverse, is_triangle
 from tcalc.primitives.routines import Coded, routine_of, work_of
 from tcalc.simplify import flatten
 from tcalc.simplify.expand import expand
+from tcalc.simplify.indicators import indicators_among
 
 Size: TypeAlias = Callable[[Dim], int]
 """The number that a dimension stands for."""
@@ -116,13 +117,13 @@ def _of_primitive(node: Apply, size: Size) -> int:
 
 def _of_product(node: Einsum, size: Size) -> int:
     sizes: dict[int, int] = {}
-    inverses: dict[int, Inversion] = {}
+    special = indicators_among(node.factors)
     for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
         sizes.update((label, size(dim)) for label, dim in zip(row, factor.dims, strict=True))
         match factor:
             case Apply(primitive=Inverse(axes=axes), args=(matrix,)):
-                inverses[k] = Inversion(axes, is_triangle(matrix))
+                special[k] = Inversion(axes, is_triangle(matrix))
     number: dict[Node, int] = {}
     alike = [number.setdefault(factor, len(number)) for factor in node.factors]
     swaps = {number[x]: (x.order - 2, x.order - 1) for x in number if symmetric_axes(x)}
-    return product_cost(node.subscripts, node.output, sizes, inverses, alike, swaps)
+    return product_cost(node.subscripts, node.output, sizes, special, alike, swaps)

@@ -20,7 +20,8 @@ from tcalc.expr.build import OpenProduct
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.partition import connected
-from tcalc.simplify import flatten
+from tcalc.simplify import flatten, indicators
+from tcalc.simplify.engine import rewrite
 
 HELD = 3
 """How many factors have to share a summed label for a component to be taken apart there."""
@@ -30,7 +31,7 @@ Placed: TypeAlias = tuple[Node, tuple[int, ...]]
 
 def factored_terms(node: Node) -> list[OpenProduct]:
     """The terms of a tensor, smallest storage first found; their sum is the tensor."""
-    (flat,) = flatten([node], inline="all")
+    (flat,) = rewrite(flatten([node], inline="all"), indicators.RULES)
     terms = _compressed_terms(flat)
     opened = build.add([piece for term in _summands(flat) for piece in _turned_summands(*term)])
     if opened is flat:

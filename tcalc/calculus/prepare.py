@@ -38,6 +38,7 @@ from tcalc.primitives.singular import Singular, written_out
 from tcalc.simplify import stable
 from tcalc.simplify.definite import without_factors
 from tcalc.simplify.factorisations import quadratic_form_of_factor
+from tcalc.simplify.indicators import indicators_among
 from tcalc.simplify.pairs import in_pairs
 
 LONGEST_PRODUCT = 4
@@ -145,7 +146,12 @@ def inverse_of_diagonal(node: Apply, matrix: Node) -> Node:
 
 def split_product(node: Einsum) -> Node:
     """A product of many factors as a tree of products of two."""
-    moving = [factor for factor in node.factors if holds(factor, Fact.CONSTANT) is not True]
+    indicators = indicators_among(node.factors)
+    moving = [
+        factor
+        for k, factor in enumerate(node.factors)
+        if k not in indicators and holds(factor, Fact.CONSTANT) is not True
+    ]
     if len(moving) <= LONGEST_PRODUCT:
         return node
     sizes = {
@@ -153,4 +159,4 @@ def split_product(node: Einsum) -> Node:
         for factor, row in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(row, factor.dims, strict=True)
     }
-    return in_pairs(node, plan(node.subscripts, node.output, sizes).path)
+    return in_pairs(node, plan(node.subscripts, node.output, sizes, indicators).path)

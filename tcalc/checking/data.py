@@ -70,11 +70,11 @@ def _random_data(
     for deal in range(DEALS):
         sizes = complete_sizes(inputs, given, deal)
         for manner in range(len(MANNERS)):
-            values = sample(inputs, sizes, generator, manner)
+            values = sample(inputs, sizes, generator, manner, roots)
             try:
                 with np.errstate(all="ignore"):
                     results = evaluate(roots, values, sizes)
-            except ValueError as error:
+            except (ValueError, IndexError) as error:
                 problem = problem or error
                 continue
             if all(np.all(np.isfinite(result)) for result in results):

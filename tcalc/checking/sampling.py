@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Var
+from tcalc.expr.nodes import Node, Var
 from tcalc.expr.primitive import Fact
+from tcalc.expr.traverse import postorder
 from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.primitives.onehot import positions_among
 
 DEFAULT_SIZES: tuple[int, ...] = (4, 3, 5, 2, 6)
 DEALS = 3
@@ -50,11 +52,20 @@ def sample(
     sizes: Mapping[str, int],
     generator: np.random.Generator,
     manner: int = 0,
+    roots: Sequence[Node] = (),
 ) -> dict[str, Array]:
-    """Arrays for the inputs; `manner` counts up from 0 (normal) through `MANNERS`."""
+    """Arrays for the inputs; `manner` counts up from 0 (normal) through `MANNERS`.
+
+    Positions in the `roots` are drawn from those that are there.
+    """
     drawn: dict[str, Array] = {}
+    ends = {x.name: dims for x, dims in positions_among(postorder(roots)).items()}
     for node in inputs:
         numbers = tuple(dim.evaluate(sizes) for dim in node.dims)
+        if node.name in ends:
+            last = min(dim.evaluate(sizes) for dim in ends[node.name])
+            drawn[node.name] = generator.integers(1, last + 1, numbers).astype(float)
+            continue
         array = MANNERS[manner](numbers, generator)
         drawn[node.name] = _structured(node, np.asarray(array), generator)
     return drawn

@@ -11,7 +11,7 @@ import numpy as np
 from tcalc.checking import complete_sizes, sample
 from tcalc.checking.sampling import MANNERS
 from tcalc.errors import ArgumentError, DomainError, TcalcError
-from tcalc.expr.nodes import Var
+from tcalc.expr.nodes import Node, Var
 from tcalc.primitives.arrays import NumPyArray as Array
 
 Data: TypeAlias = dict[str, Array]
@@ -25,9 +25,16 @@ MOST_DECLARATIONS = 50
 
 
 def draw(
-    variables: Mapping[str, Var], given: Mapping[str, Array], sizes: Mapping[str, int], seed: int
+    variables: Mapping[str, Var],
+    given: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    seed: int,
+    roots: Sequence[Node],
 ) -> Iterator[Data]:
-    """Random data for the variables not given: one set per manner, from the most general on."""
+    """Random data for the variables not given: one set per manner, from the most general on.
+
+    Positions in the `roots` are drawn from those that are there.
+    """
     missing = [variable for name, variable in variables.items() if name not in given]
     found = _sizes_of(given, variables)
     for name, size in sizes.items():
@@ -38,7 +45,7 @@ def draw(
             )
     known = complete_sizes(list(variables.values()), {**sizes, **found})
     for manner in range(len(MANNERS)):
-        yield {**sample(missing, known, np.random.default_rng(seed), manner), **given}
+        yield {**sample(missing, known, np.random.default_rng(seed), manner, roots), **given}
 
 
 def _sizes_of(arrays: Mapping[str, Array], variables: Mapping[str, Var]) -> dict[str, int]:
@@ -60,6 +67,7 @@ def values_at_random(
     given: Mapping[str, Array],
     sizes: Mapping[str, int],
     seed: int,
+    roots: Sequence[Node],
 ) -> tuple[Data, list[Array]]:
     """The first random data at which all results are finite, else not NaN, and the results.
 
@@ -68,10 +76,10 @@ def values_at_random(
     """
 
     def attempt(known: Mapping[str, Var]) -> tuple[Data, list[Array]] | TcalcError:
-        return _first_with_values(run, titles, draw(known, given, sizes, seed))
+        return _first_with_values(run, titles, draw(known, given, sizes, seed, roots))
 
     if any(np.isnan(array).any() for array in given.values()):
-        data = next(draw(variables, given, sizes, seed))
+        data = next(draw(variables, given, sizes, seed, roots))
         return data, run(data)
     outcome = attempt(variables)
     if not isinstance(outcome, TcalcError):

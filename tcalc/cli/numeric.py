@@ -64,9 +64,10 @@ def evaluate(
     results = upto_order(program, wrt, order, mode)
     given = arrays.load_data(data.files, variables)
     if data.at_random:
+        roots = [program.expression.node]
         titles = [result.title for result in results]
         used, values = draws.values_at_random(
-            computation(results), titles, variables, given, data.sizes, data.seed
+            computation(results), titles, variables, given, data.sizes, data.seed, roots
         )
     else:
         _require_data(program, given)
@@ -232,7 +233,8 @@ def _given(program: Program, data: Data) -> Mapping[str, Array] | None:
     variables = program.expression.variables
     found = arrays.load_data(data.files, variables)
     if data.at_random:
-        return next(draws.draw(variables, found, data.sizes, data.seed))
+        roots = [program.expression.node]
+        return next(draws.draw(variables, found, data.sizes, data.seed, roots))
     _require_data(program, found)
     return found
 

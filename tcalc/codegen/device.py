@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tcalc.codegen import solvers
-from tcalc.primitives import sylvester
+from tcalc.primitives import onehot, sylvester
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.inverse import inverse_spd, inverse_triangular
 
@@ -157,6 +157,21 @@ def sylvester_schur(a: Array, b: Array, c: Array, *, where: str) -> Array:
     return np.stack([np.asarray(x) for x in found]).reshape(c.shape)
 
 
+def placed_at(values: Array, places: Array, size: int, kept: int) -> Array:
+    """The elements of an array added up at their places, all at once."""
+    lead, rest = places.shape[:kept], values.shape[places.ndim :]
+    count = columns = 1
+    for n in lead:
+        count *= n
+    for n in rest:
+        columns *= n
+    rows = places.reshape(count, places.size // max(count, 1)) + size * np.arange(count)[:, None]
+    sums = np.zeros((count * size, columns), values.dtype)
+    whole = np.broadcast_to(values, (*places.shape, *rest))
+    np.add.at(sums, rows.ravel(), whole.reshape(rows.size, columns))
+    return sums.reshape(*lead, size, *rest)
+
+
 VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     solvers.factorise: (lu_factors,),
     solvers.factorise_spd: (cholesky_factors,),
@@ -166,6 +181,7 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     solvers.inverse_triangle: (inverse_lower_or_upper, solve_lower_or_upper),
     inverse_spd: (inverse_definite, inverse_cholesky, cholesky_factors),
     inverse_triangular: (inverse_lower_or_upper, solve_lower_or_upper),
+    onehot.placed: (placed_at,),
     sylvester.sylvester_schur: (sylvester_schur,),
 }
 """For a function of the host's: what a device calls, and what that calls in turn."""

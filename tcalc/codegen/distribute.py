@@ -27,7 +27,9 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import cost
+from tcalc.primitives.onehot import is_onehot
 from tcalc.records import dataclass
+from tcalc.simplify.indicators import indicators_among
 
 LARGE = 1 << 12
 """The elements from which on a sum is worth looking at."""
@@ -104,6 +106,8 @@ class Distribution:
         flat = self._flat(node)
         if len(flat.factors) > FACTORS:
             return node
+        if any(map(self._is_of_places, flat.factors)):
+            return self._without_sums_of_places(node)
         place = self._best(flat, node.dims)
         if place is None:
             return self._grouped(node)
@@ -131,6 +135,28 @@ class Distribution:
             if GAIN * after <= before and (best is None or before - after > best[0]):
                 best = before - after, place
         return None if best is None else best[1]
+
+    def _is_of_places(self, node: Node) -> bool:
+        """Whether a node is a large sum with terms that are zero but at places that data give."""
+        return self._is_large(node) and any(map(_is_placed, node.operands))
+
+    def _without_sums_of_places(self, node: Node) -> Node:
+        """A product with such sums multiplied out, whatever else that costs."""
+        self.sized = True
+        done: list[tuple[Fraction, Node]] = []
+        pending = [(Fraction(1), node)]
+        while pending:
+            c, term = pending.pop()
+            flat = self._flat(term)
+            place = next((k for k, x in enumerate(flat.factors) if self._is_of_places(x)), None)
+            if place is None or len(done) + len(pending) > TERMS:
+                done.append((c, self._grouped(term)))
+                continue
+            opened = self._terms(flat, place, node.dims)
+            if isinstance(term, Add):
+                c *= term.terms[0][0]
+            pending += [(c * inner, x) for inner, x in reversed(opened)]
+        return build.add(done)
 
     def _flat(self, node: Node) -> Flat:
         """A product with those of its factors opened that are products themselves."""
@@ -213,21 +239,27 @@ class Distribution:
         rows: list[Labels] = []
         number: dict[Node, int] = {}
         alike: list[int] = []
+        held: list[Node] = []
         for factor, row in zip(flat.factors, flat.rows, strict=True):
             sizes = [dim.evaluate(self.sizes) for dim in factor.dims]
             dims.update(zip(row, sizes, strict=True))
             if not isinstance(factor, Const | Delta):
                 total += MOVED * self._stored(factor)
+                held.append(factor)
                 rows.append(row)
                 alike.append(number.setdefault(factor, len(number)))
         known = {label for row in rows for label in row}
         out = tuple(label for label in dict.fromkeys(flat.output) if label in known)
         total += MOVED * prod(dims.get(label, 1) for label in set(flat.output))
         swaps = {number[x]: (x.order - 2, x.order - 1) for x in number if symmetric_axes(x)}
-        return total + (cost(rows, out, dims, None, alike, swaps) if rows else 0)
+        if rows:
+            total += cost(rows, out, dims, indicators_among(held), alike, swaps)
+        return total
 
     def _stored(self, node: Node) -> int:
         """The elements that are read for a factor: those of what it is a view of."""
+        if is_onehot(node):
+            return self._size(node.args[0].dims)
         if isinstance(node, Einsum) and node.is_view:
             return max(
                 (self._size(x.dims) for x in node.factors if type(x) is not Delta), default=0
@@ -258,7 +290,8 @@ class Distribution:
         if len(kept) == len(dims):
             return node  # an outer product
         self.sized = True
-        largest = max(self._size(flat.factors[k].dims) for k in members)
+        held = [flat.factors[k] for k in members]
+        largest = max(self._stored(x) if is_onehot(x) else self._size(x.dims) for x in held)
         if self._size(tuple(dims[label] for label in kept)) > largest:
             return node
         group = build.einsum(
@@ -276,6 +309,17 @@ class Distribution:
         """Whether a factor is an array that bound inputs make; a constant of the graph is none."""
         constant = isinstance(factor, Apply) and not factor.args
         return factor in self.fixed and factor.order > 0 and not constant
+
+
+def _is_placed(node: Node) -> bool:
+    """Whether a tensor is zero but for one place in each row, which data give."""
+    if is_onehot(node):
+        return True
+    core = core_of(node)
+    return isinstance(core, Einsum) and any(
+        is_onehot(factor) and row[-1] in core.output
+        for factor, row in zip(core.factors, core.subscripts, strict=True)
+    )
 
 
 def is_permuted(node: Einsum) -> bool:

@@ -13,6 +13,7 @@ from tcalc.codegen.opening import OpenProduct
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Node
 from tcalc.expr.primitive import Fact, Labels
+from tcalc.primitives.onehot import is_onehot
 from tcalc.records import dataclass
 
 Part: TypeAlias = tuple[Node, Labels]
@@ -50,6 +51,8 @@ def gram(product: OpenProduct) -> Gram | None:
         return None
     if any(isinstance(node, Apply) and not node.args for node, _ in (*ends, *weights)):
         return None  # selections, which index and slice
+    if is_onehot(outer):
+        return None  # which takes elements and adds them up
     shared = set(left) - {i}
     if all(set(row) <= shared for _, row in weights) and _nonnegative(weights):
         return Gram(outer, left, right, tuple(weights))

@@ -48,6 +48,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.onehot import OneHot
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import Embedded, routine_of
 from tcalc.simplify.expand import expand
@@ -175,7 +176,7 @@ class Lowering:
         if node in self.opened.optional:
             return True
         match node:
-            case Apply(primitive=Inverse()):
+            case Apply(primitive=Inverse() | OneHot()):
                 return True
             case Apply(primitive=Power(exponent=exponent)):
                 return exponent == -1

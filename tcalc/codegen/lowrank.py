@@ -32,6 +32,7 @@ from tcalc.primitives.power import power
 from tcalc.primitives.reductions import total
 from tcalc.records import dataclass
 from tcalc.simplify.flatten import FACTORS, flatten, is_contraction
+from tcalc.simplify.indicators import indicators_among
 from tcalc.simplify.pairs import in_pairs
 
 WORTH = 3
@@ -192,7 +193,8 @@ def _by_pairs(node: Einsum, sizes: Mapping[str, int], solved: Callable[[Node], N
         for factor, row in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(row, factor.dims, strict=True)
     }
-    return in_pairs(node, plan(node.subscripts, node.output, extents).path, solved)
+    special = indicators_among(node.factors)
+    return in_pairs(node, plan(node.subscripts, node.output, extents, special).path, solved)
 
 
 def _by_determinant_lemma(split: _Split) -> Node:

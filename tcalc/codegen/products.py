@@ -6,19 +6,30 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
+from typing import assert_never
 
 from tcalc.codegen.contract import Pairs
 from tcalc.codegen.factors import Factors, Surroundings, axes_of, group_of, inversion_of
 from tcalc.codegen.gram import Gram, gram
+from tcalc.codegen.indicators import Indicators
 from tcalc.codegen.opening import Opened, OpenProduct
 from tcalc.codegen.program import Call, Product, Value, View
-from tcalc.codegen.selection import Inverted, Operand, Selected, Selection, triangle
+from tcalc.codegen.selection import (
+    Indicator,
+    Inverted,
+    Operand,
+    Part,
+    Selected,
+    Selection,
+    triangle,
+)
 from tcalc.codegen.tensor import ONE, Axis, Builder, Tensor, arranged
 from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.primitive import Labels
-from tcalc.planning import Inversion, Plan, plan
+from tcalc.planning import Indicator as Indication
+from tcalc.planning import Plan, Special, plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import Template
@@ -51,6 +62,7 @@ class Products:
         self.builder = lowering.builder
         self.sizes = sizes
         self.pairs = Pairs(self.builder)
+        self.indicators = Indicators(self.builder, self.pairs)
         self.factors = Factors(lowering)
         self.lengths: dict[Dim, int] = {}
         self.applied: set[Node] = set()
@@ -110,9 +122,11 @@ class Products:
         ]
         first = len(rows) - len(selection.inverses)
         rows += self._alone(rows, range(first, len(rows)), kept)
-        special = {
+        special: dict[int, Special] = {
             first + k: inversion_of(inverse) for k, (inverse, _) in enumerate(selection.inverses)
         }
+        first_indicator = first - len(selection.indicators)
+        special |= dict.fromkeys(range(first_indicator, first), Indication())
         solved = self._plan(rows, kept, selection.dims, special, names).solved
         return [(selection.inverses[k - first][0], count) for k, count in solved.items()]
 
@@ -133,11 +147,11 @@ class Products:
         rows: Sequence[Labels],
         kept: Labels,
         dims: Mapping[int, Dim],
-        inverses: Mapping[int, Inversion],
+        special: Mapping[int, Special],
         names: Sequence[Hashable],
     ) -> Plan:
         """The order of a product; rows of factors with one name are of the same array."""
-        if len(rows) < 3 and not inverses:
+        if len(rows) < 3 and not special:
             return _PAIR if len(rows) == 2 else _ALONE
         number: dict[Hashable, int] = {}
         alike = [number.setdefault(name, len(number)) for name in names]
@@ -145,13 +159,13 @@ class Products:
         sizes = {label: self._length(dims[label]) for row in rows for label in row}
         self.builder.tuned = True
         swaps = {k: axes for name, k in number.items() if (axes := self._exchangeable(name))}
-        if len(rows) == 3 and alike[1] == alike[2] and not inverses:
+        if len(rows) == 3 and alike[1] == alike[2] and not special:
             # Of two orders that cost the same the planner takes x(xw), and w(xx) nobody shares.
-            turned = plan((*rows[1:], rows[0]), kept, sizes, inverses)
+            turned = plan((*rows[1:], rows[0]), kept, sizes, special)
             number = {0: 1, 1: 2, 2: 0}
             path = tuple((number.get(a, a), number.get(b, b)) for a, b in turned.path)
             return replace(turned, path=path)
-        return plan(rows, kept, sizes, inverses, alike, swaps)
+        return plan(rows, kept, sizes, special, alike, swaps)
 
     def _length(self, dim: Dim) -> int:
         """The number for a dimension, of which there are few in a program."""
@@ -183,7 +197,8 @@ class Products:
         kept = dict.fromkeys(selected.output[axis].label for axis in order)
         value, labels = self._result(selected, tuple(x for x in kept if x is not None))
         if all(axis.start is None for axis in selected.output):
-            return Tensor.over(value, labels, opened.output)
+            output = [axis.label for axis in selected.output if axis.label is not None]
+            return Tensor.over(value, labels, output)
         return Tensor(value, labels, selected.output)
 
     def _selected(self, opened: OpenProduct) -> Selected:
@@ -225,6 +240,8 @@ class Products:
     def _contract(self, selected: Selected, kept: Labels, rank: Mapping[int, int]) -> Operand:
         """The product of the operands in the order that is planned for them."""
         operands = selected.operands
+        if any(isinstance(operand, Indicator) for operand in operands):
+            operands = self._with_indicators_prepared(operands, kept)
         if 0 < len(operands) < 3:
             few = [operand for operand in operands if isinstance(operand, Operand)]
             if len(few) == len(operands):
@@ -236,18 +253,26 @@ class Products:
             rows.append(row)
         if not operands:
             return Operand(self.builder.number(ONE), ())
-        special = {
-            k: inversion_of(operand.node)
-            for k, operand in enumerate(operands)
-            if isinstance(operand, Inverted)
-        }
-        names = [x.node if isinstance(x, Inverted) else (x.value, x.divides) for x in operands]
+        special: dict[int, Special] = {}
+        names: list[Hashable] = []
+        for k, operand in enumerate(operands):
+            match operand:
+                case Inverted():
+                    special[k] = inversion_of(operand.node)
+                    names.append(operand.node)
+                case Indicator():
+                    special[k] = Indication(len(operand.long))
+                    names.append((operand.places, operand.dims))
+                case Operand():
+                    names.append((operand.value, operand.divides))
         found = self._plan(rows, kept, selected.dims, special, names)
         count = _occurrences(rows)
-        items: list[Operand | Inverted] = []
+        items: list[Part] = []
         for k, operand in enumerate(operands):
             if isinstance(operand, Inverted):
                 items.append(operand if k in found.solved else self._formed(operand))
+            elif isinstance(operand, Indicator):
+                items.append(operand)
             else:
                 shared = {x for x in operand.labels if count[x] > 1 or x in rank}
                 items.append(self._reduced(operand, shared))
@@ -256,7 +281,7 @@ class Products:
     def _contract_along(
         self,
         path: Sequence[tuple[int, int]],
-        items: list[Operand | Inverted],
+        items: list[Part],
         rank: Mapping[int, int],
     ) -> Operand:
         """Operands contracted by pairs; the result of each pair is the last of them then."""
@@ -271,8 +296,45 @@ class Products:
             for label in made.labels:
                 count[label] += 1
             items.append(made)
-        result = items[-1]
-        return self._multiplied(self._formed(result) if isinstance(result, Inverted) else result)
+        last = items[-1]
+        if isinstance(last, Indicator):
+            return self.indicators.summed(last, rank)
+        return self._multiplied(self._array(last))
+
+    def _with_indicators_prepared(self, operands: Sequence[Part], kept: Labels) -> list[Part]:
+        """The operands of a product with indicators of their rows, and places, joined.
+
+        One over which the rest is constant is 1, or counts its rows at each place.
+        """
+        count = Counter(label for operand in operands for label in operand.labels)
+        count.update(kept)
+        found: list[Part] = []
+        free: dict[frozenset[int], int] = {}
+        for operand in operands:
+            if not isinstance(operand, Indicator):
+                found.append(operand)
+                continue
+            if count[operand.long[0]] == 1:
+                # The sum of each row is 1, and of rows alone their number.
+                sizes = zip(operand.rows, operand.places.dims, strict=True)
+                alone = [dim for label, dim in sizes if count[label] == 1]
+                found += [Operand(self.builder.extent(dim), ()) for dim in alone]
+                continue
+            if operand.rows and all(count[label] == 1 for label in operand.rows):
+                found.append(self.indicators.summed(operand, operand.long))
+                continue
+            rows = frozenset(operand.rows)
+            apart = count[operand.long[0]] == 2 and operand.long[0] in kept
+            if apart and rows in free:
+                place = free[rows]
+                first = found[place]
+                assert isinstance(first, Indicator)
+                found[place] = self.indicators.joined(first, operand)
+                continue
+            if apart and rows:
+                free[rows] = len(found)
+            found.append(operand)
+        return found
 
     def _contract_few(self, operands: Sequence[Operand], rank: Mapping[int, int]) -> Operand:
         """One operand or two, where there is no order to be planned."""
@@ -292,8 +354,8 @@ class Products:
 
     def _meet(
         self,
-        left: Operand | Inverted,
-        right: Operand | Inverted,
+        left: Part,
+        right: Part,
         kept: set[int],
         rank: Mapping[int, int],
     ) -> Operand:
@@ -304,13 +366,44 @@ class Products:
             else:
                 right = self._formed(right)
         if isinstance(left, Inverted):
-            assert isinstance(right, Operand)
-            return self.factors.solve(left, self._multiplied(right))
+            return self.factors.solve(left, self._multiplied(self._array(right)))
         if isinstance(right, Inverted):
-            return self.factors.solve(right, self._multiplied(left))
+            return self.factors.solve(right, self._multiplied(self._array(left)))
+        if isinstance(left, Indicator) or isinstance(right, Indicator):
+            return self._meet_indicator(left, right, kept)
         if left.divides != right.divides and kept.issuperset((*left.labels, *right.labels)):
             return self._divide(*((right, left) if left.divides else (left, right)), rank)
         return self.pairs.contract(self._multiplied(left), self._multiplied(right), kept, rank)
+
+    def _meet_indicator(
+        self, left: Operand | Indicator, right: Operand | Indicator, kept: set[int]
+    ) -> Operand:
+        """A product with an indicator; of two with different rows the smaller is formed."""
+        if isinstance(left, Indicator) and isinstance(right, Indicator):
+            if set(left.rows) == set(right.rows) and not set(left.long) & set(right.long):
+                return self.indicators.summed(self.indicators.joined(left, right), kept)
+            sizes = [self._elements(x) for x in (left, right)]
+            if sizes[0] < sizes[1]:
+                left, right = right, left
+        elif isinstance(right, Indicator):
+            left, right = right, left
+        assert isinstance(left, Indicator)
+        return self.indicators.meet(left, self._multiplied(self._array(right)), kept)
+
+    def _elements(self, indicator: Indicator) -> int:
+        return prod(map(self._length, (*indicator.places.dims, *indicator.dims)))
+
+    def _array(self, part: Part) -> Operand:
+        """An operand as an array."""
+        match part:
+            case Inverted():
+                return self._formed(part)
+            case Indicator():
+                return self.indicators.formed(part)
+            case Operand():
+                return part
+            case _:
+                assert_never(part)
 
     def _multiplied(self, operand: Operand) -> Operand:
         """The operand as one to multiply by."""

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field, replace
+from typing import TypeAlias
 
 from tcalc.codegen.opening import OpenProduct
-from tcalc.codegen.program import Diagonal, Index, Memory, Pick, Slice, Triangle, Value
+from tcalc.codegen.program import Call, Diagonal, Index, Memory, Pick, Slice, Triangle, Value, View
 from tcalc.codegen.tensor import Axis, Builder, Tensor, along, arranged
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.primitive import Labels
+from tcalc.primitives.onehot import is_onehot, place_name, places_of
+from tcalc.primitives.routines import Embedded
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.records import dataclass
 
@@ -41,11 +44,33 @@ class Inverted:
     labels: Labels
 
 
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """A tensor of zeros, and ones at the places that an array of integers has, counted from 0.
+
+    The array has the labels `rows`; `long` are the labels, and `dims` the sizes, of the axes along
+    which the ones have their places.  Of several the last runs fastest.
+    """
+
+    places: Value
+    rows: Labels
+    long: Labels
+    dims: Shape
+
+    @property
+    def labels(self) -> Labels:
+        """The labels of all axes."""
+        return self.rows + self.long
+
+
+Part: TypeAlias = Operand | Indicator | Inverted
+
+
 @dataclass(slots=True)
 class Selected:
     """A product without its selections: what to contract, and where the result lies."""
 
-    operands: list[Operand | Inverted]
+    operands: list[Part]
     output: tuple[Axis, ...]
     dims: dict[int, Dim]
     masks: list[tuple[Node, Labels]] = field(default_factory=list)
@@ -71,15 +96,18 @@ class Selection:
         applied: Collection[Node] = (),
         divisors: Collection[Node] = (),
     ) -> None:
+        product = _with_one_place(product)
         self.builder = builder
         self.output = product.output
         self.dims: dict[int, Dim] = dict(zip(product.output, product.dims, strict=True))
         self.kept_whole: set[int] = set()
+        self.places: set[int] = set()  # along which indicators have their ones
         self.picked: dict[int, Dim] = {}
         self.moved: dict[int, tuple[int, Dim]] = {}
         self.masks: list[tuple[Node, Labels]] = []
         self.divisors = divisors
         self.dense: list[tuple[Node, Labels]] = []
+        self.indicators: list[tuple[Apply, Labels]] = []
         self.inverses: list[tuple[Apply, Labels]] = []
         self._sort(product, applied)
 
@@ -92,6 +120,10 @@ class Selection:
         units: list[tuple[Node, UnitVector, int]] = []
         for factor, row in zip(product.factors, product.rows, strict=True):
             self.dims.update(zip(row, factor.dims, strict=True))
+            if is_onehot(factor) and len(set(row)) == len(row):
+                self.indicators.append((factor, row))
+                self.places.add(row[-1])
+                continue
             if factor.operands and factor not in applied:
                 self.dense.append((factor, row))
                 continue
@@ -119,6 +151,7 @@ class Selection:
     def _moves(self, window: Window, short: int, long: int) -> bool:
         """Let the long axis of a window run with the short one; false where it may not."""
         free = long not in self.moved and not {short, long} & self.kept_whole
+        free = free and long not in self.places
         if not free or self.resolve(short)[0] == self.resolve(long)[0]:
             return False
         self.builder.require(Dim.of(1), window.start)
@@ -129,7 +162,9 @@ class Selection:
 
     def _picks(self, unit: UnitVector, label: int) -> bool:
         """Fix a label to the place of a unit vector; false where it may not be fixed."""
-        if label in self.moved or label in self.picked or label in self.kept_whole:
+        if label in self.moved or label in self.picked:
+            return False
+        if label in self.kept_whole or label in self.places:
             return False
         self.builder.require(Dim.of(1), unit.index)
         self.builder.require(unit.index, unit.dim)
@@ -151,8 +186,8 @@ class Selection:
 
     @property
     def parts(self) -> list[tuple[Node, Labels]]:
-        """The operands as they were given, the inverses last."""
-        return [*self.dense, *self.masks, *self.inverses]
+        """The operands as they were given, indicators and then inverses last."""
+        return [*self.dense, *self.masks, *self.indicators, *self.inverses]
 
     def rows(self) -> tuple[list[Labels], Labels]:
         """The labels of all `parts`, of what selections leave of them, and of the result."""
@@ -171,7 +206,7 @@ class Selection:
 
     def run(self, tensors: Mapping[Node, Tensor]) -> Selected:
         """Put the selections into effect."""
-        operands: list[Operand | Inverted] = []
+        operands: list[Part] = []
         for factor, row in self.dense:
             if factor in self.divisors:
                 (factor,) = factor.operands
@@ -179,12 +214,23 @@ class Selection:
                 operands.append(replace(operand, divides=True))
             else:
                 operands.append(self._operand(tensors[factor], factor.dims, row))
+        operands += [self._indicator(x, row, tensors) for x, row in self.indicators]
         operands += [Inverted(factor, row) for factor, row in self.inverses]
         selected = Selected(operands, tuple(map(self._axis, self.output)), self.dims)
         for mask, row in self.masks:
             self._mask(selected, mask, row, tensors)
         self._count_sizes(selected)
         return selected
+
+    def _indicator(self, node: Apply, row: Labels, tensors: Mapping[Node, Tensor]) -> Indicator:
+        """The places of the ones, looked at for all rows before some of them are selected."""
+        positions, size = node.args[0], node.dims[-1]
+        given = self.builder.plain(tensors[positions], positions.dims)
+        routine = Embedded(places_of, (place_name(node),), sizes=(size,))
+        call = Call(routine, (View.of(self.builder.typed(given.value)),))
+        whole = replace(given, value=self.builder.make(call, given.value.dims))
+        found = self._operand(whole, positions.dims, row[:-1])
+        return Indicator(found.value, found.labels, row[-1:], (size,))
 
     def _axis(self, label: int) -> Axis:
         if not self.selects:
@@ -226,7 +272,7 @@ class Selection:
         simple = first is None and second is None and i != j and not {i, j} & set(self.picked)
         if simple:
             for place, operand in enumerate(selected.operands):
-                if isinstance(operand, Inverted) or operand.divides:
+                if not isinstance(operand, Operand) or operand.divides:
                     continue
                 if {i, j} <= set(operand.labels):
                     selected.operands[place] = triangle(self.builder, operand, node, i, j)
@@ -251,6 +297,30 @@ class Selection:
             base, _ = self.resolve(label)
             if base == label and base not in carried and base not in self.picked:
                 selected.operands.append(Operand(self.builder.extent(dim), ()))
+
+
+def _with_one_place(product: OpenProduct) -> OpenProduct:
+    """``S[i,j] S[i,k] -> S[i,j] δ[j,k]`` for rows with a single one: their labels run together."""
+    rows, output = list(product.rows), product.output
+    gone: set[int] = set()
+    first: dict[tuple[Node, Labels], int] = {}
+    for place, factor in enumerate(product.factors):
+        if not is_onehot(factor):
+            continue
+        *shared, long = rows[place]
+        other = first.setdefault((factor, tuple(shared)), place)
+        if other == place:
+            continue
+        gone.add(place)
+        kept = rows[other][-1]
+        rows = [tuple(kept if x == long else x for x in row) for row in rows]
+        output = tuple(kept if x == long else x for x in output)
+        first = {(f, tuple(kept if x == long else x for x in r)): p for (f, r), p in first.items()}
+    if not gone:
+        return product
+    left = [k for k in range(len(rows)) if k not in gone]
+    factors, labels = zip(*((product.factors[k], rows[k]) for k in left), strict=True)
+    return OpenProduct(factors, labels, output, product.dims)
 
 
 def triangle(builder: Builder, operand: Operand, mask: Node, i: int, j: int) -> Operand:

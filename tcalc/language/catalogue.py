@@ -48,6 +48,13 @@ FORMS: tuple[Function, ...] = (
         LINEAR,
     ),
     Function(
+        "onehot",
+        (),
+        "onehot(g, m), for each position in g a row of m zeros with a 1 there; X[g[i],k] uses it",
+        "integers from 1 to m",
+        "0",
+    ),
+    Function(
         "split",
         (),
         "split(x, m, n), the last axis split in two, n varying fastest; more pairs split more axes",

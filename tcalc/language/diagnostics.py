@@ -129,7 +129,7 @@ def _brackets_of_a_function(lexeme: Lexeme) -> str:
     """Where brackets stand behind the name of a function, as in Mathematica."""
     text = lexeme.span.up_to_end(80)
     ahead = text[: len(text) - lexeme.span.length]
-    opening = re.search(r"([^\W\d]\w*)\[[^\[\]]*\Z", ahead)
+    opening = re.search(r"([^\W\d]\w*)\[(?:[^\[\]]|\[[^\[\]]*\])*\Z", ahead)
     inner = re.search(r"([^\W\d]\w*)\[\Z", text)
     for found in (inner, opening):
         name = found[1] if found else ""

@@ -15,16 +15,30 @@ from dataclasses import field, replace
 
 from tcalc.errors import DimensionError, IndexNotationError, Span, counted
 from tcalc.expr import Dim
-from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, require_indices
+from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, merge, require_indices
 from tcalc.language.dimensions import Dimensions
 from tcalc.language.habits import INDICES
 from tcalc.language.names import Counters, Names
-from tcalc.language.syntax import Bound, Call, Expression, Index, Position, children
+from tcalc.language.syntax import (
+    Bound,
+    Call,
+    Expression,
+    Gathered,
+    Index,
+    Position,
+    Range,
+    children,
+)
+from tcalc.primitives.onehot import onehot
 from tcalc.primitives.selection import unit, window
 from tcalc.records import dataclass
 
 CLOSED = frozenset({"einsum", "gradient", "jacobian", "hessian", "derivative"})
 """Functions whose arguments are formulas of their own: no index of theirs is seen outside."""
+
+
+NOTHING: Mapping[Position, Value] = {}
+"""No positions that are data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ def occurrences(
             case Index(positions=positions):
                 # What is indexed is a formula of its own: its indices are not seen outside.
                 seen = names_in(positions, names, counters)
+                pending += [(at.at, own) for at in positions if isinstance(at, Gathered)]
             case Call(function=function, indices=indices, arguments=arguments):
                 bound = names_in(indices or (), names, counters)
                 seen = bound if stays(function) else ()
@@ -155,9 +170,17 @@ class Indexer:
         self._checks: list[tuple[Dim, Dim, str, Span]] = []
 
     def index(
-        self, value: Value, positions: tuple[Position, ...], counters: Counters, span: Span
+        self,
+        value: Value,
+        positions: tuple[Position, ...],
+        counters: Counters,
+        span: Span,
+        gathered: Mapping[Position, Value] = NOTHING,
     ) -> Value:
-        """``value[positions]``, for a value in matrix notation."""
+        """``value[positions]``, for a value in matrix notation.
+
+        `gathered` has the values of the positions that are data.
+        """
         for position in positions:
             if isinstance(position, Bound) and (hint := INDICES.get(position.name or "")):
                 message = f"`{position.name}` is no index"
@@ -165,20 +188,32 @@ class Indexer:
         if len(positions) != value.order:
             raise wrong_number(len(positions), value, span)
         labels: list[str] = []
-        for axis, position in enumerate(positions):
-            value, label = self._select(value, axis, position, counters)
+        seen: dict[str, int] = {}
+        for position in positions:
+            if isinstance(position, Gathered):
+                at = gathered[position]
+                value = self._gather(value, len(labels), at)
+                labels += at.names or map(self._slice_name, range(at.order))
+                seen = dict(merge(seen, at.occurrences))
+                continue
+            value, label = self._select(value, len(labels), position, counters)
             labels.append(label)
+            seen[label] = seen.get(label, 0) + 1
+        seen.pop("", None)
         value = self._without_elements(value, labels)
         labels = [label for label in labels if label]
         value, names = self._joined(value, labels, span)
-        seen = dict.fromkeys(names, 0)
-        for label in labels:
-            seen[label] += 1
         if all(name.startswith(SLICE) for name in names):
             return value._replace(span=span, row=False, names=(), occurrences=NOWHERE)
         return value._replace(span=span, row=False, names=names, occurrences=seen)
 
-    def delta(self, positions: tuple[Position, ...], counters: Counters, span: Span) -> Value:
+    def delta(
+        self,
+        positions: tuple[Position, ...],
+        counters: Counters,
+        span: Span,
+        gathered: Mapping[Position, Value] = NOTHING,
+    ) -> Value:
         """``delta[i,j]``, and its elements and rows."""
         if len(positions) != 2:
             raise IndexNotationError(
@@ -186,7 +221,7 @@ class Indexer:
                 span=span,
                 hint="a unit tensor of higher order is a product of delta[i,j]",
             )
-        return self.index(self.unit_matrix(span), positions, counters, span)
+        return self.index(self.unit_matrix(span), positions, counters, span, gathered)
 
     def unit_matrix(self, span: Span, dim: Dim | None = None) -> Value:
         """The unit matrix, of a size still to be found unless it is given."""
@@ -195,12 +230,13 @@ class Indexer:
         return self._algebra.atom(self._algebra.tape.delta(dim), (dim, dim), span)
 
     def _select(
-        self, value: Value, axis: int, position: Position, counters: Counters
+        self, value: Value, axis: int, position: Bound | Range, counters: Counters
     ) -> tuple[Value, str]:
         """Put one position on an axis; the name of the axis then, empty for an element."""
         dim = value.dims[axis]
         if isinstance(position, Bound):
             if position.name is not None and self._names.is_index(position, counters):
+                self._refuse_data(position.name, position.span)
                 return value, position.name
             index = self._names.position(position, counters, dim)
             self._check(index, dim, position.span)
@@ -210,8 +246,38 @@ class Indexer:
         self._check(start, dim, position.start.span)
         self._check(stop, dim, position.stop.span)
         self._checks.append((start, stop, "the range {0}:{1} is empty", position.span))
+        return self._slice(value, axis, start, stop), self._slice_name()
+
+    def _slice_name(self, _: int = 0) -> str:
+        """The name of an axis that a slice leaves without one."""
         self._slices += 1
-        return self._slice(value, axis, start, stop), f"{SLICE}{self._slices}"
+        return f"{SLICE}{self._slices}"
+
+    def _refuse_data(self, name: str, span: Span) -> None:
+        """Refuse the name of positions that are data where it would be that of an index."""
+        found = self._names.variables.get(name)
+        if found is None or "integer" not in found.properties:
+            return
+        inside = ",".join("ijklpq"[: len(found.dims)])
+        hint = f"positions that are data have indices too: {name}[{inside}]; "
+        hint += f"all of them are {name}[{','.join(':' * len(found.dims))}]"
+        raise IndexNotationError(
+            f"`{name}` would be an index here, and not the input `{name}`",
+            span=span,
+            hint=hint if found.dims else f"the element at such a position is onehot({name})'*x",
+        )
+
+    def _gather(self, value: Value, axis: int, at: Value) -> Value:
+        """The elements of an axis at positions that are data; the axis becomes theirs."""
+        dim = value.dims[axis]
+        slot = self._algebra.tape.call(onehot, [self._algebra.slot(at)], (dim,), span=at.span)
+        labels = self._algebra.fresh(at.order)
+        factor = (slot, (*labels, value.axes[axis]))
+        return value._replace(
+            factors=(*value.factors, factor),
+            axes=(*value.axes[:axis], *labels, *value.axes[axis + 1 :]),
+            dims=(*value.dims[:axis], *at.dims, *value.dims[axis + 1 :]),
+        )
 
     def _element(self, value: Value, axis: int, index: Dim) -> Value:
         dim = value.dims[axis]

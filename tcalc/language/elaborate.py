@@ -28,6 +28,7 @@ from tcalc.language.syntax import (
     Call,
     Comparison,
     Expression,
+    Gathered,
     Index,
     Name,
     Number,
@@ -261,9 +262,13 @@ class Elaborator:
 
     def _index(self, index: Index, scope: Scope) -> Task:
         base = index.base
+        gathered: dict[Position, Value] = {}
+        for position in index.positions:
+            if isinstance(position, Gathered):
+                gathered[position] = yield self.visit(position.at, scope)
         if isinstance(base, Name):
             if self._means_delta(base):
-                return self.indexer.delta(index.positions, scope.counters, index.span)
+                return self.indexer.delta(index.positions, scope.counters, index.span, gathered)
             self._refuse_call_in_brackets(base, index)
             value = self.named(base, scope.counters)
         else:
@@ -279,7 +284,7 @@ class Elaborator:
         if value.elastic:
             value = self._stretched(value, len(index.positions))
         try:
-            found = self.indexer.index(value, index.positions, scope.counters, index.span)
+            found = self.indexer.index(value, index.positions, scope.counters, index.span, gathered)
         except LanguageError as error:
             function = meant(base.name) if isinstance(base, Name) else ""
             if function and value.span.text in self.names.guesses:
@@ -330,7 +335,9 @@ def left_indices(
             raise IndexNotationError(
                 "on the left stand names of indices, each for a whole axis",
                 span=position.span,
-                hint="number the definitions instead, x{1} = ..., and stack them",
+                hint="what goes to each position is added up: z[j] = onehot(g,m)[i,j]*y[i]"
+                if isinstance(position, Gathered)
+                else "number the definitions instead, x{1} = ..., and stack them",
             )
     for k, name in enumerate(found):
         if name in found[:k]:

@@ -125,7 +125,7 @@ DECLARATION = "a declaration is `tensor X[m,n], c`"
 DISTANCES = "D[i,j] = sqrt((X[i,k] - Y[j,k])^2)"
 BLOCKS = "concat(concat[2](A, B), concat[2](C, D))"
 _ARRANGED = "axes are arranged by indices: T[i,j,k] = A[k,i,j]"
-_CHOSEN = "rows are chosen by a matrix of zeros and ones, which is data and may be sparse: S*X"
+_CHOSEN = "rows are chosen by positions that are data, tensor g[n] integer: Y[i,k] = X[g[i],k]"
 _DATA = "vectors and matrices of numbers are data: write a name, and give it its value"
 _FIXED = "to hold a value fixed, make it a separate variable and give it the same value"
 _ROOT = "a step of Newton's method is x - jacobian(F, x) \\ F; tcalc.problem minimises norm2(F)^2"
@@ -153,7 +153,7 @@ PHRASES: Mapping[str, str] = {
         ("applyfunc", "elementwiseapplyfunction", "vectorize"),
         "functions are element by element as they are, sin(A)",
     ),
-    **dict.fromkeys(("arange", "linspace", "onehot"), _DATA),
+    **dict.fromkeys(("arange", "linspace"), _DATA),
     "argmax": MINIMUM,
     "argmin": MINIMUM,
     **dict.fromkeys(

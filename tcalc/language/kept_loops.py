@@ -49,6 +49,7 @@ from tcalc.language.syntax import (
     Declaration,
     Definition,
     Expression,
+    Gathered,
     Index,
     Loop,
     Name,
@@ -232,8 +233,15 @@ class _Keeping:
                     hint=f"write a number, or give one: tcalc.recurrence(..., {name}=3)",
                 )
 
-    def _counts(self, bound: Bound | Range) -> bool:
+    def _counts(self, bound: Position) -> bool:
         """Whether a bound depends on the counter."""
+        if isinstance(bound, Gathered):
+            inside = (part for part in walk(bound.at) if isinstance(part, Index))
+            if any(self._counts(at) for part in inside for at in part.positions):
+                raise self._unsupported(
+                    "positions that are data are the same in all steps", bound.span
+                )
+            return False
         bounds = (bound.start, bound.stop) if isinstance(bound, Range) else (bound,)
         return any(self._loop.counter in names for x in bounds for _, names in x.terms)
 
@@ -286,7 +294,7 @@ class _Keeping:
         places = [k for k, position in enumerate(positions) if self._counts(position)]
         (axis, *others), position = places, positions[places[0]]
         plain = isinstance(base, Name) and not any(map(self._counts, base.steps))
-        if others or not plain or isinstance(position, Range):
+        if others or not plain or not isinstance(position, Bound):
             raise self._unsupported(
                 f"the counter is one position of a tensor from outside, as in Y[{counter},i]",
                 part.span,

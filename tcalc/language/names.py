@@ -78,6 +78,7 @@ class Names:
 
     `functions` are those that the caller brings, beside the language's own.
     `lengths` are dimensions that a loop goes to, which are numbers in positions, not indices.
+    `positions` are undeclared names that stand in the position of an index, with integers.
     `defined` maps each name that a definition gives to its place, `orders` each undeclared name
     used with brackets to its number of axes; `used` are the names that formulas mention, and
     `guesses` grows as undeclared ones are elaborated.
@@ -92,6 +93,7 @@ class Names:
     orders: dict[str, tuple[int, Span]] = field(default_factory=dict)
     guesses: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    positions: set[str] = field(default_factory=set)
 
     def declare(self, item: Declared) -> None:
         """Enter a declared variable."""
@@ -216,7 +218,8 @@ class Names:
                 )
             order, kind = self._guess(name)
             dims = tuple(self.dimensions.unknown(span) for _ in range(order))
-            self.variables[name] = Variable(name, dims, (), span)
+            properties = ("integer",) if name in self.positions else ()
+            self.variables[name] = Variable(name, dims, properties, span)
             self.guesses[name] = kind
         return self.variables[name]
 

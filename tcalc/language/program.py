@@ -35,8 +35,10 @@ from tcalc.language.syntax import (
     Call,
     Definition,
     Expression,
+    Gathered,
     Index,
     Name,
+    Position,
     Result,
     Statement,
     children,
@@ -263,13 +265,14 @@ class Compilation:
                     case Index(base=Name(name=name, steps=(), span=span), positions=positions):
                         if self._is_free(name) and name not in BUILT_IN:
                             self._names.used_with_brackets(name, len(positions), span)
+                        self._names.positions |= _gathering(positions)
                     case Call(function="einsum", arguments=arguments):
                         for operand, order in axes_by_subscripts(arguments):
                             if self._is_free(operand.name) and operand.name not in BUILT_IN:
                                 self._names.used_with_brackets(operand.name, order, operand.span)
                     case Call(function=function, arguments=arguments) if function in _SIZED:
                         self._survey_sizes(arguments)
-                    case Call(function="split", arguments=(_, *sizes)):
+                    case Call(function="split" | "onehot", arguments=(_, *sizes)):
                         self._survey_sizes(sizes)
             self._names.used |= _mentioned(expression)
         self._names.check_spaces()
@@ -377,6 +380,12 @@ class Compilation:
                         span=variable.span,
                         hint="declare the dimensions of the variable",
                     )
+
+
+def _gathering(positions: Iterable[Position]) -> set[str]:
+    """The names of tensors that stand, with indices, in these positions."""
+    at = (position.at for position in positions if isinstance(position, Gathered))
+    return {x.base.name for x in at if isinstance(x, Index) and isinstance(x.base, Name)}
 
 
 def _mentioned(expression: Expression) -> set[str]:

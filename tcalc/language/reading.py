@@ -47,5 +47,5 @@ def reading(statements: Sequence[Definition | Result], inputs: Iterable[str]) ->
 def _named(factor: Expression) -> str:
     """The name of a factor that is one, be it transposed or indexed."""
     while isinstance(factor, Transpose | Index):
-        (factor,) = children(factor)
+        factor = children(factor)[0]
     return factor.name if isinstance(factor, Name) else ""

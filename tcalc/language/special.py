@@ -35,6 +35,7 @@ from tcalc.language.syntax import (
 )
 from tcalc.primitives import REGISTRY
 from tcalc.primitives.kron import merge, split
+from tcalc.primitives.onehot import onehot
 from tcalc.primitives.piecewise import Where
 from tcalc.primitives.skew import SPACE, cross, skew
 
@@ -133,6 +134,24 @@ def _eye(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
         elaborator.algebra.dimensions.equate(sides[0], other, square, call.span)
     return elaborator.indexer.unit_matrix(call.span, sizes[0] if sizes else None)
     yield
+
+
+def _onehot(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
+    """``onehot(g, m)``: for each position a row of m zeros and ones; the size may be inferred."""
+    algebra = elaborator.algebra
+    if not 1 <= len(call.arguments) <= 2:
+        raise ParseError(
+            f"`onehot` takes positions and a size, not {counted(len(call.arguments), 'argument')}",
+            span=call.span,
+            hint="onehot(g, m), or onehot(g) where the size is inferred",
+        )
+    value = yield from _whole_tensor(elaborator, call, scope)
+    if len(call.arguments) == 2:
+        dim = _size(elaborator, call.arguments[1], scope.counters)
+    else:
+        dim = algebra.dimensions.unknown(call.span)
+    slot = algebra.tape.call(onehot, [algebra.slot(value)], dims=(dim,), span=call.span)
+    return algebra.atom(slot, (*value.dims, dim), call.span)
 
 
 def _split(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
@@ -404,6 +423,7 @@ FORMS: Mapping[str, Handler] = {
     "eye": _eye,
     "where": _where,
     "einsum": _einsum,
+    "onehot": _onehot,
     "split": _split,
     "merge": partial(_merge, pairs=1),
     "merge2": partial(_merge, pairs=2),

@@ -43,7 +43,15 @@ class Range:
     span: Span
 
 
-Position: TypeAlias = Bound | Range
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Gathered:
+    """Positions that are data, as ``g[i]`` in ``X[g[i],k]``."""
+
+    at: Expression
+    span: Span
+
+
+Position: TypeAlias = Bound | Range | Gathered
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -224,8 +232,8 @@ def children(expression: Expression) -> tuple[Expression, ...]:
             return (operand,)
         case Power(base=base, exponent=exponent):
             return (base, exponent)
-        case Index(base=base):
-            return (base,)
+        case Index(base=base, positions=positions):
+            return (base, *(at.at for at in positions if isinstance(at, Gathered)))
         case Call(arguments=arguments):
             return arguments
         case Comparison(left=left, right=right):
@@ -250,8 +258,10 @@ def with_children(expression: Expression, parts: Sequence[Expression]) -> Expres
             return replace(expression, operand=parts[0])
         case Power():
             return replace(expression, base=parts[0], exponent=parts[1])
-        case Index():
-            return replace(expression, base=parts[0])
+        case Index(positions=positions):
+            inner = iter(parts[1:])
+            at = (replace(x, at=next(inner)) if isinstance(x, Gathered) else x for x in positions)
+            return replace(expression, base=parts[0], positions=tuple(at))
         case Call():
             return replace(expression, arguments=tuple(parts))
         case Comparison():

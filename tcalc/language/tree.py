@@ -16,6 +16,7 @@ from tcalc.language.syntax import (
     Declared,
     Definition,
     Expression,
+    Gathered,
     Index,
     Loop,
     Name,
@@ -171,6 +172,12 @@ class TreeBuilder:
         start, stop = children
         assert start is not None
         return start if stop is None else Range(start, stop, start.span.to(stop.span))
+
+    def gathered(self, children: list[Any]) -> Gathered:
+        name, *braces, _, positions, closing = children
+        base = self.name([name, *braces])
+        span = base.span.to(closing.span)
+        return Gathered(Index(base, tuple(positions), span), span)
 
     def everything(self, children: list[Lexeme]) -> Range:
         """``:`` is ``1:end``."""

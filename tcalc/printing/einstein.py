@@ -8,6 +8,7 @@ in its place, it is written out, ``sum[i](exp(x[i]))``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from fractions import Fraction
@@ -19,6 +20,7 @@ from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.onehot import is_onehot
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import UnitVector, is_unit_vector
@@ -33,6 +35,7 @@ from tcalc.printing.formula import (
     Sum,
     Symbol,
     fold,
+    indices_at,
     is_element,
     is_index,
     number,
@@ -109,6 +112,7 @@ class EinsteinNotation:
         carried = {x for f, row in places if not isinstance(f, Const) for x in row}
         names = _positions(places) | dict(zip(node.output, at, strict=True))
         summed: dict[str, Dim] = {}
+        gone = self._gathered(node, names, summed)
         quotient = _Quotient()
         for factor, row, ranges in self._sliced(node):
             if isinstance(factor, Const):
@@ -116,6 +120,8 @@ class EinsteinNotation:
                 quotient.above += [size_of(sizes[label]) for label in row if label not in carried]
                 continue
             if is_unit_vector(factor) and row[0] not in node.output:
+                continue
+            if (factor, row) in gone:
                 continue
             for label in row:
                 if label not in names:
@@ -133,6 +139,34 @@ class EinsteinNotation:
                 quotient.above.append(size_of(dim))  # the factor is the same at all indices
                 del summed[index]
         return self._sum_over(tuple(summed), quotient.above, quotient.below)
+
+    def _gathered(
+        self, node: Einsum, names: dict[int, str], summed: dict[str, Dim]
+    ) -> set[tuple[Node, Labels]]:
+        """The factors that say at which positions others have their elements, ``X[g[i],k]``.
+
+        Their summed labels are named by these positions.
+        """
+        gone: set[tuple[Node, Labels]] = set()
+        places = list(zip(node.factors, node.subscripts, strict=True))
+        sizes = {x: dim for f, row in places for x, dim in zip(row, f.dims, strict=True)}
+        uses = Counter(chain.from_iterable(set(row) for _, row in places))
+        for factor, row in places:
+            if not is_onehot(factor) or len(row) < 2:
+                continue
+            *rows, long = row
+            if long in (*rows, *node.output, *names):
+                continue
+            name = self._name(factor.args[0])
+            if not name or uses[long] == 1:
+                continue
+            for label in rows:
+                if label not in names:
+                    names[label] = next(self.indices)
+                    summed[names[label]] = sizes[label]
+            names[long] = f"{name}[{','.join(names[x] for x in rows)}]"
+            gone.add((factor, row))
+        return gone
 
     def _enter(
         self, factor: Node, row: Labels, at: tuple[str, ...], quotient: _Quotient
@@ -304,9 +338,8 @@ def _left_of(cuts: Mapping[int, Cut], label: int) -> int:
 def _count(formula: Formula, inner: list[Mapping[str, int]]) -> Mapping[str, int]:
     total: dict[str, int] = {}
     if isinstance(formula, Indexed):
-        for name in formula.positions:
-            if is_index(name):
-                total[name] = total.get(name, 0) + 1
+        for name in indices_at(*formula.positions):
+            total[name] = total.get(name, 0) + 1
     for counts in inner:
         for name, times in counts.items():
             total[name] = total.get(name, 0) + times
@@ -324,7 +357,7 @@ def with_deltas(formula: Formula, left: Sequence[str]) -> Formula:
     for term in terms:
         elements = _elements(term)
         units.append([x for x in elements if _is_unit(x)])
-        others = (filter(is_index, x.positions) for x in elements if not _is_unit(x))
+        others = (indices_at(*x.positions) for x in elements if not _is_unit(x))
         known.append(set(chain.from_iterable(others)))
     if not any(units):
         return formula

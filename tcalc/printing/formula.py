@@ -194,9 +194,9 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
             case Symbol():
                 return old
             case Indexed(base=base, positions=positions):
-                if names.keys().isdisjoint(positions):
+                if names.keys().isdisjoint(positions) and not any("[" in at for at in positions):
                     return old if inner[0] is base else Indexed(inner[0], positions)
-                return Indexed(inner[0], tuple([names.get(at, at) for at in positions]))
+                return Indexed(inner[0], tuple([_renamed_at(at, names) for at in positions]))
         new = with_parts(old, inner)
         match new:
             case Call(over=over) if not names.keys().isdisjoint(over):
@@ -236,11 +236,51 @@ def indices(formula: Formula, *, in_brackets: bool = True) -> list[str]:
     while stack:
         current = stack.pop()
         if isinstance(current, Indexed):
-            found.update((at, None) for at in current.positions if is_index(at))
+            found.update(dict.fromkeys(indices_at(*current.positions)))
         elif in_brackets and isinstance(current, Call):
             found.update((at, None) for at in current.over if is_index(at))
         stack.extend(reversed(parts(current)))
     return list(found)
+
+
+def indices_at(*positions: str) -> list[str]:
+    """The names of indices in some positions, those in ``g[i,j]`` among them.
+
+    >>> indices_at("k", "2", "g[i,end]", "1:3")
+    ['k', 'i']
+    """
+    found: list[str] = []
+    for at in positions:
+        inner = data_at(at)
+        found += indices_at(*inner[1]) if inner else [at] if is_index(at) else []
+    return found
+
+
+def data_at(at: str) -> tuple[str, list[str]] | None:
+    """The name and the positions of ``g[i,j]``, which is a position itself; None for others.
+
+    >>> data_at("g[h[i],2]")
+    ('g', ['h[i]', '2'])
+    """
+    name, bracket, inside = at.partition("[")
+    if not bracket:
+        return None
+    found, depth = [""], 0
+    for letter in inside.removesuffix("]"):
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += letter
+    return name, found
+
+
+def _renamed_at(at: str, names: Mapping[str, str]) -> str:
+    """A position with other names for indices in it."""
+    inner = data_at(at)
+    if inner is None:
+        return names.get(at, at)
+    return f"{inner[0]}[{','.join(_renamed_at(x, names) for x in inner[1])}]"
 
 
 def is_index(at: str) -> bool:

@@ -20,8 +20,10 @@ from tcalc.printing.formula import (
     Indexed,
     Sum,
     Symbol,
+    data_at,
     fold,
     indices,
+    indices_at,
     is_index,
     parts,
     renamed,
@@ -173,9 +175,11 @@ class Lettering:
         while pending:
             formula = pending.pop()
             if isinstance(formula, Indexed):
-                found.order.update((at, None) for at in formula.positions if is_index(at))
+                found.order.update(dict.fromkeys(indices_at(*formula.positions)))
                 for at, names, dim in zip(formula.positions, *self._of(formula.base), strict=False):
-                    if names:
+                    if (data := data_at(at)) is not None:
+                        pending.append(Indexed(Symbol(data[0]), tuple(data[1])))
+                    elif names:
                         _count(found.votes.setdefault(at, {}), dict.fromkeys(names, 1))
                         found.dims.setdefault(at, dim)
             elif isinstance(formula, Call):

@@ -17,6 +17,7 @@ from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.kron import Split
 from tcalc.primitives.logdet import LogDet
+from tcalc.primitives.onehot import OneHot
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import LowerMask, Selection, UnitVector, Window
@@ -180,6 +181,9 @@ class MatrixNotation:
         if isinstance(primitive, Split):
             x, like = node.args
             return Call("split", ((yield self.whole(x)), *map(size_of, like.dims)))
+        if isinstance(primitive, OneHot):
+            g, row = node.args
+            return Call("onehot", ((yield self.whole(g)), size_of(row.dims[-1])))
         for argument in node.args:
             args += [(yield self.whole(argument))]
         if isinstance(primitive, Cofactors) and primitive.k == 1 and node.order == 2:

@@ -15,12 +15,13 @@ sequences of matrices, so that they can be read from either end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node
+from tcalc.primitives.onehot import is_onehot
 from tcalc.printing.chains import (
     Cut,
     Edge,
@@ -98,6 +99,8 @@ class Network:
             for factor, row in divisors_collected(core)
             if not isinstance(factor, Delta)
         ]
+        if _needs_indices(real, out):
+            raise NoMatrixFormError("elements at positions that are data, among others")
         cuts = cuts_of(real, out)
         gone = {cut.place for cut in cuts.values()}
         for place, (factor, row) in enumerate(real):
@@ -376,3 +379,21 @@ class Network:
                     self.divisors.remove(divisor)
                     self.scalars[place] = replace(total, name="mean")
                     break
+
+
+def _needs_indices(factors: Sequence[tuple[Node, tuple[int, ...]]], out: Sequence[int]) -> bool:
+    """Whether data say where elements of some factors are, and rows of these meet by one index.
+
+    ``U[g[i],k]*V[h[i],k]`` would be a diagonal, and ``A[i,g[i]]`` too.
+    """
+    for k, (factor, row) in enumerate(factors):
+        if is_onehot(factor) and row[-1] not in out:
+            others = [set(r) for j, (_, r) in enumerate(factors) if j != k]
+            beside = [r for r in others if not r.isdisjoint(row[:-1])]
+            if any(row[-1] in r for r in beside):
+                return True
+            if len(beside) + any(x in out for x in row[:-1]) > 1 and any(
+                len(r) > 1 for r in beside
+            ):
+                return True
+    return False

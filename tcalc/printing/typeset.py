@@ -24,6 +24,7 @@ from tcalc.printing.formula import (
     Sum,
     Symbol,
     Transpose,
+    data_at,
     fold,
 )
 from tcalc.printing.text import Binding, Set, ratio
@@ -251,8 +252,10 @@ class Typesetter:
         return medium.row(pieces)
 
     def _position(self, at: str) -> str:
-        """A name, a number, or a range as ``end-1:end``."""
+        """A name, a number, a range as ``end-1:end``, or what has positions itself, ``g[i]``."""
         medium = self.medium
+        if (data := data_at(at)) is not None:
+            return medium.below(self.symbol(data[0]), self._positions(data[1]))
         pieces: list[str] = []
         for part in re.findall(r"\w+|\W", at):
             if part.isdigit():

@@ -13,6 +13,7 @@ from tcalc.expr.primitive import Fact
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.exponential import exp, log, log0, pow_
 from tcalc.primitives.norms import Norm2
+from tcalc.primitives.onehot import OneHot
 from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.primitives.selection import Selection
@@ -208,7 +209,7 @@ def power_of_zero_or_one(node: Apply) -> Node | None:
     """
     match node:
         case Apply(primitive=Power(exponent=p), args=(Apply(primitive=inner) as base,)):
-            if p > 0 and (inner == step or isinstance(inner, Selection)):
+            if p > 0 and (inner == step or isinstance(inner, Selection | OneHot)):
                 return base
     return None
 

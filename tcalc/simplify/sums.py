@@ -11,6 +11,7 @@ from itertools import chain
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
+from tcalc.primitives.onehot import is_onehot
 from tcalc.primitives.power import power
 from tcalc.primitives.selection import Selection
 from tcalc.simplify import like_terms
@@ -354,13 +355,20 @@ def _has_numbers(parts: Parts, k: int) -> bool:
 
 
 def _is_selected(parts: Parts, k: int) -> bool:
-    """Whether an index of a factor is fixed by a unit vector or a window: ``x[3]`` is no ``x``."""
-    return any(
-        isinstance(other, Apply)
-        and isinstance(other.primitive, Selection)
-        and row[-1] in parts.rows[k]
-        for other, row in zip(parts.factors, parts.rows, strict=True)
-    )
+    """Whether an index of a factor is fixed by a unit vector or a window: ``x[3]`` is no ``x``.
+
+    Or by data, ``x[g[i]]``: a sum of tensors of zeros and ones would have to be formed.
+    """
+    for j, (other, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if not isinstance(other, Apply):
+            continue
+        if isinstance(other.primitive, Selection) and row[-1] in parts.rows[k]:
+            return True
+        if is_onehot(other) and j != k:
+            scattered = row[-1] in parts.output and not set(row).isdisjoint(parts.rows[k])
+            if scattered or row[-1] in parts.rows[k]:
+                return True
+    return False
 
 
 def pulled_out(

@@ -35,8 +35,10 @@ BESIDE = {"einsum", "heaviside", "iscomplexobj", "tri", "array"}
 OTHERWISE = {"power": "pow"}
 """What the standard has by another name."""
 
-STEPS = ("linalg.", "special.", "np.linalg", "_factored(", "triangle(", "factorise", "cholesky")
-"""What stands for a routine of LAPACK's: such programs are no part of the standard."""
+STEPS = ("linalg.", "special.", "np.linalg", "_factored(", "triangle(", "factorise", "cholesky",
+         "placed(")  # fmt: skip
+"""What stands for a routine of LAPACK's, or adds up what belongs to each of some places: programs
+with these are no part of the standard."""
 
 
 class Kind:

@@ -122,6 +122,8 @@ def _count_function(function: Any, arguments: tuple[Any, ...], options: Any, res
         count(2 * points - np.size(result))
     elif name == "cumsum":
         count(np.size(result))
+    elif name == "bincount":
+        count(np.size(arguments[1]))
     elif name in _REDUCTIONS:
         count(np.size(arguments[0]) - np.size(result))
     elif name in _FACTORISATIONS:
@@ -135,7 +137,7 @@ _FREE = {
     "zeros_like", "full_like", "empty_like", "where", "triu", "tril", "broadcast_to", "copy",
     "iscomplexobj", "diagonal", "take_along_axis", "count_nonzero", "ascontiguousarray", "shape",
     "argmax", "nonzero", "swapaxes", "reshape", "transpose", "real", "isfinite", "all", "any",
-    "concatenate", "flip", "roll", "moveaxis", "result_type",
+    "concatenate", "flip", "roll", "moveaxis", "result_type", "take",
 }  # fmt: skip
 _REDUCTIONS = {"sum", "max", "min", "prod", "amax", "amin"}
 

@@ -30,6 +30,7 @@ from tcalc.primitives.function import Signature
 from tcalc.primitives.hyperbolic import acosh_quotient, acosh_slope, atanh_slope, log_cosh
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.normal import erfc_hazard_slope, hazard_slope, log_erfc, log_normcdf
+from tcalc.primitives.onehot import OneHot
 from tcalc.primitives.piecewise import COMPARISONS, Where
 from tcalc.primitives.polar_solve import polar_solve
 from tcalc.primitives.power import Power, quotient0, sqrt0
@@ -170,7 +171,14 @@ class Case:
 
     @cached_property
     def arguments(self) -> tuple[Var, ...]:
-        return tuple(build.var(f"x{k}", lettered(x)) for k, x in enumerate(self.letters))
+        return tuple(
+            build.var(f"x{k}", lettered(axes), ("integer",) * self.of_positions(k))
+            for k, axes in enumerate(self.letters)
+        )
+
+    def of_positions(self, k: int) -> bool:
+        """Whether an argument has positions on an axis of size m: integers, and nothing else."""
+        return k == 1 and self.id.startswith("onehot")
 
     @cached_property
     def result(self) -> Node:
@@ -186,10 +194,15 @@ class Case:
 
     def data(self, sizes: dict[str, int], seed: int = 0) -> dict[str, Any]:
         generator = np.random.default_rng([seed, sizes["n"]])
-        return {
+        drawn = {
             x.name: np.asarray(maker(generator, tuple(d.evaluate(sizes) for d in x.dims)))
             for x, maker in zip(self.arguments, self.makers, strict=True)
         }
+        for k, x in enumerate(self.arguments):
+            if self.of_positions(k):
+                places = generator.integers(1, sizes["m"] + 1, drawn[x.name].shape)
+                drawn[x.name] = places.astype(float)
+        return drawn
 
     def applications(self) -> list[Apply]:
         """The applications of primitives in the function and its derivatives, each once."""
@@ -274,6 +287,16 @@ def _tensor_solve(h: Node, g: Node) -> Node:
     return build.einsum([inv(h, 2), g], "mnij,ij->mn")
 
 
+def _product_with_rows(subscripts: str) -> Callable[..., Node]:
+    """The product of tensors and the rows of zeros and a one that the second one stands for."""
+
+    def product(x: Node, g: Node, y: Node) -> Node:
+        rows = build.apply(OneHot(), g, build.ones(x.dims))
+        return build.einsum([x, rows, y], subscripts)
+
+    return product
+
+
 def _saddle() -> Any:
     x, y = sympy.symbols("x y")
     return elementwise("saddle", sympy.sqrt(2) * x**2 * sympy.exp(-y) - sympy.pi * y**3, x, y)
@@ -318,6 +341,16 @@ FURTHER = (
     Case("inv(2)-batched", lambda a: build.apply(Inverse(2), a), ("bnknk",), (regular_tensor,)),
     Case("tensor-solve", _tensor_solve, ("mnmn", "mn"), (regular_tensor, normal)),
     Case("cofactors(2)", lambda a: build.apply(Cofactors(2), a), ("nn",), (normal,)),
+    *(
+        Case(f"onehot({x})", _product_with_rows(x), ("m", *axes), (normal,) * (1 + len(axes)))
+        for x, *axes in (
+            ("j,gj,jk->gk", "n", "mk"),
+            ("j,bgj,jk->kbg", "bn", "mk"),
+            ("j,gj,gj->g", "n", "nm"),
+            ("j,gj,gk->jk", "n", "nk"),
+            ("j,bgj,bkg->bjk", "bn", "bkn"),
+        )
+    ),
     Case("symbolic-piecewise", _smooth_step(), ("mn",), (normal,), True),
     Case("symbolic-two-arguments", _saddle(), ("mn",) * 2, (normal,) * 2, True),
 )

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 
 def declarations(case: enrolled.Case) -> str:
-    return ", ".join(f"{x.name}[{','.join(map(str, x.dims))}]" for x in case.arguments)
+    return ", ".join(" ".join((repr(x), *x.properties)) for x in case.arguments)
 
 
 def comes_back(case: enrolled.Case, node: Node) -> None:

@@ -179,6 +179,7 @@ EXAMPLES: dict[str, str] = {
     "power_of_quotient": "(y/sum(x)).^2",
     "quotients_by_sum": "(1 + x).^-1 - x.*(1 + x).^-2",
     "denominator_into_sum": "x.^-2.*(1 + y.*x.^-1).^-2",
+    "rows_with_one_one": "onehot(g, n)'*onehot(g, n)*x",
     "selections_meet": "eye(n)[1:3,:]*eye(n)[:,2]",
     "units_collected": "sum(x)*eye(n)[:,2] + eye(n)[:,2]",
     "equal_multiples_in_logarithms": "log((x + y)/2) - log((p + y)/2)",
@@ -220,7 +221,7 @@ NESTED = {
 """Rules that look into nested products and sums."""
 
 DECLARED = "A[n,n], B[n,n], C[m,n], K[n,n] spd, Q[n,n] orthogonal, x[n], y[n]"
-DECLARED += ", p[n] positive, s[n], u[3], v[3]"
+DECLARED += ", p[n] positive, s[n], u[3], v[3], g[m] integer"
 
 MEASURES: dict[str, Callable[[Node], int]] = {
     "share_and_its_square": measures.powers,
@@ -305,7 +306,8 @@ def _values(seed: int) -> dict[str, np.ndarray]:
     values["K"] = values["A"] @ values["A"].T
     values["Q"] = np.linalg.qr(square[1])[0]
     values |= {name: rng.uniform(0.5, 2, 4) for name in "xyp"}
-    return values | {"s": rng.normal(size=4), "u": rng.normal(size=3), "v": rng.normal(size=3)}
+    values |= {"s": rng.normal(size=4), "u": rng.normal(size=3), "v": rng.normal(size=3)}
+    return values | {"g": rng.integers(1, 5, size=6).astype(float)}
 
 
 def _node(rule: Rule) -> Node:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, assert_never
 
+from tcalc.codegen.c import indicators
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
     by_singular,
@@ -439,5 +440,6 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     thin_qr: orthogonal,
     unit_vector: _mask,
     window_matrix: _mask,
+    **indicators.ROUTINES,
 }
 """How the functions of the primitives' files are written in C."""

@@ -1,0 +1,115 @@
+"""Products with tensors of zeros and ones that data give: elements taken, and added up at places.
+
+``S[i,j]`` with a one where ``g[i] = j`` is not formed.  With an array along j, the elements at the
+places g are taken; where the product keeps j, what belongs to each place is added up there:
+
+    Σ_j S[i,j] X[j,k] -> X[g[i],k]
+    Σ_i S[i,j] R[i,k] -> for each j the sum of R[i,k] over the i with g[i] = j
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from tcalc.codegen.contract import Pairs
+from tcalc.codegen.program import Call, Fold, View
+from tcalc.codegen.selection import Indicator, Operand
+from tcalc.codegen.tensor import ONE, Builder, arranged
+from tcalc.expr.dims import Dim, Shape, product
+from tcalc.expr.polynomial import Polynomial
+from tcalc.primitives.onehot import joined, picked, placed, taken
+from tcalc.primitives.routines import Embedded, elements, no_work
+
+
+class Indicators:
+    """The products with indicators of one program."""
+
+    def __init__(self, builder: Builder, pairs: Pairs) -> None:
+        self.builder = builder
+        self.pairs = pairs
+
+    def meet(self, indicator: Indicator, other: Operand, kept: Collection[int]) -> Operand:
+        """The product with an array, summed over what is not kept."""
+        for label in indicator.long:
+            if label in other.labels:
+                other = self._taken(indicator, other, label)
+        if set(indicator.long) <= set(kept):
+            return self._placed(indicator, other, kept)
+        return self.pairs.reduce(other, kept)
+
+    def formed(self, indicator: Indicator) -> Operand:
+        """The tensor of zeros and ones as an array."""
+        return self._placed(indicator, self._one(), indicator.labels)
+
+    def summed(self, indicator: Indicator, kept: Collection[int]) -> Operand:
+        """How many of the rows that are not kept have their one at each place."""
+        return self._placed(indicator, self._one(), kept)
+
+    def joined(self, left: Indicator, right: Indicator) -> Indicator:
+        """The product of two that have their rows in common, for places on both axes."""
+        views = tuple(View(x.places, tuple(map(x.rows.index, left.rows))) for x in (left, right))
+        routine = Embedded(joined, sizes=(product(right.dims),), work=no_work)
+        places = self.builder.make(Call(routine, views), left.places.dims)
+        return Indicator(places, left.rows, left.long + right.long, left.dims + right.dims)
+
+    def _one(self) -> Operand:
+        return Operand(self.builder.typed(self.builder.number(ONE)), ())
+
+    def _taken(self, indicator: Indicator, other: Operand, label: int) -> Operand:
+        """The elements at the places, whose axes stand in the place of the one that was."""
+        labels, rows, places = other.labels, indicator.rows, indicator.places
+        at = labels.index(label)
+        shared = tuple(x for x in rows if x in labels)
+        if not shared:
+            order = (*labels[:at], *rows, *labels[at + 1 :])
+            views = View.of(other.value), View.of(places)
+            call = Call(Embedded(taken, (at,), work=no_work), views)
+        else:
+            own = tuple(x for x in rows if x not in shared)
+            rest = tuple(x for x in labels if x != label and x not in shared)
+            order = (*shared, *own, *rest)
+            views = (
+                arranged(other.value, labels, (*shared, label, *rest)),
+                arranged(places, rows, (*shared, *own)),
+            )
+            call = Call(Embedded(picked, (len(shared),), work=no_work), views)
+        sizes = _sizes(other, indicator)
+        return Operand(self.builder.make(call, tuple(sizes[x] for x in order)), order)
+
+    def _placed(self, indicator: Indicator, other: Operand, kept: Collection[int]) -> Operand:
+        """What belongs to each place, added up there."""
+        rows = indicator.rows
+        other = self.pairs.reduce(other, {*kept, *rows})
+        lead = tuple(x for x in rows if x in kept)
+        summed = tuple(x for x in rows if x not in kept)
+        rest = tuple(x for x in other.labels if x not in rows)
+        at = {label: axis for axis, label in enumerate(other.labels)}
+        views = (
+            View(self.builder.typed(other.value), tuple(map(at.get, (*lead, *summed, *rest)))),
+            View(indicator.places, tuple(map(rows.index, (*lead, *summed)))),
+        )
+        sizes = _sizes(other, indicator)
+        before, after = (tuple(sizes[x] for x in part) for part in (lead, rest))
+        size = product(indicator.dims)
+        routine = Embedded(placed, (len(lead),), sizes=(size,), work=_additions)
+        value = self.builder.make(Call(routine, views), (*before, size, *after))
+        if len(indicator.dims) > 1:
+            shape = (*before, *indicator.dims, *after)
+            value = self.builder.make(Fold(View.of(value), shape), shape)
+        return Operand(value, (*lead, *indicator.long, *rest))
+
+
+def _additions(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+    values, places = given
+    return elements((*places, *values[len(places) :]))
+
+
+def _sizes(other: Operand, indicator: Indicator) -> dict[int, Dim]:
+    """The sizes of the labels of an array and of the rows."""
+    return dict(
+        zip(
+            (*other.labels, *indicator.rows),
+            (*other.value.dims, *indicator.places.dims),
+            strict=True,
+        )
+    )

@@ -45,6 +45,18 @@ def cox(rng: Generator, m: int, n: int) -> Data:
 
 
 @maker
+def crossed_effects(rng: Generator, n: int, m: int, p: int) -> Data:
+    return {
+        "alpha": rng.standard_normal(m),
+        "beta": rng.standard_normal(p),
+        "g": rng.integers(1, m + 1, n).astype(float),
+        "h": rng.integers(1, p + 1, n).astype(float),
+        "y": rng.choice([-1.0, 1.0], n),
+        "c": 0.1,
+    }
+
+
+@maker
 def log_loss(rng: Generator, m: int, n: int) -> Data:
     return logistic(rng, m, n)
 

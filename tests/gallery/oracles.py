@@ -35,6 +35,15 @@ def cox(xp: Any, X: Array, d: Array, w: Array) -> Array:
 
 
 @oracle
+def crossed_effects(
+    xp: Any, alpha: Array, beta: Array, g: Array, h: Array, y: Array, c: Array
+) -> Array:
+    first, second = (xp.real(x).astype(int) - 1 for x in (g, h))
+    losses = xp.log1p(xp.exp(-y * (alpha[first] + beta[second])))
+    return xp.sum(losses) + c * (xp.sum(alpha**2) + xp.sum(beta**2)) / 2
+
+
+@oracle
 def log_loss(xp: Any, X: Array, y: Array, w: Array) -> Array:
     return logistic(xp, X, y, w)
 

@@ -37,9 +37,9 @@ def projected_on_range(node: Einsum) -> Node | None:
 @of_views
 def projection_turned(node: Einsum) -> Node | None:
     """``(A*pinv(A))' -> A*pinv(A)`` and ``(pinv(A)*A)' -> pinv(A)*A``: one transpose less."""
-    (core,), (row,) = node.factors[:1], node.subscripts[:1]
-    if len(node.factors) > 1 or node.order != 2 or row != node.output[::-1]:
+    if len(node.factors) != 1 or node.order != 2 or node.subscripts[0] != node.output[::-1]:
         return None
+    (core,) = node.factors
     if isinstance(core, Einsum) and len(core.factors) == 2:
         for p, a in (core.factors, core.factors[::-1]):
             if isinstance(p, Apply) and isinstance(p.primitive, PseudoInverse) and a is p.args[0]:
@@ -71,7 +71,7 @@ def _beside(parts: Parts, pair: tuple[int, int], near: int, side: int) -> int | 
         return None
     p, a = (parts.factors[k] for k in pair)
     for n, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
-        if n not in pair and near in row and row[0] != row[1]:
+        if n not in pair and near in row and len(set(row)) == 2:
             axis = {a: 1 - side, p: side}.get(factor)
             if axis is not None and any(r[axis] == near for r in _turned(factor, row)):
                 return n

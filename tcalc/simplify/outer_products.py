@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import chain, combinations_with_replacement, count
 from typing import TypeAlias
@@ -184,10 +184,13 @@ def product_beside_its_end(node: Add) -> Node | None:
     if not node.order or not 2 < len(node.terms) <= MOST_TERMS:
         return None
     known = {term: c for c, term in node.terms}
+    factors = [set(parts_of(term).factors) for term in node.operands]
     for c, term in node.terms:
         parts = parts_of(term)
         for k, u in enumerate(parts.factors):
             if not (isinstance(u, Add) and u.order == 2 and len(u.terms) < len(node.terms)):
+                continue
+            if not all(_stands_among(factors, x) for x in u.operands):
                 continue
             for axis in (0, 1):
                 found = _end_taken_off(parts, k, axis)
@@ -213,6 +216,12 @@ def product_beside_its_end(node: Add) -> Node | None:
                 if length(new) < length(node):
                     return new
     return None
+
+
+def _stands_among(factors: Sequence[set[Node]], term: Node) -> bool:
+    """Whether one of several products has all factors of a term, unit matrices excepted."""
+    wanted = [x for x in parts_of(term).factors if not isinstance(x, Delta | Const)]
+    return any(x.issuperset(wanted) for x in factors)
 
 
 def _end_taken_off(parts: Parts, k: int, axis: int) -> tuple[Node, Callable[..., Node]] | None:

@@ -480,7 +480,7 @@ def _rest(node: Add, parts: Parts, k: int, labels: Sequence[int]) -> Node | None
 
 def is_lopsided(node: Add, part: Node) -> bool:
     """Whether a sum of matrices is symmetric, in its terms, and a part of it is not."""
-    if node.order != 2 or build.transpose(part) is part:
+    if node.order != 2 or node.dims[0] is not node.dims[1] or build.transpose(part) is part:
         return False
     known = {term: c for c, term in node.terms}
     return all(known.get(build.transpose(term)) == c for c, term in node.terms)

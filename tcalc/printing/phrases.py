@@ -104,7 +104,8 @@ class Phrases:
         """``tr``, of the rotation and direction that read best; ``norm2(A)^2``, ``sum(A.*B)``."""
         if len(chain) == 2:
             left, right = chain[0], chain[1].flipped()
-            if left.transposed and (right.transposed or right.symmetric):
+            turns_left, turns_right = (x.transposed or x.symmetric for x in (left, right))
+            if turns_left and turns_right and (left.transposed or right.transposed):
                 left, right = left.flipped(), right.flipped()
             a, b = left.written, right.written
             if self.writer.text(a) == self.writer.text(b):

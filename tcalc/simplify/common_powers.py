@@ -12,7 +12,7 @@ from tcalc.primitives.exponential import sigmoid
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.softmax import Softmax
 from tcalc.simplify.coefficients import multiple
-from tcalc.simplify.engine import length, of_products_having, of_sums_having
+from tcalc.simplify.engine import length, of_products_having, of_sums_having, of_views
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.sums import LONGEST, is_balanced, pulled_out, reaches_output, ties
 
@@ -113,6 +113,20 @@ def common_factor_of_factor(node: Einsum) -> Node | None:
 
     The number of factors in the sum falls.
     """
+    return _with_factor_out(node)
+
+
+@of_views
+def common_factor_of_number(node: Einsum) -> Node | None:
+    """``(a - a*b)*I -> a*(1 - b)*I`` where that is no longer, for numbers.
+
+    The number of factors in the sum falls.
+    """
+    numbers = any(isinstance(x, Add) and not x.order for x in node.factors)
+    return _with_factor_out(node) if numbers else None
+
+
+def _with_factor_out(node: Einsum) -> Node | None:
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
         if not isinstance(factor, Add) or not 1 < len(factor.terms) <= LONGEST:
@@ -131,4 +145,4 @@ def common_factor_of_factor(node: Einsum) -> Node | None:
     return None
 
 
-RULES = (common_power, share_and_its_square, common_factor_of_factor)
+RULES = (common_power, share_and_its_square, common_factor_of_factor, common_factor_of_number)

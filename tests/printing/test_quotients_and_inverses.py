@@ -62,6 +62,13 @@ FORMULAS = [
         "a'*x*b'*x*c + c'*x*(a'*x*b + b'*x*a)",
         "a'*x*(b*c' + c*b') + b'*x*(a*c' + c*a') + c'*x*(a*b' + b*a')",
     ),
+    Formula(  # a spring
+        "k*(norm2(x - y) - l)^2/2",
+        "k, l, x[3], y[3]",
+        "x",
+        "k*(l/norm2(x - y) - 1)*(y - x)",
+        "k*((1 - l/norm2(x - y))*eye(3) + l*(x - y)*(x - y)'/norm2(x - y)^3)",
+    ),
     Formula(  # the stress of a map
         "E[i,j] = (X[i,k] - X[j,k])^2; sum((sqrt(E) - D).^2)",
         "X[n,d], D[n,n] symmetric",
@@ -84,6 +91,9 @@ VALUES = {
     ("B*pinv(B)*B + pinv(B)'*B'*B", "B[m,n]"): "2*B",
     ("A'*A*pinv(A)", "A[m,n]"): "A'",
     ("S*pinv(S)*S", "S[n,n] symmetric"): "S",
+    ("sum(A.*(x*ones(n)' - ones(n)*x').^2)", "A[n,n] symmetric, x[n]"): (
+        "sum(A.*(x*ones(n)' - ones(n)*x').^2)"
+    ),
     ("adj(X)*X", "X[n,n]"): "det(X)*eye(n)",
 }
 

@@ -36,9 +36,9 @@ OTHERWISE = {"power": "pow"}
 """What the standard has by another name."""
 
 STEPS = ("linalg.", "special.", "np.linalg", "_factored(", "triangle(", "factorise", "cholesky",
-         "placed(")  # fmt: skip
-"""What stands for a routine of LAPACK's, or adds up what belongs to each of some places: programs
-with these are no part of the standard."""
+         "placed(", "running_sums(")  # fmt: skip
+"""What stands for a routine of LAPACK's, or adds up what belongs to each of some places, or what is
+before each: programs with these are no part of the standard."""
 
 
 class Kind:

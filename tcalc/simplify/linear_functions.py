@@ -23,6 +23,7 @@ from tcalc.simplify.coefficients import product_of
 from tcalc.simplify.collected import scalars_of
 from tcalc.simplify.engine import of_functions, of_products_having, rewrite
 from tcalc.simplify.parts import Parts, parts_of, piece, pieces
+from tcalc.simplify.products import multiplied_out
 
 
 @of_functions
@@ -140,6 +141,24 @@ def direction_out_of_trace(node: Einsum) -> Node | None:
     return None
 
 
+@of_products_having(Add)
+def directions_out_of_sum(node: Einsum) -> Node | None:
+    """``tr(A*(expm(a*A, B) + C)) -> tr(A*expm(a*A, B)) + tr(A*C)``, for `direction_out_of_trace`.
+
+    No longer in itself; but the directions in the traces may go.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        if isinstance(factor, Add) and any(map(_has_direction, factor.operands)):
+            return multiplied_out(parts, k)
+    return None
+
+
+def _has_direction(term: Node) -> bool:
+    """Whether a derivative of an exponential is a factor of a term, if only turned."""
+    return any(map(_is_derivative, parts_of(term).factors))
+
+
 START, END = -1, -2
 """The labels of a matrix that is a chain of factors."""
 
@@ -245,16 +264,17 @@ def without_directions(roots: Sequence[Node]) -> list[Node]:
     if not _derivatives(roots):
         return list(roots)
     along = rewrite(roots, (direction_along_matrix,))
-    outside = rewrite(along, (direction_out_of_trace,))
+    outside = rewrite(along, (directions_out_of_sum, direction_out_of_trace))
     return outside if _derivatives(outside) < _derivatives(along) else along
 
 
 def _derivatives(roots: Sequence[Node]) -> int:
     """How many derivatives of exponentials there are."""
-    return sum(
-        isinstance(node, Apply) and isinstance(node.primitive, Expm) and node.primitive.k > 0
-        for node in postorder(roots)
-    )
+    return sum(map(_is_derivative, postorder(roots)))
+
+
+def _is_derivative(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, Expm) and node.primitive.k > 0
 
 
 RULES = (

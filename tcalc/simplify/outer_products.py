@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import chain, combinations_with_replacement, count
@@ -96,9 +97,12 @@ def pairs_of_outer_products(node: Add) -> Node | None:
     """
     if node.order != 2 or not 3 < len(node.terms) <= LONGEST:
         return None
+    same_factors = Counter((c, _identities(term)) for c, term in node.terms)
     known = {term: c for c, term in node.terms}
     beside: dict[Node, dict[Node, list[tuple[Fraction, Node, Node, bool]]]] = {}
     for c, term in node.terms:
+        if same_factors[c, _identities(term)] < 2:
+            continue  # its transpose, which has the same factors, is no term
         if known.get(other := build.transpose(term)) != c or other is term:
             continue
         found = _scaled_vectors(parts_of(term))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from tcalc.errors import ParseError, Span, UnsupportedError
 from tcalc.expr import Dim
-from tcalc.language.names import INCREMENT, Names
+from tcalc.language.names import FIRST_STEP, INCREMENT, Names
 from tcalc.language.syntax import Bound, Loop, Statement
 from tcalc.records import dataclass
 
@@ -134,7 +134,7 @@ def course_of(loop: Loop, names: Names) -> Course:
         )
     start = linear(loop.start, names)
     if direction > 0:
-        names.integer(loop.start, {}, "the first step of a loop that is kept")
+        names.integer(loop.start, {}, FIRST_STEP)
     return Course(loop, start, linear(loop.stop, names), direction)
 
 

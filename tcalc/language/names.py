@@ -54,8 +54,12 @@ BOUND = "the bound of a loop"
 INCREMENT = "the increment of a loop"
 """What stands between the bounds, for messages."""
 
+FIRST_STEP = "the first step of a loop that is kept"
+"""What stands behind `for` where the counter goes up, for messages."""
+
 _BESIDE = {
     STEP: "; an index stands in brackets, not in braces",
+    FIRST_STEP: "; a loop that counts down may begin at a size, for t = T:-1:1",
     BOUND: "; tcalc.recurrence and `tcalc adjoint` keep a loop over a dimension",
 }
 

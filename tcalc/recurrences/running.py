@@ -40,7 +40,12 @@ class Run:
         self.numbers = range(start, stop + step.direction, step.direction)
         if not self.numbers:
             counter = step.counter.name
-            raise ArgumentError(f"the loop from {counter} = {start} to {stop} has no steps")
+            raise ArgumentError(
+                f"the loop from {counter} = {start} to {stop} has no steps",
+                hint="give longer series"
+                if step.growing
+                else f"for {counter} = {start}:{-step.direction}:{stop} goes the other way",
+            )
         dtype = next((x.dtype for x in fixed.values()), np.dtype(float))
         self.given = {x.slice.name: self._slices(x) for x in step.series}
         self.given[step.counter.name] = np.array(self.numbers).astype(dtype)

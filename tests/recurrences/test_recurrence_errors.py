@@ -38,13 +38,13 @@ def run_through(position: str, before: str = "s{0} = 0") -> tcalc.Recurrence:
             lambda: WALK(x=[], a=1.0),
             errors.ArgumentError,
             "the loop from t = 1 to 0 has no steps",
-            "",
+            "give longer series",
         ),
         (
             lambda: tcalc.recurrence(loop("s{t} = s{t-1} + x[1]"), "x[n]", T=-5)(x=[1.0]),
             errors.ArgumentError,
             "the loop from t = 1 to -5 has no steps",
-            "",
+            "for t = 1:-1:-5 goes the other way",
         ),
         (
             lambda: run_through("x[t+1]")(x=[1.0, 2.0]),

@@ -62,7 +62,7 @@ PROGRAMS = {
         loop(SUM, head="for t = k:T"),
         "`k` is not known: the first step of a loop that is kept must be a number",
         "2: k",
-        "write a number, or give one",
+        "a loop that counts down may begin at a size, for t = T:-1:1",
     ),
     "a loop within that has no number": Case(
         loop("for k = 1:K\n        s{t,k} = x[t]\n    end", "s{T,1}"),

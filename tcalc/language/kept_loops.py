@@ -18,18 +18,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 from tcalc.errors import ParseError, Span, UnknownNameError, UnsupportedError
-from tcalc.language.carried import (
-    Before,
-    Carried,
-    Count,
-    Kept,
-    Last,
-    Slice,
-    Stem,
-    parted,
-)
+from tcalc.language.carried import Before, Carried, Count, Kept, Last, Slice, Stem, parted
 from tcalc.language.course import (
     FIRST,
     LAST,
@@ -59,6 +51,7 @@ from tcalc.language.syntax import (
     Result,
     Statement,
     Target,
+    changed,
     rewritten,
     walk,
 )
@@ -104,14 +97,14 @@ class _Keeping:
         self._check_bounds()
         names = self._names
         early: dict[str, Span] = {}
-        before = [self._in_front(statement) for statement in self._before]
+        before = changed(self._before, self._in_front)
         for step in unroll(before, names):
             early |= dict.fromkeys(step.targets, step.statement.span)
-        body = [self._in_body(statement) for statement in self._loop.body]
+        body = changed(self._loop.body, self._in_body)
         steps = unroll(body, names)
         self._offsets = self._found_offsets(steps)
         self._check_early(early)
-        after = [self._behind(statement, early) for statement in self._after]
+        after = changed(self._after, partial(self._behind, early))
         read = self._lags(steps, STEP)
         left = self._lags(unroll(after, names), LAST)
         if not left:
@@ -202,7 +195,7 @@ class _Keeping:
                 return replace(statement, targets=tuple(numbered), value=value)
             case Loop():
                 self._check_within(statement)
-                return replace(statement, body=tuple(map(self._in_body, statement.body)))
+                return statement
             case Result():
                 raise ParseError(
                     "a formula without a name in a loop that is kept",
@@ -221,7 +214,7 @@ class _Keeping:
         if loop.counter == self._loop.counter:
             raise another_meaning(loop)
         self._inner.add(loop.counter)
-        for bound in (loop.start, loop.stop):
+        for bound in (loop.start, loop.stop, *([loop.step] if loop.step else [])):
             if self._counts(bound):
                 raise self._unsupported("each step has the same loops within it", bound.span)
             unknown = {x for factors in linear(bound, self._names) for x in factors} - self._inner
@@ -237,7 +230,8 @@ class _Keeping:
         """Whether a bound depends on the counter."""
         if isinstance(bound, Gathered):
             inside = (part for part in walk(bound.at) if isinstance(part, Index))
-            if any(self._counts(at) for part in inside for at in part.positions):
+            here = (at for part in inside for at in part.positions)
+            if any(self._counts(at) for at in here if not isinstance(at, Gathered)):
                 raise self._unsupported(
                     "positions that are data are the same in all steps", bound.span
                 )
@@ -326,9 +320,7 @@ class _Keeping:
                 return replace(statement, targets=tuple(found), value=value)
             case Result():
                 return replace(statement, value=rewritten(statement.value, self._from_first))
-            case Loop():
-                return replace(statement, body=tuple(map(self._in_front, statement.body)))
-            case Declaration():
+            case Loop() | Declaration():
                 return statement
 
     def _from_first(self, part: Expression) -> Name | None:
@@ -343,16 +335,12 @@ class _Keeping:
         distance = self._course.from_first(terms) if is_open(terms) else None
         return step if distance is None else _exactly(step, FIRST + distance)
 
-    def _behind(self, statement: Statement, early: Mapping[str, Span]) -> Statement:
+    def _behind(self, early: Mapping[str, Span], statement: Statement) -> Statement:
         match statement:
             case Definition() | Result():
                 value = rewritten(statement.value, lambda part: self._last(part, early))
                 return replace(statement, value=value)
-            case Loop():
-                return replace(
-                    statement, body=tuple(self._behind(part, early) for part in statement.body)
-                )
-            case _:
+            case Loop() | Declaration():
                 return statement
 
     def _last(self, part: Expression, early: Mapping[str, Span]) -> Expression | None:

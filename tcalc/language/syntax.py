@@ -6,7 +6,7 @@ and powers may nest as deep as the text does, and nothing may recurse over them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TypeAlias
@@ -293,6 +293,32 @@ def rewritten(
         else:
             done[found] = with_children(found, [done[part] for part in children(found)])
     return done[expression]
+
+
+def changed(
+    statements: Iterable[Statement], change: Callable[[Statement], Statement]
+) -> tuple[Statement, ...]:
+    """Statements changed one by one, those within loops too, without recursion.
+
+    `change` sees them in the order of the text, a loop before what is within it.
+    """
+    found: list[Statement] = []
+    open_: list[tuple[Iterator[Statement], list[Statement], Loop | None]] = []
+    open_.append((iter(statements), found, None))
+    while open_:
+        rest, done, loop = open_[-1]
+        statement = next(rest, None)
+        if statement is not None:
+            new = change(statement)
+            if isinstance(new, Loop):
+                open_.append((iter(new.body), [], new))
+            else:
+                done.append(new)
+            continue
+        open_.pop()
+        if loop is not None:
+            open_[-1][1].append(replace(loop, body=tuple(done)))
+    return tuple(found)
 
 
 def walk(expression: Expression) -> Iterator[Expression]:

@@ -325,3 +325,24 @@ def test_a_cholesky_factor_tells_of_the_symmetric_part_alone() -> None:
     _, found = tcalc.recurrence(text, declarations).value_and_gradient([*arrays])(**arrays)
     for name in arrays:
         np.testing.assert_allclose(found[name], due[name], rtol=1e-9, atol=1e-11)
+
+
+def test_loops_within_loops_are_as_deep_as_they_like() -> None:
+    depth = 2000
+    inside = "".join(f"for k{i} = 1:1\n" for i in range(depth)) + "{}\n" + "end\n" * depth
+    text = (
+        inside.format("u{T} = 2")
+        + "s{T+1} = u{T}\nfor t = T:-1:1\n"
+        + inside.format("v{t} = x[t]")
+        + "s{t} = s{t+1} + v{t}\nend\n"
+        + inside.format("w{1} = s{1}")
+        + "w{1}"
+    )
+    assert tcalc.recurrence(text, "x[T]")(x=[1.0, 2.0]) == 5
+
+
+def test_positions_within_positions_are_as_deep_as_they_like() -> None:
+    nested = "q[" * 500 + "q[i]" + "]" * 500
+    step = f"z{{t}}[i] = a[{nested}]; s{{t}} = s{{t-1}} + x[t]*sum(z{{t}})"
+    text = f"s{{0}} = 0; for t = 1:T; {step}; end; s{{T}}"
+    assert tcalc.recurrence(text, "a[m], q[m] integer, x[T]")(a=[1, 2], q=[2, 1], x=[1, 1]) == 6

@@ -70,6 +70,19 @@ PROGRAMS = {
         "3: K",
         "give one: tcalc.recurrence(..., K=3)",
     ),
+    "a loop within whose increment is no number": Case(
+        loop("for k = 1:K:5\n        s{t,k} = x[t]\n    end", "s{T,1}"),
+        "`K` is not known: a loop within the one that is kept is unrolled",
+        "3: K",
+        "give one: tcalc.recurrence(..., K=3)",
+    ),
+    "a loop within whose increment grows": Case(
+        loop("for k = 1:t:5\n        s{t,k} = x[t]\n    end", "s{T,1}"),
+        "each step has the same loops within it",
+        "3: t",
+        UNROLL,
+        kind=errors.UnsupportedError,
+    ),
     "a loop within that grows": Case(
         loop("for k = 1:t\n        s{t,k} = x[t]\n    end", "s{T,1}"),
         "each step has the same loops within it",

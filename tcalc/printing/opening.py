@@ -15,11 +15,12 @@ from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Const, Einsum, Node
 from tcalc.expr.traverse import rebuild
 from tcalc.simplify.common import diagonal_and_matrix
+from tcalc.simplify.common_factors import common_factor
 from tcalc.simplify.common_matrices import common_matrix
 from tcalc.simplify.engine import Rule, rewrite
 from tcalc.simplify.flatten import flatten, is_contraction, open_product
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
-from tcalc.simplify.sums import common_factor, number_out_of_factor, sum_in_sum
+from tcalc.simplify.sums import number_out_of_factor, sum_in_sum
 
 ONE = Fraction(1)
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Delta, Einsum, Node
 from tcalc.simplify.coefficients import product_of
+from tcalc.simplify.common_factors import LONGEST, common_factor
 from tcalc.simplify.engine import length, of_sums
 from tcalc.simplify.parts import Parts, bonds, parts_of, piece, pieces
-from tcalc.simplify.sums import LONGEST, common_factor
 
 
 @of_sums

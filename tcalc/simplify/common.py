@@ -12,11 +12,12 @@ from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import multiple, product_of
+from tcalc.simplify.common_factors import CANDIDATES, LONGEST, common_factor, is_lopsided
 from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
 from tcalc.simplify.flatten import is_contraction, open_product
 from tcalc.simplify.parts import Parts, bonds, parts_of, piece, pieces
 from tcalc.simplify.products import is_mask_or_unit, is_outer_product, joins
-from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
+from tcalc.simplify.sums import is_balanced
 
 Places = Mapping[int, tuple[int, ...]]
 """By the number of a term, the positions of some of its factors."""

@@ -10,11 +10,12 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.common import opposite_terms
+from tcalc.simplify.common_factors import CANDIDATES, LONGEST, common_factor, is_lopsided
 from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
 from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import multiplied_out
-from tcalc.simplify.sums import CANDIDATES, LONGEST, common_factor, is_balanced, is_lopsided
+from tcalc.simplify.sums import is_balanced
 
 
 @of_sums

@@ -12,9 +12,10 @@ from tcalc.primitives.exponential import sigmoid
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.softmax import Softmax
 from tcalc.simplify.coefficients import multiple
+from tcalc.simplify.common_factors import LONGEST, pulled_out, reaches_output, ties
 from tcalc.simplify.engine import length, of_products_having, of_sums_having, of_views
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
-from tcalc.simplify.sums import LONGEST, is_balanced, pulled_out, reaches_output, ties
+from tcalc.simplify.sums import is_balanced
 
 Places: TypeAlias = dict[int, tuple[int, Fraction, bool]]
 """By the number of a term: where a power stands, its exponent, and whether its base is turned."""

@@ -14,7 +14,15 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild, use_counts, with_operands
 from tcalc.primitives.power import Power
-from tcalc.simplify import collected, norms, powers, powers_of_products, quotients, sums
+from tcalc.simplify import (
+    collected,
+    common_factors,
+    norms,
+    powers,
+    powers_of_products,
+    quotients,
+    sums,
+)
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.engine import Rule, rewrite
 from tcalc.simplify.outer_products import twice
@@ -29,7 +37,7 @@ FINISHING: tuple[Rule, ...] = (
     sums.sum_in_sum,
     sums.number_out_of_factor,
     *collected.NUMBERS,
-    sums.common_factor,
+    common_factors.common_factor,
     *quotients.DENOMINATORS,
 )
 """The rules for common denominators, and for what these then meet."""

@@ -15,10 +15,11 @@ from tcalc.expr.partition import connected
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import with_operands
 from tcalc.simplify.coefficients import multiple, product_of
+from tcalc.simplify.common_factors import LONGEST
 from tcalc.simplify.engine import length, of_sums, of_sums_having
 from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of, pieces
-from tcalc.simplify.sums import LONGEST, is_balanced
+from tcalc.simplify.sums import is_balanced
 
 Grid: TypeAlias = dict[tuple[Node, Node], Fraction]
 """The coefficients of outer products, by their columns and rows."""

@@ -12,11 +12,11 @@ from tcalc.expr.nodes import Add, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import Power, power
 from tcalc.simplify.coefficients import product_of
+from tcalc.simplify.common_factors import common_factor
 from tcalc.simplify.engine import length, of_products_having, of_sums_having
 from tcalc.simplify.flatten import opened_while
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
 from tcalc.simplify.powers import powers_collected, variable_powers_collected
-from tcalc.simplify.sums import common_factor
 
 MOST_TERMS = 6
 """The most terms of a sum that is looked at for quotients."""

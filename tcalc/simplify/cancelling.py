@@ -12,9 +12,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tcalc.expr.nodes import Apply, Node
+from tcalc.expr.nodes import Node
 from tcalc.expr.traverse import postorder
-from tcalc.primitives.power import Power
 from tcalc.simplify import (
     exponentials,
     like_terms,
@@ -28,6 +27,7 @@ from tcalc.simplify import (
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.flatten import flatten
 from tcalc.simplify.normal import reciprocal_of_product
+from tcalc.simplify.parts import base_and_exponent
 
 RULES: tuple[Rule, ...] = (
     powers.power_of_power,
@@ -78,14 +78,7 @@ def cancelled(node: Node) -> tuple[Node, ...]:
     """
     flat = flatten([node], inline="all")
     found = rewrite(flat, RULES)
-    if length(flat[0]) <= LONGEST_EXPANDED and any(map(_is_quotient, postorder(flat))):
+    quotients_meet = any(base_and_exponent(x)[1] < 0 for x in postorder(flat))
+    if quotients_meet and length(flat[0]) <= LONGEST_EXPANDED:
         found += rewrite(rewrite(flat, EXPANDING), RULES)
     return tuple(dict.fromkeys(found))
-
-
-def _is_quotient(node: Node) -> bool:
-    return (
-        isinstance(node, Apply)
-        and isinstance(node.primitive, Power)
-        and node.primitive.exponent < 0
-    )

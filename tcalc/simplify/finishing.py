@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Add, Apply, Einsum, Node
+from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.traverse import postorder, rebuild, use_counts, with_operands
-from tcalc.primitives.power import Power
 from tcalc.simplify import (
     collected,
     common_factors,
@@ -54,12 +53,7 @@ def with_common_denominators(roots: Sequence[Node], *, shared: bool) -> list[Nod
 
 
 def _is_denominator(node: Node) -> bool:
-    return (
-        isinstance(node, Apply)
-        and not node.order
-        and isinstance(node.primitive, Power)
-        and node.primitive.exponent < 0
-    )
+    return not node.order and base_and_exponent(node)[1] < 0
 
 
 def with_one_sign(roots: Sequence[Node]) -> list[Node]:

@@ -28,6 +28,7 @@ from tcalc.simplify.engine import of_functions, of_products_having
 from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import multiplied_out
+from tcalc.simplify.splicing import is_between
 
 Pair: TypeAlias = tuple[Dim, Dim]
 
@@ -115,7 +116,7 @@ def kronecker_products_multiplied(node: Einsum) -> Node | None:
         here, there = parts.rows[k], parts.rows[j]
         label = here[a]
         row = (*here[:a], *here[a + 1 :], *there[:b], *there[b + 1 :])
-        alone = label == there[b] and label not in parts.output and parts.uses(label) == 2
+        alone = label == there[b] and is_between(parts, label)
         apart = row and len({*row, label}) == 1 + len(row)
         if not alone or not apart or pairs[k][a] != pairs[j][b]:
             continue

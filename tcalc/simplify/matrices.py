@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
@@ -29,6 +31,7 @@ from tcalc.simplify.parts import (
     piece,
     pieces,
 )
+from tcalc.simplify.splicing import is_between
 
 
 @of_functions
@@ -126,23 +129,27 @@ def inverse_cancelled(node: Einsum) -> Node | None:
             continue
         for j, other in enumerate(parts.factors):
             if other is factor.args[0] and j != k:
-                new = _cancelled(parts, k, j)
+                new = _joined_by_unit(parts, k, j, BESIDE)
                 if new is not None:
-                    return new
+                    return new.build()
     return None
 
 
-def _cancelled(parts: Parts, k: int, j: int) -> Node | None:
+BESIDE = ((1, 0), (0, 1))
+"""The axes at which two matrices meet in a product: the columns of one, the rows of the other."""
+TURNED = ((0, 0), (1, 1))
+"""Those at which they meet where one of them is transposed."""
+
+
+def _joined_by_unit(parts: Parts, k: int, j: int, ends: Sequence[tuple[int, int]]) -> Parts | None:
+    """A product with a unit matrix for two matrices that meet at one of these pairs of axes."""
     y, a = parts.rows[k], parts.rows[j]
-    pairs = [(1, 0), (0, 1)]
-    if symmetric_axes(parts.factors[j]):
-        pairs += [(0, 0), (1, 1)]
-    for p, q in pairs:
+    for p, q in (*BESIDE, *TURNED) if symmetric_axes(parts.factors[j]) else ends:
         joint = y[p]
-        alone = joint == a[q] and joint not in parts.output and parts.uses(joint) == 2
+        alone = joint == a[q] and is_between(parts, joint)
         if alone and y[0] != y[1] and a[0] != a[1]:
             unit = build.delta(parts.dims[joint])
-            return parts.replaced((k, j), (unit,), ((y[1 - p], a[1 - q]),)).build()
+            return parts.replaced((k, j), (unit,), ((y[1 - p], a[1 - q]),))
     return None
 
 
@@ -417,24 +424,10 @@ def matrix_times_adjugate(node: Einsum) -> Node | None:
         (x,) = factor.operands
         for j, other in enumerate(parts.factors):
             if other is x:
-                new = _joined_by_unit(parts, k, j)
+                new = _joined_by_unit(parts, k, j, TURNED)
                 if new is not None:
                     det = build.apply(Cofactors(0), x)
                     return new.replaced((), (det,), ((),)).build()
-    return None
-
-
-def _joined_by_unit(parts: Parts, k: int, j: int) -> Parts | None:
-    """A product in which the cofactors k stand beside their matrix j, with a unit matrix."""
-    c, x = parts.rows[k], parts.rows[j]
-    turned = [x, x[::-1]] if symmetric_axes(parts.factors[j]) else [x]
-    for row in turned:
-        for axis in (0, 1):
-            joint = c[axis]
-            alone = joint == row[axis] and joint not in parts.output and parts.uses(joint) == 2
-            if alone and c[0] != c[1] and x[0] != x[1]:
-                unit = build.delta(parts.dims[joint])
-                return parts.replaced((k, j), (unit,), ((c[1 - axis], row[1 - axis]),))
     return None
 
 

@@ -14,6 +14,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives.pinv import PseudoInverse
 from tcalc.simplify.engine import of_products_having, of_views
 from tcalc.simplify.parts import Parts, parts_of
+from tcalc.simplify.splicing import is_between
 
 
 @of_products_having(PseudoInverse)
@@ -55,7 +56,7 @@ def _without_projection(parts: Parts, k: int, j: int) -> Node | None:
         for a_row in _turned(a, parts.rows[j]):
             for side in (0, 1):  # a row of A is a column of pinv(A)
                 joint, ends = p_row[1 - side], (a_row[1 - side], p_row[side])
-                if joint != a_row[side] or not _is_bond(parts, joint) or ends[0] == ends[1]:
+                if joint != a_row[side] or not is_between(parts, joint) or ends[0] == ends[1]:
                     continue
                 for near, far in (ends, ends[::-1]):
                     n = _beside(parts, (k, j), near, side)
@@ -67,7 +68,7 @@ def _without_projection(parts: Parts, k: int, j: int) -> Node | None:
 
 def _beside(parts: Parts, pair: tuple[int, int], near: int, side: int) -> int | None:
     """The other factor with a label, if that is A or its pseudo-inverse and in the range."""
-    if not _is_bond(parts, near):
+    if not is_between(parts, near):
         return None
     p, a = (parts.factors[k] for k in pair)
     for n, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
@@ -76,10 +77,6 @@ def _beside(parts: Parts, pair: tuple[int, int], near: int, side: int) -> int | 
             if axis is not None and any(r[axis] == near for r in _turned(factor, row)):
                 return n
     return None
-
-
-def _is_bond(parts: Parts, label: int) -> bool:
-    return label not in parts.output and parts.uses(label) == 2
 
 
 def _turned(node: Node, row: Labels) -> Iterator[Labels]:

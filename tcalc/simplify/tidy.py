@@ -8,7 +8,6 @@ from tcalc.expr.nodes import Apply, Const, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.pinv import PseudoInverse
-from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import LogSumExp
 from tcalc.simplify import (
@@ -43,6 +42,7 @@ from tcalc.simplify import (
     triangles,
     views,
 )
+from tcalc.simplify.cancelling import LONGEST_EXPANDED
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.finishing import (
     with_common_denominators,
@@ -50,6 +50,7 @@ from tcalc.simplify.finishing import (
     with_sums_first,
 )
 from tcalc.simplify.flatten import Inline, flatten
+from tcalc.simplify.parts import base_and_exponent
 from tcalc.simplify.symmetric import with_symmetric_terms
 
 RULES: tuple[Rule, ...] = (
@@ -138,9 +139,6 @@ SQUARING: tuple[Rule, ...] = (
 LEAST_GAIN = 0.1
 """By how much of its length a formula must be shorter for squares of sums to be multiplied out."""
 
-LONGEST_EXPANDED = 120.0
-"""Formulas beyond this length are not multiplied out."""
-
 
 def tidy(root: Node) -> Node:
     """A tensor as one would write it; equal for all real inputs in its domain.
@@ -186,12 +184,8 @@ def _has_mask(roots: Sequence[Node]) -> bool:
 def _has_pole(roots: Sequence[Node]) -> bool:
     """Whether there is a power of the number zero with a negative exponent."""
     return any(
-        isinstance(x, Apply)
-        and isinstance(x.primitive, Power)
-        and x.primitive.exponent < 0
-        and isinstance(base := x.args[0], Const)
-        and not base.value
-        for x in postorder(roots)
+        exponent < 0 and isinstance(base, Const) and not base.value
+        for base, exponent in map(base_and_exponent, postorder(roots))
     )
 
 
@@ -234,10 +228,7 @@ def _may_gain(root: Node) -> bool:
     """Whether multiplying out can let anything cancel: inverses, or quotients in sums."""
     nodes = postorder([root])
     return any(
-        isinstance(x, Apply)
-        and (
-            isinstance(x.primitive, Inverse | PseudoInverse)
-            or (isinstance(x.primitive, Power) and x.primitive.exponent < 0)
-        )
+        (isinstance(x, Apply) and isinstance(x.primitive, Inverse | PseudoInverse))
+        or base_and_exponent(x)[1] < 0
         for x in nodes
     )

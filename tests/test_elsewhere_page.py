@@ -13,16 +13,16 @@ import tcalc
 
 PAGE = (Path(__file__).parents[1] / "docs" / "elsewhere.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", PAGE, re.MULTILINE)
-DECLARED = "A[n,n], B[n,n], X[m,n], T[k,n,n], x[n], y[n], z[m], c"
+DECLARED = "A[n,n], B[n,n], X[m,n], T[k,n,n], x[n], y[n], z[m], c, u[3], v[3], g[n] integer"
 
 
 @pytest.fixture(scope="module")
 def data():
     random = np.random.default_rng(0)
-    sizes = {"A": (3, 3), "B": (3, 3), "X": (2, 3), "x": 3, "y": 3, "z": 2}
+    sizes = {"A": (3, 3), "B": (3, 3), "X": (2, 3), "x": 3, "y": 3, "z": 2, "u": 3, "v": 3}
     drawn = {name: random.standard_normal(shape) for name, shape in sizes.items()}
     roots = random.standard_normal((4, 3, 3))
-    return {**drawn, "T": roots @ roots.swapaxes(1, 2), "c": 0.5}
+    return {**drawn, "T": roots @ roots.swapaxes(1, 2), "c": 0.5, "g": np.array([2, 1, 2])}
 
 
 def test_there_is_a_table():
@@ -49,6 +49,7 @@ def test_sessions():
         ("exp(A)", "np.exp(A)"),
         ("sum(A)", "A.sum()"),
         ("max(A)", "A.max()"),
+        ("cumsum(A)", "np.cumsum(A, axis=1)"),
         ("norm1(A)", "abs(A).sum()"),
         ("norm2(A)", "np.sqrt((A**2).sum())"),
         ("norminf(A)", "abs(A).max()"),

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TypeAlias, TypeGuard
 
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node, Var
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.arrays import Array, np
@@ -114,7 +114,7 @@ def _evaluated(root: Node, given: Mapping[Node, Bounded]) -> Bounded:
                 values[node] = _product(operands)
             case Apply():
                 values[node] = _function(node, *operands[0])
-            case _:
+            case Delta():
                 values[node] = np.float64(1), np.float64(0)
     return values[root]
 

@@ -21,12 +21,11 @@ from tcalc.primitives.piecewise import Where
 STEP = 1e-5
 SHRUNK = 8.0
 TINY = 1e-3
-"""What a kink or a bend adds to second differences over this part of a step is not seen: what is
-seen there is rounding."""
+"""Over this part of the shorter step, second differences are rounding, at kinks and bends too."""
 VISIBLE = 1e-4
 """A kink whose two slopes differ by less, relative to the largest slope, is none."""
 LEAST = 1e-9
-"""A jump that is lower, relative to the arguments, is rounding: a value may be zero but for it."""
+"""A jump that is lower, relative to the arguments, is the rounding of a value that may be zero."""
 
 
 def kinks(order: Iterable[Node], found: Duals) -> list[Apply]:

@@ -21,6 +21,7 @@ from tcalc.primitives.onehot import positions_among
 
 DEFAULT_SIZES: tuple[int, ...] = (4, 3, 5, 2, 6)
 DEALS = 3
+"""In how many ways these sizes are dealt out to dimensions."""
 
 
 def complete_sizes(
@@ -28,9 +29,9 @@ def complete_sizes(
 ) -> dict[str, int]:
     """Sizes for all named dimensions: the given ones, then small numbers that differ.
 
-    `deal` counts the `DEALS` of these numbers: to the names as they come, from the last one on, so
-    that what was tall is wide, and the largest ones to what most inputs have as their first axis,
-    as the observations of a model.
+    `deal` says which name gets which number.  With 0, the names get them as they come; with 1, from
+    the last name on, so that what was tall is wide; with 2, the largest go to what most inputs have
+    as their first axis, such as the observations of a model.
     """
     names = [name for node in inputs for dim in node.dims for name in sorted(dim.names())]
     order, numbers = list(dict.fromkeys(names)), DEFAULT_SIZES

@@ -63,7 +63,7 @@ def _folded_plan(
     rows: tuple[Labels, ...],
     out: Labels,
     sizes: tuple[int, ...],
-    inverses: tuple[tuple[int, Special], ...],
+    special: tuple[tuple[int, Special], ...],
     alike: tuple[int, ...],
     exchangeable: tuple[tuple[int, tuple[int, int]], ...],
 ) -> Plan | None:
@@ -71,17 +71,17 @@ def _folded_plan(
     parts = halves(rows, out, alike, dict(exchangeable))
     if parts is None:
         return None
-    kinds = dict(inverses)
+    kinds = dict(special)
     extents = dict(enumerate(sizes))
     outside = [label for k, row in enumerate(rows) if k not in parts.first for label in row]
     inner = [rows[k] for k in parts.first]
     kept = tuple(dict.fromkeys(x for row in inner for x in row if x in out or x in outside))
-    special = {place: kinds[k] for place, k in enumerate(parts.first) if k in kinds}
-    half = plan(inner, kept, extents, special)
+    inside = {place: kinds[k] for place, k in enumerate(parts.first) if k in kinds}
+    half = plan(inner, kept, extents, inside)
     centre = [k for k in range(len(rows)) if k not in parts.first + parts.second]
     mirrored = tuple(parts.image[x] for x in kept)
-    special = {2 + place: kinds[k] for place, k in enumerate(centre) if k in kinds}
-    rest = plan([kept, mirrored, *(rows[k] for k in centre)], out, extents, special)
+    between = {2 + place: kinds[k] for place, k in enumerate(centre) if k in kinds}
+    rest = plan([kept, mirrored, *(rows[k] for k in centre)], out, extents, between)
     path: list[Step] = []
     solved: dict[int, int] = {}
 
@@ -106,7 +106,7 @@ def _plan(
     rows: tuple[Labels, ...],
     out: Labels,
     sizes: tuple[int, ...],
-    inverses: tuple[tuple[int, Special], ...],
+    special: tuple[tuple[int, Special], ...],
 ) -> Plan:
-    network = Network(rows, out, dict(enumerate(sizes)), dict(inverses))
+    network = Network(rows, out, dict(enumerate(sizes)), dict(special))
     return Planner(network).run()

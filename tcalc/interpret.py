@@ -28,7 +28,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.messages import described
-from tcalc.primitives.onehot import FROM_ONE
+from tcalc.primitives.onehot import advice
 
 
 def evaluate(
@@ -115,7 +115,7 @@ def evaluate_data(
             raise
         raise refused from error
     except IndexError as error:
-        raise ArgumentError(str(error), hint=FROM_ONE) from error
+        raise ArgumentError(str(error), hint=advice(error)) from error
     except ValueError as error:
         raise DomainError(complaint(error)) from error
     except MemoryError as error:

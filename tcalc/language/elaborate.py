@@ -181,8 +181,9 @@ class Elaborator:
 
     def _refuse_indices(self, expression: Expression, scope: Scope) -> None:
         """An index is no number: what has its name in a formula is a scalar, or declared."""
-        for part in children(expression):
-            if not isinstance(part, Name) or part.name not in {*scope.kept, *scope.totals}:
+        indices = {*scope.kept, *scope.totals}
+        for part in children(expression) if indices else ():
+            if not isinstance(part, Name) or part.name not in indices:
                 continue
             known = self.names.is_given(part.name) or self.names.dimension(part.name) is not None
             if not known and part.name not in scope.counters and guessed_order(part.name):

@@ -22,8 +22,6 @@ from tcalc.expr.primitive import Fact, Holds, LinearMap
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.routines import Coded, Embedded, Routine, per_element
 
-FROM_ONE = "positions count from 1: add 1 to those that count from 0"
-
 _ALWAYS = (Fact.NONNEGATIVE, Fact.INTEGER)
 
 
@@ -70,6 +68,13 @@ def places_of(g: Array, size: int, name: str) -> Array:
         at = f"[{','.join(str(k + 1) for k in first)}]" if good.ndim else ""
         raise IndexError(f"{name}{at} is {found:g}, and positions there go from 1 to {size}")
     return places.astype(np.intp) - 1
+
+
+def advice(error: IndexError) -> str | None:
+    """What to do about positions that `places_of` refuses; None for any other error."""
+    if "positions there" in str(error):
+        return "positions count from 1: add 1 to those that count from 0"
+    return "give them as integers or in double precision" if "of single" in str(error) else None
 
 
 def one_hot(g: Array, row: Array, name: str) -> Array:

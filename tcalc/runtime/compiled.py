@@ -17,7 +17,7 @@ from tcalc.errors import ArgumentError, DomainError, LimitError
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.outline import Outline, arranged, is_plain, labels
 from tcalc.interpret import complaint, of_real_numbers
-from tcalc.primitives.onehot import FROM_ONE
+from tcalc.primitives.onehot import advice
 from tcalc.records import dataclass
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
@@ -239,8 +239,7 @@ class CompiledFunction:
             case np.linalg.LinAlgError():
                 return DomainError(str(error))
             case IndexError():
-                of_data = "positions there" in str(error)
-                return ArgumentError(str(error), hint=FROM_ONE if of_data else "give larger arrays")
+                return ArgumentError(str(error), hint=advice(error) or "give larger arrays")
             case MemoryError():
                 return LimitError(f"out of memory: {error}")
             case TypeError():

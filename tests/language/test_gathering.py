@@ -133,6 +133,7 @@ def test_the_interpreter_refuses_them_too() -> None:
 def test_single_precision_must_tell_the_positions_apart() -> None:
     function = tcalc.compile(tcalc.parse("z[i] = a[g[i]]", "a[m], g[n] integer"))
     a, g = np.zeros(2**24 + 1, np.float32), np.array([1.0], np.float32)
-    with pytest.raises(ArgumentError, match="single precision"):
+    with pytest.raises(ArgumentError, match="single precision") as caught:
         function(a=a, g=g)
+    assert caught.value.hint == "give them as integers or in double precision"
     assert function(a=a, g=np.array([2**24 + 1])).dtype == np.float64

@@ -19,17 +19,17 @@ from tcalc.primitives.hyperbolic import cosh, sinh
 from tcalc.primitives.power import Power
 
 Base: TypeAlias = tuple[object, Labels]
-"""A tensor, or what all functions of a kind are made from, along some of the axes of a node."""
+"""A tensor, or a key for functions that combine, such as exponentials; and its axes in a node."""
 
 Monomial: TypeAlias = dict[Base, float]
-"""What a node is a product of, with exponents: roughly, where they are no binary fractions."""
+"""The powers that a node is a product of; exponents such as 1/3 are rounded."""
 
 DEEP = 12
-"""How far below a node it is noted that something meets."""
+"""How far above a meeting nodes are still noted."""
 FACTORS = 12
 """The most factors of a product that is looked at as one."""
 MOST = 200
-"""In so many nodes something meets only in an unrolled loop."""
+"""Where something meets in more nodes than this, they are the steps of an unrolled loop."""
 
 
 def meetings(order: Sequence[Node]) -> dict[Node, int]:

@@ -6,9 +6,9 @@ place of what they are made from, and what cancels in them is cancelled (`tcalc.
 result is kept where it takes less work beside what the rest of the graph needs, and is as good
 wherever the part had a value, which is tried with numbers of all magnitudes.
 
-A part is a node with what it is made from by sums, products element by element and functions of
-which rules know, the nearest first.  What it ends at may be the top of another part.  All this is
-linear: parts are of limited size and number.
+A part is a node with those it is made from by sums, products element by element and functions that
+rules know, the nearest first.  A node at which it ends may be the top of another part.  All this
+takes linear time: parts are of limited size and number.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _views_added(node: Node) -> Node:
 
 
 def _place_of_core(term: Node) -> int | None:
-    """Where in a view that has more axes that stands of which it is one."""
+    """Which factor of a view is repeated or put on a diagonal by it; None for other nodes."""
     if isinstance(term, Einsum) and term.is_view:
         for place, core in enumerate(term.factors):
             if not isinstance(core, Delta) and 0 < core.order < term.order:
@@ -188,7 +188,7 @@ def _parts(
 
 
 def _nearest(top: Node, inner: set[Node]) -> tuple[set[Node], set[Node]]:
-    """A node and what it is made from, the nearest first, and what of this is too much."""
+    """A node and those it is made from, the nearest first, up to `LARGEST`; and the next ones."""
     found, ends = {top}, set[Node]()
     pending = deque([top])
     while pending:

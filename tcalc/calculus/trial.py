@@ -36,7 +36,7 @@ Of the largest, each power up to the eighth leaves the range of numbers at anoth
 ROUNDING = 2.0**-53
 LEAST = 2.0**-1074
 WORSE = 8
-"""By what factor a bound may be larger, and how many roundings of the result are none."""
+"""The factor by which a bound of errors may grow, and the roundings of the result to be ignored."""
 
 Bounded: TypeAlias = tuple[Array, Array]
 """Values, and bounds of their errors."""

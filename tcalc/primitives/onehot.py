@@ -1,4 +1,4 @@
-"""Rows of zeros and one one: ``onehot(g, m)[i,j]`` is 1 where ``g[i] = j``, and 0 elsewhere.
+"""Rows of zeros with a single one: ``onehot(g, m)[i,j]`` is 1 where ``g[i] = j``, and 0 elsewhere.
 
 A tensor at positions that are data, ``X[g[i],k]``, is the product ``Σ_j S[i,j] X[j,k]`` with
 ``S = onehot(g, m)``, so that the calculus needs no rule for it: derivatives have S and its

@@ -103,7 +103,7 @@ def reaches_output(parts: Parts, k: int) -> bool:
 
 
 def _has_numbers(parts: Parts, k: int) -> bool:
-    """Whether a number stands beside that which a factor is in, made of vectors or matrices."""
+    """Whether a product has a number apart from its k-th factor, as ``b'*x`` in ``a'*x*b'*x``."""
     apart = (places for places in pieces(parts, ()) if k not in places)
     return any(
         x.operands and any(y.order for y in x.operands)

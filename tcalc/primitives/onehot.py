@@ -159,9 +159,12 @@ def positions_among(nodes: Iterable[Node]) -> dict[Var, list[Dim]]:
     for node in nodes:
         if not is_onehot(node):
             continue
-        pending = [node.args[0]]
+        pending, seen = [node.args[0]], set[Node]()
         while pending:
             part = pending.pop()
+            if part in seen:
+                continue
+            seen.add(part)
             if isinstance(part, Var):
                 found.setdefault(part, []).append(node.dims[-1])
             elif not is_onehot(part):

@@ -12,7 +12,9 @@ from tcalc.errors import (
     IndexNotationError,
     UnsupportedError,
 )
+from tcalc.expr.traverse import postorder
 from tcalc.language import parse
+from tcalc.primitives.onehot import positions_among
 
 RNG = np.random.default_rng(0)
 DATA = {
@@ -128,6 +130,12 @@ def test_positions_that_do_not_exist_are_refused_by_name(
 def test_the_interpreter_refuses_them_too() -> None:
     with pytest.raises(ArgumentError, match=r"onehot\(g\): position\[1\] is 0, .* 1 to 4"):
         tcalc.evaluate(tcalc.parse("z[i] = a[g[i]]", DECLARED), a=DATA["a"], g=[0, 1, 1, 1, 1])
+
+
+def test_positions_that_are_computed_in_many_steps() -> None:
+    steps = "q{0} = g; for t = 1:60; q{t} = (q{t-1} + 1).*q{t-1}; end; p = q{60}"
+    f = tcalc.parse(f"{steps}; z[i] = a[p[i]]", "a[m], g[n] integer")
+    assert positions_among(postorder([f.node])) == {f.variables["g"]: [f.variables["a"].dims[0]]}
 
 
 def test_single_precision_must_tell_the_positions_apart() -> None:

@@ -37,7 +37,7 @@ def test_cross_products_are_those_of_numpy(program: str, declared: str, backend:
         ("cross(x, y)", "y", "skew(x)"),
         ("norm2(cross(x, y) - z)^2", "x", "2*skew(y)*(skew(x)*y - z)"),
         ("cross(x, A*x)", "x", "skew(x)*A - skew(A*x)"),
-        ("x'*cross(y, z)", "y", "skew(z)*x"),
+        ("x'*cross(y, z)", "y", "skew(x)'*z"),
         ("cross(x, x) + y", "y", "eye(3)"),
         ("skew(x)'*y", "y", "-skew(x)"),
     ],
@@ -45,7 +45,7 @@ def test_cross_products_are_those_of_numpy(program: str, declared: str, backend:
 def test_derivatives_are_skew_matrices(program: str, wrt: str, expected: str) -> None:
     f = tcalc.parse(program, "x[3], y[3], z[3], A[3,3]")
     found = tcalc.derivative(f, wrt)
-    assert str(found) in (expected, expected.replace("skew(z)*x", "skew(x)'*z"))
+    assert str(found) == expected
     again = tcalc.parse(str(found), "x[3], y[3], z[3], A[3,3]")
     data = {"x": X[1], "y": Y[1], "z": Y[2], "A": Y[:3] + 1}
     numbers = [

@@ -6,6 +6,7 @@ And solutions of Sylvester's equation, which are linear in its right-hand side.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from tcalc.expr import build
 from tcalc.expr.facts import symmetric_axes
@@ -141,6 +142,10 @@ def direction_out_of_trace(node: Einsum) -> Node | None:
     return None
 
 
+MOST_TERMS = 64
+"""The most terms that come of sums with directions, which second derivatives have two of."""
+
+
 @of_products_having(Add)
 def directions_out_of_sum(node: Einsum) -> Node | None:
     """``tr(A*(expm(a*A, B) + C)) -> tr(A*expm(a*A, B)) + tr(A*C)``, for `direction_out_of_trace`.
@@ -148,10 +153,14 @@ def directions_out_of_sum(node: Einsum) -> Node | None:
     No longer in itself; but the directions in the traces may go.
     """
     parts = parts_of(node)
-    for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and any(map(_has_direction, factor.operands)):
-            return multiplied_out(parts, k)
-    return None
+    sums = [
+        (k, len(factor.terms))
+        for k, factor in enumerate(parts.factors)
+        if isinstance(factor, Add) and any(map(_has_direction, factor.operands))
+    ]
+    if not sums or prod(count for _, count in sums) > MOST_TERMS:
+        return None
+    return multiplied_out(parts, sums[0][0])
 
 
 def _has_direction(term: Node) -> bool:

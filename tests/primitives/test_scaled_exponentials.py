@@ -10,6 +10,7 @@ import pytest
 from compilers import COMPILER
 
 import tcalc
+from tcalc.simplify.linear_functions import without_directions
 
 BACKENDS: list[Any] = ["numpy", *(["c"] if COMPILER else [])]
 UNITS = (np.array([1.0, 1e4, 1e-5, 1e7]), np.array([1e-6, 1.0, 1e6, 1e3]))
@@ -86,3 +87,9 @@ def test_a_derivative_that_is_needed_gives_the_trace_for_nothing() -> None:
     both = tcalc.compile([tcalc.gradient(f, "a"), tcalc.gradient(f, "A")])
     assert both.source.count("exponential_derivative(") == 2  # its definition and one call
     assert "exponential_by_scipy(" not in both.source
+
+
+def test_products_of_many_sums_with_derivatives_are_not_multiplied_out() -> None:
+    sums = "*".join(f"(expm(a*A, B{k}) + C{k} + D{k} + E{k})" for k in range(12))
+    node = tcalc.parse(f"tr({sums})", "a, A[n,n]").node
+    assert without_directions([node]) == [node]

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from tcalc.expr import build
-from tcalc.expr.nodes import Apply, Delta, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.selection import UnitVector, unit
 from tcalc.primitives.skew import ENTRIES, SPACE, Skew, skew
-from tcalc.simplify.engine import length, of_products_having, of_views, rewrite
+from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.engine import length, of_functions, of_products_having, of_views, rewrite
 from tcalc.simplify.parts import Parts, parts_of, piece, pieces
 from tcalc.simplify.splicing import is_between
 
@@ -107,6 +108,20 @@ def transpose_of_skew(node: Einsum) -> Node | None:
     return None
 
 
+@of_functions
+def number_out_of_skew(node: Apply) -> Node | None:
+    """``skew(2*x - 2*y) -> 2*skew(x - y)``, and ``skew(zeros(3)) -> zeros(3, 3)``.
+
+    The number of numbers in skew matrices falls.
+    """
+    match node:
+        case Apply(primitive=Skew(), args=(Const(value=value),)) if not value:
+            return build.zeros(node.dims)
+        case Apply(primitive=Skew(), args=(Add() as x,)) if (number := content(x)) != 1:
+            return build.scale(number, skew(multiple(1 / number, x)))
+    return None
+
+
 def _is_skew(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Skew)
 
@@ -125,4 +140,4 @@ def without_permutations(roots: Sequence[Node]) -> list[Node]:
     return rewrite(roots, RULES) if made else list(roots)
 
 
-RULES = (vector_into_permutation, skew_times_itself, transpose_of_skew)
+RULES = (vector_into_permutation, skew_times_itself, transpose_of_skew, number_out_of_skew)

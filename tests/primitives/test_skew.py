@@ -40,6 +40,8 @@ def test_cross_products_are_those_of_numpy(program: str, declared: str, backend:
         ("x'*cross(y, z)", "y", "skew(x)'*z"),
         ("cross(x, x) + y", "y", "eye(3)"),
         ("skew(x)'*y", "y", "-skew(x)"),
+        ("cross(cross(x, x), y) + x", "x", "eye(3)"),
+        ("cross(-x, 2*y)", "y", "-2*skew(x)"),
     ],
 )
 def test_derivatives_are_skew_matrices(program: str, wrt: str, expected: str) -> None:

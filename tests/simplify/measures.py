@@ -19,6 +19,7 @@ from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.reductions import ProdOthers
 from tcalc.primitives.selection import LowerMask, UnitVector
+from tcalc.primitives.skew import Skew
 from tcalc.primitives.softmax import Softmax
 from tcalc.primitives.spectral import Spectral
 from tcalc.simplify.coefficients import content
@@ -143,6 +144,7 @@ numbers_in_views = _inside(_is_view, _has_number)
 numbers_in_products = _inside(_is_product, _has_number)
 numbers_in_powers = _inside(_is_power, _has_number)
 numbers_in_inverses = _inside(_is_inverse, _has_number)
+numbers_in_skew = _inside(lambda node: _function(node, Skew), _has_number)
 scalars_in_inverses = _inside(
     _is_inverse, lambda x: _is_product(x) and any(_is_apart(x, places) for places in _pieces(x))
 )

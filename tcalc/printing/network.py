@@ -156,6 +156,7 @@ class Network:
             self._see(label, dim)
         base, exponent = power_of(factor)
         inverse: Formula | None = None
+        coefficient = ONE
         if isinstance(factor, Const):
             return number(ONE)  # ones: only their dimensions count
         if exponent < 0 and factor not in self.writer.defined:
@@ -164,7 +165,9 @@ class Network:
         else:
             formula = yield self.form(factor)
             if row and isinstance(factor, Add):
-                formula = self._without_number(formula)
+                coefficient, formula = _without_number(formula)
+                if coefficient != 1:
+                    self.scalars.append(number(coefficient))
         match row:
             case ():
                 if inverse is not None:
@@ -183,23 +186,12 @@ class Network:
                     most = self.writer.transposes(formula)
                     if self.writer.primes_of_turned(factor) <= most:
                         turned = yield self.form(self.writer.turned_sum(factor))
-                        if self.writer.transposes(turned) <= most:
+                        outside, turned = _without_number(turned)
+                        if outside == coefficient and self.writer.transposes(turned) <= most:
                             link = replace(link, turned=turned)
                 self.edges.append(Edge(start, stop, (link,)))
             case _:
                 raise NoMatrixFormError(f"a factor of order {len(row)}")
-        return formula
-
-    def _without_number(self, formula: Formula) -> Formula:
-        """A factor whose terms were found to be alike, with their number before the product."""
-        match formula:
-            case Product(coefficient, scalars, body, elementwise, over, divisors) if (
-                coefficient != 1
-            ):
-                self.scalars.append(number(coefficient))
-                return product(
-                    ONE, scalars, body, elementwise=elementwise, over=over, divisors=divisors
-                )
         return formula
 
     # Elimination of summed labels.
@@ -397,3 +389,14 @@ def _needs_indices(factors: Sequence[tuple[Node, tuple[int, ...]]], out: Sequenc
             ):
                 return True
     return False
+
+
+def _without_number(formula: Formula) -> tuple[Fraction, Formula]:
+    """The number of a sum whose terms were found to be alike, and the sum without it."""
+    match formula:
+        case Product(coefficient, scalars, body, elementwise, over, divisors) if coefficient != 1:
+            rest = product(
+                ONE, scalars, body, elementwise=elementwise, over=over, divisors=divisors
+            )
+            return coefficient, rest
+    return ONE, formula

@@ -270,6 +270,8 @@ def test_what_is_the_same_in_another_grouping_has_one_name() -> None:
         ("c = (1 + exp(a))^3; c*c", "a"),
         # A function whose rows have no name in the language.
         ("s = norm2[k](x[i] - z[k])*w[i]; gradient(s, x)", "x[m], z[k], w[m]"),
+        # A difference that may be turned about, whose terms have a number in common.
+        ("hessian(logsumexp(2*B*z), z)", "B[n,n], z[n]"),
     ],
 )
 @pytest.mark.parametrize("notation", ["auto", "einstein"])

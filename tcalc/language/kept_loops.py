@@ -229,12 +229,6 @@ class _Keeping:
     def _counts(self, bound: Position) -> bool:
         """Whether a bound depends on the counter."""
         if isinstance(bound, Gathered):
-            inside = (part for part in walk(bound.at) if isinstance(part, Index))
-            here = (at for part in inside for at in part.positions)
-            if any(self._counts(at) for at in here if not isinstance(at, Gathered)):
-                raise self._unsupported(
-                    "positions that are data are the same in all steps", bound.span
-                )
             return False
         bounds = (bound.start, bound.stop) if isinstance(bound, Range) else (bound,)
         return any(self._loop.counter in names for x in bounds for _, names in x.terms)
@@ -304,7 +298,10 @@ class _Keeping:
         found = Slice(source, axis, offset, len(positions))
         self._slices.setdefault(found, (name, replace(base, span=part.span)))
         taken = Name(name, (), part.span)
-        rest: tuple[Position, ...] = (*positions[:axis], *positions[axis + 1 :])
+        rest = tuple(
+            replace(x, at=rewritten(x.at, self._in_step)) if isinstance(x, Gathered) else x
+            for x in (*positions[:axis], *positions[axis + 1 :])
+        )
         return replace(part, base=taken, positions=rest) if rest else taken
 
     # What stands before the loop, and behind it

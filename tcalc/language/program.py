@@ -383,9 +383,10 @@ class Compilation:
 
 
 def _gathering(positions: Iterable[Position]) -> set[str]:
-    """The names of tensors that stand, with indices, in these positions."""
+    """The names of tensors that stand, with indices or as slices, in these positions."""
     at = (position.at for position in positions if isinstance(position, Gathered))
-    return {x.base.name for x in at if isinstance(x, Index) and isinstance(x.base, Name)}
+    bases = (x.base if isinstance(x, Index) else x for x in at)
+    return {x.name for x in bases if isinstance(x, Name)}
 
 
 def _mentioned(expression: Expression) -> set[str]:

@@ -19,8 +19,9 @@ from tcalc.errors import (
 )
 from tcalc.expr import Dim, Node, Var, build
 from tcalc.expr.collector import collector_paused
-from tcalc.expr.facts import known_properties
+from tcalc.expr.facts import holds, known_properties
 from tcalc.expr.names import FreeNames, free_name
+from tcalc.expr.primitive import Fact
 from tcalc.expr.properties import OF_MATRICES
 from tcalc.expr.traverse import dependents, postorder
 from tcalc.language import loops
@@ -282,6 +283,12 @@ class _Recurring(Compilation):
         live = [script.steps[k] for k in script.live(value, *needed)]
         self._counters = {name for step in live for name in step.counters}
         self._survey(live)
+        self._names.positions |= {
+            carried.base
+            for definition, carried in self._kept.carried.items()
+            if isinstance(carried, Slice)
+            and definition.targets[0].name.name in self._names.positions
+        }
         return live
 
     def _elaborate(self, step: Unrolled) -> Value:
@@ -338,6 +345,8 @@ class _Recurring(Compilation):
             matrices = True
         dropped = self._dropped.get(name, ())
         known = [x for x in known_properties(like) if matrices or x not in OF_MATRICES]
+        if isinstance(carried, Slice) and holds(like, Fact.INTEGER):
+            known.append("integer")
         return build.var(name, dims, [word for word in known if word not in dropped])
 
     # What steps keep

@@ -10,7 +10,6 @@ import tcalc
 from tcalc.errors import (
     ArgumentError,
     IndexNotationError,
-    UnsupportedError,
 )
 from tcalc.expr.traverse import postorder
 from tcalc.language import parse
@@ -101,10 +100,19 @@ def test_what_is_refused(text: str, at: tuple[int, int], message: str, hint: str
     assert message in error.message
 
 
-def test_a_loop_that_is_kept_has_its_positions_outside() -> None:
-    text = "s{0} = 0\nfor t = 1:T\n s{t} = s{t-1} + a[g[t]]\nend\ns{T}"
-    with pytest.raises(UnsupportedError, match="the same in all steps"):
-        tcalc.recurrence(text, "a[m], g[T] integer")
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("declared", ["a[m], y[T], g[T] integer", "a[m], y[T]"])
+def test_positions_are_others_in_each_step_of_a_loop_that_is_kept(
+    declared: str, backend: str
+) -> None:
+    text = "s{0} = 0\nfor t = 1:T\n s{t} = s{t-1} + y[t]*a[g[t]]^2\nend\ns{T}"
+    kept = tcalc.recurrence(text, declared, backend=backend)
+    data = {"a": [1.0, 2.0, 4.0], "g": [1, 3, 3, 1], "y": [1.0, 1.0, 1.0, 1.0]}
+    value, slope = kept.value_and_gradient("a")(**data)
+    assert value == 34
+    np.testing.assert_array_equal(slope, [4, 0, 16])
+    with pytest.raises(ArgumentError, match=r"g\[t\] is 4, .* in step t = 2"):
+        kept(**data | {"g": [1, 4, 3, 1]})
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])

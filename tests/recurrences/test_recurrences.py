@@ -153,6 +153,18 @@ PROGRAMS: dict[str, tuple[str, str]] = {
         f{T}""",
         "X[T,n], A[n,n]",
     ),
+    "elements at positions that are data": (
+        """s{0} = ones(n)
+        f{0} = 0
+        for t = 1:T
+            e{t}[i] = E[g[t],i] + X[t,h[i]]
+            s{t} = tanh(A*s{t-1} + e{t})
+            l{t} = logsoftmax(s{t})
+            f{t} = f{t-1} - l{t}[g[t]] + a*X[t,h[g[t]]] + onehot(g[t],n)'*A*s{t}
+        end
+        f{T}""",
+        "E[m,n], X[T,n], A[n,n], g[T] integer, h[n] integer, a",
+    ),
 }
 STEPS = 6
 
@@ -169,6 +181,8 @@ def arrays_for(text: str, declarations: str, T: int = STEPS) -> dict[str, Any]:
         if "spd" in variable.properties:
             x = x @ x.swapaxes(-1, -2) + np.eye(shape[-1])
         found[name] = np.exp(x) if "positive" in variable.properties else x
+        if "integer" in variable.properties:
+            found[name] = random.integers(1, 4, shape).astype(float)
     return found
 
 

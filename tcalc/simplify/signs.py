@@ -66,7 +66,10 @@ def transpose_of_antisymmetric(node: Einsum) -> Node | None:
     signs = [
         _sign_under_transposition(x) if row else 1 for x, row in zip(factors, rows, strict=True)
     ]
-    if None in signs or factor.order != 2 or {0, 1}.union(*rows) != {0, 1} or not any(rows):
+    if None in signs or factor.order != 2 or not any(rows):
+        return None
+    # The diagonal of a symmetric matrix stands along one axis alone.
+    if any(row and {*row} != {0, 1} for row in rows):
         return None
     return build.scale(prod(sign for sign in signs if sign is not None), factor)
 

@@ -21,6 +21,7 @@ IDENTITIES = {
     ("inv(diag(x))*y", "x[n], y[n]"): "y./x",
     ("tr(A*B) - tr(B*A)", "A[n,n], B[n,n]"): "0",
     ("diag(A)./diag(A)", "A[n,n]"): "ones(n)",
+    ("(diag(diag(S))*B)'", "S[n,n] symmetric, B[n,n] symmetric"): "B*diag(diag(S))",
     ("x'*x/norm2(x)", "x[n]"): "norm2(x)",
 }
 

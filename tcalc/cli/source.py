@@ -99,9 +99,9 @@ def _is_file(expr: str) -> bool:
 
 
 def guesses(expression: Expression | Recurrence) -> list[str]:
-    """What was guessed of undeclared names, as declarations: ``X[m,n]``, ``c``."""
-    variables = expression.variables
-    return [repr(variables[name]).removesuffix("[]") for name in expression.guesses]
+    """What was guessed of undeclared names, as declarations: ``X[m,n]``, ``g[n] integer``, ``c``."""
+    guessed = (expression.variables[name] for name in expression.guesses)
+    return [" ".join((repr(x).removesuffix("[]"), *x.properties)) for x in guessed]
 
 
 def tell_guesses(expression: Expression | Recurrence) -> None:

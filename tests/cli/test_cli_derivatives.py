@@ -312,6 +312,7 @@ class TestPrint:
 
     def test_it_guesses_and_takes_declarations_and_bounds(self, run):
         assert run("print", "c*x").err.startswith("guessed: c, x[m]")
+        assert run("print", "x[g[i]]").err.startswith("guessed: g[m] integer, x[n] (")
         text = "s{0} = x\nfor t = 1:T; s{t} = s{t-1}*x; end\ns{T}"
         assert run("print", text, "--declare", "x", "--let", "T=3").out == "x^4\n"
 

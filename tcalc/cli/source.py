@@ -99,7 +99,7 @@ def _is_file(expr: str) -> bool:
 
 
 def guesses(expression: Expression | Recurrence) -> list[str]:
-    """What was guessed of undeclared names, as declarations: ``X[m,n]``, ``g[n] integer``, ``c``."""
+    """What was guessed of undeclared names, as declarations: ``X[m,n]``, ``g[n] integer``."""
     guessed = (expression.variables[name] for name in expression.guesses)
     return [" ".join((repr(x).removesuffix("[]"), *x.properties)) for x in guessed]
 

@@ -121,6 +121,8 @@ def _hint(lexeme: Lexeme, last: Lexeme | None, accepted: set[str]) -> str:
     if said is not None:
         return said
     if lexeme.type in _OPERATORS:
+        if accepted <= {"COMMA", "RSQB"}:
+            return "positions that are computed have a name: p = g + 1, and then x[p[i]]"
         return "an operator stands between two values"
     return _HINTS.get(lexeme.type, "something is missing before it")
 

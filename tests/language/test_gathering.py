@@ -10,6 +10,7 @@ import tcalc
 from tcalc.errors import (
     ArgumentError,
     IndexNotationError,
+    ParseError,
 )
 from tcalc.expr.traverse import postorder
 from tcalc.language import parse
@@ -100,6 +101,10 @@ def test_what_is_refused(text: str, at: tuple[int, int], message: str, hint: str
     assert message in error.message
 
 
+def test_positions_that_are_computed_have_a_name() -> None:
+    refused("a[g[i]+1]", ParseError, (1, 7), "p = g + 1", DECLARED)
+
+
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize("declared", ["a[m], y[T], g[T] integer", "a[m], y[T]"])
 def test_positions_are_others_in_each_step_of_a_loop_that_is_kept(
@@ -122,6 +127,7 @@ def test_positions_are_others_in_each_step_of_a_loop_that_is_kept(
         ([1, 0, 1, 1, 1], "g[2] is 0"),
         ([1, 1, 1, 5, 1], "g[4] is 5"),
         ([1, 1, np.nan, 1, 1], "g[3] is nan"),
+        ([1, 1, 1, 1, np.inf], "g[5] is inf"),
     ],
 )
 def test_positions_that_do_not_exist_are_refused_by_name(

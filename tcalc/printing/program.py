@@ -333,7 +333,7 @@ class _Page:
         return self._with_indices(node, writer, name, wanted)
 
     def _with_indices(self, node: Node, writer: Writer, name: str, wanted: AxisNames) -> Statement:
-        supply = index_names(self.taken)
+        supply = index_names({*self.taken, *self.wishes.order})
         left = tuple(next(supply) for _ in range(node.order))
         whole = isinstance(node, Add) and node not in writer.defined
         terms = node.terms if whole and isinstance(node, Add) else ((Fraction(1), node),)
@@ -368,7 +368,9 @@ class _Page:
 
     def _with_letters(self, formula: Formula, left: Sequence[str], order: Sequence[str]) -> Formula:
         """A top-level term with letters for its sums, in the order of reading."""
-        letters = (index for index in index_names(self.taken) if index not in left)
+        letters = (
+            index for index in index_names({*self.taken, *self.wishes.order}) if index not in left
+        )
         return renamed(formula, {at: next(letters) for at in order if at not in left})
 
     def _result_name(self) -> str:

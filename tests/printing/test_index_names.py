@@ -242,3 +242,12 @@ def test_an_axis_has_a_name_of_its_own_or_that_is_taken(model: gallery.Model) ->
                     wanted.setdefault(at, set()).update(names[axis] if names else ())
                 for at, due in wanted.items():
                     assert at in due or due <= taken or (at in PLAIN and due & PLAIN), at
+
+
+def test_no_index_has_the_name_of_a_variable_that_is_not_in_the_formula() -> None:
+    """Positions that are data, ``g`` and ``h``, would be refused as indices."""
+    declared = "X[n,m], w[m], g[n] integer, h[m] integer"
+    norm = tcalc.parse("norm2(triu(ones(n,n))*X*abs(w))", declared)
+    text = tcalc.hessian(norm, "w").einstein()
+    assert "i1" in text  # there are no letters left
+    assert tcalc.parse(text, declared).shape == ("m", "m")

@@ -135,11 +135,9 @@ def _opened(root: Node, *, centred: bool) -> Node | None:
         if len(terms) > MOST_TERMS:
             return None
         _, term, k = max(found, key=lambda candidate: candidate[0])
-        parts = parts_of(term)
-        new = multiplied_out(parts, k)
-        if new is None:
+        opened = multiplied_out(parts_of(term), k)
+        if opened is None:
             return None
-        opened = build.scale(parts.coefficient, new)
         (whole,) = rewrite([build.add((c, opened if x is term else x) for c, x in terms)], OPENING)
     return None
 

@@ -52,34 +52,25 @@ def taken(code: Code, statement: Statement, operation: Call) -> None:
     """The elements of an axis at some places, whose axes stand in its place."""
     assert isinstance(operation.routine, Embedded)
     (axis,) = operation.routine.parameters
-    source, at = map(code.place, operation.arguments)
-    (value,) = statement.results
-    indices = code.indices(value.dims)
-    end = axis + len(at.dims)
-    place = f"(int){code.element(at, indices[axis:end])}"
-    _assigned(
-        code,
-        statement,
-        indices,
-        code.element(source, [*indices[:axis], place, *indices[end:]]),
-    )
+    _at_places(code, statement, operation, axis, axis)
 
 
 def picked(code: Code, statement: Statement, operation: Call) -> None:
     """Elements of the axis after the first few, which an array and the places have in common."""
     assert isinstance(operation.routine, Embedded)
     (shared,) = operation.routine.parameters
+    _at_places(code, statement, operation, shared, 0)
+
+
+def _at_places(code: Code, statement: Statement, operation: Call, axis: int, first: int) -> None:
+    """The elements of an axis at places that have the axes of the result from the `first` one."""
     source, at = map(code.place, operation.arguments)
     (value,) = statement.results
     indices = code.indices(value.dims)
-    end = len(at.dims)
-    place = f"(int){code.element(at, indices[:end])}"
-    _assigned(
-        code,
-        statement,
-        indices,
-        code.element(source, [*indices[:shared], place, *indices[end:]]),
-    )
+    end = first + len(at.dims)
+    place = f"(int){code.element(at, indices[first:end])}"
+    element = code.element(source, [*indices[:axis], place, *indices[end:]])
+    _assigned(code, statement, indices, element)
 
 
 def placed(code: Code, statement: Statement, operation: Call) -> None:

@@ -82,6 +82,8 @@ def sum_inside(node: Add) -> Node | None:
             if factor not in sums or known.isdisjoint(_factors_of_terms(factor)):
                 continue
             opened = multiplied_out(parts, k)
+            if opened is None:
+                continue
             rest = [term for n, term in enumerate(node.terms) if n != t]
             whole = build.add([*rest, *_terms(node.terms[t][0], opened)])
             for rule in (common_sum_of_matrices, opposite_terms, common_factor):
@@ -103,9 +105,9 @@ def _factors_of_terms(node: Node) -> Set[Node]:
     return {x for term in node.operands for x in parts_of(term).factors}
 
 
-def _terms(coefficient: Fraction, node: Node | None) -> list[tuple[Fraction, Node]]:
+def _terms(coefficient: Fraction, node: Node) -> list[tuple[Fraction, Node]]:
     """The terms of a sum of products, with the products among their factors opened."""
-    terms = node.terms if isinstance(node, Add) else ()
+    terms = node.terms if isinstance(node, Add) else ((Fraction(1), node),)
     return [(coefficient * c, opened_term(x)) for c, x in terms]
 
 

@@ -103,6 +103,18 @@ def test_a_matrix_for_each_row_is_no_matrix_for_all(mode):
     np.testing.assert_allclose(found, due, atol=1e-13)
 
 
+def test_a_sum_too_long_to_be_multiplied_out_stays():
+    long = " + ".join(f"exp({k}*Q)" for k in range(1, 72))
+    f = tcalc.parse(
+        f"B = 2*P + P'*F + exp(P); B*C + B*F + (B*A + {long})*D",
+        ", ".join(f"{name}[n,n]" for name in "PAFCDQ"),
+    )
+    (node,) = tidy_all([f.node])
+    random = np.random.default_rng(0)
+    data = {name: 0.1 * random.standard_normal((2, 2)) for name in "PAFCDQ"}
+    np.testing.assert_allclose(*tcalc.evaluate([f.with_node(node), f], **data), rtol=1e-12)
+
+
 def test_powers_of_sizes_read_back():
     f = tcalc.parse("kron(D, D) + eye(n*n) + ones(2*n^2 - n*n, n^2)", "D[n,n]")
     assert str(f) == "kron(D, D) + eye(n^2) + ones(n^2, n^2)"

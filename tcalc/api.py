@@ -102,14 +102,15 @@ def recurrence(
     functions: Iterable[UserFunction] = (),
     **parameters: float,
 ) -> Recurrence:
-    """A program with a loop as a function of arrays, for series of any length.
+    """A program with loops as a function of arrays, for series of any length.
 
-    The arguments are those of `parse`, which unrolls loops; here the loop is kept, and its bound
+    The arguments are those of `parse`, which unrolls loops; here a loop is kept, and its bound
     may be a dimension: ``for t = 1:T`` runs through tensors declared like ``Y[T,p]``.  One step is
     differentiated and compiled, and run as often as there are steps, so thousands of steps take no
     longer to compile than two.  A step may use slices such as ``Y[t,i]`` and ``Y[t-1,i]``, values
     of earlier steps, ``m{t-1}``, and the number ``t``; the value, after the loop, uses the last
-    step, ``f{T}``.  `tcalc.recurrences.Recurrence` has the methods for gradients, products and
+    step, ``f{T}``.  A later loop may run through what an earlier one has made, as a smoother does
+    behind a filter.  `tcalc.recurrences.Recurrence` has the methods for gradients, products and
     trajectories.
 
     With ``backend="c"`` the loop runs in C: much faster if steps are small, after some tenths of a

@@ -1,12 +1,14 @@
-"""What is carried from step to step of a loop that is kept, or is another in each step."""
+"""What is carried from step to step of a loop that is kept, from loop to loop, or is another in
+each step."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from tcalc.errors import Span
-from tcalc.language.course import NEAR, Course
+from tcalc.language.course import Course, near, shifted, told
 from tcalc.language.syntax import Bound, Definition, Name, Statement
 from tcalc.records import dataclass
 
@@ -69,51 +71,108 @@ class Last:
 class Slice:
     """What stands in a tensor where an axis has the position counter + `offset`, from 1 on.
 
-    The tensor has `order` positions in the text.
+    The tensor has `order` positions in the text.  `loop` is the place of the loop that takes it.
     """
 
     base: str
     axis: int
     offset: int
     order: int
+    loop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the step of an earlier loop has made whose number is counter + `offset`.
+
+    `loop` is the place of the loop that takes it.
+    """
+
+    stem: Stem
+    offset: int
+    loop: int
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The counter as a number."""
+    """The counter of a loop as a number."""
 
     counter: str
+    loop: int
 
 
-Carried: TypeAlias = Before | Last | Slice | Count
+Carried: TypeAlias = Before | Last | Slice | Row | Count
 """What a step has from outside of it, or leaves."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The statements of one step, and which of them stand for what is carried.
+class Defined:
+    """What a loop that is kept defines: counter + `offsets` are the numbers of its names."""
 
-    `offsets` has the names that the loop defines, and which step of theirs a step defines: t +
-    offset.
+    course: Course
+    offsets: Mapping[Stem, int]
+
+    def back(self, stem: Stem, lag: int) -> int:
+        """What is added to the counter where a name is that of some steps before."""
+        return self.course.back(self.offsets[stem], lag)
+
+    def name(self, stem: Stem, lag: int = 0) -> str:
+        """The name of what a step defines, or of what it takes from some steps before it."""
+        return stem.shown(str(self.course.step + self.back(stem, lag)))
+
+    def early(self, stem: Stem, lag: int) -> str:
+        """The name of what the first step takes, or of what is defined some steps before that."""
+        return stem.shown(str(self.course.first + self.back(stem, lag)))
+
+    def shown(self, stem: Stem, lag: int = 0) -> str:
+        """How what a step defines is written, or what one some steps before it does."""
+        return stem.shown(shifted(self.course.counter, self.back(stem, lag)))
+
+    def lowest(self, stem: Stem, early: int) -> int:
+        """The lowest number of the steps of a name, some values before the first one among them."""
+        course, offset = self.course, self.offsets[stem]
+        start = course.lowest.get((), 0) + offset
+        return start - early if course.direction > 0 else start
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The statements of one step of each loop, and which of them stand for what is carried.
+
+    `rows` has the names that later loops take row by row, with the number of values before the
+    first step that are among these.
     """
 
     statements: tuple[Statement, ...]
     carried: Mapping[Definition, Carried]
-    course: Course
-    offsets: Mapping[Stem, int]
+    loops: tuple[Defined, ...]
+    rows: Mapping[Stem, int]
+
+    def of(self, stem: Stem) -> Defined:
+        """The loop that defines a name."""
+        return next(x for x in self.loops if stem in x.offsets)
+
+    def told(self, text: str) -> str:
+        """A text with the numbers that stand for steps as the program would say them."""
+        courses = [x.course for x in self.loops]
+        text = re.sub(r"\d{12,}", lambda found: told(int(found.group()), courses), text)
+        return text.replace(MARK, "")
+
+
+MARK = "\N{PRIME}"
+"""What sets apart the names that several loops have for slices, and for their counters."""
 
 
 def parted(name: str, origin: int) -> tuple[Stem, int] | None:
     """A name with a step near to `origin` as its stem and the distance; None for any other.
 
-    >>> from tcalc.language.course import STEP
-    >>> parted(f"h{{{STEP - 1},2}}", STEP)
+    >>> parted(f"h{{{10**12 - 1},2}}", 10**12)
     (Stem(name='h', steps=(None, 2)), -1)
-    >>> parted("h{3,2}", STEP)
+    >>> parted("h{3,2}", 10**12)
     """
     stem, brace, rest = name.partition("{")
     numbers = [int(number) for number in rest.rstrip("}").split(",")] if brace else []
     for k, number in enumerate(numbers):
-        if abs(number - origin) < NEAR:
+        if near(number, origin):
             return Stem(stem, (*numbers[:k], None, *numbers[k + 1 :])), number - origin
     return None

@@ -1,8 +1,8 @@
-"""The loop that is kept: which one of a program it is, and the course of its counter."""
+"""The loops that are kept: which ones of a program they are, and the courses of their counters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,13 +12,13 @@ from tcalc.language.names import FIRST_STEP, INCREMENT, Names
 from tcalc.language.syntax import Bound, Loop, Statement
 from tcalc.records import dataclass
 
-STEP, FIRST, LAST = 10**12, 3 * 10**13, 7 * 10**13
-"""The numbers of the step that stands for all, of the first, and of the last: no program has such.
+ORIGIN = 10**12
+"""Multiples of it are the numbers of steps whose own are not known: no program has such.
 
-The first step has `FIRST` only where its own number depends on the sizes.
+They are the step that stands for all, the first and the last one of each loop.
 """
 NEAR = 10**6
-"""Numbers so near to one of the three are of steps before it or behind it."""
+"""Numbers so near to one of these are of steps before it or behind it."""
 
 Terms: TypeAlias = Mapping[tuple[str, ...], int]
 """A number as coefficients of products of names."""
@@ -28,22 +28,33 @@ Terms: TypeAlias = Mapping[tuple[str, ...], int]
 class Course:
     """The course of a counter: from `start` to `stop`, `direction` being 1 or -1.
 
-    "Before" and "behind" are in the order in which the steps are done.
+    `place` is that of its loop among those that are kept.  `step`, `first` and `last` are the
+    numbers of the step that stands for all, of the first one, which may be its own, and of the last
+    one.  "Before" and "behind" are in the order in which the steps are done.
     """
 
     loop: Loop
     start: Terms
     stop: Terms
     direction: int
+    place: int
+    step: int
+    first: int
+    last: int
 
     @property
     def counter(self) -> str:
         return self.loop.counter
 
     @property
-    def first(self) -> int:
-        """The number of the first step, or `FIRST` for it."""
-        return FIRST if is_open(self.start) else self.start.get((), 0)
+    def lowest(self) -> Terms:
+        """The lowest number of a step."""
+        return self.start if self.direction > 0 else self.stop
+
+    @property
+    def highest(self) -> Terms:
+        """The highest number of a step."""
+        return self.stop if self.direction > 0 else self.start
 
     @property
     def names(self) -> set[str]:
@@ -60,9 +71,7 @@ class Course:
 
     def assigns(self, number: int, offset: int) -> bool:
         """Whether a step of the loop may define what has a number, as counter + `offset`."""
-        if abs(number - FIRST) < NEAR:
-            return self.lag(number, FIRST + offset) >= 0
-        if not is_open(self.start):
+        if abs(number - self.first) < NEAR:
             return self.lag(number, self.first + offset) >= 0
         return is_open(self.stop) or self.lag(self.stop.get((), 0) + offset, number) >= 0
 
@@ -82,16 +91,34 @@ class Course:
         """The number of the last step, plus a number, as the program would say it."""
         return _shown(self.loop.stop, self.stop, distance)
 
-    def told(self, number: int) -> str:
-        """A number as the program would say it."""
-        for origin, said in ((FIRST, self.at_first), (LAST, self.at_last)):
+    def told(self, number: int) -> str | None:
+        """A number as the program would say it; None if it is of another loop, or its own."""
+        origins = [(self.last, self.at_last)]
+        if is_open(self.start):
+            origins.append((self.first, self.at_first))
+        for origin, said in origins:
             if abs(number - origin) < NEAR:
                 return said(number - origin)
-        return shifted(self.counter, number - STEP) if abs(number - STEP) < NEAR else str(number)
+        return shifted(self.counter, number - self.step) if near(number, self.step) else None
 
 
-def kept_loop(statements: Sequence[Statement], names: Names) -> int:
-    """The place of the loop that is kept: the only one with open bounds, or the only one."""
+def told(number: int, courses: Iterable[Course]) -> str:
+    """A number as the program would say it."""
+    found = (course.told(number) for course in courses)
+    return next((said for said in found if said is not None), str(number))
+
+
+def near(number: int, origin: int) -> bool:
+    """Whether a number is that of a step, or of one a few before it or behind it."""
+    return abs(number - origin) < NEAR
+
+
+def kept_loops(statements: Sequence[Statement], names: Names) -> list[int]:
+    """The places of the loops that are kept.
+
+    They are those with open bounds, or those whose bounds are numbers given by name, or the only
+    one.
+    """
     places = [k for k, statement in enumerate(statements) if isinstance(statement, Loop)]
     if not places:
         end = statements[-1].span if statements else Span(0, 0, 1, 1)
@@ -100,29 +127,29 @@ def kept_loop(statements: Sequence[Statement], names: Names) -> int:
             span=end,
             hint="`for t = 1:T`, statements, `end`; a program without one is for tcalc.parse",
         )
-    open_ = [k for k in places if not _is_number(statements[k], names)]
-    if len(open_) > 1 or (not open_ and len(places) > 1):
-        first, second, *_ = (statements[k] for k in open_ or places)
-        error = UnsupportedError("only one loop can be kept", span=second.span)
+    loops = [(k, x) for k, x in enumerate(statements) if isinstance(x, Loop)]
+    open_ = [k for k, loop in loops if any(is_open(linear(x, names)) for x in _bounds(loop))]
+    named = [k for k, loop in loops if any(x for bound in _bounds(loop) for _, x in bound.terms)]
+    found = open_ or named or places
+    if not named and len(found) > 1:
+        first, second, *_ = (loop for _, loop in loops)
+        error = UnsupportedError("which of several loops is to be kept?", span=second.span)
         error.mention("another one", first.span)
         raise error.advise(
-            "give numbers for the bounds of the others, which are then unrolled"
-            if open_
-            else "let the one that is kept go to a dimension, `for t = 1:T`; others are unrolled"
+            "let those that are kept go to a dimension, `for t = 1:T`; others are unrolled"
         )
-    return (open_ or places)[0]
+    return found
 
 
-def _is_number(loop: Statement, names: Names) -> bool:
-    assert isinstance(loop, Loop)
-    return not any(is_open(linear(bound, names)) for bound in (loop.start, loop.stop))
+def _bounds(loop: Loop) -> tuple[Bound, Bound]:
+    return loop.start, loop.stop
 
 
-def course_of(loop: Loop, names: Names) -> Course:
-    """The course of a loop; raises `UnsupportedError` unless it counts by 1 or -1.
+def course_of(loop: Loop, names: Names, earlier: Sequence[Course]) -> Course:
+    """The course of a loop behind others that are kept.
 
-    Upwards, the first step is a number; downwards, it may depend on the sizes, as in
-    ``for t = T:-1:1``.
+    Raises `UnsupportedError` unless it counts by 1 or -1.  Upwards, the first step is a number;
+    downwards, it may depend on the sizes, as in ``for t = T:-1:1``.
     """
     direction = 1 if loop.step is None else names.integer(loop.step, {}, INCREMENT)
     if abs(direction) != 1:
@@ -135,7 +162,17 @@ def course_of(loop: Loop, names: Names) -> Course:
     start = linear(loop.start, names)
     if direction > 0:
         names.integer(loop.start, {}, FIRST_STEP)
-    return Course(loop, start, linear(loop.stop, names), direction)
+    step, first, last = (ORIGIN * (3 * len(earlier) + k) for k in (1, 2, 3))
+    if not is_open(start):
+        first = start.get((), 0)
+    else:
+        # What is defined before two loops has one number.
+        for course in earlier:
+            distance = course.from_first(start)
+            if distance is not None:
+                first = course.first + distance
+    stop = linear(loop.stop, names)
+    return Course(loop, start, stop, direction, len(earlier), step, first, last)
 
 
 def linear(bound: Bound, names: Names) -> dict[tuple[str, ...], int]:

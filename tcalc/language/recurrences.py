@@ -1,4 +1,4 @@
-"""Programs with a loop that is kept: one step is elaborated, for as many as there will be.
+"""Programs with loops that are kept: one step is elaborated, for as many as there will be.
 
 What is carried from step to step is an input of the step, with the shape of what it is at first
 and whatever properties that has and every step keeps: they are assumed, and those that a step is
@@ -8,7 +8,8 @@ not known to keep are dropped until none is left to drop.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from tcalc.errors import (
     DimensionError,
@@ -32,15 +33,17 @@ from tcalc.language.carried import (
     Count,
     Kept,
     Last,
+    Row,
     Slice,
     Stem,
 )
-from tcalc.language.course import STEP, Course, shifted, size_of
+from tcalc.language.course import Course, size_of
 from tcalc.language.dimensions import Side
 from tcalc.language.einstein import wrong_number
-from tcalc.language.kept_loops import UNROLL, kept
+from tcalc.language.kept_loops import kept
 from tcalc.language.loops import Script, Unrolled
 from tcalc.language.names import check_parameters
+from tcalc.language.one_step import UNROLL
 from tcalc.language.program import Compilation, Program, declare, source_of
 from tcalc.language.syntax import Definition, Name, Result
 from tcalc.language.tape import Slot
@@ -86,6 +89,23 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Trajectory:
+    """What a loop hands on to later ones of each step, in the order of the steps' numbers.
+
+    Attributes:
+        name: how it is written after a step, ``m{t}``.
+        rows: the input of later loops that has all of it, with an axis in front.
+        row: what a step makes.
+        early: what stands before the row of the first step, the one next to it first.
+    """
+
+    name: str
+    rows: Var
+    row: Node
+    early: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecurrenceProgram:
     """A program with a loop that is kept.
 
@@ -99,6 +119,9 @@ class RecurrenceProgram:
             ``m{t-1}`` and ``Y[t,:]``, by their names.
         steps: by name everything that a step defines.
         program: its value, of inputs and of what the last step leaves; its inputs, and the like.
+        handed: the inputs of the step and of the value that earlier loops hand on.
+        earlier: the program as far as each earlier loop, without a value.
+        trajectories: what it hands on to later loops of each step.
     """
 
     counter: Var
@@ -110,6 +133,9 @@ class RecurrenceProgram:
     written: Mapping[str, str]
     steps: Mapping[str, Node]
     program: Program
+    handed: tuple[Var, ...] = ()
+    earlier: tuple[RecurrenceProgram, ...] = ()
+    trajectories: tuple[Trajectory, ...] = ()
 
 
 @collector_paused()
@@ -121,7 +147,7 @@ def parse_recurrence(
     functions: Iterable[Function] = (),
     **parameters: float,
 ) -> RecurrenceProgram:
-    """Parse and elaborate a program with a loop, which is kept as one.
+    """Parse and elaborate a program with loops, which are kept as such.
 
     The arguments are those of `tcalc.language.parse`.
 
@@ -148,53 +174,97 @@ def parse_recurrence(
 
 
 class _Recurring(Compilation):
-    """One run from text to the nodes of a step."""
+    """One run from text to the nodes of a step of each loop."""
 
-    _kept: Kept
-    _counter = "t"
+    _kept = Kept((), {}, (), {})
 
     def recurrence(self) -> RecurrenceProgram:
         """The program."""
         program = self.run()
         known: dict[str, Node] = {**program.variables, **program.definitions}
+        self._require_own_derivatives(known)
+        rows = {stem: self._rows(stem, early, known) for stem, early in self._kept.rows.items()}
+        loops: list[RecurrenceProgram] = []
+        handed: list[Var] = []
+        for place, defined in enumerate(self._kept.loops):
+            course = defined.course
+            made = {stem: rows[stem] for stem in defined.offsets if stem in rows}
+            start, stop = self._ends(course)
+            states = self._states(place, known)
+            loop = RecurrenceProgram(
+                counter=self._counters_of_steps[place],
+                start=start,
+                stop=stop,
+                direction=course.direction,
+                states=states,
+                series=tuple(self._series(place, rows, known)),
+                written={
+                    _input(known[name]).name: self._kept.told(name)
+                    for carried, name in self._entered.items()
+                    if not isinstance(carried, Count) and self._place(carried) <= place
+                },
+                steps={defined.shown(stem): known[defined.name(stem)] for stem in defined.offsets},
+                program=program,
+                handed=tuple(handed),
+                trajectories=tuple(made.values()),
+            )
+            loops.append(loop)
+            handed += [x.last for x in states if x.last is not None]
+            handed += [x.rows for x in made.values()]
+        return replace(loops[-1], earlier=tuple(loops[:-1]))
+
+    def _place(self, carried: Carried) -> int:
+        """The place of the loop that something is carried through."""
+        if isinstance(carried, Slice | Row | Count):
+            return carried.loop
+        return self._kept.of(carried.stem).course.place
+
+    def _states(self, place: int, known: Mapping[str, Node]) -> tuple[State, ...]:
+        """What the steps of a loop hand on."""
         states: dict[Before, State] = {}
-        series: list[Series] = []
-        counter = self._count()
-        start, stop = self._ends()
+        for carried in self._entered:
+            if isinstance(carried, Before | Last) and self._place(carried) == place:
+                before = Before(carried.stem, carried.lag)
+                states.setdefault(before, self._state(before, known))
+        return tuple(states.values())
+
+    def _series(
+        self, place: int, rows: Mapping[Stem, Trajectory], known: Mapping[str, Node]
+    ) -> Iterator[Series]:
+        """What the steps of a loop take of tensors, and of what earlier loops have made."""
         for carried, name in self._entered.items():
             match carried:
-                case Before():
-                    states[carried] = self._state(carried, known)
-                case Last(stem=stem, lag=lag):
-                    states.setdefault(Before(stem, lag), self._state(Before(stem, lag), known))
-                case Slice(base=base, axis=axis, offset=offset):
-                    series.append(Series(name, known[base], axis, offset, _input(known[name])))
-        self._require_own_derivatives(states.values(), series, known)
-        steps = {self._shown(stem): known[self._defined(stem)] for stem in self._kept.offsets}
-        return RecurrenceProgram(
-            counter=counter,
-            start=start,
-            stop=stop,
-            direction=self._course.direction,
-            states=tuple(states.values()),
-            series=tuple(series),
-            written={
-                _input(known[name]).name: self._told(name)
-                for carried, name in self._entered.items()
-                if not isinstance(carried, Count)
-            },
-            steps=steps,
-            program=program,
+                case Slice(base=base, axis=axis, offset=offset) if carried.loop == place:
+                    told = self._kept.told(name)
+                    yield Series(told, known[base], axis, offset, _input(known[name]))
+                case Row(stem=stem, offset=offset) if carried.loop == place:
+                    lowest = self._kept.of(stem).lowest(stem, self._kept.rows[stem])
+                    told, source = self._kept.told(name), rows[stem].rows
+                    yield Series(told, source, 0, offset - lowest + 1, _input(known[name]))
+                case _:
+                    pass
+
+    def _rows(self, stem: Stem, early: int, known: Mapping[str, Node]) -> Trajectory:
+        """What later loops take of a name, with some values before the first step."""
+        defined = self._kept.of(stem)
+        row = known[defined.name(stem)]
+        start, stop = self._ends(defined.course)
+        count = (stop - start) * defined.course.direction + (1 + early)
+        name = self._free.give(f"{stem.plain}_all")
+        before = range(1, early + 1)
+        return Trajectory(
+            name=defined.shown(stem),
+            rows=build.var(name, (count, *row.dims)),
+            row=row,
+            early=tuple(known[defined.early(stem, lag)] for lag in before),
         )
 
-    def _require_own_derivatives(
-        self, states: Collection[State], series: Iterable[Series], known: Mapping[str, Node]
-    ) -> None:
-        """Refuse derivatives through what is carried into a step, or out of the loop."""
-        pairs: list[tuple[Var | None, Node | None]] = [(x.slice, x.source) for x in series]
-        for x in states:
-            pairs += [(x.before, x.initial), (x.before, x.after), (x.last, x.after)]
-        made = [(x, node) for x, node in pairs if x is not None and node is not None]
+    def _require_own_derivatives(self, known: Mapping[str, Node]) -> None:
+        """Refuse derivatives through what is carried into a step, or out of a loop."""
+        made: list[tuple[Var, Node]] = []
+        for carried, name in self._entered.items():
+            if not isinstance(carried, Count):
+                made += [(_input(known[name]), known[x]) for x in self._origins(carried)]
         for function, by, span in self._derived:
             active: set[Node] = {*by}
             while True:
@@ -207,43 +277,44 @@ class _Recurring(Compilation):
             if through:
                 names = (x for x in self._entered.values() if known[x] in through)
                 raise UnsupportedError(
-                    f"`{self._told(next(names))}` depends on the variable by the loop that is "
+                    f"`{self._kept.told(next(names))}` depends on the variable by the loop that is "
                     "kept, and a derivative in the program does not go through it",
                     span=span,
                     hint=f"value_and_gradient differentiates the value; {UNROLL}",
                 )
 
+    def _origins(self, carried: Before | Last | Slice | Row) -> list[str]:
+        """The names of what something that is carried is made of, in the first step and others."""
+        if isinstance(carried, Slice):
+            return [carried.base]
+        defined = self._kept.of(carried.stem)
+        match carried:
+            case Before(stem=stem, lag=lag):
+                return [defined.early(stem, lag), defined.name(stem, lag - 1)]
+            case Last(stem=stem, lag=lag):
+                return [defined.name(stem, lag - 1)]
+            case Row(stem=stem):
+                lags = range(1, self._kept.rows[stem] + 1)
+                return [defined.name(stem), *(defined.early(stem, lag) for lag in lags)]
+
     def _state(self, carried: Before, known: Mapping[str, Node]) -> State:
         """What a step hands on, from the nodes of what is defined."""
         stem, lag = carried.stem, carried.lag
+        defined = self._kept.of(stem)
         before = self._entered.get(carried)
         last = self._entered.get(Last(stem, lag))
         return State(
-            name=self._shown(stem, lag - 1),
-            name_before=self._shown(stem, lag),
+            name=defined.shown(stem, lag - 1),
+            name_before=defined.shown(stem, lag),
             stem=stem.plain,
             before=None if before is None else _input(known[before]),
-            initial=None if before is None else known[self._sources[carried]],
-            after=known[self._defined(stem, lag - 1)],
+            initial=None if before is None else known[defined.early(stem, lag)],
+            after=known[defined.name(stem, lag - 1)],
             last=None if last is None else _input(known[last]),
         )
 
-    def _defined(self, stem: Stem, lag: int = 0) -> str:
-        """The name of what a step defines, or of what it takes from some steps before it."""
-        return stem.shown(str(STEP + self._course.back(self._kept.offsets[stem], lag)))
-
-    def _shown(self, stem: Stem, lag: int = 0) -> str:
-        """How what a step defines is written, or what one some steps before it does."""
-        offset = self._course.back(self._kept.offsets[stem], lag)
-        return stem.shown(shifted(self._counter, offset))
-
-    @property
-    def _course(self) -> Course:
-        return self._kept.course
-
-    def _ends(self) -> tuple[Dim, Dim]:
-        """The numbers of the first step and of the last one."""
-        course = self._course
+    def _ends(self, course: Course) -> tuple[Dim, Dim]:
+        """The numbers of the first step of a loop and of the last one."""
         for bound, terms in ((course.loop.start, course.start), (course.loop.stop, course.stop)):
             for name in (name for names in terms for name in names):
                 if self._names.dimension(name) is None:
@@ -260,27 +331,34 @@ class _Recurring(Compilation):
     def _live(self) -> list[Unrolled]:
         declare(self._names, self._statements)
         self._kept = kept(self._statements, self._names)
-        self._counter = self._course.counter
-        self._ends()
-        self._names.lengths |= self._course.names
+        courses = [x.course for x in self._kept.loops]
+        for course in courses:
+            self._ends(course)
+            self._names.lengths |= course.names
         self._entered: dict[Carried, str] = {}
-        self._sources: dict[Carried, str] = {}
         for definition, carried in self._kept.carried.items():
             if isinstance(carried, Slice) and self._is_free(carried.base):
                 self._names.used_with_brackets(carried.base, carried.order, definition.span)
         self._free = FreeNames({*re.findall(r"\w+", self._source.text), *self._names.variables})
         script = Script(loops.unroll(self._kept.statements, self._names), self._names)
         self._names.check_spaces()
-        needed = {script.position(self._defined(stem)) for stem in self._kept.offsets}
-        # What was two steps back is handed on by what was one back, though nothing else names it.
-        needed |= {
-            script.position(self._defined(carried.stem, carried.lag))
-            for carried in self._kept.carried.values()
-            if isinstance(carried, Before)
-        }
+        needed = {script.position(x.name(stem)) for x in self._kept.loops for stem in x.offsets}
+        for carried in self._kept.carried.values():
+            if isinstance(carried, Before):
+                # What was two steps back is handed on by what was one back, though nothing else
+                # names it.
+                defined = self._kept.of(carried.stem)
+                needed.add(script.position(defined.name(carried.stem, carried.lag)))
+            elif isinstance(carried, Row):
+                needed |= {*map(script.position, self._origins(carried))}
         value = script.value
         assert value is not None
         live = [script.steps[k] for k in script.live(value, *needed)]
+        taken = [*self._names.variables]
+        self._counters_of_steps: list[Var] = []
+        for course in courses:
+            name = free_name(course.counter, taken)
+            self._counters_of_steps.append(build.var(name, (), ()))
         self._counters = {name for step in live for name in step.counters}
         self._survey(live)
         self._names.positions |= {
@@ -305,12 +383,10 @@ class _Recurring(Compilation):
         """The input that something carried is."""
         algebra, span = self._algebra, definition.span
         if isinstance(carried, Count):
-            return algebra.atom(algebra.tape.call(self._count), (), span)
+            count = self._counters_of_steps[carried.loop]
+            return algebra.atom(algebra.tape.call(lambda: count), (), span)
         assert isinstance(definition.value, Name)
         like = self._elaborator.named(definition.value, {})
-        self._sources[carried] = self._names.stepped(
-            definition.value.name, definition.value.steps, {}
-        )
         dims = list(like.dims)
         if isinstance(carried, Slice):
             if carried.order != like.order:
@@ -318,25 +394,29 @@ class _Recurring(Compilation):
             del dims[carried.axis]
         wish = self._wish(carried)
         called = self._free.give(wish)
+        values = [like]
+        if isinstance(carried, Row):
+            # What is known of rows is known of those before the first step too.
+            values = [self._elaborator.definitions[name] for name in self._origins(carried)]
         slot = algebra.tape.call(
-            lambda node: self._input(node, carried, called), [algebra.slot(like)]
+            lambda *nodes: self._input(nodes, carried, called), [algebra.slot(x) for x in values]
         )
         return algebra.atom(slot, dims, span)._replace(row=like.row and len(dims) == 1)
 
-    def _count(self) -> Var:
-        """The number of a step as an input of it; outside of the loop its name may be another's."""
-        return build.var(free_name(self._counter, self._names.variables), (), ())
-
-    def _wish(self, carried: Before | Last | Slice) -> str:
+    def _wish(self, carried: Before | Last | Slice | Row) -> str:
+        counter = self._kept.loops[self._place(carried)].course.counter
         if isinstance(carried, Slice):
             base = re.sub(r"\W+", "_", carried.base).strip("_")
-            return f"{base}_{self._counter}"
+            return f"{base}_{counter}"
+        if isinstance(carried, Row):
+            return f"{carried.stem.plain}_{counter}"
         where = "before" if isinstance(carried, Before) else "last"
         back = str(carried.lag) if carried.lag > 1 else ""
         return f"{carried.stem.plain}_{where}{back}"
 
-    def _input(self, like: Node, carried: Before | Last | Slice, name: str) -> Var:
-        """An input like a tensor, or like slices of it, with the properties that these have."""
+    def _input(self, alike: Sequence[Node], carried: Before | Last | Slice | Row, name: str) -> Var:
+        """An input like tensors, or like slices of one, with the properties that these have."""
+        like, *others = alike
         dims = list(like.dims)
         if isinstance(carried, Slice):
             del dims[carried.axis]
@@ -345,6 +425,8 @@ class _Recurring(Compilation):
             matrices = True
         dropped = self._dropped.get(name, ())
         known = [x for x in known_properties(like) if matrices or x not in OF_MATRICES]
+        for other in others:
+            known = [x for x in known if x in known_properties(other)]
         if isinstance(carried, Slice) and holds(like, Fact.INTEGER):
             known.append("integer")
         return build.var(name, dims, [word for word in known if word not in dropped])
@@ -355,18 +437,22 @@ class _Recurring(Compilation):
         definitions = self._elaborator.definitions
         for carried, name in self._entered.items():
             if isinstance(carried, Before):
-                after = definitions[self._defined(carried.stem, carried.lag - 1)]
+                after = definitions[self._origins(carried)[-1]]
                 self._require_alike(definitions[name], after, carried.stem)
+            elif isinstance(carried, Row):
+                made, *before = self._origins(carried)
+                for early in before:
+                    self._require_alike(definitions[early], definitions[made], carried.stem)
         return super()._finish(result, statements)
 
     def _require_alike(self, before: Value, after: Value, stem: Stem) -> None:
         """Refuse a step whose result has not the shape of what the step before it has left."""
-        name = self._shown(stem)
+        defined = self._kept.of(stem)
+        name = defined.shown(stem)
         if (before.kind, before.row) != (after.kind, after.row):
             error = DimensionError(f"`{name}` is {after.kind}", span=after.span)
             error.mention(f"here {before.kind} is carried on", before.span)
-            course = self._course
-            first = stem.shown(course.at_first(course.back(self._kept.offsets[stem], 1)))
+            first = stem.shown(defined.course.at_first(defined.back(stem, 1)))
             raise error.advise(f"`{first}`, before the loop, has the shape that all steps have")
         for left, right in zip(before.dims, after.dims, strict=True):
             self._dimensions.equate(
@@ -385,7 +471,7 @@ class _Recurring(Compilation):
                 if not isinstance(carried, Before):
                     continue
                 variable = _input(nodes[self._slots[name]])
-                after = nodes[self._slots[self._defined(carried.stem, carried.lag - 1)]]
+                after = nodes[self._slots[self._origins(carried)[-1]]]
                 gone = {*variable.properties} - {*known_properties(after)}
                 self._dropped.setdefault(variable.name, set()).update(gone)
                 lost = lost or bool(gone)
@@ -399,13 +485,11 @@ class _Recurring(Compilation):
 
     def tell_steps(self, error: TcalcError) -> None:
         """Say in an error ``m{t-1}`` where the step that stands for all has a number."""
-        error.message = self._told(error.message)
+        told = self._kept.told
+        error.message = told(error.message)
         error.args = (error.message,)
-        error.hint = None if error.hint is None else self._told(error.hint)
-        error.places = tuple(Place(self._told(x.note), x.span) for x in error.places)
-
-    def _told(self, text: str) -> str:
-        return re.sub(r"\d{12,}", lambda found: self._course.told(int(found.group())), text)
+        error.hint = None if error.hint is None else told(error.hint)
+        error.places = tuple(Place(told(x.note), x.span) for x in error.places)
 
 
 def _input(node: Node) -> Var:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 import numpy as np
@@ -11,6 +11,7 @@ from tcalc.codegen.options import Backend
 from tcalc.codegen.signature import Signature, describe
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import NumPyArray as Array
+from tcalc.recurrences.earlier import Earlier
 from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays
@@ -27,10 +28,15 @@ class RecurrenceSteps:
     bound: tuple[str, ...] = ()
 
     def __init__(
-        self, step: Step, wanted: Mapping[str, Node], single: bool, backend: Backend = "numpy"
+        self,
+        loops: Sequence[Step],
+        wanted: Mapping[str, Node],
+        single: bool,
+        backend: Backend = "numpy",
     ) -> None:
         roots = [*wanted.values()]
-        self._loop = Runner(step, roots, backend=backend)
+        self._loop = Runner(loops[-1], roots, backend=backend)
+        self._earlier = Earlier(loops[:-1], [self._loop.signature], backend=backend)
         self._forward = Forward(self._loop, roots, [])
         self._names = [*wanted]
         self._single = single
@@ -38,12 +44,13 @@ class RecurrenceSteps:
     @property
     def signature(self) -> Signature:
         """The names and dimensions of the arguments."""
-        return self._loop.signature
+        return self._earlier.signature
 
     def __call__(self, /, *positional: Never, **arguments: Any) -> Array | dict[str, Array]:
         if positional:
             refuse_positions(positional, self.signature.names)
-        rows = self._loop.step.wording(self._rows)(arguments)
+        arrays = self._earlier(arguments, self._loop.signature)
+        rows = self._loop.step.wording(self._rows)(arrays)
         found = dict(zip(self._names, map(np.array, rows), strict=True))
         return found[self._names[0]] if self._single else found
 

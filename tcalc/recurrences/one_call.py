@@ -53,7 +53,8 @@ class OneCall:
         self._loop = loop
         self._functions = _functions(loop, back)
         self._names = loop.signature.names
-        self._verified = to_be_verified(loop.inputs, False)
+        declared = to_be_verified(loop.inputs, False)
+        self._verified = [x for x in declared if x[1].name not in loop.step.handed]
         self._ready: dict[tuple[Any, ...], Ready] = {}
 
     def __getstate__(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tcalc.expression import Names, Variable, Variables, name_of
 from tcalc.language.parser import is_name
 from tcalc.language.recurrences import RecurrenceProgram
 from tcalc.recurrences.each_step import RecurrenceSteps
+from tcalc.recurrences.earlier import Earlier
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.one_call import OneCall
 from tcalc.recurrences.running import Forward, Runner
@@ -59,14 +60,17 @@ class Recurrence:
     def __init__(self, program: RecurrenceProgram, backend: Backend = "numpy") -> None:
         self._program = program
         self._backend: Backend = backend
-        self._step = step = step_of(program)
+        #: The loops of the program, in their order.
+        self._loops = [step_of(x) for x in (*program.earlier, program)]
+        self._step = step = self._loops[-1]
         self._loop = Runner(step, [step.value], backend=backend)
+        self._earlier = Earlier(self._loops[:-1], [self._loop.signature], backend=backend)
         self._in_one_call = OneCall(self._loop) if backend == "c" else None
 
     @property
     def signature(self) -> Signature:
         """The names and dimensions of the arguments."""
-        return self._loop.signature
+        return self._earlier.signature
 
     @property
     def variables(self) -> dict[str, Var]:
@@ -95,7 +99,8 @@ class Recurrence:
     def __call__(self, /, *positional: Never, **arguments: Any) -> Any:
         if positional:
             refuse_positions(positional, self.signature.names)
-        return self._loop.step.wording(self._run)(arguments)
+        arrays = self._earlier(arguments, self._loop.signature)
+        return self._loop.step.wording(self._run)(arrays)
 
     def _run(self, arguments: Arrays) -> Any:
         found = self._in_one_call(arguments) if self._in_one_call is not None else None
@@ -121,17 +126,25 @@ class Recurrence:
         ``s{t}``, if it has no other counters.  Raises `UnknownNameError` for a name that the loop
         does not define.
         """
-        step = self._step
         wanted = names_of(names)
-        defined = {x.partition("{")[0]: node for x, node in step.defined.items() if "," not in x}
-        defined |= step.defined
+        shown = {x: k for k, step in enumerate(self._loops) for x in step.defined}
+        defined = {x.partition("{")[0]: x for x in shown if "," not in x} | {x: x for x in shown}
         for name in wanted:
             require_name(name)
             if name not in defined:
-                hint = suggestion(name, defined, otherwise=f"it defines {', '.join(step.defined)}")
+                hint = suggestion(name, defined, otherwise=f"it defines {', '.join(shown)}")
                 raise UnknownNameError(f"no step defines {name!r}", hint=hint)
-        found = {name: defined[name] for name in wanted}
-        return RecurrenceSteps(step, found, isinstance(names, str), self._backend)
+        places = {shown[defined[name]] for name in wanted}
+        if len(places) > 1:
+            apart = " and ".join(next(x for x in wanted if shown[defined[x]] == k) for k in places)
+            raise ArgumentError(
+                f"{apart} are defined by several loops, which may have other numbers of steps",
+                hint="ask for the names of one loop at a time",
+            )
+        (place,) = places
+        found = {name: self._loops[place].defined[defined[name]] for name in wanted}
+        loops = self._loops[: place + 1]
+        return RecurrenceSteps(loops, found, isinstance(names, str), self._backend)
 
     def value_and_gradient(self, wrt: Variable | Variables) -> RecurrenceGradient:
         """A function of arrays that gives the value and its gradient by one or several inputs.
@@ -146,7 +159,7 @@ class Recurrence:
                 hint="sum it up in the last line of the program",
             )
         return RecurrenceGradient(
-            self._loop.step, found, not isinstance(wrt, list | tuple), self._backend
+            self._loops, found, not isinstance(wrt, list | tuple), self._backend
         )
 
     def _inputs(self, wrt: Variable | Variables) -> list[Var]:
@@ -168,14 +181,14 @@ class Recurrence:
         >>> power.jvp("a")(a=2.0, da=0.5)  # 3 a^2 times 0.5
         np.float64(6.0)
         """
-        tangent = tangent_of(self._program, self._step, self._directions(wrt, direction))
-        return Recurrence(tangent, self._backend)
+        directions = self._directions(wrt, direction)
+        return Recurrence(tangent_of(self._program, self._loops, directions), self._backend)
 
     def _directions(self, wrt: Variable | Variables, given: str | Names | None) -> dict[Var, Var]:
         """Inputs for the directions, by those that they are for."""
         found = self._inputs(wrt)
         if given is None:
-            names = free_names([f"d{x.name}" for x in found], self._step.names)
+            names = free_names([f"d{x.name}" for x in found], self._names)
         else:
             names = names_of(given)
             each_once(names)
@@ -183,9 +196,14 @@ class Recurrence:
             raise ArgumentError(f"{len(names)} directions for {len(found)} inputs")
         for name in names:
             require_name(name)
-            if not is_name(name) or name in self._step.names:
+            if not is_name(name) or name in self._names:
                 raise ArgumentError(f"{name!r} is no name for a direction", hint="choose another")
         return {x: build.var(name, x.dims, ()) for x, name in zip(found, names, strict=True)}
+
+    @property
+    def _names(self) -> set[str]:
+        """The names of all inputs of all steps."""
+        return {name for step in self._loops for name in step.names}
 
     def hvp(
         self, wrt: Variable | Variables, direction: str | Names | None = None

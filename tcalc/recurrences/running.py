@@ -83,6 +83,24 @@ class Run:
         return whole
 
 
+def checked(
+    signature: Signature, arguments: Arrays, declared: Sequence[Var]
+) -> tuple[dict[str, Any], dict[str, int]]:
+    """The arrays of a call by name, those that are declared to be something among them; sizes."""
+    values = ordered(signature, arguments)
+    for name, value in zip(signature.names, values, strict=True):
+        if is_sparse(value) and not np.isscalar(value):
+            raise UnsupportedError(
+                f"{name} is sparse, and a loop that is kept takes dense arrays",
+                hint=f"give {name}.toarray()",
+            )
+    arrays = converted(signature, values)
+    sizes = measured(signature, arrays)
+    found = dict(zip(signature.names, arrays, strict=True))
+    verify(declared, [found[x.name] for x in declared], False)
+    return found, sizes
+
+
 class Runner:
     """A loop that is ready to run: what is computed before it, and one step of it.
 
@@ -123,18 +141,10 @@ class Runner:
 
     def run(self, arguments: Arrays) -> Run:
         """The arrays of a call with some arguments, these checked."""
-        signature, step = self.signature, self.step
-        values = ordered(signature, arguments)
-        for name, value in zip(signature.names, values, strict=True):
-            if is_sparse(value) and not np.isscalar(value):
-                raise UnsupportedError(
-                    f"{name} is sparse, and a loop that is kept takes dense arrays",
-                    hint=f"give {name}.toarray()",
-                )
-        arrays = converted(signature, values)
-        sizes = measured(signature, arrays)
-        verify(signature.arguments, arrays, False)
-        fixed = dict(zip(signature.names, arrays, strict=True))
+        step = self.step
+        # What loops hand on is what it is said to be.
+        declared = [x for x in self.inputs if x.name not in step.handed]
+        fixed, sizes = checked(self.signature, arguments, declared)
         if self.prologue is not None:
             opened = called(self.prologue, fixed)
             fixed |= {x.name: value for x, value in zip(step.prologue, opened, strict=True)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from tcalc.calculus import prepare
 from tcalc.expr import build
@@ -13,7 +14,7 @@ from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, rebuild
-from tcalc.language.recurrences import RecurrenceProgram, Series, State
+from tcalc.language.recurrences import RecurrenceProgram, Series, State, Trajectory
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse
 from tcalc.recurrences.wording import Wording
@@ -33,9 +34,11 @@ class Step:
             they are: constants, what the states are at first, tensors that are run through.
         constants: those of them that are the same in all steps.
         defined: by name, everything that the program defines in a step.
-        inputs: those of the program, by name.
-        value: the value, of inputs of the program and of what the last step leaves.
+        inputs: those of the program, by name, and those that earlier loops hand on.
+        handed: the names of the latter.
+        value: the value, of inputs and of what the last step leaves.
         wording: what the program has for the names of inputs.
+        trajectories: what it hands on to later loops of each step.
     """
 
     start: Dim
@@ -48,13 +51,21 @@ class Step:
     constants: tuple[Var, ...]
     defined: Mapping[str, Node]
     inputs: Mapping[str, Var]
+    handed: frozenset[str]
     value: Node
     wording: Wording
+    trajectories: tuple[Trajectory, ...]
 
     @property
     def moving(self) -> tuple[Var, ...]:
         """The inputs that are others in each step: states, slices, and the counter."""
         return (*_moving(self.states, self.series), self.counter)
+
+    @property
+    def outputs(self) -> dict[Var, list[Node]]:
+        """What later loops may take of it: inputs of theirs, and what these are made of."""
+        found = {x.last: [x.after] for x in self.states if x.last is not None}
+        return found | {x.rows: [x.row, *x.early] for x in self.trajectories}
 
     @property
     def growing(self) -> frozenset[str]:
@@ -65,6 +76,13 @@ class Step:
     def names(self) -> set[str]:
         """The names of all inputs, and of what is computed before the loop."""
         return {x.name for x in (*self.moving, *self.inputs.values(), *self.prologue)}
+
+    def needed(self, roots: Sequence[Node], of: Iterable[Var]) -> list[Var]:
+        """Those of some inputs that some tensors need, which steps or the last one make."""
+        part = self.part(roots)
+        needed = {*postorder([*roots, *part.prologue.values(), *(x.after for x in part.states)])}
+        needed |= {x.source for x in part.series}
+        return [x for x in of if x in needed]
 
     def part(self, roots: Iterable[Node]) -> Step:
         """The step as far as some tensors need it: what it makes, or the value is made of."""
@@ -87,18 +105,28 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
     program, states = recurrence.program, recurrence.states
     moving = (*_moving(states, recurrence.series), recurrence.counter)
     named = {name: x for name, x in program.definitions.items() if name.isidentifier()}
-    made = prepare([*(x.after for x in states), *recurrence.steps.values(), *named.values()])
+    made = prepare(
+        [
+            *(x.after for x in states),
+            *(x.row for x in recurrence.trajectories),
+            *recurrence.steps.values(),
+            *named.values(),
+        ]
+    )
     count = len(made) - len(named)
     inside, outside = made[:count], made[count:]
     last = [x.last for x in states if x.last is not None]
-    taken = {x.name for x in (*program.variables.values(), *moving, *last)}
+    inputs = {**program.variables, **{x.name: x for x in recurrence.handed}}
+    taken = {*inputs, *(x.name for x in (*moving, *last))}
     stand_ins = StandIns(made, taken)
     wishes: dict[Node, str] = {}
     for name, node in zip(named, outside, strict=True):
         wishes.setdefault(node, name)
     constants = stand_ins.of(_fixed(inside, moving), "constant", wishes)
     inside = rebuild(inside, replacements=constants)
-    afters, defined = inside[: len(states)], inside[len(states) :]
+    rest = iter(inside)
+    afters = [*islice(rest, len(states))]
+    rows = [*islice(rest, len(recurrence.trajectories))]
     through = dict.fromkeys(x.source for x in recurrence.series if not isinstance(x.source, Var))
     sources = stand_ins.of(through, "through", {x.source: x.slice.name for x in recurrence.series})
     prologue: dict[Var, Node] = {x: node for node, x in (*constants.items(), *sources.items())}
@@ -112,10 +140,14 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
         series=tuple(replace(x, source=sources.get(x.source, x.source)) for x in recurrence.series),
         prologue=prologue,
         constants=tuple(constants.values()),
-        defined=dict(zip(recurrence.steps, defined, strict=True)),
-        inputs=program.variables,
+        defined=dict(zip(recurrence.steps, rest, strict=True)),
+        inputs=inputs,
+        handed=frozenset(x.name for x in recurrence.handed),
         value=program.value,
         wording=_wording(recurrence, [*program.variables, *named]),
+        trajectories=tuple(
+            replace(x, row=row) for x, row in zip(recurrence.trajectories, rows, strict=True)
+        ),
     )
 
 

@@ -8,7 +8,7 @@ exact multiplication by the Hessian*).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tcalc import calculus
@@ -18,6 +18,7 @@ from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
 from tcalc.language.recurrences import RecurrenceProgram, Series, State
 from tcalc.recurrences.adjoint import active_inputs
+from tcalc.recurrences.seeds import active_outputs
 from tcalc.recurrences.step import Step, with_suffix
 
 CARRIED_OVER = ("symmetric", "diagonal", "lower", "upper")
@@ -31,7 +32,7 @@ class _Tangents:
         self, program: RecurrenceProgram, step: Step, directions: Mapping[Var, Var]
     ) -> None:
         self.known: dict[Var, Node] = {**directions}
-        inputs = program.program.variables.values()
+        inputs = (*program.program.variables.values(), *program.handed)
         last = [x.last for x in program.states if x.last is not None]
         taken = (*inputs, *last, *step.moving, *directions.values())
         self._names = FreeNames({x.name for x in taken})
@@ -56,11 +57,29 @@ class _Tangents:
 
 
 def tangent_of(
-    program: RecurrenceProgram, step: Step, directions: Mapping[Var, Var]
+    program: RecurrenceProgram, steps: Sequence[Step], directions: Mapping[Var, Var]
 ) -> RecurrenceProgram:
     """The program of the directional derivative; directions are inputs, by those they are for.
 
-    `step` is that of the program.
+    `steps` are those of the loops of the program, in their order.
+    """
+    moving = dict(directions)  # with what earlier loops hand on
+    own = [*directions.values()]
+    earlier: list[RecurrenceProgram] = []
+    for loop, step in zip(program.earlier, steps, strict=False):
+        made, tangents = _tangent_loop(loop, step, moving, own)
+        earlier.append(made)
+        moving |= tangents
+    found, _ = _tangent_loop(program, steps[-1], moving, own)
+    return replace(found, earlier=tuple(earlier))
+
+
+def _tangent_loop(
+    program: RecurrenceProgram, step: Step, directions: Mapping[Var, Var], own: Sequence[Var]
+) -> tuple[RecurrenceProgram, dict[Var, Var]]:
+    """One loop with its tangents, and the tangents of what it hands on that has any.
+
+    Those of the `directions` that are no `own` inputs of the whole are handed on by earlier loops.
     """
     active = active_inputs(step, [*directions])
     tangents = _Tangents(program, step, directions)
@@ -77,15 +96,32 @@ def tangent_of(
         if state.last is not None:
             tangents.add(state.last)
     states = [_tangent_state(state, tangents) for state in program.states]
+    handed = {*active_outputs(step, [*directions])}
+    trajectories = [
+        replace(
+            x,
+            name=with_suffix(x.name, "dot"),
+            rows=tangents.add(x.rows),
+            row=tangents.of(x.row),
+            early=tuple(map(tangents.of, x.early)),
+        )
+        for x in program.trajectories
+        if x.rows in handed
+    ]
     whole = program.program
-    value = tangents.of(whole.value)
-    inputs = {**whole.variables, **{x.name: x for x in directions.values()}}
-    return replace(
+    found = replace(
         program,
         states=(*program.states, *states),
         series=(*program.series, *series),
-        program=replace(whole, value=value, variables=inputs),
+        program=replace(
+            whole,
+            value=tangents.of(whole.value),
+            variables={**whole.variables, **{x.name: x for x in own}},
+        ),
+        handed=(*program.handed, *(x for x in directions.values() if x not in own)),
+        trajectories=(*program.trajectories, *trajectories),
     )
+    return found, {x: d for x in handed if (d := tangents.input(x)) is not None}
 
 
 def _tangent_state(state: State, tangents: _Tangents) -> State:

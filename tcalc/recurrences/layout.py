@@ -14,7 +14,7 @@ from tcalc.codegen.options import MEMORY_LIMIT
 from tcalc.errors import UnsupportedError
 from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Node, Var
-from tcalc.language.recurrences import Series
+from tcalc.language.kept_program import Series
 from tcalc.recurrences.adjoint import Adjoint
 from tcalc.recurrences.running import Run
 from tcalc.recurrences.step import Step

@@ -14,8 +14,8 @@ from tcalc.expr.dims import Shape
 from tcalc.expr.names import free_names
 from tcalc.expr.nodes import Var
 from tcalc.expression import Names, Variable, Variables, name_of
+from tcalc.language.kept_program import RecurrenceProgram
 from tcalc.language.parser import is_name
-from tcalc.language.recurrences import RecurrenceProgram
 from tcalc.recurrences.each_step import RecurrenceSteps
 from tcalc.recurrences.earlier import Earlier
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct

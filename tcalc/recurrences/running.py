@@ -16,7 +16,7 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Add, Node, Var
 from tcalc.expr.sums import ONE
 from tcalc.expr.traverse import postorder, use_counts, variables
-from tcalc.language.recurrences import Series, State
+from tcalc.language.kept_program import Series, State
 from tcalc.recurrences.step import Step, useful_states
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.sweep import Plan, Sweep

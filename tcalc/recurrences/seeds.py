@@ -16,7 +16,7 @@ from tcalc.expr.facts import known_properties
 from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import dependents
-from tcalc.language.recurrences import Series, State, Trajectory
+from tcalc.language.kept_program import Series, State, Trajectory
 from tcalc.recurrences.adjoint import active_inputs
 from tcalc.recurrences.earlier import part_of
 from tcalc.recurrences.loop_gradient import LoopGradient

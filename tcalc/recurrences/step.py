@@ -14,7 +14,7 @@ from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import dependents, postorder, rebuild
-from tcalc.language.recurrences import RecurrenceProgram, Series, State, Trajectory
+from tcalc.language.kept_program import RecurrenceProgram, Series, State, Trajectory
 from tcalc.primitives.cholesky import Cholesky
 from tcalc.primitives.inverse import Inverse
 from tcalc.recurrences.wording import Wording

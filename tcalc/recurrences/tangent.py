@@ -16,7 +16,7 @@ from tcalc.expr import build
 from tcalc.expr.names import FreeNames
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
-from tcalc.language.recurrences import RecurrenceProgram, Series, State
+from tcalc.language.kept_program import RecurrenceProgram, Series, State
 from tcalc.recurrences.adjoint import active_inputs
 from tcalc.recurrences.seeds import active_outputs
 from tcalc.recurrences.step import Step, with_suffix

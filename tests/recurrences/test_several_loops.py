@@ -1,4 +1,4 @@
-"""Several loops that are kept, one behind the other: later ones take what earlier ones have made."""
+"""Several loops that are kept: later ones take what earlier ones have made."""
 
 from __future__ import annotations
 
@@ -264,10 +264,8 @@ A_bar += (m_bar{t}.*(1 - m{t}.^2))*m{t-1}'"""
     assert gradient.formulas(medium="latex").count("% for t = ") == 2
     assert gradient.formulas(medium="mathml").count("<math") == 2
     # Where no variable is in the first loop, there is nothing to say of it.
-    assert walk.value_and_gradient("C").formulas() == "\n".join(
-        ["# for t = T-1:-1:1, backwards", "s_bar{t+1} = C'*s_bar{t}"]
-        + ["C_bar += s_bar{t}*(s{t+1} - m{t-1})'"]
-    )
+    later = "\n".join(formulas.splitlines()[:2] + formulas.splitlines()[4:5])
+    assert walk.value_and_gradient("C").formulas() == later
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])

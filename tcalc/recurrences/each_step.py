@@ -55,8 +55,7 @@ class RecurrenceSteps:
         return found[self._names[0]] if self._single else found
 
     def _rows(self, arguments: Arrays) -> list[Any]:
-        _, rows = self._forward(self._loop.run(arguments))
-        return rows
+        return self._forward(self._loop.run(arguments)).rows
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(describe, self.signature.arguments))

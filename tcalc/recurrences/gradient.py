@@ -43,17 +43,21 @@ class RecurrenceGradient:
         #: The inputs of the last loop whose cotangents are wanted.
         self._by = [*wrt, *inside]
         self._last = LoopGradient(last, self._by, backend)
-        #: The gradients of earlier loops, backwards.
-        self._seeded: list[Seeded] = []
+        #: The gradients of earlier loops by their places, backwards.
+        self._seeded: dict[int, Seeded] = {}
         reached = {*inside}
         for k in reversed(range(len(before))):
             wanted = [x for x in handed[k] if x in reached]
             if wanted:
                 by = [*wrt, *(x for some in handed[:k] for x in some)]
-                self._seeded.append(Seeded(before[k], wanted, by, backend))
-                reached.update(self._seeded[-1].by)
-        takers = [self._last.signature, *(x.gradient.signature for x in self._seeded)]
-        self._earlier = Earlier(before, takers, wrt, backend)
+                self._seeded[k] = Seeded(before[k], wanted, by, backend)
+                reached.update(self._seeded[k].by)
+        slopes = {k: x.gradient for k, x in self._seeded.items()}
+        takers = [self._last.signature, *(x.signature for x in slopes.values())]
+        # One call of C does a loop forth and back in less time than it takes to keep the steps.
+        self._keeps = backend == "numpy"
+        kept = {k: x.kept for k, x in slopes.items()} if self._keeps else {}
+        self._earlier = Earlier(before, takers, wrt, backend, kept)
 
     @property
     def signature(self) -> Signature:
@@ -64,19 +68,21 @@ class RecurrenceGradient:
         if positional:
             refuse_positions(positional, self.signature.names)
         if self._seeded:
-            value, gradient = self._backward(self._earlier.arrays(arguments))
+            value, gradient = self._backward(arguments)
         else:
             value, *gradient = self._last(self._earlier(arguments, self._last.signature))
         if self._single:
             return value, gradient[0]
         return value, dict(zip((x.name for x in self._wrt), gradient, strict=True))
 
-    def _backward(self, arrays: Arrays) -> tuple[Any, list[Any]]:
+    def _backward(self, arguments: Arrays) -> tuple[Any, list[Any]]:
         """The value, and the cotangents of the inputs, which all loops add to."""
+        arrays, tapes = self._earlier.run(arguments)
         value, *parts = self._last(part_of(arrays, self._last.signature))
         cotangents = dict(zip(self._by, parts, strict=True))
-        for loop in self._seeded:
-            for x, part in loop(arrays, cotangents).items():
+        for k, loop in self._seeded.items():
+            tape = tapes[k] if self._keeps else None
+            for x, part in loop(arrays, cotangents, tape).items():
                 cotangents[x] = cotangents[x] + part if x in cotangents else part
         return value, [cotangents[x] for x in self._wrt]
 

@@ -19,7 +19,7 @@ from tcalc.primitives.operators import is_zero
 from tcalc.recurrences.adjoint import active_inputs, adjoint_of
 from tcalc.recurrences.layout import Back
 from tcalc.recurrences.one_call import OneCall
-from tcalc.recurrences.running import Forward, Runner
+from tcalc.recurrences.running import Forward, Runner, Tape
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.sweep import Plan, Sweep
@@ -52,10 +52,14 @@ class LoopGradient:
         before = {x.before for x in self._loop.step.states if x.before is not None}
         return [x for x in variables(self._adjoint.results) if x in before]
 
+    @property
+    def kept(self) -> list[Node]:
+        """What the way back needs of each step."""
+        return [*self._adjoint.kept.values(), *self._taken]
+
     @cached_property
     def _forward(self) -> Forward:
-        rows = [*self._adjoint.kept.values(), *self._taken]
-        return Forward(self._loop, rows, [self._loop.step.value])
+        return Forward(self._loop, self.kept, [self._loop.step.value])
 
     @cached_property
     def _terminal(self) -> dict[int, Var]:
@@ -129,13 +133,17 @@ class LoopGradient:
 
     def _run(self, arguments: Arrays) -> list[Any]:
         found = self._in_one_call(arguments) if self._in_one_call is not None else None
-        return found or self._by_single_calls(arguments)
+        return found or self._back_from(self._forward(self._loop.run(arguments)))
 
-    def _by_single_calls(self, arguments: Arrays) -> list[Any]:
+    def back_from(self, tape: Tape) -> list[Any]:
+        """The same from a run forward, which has `kept` of each step."""
+        found: list[Any] = self._loop.step.wording(self._back_from)(tape)
+        return found
+
+    def _back_from(self, tape: Tape) -> list[Any]:
         """The value and the parts of the gradient, in as few calls as there are functions."""
         loop, adjoint = self._loop, self._adjoint
-        run = loop.run(arguments)
-        left, rows = self._forward(run)
+        run, left, rows = tape
         value, *ends = called(self._end, left)
         count = len(adjoint.first)
         first, direct = dict(zip(adjoint.first, ends[:count], strict=True)), ends[count:]

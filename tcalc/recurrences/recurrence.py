@@ -106,8 +106,7 @@ class Recurrence:
         found = self._in_one_call(arguments) if self._in_one_call is not None else None
         if found is not None:
             return found[0]
-        left, _ = self._forward(self._loop.run(arguments))
-        return called(self._value, left)[0]
+        return called(self._value, self._forward(self._loop.run(arguments)).left)[0]
 
     @cached_property
     def _forward(self) -> Forward:

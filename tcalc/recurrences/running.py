@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -49,6 +50,13 @@ class Run:
         dtype = next((x.dtype for x in fixed.values()), np.dtype(float))
         self.given = {x.slice.name: self._slices(x) for x in step.series}
         self.given[step.counter.name] = np.array(self.numbers).astype(dtype)
+
+    def extended(self, inputs: Arrays, series: Iterable[Series]) -> Run:
+        """The run with further inputs, and slices of them."""
+        found = copy(self)
+        found.fixed = {**self.fixed, **inputs}
+        found.given = self.given | {x.slice.name: found._slices(x) for x in series}
+        return found
 
     def _slices(self, series: Series) -> Any:
         assert isinstance(series.source, Var)
@@ -151,6 +159,14 @@ class Runner:
         return Run(step, fixed, sizes)
 
 
+class Tape(NamedTuple):
+    """A run forward: what the last step leaves and all fixed arrays, by name; and rows."""
+
+    run: Run
+    left: dict[str, Any]
+    rows: list[Any]
+
+
 class Forward:
     """The run from the first step to the last: what the last one leaves, and rows of all.
 
@@ -177,8 +193,7 @@ class Forward:
             )
         )
 
-    def __call__(self, run: Run) -> tuple[dict[str, Any], list[Any]]:
-        """What the last step leaves and all fixed arrays, by name; and the rows."""
+    def __call__(self, run: Run) -> Tape:
         fixed = run.fixed
         first = [fixed[x.before.name] for x in self._states if x.before is not None]
         swept = self._sweep.run(first, run.given, fixed, run.numbers, run.sizes)
@@ -189,7 +204,7 @@ class Forward:
             assert x.before is not None
             left[x] = fixed[x.before.name] + total
         found = {x.last.name: value for x, value in left.items() if x.last is not None}
-        return {**fixed, **found}, swept.rows[:count]
+        return Tape(run, {**fixed, **found}, swept.rows[:count])
 
 
 def _growths(states: Sequence[State], rows: Sequence[Node]) -> dict[State, Node]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tcalc.codegen.options import Backend
 from tcalc.expr import build
 from tcalc.expr.facts import known_properties
@@ -20,6 +22,7 @@ from tcalc.language.kept_program import Series, State, Trajectory
 from tcalc.recurrences.adjoint import active_inputs
 from tcalc.recurrences.earlier import part_of
 from tcalc.recurrences.loop_gradient import LoopGradient
+from tcalc.recurrences.running import Tape
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays
 
@@ -38,6 +41,8 @@ class Seeding:
         lasts: the inputs that are the cotangents of what the last step leaves, by this.
         rows: those of the rows of trajectories, in the order of the numbers of steps.
         slices: what a step takes of them.
+        series: the same as slices of tensors.
+        total: the input that the sum over the steps is, if there are rows.
         early: those of what stands before the first step.
     """
 
@@ -47,6 +52,8 @@ class Seeding:
         self.rows: dict[Trajectory, Var] = {}
         self.slices: dict[Trajectory, Var] = {}
         self.early: dict[Trajectory, list[Var]] = {}
+        self.series: list[Series] = []
+        self.total: Var | None = None
         terms: list[Node] = []
         for state in step.states:
             if state.last is not None and state.last in wanted:
@@ -84,13 +91,15 @@ class Seeding:
             states.append(State("seeded", "seeded", "seeded", before, zero, total, last))
             prologue[before] = zero
             terms.append(last)
+            self.total = last
         lowest = step.start if step.direction > 0 else step.stop
         offset = 1 - lowest.evaluate({})
-        series = [Series(x.name, self.rows[x], 0, offset, bar) for x, bar in self.slices.items()]
+        slices = self.slices.items()
+        self.series = [Series(x.name, self.rows[x], 0, offset, bar) for x, bar in slices]
         return replace(
             step,
             states=tuple(states),
-            series=(*step.series, *series),
+            series=(*step.series, *self.series),
             prologue=prologue,
             inputs={**step.inputs, **{x.name: x for x in bars}},
             handed=step.handed | {x.name for x in bars},
@@ -113,8 +122,13 @@ class Seeded:
         self.gradient = LoopGradient(seeding.step, self.by, backend)
         self._backwards = step.direction < 0
 
-    def __call__(self, arrays: Arrays, cotangents: Mapping[Var, Any]) -> dict[Var, Any]:
-        """The cotangents of inputs, from those of what is handed on."""
+    def __call__(
+        self, arrays: Arrays, cotangents: Mapping[Var, Any], tape: Tape | None = None
+    ) -> dict[Var, Any]:
+        """The cotangents of inputs, from those of what is handed on.
+
+        A run forward need not be done again, if it has kept what `gradient` needs of each step.
+        """
         seeding = self._seeding
         seeds = {bar.name: cotangents[x] for x, bar in seeding.lasts.items()}
         for x, bar in seeding.rows.items():
@@ -124,8 +138,20 @@ class Seeded:
             seeds[bar.name] = whole[: len(whole) - early] if self._backwards else whole[early:]
             for k, bar_of_early in enumerate(seeding.early[x]):
                 seeds[bar_of_early.name] = in_time[early - 1 - k]
-        _, *parts = self.gradient(part_of({**arrays, **seeds}, self.gradient.signature))
+        given = part_of({**arrays, **seeds}, self.gradient.signature)
+        if tape is None:
+            _, *parts = self.gradient(given)
+        else:
+            _, *parts = self.gradient.back_from(self._seeded(tape, given))
         return dict(zip(self.by, parts, strict=True))
+
+    def _seeded(self, tape: Tape, given: Arrays) -> Tape:
+        """A run forward with the cotangents; the sum over the steps, which nothing takes, is 0."""
+        run = tape.run.extended(given, self._seeding.series)
+        left = {**tape.left, **given}
+        if self._seeding.total is not None:
+            left[self._seeding.total.name] = np.zeros((), next(iter(given.values())).dtype)[()]
+        return Tape(run, left, tape.rows)
 
 
 def _inner(x: Node, y: Node) -> Node:

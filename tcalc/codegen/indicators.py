@@ -19,6 +19,7 @@ from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.polynomial import Polynomial
 from tcalc.primitives.onehot import joined, picked, placed, taken
 from tcalc.primitives.routines import Embedded, elements, no_work
+from tcalc.primitives.shifts import windows, windows_added
 
 
 class Indicators:
@@ -62,8 +63,7 @@ class Indicators:
         shared = tuple(x for x in rows if x in labels)
         if not shared:
             order = (*labels[:at], *rows, *labels[at + 1 :])
-            views = View.of(other.value), View.of(places)
-            call = Call(Embedded(taken, (at,), work=no_work), views)
+            call = self._whole_rows(indicator, other, at)
         else:
             own = tuple(x for x in rows if x not in shared)
             rest = tuple(x for x in labels if x != label and x not in shared)
@@ -75,6 +75,16 @@ class Indicators:
             call = Call(Embedded(picked, (len(shared),), work=no_work), views)
         sizes = _sizes(other, indicator)
         return Operand(self.builder.make(call, tuple(sizes[x] for x in order)), order)
+
+    def _whole_rows(self, indicator: Indicator, other: Operand, at: int) -> Call:
+        """The elements of an axis at the places of all rows."""
+        shifts = indicator.shifts
+        if shifts is None:
+            routine = Embedded(taken, (at,), work=no_work)
+            return Call(routine, (View.of(other.value), View.of(indicator.places)))
+        sizes = (shifts.offset, *shifts.dims)
+        routine = Embedded(windows, (at, shifts.coefficients), sizes=sizes, work=no_work)
+        return Call(routine, (View.of(other.value),))
 
     def _placed(self, indicator: Indicator, other: Operand, kept: Collection[int]) -> Operand:
         """What belongs to each place, added up there."""
@@ -91,8 +101,16 @@ class Indicators:
         sizes = _sizes(other, indicator)
         before, after = (tuple(sizes[x] for x in part) for part in (lead, rest))
         size = product(indicator.dims)
-        routine = Embedded(placed, (len(lead),), sizes=(size,), work=_additions)
-        value = self.builder.make(Call(routine, views), (*before, size, *after))
+        shifts = indicator.shifts
+        if shifts is not None:
+            order = [rows.index(x) for x in (*lead, *summed)]
+            parameters = len(lead), tuple(shifts.coefficients[k] for k in order)
+            counts = (size, shifts.offset, *(shifts.dims[k] for k in order))
+            routine = Embedded(windows_added, parameters, sizes=counts, work=_shifted)
+            call = Call(routine, views[:1])
+        else:
+            call = Call(Embedded(placed, (len(lead),), sizes=(size,), work=_additions), views)
+        value = self.builder.make(call, (*before, size, *after))
         if len(indicator.dims) > 1:
             shape = (*before, *indicator.dims, *after)
             value = self.builder.make(Fold(View.of(value), shape), shape)
@@ -102,6 +120,11 @@ class Indicators:
 def _additions(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
     values, places = given
     return elements((*places, *values[len(places) :]))
+
+
+def _shifted(given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
+    (values,) = given
+    return elements(values)
 
 
 def _sizes(other: Operand, indicator: Indicator) -> dict[int, Dim]:

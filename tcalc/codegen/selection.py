@@ -20,6 +20,7 @@ from tcalc.expr.primitive import Labels
 from tcalc.primitives.onehot import is_onehot, place_name, places_of
 from tcalc.primitives.routines import Embedded
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
+from tcalc.primitives.shifts import Shifts, ends, shifts_of
 from tcalc.records import dataclass
 
 
@@ -49,13 +50,15 @@ class Indicator:
     """A tensor of zeros, and ones at the places that an array of integers has, counted from 0.
 
     The array has the labels `rows`; `long` are the labels, and `dims` the sizes, of the axes along
-    which the ones have their places.  Of several the last runs fastest.
+    which the ones have their places.  Of several the last runs fastest.  Places that are sums of
+    indices are also told by `shifts`.
     """
 
     places: Value
     rows: Labels
     long: Labels
     dims: Shape
+    shifts: Shifts | None = None
 
     @property
     def labels(self) -> Labels:
@@ -225,12 +228,18 @@ class Selection:
     def _indicator(self, node: Apply, row: Labels, tensors: Mapping[Node, Tensor]) -> Indicator:
         """The places of the ones, looked at for all rows before some of them are selected."""
         positions, size = node.args[0], node.dims[-1]
+        shifts = shifts_of(node)
+        if shifts is not None:
+            low, high = ends(shifts.coefficients, shifts.offset, shifts.dims)
+            self.builder.require(Dim.of(1), low)
+            self.builder.require(high, size)
         given = self.builder.plain(tensors[positions], positions.dims)
         routine = Embedded(places_of, (place_name(node),), sizes=(size,))
         call = Call(routine, (View.of(self.builder.typed(given.value)),))
         whole = replace(given, value=self.builder.make(call, given.value.dims))
         found = self._operand(whole, positions.dims, row[:-1])
-        return Indicator(found.value, found.labels, row[-1:], (size,))
+        is_whole = found.value is whole.value and found.labels == row[:-1]
+        return Indicator(found.value, found.labels, row[-1:], (size,), shifts if is_whole else None)
 
     def _axis(self, label: int) -> Axis:
         if not self.selects:

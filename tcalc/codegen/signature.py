@@ -13,7 +13,7 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.names import free_name
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.traverse import postorder, variables
-from tcalc.primitives.selection import Selection
+from tcalc.primitives.selection import GivenBySizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def size_names(nodes: Iterable[Node]) -> set[str]:
     seen: set[Dim] = set()
     for node in postorder(list(nodes)):
         dims = node.dims
-        if isinstance(node, Apply) and isinstance(node.primitive, Selection):
+        if isinstance(node, Apply) and isinstance(node.primitive, GivenBySizes):
             dims += node.primitive.parameters
         for dim in dims:
             if dim not in seen:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field, replace
+from functools import partial
 
 from tcalc.errors import DimensionError, IndexNotationError, Span, counted
 from tcalc.expr import Dim
 from tcalc.language.algebra import NOWHERE, SLICE, Algebra, Value, merge, require_indices
-from tcalc.language.dimensions import Dimensions
+from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.habits import INDICES
 from tcalc.language.names import Counters, Names
 from tcalc.language.syntax import (
@@ -31,6 +32,7 @@ from tcalc.language.syntax import (
 )
 from tcalc.primitives.onehot import onehot
 from tcalc.primitives.selection import unit, window
+from tcalc.primitives.shifts import ends, shifted
 from tcalc.records import dataclass
 
 CLOSED = frozenset({"einsum", "gradient", "jacobian", "hessian", "derivative"})
@@ -74,6 +76,7 @@ def occurrences(
             case Index(positions=positions):
                 # What is indexed is a formula of its own: its indices are not seen outside.
                 seen = names_in(positions, names, counters)
+                seen += shifted_names(positions, names, counters)
                 pending += [(at.at, own) for at in positions if isinstance(at, Gathered)]
             case Call(function=function, indices=indices, arguments=arguments):
                 bound = names_in(indices or (), names, counters)
@@ -98,6 +101,14 @@ def names_in(positions: tuple[Position, ...], names: Names, counters: Counters) 
         and position.name is not None
         and names.is_index(position, counters)
     )
+
+
+def shifted_names(
+    positions: tuple[Position, ...], names: Names, counters: Counters
+) -> tuple[str, ...]:
+    """The names of indices in positions that are sums of them, each once for each position."""
+    bounds = (position for position in positions if isinstance(position, Bound))
+    return tuple(name for bound in bounds for name in names.shifts(bound, counters))
 
 
 def close(value: Value, scope: Scope, algebra: Algebra) -> Value:
@@ -196,6 +207,13 @@ class Indexer:
                 labels += at.names or map(self._slice_name, range(at.order))
                 seen = dict(merge(seen, at.occurrences))
                 continue
+            if isinstance(position, Bound):
+                shifts = self._names.shifts(position, counters)
+                if shifts:
+                    value = self._shift(value, len(labels), position, shifts, counters)
+                    labels += shifts
+                    seen = dict(merge(seen, dict.fromkeys(shifts, 1)))
+                    continue
             value, label = self._select(value, len(labels), position, counters)
             labels.append(label)
             seen[label] = seen.get(label, 0) + 1
@@ -278,6 +296,60 @@ class Indexer:
             axes=(*value.axes[:axis], *labels, *value.axes[axis + 1 :]),
             dims=(*value.dims[:axis], *at.dims, *value.dims[axis + 1 :]),
         )
+
+    def _shift(
+        self,
+        value: Value,
+        axis: int,
+        position: Bound,
+        shifts: Mapping[str, int],
+        counters: Counters,
+    ) -> Value:
+        """The elements of an axis at sums of indices, ``x[i+k-1]``; the axis becomes theirs.
+
+        They run as far as the axis goes: sums of several from its beginning to its end.
+        """
+        dim, span = value.dims[axis], position.span
+        rest = (term for term in position.terms if not shifts.keys() & {*term[1]})
+        offset = self._names.position(replace(position, terms=tuple(rest)), counters, dim)
+        coefficients = (*shifts.values(),)
+        if coefficients == (1,):
+            self._check(offset + 1, dim, span)
+            return self._slice(value, axis, offset + 1, dim)
+        dims = [self._dimensions.unknown(span) for _ in shifts]
+        low, high = ends(coefficients, offset, dims)
+        whole, one = Side(dim, value.span), Dim.of(1)
+        if all(abs(x) == 1 for x in coefficients):
+            if len(dims) > 1:
+                self._dimensions.equate(Side(high, span), whole, "the last position", span)
+            self._require_first(low, position, shifts)
+        self._checks.append((one, low, "the first position, {1}, is below {0}", span))
+        self._checks.append((high, dim, "the last position, {0}, is beyond {1}", span))
+        slot = self._algebra.tape.call(
+            partial(shifted, coefficients), dims=(offset, dim, *dims), span=span
+        )
+        labels = self._algebra.fresh(len(dims))
+        factor = (slot, (*labels, value.axes[axis]))
+        return value._replace(
+            factors=(*value.factors, factor),
+            axes=(*value.axes[:axis], *labels, *value.axes[axis + 1 :]),
+            dims=(*value.dims[:axis], *dims, *value.dims[axis + 1 :]),
+        )
+
+    def _require_first(self, low: Dim, position: Bound, shifts: Mapping[str, int]) -> None:
+        """Make the lowest position of a sum of indices the first one of its axis."""
+        span = position.span
+        if low.value is not None and low.value != 1:
+            sums = "+".join(shifts)
+            raise IndexNotationError(
+                f"the positions begin at {low}",
+                span=span,
+                hint=f"indices count from 1: {sums}-{len(shifts) - 1} begins at 1; for a part of "
+                f"the axis, slice it: x[2:end][{sums}-{len(shifts) - 1}]",
+            )
+        if low.value is None:
+            first = Side(Dim.of(1), span)
+            self._dimensions.equate(Side(low, span), first, "the first position", span)
 
     def _element(self, value: Value, axis: int, index: Dim) -> Value:
         dim = value.dims[axis]

@@ -338,7 +338,8 @@ class Names:
             raise UnknownNameError(
                 f"`{name}` is no integer here: neither a counter, nor a dimension, nor given",
                 span=bound.span,
-                hint="indices are not shifted; take slices, as in x[2:end] - x[1:end-1]",
+                hint="sizes are declared, as in tensor x[n]; an index in a sum, as in x[i+k-1], is "
+                "one small letter",
             )
         return dim
 
@@ -347,6 +348,28 @@ class Names:
         name = bound.name
         known = name is None or name == "end" or name in counters or name in self.parameters
         return not known and name not in self.lengths
+
+    def shifts(self, bound: Bound, counters: Counters) -> dict[str, int]:
+        """The indices whose multiples a position is a sum of, as ``i+k-1``, with their numbers.
+
+        There are none in an integer, and in the name of an index alone.
+        """
+        found: dict[str, int] = {}
+        if bound.name is not None:
+            return found
+        for coefficient, names in bound.terms:
+            indices = [name for name in names if self._may_be_shifted(name, counters)]
+            if len(names) > 1 and indices:
+                return {}  # a product with an index is no integer
+            for name in indices:
+                found[name] = found.get(name, 0) + coefficient
+        return {name: coefficient for name, coefficient in found.items() if coefficient}
+
+    def _may_be_shifted(self, name: str, counters: Counters) -> bool:
+        known = name == "end" or name in counters or name in self.parameters
+        if known or name in self.lengths or self.dimension(name) is not None:
+            return False
+        return name[0].islower() and (len(name) == 1 or name[1:].isdigit())
 
     def stepped(self, name: str, steps: Iterable[Bound], counters: Counters) -> str:
         """The name with its braces filled in: ``m{3}``."""

@@ -10,7 +10,7 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.kron import Split
-from tcalc.primitives.selection import Selection
+from tcalc.primitives.selection import GivenBySizes
 
 
 def over_batch(
@@ -59,7 +59,7 @@ def over_batch(
                 known: dict[Hashable, Dim] = dict(zip(axes, lead, strict=True))
                 known.update(zip(output, dims, strict=True))
                 done[node] = build.einsum([done[x] for x in factors], rows, (*axes, *output), known)
-            case Apply(primitive=Selection() as selection):
+            case Apply(primitive=GivenBySizes() as selection):
                 done[node] = build.apply(selection.substitute(sizes))
             case Apply(primitive=Split() as split, args=(x, like)):
                 done[node] = build.apply(split, full(x, lead), done[like])

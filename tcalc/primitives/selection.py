@@ -21,8 +21,8 @@ from tcalc.primitives.routines import Coded, Embedded, Routine, no_work, per_ele
 _ALWAYS = (Fact.NONNEGATIVE, Fact.INTEGER)
 
 
-class Selection(Coded):
-    """A constant 0/1 tensor given by dimensions alone."""
+class GivenBySizes(Coded):
+    """A constant tensor given by dimensions alone."""
 
     def __init__(self, *parameters: Dim) -> None:
         self.parameters = parameters
@@ -62,6 +62,10 @@ class Selection(Coded):
 
     def notation(self, node: Apply) -> Notation:
         return Notation(name=self.name, parameters=tuple(map(str, self.parameters)))
+
+
+class Selection(GivenBySizes):
+    """A constant 0/1 tensor given by dimensions alone."""
 
 
 def unit_vector(index: int, size: int, *, dtype: Any) -> Array:

@@ -24,6 +24,7 @@ from tcalc.primitives.onehot import is_onehot
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import UnitVector, is_unit_vector
+from tcalc.primitives.shifts import Shifts, shifts_of
 from tcalc.printing.chains import Cut, cuts_of
 from tcalc.printing.formula import (
     Call,
@@ -32,6 +33,7 @@ from tcalc.printing.formula import (
     Number,
     Power,
     Product,
+    ShiftedAt,
     Sum,
     Symbol,
     fold,
@@ -157,14 +159,16 @@ class EinsteinNotation:
             *rows, long = row
             if long in (*rows, *node.output, *names):
                 continue
+            shifts = shifts_of(factor)
             name = self._name(factor.args[0])
-            if not name or uses[long] == 1:
+            if not (name or shifts) or uses[long] == 1:
                 continue
             for label in rows:
                 if label not in names:
                     names[label] = next(self.indices)
                     summed[names[label]] = sizes[label]
-            names[long] = f"{name}[{','.join(names[x] for x in rows)}]"
+            at = [names[x] for x in rows]
+            names[long] = _shifted(shifts, at) if shifts else f"{name}[{','.join(at)}]"
             gone.add((factor, row))
         return gone
 
@@ -258,6 +262,8 @@ class EinsteinNotation:
             (place,) = at
             index = position(primitive.index, primitive.dim)
             return Indexed(eye(primitive.dim), (place, index))
+        if (shifts := shifts_of(node)) is not None:
+            return Indexed(eye(shifts.size), (_shifted(shifts, at[:-1]), at[-1]))
         whole = yield self.matrix.whole(node)
         return indexed(self.writer.noted(node, whole), at)
 
@@ -320,6 +326,15 @@ def _positions(places: Sequence[tuple[Node, Labels]]) -> dict[int, str]:
             case Apply(primitive=UnitVector(index=index, dim=dim)):
                 found.setdefault(row[0], position(index, dim))
     return found
+
+
+def _shifted(shifts: Shifts, at: Sequence[str]) -> ShiftedAt:
+    """The position that indices are shifted to."""
+    offset = shifts.offset
+    # From the end on where nothing but the size of the axis is in it.
+    rest = (offset - shifts.size).value
+    text = str(offset) if rest is None else f"end{rest:+d}" if rest else "end"
+    return ShiftedAt([*zip(shifts.coefficients, at, strict=True)], text.replace(" ", ""))
 
 
 def repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:

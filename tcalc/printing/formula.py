@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
-from typing import TypeAlias, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from tcalc.expr.primitive import Style
 from tcalc.records import dataclass
@@ -194,7 +194,8 @@ def renamed(formula: Formula, names: Mapping[str, str]) -> Formula:
             case Symbol():
                 return old
             case Indexed(base=base, positions=positions):
-                if names.keys().isdisjoint(positions) and not any("[" in at for at in positions):
+                inside = any("[" in at or isinstance(at, ShiftedAt) for at in positions)
+                if names.keys().isdisjoint(positions) and not inside:
                     return old if inner[0] is base else Indexed(inner[0], positions)
                 return Indexed(inner[0], tuple([_renamed_at(at, names) for at in positions]))
         new = with_parts(old, inner)
@@ -244,16 +245,52 @@ def indices(formula: Formula, *, in_brackets: bool = True) -> list[str]:
 
 
 def indices_at(*positions: str) -> list[str]:
-    """The names of indices in some positions, those in ``g[i,j]`` among them.
+    """The names of indices in some positions, those in ``g[i,j]`` and in sums among them.
 
-    >>> indices_at("k", "2", "g[i,end]", "1:3")
-    ['k', 'i']
+    >>> indices_at("k", "2", "g[i,end]", "1:3", ShiftedAt([(1, "i"), (2, "p")], "-n"))
+    ['k', 'i', 'i', 'p']
     """
     found: list[str] = []
     for at in positions:
-        inner = data_at(at)
-        found += indices_at(*inner[1]) if inner else [at] if is_index(at) else []
+        if isinstance(at, ShiftedAt):
+            found += at.indices
+        else:
+            inner = data_at(at)
+            found += indices_at(*inner[1]) if inner else [at] if is_index(at) else []
     return found
+
+
+class ShiftedAt(str):
+    """``i+k-1``: a position that is a sum of multiples of indices and of an offset.
+
+    >>> ShiftedAt([(1, "i"), (-2, "k")], "m"), ShiftedAt([(-1, "i")], "end+1")
+    ('i-2*k+m', 'end+1-i')
+    """
+
+    terms: tuple[tuple[int, str], ...]
+    offset: str
+
+    def __new__(cls, terms: Sequence[tuple[int, str]], offset: str) -> Self:
+        multiples = (
+            f"{'-' if times < 0 else '+'}{name if abs(times) == 1 else f'{abs(times)}*{name}'}"
+            for times, name in terms
+        )
+        rest = "" if offset == "0" else offset if offset.startswith("-") else f"+{offset}"
+        sums = "".join(multiples)
+        # A sum begins with what is not subtracted.
+        text = rest + sums if terms[0][0] < 0 else sums + rest
+        found = super().__new__(cls, text.removeprefix("+"))
+        found.terms, found.offset = tuple(terms), offset
+        return found
+
+    @property
+    def indices(self) -> list[str]:
+        """The names of the indices."""
+        return [name for _, name in self.terms]
+
+    def renamed(self, names: Mapping[str, str]) -> ShiftedAt:
+        """The same of other indices."""
+        return ShiftedAt([(c, names.get(name, name)) for c, name in self.terms], self.offset)
 
 
 def data_at(at: str) -> tuple[str, list[str]] | None:
@@ -277,6 +314,8 @@ def data_at(at: str) -> tuple[str, list[str]] | None:
 
 def _renamed_at(at: str, names: Mapping[str, str]) -> str:
     """A position with other names for indices in it."""
+    if isinstance(at, ShiftedAt):
+        return at.renamed(names)
     inner = data_at(at)
     if inner is None:
         return names.get(at, at)

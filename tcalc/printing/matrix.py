@@ -21,6 +21,7 @@ from tcalc.primitives.onehot import OneHot
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import LowerMask, Selection, UnitVector, Window
+from tcalc.primitives.shifts import shifts_of
 from tcalc.printing.formula import (
     Call,
     Formula,
@@ -183,6 +184,8 @@ class MatrixNotation:
             return Call("split", ((yield self.whole(x)), *map(size_of, like.dims)))
         if isinstance(primitive, OneHot):
             g, row = node.args
+            if shifts_of(node) is not None:
+                raise NoMatrixFormError("positions that are sums of indices")
             return Call("onehot", ((yield self.whole(g)), size_of(row.dims[-1])))
         for argument in node.args:
             args += [(yield self.whole(argument))]

@@ -36,7 +36,7 @@ from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.outline import Outline
 from tcalc.expr.packing import pack, unpack
 from tcalc.expr.traverse import orders_kept, postorder
-from tcalc.primitives.selection import Selection
+from tcalc.primitives.selection import GivenBySizes
 from tcalc.records import dataclass
 
 if TYPE_CHECKING:
@@ -199,10 +199,10 @@ class Planner:
                 raise ArgumentError(str(error), hint=hint) from error
 
     @cached_property
-    def _selections(self) -> tuple[Selection, ...]:
+    def _selections(self) -> tuple[GivenBySizes, ...]:
         """The elements and ranges that the function takes of its arrays."""
         primitives = (x.primitive for x in postorder(self.recipe.roots) if isinstance(x, Apply))
-        return tuple(dict.fromkeys(x for x in primitives if isinstance(x, Selection)))
+        return tuple(dict.fromkeys(x for x in primitives if isinstance(x, GivenBySizes)))
 
     def make(self, sizes: Mapping[str, int], itemsize: int | None, kind: Kind) -> Plan:
         """Plan, write and run a module; the memory limit holds where there are arrays."""

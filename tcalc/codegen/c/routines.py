@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, assert_never
 
-from tcalc.codegen.c import indicators
+from tcalc.codegen.c import indicators, shifts
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
     by_singular,
@@ -441,5 +441,6 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     unit_vector: _mask,
     window_matrix: _mask,
     **indicators.ROUTINES,
+    **shifts.ROUTINES,
 }
 """How the functions of the primitives' files are written in C."""

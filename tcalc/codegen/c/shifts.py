@@ -1,0 +1,77 @@
+"""Elements at positions that are sums of indices, and what is added up there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tcalc.codegen.c.code import Code
+from tcalc.codegen.c.loops import nested
+from tcalc.codegen.program import Call, Statement
+from tcalc.expr.dims import Dim
+from tcalc.primitives import shifts
+from tcalc.primitives.routines import Embedded
+
+
+def positions(code: Code, statement: Statement, operation: Call) -> None:
+    """The positions themselves, as numbers that count from 1."""
+    assert isinstance(operation.routine, Embedded)
+    offset, *counts = operation.routine.sizes
+    (coefficients,) = operation.routine.parameters
+    target = code.make(statement.results[0])
+    indices = code.indices(counts)
+    line = f"{code.element(target, indices)} = {_place(code, offset + 1, coefficients, indices)};"
+    code.lines += nested(code.loops(counts, indices), [line])
+
+
+def windows(code: Code, statement: Statement, operation: Call) -> None:
+    """The elements of an axis at sums of multiples of indices, whose axes stand in its place."""
+    assert isinstance(operation.routine, Embedded)
+    offset, *counts = operation.routine.sizes
+    axis, coefficients = operation.routine.parameters
+    source = code.place(operation.arguments[0])
+    (value,) = statement.results
+    target = code.make(value)
+    indices = code.indices(value.dims)
+    end = axis + len(counts)
+    place = _place(code, offset, coefficients, indices[axis:end])
+    element = code.element(source, [*indices[:axis], place, *indices[end:]])
+    line = f"{code.element(target, indices)} = {element};"
+    code.lines += nested(code.loops(value.dims, indices), [line])
+
+
+def windows_added(code: Code, statement: Statement, operation: Call) -> None:
+    """What belongs to each sum of multiples of indices, added up there."""
+    assert isinstance(operation.routine, Embedded)
+    _, offset, *counts = operation.routine.sizes
+    kept, coefficients = operation.routine.parameters
+    source = code.place(operation.arguments[0])
+    target = code.make(statement.results[0])
+    code.assign(target, "0")
+    dims = (*counts, *source.dims[len(counts) :])
+    indices = code.indices(dims)
+    rows, rest = indices[: len(counts)], indices[len(counts) :]
+    place = _place(code, offset, coefficients, rows)
+    made = code.element(target, [*rows[:kept], place, *rest])
+    line = f"{made} += {code.element(source, indices)};"
+    code.lines += nested(code.loops(dims, indices), [line])
+
+
+def _place(
+    code: Code, offset: Dim, coefficients: Sequence[int], indices: Sequence[str | None]
+) -> str:
+    """A position counted from 0, of indices that count from 0."""
+    first = offset + (sum(coefficients) - 1)
+    terms = [code.size(first)] if first.value != 0 else []
+    for times, index in zip(coefficients, indices, strict=True):
+        if index is not None:
+            terms.append(index if times == 1 else f"({times}) * {index}")
+    return f"({' + '.join(terms)})" if terms else "0"
+
+
+ROUTINES: Mapping[Callable[..., Any], Callable[[Code, Statement, Call], None]] = {
+    shifts.shifted_positions: positions,
+    shifts.windows: windows,
+    shifts.windows_added: windows_added,
+}
+"""How the functions of the primitive's file are written in C."""

@@ -46,7 +46,7 @@ def evaluate(
     have no value.
     """
     arrays = {name: _floating(value) for name, value in values.items()}
-    known = {**(sizes or {}), **measure(variables(roots), arrays)}
+    known = {**(sizes or {}), **measure(variables(roots), arrays, sizes)}
     results: dict[Node, Any] = {}
     outputs: dict[tuple[Any, ...], Any] = {}
     for node in postorder(roots):
@@ -101,7 +101,8 @@ def evaluate_data(
     """
     require_names(data, inputs, [node.name for node in variables(roots)])
     arrays = {name: numbers_of(name, value) for name, value in data.items()}
-    known = {**(sizes or {}), **measure([x for x in inputs if x.name in arrays], arrays)}
+    present = [x for x in inputs if x.name in arrays]
+    known = {**(sizes or {}), **measure(present, arrays, sizes)}
     try:
         return evaluate(roots, arrays, known)
     except KeyError as error:
@@ -208,8 +209,14 @@ def numbers(dims: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(dim.evaluate(sizes) for dim in dims)
 
 
-def measure(inputs: Sequence[Var], arrays: Mapping[str, Array]) -> dict[str, int]:
-    """The sizes of named dimensions, read off the arrays; every array must agree with them."""
+def measure(
+    inputs: Sequence[Var], arrays: Mapping[str, Array], beside: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """The sizes of named dimensions, read off the arrays; every array must agree with them.
+
+    `beside` has sizes that arrays need not tell.
+    """
+    given = beside or {}
     sizes: dict[str, int] = {}
     for node in inputs:
         array = arrays[node.name]
@@ -223,6 +230,8 @@ def measure(inputs: Sequence[Var], arrays: Mapping[str, Array]) -> dict[str, int
             _solve(dim, number, sizes)
     for node in inputs:
         unknown = sorted({name for dim in node.dims for name in dim.names()} - set(sizes))
+        sizes |= {name: given[name] for name in unknown if name in given}
+        unknown = [name for name in unknown if name not in sizes]
         if unknown:
             raise ArgumentError(
                 f"the size {unknown[0]} cannot be told from the shape of {node.name}",
@@ -241,8 +250,10 @@ def _solve(dim: Dim, number: int, sizes: dict[str, int]) -> None:
     (name,) = unknown
     low, middle, high = (dim.evaluate({**sizes, name: size}) for size in (0, 1, 2))
     slope = middle - low
-    if high - middle == slope > 0 and (number - low) % slope == 0:
-        sizes[name] = (number - low) // slope
+    if high - middle == slope != 0 and (number - low) % slope == 0:
+        size = (number - low) // slope
+        if size >= 0:
+            sizes[name] = size
 
 
 def _misfit(node: Var, array: Array) -> ArgumentError:

@@ -55,7 +55,7 @@ def data_at_which(
             )
     values = {name: array.astype(float, copy=False) for name, array in values.items()}
     given = [x for x in inputs if x.name in values]
-    return values, {**(sizes or {}), **measure(given, values)}
+    return values, {**(sizes or {}), **measure(given, values, sizes)}
 
 
 def _random_data(
@@ -68,7 +68,7 @@ def _random_data(
     problem: Exception | None = None
     finite: tuple[dict[str, Array], dict[str, int]] | None = None
     for deal in range(DEALS):
-        sizes = complete_sizes(inputs, given, deal)
+        sizes = complete_sizes(inputs, given, deal, roots)
         for manner in range(len(MANNERS)):
             values = sample(inputs, sizes, generator, manner, roots)
             try:

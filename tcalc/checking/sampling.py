@@ -13,25 +13,29 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from tcalc.expr.facts import holds
-from tcalc.expr.nodes import Node, Var
+from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.onehot import positions_among
+from tcalc.primitives.selection import GivenBySizes
 
 DEFAULT_SIZES: tuple[int, ...] = (4, 3, 5, 2, 6)
 DEALS = 3
 """In how many ways these sizes are dealt out to dimensions."""
+DRAWS = 300
+"""How many further sizes are drawn where these do not fit together."""
 
 
 def complete_sizes(
-    inputs: Sequence[Var], given: Mapping[str, int], deal: int = 0
+    inputs: Sequence[Var], given: Mapping[str, int], deal: int = 0, roots: Sequence[Node] = ()
 ) -> dict[str, int]:
     """Sizes for all named dimensions: the given ones, then small numbers that differ.
 
     `deal` says which name gets which number.  With 0, the names get them as they come; with 1, from
     the last name on, so that what was tall is wide; with 2, the largest go to what most inputs have
-    as their first axis, such as the observations of a model.
+    as their first axis, such as the observations of a model.  Where the `roots` have no value for
+    these, as for a filter longer than its signal, others are drawn.
     """
     names = [name for node in inputs for dim in node.dims for name in sorted(dim.names())]
     order, numbers = list(dict.fromkeys(names)), DEFAULT_SIZES
@@ -45,7 +49,31 @@ def complete_sizes(
     for name in order:
         if name not in sizes:
             sizes[name] = numbers[len(sizes) % len(numbers)]
+    nodes = postorder(roots)
+    generator = np.random.default_rng(deal)
+    found = sizes
+    for _ in range(DRAWS):
+        if _fit(nodes, found):
+            return found
+        drawn = generator.integers(1, 2 * max(DEFAULT_SIZES), len(order)).tolist()
+        found = dict(zip(order, drawn, strict=True)) | dict(given)
     return sizes
+
+
+def _fit(nodes: Sequence[Node], sizes: Mapping[str, int]) -> bool:
+    """Whether there are tensors of some sizes, and elements at the positions asked for."""
+    try:
+        for node in nodes:
+            if any(dim.evaluate(sizes) < 1 for dim in node.dims):
+                return False
+            if isinstance(node, Apply) and isinstance(node.primitive, GivenBySizes):
+                numbers = (x.evaluate(sizes) for x in node.primitive.parameters)
+                node.primitive.check_numbers(*numbers)
+    except ValueError:
+        return False
+    except KeyError:  # a size that no input has
+        return True
+    return True
 
 
 def sample(

@@ -43,7 +43,7 @@ def draw(
                 f"--sizes says {name}={size}, and the data have {name}={found[name]}",
                 hint="leave it out: sizes are for what the data leave open",
             )
-    known = complete_sizes(list(variables.values()), {**sizes, **found})
+    known = complete_sizes(list(variables.values()), {**sizes, **found}, roots=roots)
     for manner in range(len(MANNERS)):
         yield {**sample(missing, known, np.random.default_rng(seed), manner, roots), **given}
 

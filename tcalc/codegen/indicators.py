@@ -102,7 +102,7 @@ class Indicators:
         before, after = (tuple(sizes[x] for x in part) for part in (lead, rest))
         size = product(indicator.dims)
         shifts = indicator.shifts
-        if shifts is not None:
+        if shifts is not None and summed:
             order = [rows.index(x) for x in (*lead, *summed)]
             parameters = len(lead), tuple(shifts.coefficients[k] for k in order)
             counts = (size, shifts.offset, *(shifts.dims[k] for k in order))

@@ -13,7 +13,7 @@ textual form is canonical, so that it can serve in digests.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -232,7 +232,7 @@ def _text_of(terms: tuple[tuple[Monomial, int], ...]) -> str:
     if not terms:
         return "0"
     parts: list[str] = []
-    for monomial, coefficient in terms:
+    for monomial, coefficient in as_read(terms):
         sign = "-" if coefficient < 0 else "+"
         magnitude = abs(coefficient)
         if monomial and magnitude == 1:
@@ -244,3 +244,13 @@ def _text_of(terms: tuple[tuple[Monomial, int], ...]) -> str:
         else:
             parts.append(body if sign == "+" else f"-{body}")
     return "".join(parts)
+
+
+def as_read(terms: Sequence[tuple[Monomial, int]]) -> list[tuple[Monomial, int]]:
+    """Terms in the order of reading: a sum begins with what is not subtracted, if it can.
+
+    >>> Dim.of("n") - Dim.of("m") + 1
+    Dim(n - m + 1)
+    """
+    first = next((k for k, (monomial, c) in enumerate(terms) if c > 0 and monomial), 0)
+    return [terms[first], *terms[:first], *terms[first + 1 :]]

@@ -138,7 +138,7 @@ _BATCH = "one more index does it: Z[b,i] = tanh(A[i,j]*X[b,j])"
 _PRODUCTS = "products of batches are written with indices: C[b,i,k] = A[b,i,j]*B[b,j,k]"
 _REAL = "all numbers are real here"
 _RICCATI = "unroll the recurrence in a loop, `for t = 1:T`, or bring it by tcalc.function"
-_SHIFTED = "a matrix times x, or a sum of slices: a*x[1:end-1] + b*x[2:end]"
+_SHIFTED = "at positions that are sums of indices: y[i] = x[i+k-1]*w[k]"
 _SORTED = (
     "nothing is sorted here; the extremes are max(x), min(x), in Einstein notation max[j](X[i,j])"
 )

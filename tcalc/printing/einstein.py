@@ -9,7 +9,7 @@ in its place, it is written out, ``sum[i](exp(x[i]))``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence, Set
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import field
 from fractions import Fraction
 from itertools import chain
@@ -44,7 +44,6 @@ from tcalc.printing.formula import (
     parts,
     product,
     times_once_more,
-    with_parts,
 )
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.writer import (
@@ -334,7 +333,8 @@ def _shifted(shifts: Shifts, at: Sequence[str]) -> ShiftedAt:
     # From the end on where nothing but the size of the axis is in it.
     rest = (offset - shifts.size).value
     text = str(offset) if rest is None else f"end{rest:+d}" if rest else "end"
-    return ShiftedAt([*zip(shifts.coefficients, at, strict=True)], text.replace(" ", ""))
+    terms = [*zip(shifts.coefficients, at, strict=True)]
+    return ShiftedAt(terms, text.replace(" ", ""), shifts.dims)
 
 
 def repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:
@@ -359,56 +359,3 @@ def _count(formula: Formula, inner: list[Mapping[str, int]]) -> Mapping[str, int
         for name, times in counts.items():
             total[name] = total.get(name, 0) + times
     return total
-
-
-def with_deltas(formula: Formula, left: Sequence[str]) -> Formula:
-    """The formula with ``delta[i,j]`` for ``eye(n)[i,j]`` wherever the rest tells its size.
-
-    The indices on the left are the same in all terms; another one may come again in the next.
-    """
-    terms = parts(formula) if isinstance(formula, Sum) else [formula]
-    known: list[set[str]] = []
-    units: list[list[Indexed]] = []
-    for term in terms:
-        elements = _elements(term)
-        units.append([x for x in elements if _is_unit(x)])
-        others = (indices_at(*x.positions) for x in elements if not _is_unit(x))
-        known.append(set(chain.from_iterable(others)))
-    if not any(units):
-        return formula
-    while True:
-        everywhere = set(left).intersection(chain.from_iterable(known))
-        found = [
-            everywhere.union(*(x.positions for x in own if (seen | everywhere) & {*x.positions}))
-            for own, seen in zip(units, known, strict=True)
-        ]
-        found = [set(filter(is_index, new)) - seen for new, seen in zip(found, known, strict=True)]
-        if not any(found):
-            break
-        known = [seen | new for seen, new in zip(known, found, strict=True)]
-    renamed = [_with_deltas(term, seen) for term, seen in zip(terms, known, strict=True)]
-    return with_parts(formula, renamed) if isinstance(formula, Sum) else renamed[0]
-
-
-def _elements(formula: Formula) -> list[Indexed]:
-    found: list[Indexed] = []
-    stack = [formula]
-    while stack:
-        current = stack.pop()
-        stack.extend(parts(current))
-        if isinstance(current, Indexed):
-            found.append(current)
-    return found
-
-
-def _with_deltas(formula: Formula, known: Set[str]) -> Formula:
-    def rename(old: Formula, inner: list[Formula]) -> Formula:
-        if isinstance(old, Indexed) and _is_unit(old) and known & set(old.positions):
-            return Indexed(Symbol("delta"), old.positions)
-        return with_parts(old, inner)
-
-    return fold(formula, rename, {})
-
-
-def _is_unit(formula: Indexed) -> bool:
-    return isinstance(formula.base, Call) and formula.base.name == "eye"

@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Self, TypeAlias, TypeVar
 
+from tcalc.expr.dims import Dim
 from tcalc.expr.primitive import Style
 from tcalc.records import dataclass
 
@@ -269,8 +270,12 @@ class ShiftedAt(str):
 
     terms: tuple[tuple[int, str], ...]
     offset: str
+    dims: tuple[Dim, ...]
+    """The sizes of the indices."""
 
-    def __new__(cls, terms: Sequence[tuple[int, str]], offset: str) -> Self:
+    def __new__(
+        cls, terms: Sequence[tuple[int, str]], offset: str, dims: tuple[Dim, ...] = ()
+    ) -> Self:
         multiples = (
             f"{'-' if times < 0 else '+'}{name if abs(times) == 1 else f'{abs(times)}*{name}'}"
             for times, name in terms
@@ -280,7 +285,7 @@ class ShiftedAt(str):
         # A sum begins with what is not subtracted.
         text = rest + sums if terms[0][0] < 0 else sums + rest
         found = super().__new__(cls, text.removeprefix("+"))
-        found.terms, found.offset = tuple(terms), offset
+        found.terms, found.offset, found.dims = tuple(terms), offset, dims
         return found
 
     @property
@@ -290,7 +295,13 @@ class ShiftedAt(str):
 
     def renamed(self, names: Mapping[str, str]) -> ShiftedAt:
         """The same of other indices."""
-        return ShiftedAt([(c, names.get(name, name)) for c, name in self.terms], self.offset)
+        terms = [(c, names.get(name, name)) for c, name in self.terms]
+        return ShiftedAt(terms, self.offset, self.dims)
+
+    @property
+    def tells_last(self) -> bool:
+        """Whether the size of one index follows from those of the others and of the axis."""
+        return all(abs(times) == 1 for times, _ in self.terms)
 
 
 def data_at(at: str) -> tuple[str, list[str]] | None:

@@ -23,7 +23,7 @@ from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.power import Power
-from tcalc.printing.einstein import EinsteinNotation, repeated, with_deltas
+from tcalc.printing.einstein import EinsteinNotation, repeated
 from tcalc.printing.formula import (
     Formula,
     Statement,
@@ -37,6 +37,7 @@ from tcalc.printing.indices import Lettering
 from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import Names, index_names, meaning
 from tcalc.printing.opening import as_matrices
+from tcalc.printing.sizes import with_deltas, with_ranges
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.records import dataclass
 from tcalc.simplify import tidy_all
@@ -357,7 +358,7 @@ class _Page:
             # No tensor in the formula has these axes; and now it is one term, with other sums.
             value = repeated(value, missing)
             value = self._with_letters(value, left, indices(value))
-        value = with_deltas(value, left)
+        value = with_ranges(with_deltas(value, left), left)
         alone = not name and self._stands_alone(value, left, EinsteinNotation(writer, supply))
         if self.indices:
             wanted = wanted or self.wishes.index_names.get(node, ())

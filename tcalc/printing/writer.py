@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 from tcalc.expr import build
-from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.dims import Dim, Shape, as_read
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.index_names import AxisNames, IndexNames
 from tcalc.expr.nodes import Add, Apply, Node, Var
@@ -393,7 +393,7 @@ def size_of(dim: Dim) -> Formula:
     if dim.is_name:
         return Symbol(str(dim))
     terms: list[tuple[bool, Formula]] = []
-    for monomial, coefficient in dim.terms:
+    for monomial, coefficient in as_read(dim.terms):
         factors = tuple(Symbol(name) for name in monomial)
         term = product(Fraction(coefficient), factors)
         terms.append(signed(term))

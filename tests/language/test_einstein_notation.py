@@ -183,8 +183,9 @@ def test_positions_out_of_range():
     refused("x[2:n+1]", DimensionError, (1, 5), "", "x[n]")
 
 
-def test_indices_are_not_shifted():
-    refused("x[i+1]", UnknownNameError, (1, 3), "slices")
+def test_positions_that_are_no_integers():
+    refused("x[i*k]", UnknownNameError, (1, 3), "is one small letter")
+    refused("x[T-1]", UnknownNameError, (1, 3), "sizes are declared, as in tensor x[n]")
 
 
 def test_the_wrong_number_of_indices():

@@ -1,0 +1,215 @@
+"""Positions that are sums of indices: convolutions, Toeplitz and Hankel matrices, strides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+import tcalc
+from tcalc.errors import (
+    ArgumentError,
+    DimensionError,
+    IndexNotationError,
+    TcalcError,
+    UnknownNameError,
+)
+from tests.language.language_cases import refused
+
+random = np.random.default_rng(7)
+SIZES = {"n": 7, "m": 3, "h": 6, "w": 5, "p": 3, "q": 2, "s": 2, "c": 3, "o": 4, "r": 4}
+
+
+def arrays_of(f: tcalc.Expression) -> dict[str, Any]:
+    return {
+        name: random.standard_normal([dim.evaluate(SIZES) for dim in x.dims])
+        for name, x in f.variables.items()
+    }
+
+
+def convolved(X: Any, W: Any) -> Any:
+    """A layer of a convolutional net, from the windows of its input."""
+    seen = sliding_window_view(X, W.shape[2:], axis=(2, 3))
+    return np.einsum("scijkl,ockl->soij", seen, W)
+
+
+VALUES = {
+    "correlation": ("x[i+k-1]*w[k]", "x[n], w[m]", lambda x, w: np.correlate(x, w)),
+    "convolution": ("x[i-k+m]*w[k]", "x[n], w[m]", lambda x, w: np.convolve(x, w, "valid")),
+    "a net's layer": (
+        "Y[s,o,i,j] = X[s,c,i+k-1,j+l-1]*W[o,c,k,l]; Y",
+        "X[s,c,h,w], W[o,c,p,q]",
+        convolved,
+    ),
+    "every second": (
+        "x[2*i+k-2]*w[k]*v[i]",
+        "x[2*m+1], w[3], v[m]",
+        lambda x, w, v: np.correlate(x, w)[::2] @ v,
+    ),
+    "holes in the filter": (
+        "x[i+2*k-2]*w[k]*v[i]",
+        "x[n], w[m], v[n-2*m+2]",
+        lambda x, w, v: sum(x[2 * k : 2 * k + 3] @ v * w[k] for k in range(3)),
+    ),
+    "backwards": ("x[end+1-i]*y[i]", "x[n], y[n]", lambda x, y: x[::-1] @ y),
+    "from the second on": ("x[i+1]*y[i]", "x[n], y[n-1]", lambda x, y: x[1:] @ y),
+    "a Toeplitz matrix": (
+        "T[i,j] = c[i-j+m]; T*x",
+        "c[2*m-1], x[m]",
+        lambda c, x: np.array([[c[i - j + 2] for j in range(3)] for i in range(3)]) @ x,
+    ),
+    "along a diagonal": (
+        "s[i] = X[i+k-1,k]; s",
+        "X[n,m]",
+        lambda X: np.array([sum(X[i + k, k] for k in range(3)) for i in range(5)]),
+    ),
+    "windows of a formula": (
+        "(A*x)[i+k-1]*w[k]",
+        "A[n,n], x[n], w[m]",
+        lambda A, x, w: np.correlate(A @ x, w),
+    ),
+    "the greatest in each window": (
+        "z[i] = max[k](x[i+k-1]*v[k]); z",
+        "x[n], v[m]",
+        lambda x, v: (sliding_window_view(x, 3) * v).max(axis=1),
+    ),
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("title", VALUES)
+def test_values(title: str, backend: tcalc.typing.Backend) -> None:
+    text, declarations, due = VALUES[title]
+    f = tcalc.parse(text, declarations)
+    arrays = arrays_of(f)
+    values = due(*arrays.values())
+    assert np.allclose(tcalc.compile(f, backend=backend)(**arrays), values, rtol=1e-12, atol=1e-12)
+    assert np.allclose(tcalc.evaluate(f, **arrays), values, rtol=1e-12, atol=1e-12)
+
+
+FUNCTIONS = {
+    "a layer": (
+        "Y[s,o,i,j] = X[s,c,i+k-1,j+l-1]*W[o,c,k,l] + b[o]; sum(tanh(Y))",
+        "X[s,c,h,w], W[o,c,p,q], b[o]",
+    ),
+    "a blind deconvolution": ("norm2[i](y[i] - x[i-k+m]*w[k])^2", "x[n], w[m], y[n-m+1]"),
+    "a Toeplitz system": (
+        "T[i,j] = c[i-j+m]; log(norm2(T*x)^2 + logdet(T*T' + eye(m)))",
+        "c[2*m-1], x[m]",
+    ),
+    "a Hankel matrix": ("H[i,j] = c[i+j-1]; tr(inv(H*H' + eye(m)))", "c[2*m-1], x[m]"),
+    "palindromes": ("z[i] = x[end+1-i]; (z'*A*x)^2", "x[n], A[n,n]"),
+    "pooling": ("v[i]*softmax[k](x[2*i+k-2])*w[k]", "x[2*m+1], w[3], v[m]"),
+    "differences of windows": ("(x[i+k-1] - x[i+l-1])^2*S[k,l]*v[i]", "x[n], S[m,m], v[n-m+1]"),
+    "an autoregression": (
+        "e[i] = y[m+1:end][i] - a[k]*y[1:end-1][i-k+m]; sum(e.^2)",
+        "y[n], a[m]",
+    ),
+    "the greatest": ("max[i,k](x[i+k-1]*w[k])", "x[n], w[m]"),
+}
+
+
+@pytest.mark.parametrize("title", FUNCTIONS)
+def test_derivatives(title: str) -> None:
+    f = tcalc.parse(*FUNCTIONS[title])
+    for name in f.variables:
+        report = tcalc.check(f, name, order=2)
+        assert report.passed, report
+    arrays = arrays_of(f)
+    name = next(iter(f.variables))
+    slopes = [tcalc.gradient(f, name, mode=x) for x in ("reverse", "forward", "cross-country")]
+    results = [tcalc.compile(x)(**arrays) for x in slopes]
+    results.append(tcalc.compile(slopes[0], backend="c")(**arrays))
+    for found in results:
+        assert np.allclose(found, results[0], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("title", FUNCTIONS)
+def test_what_is_printed_is_the_same_again(title: str) -> None:
+    text, declarations = FUNCTIONS[title]
+    f = tcalc.parse(text, declarations)
+    arrays = arrays_of(f)
+    for name in f.variables:
+        for derivative in (tcalc.gradient(f, name), tcalc.hessian(f, name)):
+            printed = derivative.einstein()
+            again = tcalc.parse(printed, declarations)
+            assert np.allclose(
+                tcalc.evaluate(again, **arrays), tcalc.evaluate(derivative, **arrays), atol=1e-10
+            ), printed
+            assert derivative.latex().strip()
+            assert derivative.mathml().strip()
+
+
+def test_formulas() -> None:
+    f = tcalc.parse("y[i] = x[i+k-1]*w[k]; sum(y.^2)", "x[n], w[m]")
+    assert str(tcalc.gradient(f, "w")) == "2*x[i+k-1]*x[i+l-1]*w[l]"
+    assert str(tcalc.hessian(f, "w")) == "T[k,l] = 2*x[i+k-1]*x[i+l-1]*ones(m)[l]"
+    assert str(tcalc.gradient(f, "x")) == "2*eye(n)[j+k-1,i]*x[j+l-1]*w[l]*w[k]"
+    assert "x_{i + k - 1}" in tcalc.hessian(f, "w").latex()
+    assert str(tcalc.parse("x[i+1]*y[i]", "x[n], y[n-1]")) == "x[2:end]'*y"
+
+
+def test_windows_are_not_formed_as_matrices_of_the_size_of_the_signal() -> None:
+    f = tcalc.parse("y[i] = x[i+k-1]*w[k]; sum(y.^2)", "x[n], w[m]")
+    both = [f, tcalc.gradient(f, "w"), tcalc.gradient(f, "x")]
+    n, m = 1000, 10
+    compiled = tcalc.compile(both)
+    assert compiled.peak_memory(n=n, m=m) < 8 * 6 * n * m
+    assert "places_of" not in compiled.source
+    x, w = random.standard_normal(100_000), random.standard_normal(50)
+    value, by_w, by_x = compiled(x=x, w=w)
+    y = np.correlate(x, w)
+    assert np.isclose(value, y @ y)
+    assert np.allclose(by_x, 2 * np.convolve(y, w))
+    assert np.allclose(by_w, 2 * sliding_window_view(x, 50).T @ y)
+
+
+def test_single_precision_stays() -> None:
+    f = tcalc.parse("y[i] = x[i+k-1]*w[k]; sum(y.^2)", "x[n], w[m]")
+    arrays = {name: np.float32(x) for name, x in arrays_of(f).items()}
+    for backend in ("numpy", "c"):
+        found = tcalc.compile([tcalc.gradient(f, x) for x in "xw"], backend=backend)(**arrays)
+        assert [x.dtype for x in found] == [np.float32] * 2
+
+
+def test_in_loops() -> None:
+    text = """h{0} = zeros(n - m + 1)
+    for t = 1:T
+        h{t}[i] = tanh(h{t-1}[i] + X[t,i+k-1]*w[k])
+    end
+    norm2(h{T})^2"""
+    declarations = "X[T,n], w[m]"
+    unrolled = tcalc.parse(text, declarations, T=4)
+    arrays = arrays_of(unrolled)
+    due = tcalc.compile([unrolled, tcalc.gradient(unrolled, "w")])(**arrays)
+    for backend in ("numpy", "c"):
+        kept = tcalc.recurrence(text, declarations, backend=backend)
+        found = kept.value_and_gradient("w")(**arrays)
+        assert np.allclose(found[0], due[0])
+        assert np.allclose(found[1], due[1])
+
+
+def test_what_is_refused() -> None:
+    begins = refused("x[i+k]*w[k]", IndexNotationError, (1, 3), "i+k-1 begins at 1")
+    assert begins.message == "the positions begin at 2"
+    refused("x[i*k]*w[k]", UnknownNameError, (1, 3), "one small letter")
+    refused("x[T-1]", UnknownNameError, (1, 3), "sizes are declared")
+    refused("y[i+1] = x[i]; sum(y)", IndexNotationError, (1, 3), "number the definitions")
+    refused("x[i+1] - x[i]", DimensionError, (1, 1), "slice the longer one", "x[n]")
+    refused("x[i+k-1]*w[k]*v[i]", DimensionError, (1, 1), "n - m + 1", "x[n], w[m], v[p]")
+    refused("x[2*i]*v[i]", DimensionError, (1, 3), "count from 1", "x[5], v[3]")
+    refused("x[i+k-1]", DimensionError, (1, 3), "declare", "x[n]")
+
+
+def test_sizes_that_do_not_fit() -> None:
+    f = tcalc.parse("sum(exp(x[i+k-1]*w[k]))", "x[n], w[m]")
+    with pytest.raises(ArgumentError, match="no positions on an axis of 2"):
+        tcalc.compile(f)(x=[1.0, 2.0], w=[1.0, 2.0, 3.0])
+    with pytest.raises(TcalcError, match="no positions on an axis of 2"):
+        tcalc.evaluate(f, x=[1.0, 2.0], w=[1.0, 2.0, 3.0])
+    strides = tcalc.parse("x[2*i]*v[i]", "x[n], v[m]")
+    with pytest.raises(ArgumentError, match="the positions 2 to 6 are not all among 1 to 5"):
+        tcalc.compile(strides)(x=np.ones(5), v=np.ones(3))
+    assert float(tcalc.compile(strides)(x=np.arange(6.0), v=np.ones(3))) == 9

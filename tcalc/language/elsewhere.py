@@ -181,7 +181,10 @@ PHRASES: Mapping[str, str] = {
         ("ceil", "fix", "floor", "int", "mod", "rem", "rint", "round", "trunc"), _ROUNDED
     ),
     **dict.fromkeys(("conj", "conjugate", "im", "imag", "re", "real"), _REAL),
-    **dict.fromkeys(("conv", "conv1d", "conv2d", "convolve"), _SHIFTED),
+    **dict.fromkeys(("conv", "conv1d", "convolve", "correlate"), _SHIFTED),
+    "conv2d": "Y[s,o,i,j] = X[s,c,i+k-1,j+l-1]*W[o,c,k,l]",
+    "hankel": "H[i,j] = c[i+j-1]",
+    "toeplitz": "T[i,j] = c[i-j+n], of c[2*n-1]",
     "cov": "of the columns: R = X - ones(m)*(ones(m)'*X)/m; R'*R/m",
     "cumprod": "of positive numbers exp(cumsum(log(x)))",
     **dict.fromkeys(
@@ -202,9 +205,7 @@ PHRASES: Mapping[str, str] = {
     ),
     **dict.fromkeys(("embedding", "gather", "indexselect", "take", "takealongaxis"), _CHOSEN),
     **dict.fromkeys(("expanddims", "squeeze", "unsqueeze"), _AXIS),
-    **dict.fromkeys(
-        ("flip", "fliplr", "flipud", "reverse"), "by its elements, stack(x[3], x[2], x[1])"
-    ),
+    **dict.fromkeys(("flip", "fliplr", "flipud", "reverse"), "z[i] = x[end+1-i] runs backwards"),
     **dict.fromkeys(("findroot", "fsolve", "rootfinder"), _ROOT),
     **dict.fromkeys(("float", "double", "astype", "cast"), _TYPES),
     **dict.fromkeys(("foriloop", "scan", "whileloop"), _SCAN),

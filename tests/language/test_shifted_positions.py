@@ -115,7 +115,8 @@ FUNCTIONS = {
 def test_derivatives(title: str) -> None:
     f = tcalc.parse(*FUNCTIONS[title])
     for name in f.variables:
-        report = tcalc.check(f, name, order=2)
+        sizes = dict.fromkeys(("s", "c", "o"), 1) if title == "a layer" else {}
+        report = tcalc.check(f, name, order=2, sizes=sizes)
         assert report.passed, report
     arrays = arrays_of(f)
     name = next(iter(f.variables))

@@ -212,6 +212,7 @@ TAKEN = [
     *("sum", "top", "count", "step", "found", "info", "squares", "scale", "part", "least", "sizes"),
     *("y0", "j0", "gamma", "signgam", "index", "fabs", "pow", "tgamma", "isnan", "INFINITY", "NAN"),
     *("dgemm_", "one", "zero", "M_PI", "size", "status", "EOF", "NULL", "errno", "stdin"),
+    *("place", "whole", "product", "rint", "erfcx", "hurwitz_zeta"),
 ]
 GREEK = ["α", "λ", "ε", "ϵ", "Σ", "α1", "ℓ", "é", "β_1"]
 
@@ -239,6 +240,23 @@ def test_any_name_may_be_an_argument() -> None:
         assert native_of(in_c, arrays)
         for mine, other in zip(found, due, strict=True):
             np.testing.assert_allclose(mine, other, rtol=1e-12)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["place", "whole", "product", "sum", "rint", "mine", "behind"])
+def test_names_in_lines_that_have_names_of_their_own(name: str) -> None:
+    programs = (
+        f"gradient(sum(cumsum(y).*{name}), y)",
+        f"prodothers({name})",
+        f"{name} = softmax(y); {name} + exp({name})",
+        f"{name}[i] = y[g[i]]; {name}.*y",
+    )
+    data = {name: np.array([1.0, 2.0, 3.0]), "y": np.arange(3.0), "g": np.array([1.0, 3.0, 2.0])}
+    for place, program in enumerate(programs):
+        f = tcalc.parse(program, f"y[n], g[n] integer{f', {name}[n]' if place < 2 else ''}")
+        in_c, in_numpy = (tcalc.compile(f, backend=x) for x in ("c", "numpy"))
+        known = {x: data[x] for x in in_c.signature.names}
+        np.testing.assert_allclose(in_c(**known), in_numpy(**known), rtol=1e-12)
 
 
 @needs_compiler

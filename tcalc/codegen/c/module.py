@@ -47,7 +47,7 @@ TAKEN = frozenset((
     "expm1", "fabs", "floor", "hypot", "isfinite", "isinf", "isnan", "log", "log10", "log1p",
     "log2", "pow", "sin", "sinh", "sqrt", "tan", "tanh", "erf", "erfc", "tgamma", "lgamma",
     "INFINITY", "NAN", "found", "sum", "top", "count", "step", "least", "most", "squares",
-    "info", "sizes", "part", "scale", "ldexp", "ilogb",
+    "info", "sizes", "part", "scale", "ldexp", "ilogb", "rint", "place", "whole", "product",
 ))  # fmt: skip
 """What the lines of functions call, and names in their loops."""
 

@@ -143,9 +143,11 @@ def functions(name: str | None, as_json: bool) -> None:
         for f in chosen:
             if f.in_c:
                 lacking.setdefault(f.in_c, []).append(f.name)
-        in_c = [("in C", "")] + [(what, ", ".join(names)) for what, names in lacking.items()]
+        in_c = [(what, ", ".join(names)) for what, names in lacking.items()]
         told = COLUMNS[0], max(width, 60) - COLUMNS[0] - 2
-        tables = [_columns(rows, _within(width)), _columns(hosted, told), _columns(in_c, told)]
+        tables = [_columns(rows, _within(width)), _columns(hosted, told)]
+        if in_c:
+            tables.append(_columns([("in C", ""), *in_c], told))
         write("\n\n".join(tables))
 
 

@@ -91,10 +91,18 @@ class TestFunctions:
         out = run("functions", "relu").out
         assert "relu" in out and "derivative" in out and "kinks" in out
 
-    def test_what_has_no_code_in_c(self, run):
+    def test_what_has_no_code_in_c(self, run, monkeypatch):
+        assert "in C" not in run("functions").out
+        known = {"lgamma": "value", "polygamma": "none"}
+        monkeypatch.setattr(
+            "tcalc.codegen.c.coverage.coverage", lambda function: known.get(function.name, "all")
+        )
         assert re.search(r"^in C +value alone$", run("functions", "lgamma").out, re.MULTILINE)
         assert run("functions", "polygamma", "--json").json[0]["in C"] == "no code"
         assert "in C" not in run("functions", "exp").out
+        told = run("functions").out.partition("\nin C")[2]
+        assert re.search(r"^value alone +lgamma$", told, re.MULTILINE)
+        assert re.search(r"^no code +polygamma$", told, re.MULTILINE)
 
     def test_an_alias(self, run):
         assert run("functions", "arcsin").out == run("functions", "asin").out

@@ -174,8 +174,8 @@ def test_a_bound_number_by_the_name_of_an_exponent_is_handed_on(name: str) -> No
 @pytest.mark.parametrize(
     ("program", "declared", "missing"),
     [
-        ("digamma(x)", "x[n]", "special.digamma"),
-        ("normcdf(x)./normpdf(x) + polygamma(2, x)", "x[n]", "polygamma of order"),
+        ("derivative(log(normcdf(x)), x, x, x)", "x", "log normcdf derivative"),
+        ("exp(x) + derivative(log(erfc(x)), x, x, x)", "x", "log erfc derivative"),
     ],
 )
 def test_what_has_no_code_is_named(program: str, declared: str, missing: str) -> None:

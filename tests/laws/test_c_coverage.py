@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import pytest
 from enrolled import FURTHER, Case, cases
 
 import tcalc
 from tcalc.codegen.c import c_module
+from tcalc.codegen.c.coverage import coverage
 from tcalc.codegen.lower import lower
 from tcalc.codegen.options import Options
 from tcalc.codegen.signature import signature_of
 from tcalc.errors import UnsupportedError
 from tcalc.expr.nodes import Node
+from tcalc.primitives.elementwise import Elementwise
+from tcalc.primitives.normal import LogNormcdfDerivative, hazard, hazard_slope
 
 SIZES = {"b": 2, "n": 3, "m": 2, "k": 2, "t": 3}
 
@@ -26,6 +30,14 @@ def is_written(case: Case, roots: Sequence[Node]) -> bool:
     except UnsupportedError:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [(hazard, "all"), (hazard_slope, "value"), (LogNormcdfDerivative(3), "none")],
+)
+def test_what_is_told_of_a_function(function: Elementwise, told: str):
+    assert coverage(function.function) == told
 
 
 def test_what_has_no_code_is_told():

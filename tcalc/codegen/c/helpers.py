@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from tcalc.codegen.c.difference_helpers import OF_DIFFERENCES
 from tcalc.codegen.c.lapack import Helper
 from tcalc.codegen.c.matrix_helpers import OF_MATRICES
+from tcalc.codegen.c.special_helpers import OF_NUMBERS
 from tcalc.codegen.c.system_helpers import OF_SYSTEMS
 
 HELPERS = {
@@ -345,6 +346,7 @@ static int reciprocals(int n, const real *s, real *result)
     **OF_SYSTEMS,
     **OF_MATRICES,
     **OF_DIFFERENCES,
+    **OF_NUMBERS,
 }
 
 

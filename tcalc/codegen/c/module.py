@@ -18,6 +18,7 @@ from tcalc.codegen.c.loops import comment, commented, indented
 from tcalc.codegen.c.merging import Nest, merged
 from tcalc.codegen.c.nests import write_nest
 from tcalc.codegen.c.places import row_major
+from tcalc.codegen.c.special_helpers import OF_NUMBERS
 from tcalc.codegen.c.statements import write
 from tcalc.codegen.c.turning import turned
 from tcalc.codegen.fusion import fused
@@ -151,7 +152,8 @@ def _write_alone(code: Code, statement: Statement) -> None:
 
 def _assembled(code: Code, before: Sequence[str], given: Collection[str], letter: str) -> CModule:
     """The file: a head, what is declared, helpers, and the functions."""
-    helpers = with_needed(code.helpers)
+    written = "\n".join([*before, *code.lines])
+    helpers = with_needed([*code.helpers, *(x for x in OF_NUMBERS if mentions(written, x))])
     needed = routines_of(helpers)
     work = max(code.memory.size, 1)
     lengths = f"work_size = {work}" + (f", kept_size = {code.kept.size}" if given else "")
@@ -170,9 +172,9 @@ def _assembled(code: Code, before: Sequence[str], given: Collection[str], letter
     if given:
         mine = [x for x in arguments if x.name in given]
         parts.append(_function(code, "prepare", mine, ["real *kept"], before))
-    written = [f"real *{name}" for name in code.results]
-    written += ["const real *kept"] if given else []
-    parts.append(_function(code, "compute", arguments, written, code.lines))
+    results = [f"real *{name}" for name in code.results]
+    results += ["const real *kept"] if given else []
+    parts.append(_function(code, "compute", arguments, results, code.lines))
     return CModule(
         source="\n\n".join(parts) + "\n",
         numbers=tuple(not x.dims for x in arguments),

@@ -29,7 +29,7 @@ from tcalc.codegen.c.decompositions import (
 )
 from tcalc.codegen.c.differences import differences, points
 from tcalc.codegen.c.distances import are_abreast, distance
-from tcalc.codegen.c.elementwise import ABSENT, accumulated, number_of, repeated
+from tcalc.codegen.c.elementwise import accumulated, number_of, repeated
 from tcalc.codegen.c.loops import indented, nested
 from tcalc.codegen.c.matrix_functions import exponential, sylvester
 from tcalc.codegen.c.places import Place, is_row_major, row_major
@@ -57,7 +57,7 @@ from tcalc.primitives.norms import euclidean_norm
 from tcalc.primitives.pinv import pseudo_inverse
 from tcalc.primitives.polar import nuclear_norm, polar_factor
 from tcalc.primitives.qr import thin_lq, thin_qr
-from tcalc.primitives.reductions import share_of_extremum
+from tcalc.primitives.reductions import products_of_others, share_of_extremum
 from tcalc.primitives.reflectors import reflected, reflectors
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 from tcalc.primitives.selection import lower_mask, running_sums, unit_vector, window_matrix
@@ -94,11 +94,7 @@ def call(code: Code, statement: Statement, operation: Call) -> None:
             assert_never(operation.routine)
 
 
-KNOWN = {
-    "np.asarray",
-    "np.result_type",
-    *(x for x, text in FUNCTIONS.items() if not ABSENT.search(text)),
-}
+KNOWN = {"np.asarray", "np.result_type", *FUNCTIONS}
 """The functions of NumPy and SciPy that C has too: the first beyond them is what is missing."""
 
 
@@ -134,6 +130,8 @@ def _over(operation: Call, order: int) -> tuple[int, ...]:
             axes = tuple(int(x) for x in given.split(","))
         case Embedded(parameters=(tuple() as axes, *_)):
             pass
+        case Embedded(parameters=(int(count),)):
+            axes = tuple(range(-count, 0))
         case _:
             raise AssertionError("a reduction")
     return tuple(axis % order for axis in axes)
@@ -233,6 +231,23 @@ def _share(code: Code, statement: Statement, operation: Call) -> None:
         "real count = 0;",
         *nested(reduction.inner, [f"count += {at_top};"]),
         *nested(reduction.inner, [f"{made} = count > 0 ? ({at_top}) / count : NAN;"]),
+    ]
+    code.lines += nested(reduction.outer, lines)
+
+
+def _others(code: Code, statement: Statement, operation: Call) -> None:
+    """For each element the product of all before it, and then of all behind it."""
+    reduction = _Reduction(code, statement, operation)
+    target = code.make(reduction.value)
+    made = code.element(target, reduction.indices)
+    behind = {x: f"({end} - 1 - {x})" for x, end, *_ in reduction.inner}
+    mirrored = [behind.get(x or "", x) for x in reduction.indices]
+    last, other = (code.element(place, mirrored) for place in (target, reduction.source))
+    lines = [
+        "real product = 1;",
+        *nested(reduction.inner, [f"{made} = product;", f"product *= {reduction.element};"]),
+        "product = 1;",
+        *nested(reduction.inner, [f"{last} *= product;", f"product *= {other};"]),
     ]
     code.lines += nested(reduction.outer, lines)
 
@@ -415,6 +430,7 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     nuclear_norm: by_singular("nuclear_norm"),
     polar_factor: by_singular("polar_factor"),
     positive_eigenvalues: positive,
+    products_of_others: _others,
     pseudo_inverse: by_singular("pseudo_inverse"),
     reciprocal_gaps: gaps,
     reflected: reflected_vector,

@@ -22,6 +22,7 @@ from functools import cache
 from tcalc.codegen.program import Addend, Call, Fused, Number, Product, Sum, Value, View
 from tcalc.codegen.targets.porting import asks_for_complex
 from tcalc.codegen.targets.target import source_of
+from tcalc.primitives.gamma import polygamma_of_order
 from tcalc.primitives.routines import Embedded, Routine, Supplied, Template
 from tcalc.records import dataclass
 
@@ -73,6 +74,8 @@ FUNCTIONS = {
     "np.tan": "tan({0})",
     "np.tanh": "tanh({0})",
     "np.where": "({0} ? {1} : {2})",
+    "np.zeros_like": "T(0)",
+    "special.digamma": "digamma({0})",
     "special.erf": "erf({0})",
     "special.erfc": "erfc({0})",
     "special.erfcx": "erfcx({0})",
@@ -87,6 +90,14 @@ FUNCTIONS = {
     "math.sqrt": "sqrt({0})",
 }
 """What NumPy and SciPy call a function, and how C says it."""
+
+WHOLE = {polygamma_of_order: "polygamma"}
+"""Functions of the primitives' files of which C has another version, and what it is called.
+
+It takes their parameters first.
+"""
+ABSENT_FROM_CUDA = re.compile(r"\b(?:digamma|polygamma)\(")
+"""What C files have a function for, and CUDA has none."""
 
 REPEATED = frozenset(name for name, text in FUNCTIONS.items() if text.count("{0}") > 1)
 """The functions whose C text names an argument more than once: it must be a name there."""
@@ -129,6 +140,8 @@ class Body:
                 return _Translation(self, dict(zip(names, arguments, strict=True))).value(tree)
             case Embedded(named=True) | Embedded(typed=True) | Supplied():
                 raise UntranslatableError(type(routine).__name__)
+            case Embedded(function=function, parameters=parameters) if function in WHOLE:
+                return f"{WHOLE[function]}({', '.join(map(str, (*parameters, *arguments)))})"
             case Embedded(function=function, parameters=parameters, sizes=sizes):
                 if sizes:
                     raise UntranslatableError("a function of sizes")
@@ -185,12 +198,13 @@ def _sum(addends: Sequence[Addend], read: Callable[[View], str]) -> str:
 
 
 def translatable(routine: Routine, arity: int) -> bool:
-    """Whether a routine is element-wise in a way that C can say."""
+    """Whether a routine is element-wise in a way that CUDA C can say."""
+    body = Body()
     try:
-        Body().routine(routine, [f"x{k}" for k in range(arity)])
+        text = body.routine(routine, [f"x{k}" for k in range(arity)])
     except UntranslatableError:
         return False
-    return True
+    return not any(map(ABSENT_FROM_CUDA.search, [*body.lines, text]))
 
 
 def literal(number: Fraction) -> str:

@@ -268,30 +268,38 @@ def with_children(expression: Expression, parts: Sequence[Expression]) -> Expres
             return replace(expression, left=parts[0], right=parts[1])
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Around:
+    """What is to stand in place of an expression, around parts that are still to be changed."""
+
+    expression: Expression
+
+
 def rewritten(
-    expression: Expression, change: Callable[[Expression], Expression | None]
+    expression: Expression, change: Callable[[Expression], Expression | Around | None]
 ) -> Expression:
     """The expression with others in place of some below it, without recursion.
 
-    `change` sees each before what is below it, and gives what is to stand in its place as it is,
-    or None to have a look further below.
+    `change` sees each before what is below it, and gives what is to stand in its place as it is;
+    `Around` what is, for a look at the parts directly below that; or None for one further below.
     """
     done: dict[Expression, Expression] = {}
-    looked_at: set[Expression] = set()
+    around: dict[Expression, Expression] = {}
     stack = [expression]
     while stack:
         found = stack[-1]
         if found in done:
             stack.pop()
-        elif found not in looked_at:
-            looked_at.add(found)
+        elif found not in around:
             new = change(found)
-            if new is None:
-                stack.extend(children(found))
+            if new is None or isinstance(new, Around):
+                around[found] = found if new is None else new.expression
+                stack.extend(children(around[found]))
             else:
                 done[found] = new
         else:
-            done[found] = with_children(found, [done[part] for part in children(found)])
+            parts = [done[part] for part in children(around[found])]
+            done[found] = with_children(around[found], parts)
     return done[expression]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def as_arrays(**arguments: Any) -> list[NDArray[Any]]:
     """The arguments as arrays of one floating-point type; plain numbers follow the arrays."""
-    arrays, types = [], []
+    arrays, types, numbers = [], [], []
     for name, argument in arguments.items():
         if hasattr(argument, "toarray"):
             raise TypeError(f"{name} is a sparse matrix, and should be a dense array")
@@ -31,10 +31,11 @@ def as_arrays(**arguments: Any) -> list[NDArray[Any]]:
         if not isinstance(argument, (int, float, complex)) or isinstance(argument, np.generic):
             types.append(array.dtype if array.dtype.kind in "fc" else np.dtype(float))
         elif array.dtype.kind == "c":
-            types.append(np.dtype(np.complex64))
-    wide = np.result_type(*types, np.float32) if types else np.dtype(float)
-    if not types:
-        wide = np.result_type(*(array.dtype for array in arrays), wide)
+            numbers.append(np.dtype(np.complex64))
+    if types:
+        wide = np.result_type(*types, *numbers, np.float32)
+    else:
+        wide = np.result_type(*(array.dtype for array in arrays), float)
     if wide.itemsize > (16 if wide.kind == "c" else 8):
         wide = np.dtype(complex if wide.kind == "c" else float)
     converted = [array.astype(wide, copy=False) for array in arrays]

@@ -72,6 +72,7 @@ def test_plain_numbers_do_not_widen_arrays() -> None:
     assert fun(c=2, w=np.ones(2, np.float32)).dtype == np.float32
     assert fun(c=2.5, w=[1, 2]).tolist() == [2.5, 5.0]
     assert fun(c=1j, w=np.ones(2, np.float32)).dtype == np.complex64
+    assert runtime.compile(exp(c))(c=1j).dtype == np.complex128
     assert runtime.compile(exp(c))(c=0) == 1.0
 
 

@@ -42,6 +42,31 @@ def as_arrays(**arguments: Any) -> list[NDArray[Any]]:
     return [array if array.ndim else array[()] for array in converted]
 
 
+def as_arrays_and_integers(*declared: str, **arguments: Any) -> list[NDArray[Any]]:
+    """As `as_arrays`, but that integers take the type of the others where they are declared so."""
+    following = {}
+    for name in declared:
+        (array,) = as_arrays(**{name: arguments[name]})
+        if np.asarray(arguments[name]).dtype.kind in "biu":
+            following[name] = array
+    others = {name: x for name, x in arguments.items() if name not in following}
+    if not others:
+        return as_arrays(**arguments)
+    arrays = dict(zip(others, as_arrays(**others), strict=True))
+    wide = next(iter(arrays.values())).dtype
+    arrays |= {name: as_integers(name, x, wide) for name, x in following.items()}
+    return [arrays[name] for name in arguments]
+
+
+def as_integers(name: str, array: Array, dtype: Any) -> Array:
+    """Integers in the type of other numbers; those that it does not have are refused."""
+    found = array.astype(dtype, copy=False)
+    if found.real.itemsize < 8 and not (found == array).all():
+        message = f"{name} has integers that single precision does not have: give it as float64"
+        raise TypeError(message)
+    return found
+
+
 def expect_axes(name: str, array: Array, axes: str, count: int) -> None:
     """Refuse an array that has not as many axes as it should."""
     if array.ndim != count:

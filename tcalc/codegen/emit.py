@@ -267,5 +267,5 @@ _ABOUT = {
 _FURTHER = {"prepared": "tuple[Any, ...]", "work": "tuple[Array, ...]"}
 """The types of what `compute` takes beside the user's arguments."""
 _MADE = {"prepare": "prepared", "workspace": "work"}
-_CHECKS = (checks.as_arrays, checks.expect_axes, checks.expect_shape, checks.expect_property,
-           checks.expect_supplied)  # fmt: skip
+_CHECKS = (checks.as_arrays, checks.as_arrays_and_integers, checks.as_integers, checks.expect_axes,
+           checks.expect_shape, checks.expect_property, checks.expect_supplied)  # fmt: skip

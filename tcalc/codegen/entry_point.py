@@ -48,7 +48,14 @@ class EntryPoint:
         if names:
             pairs = ", ".join(f"{name}={name}" for name in names)
             comma = "," if len(names) == 1 else ""
-            function = self.target.embedded(checks.as_arrays, None, self.writer)
+            integers = [x.name for x in arguments if "integer" in x.properties]
+            if integers and self.target.integers_follow:
+                self.writer.embed(checks.as_arrays)
+                self.writer.embed(checks.as_integers)
+                function = self.writer.embed(checks.as_arrays_and_integers)
+                pairs = ", ".join([*(quoted(self.parameters[x]) for x in integers), pairs])
+            else:
+                function = self.target.embedded(checks.as_arrays, None, self.writer)
             lines.append(f"    {', '.join(names)}{comma} = {function}({pairs})")
         measured = {s.argument for s in self.signature.sources}
         for place, argument in enumerate(arguments):

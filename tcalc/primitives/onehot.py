@@ -74,7 +74,7 @@ def advice(error: IndexError) -> str | None:
     """What to do about positions that `places_of` refuses; None for any other error."""
     if "positions there" in str(error):
         return "positions count from 1: add 1 to those that count from 0"
-    return "give them as integers or in double precision" if "of single" in str(error) else None
+    return "give them in double precision" if "of single" in str(error) else None
 
 
 def one_hot(g: Array, row: Array, name: str) -> Array:

@@ -118,7 +118,9 @@ class OneCall:
         given = [arguments[name] for name in self._names]
         arrays = [run.fixed[name] for name in self._names]
         try:
-            ready = Layout(self._functions, run).ready([*conversions(given, arrays)])
+            ready = Layout(self._functions, run).ready(
+                [*conversions(self._loop.inputs, given, arrays)]
+            )
         except UnfitError:
             ready = Ready(None)
         if looks_tell(arguments):

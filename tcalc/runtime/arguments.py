@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tcalc.codegen.checks import as_arrays, expect_property
+from tcalc.codegen.checks import as_arrays_and_integers, as_integers, expect_property
 from tcalc.codegen.signature import Signature, describe
 from tcalc.errors import ArgumentError, suggestion
 from tcalc.expr.nodes import Var
@@ -28,6 +28,7 @@ NUMBERS = frozenset((float, int, complex, np.float64, np.float32, np.complex128)
 PLAIN = frozenset((float, int, bool))
 """The types of numbers that follow the arrays beside them."""
 
+_FLOAT = np.dtype(float)
 _NATIVE = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.complex128))
 
 
@@ -95,9 +96,11 @@ def converted(signature: Signature, values: Sequence[Any]) -> list[Any]:
         return [x if x.ndim else x[()] for x in values]
     # A sparse matrix stands for its type only, until the common one is known.
     dense = [np.empty(0, x.dtype) if is_sparse(x) else _plain(x) for x in values]
+    pairs = zip(signature.arguments, values, strict=True)
+    declared = [f"_{x.name}" for x, value in pairs if is_integer(x) and not is_sparse(value)]
     try:
-        arrays: list[Any] = as_arrays(
-            **{f"_{name}": x for name, x in zip(signature.names, dense, strict=True)}
+        arrays: list[Any] = as_arrays_and_integers(
+            *declared, **{f"_{name}": x for name, x in zip(signature.names, dense, strict=True)}
         )
     except (TypeError, RuntimeError) as error:  # the latter by arrays of other libraries
         raise ArgumentError(str(error).removeprefix("_")) from None
@@ -139,15 +142,33 @@ class CallSignature:
         return inspect.Signature(parameters)
 
 
-def common_type(values: Iterable[Any]) -> np.dtype[Any]:
+def is_integer(argument: Var) -> bool:
+    """Whether integers that are given for an argument take the type of the others."""
+    return "integer" in argument.properties
+
+
+def tells_no_type(argument: Var, value: Any) -> bool:
+    """Whether what is given for an argument follows the other arguments."""
+    if type(value) in PLAIN:
+        return True
+    return is_integer(argument) and not is_sparse(value) and _type_of(value).kind in "biu"
+
+
+def _type_of(value: Any) -> np.dtype[Any]:
+    found = getattr(value, "dtype", None)
+    return found if isinstance(found, np.dtype) else np.asarray(value).dtype
+
+
+def common_type(signature: Signature, arguments: Mapping[str, Any]) -> np.dtype[Any]:
     """The floating-point type of results for certain arguments, without a look at what is in them.
 
-    Plain numbers follow the arrays, and all that is no array of floats counts as float64.
+    Plain numbers follow the arrays, as integers do that are declared so; all else that is no array
+    of floats counts as float64.
     """
     types = [
-        dtype if (dtype := getattr(x, "dtype", np.dtype(float))).kind in "fc" else np.dtype(float)
-        for x in values
-        if type(x) not in PLAIN
+        dtype if (dtype := getattr(arguments[x.name], "dtype", _FLOAT)).kind in "fc" else _FLOAT
+        for x in (*signature.arguments, *signature.unused)
+        if x.name in arguments and not tells_no_type(x, arguments[x.name])
     ]
     wide = np.result_type(np.float32, *types) if types else np.dtype(float)
     return min(wide, np.dtype(complex if wide.kind == "c" else float), key=lambda x: x.itemsize)
@@ -167,8 +188,18 @@ def _rounded(kind: Callable[[Any], Any], value: int) -> Any:
     return kind(plain(value))
 
 
+def of_type(argument: Var, dtype: np.dtype[Any], array: Any) -> Any:
+    """An array in the type of the others, which has all integers that are declared so."""
+    if not is_integer(argument):
+        return np.asarray(array, dtype)[()]
+    try:
+        return as_integers(argument.name, np.asarray(array), dtype)[()]
+    except TypeError as error:
+        raise ArgumentError(str(error)) from None
+
+
 def conversions(
-    given: Sequence[Any], arrays: Sequence[Any]
+    variables: Sequence[Var], given: Sequence[Any], arrays: Sequence[Any]
 ) -> Iterator[tuple[int, Callable[[Any], Any]]]:
     """For the arguments that had to be converted, by their places, how that is done again."""
     for place, (argument, array) in enumerate(zip(given, arrays, strict=True)):
@@ -179,6 +210,8 @@ def conversions(
                 yield place, partial(_rounded, array.dtype.type)
             elif type(argument) is not type(array):
                 yield place, array.dtype.type
+        elif argument is not array and tells_no_type(variables[place], argument):
+            yield place, partial(of_type, variables[place], array.dtype)
         elif argument is not array:
             yield place, partial(np.asarray, dtype=array.dtype)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from numbers import Integral
 from typing import Any, Never, SupportsIndex
 
@@ -21,7 +22,6 @@ from tcalc.primitives.onehot import advice
 from tcalc.records import dataclass
 from tcalc.runtime.allocation import keep_freed_blocks
 from tcalc.runtime.arguments import (
-    PLAIN,
     CallSignature,
     at_sight,
     common_type,
@@ -32,9 +32,11 @@ from tcalc.runtime.arguments import (
     looks,
     looks_tell,
     measured,
+    of_type,
     ordered,
     refuse_positions,
     refuse_unknown,
+    tells_no_type,
     to_be_verified,
     verify,
 )
@@ -63,9 +65,10 @@ class CompiledFunction:
     """A compiled function of arrays, which are passed by keyword.
 
     One expression gives one array, a list of them a tuple, a dictionary of them a dictionary; a
-    scalar result is a NumPy number.  Results have the floating-point type of the arguments
-    (promoted to a common one; integers and lists become float64), share no memory with them, and
-    may be transposed views unless compiled with ``contiguous=True``.  Several threads may call the
+    scalar result is a NumPy number.  Results have the floating-point type of the arguments,
+    promoted to a common one: integers and lists become float64, but integers for what is declared
+    ``integer`` take the type of the others.  They share no memory with the arguments, and may be
+    transposed views unless compiled with ``contiguous=True``.  Several threads may call the
     function at once, unless it was compiled with ``reuse=True``: then each call overwrites the
     results of the one before.  Do not write to such results, because zeros in them are written only
     once, and do not pass them to the next call.
@@ -168,9 +171,9 @@ class CompiledFunction:
         whole = {**self._given, **arguments}
         given = ordered(signature, whole) if known is None else [whole[x] for x in signature.names]
         arrays = converted(signature, given)
-        if all(type(x) in PLAIN for x in given):  # which tell no type, or there are none
-            wide = common_type([*self._given.values(), *arguments.values()])
-            arrays = [wide.type(x) for x in arrays]
+        if all(map(tells_no_type, signature.arguments, given)):  # or there are none
+            wide = common_type(signature, whole)
+            arrays = list(map(of_type, signature.arguments, repeat(wide), arrays))
         else:
             wide = arrays[0].dtype
         free = [k for k, name in enumerate(signature.names) if name not in self._given]
@@ -200,7 +203,8 @@ class CompiledFunction:
         plan = self._planner.plan(sizes, wide.itemsize, kind)
         if not arrays and wide != np.dtype(float):
             plan = replace(plan, compute=_retyping(plan.compute, wide))
-        return plan, tuple(conversions(given, taken)), (*sizes.values(), wide, kind)
+        converting = tuple(conversions(self._open, given, taken))
+        return plan, converting, (*sizes.values(), wide, kind)
 
     def _further(self, plan: Plan, arrays: Sequence[Any], key: tuple[Any, ...]) -> tuple[Any, ...]:
         """What is computed once for the bound arguments, and the memory that is kept."""

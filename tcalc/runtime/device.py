@@ -76,7 +76,7 @@ class DeviceFunction(CompiledFunction):
                 which = labels(self._recipe.outline)
                 self._require_finite_on(cupy, results, DomainError, which)
         if not arrays:  # a number, which has the type of the arguments that it does not depend on
-            result = retyped(result, common_type([*self._given.values(), *arguments.values()]))
+            result = retyped(result, common_type(self.signature, {**self._given, **arguments}))
         return result if self._outline is None else arranged(self._outline, result)
 
     def _computed(

@@ -216,7 +216,7 @@ class FactoredFunction:
             types = {computed[place].dtype for place in cores}
             dtype = types.pop() if len(types) == 1 else np.result_type(*types, np.float32)
         else:  # zero, or a multiple of a unit tensor
-            dtype = common_type([*self.given.values(), *arguments.values()])
+            dtype = common_type(self.signature, {**self.given, **arguments})
         rows, columns = frames[k]
         terms = partial(_terms, recipe, computed)
         return FactoredTensor(

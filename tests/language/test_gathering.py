@@ -157,5 +157,7 @@ def test_single_precision_must_tell_the_positions_apart() -> None:
     a, g = np.zeros(2**24 + 1, np.float32), np.array([1.0], np.float32)
     with pytest.raises(ArgumentError, match="single precision") as caught:
         function(a=a, g=g)
-    assert caught.value.hint == "give them as integers or in double precision"
-    assert function(a=a, g=np.array([2**24 + 1])).dtype == np.float64
+    assert caught.value.hint == "give them in double precision"
+    with pytest.raises(ArgumentError, match="single precision"):
+        function(a=a, g=np.array([1]))
+    assert function(a=a, g=np.array([2.0**24 + 1])).dtype == np.float64

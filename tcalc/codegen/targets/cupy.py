@@ -51,6 +51,7 @@ class CuPy(NumPy):
     }
     argument = "Array"
     array = number = "cp.ndarray"
+    integers_follow = False  # each call would wait for a look at their values
 
     def __init__(self, checked: bool = True) -> None:
         self.checked = checked

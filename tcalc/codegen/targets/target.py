@@ -68,6 +68,8 @@ class Target(ABC):
     """The type of the arrays that it returns."""
     number: str
     """The type of what it returns of order 0."""
+    integers_follow: ClassVar[bool] = True
+    """Whether integers that are declared so take the type of the other arguments."""
 
     def prepared(self, program: Program) -> Program:
         """The program as this target is to write it."""

@@ -2,8 +2,9 @@
 
 ``∂det/∂A[i,j] = C[i,j]``, the cofactors (Magnus & Neudecker 8.3).  The k-th derivative of det is a
 tensor of order 2k that is polynomial in A; `Cofactors(k)` is that family, closed under
-differentiation, with det itself for k = 0 and the transposed adjugate for k = 1.  With a singular
-value decomposition ``A = U diag(s) V'``,
+differentiation, with det itself for k = 0 and the transposed adjugate for k = 1.  Its elements are
+minors, with signs, and are computed as such where A has at most four rows; for others, with a
+singular value decomposition ``A = U diag(s) V'``,
 
     C_k[i1,j1,..,ik,jk] = det(U) det(V) Σ_π sgn(π) Σ_p E[p1..pk] Π_a U[i_a,p_a] V[j_π(a),p_a]
 
@@ -64,7 +65,8 @@ class Cofactors(Coded):
     def routine(self, node: Apply) -> Routine:
         if self.k == 0:
             return Embedded(determinant, work=of_square(Fraction(2, 3)))
-        return Embedded(cofactors, (self.k,), work=self._work)
+        requires = (minors, derivative_by_minors)
+        return Embedded(cofactors, (self.k,), requires=requires, work=self._work)
 
     def _work(self, given: Sequence[Shape], made: Sequence[Shape]) -> Polynomial:
         # A singular value decomposition, 22 n³, two determinants, and 2k products with U or V.
@@ -94,10 +96,13 @@ def determinant(A: Array) -> Array:
 
 
 def cofactors(A: Array, k: int) -> Array:
-    """The derivative of det of order k, from a singular value decomposition."""
-    finite = np.isfinite(A).all(axis=(-2, -1), keepdims=True)
-    U, s, Vh = np.linalg.svd(np.where(finite, A, 0))
+    """The derivative of det of order k; of larger matrices from a singular value decomposition."""
     n = A.shape[-1]
+    finite = np.isfinite(A).all(axis=(-2, -1), keepdims=True)
+    if n <= 4:
+        found = derivative_by_minors(np.where(finite, A, 0), k)
+        return np.where(finite.reshape(*A.shape[:-2], *[1] * (2 * k)), found, np.nan)
+    U, s, Vh = np.linalg.svd(np.where(finite, A, 0))
     sign = np.linalg.det(U) * np.linalg.det(Vh)
     E = np.zeros((*s.shape[:-1], *[n] * k), s.dtype)
     for chosen in np.ndindex(*[n] * k):
@@ -120,6 +125,52 @@ def cofactors(A: Array, k: int) -> Array:
         total += (-1) ** inversions * one.transpose(*range(lead), *axes)
     total *= sign.reshape(*sign.shape, *[1] * (2 * k))
     return np.where(finite.reshape(*sign.shape, *[1] * (2 * k)), total, np.nan)
+
+
+def minors(A: Array, m: int) -> Array:
+    """The determinants of all m rows and m columns of matrices, for m > 0, in ascending order.
+
+    By Laplace's expansion along the first of the rows:
+    ``M[R,C] = Σ_p (-1)^p A[R[0],C[p]] M[R - R[0], C - C[p]]``.
+    """
+    n = A.shape[-1]
+    M = A
+    chosen: list[tuple[int, ...]] = [(j,) for j in range(n)]
+    for size in range(2, m + 1):
+        before = {s: place for place, s in enumerate(chosen)}
+        chosen = [(*s, j) for s in chosen for j in range(s[-1] + 1, n)]
+        first = A[..., [s[0] for s in chosen], :]
+        rest = M[..., [before[s[1:]] for s in chosen], :]
+        for p in range(size):
+            others = [before[s[:p] + s[p + 1 :]] for s in chosen]
+            term = first[..., [s[p] for s in chosen]] * rest[..., others]
+            M = term if p == 0 else M - term if p % 2 else M + term
+    return M
+
+
+def derivative_by_minors(A: Array, k: int) -> Array:
+    """The derivative of det of order k: what is left without k rows and k columns, with signs."""
+    n, lead = A.shape[-1], A.shape[:-2]
+    M = minors(A, n - k) if k < n else np.ones((*lead, 1, 1), A.dtype)
+    left: list[tuple[int, ...]] = [()]
+    gone: list[tuple[int, ...]] = [()]
+    for _ in range(n - k):
+        left = [(*s, j) for s in left for j in range(s[-1] + 1 if s else 0, n)]
+    for _ in range(k):
+        gone = [(*s, j) for s in gone for j in range(n)]
+    places, signs = [], []
+    for s in gone:
+        swaps = sum(s) + sum(s[a] > s[b] for b in range(k) for a in range(b))
+        rest = tuple(j for j in range(n) if j not in s)
+        apart = len(rest) == n - k
+        places.append(left.index(rest) if apart else 0)
+        signs.append((-1) ** swaps if apart else 0)
+    sign = np.asarray(signs, A.dtype)
+    found = sign[:, None] * sign * M[..., places, :][..., places]
+    # The rows come before the columns here, and beside them in the result.
+    axes = [len(lead) + side + a for a in range(k) for side in (0, k)]
+    found = found.reshape(*lead, *[n] * (2 * k))
+    return found.transpose(*range(len(lead)), *axes)
 
 
 def det(a: Node) -> Node:

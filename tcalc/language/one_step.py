@@ -15,6 +15,7 @@ from tcalc.language.course import Course, linear, shifted
 from tcalc.language.loops import another_meaning
 from tcalc.language.names import Names
 from tcalc.language.syntax import (
+    Around,
     Bound,
     Call,
     Declaration,
@@ -147,7 +148,7 @@ class OneStep:
         ]
         return replace(name, steps=tuple(steps))
 
-    def _in_step(self, part: Expression) -> Expression | None:
+    def _in_step(self, part: Expression) -> Expression | Around | None:
         match part:
             case Name(name=self._loop.counter, steps=()):
                 return self.counter(part.span)
@@ -165,7 +166,7 @@ class OneStep:
                         raise unsupported("sizes are the same in all steps", size.span)
         return None
 
-    def _slice(self, part: Index) -> Expression:
+    def _slice(self, part: Index) -> Expression | Around:
         """``Y[t,i]`` as the slice of Y at the step, with its other indices."""
         counter = self._loop.counter
         base, positions = part.base, part.positions
@@ -189,11 +190,8 @@ class OneStep:
         found = Slice(source, axis, offset, len(positions), self._course.place)
         self._slices.setdefault(found, (name, replace(base, span=part.span)))
         taken = Name(name, (), part.span)
-        rest = tuple(
-            replace(x, at=rewritten(x.at, self._in_step)) if isinstance(x, Gathered) else x
-            for x in (*positions[:axis], *positions[axis + 1 :])
-        )
-        return replace(part, base=taken, positions=rest) if rest else taken
+        rest = (*positions[:axis], *positions[axis + 1 :])
+        return Around(replace(part, base=taken, positions=rest)) if rest else taken
 
 
 def _plus(bound: Bound, number: int) -> Bound:

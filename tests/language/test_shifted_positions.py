@@ -201,6 +201,7 @@ def test_what_is_refused() -> None:
     refused("x[i+1] - x[i]", DimensionError, (1, 1), "slice the longer one", "x[n]")
     refused("x[i+k-1]*w[k]*v[i]", DimensionError, (1, 1), "n - m + 1", "x[n], w[m], v[p]")
     refused("x[2*i]*v[i]", DimensionError, (1, 3), "count from 1", "x[5], v[3]")
+    refused("x[i+m-1]*w[m]", IndexNotationError, (1, 3), "another name", "x[n], w[m]")
     refused("x[i+k-1]", DimensionError, (1, 3), "declare", "x[n]")
 
 

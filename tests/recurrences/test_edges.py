@@ -346,3 +346,11 @@ def test_positions_within_positions_are_as_deep_as_they_like() -> None:
     step = f"z{{t}}[i] = a[{nested}]; s{{t}} = s{{t-1}} + x[t]*sum(z{{t}})"
     text = f"s{{0}} = 0; for t = 1:T; {step}; end; s{{T}}"
     assert tcalc.recurrence(text, "a[m], q[m] integer, x[T]")(a=[1, 2], q=[2, 1], x=[1, 1]) == 6
+
+
+def test_slices_at_elements_of_slices_are_as_deep_as_they_like() -> None:
+    nested = "Y[t," * 600 + "1" + "]" * 600
+    text = f"s{{0}} = 0*a; for t = 1:T; s{{t}} = a*s{{t-1}} + x[{nested}]; end; s{{T}}"
+    deep = tcalc.recurrence(text, "Y[T,n] integer, x[n], a")
+    steps = np.array([[2, 3, 1], [1, 1, 2]])
+    assert deep(Y=steps, x=[10.0, 20.0, 30.0], a=0.5) == 15

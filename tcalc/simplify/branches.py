@@ -8,11 +8,11 @@ from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import with_operands
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.piecewise import Where
-from tcalc.simplify.engine import of_functions, of_products_having, of_sums_having
+from tcalc.simplify.engine import of_functions_of, of_products_having, of_sums_having
 from tcalc.simplify.parts import parts_of
 
 
-@of_functions
+@of_functions_of(Where)
 def branch_of_branch(node: Apply) -> Node | None:
     """``where(c, f(where(c, x, s)), b) -> where(c, f(x), b)``, and the same in the other branch."""
     if not isinstance(node.primitive, Where):
@@ -22,7 +22,7 @@ def branch_of_branch(node: Apply) -> Node | None:
     return None if new is node else new
 
 
-@of_functions
+@of_functions_of(Where)
 def equal_branches(node: Apply) -> Node | None:
     """``where(c, a, a) -> a``."""
     if isinstance(node.primitive, Where):

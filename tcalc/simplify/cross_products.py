@@ -11,7 +11,7 @@ from tcalc.expr.traverse import postorder
 from tcalc.primitives.selection import UnitVector, unit
 from tcalc.primitives.skew import ENTRIES, SPACE, Skew, skew
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import length, of_functions, of_products_having, of_views, rewrite
+from tcalc.simplify.engine import length, of_functions_of, of_products_having, of_views, rewrite
 from tcalc.simplify.parts import Parts, parts_of, piece, pieces
 from tcalc.simplify.splicing import is_between
 
@@ -108,7 +108,7 @@ def transpose_of_skew(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Skew)
 def number_out_of_skew(node: Apply) -> Node | None:
     """``skew(2*x - 2*y) -> 2*skew(x - y)``, and ``skew(zeros(3)) -> zeros(3, 3)``.
 

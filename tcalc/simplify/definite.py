@@ -21,7 +21,7 @@ from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.power import Power
-from tcalc.simplify.engine import Rule, of_functions, of_products, of_products_having, rewrite
+from tcalc.simplify.engine import Rule, of_functions_of, of_products, of_products_having, rewrite
 from tcalc.simplify.factorisations import (
     HALF,
     factor_times_factor,
@@ -81,7 +81,7 @@ def logarithms_of_factor(node: Einsum) -> Node | None:
     return logarithms(node, lambda matrix: True)
 
 
-@of_functions
+@of_functions_of(LogDet)
 def log_determinant_of_factor(node: Apply) -> Node | None:
     """``logdet(chol(K)) -> logdet(K)/2`` for a symmetric K."""
     match node:

@@ -125,6 +125,15 @@ def of_functions(rule: Callable[[Apply], Node | None]) -> Rule:
     return _made(Kind.FUNCTION, rule)
 
 
+def of_functions_of(*kinds: object) -> Callable[[Callable[[Apply], Node | None]], Rule]:
+    """A rule that looks at applications of classes of primitives, or of element-wise functions."""
+
+    def made(rule: Callable[[Apply], Node | None]) -> Rule:
+        return _made(Kind.FUNCTION, rule, frozenset(kinds))
+
+    return made
+
+
 def _made(
     kind: Kind,
     rule: Callable[[Any], Node | None],
@@ -171,7 +180,9 @@ class _Book:
 
 
 def _present_in(node: Node) -> int:
-    """What a product or a sum has in it that rules look for."""
+    """What a product or a sum has in it that rules look for, or what a function is one of."""
+    if isinstance(node, Apply):
+        return _present_in_function(node)
     if isinstance(node, Add):
         found = 0
         for _, term in node.terms:

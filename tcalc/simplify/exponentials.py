@@ -16,13 +16,13 @@ from tcalc.primitives.hyperbolic import cosh, sinh, tanh
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.reductions import Prod, total
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsumexp, softmax
-from tcalc.simplify.engine import of_functions, of_products_having, of_sums_having
+from tcalc.simplify.engine import of_functions_of, of_products_having, of_sums_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
 ONE = Fraction(1)
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_exp(node: Apply) -> Node | None:
     """``log(exp(x)) -> x``."""
     match node:
@@ -31,7 +31,7 @@ def log_of_exp(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(exp)
 def exp_of_log(node: Apply) -> Node | None:
     """``exp(log(x)) -> x``."""
     match node:
@@ -40,7 +40,7 @@ def exp_of_log(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_power(node: Apply) -> Node | None:
     """``log(x^p) -> p log(x)`` where x must be positive anyway: p odd or not whole, or x > 0.
 
@@ -54,7 +54,7 @@ def log_of_power(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_exp(node: Apply) -> Node | None:
     """``exp(x)^p -> exp(p x)``."""
     match node:
@@ -82,7 +82,7 @@ def exponentials_combined(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(exp, log)
 def exp_of_zero(node: Apply) -> Node | None:
     """``exp(0) -> 1``, ``log(1) -> 0``."""
     match node:
@@ -94,7 +94,7 @@ def exp_of_zero(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(log, log1p)
 def log_of_one_plus_exp(node: Apply) -> Node | None:
     """``log(1 + exp(x)) -> softplus(x)``, ``log1p(exp(x)) -> softplus(x)``."""
     match node:
@@ -106,7 +106,7 @@ def log_of_one_plus_exp(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def reciprocal_of_one_plus_exp(node: Apply) -> Node | None:
     """``(1 + exp(x))^-p -> sigmoid(-x)^p``, also ``1/(1 + exp(x))^p``."""
     match node:
@@ -139,7 +139,7 @@ def sigmoid_times_reciprocal(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_product(node: Apply) -> Node | None:
     """``log(prod(x)) -> sum(log(x))`` for positive x."""
     match node:
@@ -149,7 +149,7 @@ def log_of_product(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_exp_in_product(node: Apply) -> Node | None:
     """``log(exp(x) .* y) -> x + log(y)``, for x along all axes.
 
@@ -192,7 +192,7 @@ def exp_times_sigmoid(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_sigmoid(node: Apply) -> Node | None:
     """``log(sigmoid(x)) -> -softplus(-x)``, ``log(1 - sigmoid(x)) -> -softplus(x)``."""
     match node:
@@ -339,7 +339,7 @@ def hyperbolic_quotient(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_sum_of_exp(node: Apply) -> Node | None:
     """``log(Σ exp(x)) -> logsumexp(x)`` over the last axes."""
     match node:
@@ -368,7 +368,7 @@ def exp_over_sum_of_exp(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(exp)
 def exp_minus_logsumexp(node: Apply) -> Node | None:
     """``exp(x - logsumexp(x)) -> softmax(x)``."""
     match node:
@@ -385,7 +385,7 @@ def exp_minus_logsumexp(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Softmax)
 def softmax_of_number(node: Apply) -> Node | None:
     """``softmax(c) -> 1/n`` for n equal numbers."""
     match node:

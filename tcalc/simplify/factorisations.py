@@ -19,7 +19,7 @@ from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.qr import Lq, Qr
 from tcalc.primitives.svd import Svd
-from tcalc.simplify.engine import Trait, length, of_functions, of_products, of_products_having
+from tcalc.simplify.engine import Trait, length, of_functions_of, of_products, of_products_having
 from tcalc.simplify.flatten import is_contraction, opened_and
 from tcalc.simplify.parts import Parts, parts_of
 
@@ -161,7 +161,7 @@ def logarithms(node: Einsum, wanted: Callable[[Node], bool]) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(LogDet)
 def log_determinant_of_factor(node: Apply) -> Node | None:
     """``logdet(chol(K)) -> logdet(K)/2`` for a K known to be positive definite."""
     match node:

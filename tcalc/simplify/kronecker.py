@@ -24,7 +24,7 @@ from tcalc.primitives.kron import Kron, Merge, Split, Vec, kron, split
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import power
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import of_functions_of, of_products_having
 from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import multiplied_out
@@ -130,7 +130,7 @@ def _is_kron(node: Node) -> bool:
     return isinstance(node, Apply) and isinstance(node.primitive, Kron)
 
 
-@of_functions
+@of_functions_of(LogDet, Cofactors)
 def determinant_of_kronecker_product(node: Apply) -> Node | None:
     """``det(kron(A, B)) -> det(A)^n*det(B)^m`` for A of m rows and B of n.
 
@@ -157,7 +157,7 @@ def _whole_power(x: Node, size: Dim) -> Node:
     return pow_(x, build.size(size))
 
 
-@of_functions
+@of_functions_of(Inverse)
 def inverse_of_kronecker_product(node: Apply) -> Node | None:
     """``inv(kron(A, B)) -> kron(inv(A), inv(B))`` for square A and B."""
     match node:
@@ -169,7 +169,7 @@ def inverse_of_kronecker_product(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Split)
 def number_out_of_split(node: Apply) -> Node | None:
     """``split(2*A, ..) -> 2*split(A, ..)``."""
     match node:
@@ -178,7 +178,7 @@ def number_out_of_split(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Split)
 def split_of_product(node: Apply) -> Node | None:
     """``split(kron(A, B)*x, ..)[i,k] -> A[i,j]*B[k,l]*split(x, ..)[j,l]``, without a merged axis.
 

@@ -22,12 +22,12 @@ from tcalc.primitives.sylvester import Sylvester, sylvester
 from tcalc.records import dataclass
 from tcalc.simplify.coefficients import product_of
 from tcalc.simplify.collected import scalars_of
-from tcalc.simplify.engine import of_functions, of_products_having, rewrite
+from tcalc.simplify.engine import of_functions_of, of_products_having, rewrite
 from tcalc.simplify.parts import Parts, parts_of, piece, pieces
 from tcalc.simplify.products import multiplied_out
 
 
-@of_functions
+@of_functions_of(Expm, Spectral, Sylvester)
 def scalar_out_of_direction(node: Apply) -> Node | None:
     """``expm(A, a*E) -> a*expm(A, E)``, the same for ``logm`` and its like, and for ``sylvester``.
 
@@ -74,7 +74,7 @@ def _applied(node: Apply, args: Sequence[Node]) -> Node:
             return sylvester(*args)
 
 
-@of_functions
+@of_functions_of(Spectral)
 def commuting_direction(node: Apply) -> Node | None:
     """``logm(A, f(A)) -> inv(A)*f(A)`` for a symmetric A, and other functions of A likewise.
 
@@ -91,7 +91,7 @@ def commuting_direction(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Expm)
 def direction_along_matrix(node: Apply) -> Node | None:
     """``expm(a*A, b*A) -> b*A*expm(a*A)``: a multiple of the matrix commutes with it.
 

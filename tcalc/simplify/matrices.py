@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
-from tcalc.expr.nodes import Add, Apply, Delta, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.determinant import Cofactors
 from tcalc.primitives.exponential import log
@@ -21,7 +21,7 @@ from tcalc.primitives.slogdet import logabsdet
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import Svd
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import Trait, of_functions, of_products_having
+from tcalc.simplify.engine import Trait, of_functions_of, of_products_having
 from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import (
     Parts,
@@ -34,7 +34,7 @@ from tcalc.simplify.parts import (
 from tcalc.simplify.splicing import is_between
 
 
-@of_functions
+@of_functions_of(Inverse)
 def inverse_of_inverse(node: Apply) -> Node | None:
     """``inv(inv(A)) -> A``."""
     match node:
@@ -43,7 +43,7 @@ def inverse_of_inverse(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Inverse)
 def inverse_of_scaled(node: Apply) -> Node | None:
     """``inv(c A) -> 1/c inv(A)``, also for a number that the terms of a sum share.
 
@@ -56,7 +56,7 @@ def inverse_of_scaled(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Inverse)
 def scalar_out_of_inverse(node: Apply) -> Node | None:
     """``inv(a*A) -> inv(A)/a`` for a scalar a.
 
@@ -78,7 +78,7 @@ def scalar_out_of_inverse(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Inverse)
 def inverse_of_quotient(node: Apply) -> Node | None:
     """``inv(A*inv(B)) -> B*inv(A)`` and ``inv(inv(B)*A) -> inv(A)*B``: one inverse less."""
     match node:
@@ -101,7 +101,7 @@ def inverse_of_quotient(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Inverse, Cofactors)
 def inverse_of_transpose(node: Apply) -> Node | None:
     """``inv(A') -> inv(A)'``, and the same for the cofactors."""
     match node:
@@ -241,7 +241,7 @@ def orthonormal_axes(node: Node) -> tuple[int, ...]:
     return (0, 1) if holds(node, Fact.ORTHOGONAL) is True else thin
 
 
-@of_functions
+@of_functions_of(Spectral)
 def whole_power_of_matrix(node: Apply) -> Node | None:
     """``powm(2, S) -> S*S`` and ``powm(-1, S) -> inv(S)`` for small whole powers of a symmetric S.
 
@@ -264,38 +264,6 @@ LARGEST_POWER = 4
 """The largest power of a matrix that is written as a product."""
 
 
-@of_functions
-def inverse_of_diagonal(node: Apply) -> Node | None:
-    """``inv(diag(x)) -> diag(1./x)``."""
-    match node:
-        case Apply(primitive=Inverse(axes=1), args=(Einsum(factors=(x, Delta())) as view,)):
-            row, pair = view.subscripts
-            *lead, i, j = view.output
-            if view.is_view and row == (*lead, i) and set(pair) == {i, j}:
-                diagonal = power(x, -1)
-                return build.einsum([diagonal], [row], (*lead, i, i))
-    return None
-
-
-@of_functions
-def function_of_unit_matrix(node: Apply) -> Node | None:
-    """``inv(eye(n)) -> eye(n)``, ``det(eye(n)) -> 1`` and ``logdet(eye(n)) -> 0``."""
-    match node:
-        case Apply(primitive=Inverse(axes=1), args=(a,)) if _is_unit_matrix(a):
-            return a
-        case Apply(primitive=LogDet() | Cofactors(k=0) as p, args=(a,)) if _is_unit_matrix(a):
-            return build.const(0 if isinstance(p, LogDet) else 1, node.dims)
-    return None
-
-
-def _is_unit_matrix(node: Node) -> bool:
-    """Whether a node is the unit matrix, perhaps repeated along axes before its own."""
-    match node:
-        case Einsum(is_view=True, factors=(Delta(),)):
-            return {*node.subscripts[0]} == {*node.output[-2:]}
-    return isinstance(node, Delta)
-
-
 @of_products_having(Cofactors)
 def cofactors_over_determinant(node: Einsum) -> Node | None:
     """``cofactors(A) det(A)^p -> inv(A)' det(A)^(p+1)`` for p < 0, where det(A) is not zero.
@@ -315,7 +283,7 @@ def cofactors_over_determinant(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Cofactors)
 def cofactors_of_inverse(node: Apply) -> Node | None:
     """``cofactors(inv(A)) -> A'/det(A)``, and the derivatives of these likewise.
 
@@ -340,7 +308,7 @@ def cofactors_of_inverse(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_determinant(node: Apply) -> Node | None:
     """``log(det(A)) -> logdet(A)``, ``log(abs(det(A))) -> logabsdet(A)``."""
     match node:
@@ -352,7 +320,7 @@ def log_of_determinant(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(LogDet, Cofactors)
 def determinant_of_inverse(node: Apply) -> Node | None:
     """``logdet(inv(A)) -> -logdet(A)``, ``det(inv(A)) -> 1/det(A)``."""
     match node:
@@ -363,7 +331,7 @@ def determinant_of_inverse(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(LogDet, Cofactors)
 def determinant_of_transpose(node: Apply) -> Node | None:
     """``det(A') -> det(A)``, ``logdet(A') -> logdet(A)``."""
     match node:
@@ -374,7 +342,7 @@ def determinant_of_transpose(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Inverse, LogDet, Cofactors)
 def function_of_power(node: Apply) -> Node | None:
     """``det(X^3) -> det(X)^3``, the same for `inv`, `logdet` and adjugates of whole powers.
 
@@ -444,8 +412,6 @@ RULES = (
     inverse_of_quotient,
     inverse_of_transpose,
     whole_power_of_matrix,
-    inverse_of_diagonal,
-    function_of_unit_matrix,
     inverse_cancelled,
     inverse_of_product_cancelled,
     orthogonal_cancelled,

@@ -45,7 +45,7 @@ from tcalc.simplify.engine import (
     Rule,
     Trait,
     length,
-    of_functions,
+    of_functions_of,
     of_products,
     of_products_having,
     of_sums,
@@ -102,7 +102,7 @@ def _settled(roots: Sequence[Node], inline: Inline, clauses: Sequence[Rule]) -> 
 # Powers.
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_power(node: Apply) -> Node | None:
     """``(x^q)^p -> x^(p q)`` for a whole p; ``norm2(x)^p -> (Σ x^2)^(p/2)``."""
     match node:
@@ -118,7 +118,7 @@ def power_of_power(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def reciprocal_of_product(node: Apply) -> Node | None:
     """``(c x .* y)^-p -> c^-p x^-p .* y^-p`` for a whole p and factors that no sum joins."""
     match node:

@@ -18,7 +18,7 @@ from tcalc.expr.primitive import Fact, Labels
 from tcalc.expr.traverse import postorder, rebuild
 from tcalc.primitives.norms import Norm2, norm2
 from tcalc.primitives.power import Power, power, sqrt0
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import of_functions_of, of_products_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
 HALF = Fraction(1, 2)
@@ -60,7 +60,7 @@ def squares_over_norm(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def square_of_norm(node: Apply) -> Node | None:
     """``norm2(x)^2 -> x'*x`` over the last axes.
 
@@ -76,7 +76,7 @@ def square_of_norm(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def root_of_squares(node: Apply) -> Node | None:
     """``(x'*x)^(p/2) -> norm2(x)^p`` for odd p.
 
@@ -92,7 +92,7 @@ def root_of_squares(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def root_at_zero(node: Apply) -> Node | None:
     """``sqrt(u)``, of which the derivatives are 0 at u = 0, for a sum u of squares.
 

@@ -18,12 +18,12 @@ from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import content, multiple
-from tcalc.simplify.engine import Trait, length, of_functions, of_products_having
+from tcalc.simplify.engine import Trait, length, of_functions, of_functions_of, of_products_having
 from tcalc.simplify.flatten import open_sum
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_power(node: Apply) -> Node | None:
     """``(x^p)^q -> x^(p q)``, unless an even power hides a sign.
 
@@ -38,7 +38,7 @@ def power_of_power(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_scaled(node: Apply) -> Node | None:
     """``(c x)^p -> c^p x^p`` where that is exact: a sign only for integers p.
 
@@ -175,7 +175,7 @@ def variable_powers_collected(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_variable_power(node: Apply) -> Node | None:
     """``(x^t)^p -> x^(p t)`` for a whole p."""
     match node:
@@ -186,7 +186,7 @@ def power_of_variable_power(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_number_choice(node: Apply) -> Node | None:
     """``where(c, a, b)^p -> where(c, a^p, b^p)`` for numbers a and b.
 
@@ -201,7 +201,7 @@ def power_of_number_choice(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_zero_or_one(node: Apply) -> Node | None:
     """``step(x)^p -> step(x)`` for p > 0, and so for a triangle of ones.
 
@@ -214,7 +214,7 @@ def power_of_zero_or_one(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(reciprocal0, inverse_entries, log0)
 def reciprocal_at_zero(node: Apply) -> Node | None:
     """``reciprocal0(x) -> x^-1, log0(x) -> log(x)``: what holds at 0 is not part of the formula.
 

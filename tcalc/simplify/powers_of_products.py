@@ -12,7 +12,7 @@ from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.power import Power, power
-from tcalc.simplify.engine import Trait, length, of_functions, of_products_having
+from tcalc.simplify.engine import Trait, length, of_functions_of, of_products_having
 from tcalc.simplify.flatten import contraction_in
 from tcalc.simplify.parts import Parts, base_and_exponent, occurrences, parts_of, piece, pieces
 
@@ -20,7 +20,7 @@ LONGEST_OPENED = 4
 """The most factors of a product that is looked for beside a power of it."""
 
 
-@of_functions
+@of_functions_of(Power)
 def reciprocal_of_quotient(node: Apply) -> Node | None:
     """``(x ./ y)^-p -> y^p ./ x^p`` for a whole p, where that is shorter.
 
@@ -38,7 +38,7 @@ def reciprocal_of_quotient(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def reciprocal_of_pieces(node: Apply) -> Node | None:
     """``1/(x .* (A*y)) -> 1./x .* 1./(A*y)`` for factors that no sum joins; roots of sizes too.
 
@@ -72,7 +72,7 @@ def _is_positive(parts: Parts, places: tuple[int, ...]) -> bool:
     return not (others or parts.rows[k]) and holds(base, Fact.POSITIVE) is True
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_quotient(node: Apply) -> Node | None:
     """``(x/c)^p -> x^p/c^p`` for a whole p > 0 and a scalar c, so that like terms meet."""
     match node:

@@ -8,7 +8,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Fact
 from tcalc.primitives.power import power
 from tcalc.primitives.reductions import Prod, ProdOthers, prod, prod_others
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import of_functions_of, of_products_having
 from tcalc.simplify.parts import base_and_exponent, parts_of
 
 
@@ -65,7 +65,7 @@ def pairs_over_product(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(ProdOthers)
 def others_of_positive(node: Apply) -> Node | None:
     """``prodothers(x) -> prod(x)./x`` where the elements of x are known to be positive.
 

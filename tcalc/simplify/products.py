@@ -11,7 +11,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Fact, Labels
 from tcalc.primitives.power import Power
 from tcalc.primitives.selection import LowerMask
-from tcalc.simplify.engine import Trait, length, of_functions, of_products_having, of_sums_having
+from tcalc.simplify.engine import Trait, length, of_functions_of, of_products_having, of_sums_having
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.softmaxes import with_logsoftmax
 
@@ -146,7 +146,7 @@ def product_of_logsoftmax(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def square_of_sum(node: Apply) -> Node | None:
     """``(a + b)^2 -> a^2 + 2 a b + b^2``: likewise not tidy in itself."""
     match node:
@@ -156,7 +156,7 @@ def square_of_sum(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def square_of_products(node: Apply) -> Node | None:
     """The same for sums with a product among their terms, ``(a b - c)^2``, not ``(x - y)^2``."""
     if isinstance(node.primitive, Power) and any(x.operands for x in node.args[0].operands):
@@ -185,7 +185,7 @@ def is_mean_among(term: Node, cores: Set[Node]) -> bool:
     )
 
 
-@of_functions
+@of_functions_of(LowerMask)
 def strict_triangle(node: Apply) -> Node | None:
     """The mask below the diagonal is the mask with the diagonal, less the unit matrix.
 

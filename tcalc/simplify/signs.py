@@ -25,6 +25,7 @@ from tcalc.primitives.trigonometric import asin, atan, cos, sin, tan
 from tcalc.simplify.coefficients import content, multiple
 from tcalc.simplify.engine import (
     of_functions,
+    of_functions_of,
     of_products_having,
     of_sums_having,
     of_views,
@@ -137,7 +138,7 @@ def _functions_in(node: Add) -> Iterator[Apply]:
                     yield x
 
 
-@of_functions
+@of_functions_of(Power)
 def even_power_of_abs(node: Apply) -> Node | None:
     """``abs(x)^p -> x^p`` for an even p."""
     match node:
@@ -169,7 +170,7 @@ def power_of_size(node: Apply) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_sign(node: Apply) -> Node | None:
     """``sign(x)^p -> sign(x)`` for an odd p > 0, ``sign(x)^p -> sign(x)^2`` for an even one."""
     match node:

@@ -12,11 +12,11 @@ from tcalc.primitives.exponential import log
 from tcalc.primitives.selection import is_slice
 from tcalc.primitives.softmax import LogSumExp, Softmax, logsoftmax
 from tcalc.simplify.coefficients import ONE
-from tcalc.simplify.engine import of_functions, of_products_having
+from tcalc.simplify.engine import of_functions_of, of_products_having
 from tcalc.simplify.parts import Parts, parts_of
 
 
-@of_functions
+@of_functions_of(log)
 def log_of_softmax(node: Apply) -> Node | None:
     """``log(softmax(x)) -> x - logsumexp(x)``, which is `logsoftmax` and does not underflow.
 

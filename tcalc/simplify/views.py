@@ -10,7 +10,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.power import Power, power
-from tcalc.simplify.engine import of_functions, of_views
+from tcalc.simplify.engine import of_functions, of_functions_of, of_views
 from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import parts_of
 
@@ -52,7 +52,7 @@ def diagonal_of_product(node: Einsum) -> Node | None:
     return None
 
 
-@of_functions
+@of_functions_of(Power)
 def power_of_number(node: Apply) -> Node | None:
     """``c^p`` of an exact number, folded where the result is exact: ``4^-1 -> 1/4``."""
     match node:

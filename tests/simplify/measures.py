@@ -22,6 +22,7 @@ from tcalc.primitives.selection import LowerMask, UnitVector
 from tcalc.primitives.skew import Skew
 from tcalc.primitives.softmax import Softmax
 from tcalc.primitives.spectral import Spectral
+from tcalc.primitives.sylvester import Sylvester
 from tcalc.simplify.coefficients import content
 from tcalc.simplify.parts import parts_of, pieces
 from tcalc.simplify.products import is_outer_product
@@ -178,7 +179,9 @@ determinants_of_kronecker_products = _inside(
 inverses_of_views = _inside(_is_inverse, _is_view)
 factorisations = _count(lambda node: _function(node, Cholesky))
 functions_of_eigenvalues = _count(lambda node: _function(node, Spectral))
-inverses = _count(_is_inverse)
+functions_of_matrices = _count(
+    lambda node: _function(node, Inverse, Expm, Cholesky, Spectral, Cofactors, LogDet, Sylvester)
+)
 repeated_vectors = _inside(_is_product, lambda x: _is_sum(x) and any(map(_repeats, x.operands)))
 powers = _count(_is_power)
 exponents = _written(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import accumulate, count, pairwise
@@ -69,21 +70,25 @@ def statement_text(statement: Statement) -> str:
 
 
 def decimal(value: Fraction) -> str | None:
-    """A fraction as a decimal where that is shorter: 0.01, 1e-300, but 1/2, 3/4 and 1/3."""
+    """A fraction as a decimal where that is shorter: 0.01, 1e-8, but 1/2, 3/4 and 1/3.
+
+    It may be as long where the denominator has two digits, as people write: 0.05, but 1/5.
+    """
     if value.denominator == 1 and value < _LONG:
         return str(value.numerator)
     if max(value.numerator, value.denominator) >= _LONGEST:
         return _floating(value)
-    if (value * 10**12).denominator != 1 or value >= _LONG:
+    if value < _SMALL or (value * 10**12).denominator != 1 or value >= _LONG:
         text = _floating(value)
     else:
         places = next(k for k in count() if (value * 10**k).denominator == 1)
         digits = str(int(value * 10**places)).rjust(places + 1, "0")
         text = f"{digits[:-places]}.{digits[-places:]}"
     exact = f"{value.numerator}/{value.denominator}" if value.denominator > 1 else f"{value}"
-    return text if text is not None and len(text) < len(exact) else None
+    return text if text is not None and len(text) < len(exact) + (value.denominator > 9) else None
 
 
+_SMALL = Fraction(1, 10**4)
 _LONG = 10**16
 _LONGEST = 10**1000
 
@@ -94,7 +99,7 @@ def _floating(value: Fraction) -> str | None:
         text = repr(float(value))
     except OverflowError:
         return None
-    return text.replace("e+", "e") if Fraction(text) == value else None
+    return re.sub(r"e(-?)\+?0*", r"e\1", text) if Fraction(text) == value else None
 
 
 def ratio(value: Fraction) -> tuple[str, str]:

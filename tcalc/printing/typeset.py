@@ -212,9 +212,21 @@ class Typesetter:
     def _number(self, value: Fraction) -> Set:
         top, bottom = ratio(value)
         if not bottom:
-            return Set(self.medium.number(top), Binding.ATOM)
+            return Set(self._digits(top), Binding.PRODUCT if "e" in top else Binding.ATOM)
         halves = (self.medium.number(top), self.medium.number(bottom))
         return Set(self.medium.fraction(*halves), Binding.PRODUCT)
+
+    def _digits(self, text: str) -> str:
+        """A number as text, with a power of ten for what has an exponent: ``1.5e-8``."""
+        medium = self.medium
+        digits, _, exponent = text.partition("e")
+        if not exponent:
+            return medium.number(digits)
+        size = medium.number(exponent.removeprefix("-"))
+        above = medium.row([medium.operator("-"), size]) if exponent.startswith("-") else size
+        power = medium.above(medium.number("10"), above)
+        times = [medium.number(digits), medium.operator("×")] if digits != "1" else []
+        return medium.row([*times, power])
 
     def _fenced(self, part: Set, least: Binding) -> str:
         return part.text if part.binding >= least else self.medium.fenced(part.text)
@@ -293,7 +305,7 @@ class Typesetter:
         top, bottom = ratio(formula.coefficient)
         above = [self._fenced(s, Binding.PRODUCT) for s in scalars]
         if top != "1":
-            above.insert(0, medium.number(top))
+            above.insert(0, self._digits(top))
         below = [self._fenced(d, Binding.PRODUCT) for d in divisors]
         if len(divisors) == 1 and not bottom:
             below = [divisors[0].text]

@@ -42,6 +42,7 @@ from tcalc.printing.formula import (
     signed,
 )
 from tcalc.printing.text import Set, text_of
+from tcalc.simplify.coefficients import shared_decimal
 
 Writing: TypeAlias = "Generator[Writing, Formula, Formula]"
 
@@ -201,14 +202,15 @@ class Writer:
     def linear(self, terms: Sequence[tuple[Fraction, Formula]]) -> Formula:
         """A sum of multiples of formulas; what all coefficients share stands in front.
 
+        And a decimal by which the others are shorter: ``0.8*(x + 0.03*x.^2)``.
         Tensors that differ by where the parentheses of their products were read alike, and add up.
         """
         if len(terms) > 1:
             terms = self._added_up(terms)
         sizes = {abs(c) for c, _ in terms}
-        if len(terms) == 1 or len(sizes) > 1 or sizes == {ONE}:
+        size = sizes.pop() if len(sizes) == 1 else shared_decimal([c for c, _ in terms], 2)
+        if len(terms) == 1 or size == 1:
             return self.sum([scaled(c, formula) for c, formula in terms])
-        (size,) = sizes
         whole = self.sum([scaled(c / size, formula) for c, formula in terms])
         if isinstance(whole, Sum) and all(negative for negative, _ in whole.terms):
             size, whole = -size, Sum(tuple((False, term) for _, term in whole.terms))

@@ -267,19 +267,21 @@ def sum_and_its_product(node: Add) -> Node | None:
             (ratio, *more) = {known[x] / d for d, x in u.terms}
             if more or any(x is term for x in u.operands):
                 continue
-            merged = _with_unit(parts, k, ratio / (c * parts.coefficient))
+            number = c * parts.coefficient
+            sign = 1 if number > 0 else -1
+            merged = _with_unit(parts, k, abs(number), sign * ratio)
             if merged is None:
                 continue
             gone = {term, *u.operands}
             kept = [(d, x) for d, x in node.terms if x not in gone]
-            new = build.add([*kept, (c * parts.coefficient, merged)])
+            new = build.add([*kept, (sign, merged)])
             if length(new) < length(node):
                 return new
     return None
 
 
-def _with_unit(parts: Parts, k: int, ratio: Fraction) -> Node | None:
-    """``A*u + ratio u`` as a product with u, u at position k of the product ``A*u``."""
+def _with_unit(parts: Parts, k: int, number: Fraction, ratio: Fraction) -> Node | None:
+    """``number A*u + ratio u`` as a product with u, at position k of the product ``A*u``."""
     row, output = parts.rows[k], parts.output
     rest, dims = parts.replaced((k,), (), ()), parts.dims
     moved = [axis for axis, x in enumerate(output) if row[axis] != x]
@@ -291,7 +293,8 @@ def _with_unit(parts: Parts, k: int, ratio: Fraction) -> Node | None:
         inner = build.einsum(rest.factors, rest.rows, labels, dims)
         one = build.const(ratio, inner.dims)
         axes = tuple(range(len(row)))
-        return build.einsum([parts.factors[k], build.sum_of(one, inner)], [axes, carried], axes)
+        both = build.sum_of(one, build.scale(number, inner))
+        return build.einsum([parts.factors[k], both], [axes, carried], axes)
     (axis,) = moved
     ends = output[axis], row[axis]
     if ends[1] in output or parts.uses(ends[1]) != 2 or ends[0] in row:
@@ -300,7 +303,7 @@ def _with_unit(parts: Parts, k: int, ratio: Fraction) -> Node | None:
         return None  # an outer product, or a matrix for each element of another axis
     matrix = build.einsum(rest.factors, rest.rows, ends, dims)
     unit = build.delta(parts.dims[ends[0]])
-    new = build.add(((ratio, unit), (1, matrix)))
+    new = build.add(((ratio, unit), (number, matrix)))
     result = parts.replaced(range(len(parts.factors)), (new, parts.factors[k]), (ends, row))
     return build.einsum(result.factors, result.rows, output)
 

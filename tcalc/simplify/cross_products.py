@@ -10,7 +10,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.selection import UnitVector, unit
 from tcalc.primitives.skew import ENTRIES, SPACE, Skew, skew
-from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.coefficients import common_number, multiple
 from tcalc.simplify.engine import length, of_functions_of, of_products_having, of_views, rewrite
 from tcalc.simplify.parts import Parts, parts_of, piece, pieces
 from tcalc.simplify.splicing import is_between
@@ -117,7 +117,7 @@ def number_out_of_skew(node: Apply) -> Node | None:
     match node:
         case Apply(primitive=Skew(), args=(Const(value=value),)) if not value:
             return build.zeros(node.dims)
-        case Apply(primitive=Skew(), args=(Add() as x,)) if (number := content(x)) != 1:
+        case Apply(primitive=Skew(), args=(Add() as x,)) if (number := common_number(x)) != 1:
             return build.scale(number, skew(multiple(1 / number, x)))
     return None
 

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias, TypeGuard
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.traverse import postorder, use_counts, with_operands
-from tcalc.simplify.coefficients import ONE, content, multiple, product_of
+from tcalc.simplify.coefficients import ONE, common_number, multiple, product_of
 
 Inline: TypeAlias = Literal["single", "all"]
 
@@ -172,17 +172,17 @@ def _met(node: Node, rules: Sequence[Callable[[Node], Node | None]]) -> Node:
 def _number_out(
     node: Node, known: dict[Node, tuple[Fraction, Node]] | None
 ) -> tuple[Fraction, Node]:
-    """A factor as the content of a sum and the rest; `known` has those found before."""
+    """A factor as the common number of a sum and the rest; `known` has those found before."""
     if known is None or not isinstance(node, Add):
         return ONE, node
     if node not in known:
-        c = content(node)
+        c = common_number(node)
         known[node] = (ONE, node) if c == 1 else (c, multiple(1 / c, node))
     return known[node]
 
 
 def _numbers_out(node: Node, known: dict[Node, tuple[Fraction, Node]]) -> Node:
-    """A product with the contents of sums in front that only views of them hid before."""
+    """A product with the common numbers of sums in front that only views of them hid before."""
     opened = contraction_in(node)
     if opened is None:
         return node
@@ -288,7 +288,7 @@ def _open_product(
 ) -> Node:
     """The product with its factors' own factors, as long as there are few enough.
 
-    With `known`, the contents of sums among the factors come to the front.
+    With `known`, the common numbers of sums among the factors come to the front.
     """
     count = len(operands)
     same = True

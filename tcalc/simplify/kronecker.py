@@ -23,7 +23,7 @@ from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.kron import Kron, Merge, Split, Vec, kron, split
 from tcalc.primitives.logdet import LogDet
 from tcalc.primitives.power import power
-from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.coefficients import common_number, multiple
 from tcalc.simplify.engine import of_functions_of, of_products_having
 from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of
@@ -173,7 +173,7 @@ def inverse_of_kronecker_product(node: Apply) -> Node | None:
 def number_out_of_split(node: Apply) -> Node | None:
     """``split(2*A, ..) -> 2*split(A, ..)``."""
     match node:
-        case Apply(primitive=Split(), args=(Add() as x, like)) if (c := content(x)) != 1:
+        case Apply(primitive=Split(), args=(Add() as x, like)) if (c := common_number(x)) != 1:
             return build.scale(c, split(multiple(1 / c, x), like.dims))
     return None
 

@@ -20,7 +20,7 @@ from tcalc.primitives.selection import Window
 from tcalc.primitives.slogdet import logabsdet
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import Svd
-from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.coefficients import common_number, multiple
 from tcalc.simplify.engine import Trait, of_functions_of, of_products_having
 from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import (
@@ -51,7 +51,7 @@ def inverse_of_scaled(node: Apply) -> Node | None:
     """
     match node:
         case Apply(primitive=Inverse() as p, args=(Add() as base,)):
-            c = content(base) if len(base.terms) > 1 else base.terms[0][0]
+            c = common_number(base) if len(base.terms) > 1 else base.terms[0][0]
             return build.scale(1 / c, inv(multiple(1 / c, base), p.axes)) if c != 1 else None
     return None
 

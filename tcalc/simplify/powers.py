@@ -17,7 +17,7 @@ from tcalc.primitives.onehot import OneHot
 from tcalc.primitives.piecewise import Where, step
 from tcalc.primitives.power import Power, inverse_entries, power, reciprocal0
 from tcalc.primitives.selection import Selection
-from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.coefficients import common_number, multiple
 from tcalc.simplify.engine import Trait, length, of_functions, of_functions_of, of_products_having
 from tcalc.simplify.flatten import open_sum
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
@@ -46,7 +46,7 @@ def power_of_scaled(node: Apply) -> Node | None:
     """
     match node:
         case Apply(primitive=Power() as p, args=(Add() as base,)):
-            c = content(base) if len(base.terms) > 1 else base.terms[0][0]
+            c = common_number(base) if len(base.terms) > 1 else base.terms[0][0]
             exponent = p.exponent
             if c == 1 or (c < 0 and exponent.denominator != 1):
                 return None

@@ -26,7 +26,7 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
     Where there is but one short factor beside, no number, or where a vector runs along the
     repetition, as d does.  Not where all terms repeat something, as the differences of all pairs
     do, unless these are summed over one of the two, ``Σ_j W[i,j] (x[i] - x[j])``; nor for
-    ``logsoftmax(A)``.  The number of repeated vectors falls.
+    ``logsoftmax(A)`` and ``x - mean(x)``.  The number of repeated vectors falls.
     Example: ``diag(p)*(I - 1*p') -> diag(p) - p*p'``.
     """
     parts = parts_of(node)
@@ -34,7 +34,7 @@ def repeated_vector_multiplied_out(node: Einsum) -> Node | None:
         if not isinstance(factor, Add) or factor.order < 2:
             continue
         repeats = list(map(_repeated_axes, factor.operands))
-        if not any(repeats) or with_logsoftmax(factor)[1]:
+        if not any(repeats) or with_logsoftmax(factor)[1] or is_centred(factor):
             continue
         if all(repeats):
             single = node.order == 1 and parts.factors.count(factor) == 1

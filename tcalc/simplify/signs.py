@@ -22,7 +22,7 @@ from tcalc.primitives.normal import erf, normpdf
 from tcalc.primitives.piecewise import abs_, maximum, minimum, relu, sign, step
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.trigonometric import asin, atan, cos, sin, tan
-from tcalc.simplify.coefficients import content, multiple
+from tcalc.simplify.coefficients import common_number, content, multiple
 from tcalc.simplify.engine import (
     of_functions,
     of_functions_of,
@@ -49,6 +49,21 @@ def function_of_negative(node: Apply) -> Node | None:
             if content(x) < 0:
                 turned = build.apply(function, multiple(Fraction(-1), x))
                 return build.scale(-1, turned) if function in ODD else turned
+    return None
+
+
+@of_functions_of(sign, step, abs_, relu)
+def function_of_multiple(node: Apply) -> Node | None:
+    """``sign(2*x) -> sign(x)``, the same for `step`; ``abs(2*x) -> 2*abs(x)``, and for `relu`.
+
+    For positive numbers, which terms may share.  The number of numbers in these functions falls.
+    """
+    match node:
+        case Apply(primitive=function, args=(Add() as x,)):
+            number = abs(common_number(x) if len(x.terms) > 1 else x.terms[0][0])
+            if number != 1:
+                new = build.apply(function, multiple(1 / number, x))
+                return build.scale(number, new) if function in (abs_, relu) else new
     return None
 
 
@@ -262,6 +277,7 @@ def _beside(parts: Parts, function: Elementwise) -> Iterator[tuple[int, Apply, i
 
 RULES = (
     function_of_negative,
+    function_of_multiple,
     transpose_of_antisymmetric,
     antisymmetric_turned,
     opposite_arguments,

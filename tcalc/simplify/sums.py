@@ -10,7 +10,7 @@ from tcalc.expr.nodes import Add, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.primitives.power import power
 from tcalc.simplify import like_terms
-from tcalc.simplify.coefficients import content, multiple, product_of
+from tcalc.simplify.coefficients import common_number, multiple, product_of
 from tcalc.simplify.engine import (
     Trait,
     length,
@@ -62,7 +62,7 @@ def _number_in(node: Add) -> Fraction:
 
     Of two terms neither has most of the signs, but one of them may be the mean of the other.
     """
-    number = content(node)
+    number = common_number(node)
     if len(node.terms) == 2 and is_balanced(node):
         (c, x), (_, y) = sorted(node.terms, key=lambda term: -term[0])
         return -number if c > 0 and is_mean_among(x, {y}) and _is_plain_sum(x) else number

@@ -16,6 +16,7 @@ from tcalc.primitives.hyperbolic import sinh
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.kron import Kron, Split
 from tcalc.primitives.logdet import LogDet
+from tcalc.primitives.piecewise import abs_, relu, sign, step
 from tcalc.primitives.power import Power, reciprocal0
 from tcalc.primitives.reductions import ProdOthers
 from tcalc.primitives.selection import LowerMask, UnitVector
@@ -168,6 +169,10 @@ pieces_in_powers = _written(
 factors_beside_units = _written(_beside_units)
 numbers_in_logarithms = _inside(
     lambda node: isinstance(node, Apply) and node.primitive == log, _has_number
+)
+numbers_in_kinks = _inside(
+    lambda node: isinstance(node, Apply) and node.primitive in (sign, step, abs_, relu),
+    _has_number,
 )
 unit_vectors = _count(lambda node: _function(node, UnitVector))
 terms = _written(lambda node: len(node.terms) if isinstance(node, Add) else 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tcalc.expr import build
 from tcalc.expr.facts import holds, symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Einsum, Node
@@ -20,18 +18,15 @@ from tcalc.primitives.selection import Window
 from tcalc.primitives.slogdet import logabsdet
 from tcalc.primitives.spectral import Spectral
 from tcalc.primitives.svd import Svd
+from tcalc.simplify.cancelled_inverses import TURNED, joined_by_unit
 from tcalc.simplify.coefficients import common_number, multiple
 from tcalc.simplify.engine import Trait, of_functions_of, of_products_having
-from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.parts import (
-    Parts,
     base_and_exponent,
-    occurrences,
     parts_of,
     piece,
     pieces,
 )
-from tcalc.simplify.splicing import is_between
 
 
 @of_functions_of(Inverse)
@@ -112,97 +107,6 @@ def inverse_of_transpose(node: Apply) -> Node | None:
             lead, swapped = row[:-2], row[-2:][::-1]
             if view.is_view and view.output == (*lead, *swapped):
                 return build.einsum([build.apply(p, a)], [row], view.output)
-    return None
-
-
-@of_products_having(Inverse)
-def inverse_cancelled(node: Einsum) -> Node | None:
-    """``inv(A)*A -> I`` and ``A*inv(A) -> I`` in a product, either one transposed.
-
-    Example: ``inv(X)'*X'*B -> B``.
-    """
-    parts = parts_of(node)
-    for k, factor in enumerate(parts.factors):
-        if not (isinstance(factor, Apply) and isinstance(factor.primitive, Inverse)):
-            continue
-        if factor.primitive.axes != 1 or factor.order != 2:
-            continue
-        for j, other in enumerate(parts.factors):
-            if other is factor.args[0] and j != k:
-                new = _joined_by_unit(parts, k, j, BESIDE)
-                if new is not None:
-                    return new.build()
-    return None
-
-
-BESIDE = ((1, 0), (0, 1))
-"""The axes at which two matrices meet in a product: the columns of one, the rows of the other."""
-TURNED = ((0, 0), (1, 1))
-"""Those at which they meet where one of them is transposed."""
-
-
-def _joined_by_unit(parts: Parts, k: int, j: int, ends: Sequence[tuple[int, int]]) -> Parts | None:
-    """A product with a unit matrix for two matrices that meet at one of these pairs of axes."""
-    y, a = parts.rows[k], parts.rows[j]
-    for p, q in (*BESIDE, *TURNED) if symmetric_axes(parts.factors[j]) else ends:
-        joint = y[p]
-        alone = joint == a[q] and is_between(parts, joint)
-        if alone and y[0] != y[1] and a[0] != a[1]:
-            unit = build.delta(parts.dims[joint])
-            return parts.replaced((k, j), (unit,), ((y[1 - p], a[1 - q]),))
-    return None
-
-
-@of_products_having(Inverse)
-def inverse_of_product_cancelled(node: Einsum) -> Node | None:
-    """``inv(A*B)*A*B -> I`` in a product, for a contraction of matrices under the inverse.
-
-    Example: ``inv(X'*X)*X'*X*b -> b``.
-    """
-    parts = parts_of(node)
-    for k, factor in enumerate(parts.factors):
-        if not (isinstance(factor, Apply) and isinstance(factor.primitive, Inverse)):
-            continue
-        core = factor.args[0]
-        if factor.order != 2 or not is_contraction(core) or len(core.factors) > LONGEST_CORE:
-            continue
-        for places in occurrences(parts, core, k):
-            new = _core_cancelled(parts, k, core, places)
-            if new is not None:
-                return new
-    return None
-
-
-LONGEST_CORE = 3
-"""The most factors under an inverse that are looked for in a product."""
-
-
-def _core_cancelled(parts: Parts, k: int, core: Einsum, places: tuple[int, ...]) -> Node | None:
-    named: dict[int, int] = {}
-    for j, row in zip(places, core.subscripts, strict=True):
-        for label, here in zip(row, parts.rows[j], strict=True):
-            if named.setdefault(label, here) != here:
-                return None
-    if len(set(named.values())) != len(named):
-        return None
-    inside = {label for label in named if label not in core.output}
-    group = (*places, k)
-    outside = [row for j, row in enumerate(parts.rows) if j not in group]
-    carried = {label for row in outside for label in row} | set(parts.output)
-    if any(named[label] in carried for label in inside):
-        return None
-    left, right = (named[label] for label in core.output)
-    y = parts.rows[k]
-    if any(named[label] in y for label in inside):
-        return None
-    # inv(C)[y0,y1] C[left,right]: y1 with left or y0 with right; either way if C is symmetric.
-    pairs = [(y[1], left, y[0], right), (y[0], right, y[1], left)]
-    if symmetric_axes(core):
-        pairs += [(y[1], right, y[0], left), (y[0], left, y[1], right)]
-    for joint, end, first, second in pairs:
-        if joint == end and joint not in carried and first != joint and second != joint:
-            unit = build.delta(parts.dims[joint])
-            return parts.replaced(group, (unit,), ((first, second),)).build()
     return None
 
 
@@ -392,7 +296,7 @@ def matrix_times_adjugate(node: Einsum) -> Node | None:
         (x,) = factor.operands
         for j, other in enumerate(parts.factors):
             if other is x:
-                new = _joined_by_unit(parts, k, j, TURNED)
+                new = joined_by_unit(parts, k, j, TURNED)
                 if new is not None:
                     det = build.apply(Cofactors(0), x)
                     return new.replaced((), (det,), ((),)).build()
@@ -412,8 +316,6 @@ RULES = (
     inverse_of_quotient,
     inverse_of_transpose,
     whole_power_of_matrix,
-    inverse_cancelled,
-    inverse_of_product_cancelled,
     orthogonal_cancelled,
     cofactors_over_determinant,
     cofactors_of_inverse,

@@ -12,6 +12,7 @@ from tcalc.primitives.selection import LowerMask
 from tcalc.primitives.softmax import LogSumExp
 from tcalc.simplify import (
     branches,
+    cancelled_inverses,
     collected,
     common,
     common_factors,
@@ -65,6 +66,7 @@ RULES: tuple[Rule, ...] = (
     *signs.RULES,
     *matrices.RULES,
     *diagonal_matrices.RULES,
+    *cancelled_inverses.RULES,
     *linear_functions.RULES,
     *cross_products.RULES,
     *projections.RULES,
@@ -100,7 +102,7 @@ OPENING: tuple[Rule, ...] = (
 MEETING: tuple[Rule, ...] = (
     powers.powers_collected,
     exponentials.exponentials_combined,
-    matrices.inverse_cancelled,
+    cancelled_inverses.inverse_cancelled,
     matrices.orthogonal_cancelled,
     factorisations.factor_times_factor,
     factorisations.inverse_of_factor,
@@ -123,6 +125,7 @@ EXPANDING: tuple[Rule, ...] = (
     *norms.RULES,
     *prods.RULES,
     *matrices.RULES,
+    *cancelled_inverses.RULES,
     *views.RULES,
     sums.product_in_product,
     sums.sum_in_sum,

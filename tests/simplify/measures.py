@@ -146,6 +146,9 @@ numbers_in_views = _inside(_is_view, _has_number)
 numbers_in_products = _inside(_is_product, _has_number)
 numbers_in_powers = _inside(_is_power, _has_number)
 numbers_in_inverses = _inside(_is_inverse, _has_number)
+permutation_symbols = _written(
+    lambda node: int(_function(node, Skew) and isinstance(node.operands[0], Delta))
+)
 numbers_in_skew = _inside(lambda node: _function(node, Skew), _has_number)
 scalars_in_inverses = _inside(
     _is_inverse, lambda x: _is_product(x) and any(_is_apart(x, places) for places in _pieces(x))

@@ -13,6 +13,7 @@ from tcalc.primitives.softmax import LogSumExp
 from tcalc.simplify import (
     branches,
     cancelled_inverses,
+    circular,
     collected,
     common,
     common_factors,
@@ -61,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     *norms.RULES,
     *prods.RULES,
     *exponentials.RULES,
+    *circular.RULES,
     *logarithms.RULES,
     *softmaxes.RULES,
     *signs.RULES,
@@ -230,9 +232,9 @@ def _has_logsumexp(root: Node) -> bool:
 
 
 def _may_gain(root: Node) -> bool:
-    """Whether multiplying out can let anything cancel: inverses, or quotients in sums."""
+    """Whether multiplying out can let anything cancel: inverses, quotients in sums, or angles."""
     nodes = postorder([root])
-    return any(
+    return circular.has_angles(nodes) or any(
         (isinstance(x, Apply) and isinstance(x.primitive, Inverse | PseudoInverse))
         or base_and_exponent(x)[1] < 0
         for x in nodes

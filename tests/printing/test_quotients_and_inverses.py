@@ -84,7 +84,7 @@ VALUES = {
         "(3*m'*x*n'*x - m'*n)/norm2(x)^3"
     ),
     ("x = (A'*A + l*eye(n)) \\ (A'*b); norm2(A*x - b)^2 + l*norm2(x)^2", "A[m,n], b[m], l"): (
-        "t1 = inv(A'*A + l*eye(n))*A'*b\nl*t1'*t1 + norm2(A*t1 - b)^2"
+        "(b - A*inv(A'*A + l*eye(n))*A'*b)'*b"
     ),
     ("p = sigmoid(x); diag(p - p.^2)", "x[n]"): "diag(sigmoid(x).*(1 - sigmoid(x)))",
     ("tr(logsoftmax(Z))", "Z[n,n]"): "tr(logsoftmax(Z))",

@@ -34,6 +34,8 @@ EXAMPLES: dict[str, str] = {
     "power_of_scaled": "(-2*x).^3",
     "powers_collected": "x.*x.^2",
     "power_of_number_choice": "where(x > y, 2, 1).^2",
+    "angles_added": "x.*cos(s).*cos(y) + x.*sin(s).*sin(y) + s",
+    "squares_that_make_one": "x.*cos(s).^2 + y + x.*sin(s).^2",
     "power_of_zero_or_one": "step(x).^2",
     "sum_of_squares": "sum(x.^2)",
     "as_written": "direction(x)",

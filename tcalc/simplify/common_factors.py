@@ -12,9 +12,10 @@ from tcalc.expr import build
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.primitives.onehot import is_onehot
 from tcalc.primitives.selection import Selection
+from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.engine import length, of_sums
 from tcalc.simplify.flatten import open_product
-from tcalc.simplify.parts import Parts, parts_of, piece, pieces
+from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.products import is_centred, is_mean_among, joins
 
 CANDIDATES = 6
@@ -156,6 +157,9 @@ def pulled_out(
     inner = build.add(rests)
     merged = build.einsum([factor, inner], [row, joint], output, {x: dims[x] for x in output})
     kept = [term for t, term in enumerate(node.terms) if t not in places]
+    if any(c > 0 for c, _ in kept) and (opposite := _argument_opposite_to(inner, factor)):
+        merged = build.einsum([factor, opposite], [row, joint], output)
+        return build.add([*kept, (-1, merged)])
     if is_lopsided(node, merged):
         # A'*P + P*A - P*B*P stays as it is, but X'*A*X + X'*B*X has a factor on either side.
         again = None if kept or not isinstance(inner, Add) else _on_other_side(inner, factor)
@@ -166,6 +170,15 @@ def pulled_out(
         if is_lopsided(node, merged):
             return None
     return build.add([*kept, (1, merged)])
+
+
+def _argument_opposite_to(node: Node, factor: Node) -> Node | None:
+    """What a factor is a function of, if that is the negative of a sum, as of ``norm2(x - y)``."""
+    base, _ = base_and_exponent(factor)
+    if not (isinstance(base, Apply) and isinstance(node, Add)):
+        return None
+    opposite = multiple(Fraction(-1), node)
+    return opposite if opposite in base.args else None
 
 
 def _on_other_side(node: Add, factor: Node) -> Node | None:

@@ -9,7 +9,10 @@ from itertools import chain
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Const, Einsum, Node
-from tcalc.simplify.engine import length, of_sums
+from tcalc.simplify.engine import length, of_sums, of_sums_having
+from tcalc.simplify.flatten import opened_while
+from tcalc.simplify.parts import parts_of
+from tcalc.simplify.powers import powers_collected
 
 SHORT = 3
 """The most terms of a sum that is rather written again than named."""
@@ -88,6 +91,38 @@ def _terms_of_short(coefficient: Fraction, term: Node) -> Sequence[tuple[Fractio
     return [(coefficient, term)]
 
 
+@of_sums_having(Add)
+def term_beside_its_sum(node: Add) -> Node | None:
+    """``a*(x + y)*A + b*x*A -> ((a + b)*x + y)*A`` for scalars x and y, and numbers a and b.
+
+    With powers collected, as those of u in ``(x/u^2 - y)/u + x/u^3``, where that is shorter.
+    """
+    if not 1 < len(node.terms) <= LONGEST:
+        return None
+    known = {x: c for c, x in node.terms}
+    for c, term in node.terms:
+        parts = parts_of(term)
+        for k, factor in enumerate(parts.factors):
+            if not isinstance(factor, Add) or factor.order:
+                continue
+            for x in factor.operands:
+                whole = parts.replaced((k,), (x,), ((),)).build()
+                number, core = opened_while(whole, powers_collected)
+                if core not in known or core is term:
+                    continue
+                more = known[core] / (c * number)
+                both = build.add([*factor.terms, (more, x)])
+                kept = [(e, y) for e, y in node.terms if y is not term and y is not core]
+                new = build.add([*kept, (c, parts.replaced((k,), (both,), ((),)).build())])
+                if length(new) < length(node):
+                    return new
+    return None
+
+
+LONGEST = 24
+"""The most terms of a sum in which terms are looked for in factors."""
+
+
 @of_sums
 def negative_of_short_sum(node: Add) -> Node | None:
     """``-(x - y) -> y - x``, also where ``x - y`` has other uses.
@@ -101,3 +136,6 @@ def negative_of_short_sum(node: Add) -> Node | None:
 
 
 RULES = (negative_of_short_sum, sum_of_repeated_numbers, repeated_sum_in_sum, like_terms_in_sums)
+
+PRODUCTS = (term_beside_its_sum,)
+"""For terms that are products with sums."""

@@ -105,13 +105,23 @@ def joins(rows: Iterable[Labels], first: int, second: int) -> bool:
 def product_of_sums(node: Einsum) -> Node | None:
     """``a (b + c) -> a b + a c``, for sums: not tidy in itself, but it lets terms cancel.
 
-    Not for ``x - mean(x)``, of which nothing cancels but digits, nor for ``norm2(x - y)^2``.
+    Not for ``x - mean(x)``, of which nothing cancels but digits, nor for ``norm2(x - y)^2`` and
+    outer products of differences, ``(x - y)*(x - z)'``.
     """
     parts = parts_of(node)
     for k, factor in enumerate(parts.factors):
-        if isinstance(factor, Add) and not (is_centred(factor) or _is_squared(parts, k)):
+        if isinstance(factor, Add) and not (
+            is_centred(factor) or _is_squared(parts, k) or _is_end_of_points(parts, k)
+        ):
             return multiplied_out(parts, k)
     return None
+
+
+def _is_end_of_points(parts: Parts, k: int) -> bool:
+    """Whether a factor is the column or the row of a matrix, and a difference of variables."""
+    row, factor = parts.rows[k], parts.factors[k]
+    end = len(parts.output) == 2 and len(row) == 1 and row[0] in parts.output
+    return end and not any(x.operands for x in factor.operands)
 
 
 @of_products_having(Trait.REPEATED)

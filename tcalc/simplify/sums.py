@@ -78,8 +78,10 @@ def _is_plain_sum(term: Node) -> bool:
 def sign_into_factor(node: Add) -> Node | None:
     """``-x (y - z) -> x (z - y)`` where the factor has as many signs of either kind.
 
-    Not for ``-x (1 - x)``, which is how that is written, nor for ``-a (x - mean(x))``.
+    Not for ``-x (1 - x)``, which is how that is written, nor for ``-a (x - mean(x))``, nor where
+    a function of the factor stands beside it, as in ``z - (x - y)/norm2(x - y)``.
     """
+    signs = any(c.numerator > 0 for c, _ in node.terms)
     for position, (c, term) in enumerate(node.terms):
         if c.numerator > 0:
             continue
@@ -89,7 +91,10 @@ def sign_into_factor(node: Add) -> Node | None:
                 continue
             if parts.factors.count(factor) > 1:
                 continue
-            as_usual = is_centred(factor) or any(_is_complement(factor, x) for x in parts.factors)
+            as_usual = is_centred(factor) or any(
+                _is_complement(factor, x) or (signs and factor in base_and_exponent(x)[0].operands)
+                for x in parts.factors
+            )
             if not as_usual:
                 new = parts.replaced(
                     (k,), (multiple(Fraction(-1), factor),), (parts.rows[k],)

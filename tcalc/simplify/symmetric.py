@@ -29,7 +29,7 @@ Reach: TypeAlias = frozenset[tuple[Node, int]]
 Ends: TypeAlias = tuple[Reach, ...]
 """By the axes of a tensor, what in it has them."""
 
-LONGEST = 160.0
+LONGEST = 320.0
 """Longer formulas are left as they are."""
 
 MOST_OPENED = 24
@@ -171,15 +171,29 @@ def _gain(factor: Add, loose: Collection[Node]) -> tuple[bool, float]:
 
 
 def _with_equal_sums(root: Node) -> Node:
-    """A tensor with sums of vectors that are equal when they are multiplied out as one of them."""
+    """A tensor with sums of vectors that are equal when they are multiplied out as one of them.
+
+    Also those that then are opposite, as ``x - y`` and ``y - x``, with a sign before one.
+    """
     vectors = [x for x in postorder([root]) if isinstance(x, Add) and x.order == 1]
     if len(vectors) < 2:
         return root
     opened = rewrite(vectors, (*OPENING, product_of_sums))
-    shortest: dict[Node, Add] = {}
+    shortest: dict[Node, tuple[Node, Node]] = {}
     for vector, key in zip(vectors, opened, strict=True):
-        shortest[key] = min(shortest.get(key, vector), vector, key=length)
-    chosen: dict[Node, Node] = {x: shortest[y] for x, y in zip(vectors, opened, strict=True)}
+        opposite = build.add((-c, x) for c, x in key.terms) if isinstance(key, Add) else key
+        known, _ = shortest.get(key) or shortest.get(opposite) or (vector, key)
+        if known is vector or length(vector) < length(known):
+            shortest.pop(opposite, None)
+            shortest[key] = vector, key
+    chosen: dict[Node, Node] = {}
+    for vector, key in zip(vectors, opened, strict=True):
+        if key in shortest:
+            chosen[vector] = shortest[key][0]
+        else:
+            assert isinstance(key, Add)
+            opposite = build.add((-c, x) for c, x in key.terms)
+            chosen[vector] = build.scale(-1, shortest[opposite][0])
     if all(x is y for x, y in chosen.items()):
         return root
     (new,) = rebuild([root], lambda node: chosen.get(node, node))

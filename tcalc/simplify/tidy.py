@@ -45,7 +45,6 @@ from tcalc.simplify import (
     triangles,
     views,
 )
-from tcalc.simplify.cancelling import LONGEST_EXPANDED
 from tcalc.simplify.engine import Rule, length, rewrite
 from tcalc.simplify.finishing import (
     with_common_denominators,
@@ -86,6 +85,7 @@ RULES: tuple[Rule, ...] = (
     *common.PIECES,
     *common_matrices.SUMS,
     *sums.RULES,
+    *like_terms.PRODUCTS,
     *common_factors.RULES,
     *common_powers.RULES,
     *common_matrices.RULES,
@@ -145,6 +145,10 @@ SQUARING: tuple[Rule, ...] = (
 
 LEAST_GAIN = 0.1
 """By how much of its length a formula must be shorter for squares of sums to be multiplied out."""
+
+
+LONGEST_EXPANDED = 160.0
+"""Formulas beyond this length are not multiplied out."""
 
 
 def tidy(root: Node) -> Node:

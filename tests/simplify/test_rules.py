@@ -48,6 +48,7 @@ EXAMPLES: dict[str, str] = {
     "outer_products_times_vector": "(diag(x) - y*x')*y",
     "numbers_collected": "x*x' - 2*x'*y*x*x'",
     "diagonals_added": "A + diag(x) - diag(y)",
+    "term_beside_its_sum": "(x'*y - exp(x'*x))*A/tr(B) + 3*x'*y*A/tr(B) + K",
     "like_terms_in_sums": "A*B + A - 2*(A' + B)'",
     "log_of_exp": "log(exp(x))",
     "determinant_of_kronecker_product": "det(kron(A, B))",

@@ -19,6 +19,7 @@ from tcalc.expr.dims import Dim, Shape
 from tcalc.expr.facts import holds as known
 from tcalc.expr.nodes import Apply, Node, Var
 from tcalc.expr.primitive import Fact, Holds, LinearMap
+from tcalc.expr.traverse import rebuild, variables
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.routines import Coded, Embedded, Routine, per_element
 
@@ -132,14 +133,27 @@ def onehot(g: Node, size: Dim) -> Node:
     """
     if known(g, Fact.INTEGER) is not True:
         raise IndexNotationError(
-            "positions are integers, and these are not known to be",
-            hint=f"a declaration says so: tensor {_declared(g)} integer",
+            "positions are integers, and these are not known to be", hint=_how_to_declare(g)
         )
     return build.apply(OneHot(), g, build.ones((size,)))
 
 
-def _declared(g: Node) -> str:
-    return repr(g).removesuffix("[]") if isinstance(g, Var) else "g[n]"
+def _how_to_declare(g: Node) -> str:
+    """What to declare so that positions are integers, or what they are to be instead."""
+    loose = [x for x in variables([g]) if known(x, Fact.INTEGER) is not True]
+    declared: dict[Node, Node] = {
+        x: build.var(x.name, x.dims, (*x.properties, "integer")) for x in loose
+    }
+    (whole,) = rebuild([g], replacements=declared)
+    if known(whole, Fact.INTEGER) is True:
+        return f"a declaration says so: tensor {', '.join(f'{_named(x)} integer' for x in loose)}"
+    axes = ",".join(map(str, g.dims))
+    own = f"p[{axes}]" if axes else "p"
+    return f"sums, products and powers of integers are; give others as data: tensor {own} integer"
+
+
+def _named(x: Var) -> str:
+    return repr(x).removesuffix("[]")
 
 
 def place_name(node: Apply) -> str:

@@ -7,19 +7,19 @@ sums only:  Σ_k (X[i,k] - X[j,k])^2  is  diag(X*X')*1' + 1*diag(X*X')' - 2*X*X'
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
-from itertools import chain, count
 
 from tcalc.expr import build
-from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Const, Einsum, Node
 from tcalc.expr.traverse import rebuild
 from tcalc.simplify.common import diagonal_and_matrix
 from tcalc.simplify.common_factors import common_factor
 from tcalc.simplify.common_matrices import common_matrix
 from tcalc.simplify.engine import Rule, rewrite
-from tcalc.simplify.flatten import flatten, is_contraction, open_product
+from tcalc.simplify.flatten import flatten, is_contraction, open_product, opened_term
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.products import multiplied_out
 from tcalc.simplify.sums import number_out_of_factor, sum_in_sum
 
 ONE = Fraction(1)
@@ -126,28 +126,26 @@ def _opened(node: Einsum) -> Node | None:
 
 def _multiplied_out(product: Parts) -> Node:
     """A sum of products without differences, as far as its terms are few."""
-    found: list[tuple[Fraction, Node]] = []
-    pending = [(ONE, product)]
+    found: list[Node] = []
+    pending = [product]
     while pending:
-        c, parts = pending.pop()
-        for k, factor in enumerate(parts.factors):
-            if not (_is_difference(factor) or _is_sum_of_weighted(factor)):
-                continue
-            base, exponent = base_and_exponent(factor)
-            assert isinstance(base, Add)
-            row = parts.rows[k]
-            again = (base,) * (exponent == 2)
-            for d, term in base.terms:
-                inner = parts_of(term)
-                names = dict(zip(inner.output, row, strict=True))
-                fresh = count(max(chain(parts.output, *parts.rows, *inner.rows)) + 1)
-                rows = relabelled(inner.rows, names, fresh)
-                more = parts.replaced((k,), (*inner.factors, *again), (*rows, *(row,) * len(again)))
-                pending.append((c * d * inner.coefficient, parts_of(more.build())))
-            break
-        else:
-            found.append((c, parts.build()))
-    return build.add(found)
+        parts = pending.pop()
+        places = (
+            k for k, x in enumerate(parts.factors) if _is_difference(x) or _is_sum_of_weighted(x)
+        )
+        k = next(places, None)
+        if k is None:
+            found.append(parts.build())
+            continue
+        base, exponent = base_and_exponent(parts.factors[k])
+        count, row = exponent.numerator, parts.rows[k]
+        squares_opened = parts.replaced((k,), (base,) * count, (row,) * count)
+        whole = multiplied_out(squares_opened, len(squares_opened.factors) - 1)
+        assert whole is not None  # a difference has few terms
+        for c, term in whole.terms if isinstance(whole, Add) else [(ONE, whole)]:
+            inner = parts_of(opened_term(term))
+            pending.append(replace(inner, coefficient=c * inner.coefficient))
+    return build.sum_of(*found)
 
 
 def _is_repeated(node: Node) -> bool:

@@ -94,6 +94,8 @@ def test_a_loop_takes_one_position_after_the_other() -> None:
         ("max[g[i]](X[i,k])", (1, 1), "names of indices", "max[j]"),
         ("onehot(g[i], m)", (1, 1), "whole tensors", "onehot(g)[i]"),
         ("a[q[y[i]]]", (1, 5), "not known to be", "tensor y[n] integer"),
+        ("r = g/2\na[r[i]]", (2, 3), "not known to be", "tensor p[n] integer"),
+        ("r = g + y\na[r[i]]", (2, 3), "not known to be", "tensor y[n] integer"),
     ],
 )
 def test_what_is_refused(text: str, at: tuple[int, int], message: str, hint: str) -> None:

@@ -22,6 +22,7 @@ from tcalc.simplify.cancelled_inverses import TURNED, joined_by_unit
 from tcalc.simplify.coefficients import common_number, multiple
 from tcalc.simplify.engine import Trait, of_functions_of, of_products_having
 from tcalc.simplify.parts import (
+    Parts,
     base_and_exponent,
     parts_of,
     piece,
@@ -75,25 +76,43 @@ def scalar_out_of_inverse(node: Apply) -> Node | None:
 
 @of_functions_of(Inverse)
 def inverse_of_quotient(node: Apply) -> Node | None:
-    """``inv(A*inv(B)) -> B*inv(A)`` and ``inv(inv(B)*A) -> inv(A)*B``: one inverse less."""
+    """``inv(A*inv(B)) -> B*inv(A)`` and ``inv(inv(B)*A) -> inv(A)*B``: fewer inverses.
+
+    The same for longer chains, ``inv(inv(L)*A*inv(L)') -> L'*inv(A)*L``.
+    """
     match node:
         case Apply(primitive=Inverse(axes=1), args=(Einsum() as base,)):
             parts = parts_of(base)
-            if len(parts.factors) != 2 or any(x.order != 2 for x in parts.factors):
+            if not _is_chain_of_squares(parts):
                 return None
-            outside = {x for row in parts.rows for x in row} - set(parts.output)
-            if len(outside) != 1 or not all(outside & set(row) for row in parts.rows):
+            inside = [_inverted(factor) for factor in parts.factors]
+            if sum(x is None for x in inside) > sum(x is not None for x in inside):
                 return None
-            if not all(map(parts.uses, parts.output)):
-                return None  # row sums, repeated as the rows of a matrix
-            for k, factor in enumerate(parts.factors):
-                match factor:
-                    case Apply(primitive=Inverse(axes=1), args=(b,)):
-                        rows = parts.rows[k][::-1], parts.rows[1 - k][::-1]
-                        new = [b, inv(parts.factors[1 - k])]
-                        found = build.einsum(new, rows, parts.output[::-1])
-                        return build.scale(1 / parts.coefficient, found)
+            new = [x or inv(y) for x, y in zip(inside, parts.factors, strict=True)]
+            turned = [row[::-1] for row in parts.rows]
+            found = build.einsum(new, turned, parts.output[::-1])
+            return build.scale(1 / parts.coefficient, found)
     return None
+
+
+def _inverted(factor: Node) -> Node | None:
+    """The matrix that one is the inverse of."""
+    match factor:
+        case Apply(primitive=Inverse(axes=1), args=(a,)):
+            return a
+    return None
+
+
+def _is_chain_of_squares(parts: Parts) -> bool:
+    """Whether a matrix is the product of square matrices, each turned or not."""
+    if len(parts.factors) < 2 or len(parts.output) != 2 or len(set(parts.dims.values())) > 1:
+        return False
+    if any(
+        x.order != 2 or row[0] == row[1] for x, row in zip(parts.factors, parts.rows, strict=True)
+    ):
+        return False
+    ends = all(parts.uses(label) == 1 + (label not in parts.output) for label in parts.dims)
+    return ends and all(map(parts.uses, parts.output)) and len(pieces(parts, ())) == 1
 
 
 @of_functions_of(Inverse, Cofactors)

@@ -146,6 +146,31 @@ def _met_by(base: Node) -> object:
     return exp if isinstance(base, Apply) and base.primitive == exp else base
 
 
+@of_products_having(Power)
+def powers_of_multiple_collected(node: Einsum) -> Node | None:
+    """``x^q .* (c x)^p -> c^-q .* (c x)^(p+q)`` for a number c > 0, exponents of either sign.
+
+    Example: ``sqrt(2*pi)/pi -> 2/sqrt(2*pi)``.
+    """
+    parts = parts_of(node)
+    for k, factor in enumerate(parts.factors):
+        whole, p = base_and_exponent(factor)
+        if p.denominator == 1 or not (isinstance(whole, Add) and len(whole.terms) == 1):
+            continue
+        ((c, x),) = whole.terms
+        for j, other in enumerate(parts.factors):
+            base, q = base_and_exponent(other)
+            if (
+                base is x
+                and parts.rows[j] == parts.rows[k]
+                and c > 0 > p * q
+                and q.denominator == 1
+            ):
+                new = parts.replaced((k, j), (power(whole, p + q),), (parts.rows[k],))
+                return build.scale(c**-q.numerator, new.build())
+    return None
+
+
 @of_products_having(pow_)
 def variable_powers_collected(node: Einsum) -> Node | None:
     """``x^t .* x^q -> x^(t+q)`` where that is shorter, for an exponent t that is no number.
@@ -274,6 +299,7 @@ RULES = (
     power_of_number_choice,
     power_of_zero_or_one,
     powers_collected,
+    powers_of_multiple_collected,
     power_of_product_opened,
     variable_powers_collected,
     power_of_variable_power,

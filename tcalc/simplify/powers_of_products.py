@@ -86,6 +86,24 @@ def power_of_quotient(node: Apply) -> Node | None:
     return None
 
 
+@of_functions_of(Power)
+def power_of_roots(node: Apply) -> Node | None:
+    """``(x .* sqrt(y))^p -> x^p .* y^(p/2)`` for an even p, and other roots that so become whole.
+
+    The number of roots falls.  Example: ``(s*sqrt(2))^2 -> 2*s^2``.
+    """
+    match node:
+        case Apply(primitive=Power(exponent=p), args=(base,)) if abs(p) > 1 and p.denominator == 1:
+            inner = _element_by_element(base)
+            known = [base_and_exponent(x) for x in inner.factors] if inner is not None else []
+            roots = [q for _, q in known if q.denominator > 1]
+            if inner is not None and any((p * q).denominator == 1 for q in roots):
+                new = [power(x, p * q) for x, q in known]
+                opened = inner.replaced(range(len(new)), new, inner.rows).build()
+                return build.scale(inner.coefficient ** (p.numerator - 1), opened)
+    return None
+
+
 def _element_by_element(base: Node) -> Parts | None:
     """A product of several factors in which nothing is summed and nothing repeated."""
     inner = parts_of(base)
@@ -169,6 +187,7 @@ RULES = (
     reciprocal_of_quotient,
     reciprocal_of_pieces,
     power_of_quotient,
+    power_of_roots,
     product_over_itself,
     equal_pieces,
 )

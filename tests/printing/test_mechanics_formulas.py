@@ -66,6 +66,8 @@ def test_mechanics_reads_as_in_textbooks(formula: Formula) -> None:
         ("v'*skew(u)*v", "0"),
         ("inv(A'*A + t*eye(n))*A'*A + t*inv(A'*A + t*eye(n))", "eye(n)"),
         ("A*inv(A + B) + B*inv(A + B)", "eye(n)"),
+        ("(t*sqrt(2))^2", "2*t^2"),
+        ("sqrt(2*pi)*t/pi", "2*t/sqrt(2*pi)"),
         ("inv(inv(A)*B*inv(A)')", "A'*inv(B)*A"),
         ("x.*cos(y).^2 + x.*sin(y).^2 + y", "x + y"),
         ("cosh(x).^2 - sinh(x).^2", "ones(n)"),

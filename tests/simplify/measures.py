@@ -192,6 +192,13 @@ functions_of_matrices = _count(
 )
 repeated_vectors = _inside(_is_product, lambda x: _is_sum(x) and any(map(_repeats, x.operands)))
 powers = _count(_is_power)
+roots = _count(
+    lambda node: (
+        isinstance(node, Apply)
+        and isinstance(node.primitive, Power)
+        and node.primitive.exponent.denominator > 1
+    )
+)
 exponents = _written(
     lambda node: (
         ceil(abs(node.primitive.exponent))

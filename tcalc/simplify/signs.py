@@ -13,6 +13,7 @@ from math import prod
 from tcalc.expr import build
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
+from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import rebuild
 from tcalc.primitives.absolute_powers import absolute_power, scaled_even_power
 from tcalc.primitives.elementwise import Elementwise
@@ -94,12 +95,12 @@ def transpose_of_antisymmetric(node: Einsum) -> Node | None:
 def antisymmetric_turned(node: Einsum) -> Node | None:
     """``A[i,j] sin(B - B')[j,i] -> -A[i,j] sin(B - B')[i,j]``: the axis of the result comes first.
 
-    The number of factors that lie transposed falls.
+    Antisymmetric sums beside such functions too.  The number of factors that lie transposed falls.
     Example: ``diag(A*sin(x*1' - 1*x')) -> -(A.*sin(x*1' - 1*x'))*1``.
     """
     parts = parts_of(node)
     for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
-        if len(row) == 2 and row[1] in parts.output and row[0] not in parts.output:
+        if len(row) == 2 and _lies_transposed(row, parts.output):
             sign = None if symmetric_axes(factor) else _sign_under_transposition(factor)
             if sign is not None:
                 turned = parts.replaced((k,), (factor,), (row[::-1],)).build()
@@ -107,20 +108,34 @@ def antisymmetric_turned(node: Einsum) -> Node | None:
     return None
 
 
+def _lies_transposed(row: Labels, output: Labels) -> bool:
+    """Whether the second axis of a matrix is that of the result, or the first of its axes."""
+    if row[1] not in output:
+        return False
+    return row[0] not in output or output.index(row[1]) < output.index(row[0])
+
+
 def _sign_under_transposition(node: Node) -> int | None:
-    """1 for a symmetric matrix; for a function of an antisymmetric sum 1 or -1."""
+    """1 for a symmetric matrix; for an antisymmetric sum -1, and for a function of one 1 or -1."""
     if node.order == 2 and symmetric_axes(node):
         return 1
     match node:
+        case Add(order=2):
+            return -1 if _is_antisymmetric(node) else None
         case Apply(primitive=function, args=(Add(order=2) as x,)):
             if function not in ODD and function not in EVEN:
                 return None
-            if x.dims[0] != x.dims[1] or not is_balanced(x):
-                return None
-            turned = build.add((c, build.transpose(term)) for c, term in x.terms)
-            if turned is multiple(Fraction(-1), x):
+            if _is_antisymmetric(x):
                 return -1 if function in ODD else 1
     return None
+
+
+def _is_antisymmetric(node: Add) -> bool:
+    """Whether a sum of matrices is the negative of its transpose."""
+    if node.dims[0] != node.dims[1] or not is_balanced(node):
+        return False
+    turned = build.add((c, build.transpose(term)) for c, term in node.terms)
+    return turned is multiple(Fraction(-1), node)
 
 
 @of_sums_having(*ODD, *EVEN)

@@ -191,7 +191,7 @@ def _on_other_side(node: Add, factor: Node) -> Node | None:
             t: next((j for j in at.values() if ties(terms[t], j) == tie), -1)
             for t, at in enumerate(found)
         }
-        if any(x is True for x in tie) and -1 not in places.values():
+        if False not in tie and -1 not in places.values():
             return pulled_out(node, terms, factor, places)
     return None
 

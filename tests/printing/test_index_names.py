@@ -246,7 +246,8 @@ def test_an_axis_has_a_name_of_its_own_or_that_is_taken(model: gallery.Model) ->
 
 def test_no_index_has_the_name_of_a_variable_that_is_not_in_the_formula() -> None:
     """Positions that are data, ``g`` and ``h``, would be refused as indices."""
-    declared = "X[n,m], w[m], g[n] integer, h[m] integer"
+    declared = "X[n,m], w[m], h[m] integer"
+    declared += "".join(f", {name}[n] integer" for name in "gpqrst")
     norm = tcalc.parse("norm2(triu(ones(n,n))*X*abs(w))", declared)
     text = tcalc.hessian(norm, "w").einstein()
     assert "i1" in text  # there are no letters left

@@ -10,7 +10,7 @@ free in both, and summed over the term around the power.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import field, replace
 from functools import partial
 
@@ -29,6 +29,7 @@ from tcalc.language.syntax import (
     Position,
     Range,
     children,
+    walk,
 )
 from tcalc.primitives.onehot import onehot
 from tcalc.primitives.selection import unit, window
@@ -55,6 +56,11 @@ class Scope:
     kept: frozenset[str] = frozenset()
     totals: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def indices(self) -> Set[str]:
+        """The names that are those of indices."""
+        return self.kept | self.totals.keys()
+
     def keeping(self, names: tuple[str, ...]) -> Scope:
         """The same with more indices that must not be summed."""
         return replace(self, kept=self.kept | set(names))
@@ -69,6 +75,7 @@ def occurrences(
     softmax does, and not at all otherwise.
     """
     found: dict[str, int] = {}
+    alone = _alone(expression, names, counters)
     pending: list[tuple[Expression, frozenset[str]]] = [(expression, frozenset())]
     while pending:
         part, own = pending.pop()
@@ -76,7 +83,7 @@ def occurrences(
             case Index(positions=positions):
                 # What is indexed is a formula of its own: its indices are not seen outside.
                 seen = names_in(positions, names, counters)
-                seen += shifted_names(positions, names, counters)
+                seen += shifted_names(positions, names, counters, alone)
                 pending += [(at.at, own) for at in positions if isinstance(at, Gathered)]
             case Call(function=function, indices=indices, arguments=arguments):
                 bound = names_in(indices or (), names, counters)
@@ -104,11 +111,20 @@ def names_in(positions: tuple[Position, ...], names: Names, counters: Counters) 
 
 
 def shifted_names(
-    positions: tuple[Position, ...], names: Names, counters: Counters
+    positions: tuple[Position, ...], names: Names, counters: Counters, alone: Collection[str]
 ) -> tuple[str, ...]:
-    """The names of indices in positions that are sums of them, each once for each position."""
+    """The names of indices in positions that are sums of them, each once for each position.
+
+    Those that stand `alone` at positions too are indices, even if sizes have their names.
+    """
     bounds = (position for position in positions if isinstance(position, Bound))
-    return tuple(name for bound in bounds for name in names.shifts(bound, counters))
+    return tuple(name for bound in bounds for name in names.shifts(bound, counters, alone))
+
+
+def _alone(expression: Expression, names: Names, counters: Counters) -> set[str]:
+    """The indices that stand alone at positions of an expression."""
+    indexed = (part for part in walk(expression) if isinstance(part, Index))
+    return {name for x in indexed for name in names_in(x.positions, names, counters)}
 
 
 def close(value: Value, scope: Scope, algebra: Algebra) -> Value:
@@ -184,7 +200,7 @@ class Indexer:
         self,
         value: Value,
         positions: tuple[Position, ...],
-        counters: Counters,
+        scope: Scope,
         span: Span,
         gathered: Mapping[Position, Value] = NOTHING,
     ) -> Value:
@@ -208,13 +224,13 @@ class Indexer:
                 seen = dict(merge(seen, at.occurrences))
                 continue
             if isinstance(position, Bound):
-                shifts = self._names.shifts(position, counters)
+                shifts = self._names.shifts(position, scope.counters, scope.indices)
                 if shifts:
-                    value = self._shift(value, len(labels), position, shifts, counters)
+                    value = self._shift(value, len(labels), position, shifts, scope.counters)
                     labels += shifts
                     seen = dict(merge(seen, dict.fromkeys(shifts, 1)))
                     continue
-            value, label = self._select(value, len(labels), position, counters)
+            value, label = self._select(value, len(labels), position, scope.counters)
             labels.append(label)
             seen[label] = seen.get(label, 0) + 1
         seen.pop("", None)
@@ -228,7 +244,7 @@ class Indexer:
     def delta(
         self,
         positions: tuple[Position, ...],
-        counters: Counters,
+        scope: Scope,
         span: Span,
         gathered: Mapping[Position, Value] = NOTHING,
     ) -> Value:
@@ -239,7 +255,7 @@ class Indexer:
                 span=span,
                 hint="a unit tensor of higher order is a product of delta[i,j]",
             )
-        return self.index(self.unit_matrix(span), positions, counters, span, gathered)
+        return self.index(self.unit_matrix(span), positions, scope, span, gathered)
 
     def unit_matrix(self, span: Span, dim: Dim | None = None) -> Value:
         """The unit matrix, of a size still to be found unless it is given."""

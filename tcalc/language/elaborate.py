@@ -25,7 +25,6 @@ from tcalc.language.einstein import Indexer, Scope
 from tcalc.language.elsewhere import meant
 from tcalc.language.names import UNIT_TENSOR, Counters, Names, guessed_order, is_greek
 from tcalc.language.syntax import (
-    Bound,
     Call,
     Comparison,
     Expression,
@@ -270,7 +269,7 @@ class Elaborator:
                 gathered[position] = yield self.visit(position.at, scope)
         if isinstance(base, Name):
             if self._means_delta(base):
-                return self.indexer.delta(index.positions, scope.counters, index.span, gathered)
+                return self.indexer.delta(index.positions, scope, index.span, gathered)
             self._refuse_call_in_brackets(base, index)
             value = self.named(base, scope.counters)
         else:
@@ -285,9 +284,8 @@ class Elaborator:
             value = value._replace(names=(), occurrences=NOWHERE, span=base.span)
         if value.elastic:
             value = self._stretched(value, len(index.positions))
-        self._refuse_sizes_as_indices(index.positions, scope)
         try:
-            found = self.indexer.index(value, index.positions, scope.counters, index.span, gathered)
+            found = self.indexer.index(value, index.positions, scope, index.span, gathered)
         except LanguageError as error:
             function = meant(base.name) if isinstance(base, Name) else ""
             if function and value.span.text in self.names.guesses:
@@ -295,20 +293,6 @@ class Elaborator:
             raise
         self.axes.note(value, self._index_names(index.positions, scope.counters))
         return found
-
-    def _refuse_sizes_as_indices(self, positions: tuple[Position, ...], scope: Scope) -> None:
-        """Refuse ``x[i+k-1]*w[k]`` where k is a size too: it would be that in the sum."""
-        for position in positions:
-            if not isinstance(position, Bound) or position.name is not None:
-                continue
-            for name in (name for _, names in position.terms for name in names):
-                used = name in scope.totals or name in scope.kept
-                if used and name not in scope.counters and self.names.dimension(name) is not None:
-                    raise IndexNotationError(
-                        f"`{name}` is the name of a size and of an index",
-                        span=position.span,
-                        hint="choose another name for the index",
-                    )
 
     def _index_names(self, positions: tuple[Position, ...], counters: Counters) -> list[str]:
         """The name at each position, empty where an element or a range stands."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from fractions import Fraction
 from numbers import Integral, Real
@@ -349,26 +349,31 @@ class Names:
         known = name is None or name == "end" or name in counters or name in self.parameters
         return not known and name not in self.lengths
 
-    def shifts(self, bound: Bound, counters: Counters) -> dict[str, int]:
+    def shifts(
+        self, bound: Bound, counters: Counters, indices: Collection[str] = ()
+    ) -> dict[str, int]:
         """The indices whose multiples a position is a sum of, as ``i+k-1``, with their numbers.
 
-        There are none in an integer, and in the name of an index alone.
+        There are none in an integer, and in the name of an index alone.  The names of `indices` are
+        those of indices here, even if sizes have them too.
         """
         found: dict[str, int] = {}
         if bound.name is not None:
             return found
         for coefficient, names in bound.terms:
-            indices = [name for name in names if self._may_be_shifted(name, counters)]
-            if len(names) > 1 and indices:
+            own = [name for name in names if self._may_be_shifted(name, counters, indices)]
+            if len(names) > 1 and own:
                 return {}  # a product with an index is no integer
-            for name in indices:
+            for name in own:
                 found[name] = found.get(name, 0) + coefficient
         return {name: coefficient for name, coefficient in found.items() if coefficient}
 
-    def _may_be_shifted(self, name: str, counters: Counters) -> bool:
+    def _may_be_shifted(self, name: str, counters: Counters, indices: Collection[str]) -> bool:
         known = name == "end" or name in counters or name in self.parameters
-        if known or name in self.lengths or self.dimension(name) is not None:
+        if known or name in self.lengths:
             return False
+        if self.dimension(name) is not None:
+            return name in indices
         return name[0].islower() and (len(name) == 1 or name[1:].isdigit())
 
     def stepped(self, name: str, steps: Iterable[Bound], counters: Counters) -> str:

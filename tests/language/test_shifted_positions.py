@@ -192,6 +192,12 @@ def test_in_loops() -> None:
         assert np.allclose(found[1], due[1])
 
 
+def test_an_index_with_the_name_of_a_size() -> None:
+    f = tcalc.parse("y[i] = x[i+m-1]*w[m]; sum(y.^2)", "x[n], w[m]")
+    assert str(f) == str(tcalc.parse("y[i] = x[i+k-1]*w[k]; sum(y.^2)", "x[n], w[m]"))
+    assert str(tcalc.parse("y[i] = x[i+m-1]; sum(y)", "x[n], w[m]")) == "sum(x[m:end])"
+
+
 def test_what_is_refused() -> None:
     begins = refused("x[i+k]*w[k]", IndexNotationError, (1, 3), "i+k-1 begins at 1")
     assert begins.message == "the positions begin at 2"
@@ -201,7 +207,6 @@ def test_what_is_refused() -> None:
     refused("x[i+1] - x[i]", DimensionError, (1, 1), "slice the longer one", "x[n]")
     refused("x[i+k-1]*w[k]*v[i]", DimensionError, (1, 1), "n - m + 1", "x[n], w[m], v[p]")
     refused("x[2*i]*v[i]", DimensionError, (1, 3), "count from 1", "x[5], v[3]")
-    refused("x[i+m-1]*w[m]", IndexNotationError, (1, 3), "another name", "x[n], w[m]")
     refused("x[i+k-1]", DimensionError, (1, 3), "declare", "x[n]")
 
 

@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from tcalc import printing
 from tcalc.expr import build
 from tcalc.expr.facts import known_properties
 from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import rebuild
+from tcalc.language.kept_program import Series, State
+from tcalc.primitives.operators import is_zero
 from tcalc.recurrences.adjoint import Adjoint, adjoint_of
-from tcalc.recurrences.seeds import Seeding, active_outputs
+from tcalc.recurrences.seeds import Seeded, Seeding
 from tcalc.recurrences.step import Step, with_suffix
 
 _NOTHING = "# the cotangents are the same before and behind a step"
 
 
 def adjoint_formulas(
-    loops: Sequence[Step], wrt: Sequence[Var], notation: printing.Notation, medium: printing.Medium
+    last: Step,
+    by: Sequence[Var],
+    earlier: Sequence[Seeded],
+    notation: printing.Notation,
+    medium: printing.Medium,
 ) -> str:
-    """What the steps backwards do, with names as the program writes them, the last loop first."""
-    *before, last = loops
-    if not before:
-        return _formulas_of(last, wrt, notation, medium)
-    by = [*wrt]
-    blocks = []
-    for step in before:
-        outputs = active_outputs(step, by)
-        if outputs:
-            seeding = Seeding(step, outputs)
-            found = _formulas_of(seeding.step, by, notation, medium, seeding)
-            blocks.append(_titled(step, found, medium))
-        by += outputs
-    blocks.append(_titled(last, _formulas_of(last, by, notation, medium), medium))
-    return "\n".join(filter(None, reversed(blocks)))
+    """What the steps backwards do, with names as the program writes them.
+
+    `by` are the inputs of the last loop whose cotangents are wanted, and `earlier` the gradients of
+    the loops before it, backwards.
+    """
+    found = [_backwards(last, by), *(_backwards(x.seeding.step, x.by, x.seeding) for x in earlier)]
+    # A tensor of which steps take several slices has cotangents from several steps, or loops.
+    uses = Counter(_source(x) for loop in found for x in loop.series)
+    several = {name for name, count in uses.items() if count > 1}
+    blocks = [_formulas_of(x, several, notation, medium) for x in found]
+    if not last.handed:
+        return blocks[0]
+    titled = (_titled(x.step, text, medium) for x, text in zip(found, blocks, strict=True))
+    return "\n".join(filter(None, titled))
 
 
 def _titled(step: Step, formulas: str, medium: printing.Medium) -> str:
@@ -48,48 +53,89 @@ def _titled(step: Step, formulas: str, medium: printing.Medium) -> str:
     return f"{sign} for {course}, backwards\n{formulas}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Backwards:
+    """A step backwards; with a `seeding`, later loops have cotangents of what it takes of them."""
+
+    step: Step
+    adjoint: Adjoint
+    seeding: Seeding | None
+
+    @property
+    def states(self) -> list[State]:
+        """The states before the step that have cotangents."""
+        return [self.step.states[k] for k in self.adjoint.before]
+
+    @property
+    def series(self) -> list[Series]:
+        """The series whose slices have cotangents."""
+        return [self.step.series[k] for k in self.adjoint.slices]
+
+
+def _backwards(step: Step, wrt: Sequence[Var], seeding: Seeding | None = None) -> _Backwards:
+    opened = _with_constants(step)
+    return _Backwards(opened, adjoint_of(opened, step.value, wrt), seeding)
+
+
+def _source(series: Series) -> str:
+    """How the tensor is written that is run through."""
+    return series.name.partition("[")[0]
+
+
 def _formulas_of(
-    step: Step,
-    wrt: Sequence[Var],
+    backwards: _Backwards,
+    several: Collection[str],
     notation: printing.Notation,
     medium: printing.Medium,
-    seeding: Seeding | None = None,
 ) -> str:
     """What a step backwards does.
 
-    With a `seeding`, cotangents of what later loops take are there already, and are added to.
+    The cotangents of the `several` tensors, and of what loops hand on, are there already, and are
+    added to.
     """
-    opened = _with_constants(step)
-    adjoint = adjoint_of(opened, step.value, wrt)
+    step, adjoint = backwards.step, backwards.adjoint
     made: dict[Node, Node] = dict(adjoint.kept.items())
     results = rebuild(adjoint.results, replacements=made)
-    slices = seeding.slices if seeding is not None else {}
-    added = {step.states[k].name for k in adjoint.before} & {x.name for x in slices}
-    seeds: dict[Node, Node] = {
-        bar: build.zeros(bar.dims) if x.name in added else _called(bar, _bar(x.name))
-        for x, bar in slices.items()
-    }
-    results = rebuild(results, replacements=seeds)
-    named = {x: _called(x, name) for name, x in opened.defined.items() if x.operands}
+    cotangents, added = _added_to(backwards)
+    results = rebuild(results, replacements=cotangents)
+    named = {x: _called(x, name) for name, x in step.defined.items() if x.operands}
     results = rebuild(results, replacements=named)
     results = rebuild(results, replacements=_shown(step, adjoint))
-    states = [step.states[k] for k in adjoint.before]
-    targets = [(_bar(x.name_before), "+=" if x.name in added else "=") for x in states]
-    series = [step.series[k] for k in adjoint.slices]
-    sources = Counter(x.source for x in series)
-    handed = {x for x in sources if isinstance(x, Var) and x.name in step.handed}
-    # Slices of one tensor at several offsets have cotangents from several steps, and what an
-    # earlier loop has made from its own too.
-    targets += [
-        (_bar(x.name), "=" if sources[x.source] == 1 and x.source not in handed else "+=")
-        for x in series
-    ]
+    targets = [(_bar(x.name_before), "+=" if x.stem in added else "=") for x in backwards.states]
+    for x in backwards.series:
+        assert isinstance(x.source, Var)
+        is_added = x.source.name in step.handed or _source(x) in several
+        targets.append((_bar(x.name), "+=" if is_added else "="))
     words = step.wording.words
     targets += [(_bar(words.get(x.name, x.name)), "+=") for x in adjoint.constants]
-    if not targets:
+    pairs = [
+        (target, x)
+        for target, x in zip(targets, results, strict=True)
+        if target[1] == "=" or not is_zero(x)
+    ]
+    if not pairs:
         return _NOTHING if medium == "text" else ""
     order = tuple(step.inputs)
+    targets, results = [x for x, _ in pairs], [x for _, x in pairs]
     return printing.assigned(targets, results, medium, notation=notation, order=order)
+
+
+def _added_to(backwards: _Backwards) -> tuple[dict[Node, Node], set[str]]:
+    """What stands for the cotangents of what later loops take; the states that these are of.
+
+    Such a state has one cotangent for the reader, ``m_bar{t}``, though here it has several: that of
+    the rows, and one for each number of steps back.  One is left, and a step adds to it.
+    """
+    step, cotangents = backwards.step, backwards.adjoint.cotangents
+    if backwards.seeding is None:
+        return {}, set()
+    taken = {x.name: bar for x, bar in backwards.seeding.slices.items()}
+    states = {k: step.states[k] for k in cotangents}
+    added = {x.stem for x in states.values() if x.name in taken}
+    beside = [taken[x.name] for x in states.values() if x.name in taken]
+    beside += [cotangents[k] for k, x in states.items() if x.stem in added and x.name not in taken]
+    found: dict[Node, Node] = {bar: _called(bar, _bar(name)) for name, bar in taken.items()}
+    return found | {bar: build.zeros(bar.dims) for bar in beside}, added
 
 
 def _shown(step: Step, adjoint: Adjoint) -> dict[Node, Node]:

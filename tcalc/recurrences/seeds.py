@@ -116,7 +116,7 @@ class Seeded:
     def __init__(
         self, step: Step, wanted: Sequence[Var], by: Sequence[Var], backend: Backend
     ) -> None:
-        self._seeding = seeding = Seeding(step, wanted)
+        self.seeding = seeding = Seeding(step, wanted)
         self.wanted = [*seeding.lasts, *(x.rows for x in seeding.rows)]
         self.by = seeding.step.needed([seeding.step.value], by)
         self.gradient = LoopGradient(seeding.step, self.by, backend)
@@ -129,7 +129,7 @@ class Seeded:
 
         A run forward need not be done again, if it has kept what `gradient` needs of each step.
         """
-        seeding = self._seeding
+        seeding = self.seeding
         seeds = {bar.name: cotangents[x] for x, bar in seeding.lasts.items()}
         for x, bar in seeding.rows.items():
             whole = cotangents[x.rows]
@@ -147,10 +147,10 @@ class Seeded:
 
     def _seeded(self, tape: Tape, given: Arrays) -> Tape:
         """A run forward with the cotangents; the sum over the steps, which nothing takes, is 0."""
-        run = tape.run.extended(given, self._seeding.series)
+        run = tape.run.extended(given, self.seeding.series)
         left = {**tape.left, **given}
-        if self._seeding.total is not None:
-            left[self._seeding.total.name] = np.zeros((), next(iter(given.values())).dtype)[()]
+        if self.seeding.total is not None:
+            left[self.seeding.total.name] = np.zeros((), next(iter(given.values())).dtype)[()]
         return Tape(run, left, tape.rows)
 
 

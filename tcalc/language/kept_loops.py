@@ -15,7 +15,7 @@ an earlier loop, and what is used after the loop become names that statements of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -47,7 +47,7 @@ from tcalc.language.course import (
 from tcalc.language.loops import Unrolled, another_meaning, unroll
 from tcalc.language.names import Names
 from tcalc.language.one_step import OneStep, unsupported
-from tcalc.language.rows import early_rows
+from tcalc.language.rows import Taken, early_rows
 from tcalc.language.syntax import (
     Bound,
     Declaration,
@@ -91,8 +91,9 @@ class _Loop:
 
     Attributes:
         course: the course of its counter.
-        step: its statements.
-        body: these, for the step that stands for all.
+        step: what makes one step of its statements.
+        known: the names that are defined before it.
+        body: its statements, for the step that stands for all.
         offsets: for each name that it defines, which step it defines: t + offset.
         read: how far back a step takes names from.
         rows: what a step takes of earlier loops, by its distance from the counter.
@@ -101,6 +102,7 @@ class _Loop:
 
     course: Course
     step: OneStep
+    known: Collection[str] = ()
     body: tuple[Statement, ...] = ()
     offsets: dict[Stem, int] = field(default_factory=dict)
     read: Lags = field(default_factory=dict)
@@ -146,13 +148,16 @@ class _Keeping:
         for k, loop in enumerate(self._loops):
             self._around[k] = changed(self._around[k], partial(self._outside, self._loops[:k]))
             self._define(self._around[k])
+            loop.known = {*self._known}
             loop.body = loop.step.body()
             self._found_offsets(loop, self._define(loop.body))
-            self._check_early(loop)
         self._around[-1] = changed(self._around[-1], partial(self._outside, self._loops))
+        self._define(self._around[-1])
+        for loop in self._loops:
+            self._check_assigned_once(loop)
         self._lags()
         statements: list[Statement] = [*self._around[0]]
-        rows = early_rows(self._rows(), self._known)
+        rows = early_rows(self._taken())
         for loop, behind in zip(self._loops, self._around[1:], strict=True):
             statements += self._entering(loop)
             statements += loop.body
@@ -226,12 +231,12 @@ class _Keeping:
         self._carried[definition] = carried
         return definition
 
-    def _rows(self) -> Iterator[tuple[Defined, Course, Stem, int, Span]]:
-        """What loops take of earlier ones: who makes it, who takes it, and what."""
-        for taker in self._loops:
-            for (stem, distance), span in taker.rows.items():
+    def _taken(self) -> Iterator[Taken]:
+        """What loops take of earlier ones."""
+        for loop in self._loops:
+            for (stem, distance), span in loop.rows.items():
                 maker = next(x for x in self._loops if stem in x.offsets)
-                yield maker.defined, taker.course, stem, distance, span
+                yield Taken(maker.defined, maker.known, loop.course, stem, distance, span)
 
     # What stands outside of the loops
 
@@ -263,15 +268,15 @@ class _Keeping:
                     k = stem.steps.index(None)
                     step = self._from_last(loop, part.steps[k], stem)
                     return replace(part, steps=(*part.steps[:k], step, *part.steps[k + 1 :]))
-        if len(behind) == len(self._loops):
-            courses = [x.course for x in self._loops]
-            for step in (x for x in part.steps if _is_of(x, courses)):
-                last = ", ".join(x.last_names for x in behind)
-                raise UnknownNameError(
-                    f"nothing defines `{part.span.text}`",
-                    span=step.span,
-                    hint=f"the last step has {last}",
-                )
+        is_last = len(behind) == len(self._loops)
+        courses = [x.course for x in self._loops]
+        for step in (x for x in (part if is_last else first).steps if _is_of(x, courses)):
+            last = ", ".join(x.last_names for x in behind)
+            raise UnknownNameError(
+                f"nothing defines `{part.span.text}`" + ("" if is_last else " before this"),
+                span=step.span,
+                hint=f"the last step has {last}" if last else "a loop's steps are known behind it",
+            )
         return first
 
     def _from_first(self, part: Name) -> Name | None:
@@ -297,7 +302,7 @@ class _Keeping:
                 "behind a loop that is kept only its last steps are known",
                 span=step.span,
                 hint=f"{last}, and some steps before it; carry along what is wanted of others, or "
-                "run through them in another loop",
+                "run through all of them in a later loop, by its counter",
             )
         return _exactly(step, loop.course.last + distance)
 
@@ -325,8 +330,8 @@ class _Keeping:
                     error.mention("the other one", other.loop.span)
                     raise error.advise("choose another name in one of them")
 
-    def _check_early(self, loop: _Loop) -> None:
-        """Refuse steps that are defined before a loop and by it."""
+    def _check_assigned_once(self, loop: _Loop) -> None:
+        """Refuse steps that a loop defines, and a statement outside of it."""
         course = loop.course
         for stem, offset in loop.offsets.items():
             for name, span in self._known.items():
@@ -343,10 +348,11 @@ class _Keeping:
         """How far back the steps take names from, and what is behind the loops."""
         parts = [unroll(x, self._names) for x in self._around]
         bodies = [unroll(x.body, self._names) for x in self._loops]
+        through = [unroll([*_sliced(x)], self._names) for x in self._loops]
         for k, loop in enumerate(self._loops):
             behind = [*parts[k + 1]]
-            for later, after in zip(bodies[k + 1 :], parts[k + 2 :], strict=True):
-                behind += [*later, *after]
+            for later in range(k + 1, len(self._loops)):
+                behind += [*through[later], *bodies[later], *parts[later + 1]]
             self._find_lags(loop, bodies[k], loop.course.step, loop.read)
             self._find_lags(loop, behind, loop.course.last, loop.left)
         if not any(loop.left for loop in self._loops):
@@ -444,6 +450,11 @@ def _is_of(bound: Bound, courses: Iterable[Course]) -> bool:
 
 def _defined(target: Name, value: Expression) -> Definition:
     return Definition((Target(target, None, target.span),), value, value.span)
+
+
+def _sliced(loop: _Loop) -> Iterator[Definition]:
+    """What a step takes of tensors at the counter, as what defines it."""
+    return (_defined(name, base) for _, name, base in loop.step.slices())
 
 
 def _exactly(bound: Bound, number: int) -> Bound:

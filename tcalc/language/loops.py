@@ -187,7 +187,8 @@ class Script:
 
     def _step_hint(self, stem: str, name: str) -> str:
         """What to do about a step that nothing defines."""
-        steps = [known for known in self._definer if known.startswith(f"{stem}{{")]
+        named = (known for known in self._definer if known.endswith("}"))  # and is no slice of one
+        steps = [known for known in named if known.startswith(f"{stem}{{")]
         if stem.endswith("_"):
             return f"an index stands in brackets, {stem[:-1]}[1]; braces number a name"
         if not steps or _number(name) < min(map(_number, steps)):

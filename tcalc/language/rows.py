@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from tcalc.errors import Span, UnknownNameError
 from tcalc.language.carried import Defined, Stem
@@ -10,50 +11,54 @@ from tcalc.language.course import Course, Terms, is_open
 from tcalc.language.one_step import unsupported
 
 
-def early_rows(
-    taken: Iterable[tuple[Defined, Course, Stem, int, Span]], known: Collection[str]
-) -> dict[Stem, int]:
+class Taken(NamedTuple):
+    """What a step takes of an earlier loop.
+
+    `maker` is that loop, before which the `known` names are defined.  The number of the step is
+    the counter of the loop that takes it plus the `distance`.
+    """
+
+    maker: Defined
+    known: Collection[str]
+    taker: Course
+    stem: Stem
+    distance: int
+    span: Span
+
+
+def early_rows(taken: Iterable[Taken]) -> dict[Stem, int]:
     """How many values before the first step later loops take, by the names.
 
-    `taken` has who makes something, who takes it, its name, its distance from the counter of the
-    one who takes it, and where that stands; `known` has the names that are defined.  Raises
-    `UnknownNameError` for steps that are known to be missing.
+    Raises `UnknownNameError` for steps that are known to be missing.
     """
     found: dict[Stem, int] = {}
-    for maker, taker, stem, distance, span in taken:
-        early = _early(maker, taker, stem, distance, span, known)
-        found[stem] = max(found.get(stem, 0), early)
+    for x in taken:
+        found[x.stem] = max(found.get(x.stem, 0), _early(x))
     return found
 
 
-def _early(
-    maker: Defined,
-    taker: Course,
-    stem: Stem,
-    distance: int,
-    span: Span,
-    known: Collection[str],
-) -> int:
+def _early(taken: Taken) -> int:
+    maker, taker, stem = taken.maker, taken.taker, taken.stem
     course, offset = maker.course, maker.offsets[stem]
     if is_open(course.lowest):
         raise unsupported(
             "steps are taken from an earlier one by their numbers, and the lowest of these is no "
             "number",
-            span,
+            taken.span,
             "let that loop begin or end at a number",
         )
-    lowest, highest = _plus(taker.lowest, distance), _plus(taker.highest, distance)
+    lowest, highest = (_plus(x, taken.distance) for x in (taker.lowest, taker.highest))
     first, last = (lowest, highest) if course.direction > 0 else (highest, lowest)
     behind = course.from_last(last)
     if behind is not None and course.lag(behind, offset) > 0:
         raise UnknownNameError(
             f"the loop that defines `{maker.shown(stem)}` ends before this",
-            span=span,
+            span=taken.span,
             hint=f"its last step has `{stem.shown(course.at_last(offset))}`, and {taker.counter} "
             f"goes from {taker.at_first(0)} to {taker.at_last(0)}",
         )
     available = 0
-    while maker.early(stem, available + 1) in known:
+    while maker.early(stem, available + 1) in taken.known:
         available += 1
     ahead = course.from_first(first)
     if ahead is None:
@@ -62,10 +67,10 @@ def _early(
     if wanted > available:
         missing = stem.shown(course.at_first(course.back(offset, available + 1)))
         raise UnknownNameError(
-            f"nothing defines `{missing}`",
-            span=span,
+            f"nothing defines `{missing}` before the loop that defines `{maker.shown(stem)}`",
+            span=taken.span,
             hint=f"{taker.counter} goes from {taker.at_first(0)} to {taker.at_last(0)}: "
-            f"{missing} = ... before the loop, or fewer steps",
+            f"{missing} = ... before that loop, or fewer steps",
         )
     return wanted
 

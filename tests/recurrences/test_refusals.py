@@ -336,6 +336,12 @@ PROGRAMS = {
         "5: 2",
         "s{T}, and some steps before it; carry along what is wanted of others",
     ),
+    "what is run through is a step that nothing defines": Case(
+        loop("s{t} = s{t-1} + y{2}[t]", before="s{0} = 0; y{1} = 2*x"),
+        "nothing defines `y{2}`",
+        "3: y{2}[t]",
+        "its steps go from y{1} to y{1}",
+    ),
     "a step of the counter": Case(
         loop("s{t+1} = s{t} + x[t]", "s{t}", "for t = 1:T-1", "s{1} = 0"),
         "behind a loop that is kept only its last steps are known",

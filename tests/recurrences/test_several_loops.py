@@ -151,6 +151,18 @@ PROGRAMS: dict[str, tuple[str, str]] = {
         f{T}""",
         "Y[T,n], A[n,n]",
     ),
+    "what the last step of an earlier loop has left is run through": (
+        """h{0} = zeros(T)
+        for t = 1:T
+            h{t} = tanh(a*h{t-1} + Y[t,:])
+        end
+        f{0} = 0
+        for t = 1:T-1
+            f{t} = sin(f{t-1} + h{T}[t] + h{T-1}[t+1]^2)
+        end
+        f{T-1}""",
+        "Y[T,T], a",
+    ),
     "what is run through depends on an earlier loop": (
         """m{0} = zeros(n)
         for t = 1:T
@@ -356,9 +368,27 @@ REFUSED = {
     ),
     "steps before the first one": Case(
         FIRST + SECOND % "m{k-2}",
-        "nothing defines `m{-1}`",
+        "nothing defines `m{-1}` before the loop that defines `m{t}`",
         "7: m{k-2}",
-        "k goes from 1 to T: m{-1} = ... before the loop, or fewer steps",
+        "k goes from 1 to T: m{-1} = ... before that loop, or fewer steps",
+    ),
+    "steps before the first one, defined behind the loop": Case(
+        FIRST + "m{-1} = m{T}\n" + SECOND % "m{k-2}",
+        "nothing defines `m{-1}` before the loop that defines `m{t}`",
+        "8: m{k-2}",
+        "m{-1} = ... before that loop",
+    ),
+    "a step that the loop defines, behind it": Case(
+        FIRST + "m{2} = 1\n" + SECOND % "m{k}",
+        "`m{2}` is assigned twice",
+        "5: m{2} = 1",
+        "the loop assigns it in step t = 2",
+    ),
+    "the last step of a later loop": Case(
+        FIRST.replace("a*m{t-1}", "s{T}") + SECOND % "m{k}",
+        "nothing defines `s{T}` before this",
+        "3: T",
+        "a loop's steps are known behind it",
     ),
     "a step of an earlier loop": Case(
         FIRST + SECOND % "m{3}",

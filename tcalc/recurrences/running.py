@@ -37,10 +37,11 @@ class Run:
     def __init__(self, step: Step, fixed: Arrays, sizes: Mapping[str, int]) -> None:
         self.fixed = fixed
         self.sizes = sizes
+        self._handed = step.handed
+        self._counter = counter = step.counter.name
         start, stop = step.start.evaluate(sizes), step.stop.evaluate(sizes)
         self.numbers = range(start, stop + step.direction, step.direction)
         if not self.numbers:
-            counter = step.counter.name
             raise ArgumentError(
                 f"the loop from {counter} = {start} to {stop} has no steps",
                 hint="give longer series"
@@ -63,10 +64,19 @@ class Run:
         source = self.fixed[series.source.name]
         taken = self.positions(series)
         first, last = min(taken), max(taken)
-        if first < 0 or last >= source.shape[series.axis]:
+        size = source.shape[series.axis]
+        if (first < 0 or last >= size) and series.source.name in self._handed:
+            pairs = zip(self.numbers, taken, strict=True)
+            missing = next(number for number, k in pairs if not 0 <= k < size)
+            raise ArgumentError(
+                f"{series.slice.name} is missing where {self._counter} = {missing}: the loop that "
+                "makes it has no such step",
+                hint="give series for as many steps as are taken of it",
+            )
+        if first < 0 or last >= size:
             raise ArgumentError(
                 f"{series.slice.name} takes the positions {first + 1} to {last + 1} of an "
-                f"axis that has {source.shape[series.axis]}"
+                f"axis that has {size}"
             )
         rows = np.moveaxis(source, series.axis, 0)[first : last + 1]
         return np.ascontiguousarray(rows[:: taken.step])

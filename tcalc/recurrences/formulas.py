@@ -37,10 +37,9 @@ def adjoint_formulas(
     uses = Counter(_source(x) for loop in found for x in loop.series)
     several = {name for name, count in uses.items() if count > 1}
     blocks = [_formulas_of(x, several, notation, medium) for x in found]
-    if not last.handed:
-        return blocks[0]
-    titled = (_titled(x.step, text, medium) for x, text in zip(found, blocks, strict=True))
-    return "\n".join(filter(None, titled))
+    if last.handed:
+        blocks = [_titled(x.step, text, medium) for x, text in zip(found, blocks, strict=True)]
+    return "\n".join(filter(None, blocks)) or (_NOTHING if medium == "text" else "")
 
 
 def _titled(step: Step, formulas: str, medium: printing.Medium) -> str:
@@ -88,7 +87,7 @@ def _formulas_of(
     notation: printing.Notation,
     medium: printing.Medium,
 ) -> str:
-    """What a step backwards does.
+    """What a step backwards does, if anything.
 
     The cotangents of the `several` tensors, and of what loops hand on, are there already, and are
     added to.
@@ -114,7 +113,7 @@ def _formulas_of(
         if target[1] == "=" or not is_zero(x)
     ]
     if not pairs:
-        return _NOTHING if medium == "text" else ""
+        return ""
     order = tuple(step.inputs)
     targets, results = [x for x, _ in pairs], [x for _, x in pairs]
     return printing.assigned(targets, results, medium, notation=notation, order=order)

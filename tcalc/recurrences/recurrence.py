@@ -21,7 +21,7 @@ from tcalc.recurrences.earlier import Earlier
 from tcalc.recurrences.gradient import RecurrenceGradient, RecurrenceProduct
 from tcalc.recurrences.one_call import OneCall
 from tcalc.recurrences.running import Forward, Runner
-from tcalc.recurrences.step import step_of
+from tcalc.recurrences.step import needed_loops, step_of
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.tangent import tangent_of
 from tcalc.requirements import each_once, names_of, require_name, variables_of
@@ -62,9 +62,11 @@ class Recurrence:
         self._backend: Backend = backend
         #: The loops of the program, in their order.
         self._loops = [step_of(x) for x in (*program.earlier, program)]
-        self._step = step = self._loops[-1]
+        #: Those that the value needs, and others between them.
+        self._needed = needed_loops(self._loops)
+        *before, step = self._needed
         self._loop = Runner(step, [step.value], backend=backend)
-        self._earlier = Earlier(self._loops[:-1], [self._loop.signature], backend=backend)
+        self._earlier = Earlier(before, [self._loop.signature], backend=backend)
         self._in_one_call = OneCall(self._loop) if backend == "c" else None
 
     @property
@@ -89,7 +91,7 @@ class Recurrence:
     @property
     def dims(self) -> Shape:
         """The dimensions of the value."""
-        return self._step.value.dims
+        return self._loop.step.value.dims
 
     @property
     def guesses(self) -> dict[str, str]:
@@ -158,7 +160,7 @@ class Recurrence:
                 hint="sum it up in the last line of the program",
             )
         return RecurrenceGradient(
-            self._loops, found, not isinstance(wrt, list | tuple), self._backend
+            self._needed, found, not isinstance(wrt, list | tuple), self._backend
         )
 
     def _inputs(self, wrt: Variable | Variables) -> list[Var]:

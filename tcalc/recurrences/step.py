@@ -151,6 +151,14 @@ def step_of(recurrence: RecurrenceProgram) -> Step:
     )
 
 
+def needed_loops(loops: Sequence[Step]) -> Sequence[Step]:
+    """The loops of a program up to the last one that the value has something of."""
+    needed = {*postorder([loops[-1].value])}
+    lasts = ({x.last for x in step.states if x.last is not None} for step in loops)
+    place = max((k for k, last in enumerate(lasts) if not needed.isdisjoint(last)), default=0)
+    return loops[: place + 1]
+
+
 def _wording(recurrence: RecurrenceProgram, plain: Iterable[str]) -> Wording:
     """What the program has for the names of inputs; some are its own."""
     words = {name: name for name in plain} | {**recurrence.written}

@@ -317,6 +317,17 @@ def test_one_function_for_series_of_any_length() -> None:
         assert np.allclose(gradient(**series)[1], due, rtol=1e-9)
 
 
+def test_loops_behind_the_last_one_that_the_value_needs_are_not_run() -> None:
+    kept = tcalc.recurrence(*PROGRAMS["a loop that the value does not need"])
+    arrays = {"Y": [[1.0, 2.0]], "A": np.eye(2)}  # one step, and none for the later loop
+    value, slope = kept.value_and_gradient("Y")(**arrays)
+    assert (float(value), slope.tolist()) == (5.0, [[2.0, 4.0]])
+    assert kept(**arrays) == value
+    assert "s_bar" not in kept.value_and_gradient("Y").formulas()
+    with pytest.raises(TcalcError, match="has no steps"):
+        kept.steps("s")(**arrays)
+
+
 def test_a_problem_with_several_loops() -> None:
     kept = smoother()
     arrays = data("smoother", kept.variables)

@@ -97,6 +97,11 @@ class _Recurring(Compilation):
         known: dict[str, Node] = {**program.variables, **program.definitions}
         self._require_own_derivatives(known)
         rows = {stem: self._rows(stem, early, known) for stem, early in self._kept.rows.items()}
+        written = [
+            (_input(known[name]).name, self._kept.told(name), self._place(carried))
+            for carried, name in self._entered.items()
+            if not isinstance(carried, Count)
+        ]
         loops: list[RecurrenceProgram] = []
         handed: list[Var] = []
         for place, defined in enumerate(self._kept.loops):
@@ -111,11 +116,7 @@ class _Recurring(Compilation):
                 direction=course.direction,
                 states=states,
                 series=tuple(self._series(place, rows, known)),
-                written={
-                    _input(known[name]).name: self._kept.told(name)
-                    for carried, name in self._entered.items()
-                    if not isinstance(carried, Count) and self._place(carried) <= place
-                },
+                written={name: told for name, told, at in written if at <= place},
                 steps={defined.shown(stem): known[defined.name(stem)] for stem in defined.offsets},
                 program=program,
                 handed=tuple(handed),

@@ -65,7 +65,7 @@ class Trajectory:
 
 @dataclass(frozen=True, slots=True)
 class RecurrenceProgram:
-    """A program with a loop that is kept.
+    """The last one of a program's loops that are kept, or an earlier one, and what is before it.
 
     Attributes:
         counter: the number of a step as an input of it.

@@ -91,9 +91,10 @@ class RecurrenceGradient:
     ) -> str:
         """The adjoint recurrence: the statements of one backward step, one per line.
 
-        ``m_bar{t}`` is the derivative of the value by ``m{t}``; the derivatives by inputs are
-        accumulated from step to step, and contributions from outside the loop are left out.  The
-        `medium` is ``"text"``, ``"latex"`` or ``"mathml"``.
+        Those of several loops stand one below the other, the last loop first.  ``m_bar{t}`` is the
+        derivative of the value by ``m{t}``; the derivatives by inputs are accumulated from step to
+        step, and contributions from outside the loops are left out.  The `medium` is ``"text"``,
+        ``"latex"`` or ``"mathml"``.
 
         >>> import tcalc
         >>> walk = tcalc.recurrence('''

@@ -29,7 +29,7 @@ from tcalc.runtime.arguments import CallSignature, refuse_positions
 
 
 class Recurrence:
-    """A program with a loop that is kept, as a function of arrays.
+    """A program with loops that are kept, as a function of arrays.
 
     One step is differentiated and compiled, and run as often as the arrays have steps: the time to
     compile does not grow with their number, and one function serves series of any length.  Pass
@@ -124,8 +124,8 @@ class Recurrence:
         """A function of arrays that gives the values of a name in all steps, one row per step.
 
         For a list of names it gives a dictionary.  A name may be written without braces, ``s`` for
-        ``s{t}``, if it has no other counters.  Raises `UnknownNameError` for a name that the loop
-        does not define.
+        ``s{t}``, if it has no other counters.  Raises `UnknownNameError` for a name that no loop
+        defines, and `ArgumentError` for names of several loops.
         """
         wanted = names_of(names)
         shown = {x: k for k, step in enumerate(self._loops) for x in step.defined}

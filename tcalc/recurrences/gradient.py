@@ -109,7 +109,9 @@ class RecurrenceGradient:
         x_bar{t-1} = A'*((1 - x{t}.^2).*(x_bar{t} + 2*x{t}))
         A_bar += ((1 - x{t}.^2).*(x_bar{t} + 2*x{t}))*x{t-1}'
         """
-        return adjoint_formulas(self._loops[-1], self._by, self._seeded, notation, medium)
+        return adjoint_formulas(
+            self._loops[-1], self._by, [*self._seeded.values()], notation, medium
+        )
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(describe, self.signature.arguments))

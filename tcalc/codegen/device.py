@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tcalc.codegen import solvers
-from tcalc.primitives import onehot, sylvester
+from tcalc.primitives import onehot, selection, sylvester
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.inverse import inverse_spd, inverse_triangular
 
@@ -172,6 +172,17 @@ def placed_at(values: Array, places: Array, size: int, kept: int) -> Array:
     return sums.reshape(*lead, size, *rest)
 
 
+def running_sums_at_once(a: Array, axis: int, backwards: bool, strict: bool) -> Array:
+    """Sums along an axis up to each place, or from each on; without the place itself if strict."""
+    if backwards:
+        a = np.flip(a, axis)
+    sums = np.cumsum(a, axis, dtype=np.result_type(a, np.float64)).astype(a.dtype, copy=False)
+    if strict:
+        sums = np.roll(sums, 1, axis)
+        np.moveaxis(sums, axis, 0)[:1] = 0
+    return np.ascontiguousarray(np.flip(sums, axis)) if backwards else sums
+
+
 VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     solvers.factorise: (lu_factors,),
     solvers.factorise_spd: (cholesky_factors,),
@@ -182,6 +193,7 @@ VARIANTS: dict[Callable[..., Any], tuple[Callable[..., Any], ...]] = {
     inverse_spd: (inverse_definite, inverse_cholesky, cholesky_factors),
     inverse_triangular: (inverse_lower_or_upper, solve_lower_or_upper),
     onehot.placed: (placed_at,),
+    selection.running_sums: (running_sums_at_once,),
     sylvester.sylvester_schur: (sylvester_schur,),
 }
 """For a function of the host's: what a device calls, and what that calls in turn."""

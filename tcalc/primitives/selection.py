@@ -136,14 +136,32 @@ def lower_mask(rows: int, columns: int, offset: int, *, dtype: Any) -> Array:
 
 def running_sums(a: Array, axis: int, backwards: bool, strict: bool) -> Array:
     """Sums along an axis up to each place, or from each on; without the place itself if strict."""
-    if backwards:
-        a = np.flip(a, axis)
+    n = a.shape[axis]
     # One number after the other: in single precision a long sum would lose digits.
-    sums = np.cumsum(a, axis, dtype=np.result_type(a, np.float64)).astype(a.dtype, copy=False)
+    wide = np.result_type(a, np.float64)
+    if a.size >= 256 * n and a.strides[axis] >= 4 * a.itemsize:
+        # `np.cumsum` goes along the axis for one place of the others at a time: row by row the
+        # numbers that are added lie side by side.
+        sums = np.empty(a.shape, a.dtype)
+        rows, made = np.moveaxis(a, axis, 0), np.moveaxis(sums, axis, 0)
+        total = np.zeros(rows.shape[1:], wide)
+        for k in reversed(range(n)) if backwards else range(n):
+            if strict:
+                made[k] = total
+            total += rows[k]
+            if not strict:
+                made[k] = total
+        return sums
+    sums = made = np.empty(a.shape, wide)
+    rows = a
+    if backwards:
+        rows, made = np.flip(a, axis), np.flip(sums, axis)
     if strict:
-        sums = np.roll(sums, 1, axis)
-        np.moveaxis(sums, axis, 0)[:1] = 0
-    return np.ascontiguousarray(np.flip(sums, axis)) if backwards else sums
+        rows, made = np.moveaxis(rows, axis, 0)[:-1], np.moveaxis(made, axis, 0)
+        made[:1] = 0
+        axis, made = 0, made[1:]
+    np.cumsum(rows, axis, dtype=wide, out=made)
+    return sums.astype(a.dtype, copy=False)
 
 
 class LowerMask(Selection):
@@ -164,9 +182,14 @@ class LowerMask(Selection):
     def code(self) -> Embedded:
         return Embedded(lower_mask, sizes=self.parameters, typed=True, work=no_work)
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether products with it are running sums."""
+        return self.rows == self.columns and self.offset.value in (0, -1)
+
     def sums(self, axis: int, backwards: bool) -> Embedded | None:
         """What makes products with it that are summed along an axis, over columns or over rows."""
-        if self.rows != self.columns or self.offset.value not in (0, -1):
+        if not self.adds_up:
             return None
         parameters = (axis, backwards, self.offset.value == -1)
         return Embedded(running_sums, parameters, fresh=True, work=per_element(1))

@@ -9,6 +9,7 @@ import pytest
 from compilers import needs_compiler
 
 import tcalc
+from tcalc.codegen.device import running_sums_at_once
 from tcalc.primitives.selection import running_sums
 
 PROGRAMS = {
@@ -80,16 +81,22 @@ def test_single_precision_keeps_its_digits(backend: Any) -> None:
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("shape", [(3, 4, 5), (30, 20, 40)])
 def test_running_sums_are_products_with_triangles(
-    dtype: type, backwards: bool, strict: bool
+    dtype: type, backwards: bool, strict: bool, shape: tuple[int, ...]
 ) -> None:
     random = np.random.default_rng(6)
-    a = random.standard_normal((3, 4, 5)).astype(dtype)
+    a = random.standard_normal(shape).astype(dtype)
     for axis in (-3, -2, -1):
         n = a.shape[axis]
         mask = np.tril(np.ones((n, n)), -1 if strict else 0)
         due = np.moveaxis(np.tensordot(mask.T if backwards else mask, a, (1, axis)), 0, axis)
         found = running_sums(a, axis, backwards, strict)
         assert found.dtype == dtype
-        np.testing.assert_allclose(found, due, rtol=1e-5 if dtype is np.float32 else 1e-13)
+        digits = 1e-5 if dtype is np.float32 else 1e-13
+        np.testing.assert_allclose(found, due, rtol=digits, atol=10 * digits)
+        turned = running_sums(a.transpose(), -1 - axis % 3, backwards, strict)
+        np.testing.assert_array_equal(turned.transpose(), found)
+        at_once = running_sums_at_once(a, axis, backwards, strict)
+        np.testing.assert_array_equal(at_once, found)
     assert running_sums(np.zeros((2, 0)), -1, backwards, strict).shape == (2, 0)

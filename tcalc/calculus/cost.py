@@ -26,7 +26,7 @@ from tcalc.primitives.inverse import Inverse, is_triangle
 from tcalc.primitives.routines import Coded, routine_of, work_of
 from tcalc.simplify import flatten
 from tcalc.simplify.expand import expand
-from tcalc.simplify.indicators import indicators_among
+from tcalc.simplify.special import special_among
 
 Size: TypeAlias = Callable[[Dim], int]
 """The number that a dimension stands for."""
@@ -117,7 +117,7 @@ def _of_primitive(node: Apply, size: Size) -> int:
 
 def _of_product(node: Einsum, size: Size) -> int:
     sizes: dict[int, int] = {}
-    special = indicators_among(node.factors)
+    special = special_among(node.factors)
     for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
         sizes.update((label, size(dim)) for label, dim in zip(row, factor.dims, strict=True))
         match factor:

@@ -38,8 +38,8 @@ from tcalc.primitives.singular import Singular, written_out
 from tcalc.simplify import stable
 from tcalc.simplify.definite import without_factors
 from tcalc.simplify.factorisations import quadratic_form_of_factor
-from tcalc.simplify.indicators import indicators_among
 from tcalc.simplify.pairs import in_pairs
+from tcalc.simplify.special import special_among
 
 LONGEST_PRODUCT = 4
 """The most factors of a product that stays one."""
@@ -146,11 +146,11 @@ def inverse_of_diagonal(node: Apply, matrix: Node) -> Node:
 
 def split_product(node: Einsum) -> Node:
     """A product of many factors as a tree of products of two."""
-    indicators = indicators_among(node.factors)
+    special = special_among(node.factors)
     moving = [
         factor
         for k, factor in enumerate(node.factors)
-        if k not in indicators and holds(factor, Fact.CONSTANT) is not True
+        if k not in special and holds(factor, Fact.CONSTANT) is not True
     ]
     if len(moving) <= LONGEST_PRODUCT:
         return node
@@ -159,4 +159,4 @@ def split_product(node: Einsum) -> Node:
         for factor, row in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(row, factor.dims, strict=True)
     }
-    return in_pairs(node, plan(node.subscripts, node.output, sizes, indicators).path)
+    return in_pairs(node, plan(node.subscripts, node.output, sizes, special).path)

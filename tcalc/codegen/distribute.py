@@ -29,7 +29,7 @@ from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import cost
 from tcalc.primitives.onehot import is_onehot
 from tcalc.records import dataclass
-from tcalc.simplify.indicators import indicators_among
+from tcalc.simplify.special import adds_up, special_among
 
 LARGE = 1 << 12
 """The elements from which on a sum is worth looking at."""
@@ -253,13 +253,15 @@ class Distribution:
         total += MOVED * prod(dims.get(label, 1) for label in set(flat.output))
         swaps = {number[x]: (x.order - 2, x.order - 1) for x in number if symmetric_axes(x)}
         if rows:
-            total += cost(rows, out, dims, indicators_among(held), alike, swaps)
+            total += cost(rows, out, dims, special_among(held), alike, swaps)
         return total
 
     def _stored(self, node: Node) -> int:
         """The elements that are read for a factor: those of what it is a view of."""
         if is_onehot(node):
             return self._size(node.args[0].dims)
+        if adds_up(node):
+            return 0
         if isinstance(node, Einsum) and node.is_view:
             return max(
                 (self._size(x.dims) for x in node.factors if type(x) is not Delta), default=0

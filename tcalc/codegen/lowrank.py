@@ -32,8 +32,8 @@ from tcalc.primitives.power import power
 from tcalc.primitives.reductions import total
 from tcalc.records import dataclass
 from tcalc.simplify.flatten import FACTORS, flatten, is_contraction
-from tcalc.simplify.indicators import indicators_among
 from tcalc.simplify.pairs import in_pairs
+from tcalc.simplify.special import special_among
 
 WORTH = 3
 """By how many times the rank is smaller than the matrix where the identity saves work."""
@@ -193,7 +193,7 @@ def _by_pairs(node: Einsum, sizes: Mapping[str, int], solved: Callable[[Node], N
         for factor, row in zip(node.factors, node.subscripts, strict=True)
         for label, dim in zip(row, factor.dims, strict=True)
     }
-    special = indicators_among(node.factors)
+    special = special_among(node.factors)
     return in_pairs(node, plan(node.subscripts, node.output, extents, special).path, solved)
 
 

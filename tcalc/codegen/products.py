@@ -29,10 +29,11 @@ from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.primitive import Labels
 from tcalc.planning import Indicator as Indication
-from tcalc.planning import Plan, Special, plan
+from tcalc.planning import Plan, Special, Triangle, plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import Template
+from tcalc.simplify.special import special_among
 
 _RECIPROCAL = Template("1.0 / {0}")
 _ROOT = Template("np.sqrt({0})")
@@ -122,11 +123,10 @@ class Products:
         ]
         first = len(rows) - len(selection.inverses)
         rows += self._alone(rows, range(first, len(rows)), kept)
-        special: dict[int, Special] = {
+        special = special_among([factor for factor, _ in selection.parts])
+        special |= {
             first + k: inversion_of(inverse) for k, (inverse, _) in enumerate(selection.inverses)
         }
-        first_indicator = first - len(selection.indicators)
-        special |= dict.fromkeys(range(first_indicator, first), Indication())
         solved = self._plan(rows, kept, selection.dims, special, names).solved
         return [(selection.inverses[k - first][0], count) for k, count in solved.items()]
 
@@ -264,6 +264,8 @@ class Products:
                     special[k] = Indication(len(operand.long))
                     names.append((operand.places, operand.dims))
                 case Operand():
+                    if operand.mask is not None and operand.mask.adds_up:
+                        special[k] = Triangle()
                     names.append((operand.value, operand.divides))
         found = self._plan(rows, kept, selected.dims, special, names)
         count = _occurrences(rows)

@@ -10,6 +10,7 @@ from tcalc.planning.flops import (
     Network,
     Pair,
     Special,
+    Triangle,
     factor_flops,
     pair_flops,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "Pair",
     "Plan",
     "Special",
+    "Triangle",
     "cost",
     "factor_flops",
     "pair_flops",

@@ -42,19 +42,30 @@ class Indicator(NamedTuple):
     axes: int = 1
 
 
-Special: TypeAlias = Inversion | Indicator
+class Triangle(NamedTuple):
+    """A square triangle of ones among the factors: products with it are running sums."""
+
+
+Special: TypeAlias = Inversion | Indicator | Triangle
 """A factor with which a product takes another course than a product of arrays."""
 
 MOVED = 8
 """What it costs to take an element from its place, or to add it up there, in operations."""
+
+ADDED_UP = 128
+"""What an element of running sums costs, in operations of a product of matrices.
+
+That is what all of ``tril(Q K') V`` takes by running sums of the products of K's columns with V's,
+for each element of these, on one core.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
     """A product to be contracted: labels of the factors and of the output, sizes of the labels.
 
-    `special` has the factors that are inverses of matrices, and may be applied instead of formed,
-    and those that only say where elements are, by their positions.
+    `special` has, by their positions, the factors that are inverses of matrices, and may be applied
+    instead of formed, those that only say where elements are, and triangles of ones.
     """
 
     factors: tuple[Labels, ...]

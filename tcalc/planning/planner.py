@@ -14,12 +14,14 @@ from typing import TypeAlias
 from tcalc.expr.partition import connected
 from tcalc.planning.exact import Mask, MaskedVolumes, Tree, cheapest
 from tcalc.planning.flops import (
+    ADDED_UP,
     MOVED,
     Indicator,
     Inversion,
     Label,
     Network,
     Pair,
+    Triangle,
     Volumes,
     form_flops,
     reduction_flops,
@@ -63,6 +65,7 @@ class Planner:
         self.sizes = network.sizes
         self.inverses = {k: x for k, x in network.special.items() if isinstance(x, Inversion)}
         self.indicators = {k: x for k, x in network.special.items() if isinstance(x, Indicator)}
+        self.triangles = {k for k, x in network.special.items() if isinstance(x, Triangle)}
         self.volumes = Volumes(network.sizes)
         holders: dict[Label, list[int]] = {}
         for k, row in enumerate(network.factors):
@@ -130,8 +133,15 @@ class Planner:
         return best or Pair(result, flops)
 
     def _product(self, a: int, b: int, result: frozenset[Label]) -> int:
-        """What a product costs; with an indicator, elements are taken, or added up."""
+        """What a product costs; with an indicator, elements are taken, or added up.
+
+        With a triangle of ones each sum is the one before and an element.
+        """
         x, y = self.labels[a], self.labels[b]
+        for triangle, other in ((a, y), (b, x)):
+            if triangle in self.triangles and self._adds_up(triangle, other, result):
+                by_product = self.volumes.of_pair(x, y, result)
+                return min(ADDED_UP * self.volumes[result], by_product)
         found = [k for k in (a, b) if k in self.indicators]
         if not found:
             return self.volumes.of_pair(x, y, result)
@@ -145,6 +155,12 @@ class Planner:
         return (
             min(MOVED * self.volumes[(x | y) - long[k]] + self.volumes[z] for k, z in formed) + made
         )
+
+    def _adds_up(self, triangle: int, other: frozenset[Label], result: frozenset[Label]) -> bool:
+        """Whether a product with a triangle of ones is one of running sums along an axis."""
+        row = set(self.network.factors[triangle])
+        summed = row & other
+        return len(row) == 2 and len(summed) == 1 and result == (row | other) - summed
 
     def _long(self, indicator: int) -> frozenset[Label]:
         row = self.network.factors[indicator]

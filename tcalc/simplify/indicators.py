@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import combinations
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Einsum, Node
-from tcalc.planning import Indicator, Special
 from tcalc.primitives.onehot import OneHot, is_onehot
 from tcalc.simplify.engine import of_products_having
 from tcalc.simplify.parts import parts_of
-
-
-def indicators_among(factors: Sequence[Node]) -> dict[int, Special]:
-    """The factors that only say where elements are, by their positions, as planning knows them."""
-    return {k: Indicator() for k, factor in enumerate(factors) if is_onehot(factor)}
 
 
 @of_products_having(OneHot)

@@ -239,6 +239,54 @@ class TestSymmetry:
         assert np.array_equal(result, result.T)
 
 
+class TestRunningSums:
+    """A product with a triangle of ones is one addition for each element, in any order."""
+
+    @pytest.mark.parametrize("sums", ["cumsum(h)", "triu(ones(n,n))*h"])
+    def test_partial_likelihood(self, sums):
+        # Cox: X' diag(a) X and Y' diag(b) Y with Y the running sums of diag(h) X; no n by n matrix.
+        text = f"tensor X[n,p], b[p], d[n]; h = exp(X*b); d'*(X*b - log({sums}))"
+        row = costs(text, "b", n=2000, p=20)
+        assert str(row.flops.leading) == "2*n*p^2"
+        assert row.flops.coefficient("n", "p") <= 9
+        assert row.flops.coefficient("n", "n") == 0
+        assert row.bytes <= 8 * 5 * 2000 * 20
+
+    @pytest.mark.parametrize(
+        "x", ["cumsum(x)", "cumsum(cumsum(x))", "tril(ones(n,n),-1)*cumsum(x)"]
+    )
+    @pytest.mark.parametrize("loss", ["norm2(w.*({}))^2", "sum(exp(w.*({})))"])
+    def test_hessian_of_a_loss_of_sums(self, x, loss):
+        row = costs(f"tensor w[n], x[n]; {loss.format(x)}", "x", n=500)
+        assert row.flops.names() == {"n"}
+        assert row.flops.leading.coefficient("n", "n", "n") == 0
+        assert row.flops.coefficient("n", "n") <= 5
+
+    def test_attention_to_what_was_before(self):
+        # Running sums of k v' instead of a matrix of all pairs of places.
+        text = "tensor Q[n,d], K[n,d], V[n,p], Y[n,p]; norm2(tril(Q*K')*V - Y)^2"
+        for wrt in "QKV":
+            row = costs(text, wrt, 1, n=4000, d=10, p=12)
+            assert row.flops.coefficient("n", "d", "p") <= 8
+            assert row.flops.names() == {"n", "d", "p"}
+            assert row.flops.coefficient("n", "n", "d") == row.flops.coefficient("n", "n") == 0
+        # Few places: the matrix is smaller.
+        row = costs(text, "K", 1, n=20, d=20, p=20)
+        assert row.flops.coefficient("n", "d", "p") == 0
+
+    @pytest.mark.parametrize("p", [5, 300])
+    def test_operations_are_those_of_the_model(self, p):
+        f = tcalc.parse("d'*(X*b - log(cumsum(exp(X*b))))", "X[n,p], b[p], d[n]")
+        hessian = tcalc.hessian(f, "b")
+        n = 400
+        random = np.random.default_rng(0)
+        data = {"X": random.random((n, p)), "b": random.random(p) / p, "d": random.random(n)}
+        found, result = operations(tcalc.compile(hessian).source_for(n=n, p=p), data)
+        table = tcalc.cost(f, "b", sizes={"n": n, "p": p}, modes=["cross-country"])
+        assert found == pytest.approx(table.row().operations, rel=0.01)
+        np.testing.assert_allclose(result, tcalc.evaluate(hessian, **data), rtol=1e-9)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_has_its_costs(mode):
     f = tcalc.parse("tensor A[n,n], x[n]; sum(tanh(A*tanh(A*x)))")

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tcalc.planning import Indicator, Inversion, Plan, cost, pair_flops, plan
+from tcalc.planning import Indicator, Inversion, Plan, Triangle, cost, pair_flops, plan
 from tcalc.planning.flops import reduction_flops
 
 Labels = tuple[int, ...]
@@ -222,3 +222,15 @@ def test_planning_takes_elements_where_they_are_fewest() -> None:
     assert plan(rows, out, sizes, {0: Indicator()}).path == ((1, 2), (0, 3))
     few = plan(rows, out, {i: 2, j: 10**6, k: 20}, {0: Indicator()})
     assert few.path == ((0, 1), (3, 2))
+
+
+def test_planning_adds_up_along_a_triangle_of_ones() -> None:
+    i, j, k = 0, 1, 2
+    rows, out, sizes = [(i, j), (j,), (j, k)], (i, k), {i: 1000, j: 1000, k: 10}
+    # T (diag(w) X), by running sums of ten columns, and not (T diag(w)) X.
+    found = plan(rows, out, sizes, {0: Triangle()})
+    assert found.path == ((1, 2), (0, 3))
+    assert found.flops < cost(rows, out, sizes) / 10
+    # What has both of its labels is multiplied, or masked, element by element.
+    both = [(i, j), (i, j), (j,)]
+    assert cost(both, (i, j), sizes, {0: Triangle()}) == cost(both, (i, j), sizes)

@@ -15,7 +15,6 @@ from typing import TypeAlias, assert_never
 
 from tcalc.calculus.terms import nominal
 from tcalc.expr.dims import Dim
-from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.primitive import Primitive
 from tcalc.expr.traverse import postorder
@@ -26,7 +25,7 @@ from tcalc.primitives.inverse import Inverse, is_triangle
 from tcalc.primitives.routines import Coded, routine_of, work_of
 from tcalc.simplify import flatten
 from tcalc.simplify.expand import expand
-from tcalc.simplify.special import special_among
+from tcalc.simplify.special import alike_among, special_among, together
 
 Size: TypeAlias = Callable[[Dim], int]
 """The number that a dimension stands for."""
@@ -117,13 +116,12 @@ def _of_primitive(node: Apply, size: Size) -> int:
 
 def _of_product(node: Einsum, size: Size) -> int:
     sizes: dict[int, int] = {}
-    special = special_among(node.factors)
-    for k, (factor, row) in enumerate(zip(node.factors, node.subscripts, strict=True)):
+    for factor, row in zip(node.factors, node.subscripts, strict=True):
         sizes.update((label, size(dim)) for label, dim in zip(row, factor.dims, strict=True))
-        match factor:
+    names, rows, output = together(node.factors, node.subscripts, node.output)
+    special = special_among(names)
+    for k, name in enumerate(names):
+        match name:
             case Apply(primitive=Inverse(axes=axes), args=(matrix,)):
                 special[k] = Inversion(axes, is_triangle(matrix))
-    number: dict[Node, int] = {}
-    alike = [number.setdefault(factor, len(number)) for factor in node.factors]
-    swaps = {number[x]: (x.order - 2, x.order - 1) for x in number if symmetric_axes(x)}
-    return product_cost(node.subscripts, node.output, sizes, special, alike, swaps)
+    return product_cost(rows, output, sizes, special, *alike_among(names))

@@ -19,17 +19,16 @@ from fractions import Fraction
 from math import prod
 from typing import TypeGuard
 
-from tcalc.codegen.opening import is_outer, spliced, with_inner
+from tcalc.codegen.opening import is_outer, is_placed, spliced, with_inner
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
-from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild, use_counts
 from tcalc.planning import cost
 from tcalc.primitives.onehot import is_onehot
 from tcalc.records import dataclass
-from tcalc.simplify.special import adds_up, special_among
+from tcalc.simplify.special import adds_up, alike_among, special_among, together
 
 LARGE = 1 << 12
 """The elements from which on a sum is worth looking at."""
@@ -65,6 +64,8 @@ class Distribution:
         self.fixed = set(fixed)
         self.sized = False
         self.uses: Counter[Node] = Counter()
+        self.seen: set[Node] = set()
+        self.placed: set[Node] = set()
         self.elements: dict[Shape, int] = {}
 
     def run(self, roots: Sequence[Node]) -> list[Node]:
@@ -99,6 +100,22 @@ class Distribution:
         return isinstance(node, Add) and self._size(node.dims) >= LARGE
 
     def _changed(self, node: Node) -> Node:
+        """A node, of changed operands, with products distributed.
+
+        A product of these may be that of others with its axes in another order, which nobody has
+        looked at.
+        """
+        if isinstance(node, Einsum) and is_permuted(node) and node.factors[0] not in self.seen:
+            core = self._distributed(node.factors[0])
+            self.seen.add(core)
+            return build.einsum([core], node.subscripts, node.output)
+        found = self._distributed(node)
+        self.seen.add(found)
+        if isinstance(found, Add) and any(map(self._is_placed, found.operands)):
+            self.placed.add(found)
+        return found
+
+    def _distributed(self, node: Node) -> Node:
         if self.fixed and node.operands and self.fixed.issuperset(node.operands):
             self.fixed.add(node)
         if not isinstance(node, Einsum) or node.is_view or node in self.fixed:
@@ -138,7 +155,15 @@ class Distribution:
 
     def _is_of_places(self, node: Node) -> bool:
         """Whether a node is a large sum with terms that are zero but at places that data give."""
-        return self._is_large(node) and any(map(_is_placed, node.operands))
+        return self._is_large(node) and any(map(self._is_placed, node.operands))
+
+    def _is_placed(self, node: Node) -> bool:
+        """Whether a tensor, or a term of it, is zero but for places that data give."""
+        if isinstance(node, Einsum) and node.is_view:
+            node = next((x for x in node.factors if type(x) is not Delta), node)
+        if isinstance(node, Einsum):
+            return is_placed(node)
+        return node in self.placed or is_onehot(node)
 
     def _without_sums_of_places(self, node: Node) -> Node:
         """A product with such sums multiplied out, whatever else that costs."""
@@ -237,8 +262,6 @@ class Distribution:
         dims: dict[int, int] = {}
         total = 0
         rows: list[Labels] = []
-        number: dict[Node, int] = {}
-        alike: list[int] = []
         held: list[Node] = []
         for factor, row in zip(flat.factors, flat.rows, strict=True):
             sizes = [dim.evaluate(self.sizes) for dim in factor.dims]
@@ -247,13 +270,12 @@ class Distribution:
                 total += MOVED * self._stored(factor)
                 held.append(factor)
                 rows.append(row)
-                alike.append(number.setdefault(factor, len(number)))
         known = {label for row in rows for label in row}
         out = tuple(label for label in dict.fromkeys(flat.output) if label in known)
         total += MOVED * prod(dims.get(label, 1) for label in set(flat.output))
-        swaps = {number[x]: (x.order - 2, x.order - 1) for x in number if symmetric_axes(x)}
         if rows:
-            total += cost(rows, out, dims, special_among(held), alike, swaps)
+            names, left, out = together(held, rows, out)
+            total += cost(left, out, dims, special_among(names), *alike_among(names))
         return total
 
     def _stored(self, node: Node) -> int:
@@ -311,17 +333,6 @@ class Distribution:
         """Whether a factor is an array that bound inputs make; a constant of the graph is none."""
         constant = isinstance(factor, Apply) and not factor.args
         return factor in self.fixed and factor.order > 0 and not constant
-
-
-def _is_placed(node: Node) -> bool:
-    """Whether a tensor is zero but for one place in each row, which data give."""
-    if is_onehot(node):
-        return True
-    core = core_of(node)
-    return isinstance(core, Einsum) and any(
-        is_onehot(factor) and row[-1] in core.output
-        for factor, row in zip(core.factors, core.subscripts, strict=True)
-    )
 
 
 def is_permuted(node: Einsum) -> bool:

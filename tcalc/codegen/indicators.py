@@ -10,6 +10,7 @@ places g are taken; where the product keeps j, what belongs to each place is add
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import reduce
 
 from tcalc.codegen.contract import Pairs
 from tcalc.codegen.program import Call, Fold, View
@@ -31,11 +32,10 @@ class Indicators:
 
     def meet(self, indicator: Indicator, other: Operand, kept: Collection[int]) -> Operand:
         """The product with an array, summed over what is not kept."""
-        for label in indicator.long:
-            if label in other.labels:
-                other = self._taken(indicator, other, label)
-        if set(indicator.long) <= set(kept):
-            return self._placed(indicator, other, kept)
+        if shared := [label for label in indicator.long if label in other.labels]:
+            other = self._taken(self._along(indicator, shared), other)
+        if left := [label for label in indicator.long if label in kept]:
+            return self._placed(self._along(indicator, left), other, kept)
         return self.pairs.reduce(other, kept)
 
     def formed(self, indicator: Indicator) -> Operand:
@@ -51,14 +51,24 @@ class Indicators:
         views = tuple(View(x.places, tuple(map(x.rows.index, left.rows))) for x in (left, right))
         routine = Embedded(joined, sizes=(product(right.dims),), work=no_work)
         places = self.builder.make(Call(routine, views), left.places.dims)
-        return Indicator(places, left.rows, left.long + right.long, left.dims + right.dims)
+        parts = (left.parts or (left,)) + (right.parts or (right,))
+        return Indicator(places, left.rows, left.long + right.long, left.dims + right.dims, parts)
+
+    def _along(self, indicator: Indicator, labels: Collection[int]) -> Indicator:
+        """The indicator for some of the axes of one."""
+        if set(indicator.long) <= set(labels):
+            return indicator
+        return reduce(self.joined, [x for x in indicator.parts if x.long[0] in labels])
 
     def _one(self) -> Operand:
         return Operand(self.builder.typed(self.builder.number(ONE)), ())
 
-    def _taken(self, indicator: Indicator, other: Operand, label: int) -> Operand:
+    def _taken(self, indicator: Indicator, other: Operand) -> Operand:
         """The elements at the places, whose axes stand in the place of the one that was."""
-        labels, rows, places = other.labels, indicator.rows, indicator.places
+        if len(indicator.long) > 1:
+            other = self._folded(other, indicator.long)
+        label, rows, places = indicator.long[0], indicator.rows, indicator.places
+        labels = other.labels
         at = labels.index(label)
         shared = tuple(x for x in rows if x in labels)
         if not shared:
@@ -85,6 +95,14 @@ class Indicators:
         sizes = (shifts.offset, *shifts.dims)
         routine = Embedded(windows, (at, shifts.coefficients), sizes=sizes, work=no_work)
         return Call(routine, (View.of(other.value),))
+
+    def _folded(self, operand: Operand, long: Sequence[int]) -> Operand:
+        """An array with some axes, of which the last runs fastest, as one, the first."""
+        rest = tuple(label for label in operand.labels if label not in long)
+        sizes = dict(zip(operand.labels, operand.value.dims, strict=True))
+        shape = product(sizes[x] for x in long), *(sizes[x] for x in rest)
+        fold = Fold(arranged(operand.value, operand.labels, (*long, *rest)), shape)
+        return Operand(self.builder.make(fold, shape, operand.value.memory), (long[0], *rest))
 
     def _placed(self, indicator: Indicator, other: Operand, kept: Collection[int]) -> Operand:
         """What belongs to each place, added up there."""

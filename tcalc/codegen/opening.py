@@ -22,6 +22,7 @@ from tcalc.expr.labels import relabelled
 from tcalc.expr.nodes import Add, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import use_counts
+from tcalc.primitives.onehot import is_onehot
 from tcalc.records import dataclass
 from tcalc.simplify.flatten import is_contraction
 
@@ -161,10 +162,11 @@ class Opened:
         return terms
 
     def _opens(self, factor: Node, fixed: bool) -> TypeGuard[Einsum]:
-        """Whether a factor is a product to be opened: used once, or nothing but an outer product.
+        """Whether a factor is a product to be opened: used once, or larger than its factors.
 
-        An outer product is larger than its factors, and what it is multiplied with may shrink it:
-        ``Y (y y') Y`` is an outer product again.
+        What an outer product is multiplied with may shrink it: ``Y (y y') Y`` is an outer product
+        again.  So may what has its elements at places that data give, as the derivative of
+        ``x[g]`` has: ``S' diag(w) S`` is diagonal.
         """
         if not self.reorder or not is_contraction(factor):
             return False
@@ -172,7 +174,7 @@ class Opened:
         if self.uses[factor] == 1 and (fixed or factor not in self.fixed):
             return True
         if factor not in self.outer:
-            self.outer[factor] = is_outer(factor)
+            self.outer[factor] = is_outer(factor) or is_placed(factor) or is_taken(factor)
         return self.outer[factor]
 
     def _product(self, node: Einsum) -> OpenProduct:
@@ -199,6 +201,19 @@ class Opened:
                 outer = dict(zip(factor.output, row, strict=True))
                 pending.append((factor, relabelled(factor.subscripts, outer, fresh)))
         return OpenProduct(tuple(factors), tuple(rows), node.output, node.dims)
+
+
+def is_placed(node: Einsum) -> bool:
+    """Whether a product is zero but for one place in each row, which data give."""
+    return any(
+        is_onehot(factor) and row[-1] in node.output
+        for factor, row in zip(node.factors, node.subscripts, strict=True)
+    )
+
+
+def is_taken(node: Einsum) -> bool:
+    """Whether a product is nothing but elements that are taken from places which data give."""
+    return len(node.factors) == 2 and any(map(is_onehot, node.factors))
 
 
 def is_outer(node: Einsum) -> bool:

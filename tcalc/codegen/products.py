@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from math import prod
 from typing import assert_never
 
@@ -28,12 +29,12 @@ from tcalc.expr.dims import Dim
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.primitive import Labels
+from tcalc.planning import MOVED, Plan, Special, Triangle, plan
 from tcalc.planning import Indicator as Indication
-from tcalc.planning import Plan, Special, Triangle, plan
 from tcalc.primitives.inverse import Inverse
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import Template
-from tcalc.simplify.special import special_among
+from tcalc.simplify.special import is_apart, special_among
 
 _RECIPROCAL = Template("1.0 / {0}")
 _ROOT = Template("np.sqrt({0})")
@@ -242,6 +243,7 @@ class Products:
         operands = selected.operands
         if any(isinstance(operand, Indicator) for operand in operands):
             operands = self._with_indicators_prepared(operands, kept)
+            operands = self._with_indicators_joined(operands, kept, selected.dims)
         if 0 < len(operands) < 3:
             few = [operand for operand in operands if isinstance(operand, Operand)]
             if len(few) == len(operands):
@@ -253,6 +255,21 @@ class Products:
             rows.append(row)
         if not operands:
             return Operand(self.builder.number(ONE), ())
+        found = self._planned(operands, kept, selected.dims)
+        count = _occurrences(rows)
+        items: list[Part] = []
+        for k, operand in enumerate(operands):
+            if isinstance(operand, Inverted):
+                items.append(operand if k in found.solved else self._formed(operand))
+            elif isinstance(operand, Indicator):
+                items.append(operand)
+            else:
+                shared = {x for x in operand.labels if count[x] > 1 or x in rank}
+                items.append(self._reduced(operand, shared))
+        return self._contract_along(found.path, items, rank)
+
+    def _planned(self, operands: Sequence[Part], kept: Labels, dims: Mapping[int, Dim]) -> Plan:
+        """The order of a product of such operands."""
         special: dict[int, Special] = {}
         names: list[Hashable] = []
         for k, operand in enumerate(operands):
@@ -267,18 +284,7 @@ class Products:
                     if operand.mask is not None and operand.mask.adds_up:
                         special[k] = Triangle()
                     names.append((operand.value, operand.divides))
-        found = self._plan(rows, kept, selected.dims, special, names)
-        count = _occurrences(rows)
-        items: list[Part] = []
-        for k, operand in enumerate(operands):
-            if isinstance(operand, Inverted):
-                items.append(operand if k in found.solved else self._formed(operand))
-            elif isinstance(operand, Indicator):
-                items.append(operand)
-            else:
-                shared = {x for x in operand.labels if count[x] > 1 or x in rank}
-                items.append(self._reduced(operand, shared))
-        return self._contract_along(found.path, items, rank)
+        return self._plan([x.labels for x in operands], kept, dims, special, names)
 
     def _contract_along(
         self,
@@ -326,7 +332,8 @@ class Products:
                 found.append(self.indicators.summed(operand, operand.long))
                 continue
             rows = frozenset(operand.rows)
-            apart = count[operand.long[0]] == 2 and operand.long[0] in kept
+            others = [x.labels for x in operands if x is not operand]
+            apart = is_apart(operand.long[0], others, kept)
             if apart and rows in free:
                 place = free[rows]
                 first = found[place]
@@ -336,6 +343,25 @@ class Products:
             if apart and rows:
                 free[rows] = len(found)
             found.append(operand)
+        return found
+
+    def _with_indicators_joined(
+        self, operands: Sequence[Part], kept: Labels, dims: Mapping[int, Dim]
+    ) -> list[Part]:
+        """The operands with two indicators of the same rows as one for two axes, if that pays."""
+        found = list(operands)
+        for left, right in combinations(operands, 2):
+            if not (isinstance(left, Indicator) and isinstance(right, Indicator)):
+                continue
+            alike = left.rows and set(left.rows) == set(right.rows)
+            if not alike or set(left.long) & set(right.long) or not {left, right} <= {*found}:
+                continue
+            rest = [x for x in found if x is not left and x is not right]
+            both = replace(left, long=left.long + right.long, dims=left.dims + right.dims)
+            trial, plain = (self._planned(x, kept, dims) for x in ([*rest, both], found))
+            positions = MOVED * prod(map(self._length, left.places.dims))
+            if trial.flops + positions < plain.flops:
+                found = [*rest, self.indicators.joined(left, right)]
         return found
 
     def _contract_few(self, operands: Sequence[Operand], rank: Mapping[int, int]) -> Operand:

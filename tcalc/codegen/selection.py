@@ -22,6 +22,7 @@ from tcalc.primitives.routines import Embedded
 from tcalc.primitives.selection import LowerMask, UnitVector, Window
 from tcalc.primitives.shifts import Shifts, ends, shifts_of
 from tcalc.records import dataclass
+from tcalc.simplify.special import with_one_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,15 @@ class Indicator:
     """A tensor of zeros, and ones at the places that an array of integers has, counted from 0.
 
     The array has the labels `rows`; `long` are the labels, and `dims` the sizes, of the axes along
-    which the ones have their places.  Of several the last runs fastest.  Places that are sums of
-    indices are also told by `shifts`.
+    which the ones have their places.  Of several the last runs fastest; the `parts` then are the
+    indicators for each.  Places that are sums of indices are also told by `shifts`.
     """
 
     places: Value
     rows: Labels
     long: Labels
     dims: Shape
+    parts: tuple[Indicator, ...] = ()
     shifts: Shifts | None = None
 
     @property
@@ -99,10 +101,9 @@ class Selection:
         applied: Collection[Node] = (),
         divisors: Collection[Node] = (),
     ) -> None:
-        product = _with_one_place(product)
+        factors, rows, self.output = with_one_place(product.factors, product.rows, product.output)
         self.builder = builder
-        self.output = product.output
-        self.dims: dict[int, Dim] = dict(zip(product.output, product.dims, strict=True))
+        self.dims: dict[int, Dim] = dict(zip(self.output, product.dims, strict=True))
         self.kept_whole: set[int] = set()
         self.places: set[int] = set()  # along which indicators have their ones
         self.picked: dict[int, Dim] = {}
@@ -112,16 +113,16 @@ class Selection:
         self.dense: list[tuple[Node, Labels]] = []
         self.indicators: list[tuple[Apply, Labels]] = []
         self.inverses: list[tuple[Apply, Labels]] = []
-        self._sort(product, applied)
+        self._sort(list(zip(factors, rows, strict=True)), applied)
 
-    def _sort(self, product: OpenProduct, applied: Collection[Node]) -> None:
+    def _sort(self, parts: Sequence[tuple[Node, Labels]], applied: Collection[Node]) -> None:
         """Tell the factors that select from those that multiply.
 
         Which labels an inverse keeps whole is known before windows and unit vectors are looked at.
         """
         windows: list[tuple[Node, Window, Labels]] = []
         units: list[tuple[Node, UnitVector, int]] = []
-        for factor, row in zip(product.factors, product.rows, strict=True):
+        for factor, row in parts:
             self.dims.update(zip(row, factor.dims, strict=True))
             if is_onehot(factor) and len(set(row)) == len(row):
                 self.indicators.append((factor, row))
@@ -306,30 +307,6 @@ class Selection:
             base, _ = self.resolve(label)
             if base == label and base not in carried and base not in self.picked:
                 selected.operands.append(Operand(self.builder.extent(dim), ()))
-
-
-def _with_one_place(product: OpenProduct) -> OpenProduct:
-    """``S[i,j] S[i,k] -> S[i,j] δ[j,k]`` for rows with a single one: their labels run together."""
-    rows, output = list(product.rows), product.output
-    gone: set[int] = set()
-    first: dict[tuple[Node, Labels], int] = {}
-    for place, factor in enumerate(product.factors):
-        if not is_onehot(factor):
-            continue
-        *shared, long = rows[place]
-        other = first.setdefault((factor, tuple(shared)), place)
-        if other == place:
-            continue
-        gone.add(place)
-        kept = rows[other][-1]
-        rows = [tuple(kept if x == long else x for x in row) for row in rows]
-        output = tuple(kept if x == long else x for x in output)
-        first = {(f, tuple(kept if x == long else x for x in r)): p for (f, r), p in first.items()}
-    if not gone:
-        return product
-    left = [k for k in range(len(rows)) if k not in gone]
-    factors, labels = zip(*((product.factors[k], rows[k]) for k in left), strict=True)
-    return OpenProduct(factors, labels, output, product.dims)
 
 
 def triangle(builder: Builder, operand: Operand, mask: Node, i: int, j: int) -> Operand:

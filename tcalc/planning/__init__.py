@@ -5,6 +5,7 @@ A flop is one multiplication or one addition.
 """
 
 from tcalc.planning.flops import (
+    MOVED,
     Indicator,
     Inversion,
     Network,
@@ -18,6 +19,7 @@ from tcalc.planning.paths import cost, plan
 from tcalc.planning.planner import Plan
 
 __all__ = [
+    "MOVED",
     "Indicator",
     "Inversion",
     "Network",

@@ -1,43 +1,61 @@
 """Sparse arguments: where they may stand, and what becomes of them.
 
 A sparse matrix is scaled, transposed, summed up, and multiplied; a product with a dense array is
-dense, and so is every result.  Anything else is refused, by the name of the argument: a copy
+dense, and so is every result.  Where a result is dense and as large as the matrix, as running sums
+are, the matrix is made dense for it.  Anything else is refused, by the name of the argument: a copy
 without zeros left out would be made behind the user's back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any, TypeGuard
 
 from tcalc.codegen.program import (
     Argument,
+    Call,
     EinSum,
     MatMul,
     Memory,
     Operation,
     Product,
     Program,
+    Statement,
     Sum,
     Total,
     Value,
     View,
     operands,
+    rewritten,
+    unused_number,
 )
 from tcalc.errors import ArgumentError
+from tcalc.primitives.arrays import Array
+from tcalc.primitives.routines import Embedded, no_work
+from tcalc.primitives.selection import running_sums
 
 
 def sparse_program(program: Program, names: Collection[str]) -> Program:
     """The program for sparse arguments of some names; raises `ArgumentError` where it has none."""
     origin: dict[Value, str] = {}
+    parts: list[tuple[Statement, ...]] = []
+    number = unused_number(program)
     for statement in program.statements:
         operation = statement.operation
+        parts.append((statement,))
         if isinstance(operation, Argument):
             if operation.name in names:
                 origin[statement.results[0]] = operation.name
             continue
         read = [value for value in operands(operation) if value in origin]
         if not read:
+            continue
+        if _is_as_large(operation, origin):
+            made = {value: Value(number + k, value.dims) for k, value in enumerate(read)}
+            number += len(read)
+            copies = [Statement((new,), _dense(old)) for old, new in made.items()]
+            parts[-1] = (*copies, replace(statement, operation=_of_dense(operation, made)))
             continue
         if not _takes_sparse(operation, origin):
             name = origin[read[0]]
@@ -50,7 +68,42 @@ def sparse_program(program: Program, names: Collection[str]) -> Program:
     for output in program.outputs:
         if output.view.value in origin and not _plane(output.view):
             raise ArgumentError(f"{origin[output.view.value]} is a sparse matrix of another order")
-    return replace(program, sparse=frozenset(origin), in_place=False)
+    return replace(rewritten(program, parts), sparse=frozenset(origin), in_place=False)
+
+
+def made_dense(a: Any) -> Array:
+    """The array of a sparse matrix."""
+    return a.toarray()
+
+
+def _dense(value: Value) -> Call:
+    return Call(Embedded(made_dense, fresh=True, work=no_work), (View.of(value),))
+
+
+def _is_as_large(operation: Operation, sparse: Collection[Value]) -> TypeGuard[Call | Sum]:
+    """Whether something is dense, and has as many elements as the sparse matrix that it is of."""
+    match operation:
+        case Call(routine=Embedded(function=function), arguments=(view,)):
+            return function is running_sums and _plane(view)
+        case Sum(addends=addends, placed=(), spans=True):
+            # Beside a term that has all elements.
+            mine = [x.view for x in addends if x.view.value in sparse]
+            others = [x.view for x in addends if x.view.value not in sparse]
+            return all(map(_plane, mine)) and any(map(_plane, others))
+        case _:
+            return False
+
+
+def _of_dense(operation: Call | Sum, made: Mapping[Value, Value]) -> Call | Sum:
+    """The operation with other values in the place of some."""
+
+    def changed(view: View) -> View:
+        return replace(view, value=made.get(view.value, view.value))
+
+    if isinstance(operation, Call):
+        return replace(operation, arguments=tuple(map(changed, operation.arguments)))
+    addends = tuple(replace(x, view=changed(x.view)) for x in operation.addends)
+    return replace(operation, addends=addends)
 
 
 def _takes_sparse(operation: Operation, sparse: Collection[Value]) -> bool:

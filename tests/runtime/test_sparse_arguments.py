@@ -64,6 +64,12 @@ def test_logistic_regression_with_all_derivatives(kind: Any) -> None:
         "X'",
         "diag(y)*X",
         "(X*w)./y",
+        "tril(ones(m,m))*X",
+        "triu(ones(m,m),1)*X",
+        "X*tril(ones(n,n))",
+        "cumsum(X')",
+        "diag(y)*X + y*w'",
+        "y*w' - 2*tril(ones(m,m))*X",
     ],
 )
 def test_products(text: str) -> None:
@@ -71,6 +77,15 @@ def test_products(text: str) -> None:
     both([expression])
     single = {name: array.astype(np.float32) for name, array in DATA.items()}
     both([expression], **{k: single[k] for k in expression.variables})
+
+
+def test_partial_likelihood_with_all_derivatives() -> None:
+    # The Hessian has the running sums of rows of X, which are dense.
+    f = tcalc.parse("sum(X*w - log(cumsum(exp(X*w))))", "X[m,n], w[n]")
+    both([f, tcalc.gradient(f, "w"), tcalc.hessian(f, "w")])
+    fun = tcalc.compile(tcalc.hessian(f, "w"))
+    bound = fun.bind(X=sparse.csc_array(X))
+    np.testing.assert_allclose(bound(w=DATA["w"]), fun(X=X, w=DATA["w"]), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

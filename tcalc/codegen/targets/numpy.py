@@ -193,6 +193,8 @@ class NumPy(Target):
                 first, second = values if writer.is_sparse(values[0]) else values[::-1]
                 turned = ".T" if rows[0] != rows[1] else ""
                 return f"{writer.name(first)}.multiply({writer.name(second)}{turned}).sum()"
+            case Call():
+                return self._call(operation, writer)
             case _:
                 raise AssertionError("refused before")
 

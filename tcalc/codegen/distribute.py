@@ -19,7 +19,7 @@ from fractions import Fraction
 from math import prod
 from typing import TypeGuard
 
-from tcalc.codegen.opening import is_outer, is_placed, spliced, with_inner
+from tcalc.codegen.opening import is_outer, is_placed, is_window, on_diagonal, spliced, with_inner
 from tcalc.expr import build
 from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
@@ -111,7 +111,7 @@ class Distribution:
             return build.einsum([core], node.subscripts, node.output)
         found = self._distributed(node)
         self.seen.add(found)
-        if isinstance(found, Add) and any(map(self._is_placed, found.operands)):
+        if self._has_places(found):
             self.placed.add(found)
         return found
 
@@ -154,16 +154,23 @@ class Distribution:
         return None if best is None else best[1]
 
     def _is_of_places(self, node: Node) -> bool:
-        """Whether a node is a large sum with terms that are zero but at places that data give."""
-        return self._is_large(node) and any(map(self._is_placed, node.operands))
+        """Whether a node is a large sum with terms that are zero but at places."""
+        return self._is_large(node) and self._has_places(node)
+
+    def _has_places(self, node: Node) -> bool:
+        """Whether a sum has terms with places that data give, or only terms on a few diagonals."""
+        if not isinstance(node, Add):
+            return False
+        cores = [_seen_through(x) for x in node.operands]
+        given = any(map(self._is_placed, cores))
+        return given or all(
+            isinstance(x, Delta) or is_window(x) or (isinstance(x, Einsum) and on_diagonal(x))
+            for x in cores
+        )
 
     def _is_placed(self, node: Node) -> bool:
-        """Whether a tensor, or a term of it, is zero but for places that data give."""
-        if isinstance(node, Einsum) and node.is_view:
-            node = next((x for x in node.factors if type(x) is not Delta), node)
-        if isinstance(node, Einsum):
-            return is_placed(node)
-        return node in self.placed or is_onehot(node)
+        by_data = isinstance(node, Einsum) and is_placed(node)
+        return by_data or is_onehot(node) or node in self.placed
 
     def _without_sums_of_places(self, node: Node) -> Node:
         """A product with such sums multiplied out, whatever else that costs."""
@@ -333,6 +340,13 @@ class Distribution:
         """Whether a factor is an array that bound inputs make; a constant of the graph is none."""
         constant = isinstance(factor, Apply) and not factor.args
         return factor in self.fixed and factor.order > 0 and not constant
+
+
+def _seen_through(node: Node) -> Node:
+    """What a node is a view of; a unit tensor where it is of nothing else."""
+    if not isinstance(node, Einsum) or not node.is_view:
+        return node
+    return next((x for x in node.factors if type(x) is not Delta), node.factors[0])
 
 
 def is_permuted(node: Einsum) -> bool:

@@ -19,10 +19,11 @@ from typing import TypeGuard
 from tcalc.codegen.structure import Structure
 from tcalc.expr.dims import Dim
 from tcalc.expr.labels import relabelled
-from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.expr.nodes import Add, Apply, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import use_counts
 from tcalc.primitives.onehot import is_onehot
+from tcalc.primitives.selection import Window
 from tcalc.records import dataclass
 from tcalc.simplify.flatten import is_contraction
 
@@ -165,8 +166,8 @@ class Opened:
         """Whether a factor is a product to be opened: used once, or larger than its factors.
 
         What an outer product is multiplied with may shrink it: ``Y (y y') Y`` is an outer product
-        again.  So may what has its elements at places that data give, as the derivative of
-        ``x[g]`` has: ``S' diag(w) S`` is diagonal.
+        again.  So may what has its elements at places, as derivatives of ``x[g]`` and ``x[2:n]``
+        have: ``S' diag(w) S`` is diagonal.
         """
         if not self.reorder or not is_contraction(factor):
             return False
@@ -174,7 +175,8 @@ class Opened:
         if self.uses[factor] == 1 and (fixed or factor not in self.fixed):
             return True
         if factor not in self.outer:
-            self.outer[factor] = is_outer(factor) or is_placed(factor) or is_taken(factor)
+            at_places = is_placed(factor) or on_diagonal(factor)
+            self.outer[factor] = is_outer(factor) or at_places or is_taken(factor)
         return self.outer[factor]
 
     def _product(self, node: Einsum) -> OpenProduct:
@@ -209,6 +211,20 @@ def is_placed(node: Einsum) -> bool:
         is_onehot(factor) and row[-1] in node.output
         for factor, row in zip(node.factors, node.subscripts, strict=True)
     )
+
+
+def on_diagonal(node: Einsum) -> bool:
+    """Whether a product is zero but for the elements of a window."""
+    kept = set(node.output)
+    return any(
+        is_window(factor) and set(row) <= kept
+        for factor, row in zip(node.factors, node.subscripts, strict=True)
+    )
+
+
+def is_window(node: Node) -> bool:
+    """Whether a factor has a single one in each row, next to that of the row before."""
+    return isinstance(node, Apply) and isinstance(node.primitive, Window)
 
 
 def is_taken(node: Einsum) -> bool:

@@ -32,6 +32,11 @@ from tcalc.simplify.special import adds_up, alike_among, special_among, together
 
 LARGE = 1 << 12
 """The elements from which on a sum is worth looking at."""
+TENSOR = 1 << 18
+"""The elements from which on one of many axes, as large as the product, is worth looking at.
+
+Its terms often are outer products of matrices, of which each is multiplied by itself.
+"""
 SHRINKS = 4
 """How many times larger than the product the sum has to be."""
 GAIN = Fraction(3, 2)
@@ -64,14 +69,13 @@ class Distribution:
         self.fixed = set(fixed)
         self.sized = False
         self.uses: Counter[Node] = Counter()
-        self.seen: set[Node] = set()
         self.placed: set[Node] = set()
         self.elements: dict[Shape, int] = {}
 
     def run(self, roots: Sequence[Node]) -> list[Node]:
         """The roots with products distributed where that pays."""
         order = postorder(roots)
-        if not self.fixed and not any(self._is_large(node) for node in order):
+        if not self.fixed and not any(self._is_large(x) or takes_diagonal(x) for x in order):
             return list(roots)
         if self.fixed:
             roots = self._with_fixed_distributed(roots, order)
@@ -100,22 +104,15 @@ class Distribution:
         return isinstance(node, Add) and self._size(node.dims) >= LARGE
 
     def _changed(self, node: Node) -> Node:
-        """A node, of changed operands, with products distributed.
-
-        A product of these may be that of others with its axes in another order, which nobody has
-        looked at.
-        """
-        if isinstance(node, Einsum) and is_permuted(node) and node.factors[0] not in self.seen:
-            core = self._distributed(node.factors[0])
-            self.seen.add(core)
-            return build.einsum([core], node.subscripts, node.output)
         found = self._distributed(node)
-        self.seen.add(found)
         if self._has_places(found):
             self.placed.add(found)
         return found
 
     def _distributed(self, node: Node) -> Node:
+        """A node with what it is of multiplied out, or taken term by term."""
+        if takes_diagonal(node):
+            return self._diagonal(node)
         if self.fixed and node.operands and self.fixed.issuperset(node.operands):
             self.fixed.add(node)
         if not isinstance(node, Einsum) or node.is_view or node in self.fixed:
@@ -132,6 +129,19 @@ class Distribution:
             [(c, self._grouped(term)) for c, term in self._terms(flat, place, node.dims)]
         )
 
+    def _diagonal(self, node: Einsum) -> Node:
+        """The diagonal of a large sum or product that nobody else needs, without the rest of it."""
+        whole, row = node.factors[0], node.subscripts[0]
+        if self._size(whole.dims) < LARGE or self.uses[whole] > 1:
+            return node
+        terms: list[tuple[Fraction, Node]] = []
+        for c, term in whole.terms if isinstance(whole, Add) else ((Fraction(1), whole),):
+            flat = self._flat(term)
+            own = dict(zip(flat.output, row, strict=True))
+            rows = [[own.get(label, ("summed", label)) for label in x] for x in flat.rows]
+            terms.append((c, build.einsum(flat.factors, rows, node.output)))
+        return build.add(terms)
+
     def _best(self, flat: Flat, dims: Shape) -> int | None:
         """The place of the sum that saves most where it is multiplied term by term, if any does."""
         bound = any(x in self.fixed and x.order for x in flat.factors)
@@ -140,7 +150,8 @@ class Distribution:
         for place, factor in enumerate(flat.factors):
             if not isinstance(factor, Add) or len(factor.terms) < 2 or factor.order < 1:
                 continue
-            if self._size(factor.dims) < least:
+            size = self._size(factor.dims)
+            if size < least and not (factor.order > 2 and size >= max(TENSOR, self._size(dims))):
                 continue
             self.sized = True
             before = self._price(flat)
@@ -340,6 +351,14 @@ class Distribution:
         """Whether a factor is an array that bound inputs make; a constant of the graph is none."""
         constant = isinstance(factor, Apply) and not factor.args
         return factor in self.fixed and factor.order > 0 and not constant
+
+
+def takes_diagonal(node: Node) -> TypeGuard[Einsum]:
+    """Whether a node is the diagonal of another."""
+    if not isinstance(node, Einsum) or not node.is_view or len(node.factors) > 1:
+        return False
+    ((row,),) = (node.subscripts,)
+    return len(set(row)) < len(row) and set(row) == set(node.output)
 
 
 def _seen_through(node: Node) -> Node:

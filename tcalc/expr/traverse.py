@@ -147,6 +147,27 @@ def with_operands(node: Node, operands: Sequence[Node]) -> Node:
             return build.apply(primitive, *operands, output=output)
 
 
+def _is_around_another(made: Node, node: Node) -> bool:
+    """Whether a product of other operands came out as a multiple, or a view, of a new product."""
+    if not isinstance(node, Einsum) or node.is_view:
+        return False
+    return isinstance(made, Add) or (isinstance(made, Einsum) and made.is_view)
+
+
+def on_core(made: Node, change: Callable[[Node], Node]) -> Node:
+    """A product, or a multiple or view of one, with `change` applied to the product."""
+    match made:
+        case Add(terms=((coefficient, core),)):
+            return build.add([(coefficient, on_core(core, change))])
+        case Einsum(factors=(Einsum() as core,)) if made.is_view and not core.is_view:
+            new = change(core)
+            return made if new is core else with_operands(made, [new])
+        case Einsum() if not made.is_view:
+            return change(made)
+        case _:
+            return made
+
+
 def rebuild(
     roots: Sequence[Node],
     change: Callable[[Node], Node] = lambda node: node,
@@ -156,13 +177,16 @@ def rebuild(
 
     `change` sees each node after its operands were replaced.  `replacements` are given results:
     the nodes below them are not visited on their account.  Untouched nodes come back as they are.
+    Where a product of other operands is a multiple of one, or one with its axes in another order,
+    `change` sees that first.
     """
     # Most passes change few nodes or none: those that stay themselves are not noted.
     done: dict[Node, Node] = dict(replacements or {})
     for node in _walked(roots, done) if done else postorder(roots):
         operands = node.operands
         if done and not done.keys().isdisjoint(operands):
-            new = change(with_operands(node, [done.get(x, x) for x in operands]))
+            made = with_operands(node, [done.get(x, x) for x in operands])
+            new = change(on_core(made, change) if _is_around_another(made, node) else made)
         else:
             new = change(node)
         if new is not node:

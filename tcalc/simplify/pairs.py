@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from tcalc.expr import build
 from tcalc.expr.nodes import Einsum, Node
 from tcalc.expr.primitive import Labels
+from tcalc.expr.traverse import on_core
 from tcalc.planning.planner import Step
 
 
@@ -29,7 +30,7 @@ def in_pairs(
         (x, a), (y, b) = operands[first], operands[second]
         uses.subtract(set(a) & set(b))
         kept = tuple(k for k in dict.fromkeys(a + b) if uses[k] > 1 or k in node.output)
-        operands.append((made(build.einsum([x, y], [a, b], kept)), kept))
+        operands.append((on_core(build.einsum([x, y], [a, b], kept), made), kept))
     result, row = operands[-1]
     dims = dict(zip(node.output, node.dims, strict=True))
     return build.einsum([result], [row], node.output, dims)

@@ -239,6 +239,13 @@ class TestSymmetry:
         assert np.array_equal(result, result.T)
 
 
+def test_outer_products_in_a_sum_are_multiplied_one_by_one():
+    # Terms as inv(A)[i,k] (inv(A)' x)[l] x[j], after some products of matrices with vectors.
+    row = costs("tensor A[n,n], b[n]; norm2(A\\b)^2", "A", n=60)
+    assert row.flops.coefficient(*"nnnnn") == 0
+    assert row.operations <= 12 * 60**4
+
+
 class TestRunningSums:
     """A product with a triangle of ones is one addition for each element, in any order."""
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tcalc.expr import Var, build, shape
+from tcalc.expr import Einsum, Var, build, shape
 from tcalc.expr.traverse import dependents, postorder, rebuild, users, variables
 
 (N,) = shape("n")
@@ -55,6 +55,25 @@ def test_rebuild_takes_given_replacements():
     outer = build.sum_all(inner)
     (result,) = rebuild([outer], replacements={inner: x})
     assert result is build.sum_all(x)
+
+
+def test_rebuild_shows_products_that_come_out_with_their_axes_in_another_order():
+    # Of other operands a product is a view of one whenever these sort otherwise.
+    seen = set()
+    others = [build.var(name, (N, N)) for name in "ABCDEF"]
+    first, last = build.var("X", (N, N)), build.var("Y", (N, N))
+    node = build.einsum([first, last], "ij,jk->ik")
+    for other in others:
+
+        def note(made, other=other):
+            if isinstance(made, Einsum) and not made.is_view:
+                seen.add(made)
+            return other if made is first else made
+
+        (new,) = rebuild([node], note)
+        core = new.factors[0] if new.is_view else new
+        assert other in core.factors
+        assert core in seen
 
 
 def test_chains_are_deeper_than_the_stack():

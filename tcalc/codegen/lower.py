@@ -43,6 +43,7 @@ from tcalc.codegen.reopening import reopened
 from tcalc.codegen.selection import diagonal
 from tcalc.codegen.stacks import unstacked
 from tcalc.codegen.tensor import ONE, Builder, Tensor, arranged, running
+from tcalc.codegen.traces import with_shared_traces
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
@@ -136,6 +137,8 @@ class Lowering:
         given: Collection[str],
     ) -> None:
         self.roots = with_ordered_indices(with_companions(with_distances(expand(roots))))
+        if options.reorder:
+            self.roots = with_shared_traces(self.roots)
         distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
         if options.reorder:
             self.roots = reopened(

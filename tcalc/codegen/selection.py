@@ -240,7 +240,9 @@ class Selection:
         whole = replace(given, value=self.builder.make(call, given.value.dims))
         found = self._operand(whole, positions.dims, row[:-1])
         is_whole = found.value is whole.value and found.labels == row[:-1]
-        return Indicator(found.value, found.labels, row[-1:], (size,), shifts if is_whole else None)
+        return Indicator(
+            found.value, found.labels, row[-1:], (size,), shifts=shifts if is_whole else None
+        )
 
     def _axis(self, label: int) -> Axis:
         if not self.selects:

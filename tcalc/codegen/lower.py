@@ -22,6 +22,7 @@ from tcalc.codegen.distribute import Distribution, core_of
 from tcalc.codegen.exchanges import with_ordered_indices
 from tcalc.codegen.gathered_products import with_gathered_products
 from tcalc.codegen.gathered_scalars import with_gathered_scalars
+from tcalc.codegen.kronecker import with_kronecker_apart
 from tcalc.codegen.lowrank import low_rank_solves
 from tcalc.codegen.memory import shared
 from tcalc.codegen.opening import Opened
@@ -31,6 +32,7 @@ from tcalc.codegen.program import (
     Argument,
     Call,
     Diagonal,
+    Fold,
     Memory,
     Output,
     Program,
@@ -49,6 +51,7 @@ from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.elementwise import Elementwise
 from tcalc.primitives.inverse import Inverse
+from tcalc.primitives.kron import Merge, Split
 from tcalc.primitives.onehot import OneHot
 from tcalc.primitives.power import Power
 from tcalc.primitives.routines import Embedded, routine_of
@@ -138,7 +141,7 @@ class Lowering:
     ) -> None:
         self.roots = with_ordered_indices(with_companions(with_distances(expand(roots))))
         if options.reorder:
-            self.roots = with_shared_traces(self.roots)
+            self.roots = with_shared_traces(with_kronecker_apart(self.roots))
         distribution = Distribution(sizes, _fixed(postorder(self.roots), given))
         if options.reorder:
             self.roots = reopened(
@@ -316,6 +319,12 @@ class Lowering:
         if shared is not None:
             return Tensor.of(shared)
         primitive, args = node.primitive, node.args
+        if isinstance(primitive, Merge | Split):
+            # What axes are split into is known by sizes, without the tensor of ones that has them.
+            whole = self.dense(args[0])
+            source = View(self.builder.typed(whole.value), whole.axes)
+            fold = Fold(source, node.dims)
+            return Tensor.of(self.builder.make(fold, node.dims, source.value.memory))
         views = tuple(
             View(self.builder.typed(view.value), view.axes) for view in map(self.dense, args)
         )

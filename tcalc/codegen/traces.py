@@ -31,11 +31,15 @@ def with_shared_traces(roots: Sequence[Node]) -> list[Node]:
     """
     order = postorder(roots)
     products = [x for x in order if isinstance(x, Einsum) and not x.is_view]
+    by_factors: dict[frozenset[Node], list[Einsum]] = {}
+    for product in products:
+        if len(product.factors) == 3:
+            by_factors.setdefault(frozenset(product.factors), []).append(product)
     found: dict[Node, Node] = {}
     for trace in products:
         if trace.output or len(trace.factors) != 2 or sum(map(_inverts, trace.factors)) != 1:
             continue
-        for product in products:
+        for product in by_factors.get(frozenset(trace.factors), ()):
             if product not in found and (pair := _shared(trace, product)) is not None:
                 found[trace], found[product] = pair
                 break

@@ -52,7 +52,7 @@ def kronecker_products_opened(node: Einsum) -> Node | None:
             rows.append(row)
         else:
             factors += factor.operands
-            rows += _opened_rows(factor, row, second)
+            rows += opened_rows(factor, row, second)
     dims = {label: parts.dims[label] for label in parts.output}
     return build.scale(parts.coefficient, build.einsum(factors, rows, parts.output, dims))
 
@@ -63,7 +63,7 @@ def _pairs_of_labels(parts: Parts) -> dict[int, Pair]:
     bad = set(parts.output)
     paired: list[list[int]] = []
     for factor, row in zip(parts.factors, parts.rows, strict=True):
-        own = _pairs(factor) or (None,) * len(row)
+        own = pairs_of(factor) or (None,) * len(row)
         paired.append([label for label, pair in zip(row, own, strict=True) if pair is not None])
         for label, pair in zip(row, own, strict=True):
             if pair is None or found.setdefault(label, pair) != pair:
@@ -77,7 +77,7 @@ def _pairs_of_labels(parts: Parts) -> dict[int, Pair]:
     return {label: pair for label, pair in found.items() if label not in bad}
 
 
-def _pairs(node: Node) -> tuple[Pair | None, ...] | None:
+def pairs_of(node: Node) -> tuple[Pair | None, ...] | None:
     """The pairs of sizes that axes are merged from, where a tensor has such axes; others None."""
     match node:
         case Apply(primitive=Kron(core=core), args=(a, b)) if node.order == core:
@@ -91,7 +91,7 @@ def _pairs(node: Node) -> tuple[Pair | None, ...] | None:
     return None
 
 
-def _opened_rows(node: Apply, row: Labels, second: dict[int, int]) -> list[Labels]:
+def opened_rows(node: Apply, row: Labels, second: dict[int, int]) -> list[Labels]:
     """The labels of what a tensor with pairs for axes is made from."""
     if isinstance(node.primitive, Merge):
         cut = len(row) - node.primitive.pairs
@@ -104,7 +104,7 @@ def _opened_rows(node: Apply, row: Labels, second: dict[int, int]) -> list[Label
 def kronecker_products_multiplied(node: Einsum) -> Node | None:
     """``kron(A, B)*kron(C, D) -> kron(A*C, B*D)`` where the sizes agree, also of vectors."""
     parts = parts_of(node)
-    pairs = {k: pair for k, x in enumerate(parts.factors) if (pair := _pairs(x)) and _is_kron(x)}
+    pairs = {k: pair for k, x in enumerate(parts.factors) if (pair := pairs_of(x)) and _is_kron(x)}
     ways = [
         (k, j, a, b)
         for k, j in permutations(pairs, 2)
@@ -239,9 +239,9 @@ def _split_apart(parts: Parts, known: dict[int, Pair]) -> Node | None:
         elif isinstance(factor, Delta):
             factors += map(build.delta, known[row[0]])
             rows += [row, tuple(second[label] for label in row)]
-        elif isinstance(factor, Apply) and _pairs(factor) is not None:
+        elif isinstance(factor, Apply) and pairs_of(factor) is not None:
             factors += factor.operands
-            rows += _opened_rows(factor, row, second)
+            rows += opened_rows(factor, row, second)
         elif known.keys() >= set(row):
             factors.append(split(factor, tuple(dim for label in row for dim in known[label])))
             rows.append(tuple(at for label in row for at in (label, second[label])))
@@ -268,7 +268,7 @@ def _joined_pairs(parts: Parts, dims: Shape) -> dict[int, Pair] | None:
             if not _is_pairwise(factor):
                 continue
             first = next((known[label] for label in row if label in known), None)
-            own = _pairs(factor) or (first, first)
+            own = pairs_of(factor) or (first, first)
             paired = [(x, pair) for x, pair in zip(row, own, strict=True) if pair is not None]
             if known.keys().isdisjoint(label for label, _ in paired):
                 continue
@@ -281,7 +281,7 @@ def _joined_pairs(parts: Parts, dims: Shape) -> dict[int, Pair] | None:
 
 def _is_pairwise(node: Node) -> bool:
     """Whether a tensor has pairs for axes, or takes those of what it is joined to."""
-    return isinstance(node, Delta) or _pairs(node) is not None
+    return isinstance(node, Delta) or pairs_of(node) is not None
 
 
 RULES = (

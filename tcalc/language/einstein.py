@@ -226,7 +226,7 @@ class Indexer:
             if isinstance(position, Bound):
                 shifts = self._names.shifts(position, scope.counters, scope.indices)
                 if shifts:
-                    value = self._shift(value, len(labels), position, shifts, scope.counters)
+                    value = self._shift(value, len(labels), position, shifts, scope)
                     labels += shifts
                     seen = dict(merge(seen, dict.fromkeys(shifts, 1)))
                     continue
@@ -319,7 +319,7 @@ class Indexer:
         axis: int,
         position: Bound,
         shifts: Mapping[str, int],
-        counters: Counters,
+        scope: Scope,
     ) -> Value:
         """The elements of an axis at sums of indices, ``x[i+k-1]``; the axis becomes theirs.
 
@@ -327,12 +327,17 @@ class Indexer:
         """
         dim, span = value.dims[axis], position.span
         rest = (term for term in position.terms if not shifts.keys() & {*term[1]})
-        offset = self._names.position(replace(position, terms=tuple(rest)), counters, dim)
+        beside = replace(position, terms=tuple(rest))
+        offset = self._names.position(beside, scope.counters, dim)
         coefficients = (*shifts.values(),)
         if coefficients == (1,):
             self._check(offset + 1, dim, span)
             return self._slice(value, axis, offset + 1, dim)
-        dims = [self._dimensions.unknown(span) for _ in shifts]
+        # The newest unknown is solved for: rather the size of a free index than that of a filter.
+        free = [name in scope.kept or scope.totals.get(name, 0) < 2 for name in shifts]
+        places = sorted(range(len(free)), key=free.__getitem__)
+        unknown = {place: self._dimensions.unknown(span) for place in places}
+        dims = [unknown[place] for place in range(len(free))]
         low, high = ends(coefficients, offset, dims)
         whole, one = Side(dim, value.span), Dim.of(1)
         if all(abs(x) == 1 for x in coefficients):

@@ -192,6 +192,13 @@ def test_in_loops() -> None:
         assert np.allclose(found[1], due[1])
 
 
+def test_sizes_that_nobody_declared() -> None:
+    for text in ("y[i] = x[i+k-1]*w[k]; y", "x[i-k+3]*w[k]*w[3]", "y[j] = w[k]*x[k+j-1]; sum(y)"):
+        f = tcalc.parse(text)
+        assert all(dim.is_name or dim.value for x in f.variables.values() for dim in x.dims)
+        assert tcalc.evaluate(f, x=[1.0, 2.0, 3.0, 4.0], w=[1.0, 1.0, 2.0]) is not None
+
+
 def test_an_index_with_the_name_of_a_size() -> None:
     f = tcalc.parse("y[i] = x[i+m-1]*w[m]; sum(y.^2)", "x[n], w[m]")
     other = tcalc.parse("y[i] = x[i+k-1]*w[k]; sum(y.^2)", "x[n], w[m]")

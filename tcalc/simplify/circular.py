@@ -80,8 +80,8 @@ def angles_added(node: Add) -> Node | None:
             swapped = [build.apply(sin if z.primitive == cos else cos, *z.args) for z in (x, y)]
             partner = parts.replaced((k, j), swapped, rows).build()
             d = known.get(partner, ZERO)
-            if abs(d) != abs(c):
-                continue
+            if partner is term or abs(d) != abs(c):
+                continue  # sin(x).*cos(x) is its own partner, and but half of sin(2*x)
             added = (d == c) == (x.primitive == sin)
             first, second = (x.args[0], y.args[0])
             if c < 0 and not added and x.primitive == sin:

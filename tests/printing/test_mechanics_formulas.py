@@ -74,6 +74,7 @@ def test_mechanics_reads_as_in_textbooks(formula: Formula) -> None:
         ("1 - tanh(x).^2", "1 - tanh(x).^2"),
         ("cos(x).*cos(y) + 2*sin(x).*sin(y)", "2*sin(x).*sin(y) + cos(x).*cos(y)"),
         ("sin(x).*cos(y) - cos(x).*sin(y)", "sin(x - y)"),
+        ("sin(x).*cos(x) + y", "y + cos(x).*sin(x)"),
     ],
 )
 def test_identities_are_known(given: str, written: str) -> None:

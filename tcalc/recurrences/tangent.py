@@ -96,7 +96,7 @@ def _tangent_loop(
         if state.last is not None:
             tangents.add(state.last)
     states = [_tangent_state(state, tangents) for state in program.states]
-    handed = {*active_outputs(step, [*directions])}
+    handed = active_outputs(step, [*directions])
     trajectories = [
         replace(
             x,

@@ -103,7 +103,7 @@ def term_beside_its_sum(node: Add) -> Node | None:
     for c, term in node.terms:
         parts = parts_of(term)
         for k, factor in enumerate(parts.factors):
-            if not isinstance(factor, Add) or factor.order:
+            if not isinstance(factor, Add) or factor.order or len(factor.terms) > LONGEST:
                 continue
             for x in factor.operands:
                 whole = parts.replaced((k,), (x,), ((),)).build()
@@ -120,7 +120,7 @@ def term_beside_its_sum(node: Add) -> Node | None:
 
 
 LONGEST = 24
-"""The most terms of a sum in which terms are looked for in factors."""
+"""The most terms of a sum in which terms are looked for in factors, and of such a factor."""
 
 
 @of_sums

@@ -11,7 +11,7 @@
     >>> value, gradient = fun(X=[[1.0, 2.0]], y=[1.0], w=[0.0, 0.0])
 
 - formulas: `parse`, `symbols`, `combine`; `inputs` lists the variables of a program;
-- programs with a loop of any length, as functions with gradients: `recurrence`;
+- programs with loops of any length, as functions with gradients: `recurrence`;
 - derivatives: `gradient`, `jacobian`, `hessian`, `derivative`; products `jvp`, `vjp`, `hvp`;
 - numbers: `compile`, `evaluate`, `check`;
 - insight: `explain`, `cost`, `linearize`, `draw`;

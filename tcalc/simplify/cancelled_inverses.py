@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import chain, count
 
 from tcalc.expr import build
@@ -72,33 +74,51 @@ def inverse_times_its_terms(node: Add) -> Node | None:
 
     Example: ``l*inv(A'*A + l*I)*x + inv(A'*A + l*I)*A'*A*x -> x``.
     """
+    terms = [parts_of(term) for _, term in node.terms]
+    uses = Counter(chain.from_iterable(dict.fromkeys(parts.factors) for parts in terms))
     known = {x: c for c, x in node.terms}
-    for c, term in node.terms:
-        parts = parts_of(term)
+    for term, parts in zip(node.operands, terms, strict=True):
         for k, y in enumerate(parts.factors):
             if not (isinstance(y, Apply) and isinstance(y.primitive, Inverse) and y.order == 2):
                 continue
             (m,) = y.args
-            if not isinstance(m, Add) or not 1 < len(m.terms) <= len(node.terms):
+            if not isinstance(m, Add) or not 1 < len(m.terms) <= uses[y]:
                 continue
             for d, unit in m.terms:
-                numbers = _numbers_of_unit(unit)
-                if numbers is None or any(x not in parts.factors for x in numbers):
-                    continue
-                rest = parts.replaced([parts.factors.index(x) for x in numbers], (), ())
-                place = k - sum(parts.factors.index(x) < k for x in numbers)
-                for turned in (False, True):
-                    beside = [
-                        product_of(build.scale(c * e / d, _with_beside(rest, place, x, turned)))
-                        for e, x in m.terms
-                    ]
-                    if all(known.get(x) == number for number, x in beside):
-                        gone = {x for _, x in beside}
-                        alone = rest.replaced(
-                            (place,), (build.delta(m.dims[0]),), (rest.rows[place],)
-                        )
-                        kept = [(e, x) for e, x in node.terms if x not in gone]
-                        return build.add([*kept, (c / d, alone.build())])
+                new = _beside_all_terms(known, term, k, m, (d, unit))
+                if new is not None:
+                    return new
+    return None
+
+
+def _beside_all_terms(
+    known: Mapping[Node, Fraction], term: Node, k: int, m: Add, of_unit: tuple[Fraction, Node]
+) -> Node | None:
+    """A sum in which ``a*inv(M)``, for a term ``a*I`` of M, stands beside its like for all others.
+
+    The terms of the sum are `known`; the inverse is the factor of one of them at position k.
+    """
+    parts, (d, unit) = parts_of(term), of_unit
+    numbers = _numbers_of_unit(unit)
+    if numbers is None or any(x not in parts.factors for x in numbers):
+        return None
+    c = known[term] / d
+    rest = parts.replaced([parts.factors.index(x) for x in numbers], (), ())
+    place = k - sum(parts.factors.index(x) < k for x in numbers)
+    for turned in (False, True):
+        gone = {term}
+        for e, x in m.terms:
+            if x is unit:
+                continue
+            number, beside = product_of(build.scale(c * e, _with_beside(rest, place, x, turned)))
+            if known.get(beside) != number:
+                break
+            gone.add(beside)
+        else:
+            one = build.delta(m.dims[0])
+            alone = rest.replaced((place,), (one,), (rest.rows[place],))
+            kept = [(e, x) for x, e in known.items() if x not in gone]
+            return build.add([*kept, (c, alone.build())])
     return None
 
 

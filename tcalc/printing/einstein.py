@@ -24,7 +24,7 @@ from tcalc.primitives.onehot import is_onehot
 from tcalc.primitives.power import Power as PowerOf
 from tcalc.primitives.reductions import Reduction
 from tcalc.primitives.selection import UnitVector, is_unit_vector
-from tcalc.primitives.shifts import Shifts, shifts_of
+from tcalc.primitives.shifts import Shifts, ends, shifts_of
 from tcalc.printing.chains import Cut, cuts_of
 from tcalc.printing.formula import (
     Call,
@@ -113,8 +113,8 @@ class EinsteinNotation:
         carried = {x for f, row in places if not isinstance(f, Const) for x in row}
         names = _positions(places) | dict(zip(node.output, at, strict=True))
         summed: dict[str, Dim] = {}
-        gone = self._gathered(node, names, summed)
         quotient = _Quotient()
+        gone = self._gathered(node, names, summed, quotient.above)
         for factor, row, ranges in self._sliced(node):
             if isinstance(factor, Const):
                 # A ones tensor stands here for the size of a summed dimension.
@@ -142,11 +142,15 @@ class EinsteinNotation:
         return self._sum_over(tuple(summed), quotient.above, quotient.below)
 
     def _gathered(
-        self, node: Einsum, names: dict[int, str], summed: dict[str, Dim]
+        self,
+        node: Einsum,
+        names: dict[int, str],
+        summed: dict[str, Dim],
+        beside: list[Formula],
     ) -> set[tuple[Node, Labels]]:
         """The factors that say at which positions others have their elements, ``X[g[i],k]``.
 
-        Their summed labels are named by these positions.
+        Their summed labels are named by these positions; what these need stands `beside`.
         """
         gone: set[tuple[Node, Labels]] = set()
         places = list(zip(node.factors, node.subscripts, strict=True))
@@ -167,7 +171,14 @@ class EinsteinNotation:
                     names[label] = next(self.indices)
                     summed[names[label]] = sizes[label]
             at = [names[x] for x in rows]
-            names[long] = _shifted(shifts, at) if shifts else f"{name}[{','.join(at)}]"
+            if shifts:
+                names[long], units, own = self._shifted(shifts, at)
+                beside += units
+                summed |= own
+            elif any(isinstance(x, ShiftedAt) for x in at):
+                continue  # positions that are data are at indices themselves
+            else:
+                names[long] = f"{name}[{','.join(at)}]"
             gone.add((factor, row))
         return gone
 
@@ -262,9 +273,33 @@ class EinsteinNotation:
             index = position(primitive.index, primitive.dim)
             return Indexed(eye(primitive.dim), (place, index))
         if (shifts := shifts_of(node)) is not None:
-            return Indexed(eye(shifts.size), (_shifted(shifts, at[:-1]), at[-1]))
+            place, units, own = self._shifted(shifts, at[:-1])
+            unit = Indexed(eye(shifts.size), (place, at[-1]))
+            return self._sum_over(tuple(own), [*units, unit], [])
         whole = yield self.matrix.whole(node)
         return indexed(self.writer.noted(node, whole), at)
+
+    def _shifted(
+        self, shifts: Shifts, at: Sequence[str]
+    ) -> tuple[ShiftedAt, list[Formula], dict[str, Dim]]:
+        """The position that some positions are shifted to, factors with it, and their indices.
+
+        What is no index, and makes no sum of indices, is the position of an index of its own:
+        ``eye(n)[2,j]*x[j+k-1]``.
+        """
+        place = _composed(shifts, at)
+        if place is not None:
+            return place, [], {}
+        own: dict[str, Dim] = {}
+        units: list[Formula] = []
+        plain: list[str] = []
+        for x, dim in zip(at, shifts.dims, strict=True):
+            plain.append(x if is_index(x) and x not in plain else next(self.indices))
+            if plain[-1] != x:
+                own[plain[-1]] = dim
+                units.append(Indexed(eye(dim), (x, plain[-1])))
+        terms = dict(zip(plain, shifts.coefficients, strict=True))
+        return _shifted_at(terms, shifts.offset, shifts.size, shifts.dims), units, own
 
     def _fresh(self, count: int) -> tuple[str, ...]:
         return tuple(next(self.indices) for _ in range(count))
@@ -327,14 +362,43 @@ def _positions(places: Sequence[tuple[Node, Labels]]) -> dict[int, str]:
     return found
 
 
-def _shifted(shifts: Shifts, at: Sequence[str]) -> ShiftedAt:
-    """The position that indices are shifted to."""
+def _composed(shifts: Shifts, at: Sequence[str]) -> ShiftedAt | None:
+    """The sum of indices that some positions are shifted to, if the language reads it so."""
+    terms: dict[str, int] = {}
+    sizes: dict[str, Dim] = {}
     offset = shifts.offset
+    for coefficient, x, dim in zip(shifts.coefficients, at, shifts.dims, strict=True):
+        inner: Sequence[tuple[int, str]]
+        if isinstance(x, ShiftedAt) and x.number is not None:
+            inner = x.terms
+            sizes |= zip(x.indices, x.dims, strict=True)
+            offset = offset + x.number * coefficient
+        elif is_index(x):
+            inner = [(1, x)]
+            sizes[x] = dim
+        else:
+            return None
+        for times, name in inner:
+            terms[name] = terms.get(name, 0) + times * coefficient
+    ones_only = all(abs(times) == 1 for times in terms.values())
+    if 0 in terms.values() or [*terms.values()] == [1]:
+        return None
+    dims = tuple(sizes[name] for name in terms)
+    # Sums of indices themselves go from the beginning of the axis to its end.
+    if ones_only and ends([*terms.values()], offset, dims) != (Dim.of(1), shifts.size):
+        return None
+    return _shifted_at(terms, offset, shifts.size, dims)
+
+
+def _shifted_at(
+    terms: Mapping[str, int], offset: Dim, size: Dim, dims: tuple[Dim, ...]
+) -> ShiftedAt:
+    """A sum of indices and an offset."""
     # From the end on where nothing but the size of the axis is in it.
-    rest = (offset - shifts.size).value
+    rest = (offset - size).value
     text = str(offset) if rest is None else f"end{rest:+d}" if rest else "end"
-    terms = [*zip(shifts.coefficients, at, strict=True)]
-    return ShiftedAt(terms, text.replace(" ", ""), shifts.dims)
+    multiples = [(times, name) for name, times in terms.items()]
+    return ShiftedAt(multiples, text.replace(" ", ""), dims, offset)
 
 
 def repeated(value: Formula, over: Mapping[str, Dim]) -> Formula:

@@ -272,9 +272,15 @@ class ShiftedAt(str):
     offset: str
     dims: tuple[Dim, ...]
     """The sizes of the indices."""
+    number: Dim | None
+    """The offset again, as what can be calculated with."""
 
     def __new__(
-        cls, terms: Sequence[tuple[int, str]], offset: str, dims: tuple[Dim, ...] = ()
+        cls,
+        terms: Sequence[tuple[int, str]],
+        offset: str,
+        dims: tuple[Dim, ...] = (),
+        number: Dim | None = None,
     ) -> Self:
         multiples = (
             f"{'-' if times < 0 else '+'}{name if abs(times) == 1 else f'{abs(times)}*{name}'}"
@@ -286,6 +292,7 @@ class ShiftedAt(str):
         text = rest + sums if terms[0][0] < 0 else sums + rest
         found = super().__new__(cls, text.removeprefix("+"))
         found.terms, found.offset, found.dims = tuple(terms), offset, dims
+        found.number = number
         return found
 
     @property
@@ -296,7 +303,7 @@ class ShiftedAt(str):
     def renamed(self, names: Mapping[str, str]) -> ShiftedAt:
         """The same of other indices."""
         terms = [(c, names.get(name, name)) for c, name in self.terms]
-        return ShiftedAt(terms, self.offset, self.dims)
+        return ShiftedAt(terms, self.offset, self.dims, self.number)
 
     @property
     def tells_last(self) -> bool:

@@ -143,12 +143,70 @@ def test_what_is_printed_is_the_same_again(title: str) -> None:
             assert derivative.mathml().strip()
 
 
+ELEMENTS = {
+    "a net of two layers": (
+        "A[c,i] = tanh(X[d,i+k-1]*V[c,d,k] + b[c]); y[i] = A[c,i+l-1]*W[c,l]; sum(exp(y))",
+        "X[r,n], V[q,r,m], b[q], W[q,p]",
+    ),
+    "one window": ("y[i] = exp(x[i+k-1]*w[k]); y[2]*y[end]", "x[n], w[m]"),
+    "windows that data choose": (
+        "y[i] = exp(x[i+k-1]*w[k]); y[g[j]]*v[j]",
+        "x[n], w[m], v[p], g[p] integer",
+    ),
+    "windows of what data choose": (
+        "y[i] = sin(x[g[i]]); sum(exp(y[i+k-1]*v[k]))",
+        "x[n], v[q], g[p] integer",
+    ),
+    "backwards twice": (
+        "y[i] = exp(x[end+1-i]*v[i]); z[i] = sin(y[end+1-i])*v[i]; sum(z.^2)",
+        "x[n], v[n]",
+    ),
+    "every second of every second": (
+        "y[i] = exp(x[2*i-1])*u[i]; sin(y[2*j-1])*v[j]",
+        "x[n], u[r], v[q]",
+    ),
+    "an index in two sums": (
+        "A[i,k] = exp(x[i+k-1]*w[k]); A[j+l-1,l]*w[l]*w[j]",
+        "x[3*m-2], w[m]",
+    ),
+    "an index that cancels": (
+        "A[i,k] = exp(x[i-k+m]*w[k]); A[j+l-1,l]*w[l]*w[j]",
+        "x[3*m-2], w[m]",
+    ),
+    "an element of a Gram matrix": (
+        "H[i,k] = x[i+k-1]*ones(m)[k]; G = H'*H; logdet(G) + G[1,2]*w[1]",
+        "x[n], w[m]",
+    ),
+    "pooling twice": (
+        "y[i] = max[k](x[2*i+k-2]*ones(2)[k]*w[i]); z[i] = max[k](y[i+k-1]*v[k]); sum(z.^2)",
+        "x[2*m], w[m], v[2]",
+    ),
+}
+
+
+@pytest.mark.parametrize("title", ELEMENTS)
+def test_elements_at_sums_of_indices_of_what_has_windows_itself(title: str) -> None:
+    text, declarations = ELEMENTS[title]
+    f = tcalc.parse(text, declarations)
+    arrays = arrays_of(f) | {"g": np.array([2, 1, 2])}
+    arrays = {name: arrays[name] for name in f.variables}
+    for name in arrays.keys() - {"g"}:
+        for g in (f, tcalc.gradient(f, name)):
+            due = tcalc.compile(g)(**arrays)
+            again = tcalc.parse(str(g), declarations)
+            assert np.allclose(tcalc.evaluate(again, **arrays), due, rtol=1e-10, atol=1e-12), str(g)
+
+
 def test_formulas() -> None:
     f = tcalc.parse("y[i] = x[i+k-1]*w[k]; sum(y.^2)", "x[n], w[m]")
     assert str(tcalc.gradient(f, "w")) == "2*x[i+k-1]*x[i+l-1]*w[l]"
     assert str(tcalc.hessian(f, "w")) == "T[k,l] = 2*x[i+k-1]*x[i+l-1]*ones(m)[l]"
     assert str(tcalc.gradient(f, "x")) == "2*eye(n)[j+k-1,i]*x[j+l-1]*w[l]*w[k]"
     assert "x_{i + k - 1}" in tcalc.hessian(f, "w").latex()
+    layers = "y[i] = relu(x[i+k-1]*w[k]); z[j] = y[j+l-1]*v[l]; z"
+    assert str(tcalc.parse(layers, "x[n], w[m], v[p]")) == "relu(x[j+l+k-2]*w[k])*v[l]"
+    second = tcalc.parse("y[i] = exp(x[i+k-1]*w[k]); y[2]", "x[n], w[m]")
+    assert str(second) == "exp(x[i+k-1]*w[k]*eye(n - m + 1)[2,i])"
     assert str(tcalc.parse("x[i+1]*y[i]", "x[n], y[n-1]")) == "x[2:end]'*y"
 
 

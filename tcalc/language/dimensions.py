@@ -46,14 +46,23 @@ class Dimensions:
         self._bound: dict[str, Dim] = {}
         self._because: dict[str, Span] = {}
         self._origin: dict[str, Span] = {}
+        self._hints: dict[str, str] = {}
         self._declared: dict[str, Span] = {}
         self._pending: list[Equation] = []
 
-    def unknown(self, span: Span) -> Dim:
-        """A new unknown, for an axis of the expression at `span`."""
+    def unknown(self, span: Span, hint: str = "") -> Dim:
+        """A new unknown, for an axis of the expression at `span`.
+
+        The hint is what to do if nothing determines it.
+        """
         name = f"?{len(self._origin) + 1}"
         self._origin[name] = span
+        self._hints[name] = hint
         return Dim.of(name)
+
+    def unknown_in(self, dim: Dim) -> list[str]:
+        """The names of the unknowns that a dimension is made of."""
+        return [name for name in dim.names() if name in self._origin]
 
     def rigid(self, name: str, span: Span) -> Dim:
         """The dimension of a name that the user gave, first seen at `span`."""
@@ -130,7 +139,8 @@ class Dimensions:
                 raise DimensionError(
                     "no variable determines this size",
                     span=self._origin.get(name) or self._declared[name],
-                    hint="declare a variable of that size, or write a number",
+                    hint=self._hints.get(name)
+                    or "declare a variable of that size, or write a number",
                 )
 
     def show(self, dim: Dim) -> str:
@@ -157,7 +167,7 @@ class Dimensions:
         for one, other in ((left, right), (right, left)):
             if one.is_name and not one.names() & other.names() and rigid <= set(self._declared):
                 error.advise(f"a dimension may be declared as {other} in place of {one}")
-        return error.advise("declare the dimensions, or slice the longer one: x[2:end]")
+        return error.advise("declare the dimensions, or slice the longer one: x[1:end-1]")
 
     def _history(self, dim: Dim) -> Iterator[Place]:
         """Where the parts of a dimension were fixed."""

@@ -44,6 +44,12 @@ NOTHING: Mapping[Position, Value] = {}
 """No positions that are data."""
 
 
+_HOW_FAR = (
+    "how far {0} goes must follow from another tensor with that index, or be said: ones(m)[{0}], "
+    "as a factor"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What an expression must know of its surroundings.
@@ -332,12 +338,19 @@ class Indexer:
         coefficients = (*shifts.values(),)
         if coefficients == (1,):
             self._check(offset + 1, dim, span)
+            if (room := (dim - offset).value) is not None and room < 1:
+                self.check_ranges()
             return self._slice(value, axis, offset + 1, dim)
         # The newest unknown is solved for: rather the size of a free index than that of a filter.
         free = [name in scope.kept or scope.totals.get(name, 0) < 2 for name in shifts]
         places = sorted(range(len(free)), key=free.__getitem__)
-        unknown = {place: self._dimensions.unknown(span) for place in places}
+        names, unknown = [*shifts], {}
+        for place in places:
+            unknown[place] = self._dimensions.unknown(span, _HOW_FAR.format(names[place]))
         dims = [unknown[place] for place in range(len(free))]
+        for name, size in zip(shifts, dims, strict=True):
+            no_room = f"no room for the index {name}, which would go from {{0}} to {{1}}"
+            self._checks.append((Dim.of(1), size, no_room, span))
         low, high = ends(coefficients, offset, dims)
         whole, one = Side(dim, value.span), Dim.of(1)
         if all(abs(x) == 1 for x in coefficients):
@@ -360,6 +373,16 @@ class Indexer:
     def _require_first(self, low: Dim, position: Bound, shifts: Mapping[str, int]) -> None:
         """Make the lowest position of a sum of indices the first one of its axis."""
         span = position.span
+        # The first position is lower the longer the indices are that are subtracted.
+        sizes = dict.fromkeys(self._dimensions.unknown_in(low), Dim.of(1))
+        highest = low.substitute(sizes).value
+        if low.value is None and highest is not None and highest < 1:
+            raise IndexNotationError(
+                "the positions begin below 1",
+                span=span,
+                hint="indices count from 1: with w[m], x[i-k+m] begins at 1, and x[end+1-i] goes "
+                "backwards",
+            )
         if low.value is not None and low.value != 1:
             sums = "+".join(shifts)
             raise IndexNotationError(

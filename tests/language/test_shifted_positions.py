@@ -273,7 +273,15 @@ def test_what_is_refused() -> None:
     refused("x[i+1] - x[i]", DimensionError, (1, 1), "slice the longer one", "x[n]")
     refused("x[i+k-1]*w[k]*v[i]", DimensionError, (1, 1), "n - m + 1", "x[n], w[m], v[p]")
     refused("x[2*i]*v[i]", DimensionError, (1, 3), "count from 1", "x[5], v[3]")
-    refused("x[i+k-1]", DimensionError, (1, 3), "declare", "x[n]")
+    refused("x[i+k-1]", DimensionError, (1, 3), "ones(m)[i], as a factor", "x[n]")
+    refused("x[2*i+k-2]*w[k]", DimensionError, (1, 3), "ones(m)[i]", "x[n], w[m]")
+    for below in ("x[i-k]*w[k]", "x[-i]*w[i]"):
+        below_one = refused(below, IndexNotationError, (1, 3), "x[i-k+m]", "x[n], w[m]")
+        assert below_one.message == "the positions begin below 1"
+    longer = refused("x[i+k-1]*w[k]", DimensionError, (1, 3), "", "x[3], w[5]")
+    assert longer.message == "no room for the index i, which would go from 1 to -1"
+    beyond = refused("x[i+n]*v[i]", DimensionError, (1, 3), "`end`", "x[n], v[m]")
+    assert beyond.message == "index n + 1 is beyond the last one, n"
 
 
 def test_sizes_that_do_not_fit() -> None:

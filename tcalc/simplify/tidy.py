@@ -167,10 +167,13 @@ def tidy_all(roots: Sequence[Node], *, inline: Inline = "all") -> list[Node]:
     """Several tensors as one would write them; with ``inline="single"`` sharing is kept.
 
     Where a denominator is zero by an identity, as that of ``1/(exp(x)*exp(-x) - 1)``, the tensors
-    stay as they are: one does not write ``1/0``.
+    stay as they are, in the words of the language: one does not write ``1/0``.
     """
     tidied = _tidied(roots, inline)
-    return list(roots) if _has_pole(tidied) and not _has_pole(roots) else tidied
+    if not _has_pole(tidied) or _has_pole(roots):
+        return tidied
+    written = rewrite(list(roots), (powers.as_written,))
+    return list(roots) if _has_pole(written) else written
 
 
 def _tidied(roots: Sequence[Node], inline: Inline) -> list[Node]:

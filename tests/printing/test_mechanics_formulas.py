@@ -80,3 +80,11 @@ def test_mechanics_reads_as_in_textbooks(formula: Formula) -> None:
 def test_identities_are_known(given: str, written: str) -> None:
     declared = "u[3], v[3], A[n,n], B[n,n], t, x[n], y[n]"
     assert str(tcalc.parse(given, declared)) == written
+
+
+def test_what_divides_by_zero_is_still_in_words_of_the_language() -> None:
+    declared = "x[n], v[3], u[3], b"
+    f = tcalc.parse("sum((v'*skew(u)*v)^(-1)*x + b*tanh(x))", declared)
+    slope = tcalc.gradient(f, "x")
+    assert str(slope) == "b*(1 - tanh(x).^2) + 1/(v'*skew(u)*v)"
+    assert tcalc.parse(str(slope), declared).shape == slope.shape

@@ -52,10 +52,12 @@ def complete_sizes(
     nodes = postorder(roots)
     generator = np.random.default_rng(deal)
     found = sizes
-    for _ in range(DRAWS):
+    for k in range(DRAWS):
         if _fit(nodes, found):
             return found
-        drawn = generator.integers(1, 2 * max(DEFAULT_SIZES), len(order)).tolist()
+        # An axis of one element shows little: only where nothing else fits.
+        least = 2 if k < DRAWS // 2 else 1
+        drawn = generator.integers(least, 2 * max(DEFAULT_SIZES), len(order)).tolist()
         found = dict(zip(order, drawn, strict=True)) | dict(given)
     return sizes
 

@@ -284,6 +284,11 @@ def test_what_is_refused() -> None:
     assert beyond.message == "index n + 1 is beyond the last one, n"
 
 
+def test_windows_are_checked_at_more_than_one_element() -> None:
+    f = tcalc.parse("y[i] = x[i+k-1]*w[k]; sum(y.^2)", "x[n], w[m]")
+    assert min(tcalc.check(f, "w").sizes.values()) > 1
+
+
 def test_sizes_that_do_not_fit() -> None:
     f = tcalc.parse("sum(exp(x[i+k-1]*w[k]))", "x[n], w[m]")
     with pytest.raises(ArgumentError, match="no positions on an axis of 2"):

@@ -57,10 +57,14 @@ INCREMENT = "the increment of a loop"
 FIRST_STEP = "the first step of a loop that is kept"
 """What stands behind `for` where the counter goes up, for messages."""
 
+ADDED = "what is added to the counter in a position"
+"""What stands beside the counter of a loop that is kept, for messages."""
+
 _BESIDE = {
     STEP: "; an index stands in brackets, not in braces",
     FIRST_STEP: "; a loop that counts down may begin at a size, for t = T:-1:1",
     BOUND: "; tcalc.recurrence and `tcalc adjoint` keep a loop over a dimension",
+    ADDED: "; for an index, take the windows before the loop, W[j,k] = x[j+k-1], for W[t,k]",
 }
 
 Counters: TypeAlias = Mapping[str, int]

@@ -13,7 +13,7 @@ from tcalc.errors import ParseError, Span, UnknownNameError, UnsupportedError
 from tcalc.language.carried import MARK, Slice
 from tcalc.language.course import Course, linear, shifted
 from tcalc.language.loops import another_meaning
-from tcalc.language.names import Names
+from tcalc.language.names import ADDED, Names
 from tcalc.language.syntax import (
     Around,
     Bound,
@@ -182,7 +182,7 @@ class OneStep:
         assert isinstance(base, Name)
         base = (self._settled(base) if base.steps else None) or base
         beside = self._offset(position, "a position")
-        offset = self._names.integer(beside, {}, "what is added to the counter in a position")
+        offset = self._names.integer(beside, {}, ADDED)
         shown = [":"] * len(positions)
         shown[axis] = shifted(counter, offset)
         source = self._names.stepped(base.name, base.steps, {})

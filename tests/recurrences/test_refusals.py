@@ -21,6 +21,13 @@ PROGRAMS = {
         "a program without one is for tcalc.parse",
         kind=errors.ParseError,
     ),
+    "a sum of indices with the counter": Case(
+        loop("s{t} = s{t-1} + x[t+k-1]*w[k]", head="for t = 1:T-2"),
+        "`k` is not known: what is added to the counter in a position must be a number",
+        "3: t+k-1",
+        "for an index, take the windows before the loop, W[j,k] = x[j+k-1], for W[t,k]",
+        "x[T], w[m]",
+    ),
     "no program": Case(
         "# nothing",
         "there is no loop to keep",

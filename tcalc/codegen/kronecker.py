@@ -10,11 +10,10 @@ split, ``split(r x')``: they are products of ``split(r)`` and ``split(x)``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
-from typing import NamedTuple
+from functools import partial
 
 from tcalc.expr import build
-from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
 from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, rebuild
@@ -23,10 +22,11 @@ from tcalc.primitives.kron import Kron, Split, merge, split
 from tcalc.simplify.coefficients import ONE
 from tcalc.simplify.kronecker import (
     Pair,
+    SplitFactor,
     determinant_of_kronecker_product,
     inverse_of_kronecker_product,
-    opened_rows,
     pairs_of,
+    taken_apart,
 )
 from tcalc.simplify.parts import Parts, parts_of
 
@@ -76,13 +76,10 @@ def _product_apart(parts: Parts) -> Node | None:
     pairs = _pairs(parts, {})
     if pairs is None or pairs.keys() <= set(parts.output):
         return None
-    opened = _opened(parts, pairs)
-    if opened is None:
-        return None
     plain = tuple(label for label in parts.output if label not in pairs)
     joined = tuple(label for label in parts.output if label in pairs)
-    made = opened.product((*plain, *joined))
-    if not joined:
+    made = _opened(parts, pairs, (*plain, *joined))
+    if made is None or not joined:
         return made
     return build.einsum([merge(made, len(joined))], [(*plain, *joined)], parts.output)
 
@@ -96,57 +93,15 @@ def _split_apart(parts: Parts, dims: Shape, within: bool = True) -> Node | None:
     pairs = _pairs(parts, asked)
     if pairs is None or not set(parts.output).isdisjoint(pairs.keys() - asked.keys()):
         return None
-    opened = _opened(parts, pairs, within)
-    return None if opened is None else opened.product(parts.output)
+    return _opened(parts, pairs, parts.output, within)
 
 
-class _Opened(NamedTuple):
-    """The factors of a product with their labels, `second` for those that are a pair's.
-
-    `sizes` are those of all labels of the result.
-    """
-
-    coefficient: Fraction
-    factors: list[Node]
-    rows: list[Labels]
-    second: dict[int, int]
-    sizes: dict[int, Dim]
-
-    def product(self, output: Labels) -> Node:
-        """The product with two axes in place of each that is a pair."""
-        second = self.second
-        out = tuple(x for at in output for x in ((at, second[at]) if at in second else (at,)))
-        made = build.einsum(self.factors, self.rows, out, {x: self.sizes[x] for x in out})
-        return build.scale(self.coefficient, made)
-
-
-def _opened(parts: Parts, pairs: dict[int, Pair], within: bool = True) -> _Opened | None:
-    """The factors with two labels in place of each that is a pair."""
-    second = {label: max(parts.dims) + 1 + k for k, label in enumerate(pairs)}
-    factors: list[Node] = []
-    rows: list[Labels] = []
-    for factor, row in zip(parts.factors, parts.rows, strict=True):
-        if pairs.keys().isdisjoint(row):
-            factors.append(factor)
-            rows.append(row)
-            continue
-        own = pairs_of(factor)
-        if isinstance(factor, Apply) and own is not None and _fit(own, row, pairs):
-            factors += factor.operands
-            rows += opened_rows(factor, row, second)
-        elif isinstance(factor, Delta):
-            factors += map(build.delta, pairs[row[0]])
-            rows += [row, tuple(second[label] for label in row)]
-        elif isinstance(factor, Apply) and isinstance(factor.primitive, Inverse):
-            return None  # split, it would be formed
-        else:
-            new, at = _split(factor, row, pairs, second, within)
-            factors.append(new)
-            rows.append(at)
-    sizes = {label: parts.dims[label] for label in parts.output}
-    for label, (first, other) in pairs.items():
-        sizes[label], sizes[second[label]] = first, other
-    return _Opened(parts.coefficient, factors, rows, second, sizes)
+def _opened(
+    parts: Parts, pairs: dict[int, Pair], output: Labels, within: bool = True
+) -> Node | None:
+    """The product with two labels in place of each that is a pair."""
+    made = taken_apart(parts, pairs, output, partial(_split, pairs=pairs, within=within))
+    return None if made is None else build.scale(parts.coefficient, made)
 
 
 def _pairs(parts: Parts, asked: Mapping[int, Pair]) -> dict[int, Pair] | None:
@@ -173,29 +128,22 @@ def _pairs(parts: Parts, asked: Mapping[int, Pair]) -> dict[int, Pair] | None:
     return found or None
 
 
-def _fit(own: Sequence[Pair | None], row: Labels, pairs: dict[int, Pair]) -> bool:
-    """Whether a tensor is made of the same pairs, and of no others."""
-    return all(pairs.get(label) == pair for label, pair in zip(row, own, strict=True))
-
-
 def _split(
-    factor: Node, row: Labels, pairs: dict[int, Pair], second: dict[int, int], within: bool
-) -> tuple[Node, Labels]:
-    """Any other tensor with its axes split, the others first."""
+    factor: Node, row: Labels, second: dict[int, int], pairs: dict[int, Pair], within: bool
+) -> SplitFactor | None:
+    """A tensor of no pairs with its axes split, the others first."""
+    if isinstance(factor, Apply) and isinstance(factor.primitive, Inverse):
+        return None  # split, it would be formed
     paired = tuple(label for label in row if label in pairs)
     others = tuple(label for label in row if label not in pairs)
     at = (*others, *(x for label in paired for x in (label, second[label])))
     dims = tuple(dim for label in paired for dim in pairs[label])
-    sizes = dict(zip(row, factor.dims, strict=True))
     if isinstance(factor, Const):
+        sizes = dict(zip(row, factor.dims, strict=True))
         whole = (*(sizes[label] for label in others), *dims)
         return build.scale(factor.value, build.ones(whole)), at
-    places = (*(k for k, x in enumerate(row) if x not in pairs), *_places(row, pairs))
+    places = sorted(range(len(row)), key=lambda k: row[k] in pairs)
     turned = build.einsum([factor], [tuple(range(len(row)))], places)
     # One product within another is looked into, not those within that.
     apart = _split_apart(parts_of(turned), dims, within=False) if within else None
     return apart or split(turned, dims), at
-
-
-def _places(row: Labels, pairs: dict[int, Pair]) -> tuple[int, ...]:
-    return tuple(k for k, x in enumerate(row) if x in pairs)

@@ -7,7 +7,7 @@ product have the same pairs, the pairs are indices of their own, and nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from fractions import Fraction
 from itertools import permutations, product
 from typing import TypeAlias
@@ -31,6 +31,7 @@ from tcalc.simplify.products import multiplied_out
 from tcalc.simplify.splicing import is_between
 
 Pair: TypeAlias = tuple[Dim, Dim]
+SplitFactor: TypeAlias = tuple[Node, Labels]
 
 
 @of_products_having(Kron, Merge, Vec)
@@ -52,7 +53,7 @@ def kronecker_products_opened(node: Einsum) -> Node | None:
             rows.append(row)
         else:
             factors += factor.operands
-            rows += opened_rows(factor, row, second)
+            rows += _opened_rows(factor, row, second)
     dims = {label: parts.dims[label] for label in parts.output}
     return build.scale(parts.coefficient, build.einsum(factors, rows, parts.output, dims))
 
@@ -91,7 +92,7 @@ def pairs_of(node: Node) -> tuple[Pair | None, ...] | None:
     return None
 
 
-def opened_rows(node: Apply, row: Labels, second: dict[int, int]) -> list[Labels]:
+def _opened_rows(node: Apply, row: Labels, second: dict[int, int]) -> list[Labels]:
     """The labels of what a tensor with pairs for axes is made from."""
     if isinstance(node.primitive, Merge):
         cut = len(row) - node.primitive.pairs
@@ -229,29 +230,56 @@ MOST_TERMS = 4
 
 def _split_apart(parts: Parts, known: dict[int, Pair]) -> Node | None:
     """A product with two labels in place of each that is a known pair."""
-    second = {label: max(parts.dims) + 1 + n for n, label in enumerate(known)}
+
+    def split_whole(factor: Node, row: Labels, second: dict[int, int]) -> SplitFactor | None:
+        if not known.keys() >= set(row):
+            return None
+        dims = tuple(dim for label in row for dim in known[label])
+        return split(factor, dims), tuple(at for label in row for at in (label, second[label]))
+
+    return taken_apart(parts, known, parts.output, split_whole)
+
+
+def taken_apart(
+    parts: Parts,
+    pairs: dict[int, Pair],
+    output: Labels,
+    split_other: Callable[[Node, Labels, dict[int, int]], SplitFactor | None],
+) -> Node | None:
+    """A product, but for its coefficient, with two labels in place of each that is a pair.
+
+    `split_other` is asked for factors that are not made of these pairs: it gives such a factor with
+    its labels, of which it is told the second ones, or None where it is not to be split.
+    """
+    second = {label: max(parts.dims) + 1 + n for n, label in enumerate(pairs)}
     factors: list[Node] = []
     rows: list[Labels] = []
     for factor, row in zip(parts.factors, parts.rows, strict=True):
-        if known.keys().isdisjoint(row):
+        own = pairs_of(factor)
+        if pairs.keys().isdisjoint(row):
             factors.append(factor)
             rows.append(row)
         elif isinstance(factor, Delta):
-            factors += map(build.delta, known[row[0]])
+            factors += map(build.delta, pairs[row[0]])
             rows += [row, tuple(second[label] for label in row)]
-        elif isinstance(factor, Apply) and pairs_of(factor) is not None:
+        elif isinstance(factor, Apply) and own is not None and _fit(own, row, pairs):
             factors += factor.operands
-            rows += opened_rows(factor, row, second)
-        elif known.keys() >= set(row):
-            factors.append(split(factor, tuple(dim for label in row for dim in known[label])))
-            rows.append(tuple(at for label in row for at in (label, second[label])))
+            rows += _opened_rows(factor, row, second)
+        elif (found := split_other(factor, row, second)) is not None:
+            factors.append(found[0])
+            rows.append(found[1])
         else:
             return None
-    output = [at for x in parts.output for at in ((x, second[x]) if x in known else (x,))]
-    dims: dict[Hashable, Dim] = {x: parts.dims[x] for x in parts.output}
-    for label, (here, beside) in known.items():
+    dims: dict[Hashable, Dim] = {x: parts.dims[x] for x in output}
+    for label, (here, beside) in pairs.items():
         dims |= {label: here, second[label]: beside}
-    return build.einsum(factors, rows, output, dims)
+    out = [at for x in output for at in ((x, second[x]) if x in pairs else (x,))]
+    return build.einsum(factors, rows, out, dims)
+
+
+def _fit(own: Sequence[Pair | None], row: Labels, pairs: dict[int, Pair]) -> bool:
+    """Whether a tensor is made of the same pairs, and of no others."""
+    return all(pairs.get(label) == pair for label, pair in zip(row, own, strict=True))
 
 
 def _joined_pairs(parts: Parts, dims: Shape) -> dict[int, Pair] | None:

@@ -229,7 +229,7 @@ class Indexer:
                 labels += at.names or map(self._slice_name, range(at.order))
                 seen = dict(merge(seen, at.occurrences))
                 continue
-            if isinstance(position, Bound):
+            if isinstance(position, Bound) and position.name is None:
                 shifts = self._names.shifts(position, scope.counters, scope.indices)
                 if shifts:
                     value = self._shift(value, len(labels), position, shifts, scope)
@@ -339,7 +339,7 @@ class Indexer:
         if coefficients == (1,):
             self._check(offset + 1, dim, span)
             if (room := (dim - offset).value) is not None and room < 1:
-                self.check_ranges()
+                self.check_ranges()  # now, as no tensor can have the size that the slice would have
             return self._slice(value, axis, offset + 1, dim)
         # The newest unknown is solved for: rather the size of a free index than that of a filter.
         free = [name in scope.kept or scope.totals.get(name, 0) < 2 for name in shifts]

@@ -117,7 +117,6 @@ class Seeded:
         self, step: Step, wanted: Sequence[Var], by: Sequence[Var], backend: Backend
     ) -> None:
         self.seeding = seeding = Seeding(step, wanted)
-        self.wanted = [*seeding.lasts, *(x.rows for x in seeding.rows)]
         self.by = seeding.step.needed([seeding.step.value], by)
         self.gradient = LoopGradient(seeding.step, self.by, backend)
         self._backwards = step.direction < 0

@@ -122,7 +122,8 @@ def cost(
     `wrt` is a variable, and `order` says how often to differentiate by it (by default twice for a
     scalar, once for a tensor); a list of variables means the derivative by each in turn.  `sizes`
     are the sizes of dimensions: products are ordered for these sizes, and costs are also stated as
-    numbers; dimensions without a size count as 100.  Gradients have no factored form.
+    numbers; dimensions without a size count as 100, or as 10 where another is less by them.
+    Gradients have no factored form.
 
     In the plain modes (forward, reverse, tensor-order), products are multiplied in the order that
     the mode leaves, as ``tcalc.compile(..., reorder=False)`` does; in the others, the cheapest
@@ -160,12 +161,9 @@ def _times(F: Expression, order: int | None) -> int:
 
 def _sizes(F: Expression, given: Mapping[str, int]) -> dict[str, int]:
     """The sizes of all dimensions of the program, nominal where they are not given."""
-    known = {
-        name: calculus.NOMINAL_SIZE
-        for variable in [*F.variables.values(), *variables([F.node])]
-        for dim in variable.dims
-        for name in sorted(dim.names())
-    }
+    known = calculus.nominal_sizes(
+        dim for variable in [*F.variables.values(), *variables([F.node])] for dim in variable.dims
+    )
     require_sizes(F, given)
     return {**known, **given}
 

@@ -18,11 +18,10 @@ from tcalc.calculus.prepare import linearisable, prepare
 from tcalc.calculus.products import hvp, hvps, jvp, vjp, vjps
 from tcalc.calculus.simplified import simplified
 from tcalc.calculus.solves import half_of
-from tcalc.calculus.terms import NOMINAL_SIZE
+from tcalc.calculus.terms import nominal_sizes
 
 __all__ = [
     "MODES",
-    "NOMINAL_SIZE",
     "PLAIN",
     "Mode",
     "check_mode",
@@ -35,6 +34,7 @@ __all__ = [
     "hvps",
     "jvp",
     "linearisable",
+    "nominal_sizes",
     "prepare",
     "project",
     "simplified",

@@ -36,8 +36,8 @@ def flops(
 ) -> int:
     """The operations that computing the roots takes, shared work counted once.
 
-    `sizes` are those of the named dimensions; without them every name counts as 100.  The count
-    ends where it has come to `enough`.
+    `sizes` are those of the named dimensions; without them every name counts as `nominal`.  The
+    count ends where it has come to `enough`.
 
     >>> from tcalc.expr import build, shape
     >>> A, x = build.var("A", shape("m", "n")), build.var("x", shape("n"))

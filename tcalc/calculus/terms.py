@@ -36,13 +36,31 @@ Placed: TypeAlias = tuple[Node, tuple[Class, ...]]
 Anchor: TypeAlias = tuple[Node, int, int]
 """A factor, one of its axes, and the place of this in the result; -1 for scalars."""
 
-NOMINAL_SIZE = 100
+NOMINAL_SIZE, SHORT_SIZE = 100, 10
+
+
+def nominal_sizes(dims: Iterable[Dim]) -> dict[str, int]:
+    """A size for each name in dimensions: 100, or 10 if another is less by it.
+
+    >>> n, m = Dim.of("n"), Dim.of("m")
+    >>> sizes = nominal_sizes([n, m, n - m + 1])  # a signal, a filter, what it gives
+    >>> sizes["n"], sizes["m"]
+    (100, 10)
+    """
+    sizes: dict[str, int] = {}
+    less: set[str] = set()
+    for dim in dims:
+        sizes.update(dict.fromkeys(sorted(dim.names()), NOMINAL_SIZE))
+        less.update(
+            x for monomial, c in dim.terms if c < 0 and len(monomial) == 1 for x in monomial
+        )
+    return {name: SHORT_SIZE if name in less else size for name, size in sizes.items()}
 
 
 @lru_cache(maxsize=4096)
 def nominal(dim: Dim) -> int:
     """The size that a dimension is taken to have where sizes are compared."""
-    return max(dim.evaluate(dict.fromkeys(dim.names(), NOMINAL_SIZE)), 1)
+    return max(dim.evaluate(nominal_sizes([dim])), 1)
 
 
 @lru_cache(maxsize=4096)

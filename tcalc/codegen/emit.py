@@ -35,7 +35,11 @@ _RESERVED = ("np", "cp", "linalg", "special", "host", "numpy", "xp", "min", "map
 
 
 _ARRAY = "Array: TypeAlias = Any  # an array, of a type that is known when it runs"
-_TYPING = {word: f"from typing import {word}" for word in ("Any", "TypeAlias")}
+_STANDARD = {
+    "math.": "import math",
+    "Any": "from typing import Any",
+    "TypeAlias": "from typing import TypeAlias",
+}
 FEW = 4
 """The most results of one type that an annotation lists one by one."""
 
@@ -117,7 +121,7 @@ class _Emitter:
     def _imports(self, code: str) -> list[str]:
         """The lines between the docstring and the code: imports, and the type of arrays."""
         code = f"{code}\n{_ARRAY}"
-        packages = [imported(_TYPING, code), imported(self.target.imports, code)]
+        packages = [imported(_STANDARD, code), imported(self.target.imports, code)]
         return [line for lines in packages if lines for line in ("", *lines)] + ["", _ARRAY]
 
     def _docstring(self) -> str:

@@ -10,6 +10,7 @@ from math import prod
 from typing import assert_never
 
 from tcalc.codegen.contract import Pairs
+from tcalc.codegen.convolutions import Convolutions
 from tcalc.codegen.factors import Factors, Surroundings, axes_of, group_of, inversion_of
 from tcalc.codegen.gram import Gram, gram
 from tcalc.codegen.indicators import Indicators
@@ -65,6 +66,7 @@ class Products:
         self.sizes = sizes
         self.pairs = Pairs(self.builder)
         self.indicators = Indicators(self.builder, self.pairs)
+        self.convolutions = Convolutions(self.builder, self.pairs, self._length)
         self.factors = Factors(lowering)
         self.lengths: dict[Dim, int] = {}
         self.applied: set[Node] = set()
@@ -243,6 +245,7 @@ class Products:
         operands = selected.operands
         if any(isinstance(operand, Indicator) for operand in operands):
             operands = self._with_indicators_prepared(operands, kept)
+            operands = self.convolutions.met(operands, kept)
             operands = self._with_indicators_joined(operands, kept, selected.dims)
         if 0 < len(operands) < 3:
             few = [operand for operand in operands if isinstance(operand, Operand)]

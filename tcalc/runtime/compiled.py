@@ -11,7 +11,7 @@ from typing import Any, Never, SupportsIndex
 
 import numpy as np
 
-from tcalc.calculus import NOMINAL_SIZE, simplified
+from tcalc.calculus import nominal_sizes, simplified
 from tcalc.codegen.options import DEFAULTS, Options
 from tcalc.codegen.signature import Signature, describe, signature_of
 from tcalc.errors import ArgumentError, DomainError, LimitError
@@ -281,7 +281,9 @@ class CompiledFunction:
         return last.source if last else self.source_for()
 
     def source_for(self, **sizes: SupportsIndex) -> str:
-        """The source of the module for given sizes; sizes that are not given are nominal (100).
+        """The source of the module for given sizes; sizes that are not given are nominal.
+
+        That is 100, or 10 for a size that is taken away from another.
 
         Raises `ArgumentError` for a size that the function does not have.
         """
@@ -303,7 +305,8 @@ class CompiledFunction:
                 )
             if not isinstance(size, Integral) or size < 0:
                 raise ArgumentError(f"the size {name} is {size!r}, and should be a whole number")
-        return {name: int(sizes.get(name, NOMINAL_SIZE)) for name in known}
+        nominal = nominal_sizes(dim for x in self.signature.arguments for dim in x.dims)
+        return {name: int(sizes.get(name, nominal[name])) for name in known}
 
     def bind(self, /, *positional: Never, **arguments: Any) -> CompiledFunction:
         """A function of the remaining arguments, with the given ones fixed.

@@ -239,7 +239,7 @@ class FactoredFunction:
         return self.function.source
 
     def source_for(self, **sizes: SupportsIndex) -> str:
-        """The module for given sizes; those that are not given are nominal (100)."""
+        """The module for given sizes; those that are not given are nominal."""
         return self.function.source_for(**sizes)
 
     def peak_memory(self, **sizes: SupportsIndex) -> int:

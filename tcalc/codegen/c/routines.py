@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, assert_never
 
-from tcalc.codegen.c import indicators, shifts
+from tcalc.codegen.c import convolutions, indicators, shifts
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.decompositions import (
     by_singular,
@@ -458,5 +458,6 @@ ROUTINES: Mapping[Callable[..., Any], Written] = {
     window_matrix: _mask,
     **indicators.ROUTINES,
     **shifts.ROUTINES,
+    **convolutions.ROUTINES,
 }
 """How the functions of the primitives' files are written in C."""

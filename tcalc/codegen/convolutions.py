@@ -1,0 +1,170 @@
+"""Products with windows of an array that are convolutions: the windows are not formed.
+
+    Σ_jk S[i,k,j] X[j] W[k]   with a one in S where j = i + k - 1:  the sums of X[i+k-1] W[k]
+    Σ_ik S[i,k,j] A[i] W[k]   what is added up at j = i + k - 1
+
+Of the three axes of such an indicator each array has one, and the result the third.  One of the
+arrays may have more axes, along which there are several convolutions, or both, over which these
+are added up.  With channels, which give several results from the same windows, windows pay.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import permutations
+from math import prod
+from typing import TypeGuard
+
+from tcalc.codegen.contract import Pairs
+from tcalc.codegen.program import Call, Fold, Memory, View
+from tcalc.codegen.selection import Indicator, Operand, Part
+from tcalc.codegen.tensor import Builder, arranged
+from tcalc.expr.dims import Dim
+from tcalc.expr.primitive import Labels
+from tcalc.primitives.convolutions import Course, correlation, spreading
+from tcalc.records import dataclass
+
+ZERO, ONE = Dim.of(0), Dim.of(1)
+
+WORTH_STEPS = 1000
+"""How many elements a step has to take at least, where it is not saved that windows are copied."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """How one array moves over another: an indicator, and its labels by what becomes of them.
+
+    The result has `made`; of the others the first array has `first`, the second one `second`.
+    """
+
+    indicator: Indicator
+    made: int
+    first: int
+    second: int
+
+    @property
+    def spreads(self) -> bool:
+        """Whether products are added up at their positions."""
+        return self.made == self.indicator.long[0]
+
+    @property
+    def course(self) -> Course:
+        """How positions run."""
+        rows, shifts = self.indicator.rows, self.indicator.shifts
+        assert shifts is not None
+        outer = rows.index(self.first if self.spreads else self.made)
+        inner = rows.index(self.second)
+        start = shifts.offset + (sum(shifts.coefficients) - 1)
+        steps = shifts.coefficients[outer], shifts.coefficients[inner]
+        return Course(start, *steps, shifts.dims[outer], shifts.dims[inner], shifts.size)
+
+
+class Convolutions:
+    """The convolutions of one program."""
+
+    def __init__(self, builder: Builder, pairs: Pairs, length: Callable[[Dim], int]) -> None:
+        self.builder = builder
+        self.pairs = pairs
+        self.length = length
+
+    def met(self, operands: Sequence[Part], kept: Labels) -> list[Part]:
+        """The operands of a product, with those that are convolved replaced by what this gives."""
+        found = list(operands)
+        while any(map(_moves, found)):
+            shorter = self._met(found, kept) or self._met(self._gathered(found), kept)
+            if shorter is None:
+                break
+            found = shorter
+        return found
+
+    def _met(self, operands: Sequence[Part], kept: Labels) -> list[Part] | None:
+        """The operands with two arrays, and what lets one move over the other, as one."""
+        moving = list(filter(_moves, operands))
+        arrays = list(filter(_is_array, operands))
+        count = Counter(label for x in operands for label in x.labels)
+        count.update(set(kept))
+        for first, second in permutations(arrays, 2):
+            found = [_moves_over(x, first, second, count) for x in moving]
+            moves = [move for move in found if move is not None]
+            if len({move.spreads for move in moves}) == 1:
+                made = self._convolved(first, second, moves, count)
+                if made is not None:
+                    done = (first, second, *(move.indicator for move in moves))
+                    return [*(x for x in operands if all(x is not y for y in done)), made]
+        return None
+
+    def _gathered(self, operands: Sequence[Part]) -> list[Part]:
+        """The operands, each whose labels another one has multiplied into the smallest such."""
+        rest = [x for x in operands if not _is_array(x)]
+        arrays = sorted((x for x in operands if _is_array(x)), key=self._elements)
+        for k, small in enumerate(arrays):
+            for place in range(k + 1, len(arrays)):
+                if set(small.labels) <= set(arrays[place].labels):
+                    both = self.pairs.contract(small, arrays[place], arrays[place].labels, {})
+                    arrays[place] = both
+                    break
+            else:
+                rest.append(small)
+        return rest
+
+    def _convolved(
+        self, first: Operand, second: Operand, moves: Sequence[_Move], count: Mapping[int, int]
+    ) -> Operand | None:
+        """The product of two arrays and the indicators; None where it is more than convolutions."""
+        taken = {label for move in moves for label in (move.first, move.second)}
+        beside = [label for label in first.labels if label not in taken]
+        summed = [label for label in second.labels if label not in taken]
+        several = [label for label in beside if label not in summed]
+        if not set(summed) <= set(beside) or any(count[label] != 2 for label in summed):
+            return None
+        if any(count[label] < 2 for label in several) or (moves[0].spreads and summed):
+            return None
+        dims = dict(zip(first.labels, first.value.dims, strict=True))
+        courses = [Course(ZERO, 1, 1, dims[x], ONE, dims[x]) for x in several]
+        courses += [Course(ZERO, 1, 1, ONE, dims[x], dims[x]) for x in summed]
+        courses += [move.course for move in moves]
+        few, many = sorted((prod(self.length(x.counts) for x in courses), self._elements(second)))
+        self.builder.tuned = True
+        if summed and many < WORTH_STEPS:
+            return None
+        routine = (spreading if moves[0].spreads else correlation)(courses, few)
+        order = (*several, *summed, *(move.first for move in moves))
+        across = (*several, *summed, *(move.second for move in moves))
+        axes = dict(zip(second.labels, range(len(second.labels)), strict=True))
+        views = (
+            arranged(self.builder.typed(first.value), first.labels, order),
+            View(self.builder.typed(second.value), tuple(map(axes.get, across))),
+        )
+        made = tuple(x.size if moves[0].spreads else x.counts for x in courses)
+        value = self.builder.make(Call(routine, views), made, Memory.FRESH)
+        if summed:
+            made = (*made[: len(several)], *made[len(several) + len(summed) :])
+            value = self.builder.make(Fold(View.of(value), made), made, Memory.FRESH)
+        return Operand(value, (*several, *(move.made for move in moves)))
+
+    def _elements(self, operand: Operand) -> int:
+        return prod(map(self.length, operand.value.dims))
+
+
+def _moves(part: Part) -> TypeGuard[Indicator]:
+    """Whether a factor has its ones at sums of multiples of two indices."""
+    return isinstance(part, Indicator) and part.shifts is not None and len(set(part.rows)) == 2
+
+
+def _is_array(part: Part) -> TypeGuard[Operand]:
+    """Whether a factor is an array with axes to be multiplied as it is."""
+    return isinstance(part, Operand) and bool(part.labels) and not part.divides and not part.mask
+
+
+def _moves_over(
+    indicator: Indicator, first: Operand, second: Operand, count: Mapping[int, int]
+) -> _Move | None:
+    """The move of one array over another, by an indicator with whose labels nothing else meets."""
+    (i, k), (long,) = indicator.rows, indicator.long
+    # An array with windows comes before the other one.
+    for made, one, other in ((i, long, k), (k, long, i), (long, i, k), (long, k, i)):
+        alone = count[one] == count[other] == 2 and made not in first.labels + second.labels
+        if alone and one in first.labels and other in second.labels and count[made] > 1:
+            return _Move(indicator, made, one, other)
+    return None

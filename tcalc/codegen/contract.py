@@ -84,6 +84,14 @@ class Pairs:
         self.done[key] = made, names
         return made
 
+    def in_turn(self, a: Operand, b: Operand, kept: Collection[int]) -> Operand:
+        """The product in which the labels of the first operand stand before those of the other."""
+        shared = tuple(label for label in a.labels if label in b.labels)
+        if not shared or not set(kept).isdisjoint(shared):
+            return self.contract(a, b, kept, {label: k for k, label in enumerate(kept)})
+        left, right = (tuple(y for y in x.labels if y not in shared) for x in (a, b))
+        return self._tensordot(Parts(a, b, (), left, shared, right))
+
     def _told_symmetric(self, made: Operand, left: Labels, right: Labels) -> None:
         """Note that ``B' B`` is symmetric: its factors differ in one label."""
         free = [pair for pair in zip(left, right, strict=True) if pair[0] != pair[1]]

@@ -55,9 +55,8 @@ class _Move:
         assert shifts is not None
         outer = rows.index(self.first if self.spreads else self.made)
         inner = rows.index(self.second)
-        start = shifts.offset + (sum(shifts.coefficients) - 1)
         steps = shifts.coefficients[outer], shifts.coefficients[inner]
-        return Course(start, *steps, shifts.dims[outer], shifts.dims[inner], shifts.size)
+        return Course(shifts.start, *steps, shifts.dims[outer], shifts.dims[inner], shifts.size)
 
 
 class Convolutions:
@@ -71,8 +70,10 @@ class Convolutions:
     def met(self, operands: Sequence[Part], kept: Labels) -> list[Part]:
         """The operands of a product, with those that are convolved replaced by what this gives."""
         found = list(operands)
-        while any(map(_moves, found)):
-            shorter = self._met(found, kept) or self._met(self._gathered(found), kept)
+        while any(map(is_moving, found)):
+            shorter = self._met(found, kept) or self._met(
+                gathered(found, self.pairs, self.length), kept
+            )
             if shorter is None:
                 break
             found = shorter
@@ -80,12 +81,12 @@ class Convolutions:
 
     def _met(self, operands: Sequence[Part], kept: Labels) -> list[Part] | None:
         """The operands with two arrays, and what lets one move over the other, as one."""
-        moving = list(filter(_moves, operands))
-        arrays = list(filter(_is_array, operands))
+        moving = list(filter(is_moving, operands))
+        arrays = list(filter(is_array, operands))
         count = Counter(label for x in operands for label in x.labels)
         count.update(set(kept))
         for first, second in permutations(arrays, 2):
-            found = [_moves_over(x, first, second, count) for x in moving]
+            found = [_moved_over(x, first, second, count) for x in moving]
             moves = [move for move in found if move is not None]
             if len({move.spreads for move in moves}) == 1:
                 made = self._convolved(first, second, moves, count)
@@ -93,20 +94,6 @@ class Convolutions:
                     done = (first, second, *(move.indicator for move in moves))
                     return [*(x for x in operands if all(x is not y for y in done)), made]
         return None
-
-    def _gathered(self, operands: Sequence[Part]) -> list[Part]:
-        """The operands, each whose labels another one has multiplied into the smallest such."""
-        rest = [x for x in operands if not _is_array(x)]
-        arrays = sorted((x for x in operands if _is_array(x)), key=self._elements)
-        for k, small in enumerate(arrays):
-            for place in range(k + 1, len(arrays)):
-                if set(small.labels) <= set(arrays[place].labels):
-                    both = self.pairs.contract(small, arrays[place], arrays[place].labels, {})
-                    arrays[place] = both
-                    break
-            else:
-                rest.append(small)
-        return rest
 
     def _convolved(
         self, first: Operand, second: Operand, moves: Sequence[_Move], count: Mapping[int, int]
@@ -124,7 +111,12 @@ class Convolutions:
         courses = [Course(ZERO, 1, 1, dims[x], ONE, dims[x]) for x in several]
         courses += [Course(ZERO, 1, 1, ONE, dims[x], dims[x]) for x in summed]
         courses += [move.course for move in moves]
-        few, many = sorted((prod(self.length(x.counts) for x in courses), self._elements(second)))
+        few, many = sorted(
+            (
+                prod(self.length(x.counts) for x in courses),
+                prod(map(self.length, second.value.dims)),
+            )
+        )
         self.builder.tuned = True
         if summed and many < WORTH_STEPS:
             return None
@@ -143,21 +135,34 @@ class Convolutions:
             value = self.builder.make(Fold(View.of(value), made), made, Memory.FRESH)
         return Operand(value, (*several, *(move.made for move in moves)))
 
-    def _elements(self, operand: Operand) -> int:
-        return prod(map(self.length, operand.value.dims))
 
-
-def _moves(part: Part) -> TypeGuard[Indicator]:
+def is_moving(part: Part) -> TypeGuard[Indicator]:
     """Whether a factor has its ones at sums of multiples of two indices."""
     return isinstance(part, Indicator) and part.shifts is not None and len(set(part.rows)) == 2
 
 
-def _is_array(part: Part) -> TypeGuard[Operand]:
+def is_array(part: Part) -> TypeGuard[Operand]:
     """Whether a factor is an array with axes to be multiplied as it is."""
     return isinstance(part, Operand) and bool(part.labels) and not part.divides and not part.mask
 
 
-def _moves_over(
+def gathered(operands: Sequence[Part], pairs: Pairs, length: Callable[[Dim], int]) -> list[Part]:
+    """The operands, each whose labels another one has multiplied into the smallest such."""
+    rest = [x for x in operands if not is_array(x)]
+    arrays = list(filter(is_array, operands))
+    arrays.sort(key=lambda x: prod(map(length, x.value.dims)))
+    for k, small in enumerate(arrays):
+        for place in range(k + 1, len(arrays)):
+            if set(small.labels) <= set(arrays[place].labels):
+                both = pairs.contract(small, arrays[place], arrays[place].labels, {})
+                arrays[place] = both
+                break
+        else:
+            rest.append(small)
+    return rest
+
+
+def _moved_over(
     indicator: Indicator, first: Operand, second: Operand, count: Mapping[int, int]
 ) -> _Move | None:
     """The move of one array over another, by an indicator with whose labels nothing else meets."""

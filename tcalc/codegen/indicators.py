@@ -20,7 +20,9 @@ from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.polynomial import Polynomial
 from tcalc.primitives.onehot import joined, picked, placed, taken
 from tcalc.primitives.routines import Embedded, elements, no_work
-from tcalc.primitives.shifts import windows, windows_added
+from tcalc.primitives.shifts import looked_at, windows, windows_added
+
+ZERO = Dim.of(0)
 
 
 class Indicators:
@@ -92,8 +94,18 @@ class Indicators:
         if shifts is None:
             routine = Embedded(taken, (at,), work=no_work)
             return Call(routine, (View.of(other.value), View.of(indicator.places)))
-        sizes = (shifts.offset, *shifts.dims)
-        routine = Embedded(windows, (at, shifts.coefficients), sizes=sizes, work=no_work)
+        rows = len(shifts.dims)
+        dims = other.value.dims
+        axes = (*range(at), *[at] * rows, *range(at + 1, len(dims)))
+        steps = (*[1] * at, *shifts.coefficients, *[1] * (len(dims) - at - 1))
+        starts = [shifts.start if axis == at else ZERO for axis in range(len(dims))]
+        routine = Embedded(
+            windows,
+            (axes, steps),
+            requires=(looked_at,),
+            sizes=(*starts, *dims[:at], *shifts.dims, *dims[at + 1 :]),
+            work=no_work,
+        )
         return Call(routine, (View.of(other.value),))
 
     def _folded(self, operand: Operand, long: Sequence[int]) -> Operand:

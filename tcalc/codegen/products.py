@@ -15,6 +15,7 @@ from tcalc.codegen.factors import Factors, Surroundings, axes_of, group_of, inve
 from tcalc.codegen.gram import Gram, gram
 from tcalc.codegen.indicators import Indicators
 from tcalc.codegen.opening import Opened, OpenProduct
+from tcalc.codegen.patches import Patches
 from tcalc.codegen.program import Call, Product, Value, View
 from tcalc.codegen.selection import (
     Indicator,
@@ -67,6 +68,7 @@ class Products:
         self.pairs = Pairs(self.builder)
         self.indicators = Indicators(self.builder, self.pairs)
         self.convolutions = Convolutions(self.builder, self.pairs, self._length)
+        self.patches = Patches(self.builder, self.pairs, self._length)
         self.factors = Factors(lowering)
         self.lengths: dict[Dim, int] = {}
         self.applied: set[Node] = set()
@@ -246,6 +248,7 @@ class Products:
         if any(isinstance(operand, Indicator) for operand in operands):
             operands = self._with_indicators_prepared(operands, kept)
             operands = self.convolutions.met(operands, kept)
+            operands = self.patches.met(operands, kept)
             operands = self._with_indicators_joined(operands, kept, selected.dims)
         if 0 < len(operands) < 3:
             few = [operand for operand in operands if isinstance(operand, Operand)]

@@ -18,6 +18,7 @@ from tcalc.expr.dims import Dim, Shape, product
 from tcalc.expr.polynomial import Polynomial
 from tcalc.primitives.arrays import Array, np
 from tcalc.primitives.routines import Embedded, elements
+from tcalc.primitives.shifts import looked_at
 from tcalc.records import dataclass
 
 LONG = 512
@@ -105,7 +106,8 @@ def correlated(X: Array, W: Array, *rest: Any) -> Array:
         if made is not None:
             return made[tuple(slice(None, None, x) for x in a)]
     total = np.zeros(counts, X.dtype)
-    seen = looked_at(X, starts, counts, W.shape, a, b)
+    axes = (*range(X.ndim), *range(X.ndim))
+    seen = looked_at(X, starts, (*counts, *W.shape), axes, (*a, *b))
     if W.size <= total.size:
         for q in np.ndindex(*W.shape):
             total += seen[(..., *q)] * W[q]
@@ -130,7 +132,8 @@ def spread(A: Array, W: Array, *rest: Any) -> Array:
                 part.append(slice(first, first + n + m - 1))
             total[tuple(part)] = made
             return total
-    seen = looked_at(total, starts, A.shape, W.shape, a, b)
+    axes = (*range(A.ndim), *range(A.ndim))
+    seen = looked_at(total, starts, (*A.shape, *W.shape), axes, (*a, *b))
     if W.size <= A.size:
         for q in np.ndindex(*W.shape):
             seen[(..., *q)] += A * W[q]
@@ -138,13 +141,6 @@ def spread(A: Array, W: Array, *rest: Any) -> Array:
         for p in np.ndindex(*A.shape):
             seen[p] += A[p] * W
     return total
-
-
-def looked_at(X: Array, starts: Any, counts: Any, others: Any, a: Any, b: Any) -> Array:
-    """The elements ``X[s + a*p + b*q]`` with axes for all p and then for all q, not copied."""
-    begun = X[tuple(slice(max(s, 0), None) for s in starts)]
-    steps = [x * step for multiples in (a, b) for x, step in zip(multiples, X.strides, strict=True)]
-    return np.lib.stride_tricks.as_strided(begun, (*counts, *others), steps)
 
 
 def is_convolution(counts: Any, others: Any, a: Any, b: Any) -> bool:

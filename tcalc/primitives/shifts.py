@@ -41,6 +41,11 @@ class Shifts(GivenBySizes):
     def key(self) -> str:
         return f"{super().key}*{self.coefficients}"
 
+    @property
+    def start(self) -> Dim:
+        """The position of the first element for each index, counted from 0."""
+        return self.offset + (sum(self.coefficients) - 1)
+
     def substitute(self, values: Mapping[str, Dim]) -> Self:
         return type(self)(self.coefficients, *(x.substitute(values) for x in self.parameters))
 
@@ -104,15 +109,38 @@ def shifted_positions(offset: int, *rest: Any, dtype: Any) -> Array:
     return total
 
 
-def windows(X: Array, offset: int, *rest: Any) -> Array:
-    """The elements of an axis at sums of multiples of indices, whose axes stand in its place."""
-    *counts, axis, coefficients = rest
-    step = X.strides[axis]
-    first = max(offset + sum(coefficients) - 1, 0)
-    shape = (*X.shape[:axis], *counts, *X.shape[axis + 1 :])
-    strides = (*X.strides[:axis], *[step * x for x in coefficients], *X.strides[axis + 1 :])
-    begun = X[(slice(None),) * axis + (slice(first, None),)]
-    return np.ascontiguousarray(np.lib.stride_tricks.as_strided(begun, shape, strides))
+def windows(X: Array, *rest: Any) -> Array:
+    """The elements of X with new axes, which run along its own in steps, copied in this order.
+
+    `rest` has where X begins along each axis, then the length of each new axis; the axes along
+    which these run, and their steps.
+    """
+    *sizes, axes, steps = rest
+    seen = looked_at(X, sizes[: X.ndim], sizes[X.ndim :], axes, steps)
+    return np.ascontiguousarray(seen)
+
+
+def looked_at(X: Array, starts: Any, lengths: Any, axes: Any, steps: Any) -> Array:
+    """The same, not copied."""
+    begun = X[tuple(slice(max(s, 0), None) for s in starts)]
+    strides = [X.strides[axis] * step for axis, step in zip(axes, steps, strict=True)]
+    return np.lib.stride_tricks.as_strided(begun, lengths, strides)
+
+
+def overlapped(D: Array, *rest: Any) -> Array:
+    """The elements of D added up where its axes run along axes of the result in steps.
+
+    `rest` has where they begin along each axis of the result, then its lengths; the axes and the
+    steps; and those axes of D that are taken one element at a time, as others overlap by them.
+    """
+    *sizes, axes, steps, single = rest
+    starts, lengths = sizes[: len(sizes) // 2], sizes[len(sizes) // 2 :]
+    total = np.zeros(lengths, D.dtype)
+    seen = np.moveaxis(looked_at(total, starts, D.shape, axes, steps), single, range(len(single)))
+    added = np.moveaxis(D, single, range(len(single)))
+    for place in np.ndindex(*added.shape[: len(single)]):
+        seen[place] += added[place]
+    return total
 
 
 def windows_added(X: Array, size: int, offset: int, *rest: Any) -> Array:

@@ -73,7 +73,7 @@ def test_long_filters_by_transforms() -> None:
 SIGNAL = "x[n], w[m], y[n-m+1], v[m], X[b,n], W[b,m], g[b], u[n-m+1]"
 IMAGE = "X[h,w], K[p,q], B[h-p+1,w-q+1], a[p], c[q]"
 LARGE = {"n": 200_000, "m": 64, "b": 20, "h": 1000, "w": 900, "p": 7, "q": 9}
-SMALL = {"n": 20, "m": 4, "b": 3, "h": 9, "w": 11, "p": 3, "q": 4}
+SMALL = {"n": 20, "m": 4, "b": 3, "h": 7, "w": 8, "p": 3, "q": 4, "s": 2, "c": 3, "o": 2, "r": 4}
 
 MODELS = {
     "filter": ("norm2[i](y[i] - x[i+k-1]*w[k])^2", SIGNAL, "wx"),
@@ -88,6 +88,17 @@ MODELS = {
     "separable": ("Y[i,j] = X[i+k-1,j+l-1]*a[k]*c[l] - B[i,j]; norm2(Y)^2", IMAGE, "acX"),
 }
 
+LAYER = "X[s,c,h,w], W[o,c,p,q], b[o], x[w], A[w,w], F[o,q], Z[w,w], D[q,q], d[q], K[c,p,q]"
+
+SEEN = {
+    "layer": ("Y[s,o,i,j] = X[s,c,i+k-1,j+l-1]*W[o,c,k,l] + b[o]; sum(tanh(Y))", LAYER, "XWb"),
+    "strides": ("Y[o,i] = x[2*i+k-2]*F[o,k]*ones(r)[i]; sum(exp(Y))", "x[2*r+1], F[o,3]", "xF"),
+    "each channel": ("Y[s,c,i,j] = X[s,c,i+k-1,j+l-1]*K[c,k,l]; sum(exp(Y))", LAYER, "XK"),
+    "filters": ("Y[o,i] = (A*x)[i+k-1]*F[o,k]; logsumexp(vec(Y))", LAYER, "xFA"),
+    "made filter": ("Y[o,i] = x[i+k-1]*F[o,l]*D[k,l]*d[k]; sum(exp(Y))", LAYER, "xFDd"),
+    "diagonals": ("y[i] = Z[i+k-1,i+k-1]*D[k,l]*d[l]; norm2(y)", LAYER, "ZDd"),
+}
+
 
 def made(f: tcalc.Expression, sizes: dict[str, int]) -> dict[str, Any]:
     random = np.random.default_rng(5)
@@ -97,14 +108,16 @@ def made(f: tcalc.Expression, sizes: dict[str, int]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*MODELS, *SEEN])
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_derivatives(name: str, backend: tcalc.typing.Backend) -> None:
-    text, declared, variables = MODELS[name]
+    text, declared, variables = {**MODELS, **SEEN}[name]
     f = tcalc.parse(text, declared)
     arrays = made(f, SMALL)
     for by in variables:
-        found = [f, tcalc.gradient(f, by), tcalc.hessian(f, by)]
+        forward = tcalc.gradient(f, by, mode="forward")
+        found = [f, tcalc.gradient(f, by), forward, tcalc.hvp(f, by, "direction")]
+        arrays["direction"] = arrays[by][::-1]
         values = tcalc.compile(found, backend=backend)(**arrays)
         for value, due in zip(values, tcalc.evaluate(found, **arrays), strict=True):
             np.testing.assert_allclose(value, due, rtol=1e-10, atol=1e-10 * abs(due).max())
@@ -137,6 +150,13 @@ def test_larger_images_and_filters() -> None:
             slope = tcalc.gradient(f, by)
             results = [tcalc.compile(slope, backend=x)(**arrays) for x in ("numpy", "c")]
             np.testing.assert_allclose(*results, rtol=1e-9, atol=1e-9 * abs(results[1]).max())
+
+
+def test_windows_are_taken_once() -> None:
+    text, declared, _ = SEEN["layer"]
+    f = tcalc.parse(text, declared)
+    source = tcalc.compile([f, *(tcalc.gradient(f, x) for x in "XWb")]).source
+    assert source.count("= windows(") == source.count("= overlapped(") == 1
 
 
 def test_one_line_for_one_axis() -> None:

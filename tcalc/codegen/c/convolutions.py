@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
 from tcalc.codegen.c.loops import Loop, indented, nested
+from tcalc.codegen.c.shifts import along
 from tcalc.codegen.program import Call, Statement
 from tcalc.expr.dims import Shape
 from tcalc.primitives import convolutions
@@ -96,12 +97,8 @@ def _indices(
         starts = (-min(outer[0], 0) * (counts[0] - 1) - min(inner[0], 0) * (others[0] - 1),)
     indices = code.indices((*counts, *others))
     p, q = indices[: len(counts)], indices[len(counts) :]
-    at = []
-    for start, a, b, i, k in zip(starts, outer, inner, p, q, strict=True):
-        terms = [code.size(start)] if start.value != 0 else []
-        steps = ((a, i), (b, k))
-        terms += [x if step == 1 else f"({step}) * {x}" for step, x in steps if x is not None]
-        at.append(f"({' + '.join(terms)})" if terms else "0")
+    axes = (*range(len(counts)), *range(len(counts)))
+    at = along(code, starts, axes, (*outer, *inner), indices)
     return p, q, at
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.loops import nested
 from tcalc.codegen.program import Call, Statement
-from tcalc.expr.dims import Dim
+from tcalc.expr.dims import Dim, Shape
 from tcalc.primitives import shifts
 from tcalc.primitives.routines import Embedded
 
@@ -25,19 +25,46 @@ def positions(code: Code, statement: Statement, operation: Call) -> None:
 
 
 def windows(code: Code, statement: Statement, operation: Call) -> None:
-    """The elements of an axis at sums of multiples of indices, whose axes stand in its place."""
+    """Elements along whose axes new ones run in steps."""
     assert isinstance(operation.routine, Embedded)
-    offset, *counts = operation.routine.sizes
-    axis, coefficients = operation.routine.parameters
+    axes, steps = operation.routine.parameters
     source = code.place(operation.arguments[0])
     (value,) = statement.results
     target = code.make(value)
     indices = code.indices(value.dims)
-    end = axis + len(counts)
-    place = _place(code, offset, coefficients, indices[axis:end])
-    element = code.element(source, [*indices[:axis], place, *indices[end:]])
-    line = f"{code.element(target, indices)} = {element};"
+    starts = operation.routine.sizes[: len(source.dims)]
+    at = along(code, starts, axes, steps, indices)
+    line = f"{code.element(target, indices)} = {code.element(source, at)};"
     code.lines += nested(code.loops(value.dims, indices), [line])
+
+
+def overlapped(code: Code, statement: Statement, operation: Call) -> None:
+    """Elements added up where their axes run along those of the result in steps."""
+    assert isinstance(operation.routine, Embedded)
+    axes, steps, _ = operation.routine.parameters
+    source = code.place(operation.arguments[0])
+    target = code.make(statement.results[0])
+    code.assign(target, "0")
+    indices = code.indices(source.dims)
+    starts = operation.routine.sizes[: len(target.dims)]
+    at = along(code, starts, axes, steps, indices)
+    line = f"{code.element(target, at)} += {code.element(source, indices)};"
+    code.lines += nested(code.loops(source.dims, indices), [line])
+
+
+def along(
+    code: Code,
+    starts: Shape,
+    axes: Sequence[int],
+    steps: Sequence[int],
+    indices: Sequence[str | None],
+) -> list[str]:
+    """The positions along each axis, where indices begin somewhere and run along axes in steps."""
+    terms = [[code.size(start)] if start.value != 0 else [] for start in starts]
+    for axis, step, index in zip(axes, steps, indices, strict=True):
+        if index is not None:
+            terms[axis].append(index if step == 1 else f"({step}) * {index}")
+    return [x[0] if len(x) == 1 else f"({' + '.join(x)})" if x else "0" for x in terms]
 
 
 def windows_added(code: Code, statement: Statement, operation: Call) -> None:
@@ -72,6 +99,7 @@ def _place(
 ROUTINES: Mapping[Callable[..., Any], Callable[[Code, Statement, Call], None]] = {
     shifts.shifted_positions: positions,
     shifts.windows: windows,
+    shifts.overlapped: overlapped,
     shifts.windows_added: windows_added,
 }
 """How the functions of the primitive's file are written in C."""

@@ -9,6 +9,7 @@ from typing import Any
 import autograd.numpy as np
 import autograd.scipy.linalg as asl
 from autograd import grad, hessian, jacobian, make_hvp, value_and_grad
+from autograd.scipy.signal import convolve
 
 from benchmarks.minimising import at_point, newton_cg
 from benchmarks.task import Call, Contender, Task, as_arrays
@@ -22,6 +23,11 @@ def logsumexp_rows(Z: Any) -> Any:
 def squared_distances(X: Any) -> Any:
     squares = np.sum(X * X, axis=1)
     return squares[:, None] + squares - 2 * (X @ X.T)
+
+
+def layer(X: Any, W: Any) -> Any:
+    turned = W[:, :, ::-1, ::-1]
+    return convolve(X, turned, axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid")
 
 
 OPERATIONS = SimpleNamespace(
@@ -49,6 +55,8 @@ OPERATIONS = SimpleNamespace(
     squared_distances=squared_distances,
     length=len,
     row=lambda X, t: X[t],
+    layer=layer,
+    filtered=lambda x, w: convolve(x, w[::-1], mode="valid"),
 )
 
 

@@ -62,6 +62,15 @@ def qr(A: Any) -> Any:
     return casadi.qr(A)
 
 
+def layer(X: Any, W: Any) -> Any:
+    raise UnavailableError("no arrays of four axes")
+
+
+def filtered(x: Any, w: Any) -> Any:
+    count = x.shape[0] - w.shape[0] + 1
+    return sum(w[k] * x[k : k + count] for k in range(w.shape[0]))
+
+
 OPERATIONS = SimpleNamespace(
     exp=casadi.exp,
     log=casadi.log,
@@ -86,6 +95,8 @@ OPERATIONS = SimpleNamespace(
     squared_distances=squared_distances,
     length=lambda x: x.shape[0],
     row=lambda X, t: X[t, :].T,
+    layer=layer,
+    filtered=filtered,
 )
 
 

@@ -50,6 +50,8 @@ OPERATIONS = SimpleNamespace(
     squared_distances=squared_distances,
     length=len,
     row=lambda X, t: X[t],
+    layer=lambda X, W: jax.lax.conv_general_dilated(X, W, (1, 1), "VALID"),
+    filtered=lambda x, w: jnp.convolve(x, w[::-1], "valid"),
 )
 
 

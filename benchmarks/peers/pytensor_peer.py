@@ -21,6 +21,16 @@ def squared_distances(X: Any) -> Any:
     return squares[:, None] + squares - 2 * (X @ X.T)
 
 
+def layer(X: Any, W: Any) -> Any:
+    (h, w), (p, q) = X.type.shape[2:], W.type.shape[2:]
+    taps = [
+        pt.tensordot(W[:, :, k, m], X[:, :, k : h - p + k + 1, m : w - q + m + 1], ([1], [1]))
+        for k in range(p)
+        for m in range(q)
+    ]
+    return pt.add(*taps).transpose(1, 0, 2, 3)
+
+
 OPERATIONS = SimpleNamespace(
     exp=pt.exp,
     log=pt.log,
@@ -45,6 +55,8 @@ OPERATIONS = SimpleNamespace(
     squared_distances=squared_distances,
     length=lambda X: X.type.shape[0],
     row=lambda X, t: X[t],
+    layer=layer,
+    filtered=lambda x, w: pt.signal.convolve1d(x, w[::-1], mode="valid"),
 )
 
 

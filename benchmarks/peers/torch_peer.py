@@ -52,6 +52,8 @@ OPERATIONS = SimpleNamespace(
     squared_distances=squared_distances,
     length=len,
     row=lambda X, t: X[t],
+    layer=torch.nn.functional.conv2d,
+    filtered=lambda x, w: torch.nn.functional.conv1d(x[None, None], w[None, None])[0, 0],
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.problems import (
+    convolutions,
     factorisation,
     kernels,
     layers,
@@ -19,6 +20,7 @@ PROBLEMS: list[Problem] = [
     *factorisation.PROBLEMS,
     *net.PROBLEMS,
     *layers.PROBLEMS,
+    *convolutions.PROBLEMS,
     *linear_algebra.PROBLEMS,
     *series.PROBLEMS,
     *kernels.PROBLEMS,

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from tcalc.codegen.c.code import Code
 from tcalc.codegen.c.elementwise import accumulated
-from tcalc.codegen.c.loops import Loop, indented, nested
+from tcalc.codegen.c.loops import Loop, indented, nested, within
 from tcalc.codegen.c.shifts import along
 from tcalc.codegen.program import Call, Statement
 from tcalc.expr.dims import Shape
@@ -42,7 +42,7 @@ def correlated(code: Code, statement: Statement, operation: Call) -> None:
         code.lines += nested([*loops, *row], body)
         return
     line = f"{made} += {product};"
-    code.lines += _within(loops, _in_parts(row, short, line, code.length(target.dims[-1])))
+    code.lines += within(loops, _in_parts(row, short, line, code.length(target.dims[-1])))
 
 
 def spread(code: Code, statement: Statement, operation: Call) -> None:
@@ -58,11 +58,7 @@ def spread(code: Code, statement: Statement, operation: Call) -> None:
         for dim, index in ((moving.dims[-1], p[-1]), (weights.dims[-1], q[-1]))
     ]
     (_, short), (length, row) = sorted(rows, key=lambda x: x[0])
-    code.lines += _within(loops, _in_parts(row, short, line, length))
-
-
-def _within(loops: Sequence[Loop], lines: Sequence[str]) -> list[str]:
-    return nested(loops, lines) if loops else [*lines]
+    code.lines += within(loops, _in_parts(row, short, line, length))
 
 
 def _in_parts(row: Sequence[Loop], short: Sequence[Loop], line: str, length: int) -> list[str]:

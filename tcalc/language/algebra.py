@@ -18,8 +18,11 @@ from tcalc.errors import DimensionError, IndexNotationError, LimitError, Orienta
 from tcalc.expr import Dim, Node
 from tcalc.language.dimensions import Dimensions, Side
 from tcalc.language.tape import Slot, Tape
+from tcalc.primitives.selection import window
 
 Factor: TypeAlias = tuple[Slot, tuple[int, ...]]
+
+ONE = Dim.of(1)
 
 NOWHERE: Mapping[str, int] = MappingProxyType({})
 
@@ -82,6 +85,8 @@ class Algebra:
     def __init__(self, tape: Tape, dimensions: Dimensions) -> None:
         self.tape = tape
         self.dimensions = dimensions
+        #: The indices of the formula to which a number is added at some position.
+        self.moved: set[str] = set()
         self._labels = count()
 
     def fresh(self, number: int) -> tuple[int, ...]:
@@ -188,6 +193,47 @@ class Algebra:
         joined = _rename(value, {value.axes[j]: value.axes[i]})
         return self.arranged(joined, [k for k in range(value.order) if k != j])
 
+    def sliced(self, value: Value, axis: int, start: Dim, stop: Dim) -> Value:
+        """The part of an axis from one position to another."""
+        dim = value.dims[axis]
+        slot = self.tape.call(window, dims=(start, stop, dim), span=value.span)
+        (label,) = self.fresh(1)
+        factor = (slot, (label, value.axes[axis]))
+        return value._replace(
+            factors=(*value.factors, factor),
+            axes=(*value.axes[:axis], label, *value.axes[axis + 1 :]),
+            dims=(*value.dims[:axis], stop - start + 1, *value.dims[axis + 1 :]),
+        )
+
+    def within_reach(self, values: Sequence[Value]) -> list[Value]:
+        """The values where an index that is moved, ``x[i+1]``, goes as far in one as in the other.
+
+        Beside ``x[i+1]`` it ends one position earlier in ``x[i]``, which then has its part.
+        """
+        ends: dict[str, Dim] = {}
+        for value in values if self.moved else ():
+            for name, dim in zip(value.names, value.dims, strict=True):
+                if name in self.moved and self._goes_further(ends.setdefault(name, dim), dim):
+                    ends[name] = dim
+        cut = list(values)
+        for k, value in enumerate(values):
+            for axis, name in enumerate(value.names if ends else ()):
+                if name in ends and self._goes_further(value.dims[axis], ends[name]):
+                    cut[k] = self.sliced(cut[k], axis, ONE, ends[name])
+        return cut
+
+    def within_reach_of_both(self, value: Value, name: str, i: int, j: int) -> Value:
+        """The same for two axes that have one index, ``A[i,i+1]``."""
+        for long, short in ((i, j), (j, i)):
+            if name in self.moved and self._goes_further(value.dims[long], value.dims[short]):
+                return self.sliced(value, long, ONE, value.dims[short])
+        return value
+
+    def _goes_further(self, dim: Dim, other: Dim) -> bool:
+        """Whether a dimension is known to be some positions longer than another."""
+        room = self.dimensions.resolve(dim - other).value
+        return room is not None and room > 0
+
     # Tensors of one shape
 
     def aligned(self, values: Sequence[Value], span: Span) -> tuple[Value, list[Slot]]:
@@ -233,6 +279,7 @@ class Algebra:
         self, values: Sequence[Value], span: Span
     ) -> tuple[list[tuple[Fraction, Slot]], Value]:
         if any(value.names for value in values):
+            values = self.within_reach(values)
             shape = self.common_indices(values, span)
             wanted = [[shape.names.index(name) for name in value.names] for value in values]
         else:

@@ -32,7 +32,7 @@ from tcalc.language.syntax import (
     walk,
 )
 from tcalc.primitives.onehot import onehot
-from tcalc.primitives.selection import unit, window
+from tcalc.primitives.selection import unit
 from tcalc.primitives.shifts import ends, shifted
 from tcalc.records import dataclass
 
@@ -164,6 +164,7 @@ def multiplied(left: Value, right: Value, span: Span, algebra: Algebra) -> Value
     """The product of two indexed values, element by element along the indices they share."""
     for value in (left, right):
         require_indices(value)
+    left, right = algebra.within_reach([left, right])
     if all(any(name.startswith(SLICE) for name in value.names) for value in (left, right)):
         raise IndexNotationError(
             "a product of slices among index names",
@@ -286,7 +287,7 @@ class Indexer:
         self._check(start, dim, position.start.span)
         self._check(stop, dim, position.stop.span)
         self._checks.append((start, stop, "the range {0}:{1} is empty", position.span))
-        return self._slice(value, axis, start, stop), self._slice_name()
+        return self._algebra.sliced(value, axis, start, stop), self._slice_name()
 
     def _slice_name(self, _: int = 0) -> str:
         """The name of an axis that a slice leaves without one."""
@@ -340,7 +341,15 @@ class Indexer:
             self._check(offset + 1, dim, span)
             if (room := (dim - offset).value) is not None and room < 1:
                 self.check_ranges()  # now, as no tensor can have the size that the slice would have
-            return self._slice(value, axis, offset + 1, dim)
+            if offset.value is not None and offset.value < 0:
+                raise IndexNotationError(
+                    f"the positions begin at {offset + 1}",
+                    span=span,
+                    hint="indices count from 1: x[i] - 2*x[i+1] + x[i+2] for "
+                    "x[i-1] - 2*x[i] + x[i+1]",
+                )
+            self._algebra.moved.update(shifts)
+            return self._algebra.sliced(value, axis, offset + 1, dim)
         # The newest unknown is solved for: rather the size of a free index than that of a filter.
         free = [name in scope.kept or scope.totals.get(name, 0) < 2 for name in shifts]
         places = sorted(range(len(free)), key=free.__getitem__)
@@ -401,18 +410,6 @@ class Indexer:
         factor = (slot, (value.axes[axis],))
         return value._replace(factors=(*value.factors, factor))
 
-    def _slice(self, value: Value, axis: int, start: Dim, stop: Dim) -> Value:
-        dim = value.dims[axis]
-        length = stop - start + 1
-        slot = self._algebra.tape.call(window, dims=(start, stop, dim), span=value.span)
-        (label,) = self._algebra.fresh(1)
-        factor = (slot, (label, value.axes[axis]))
-        return value._replace(
-            factors=(*value.factors, factor),
-            axes=(*value.axes[:axis], label, *value.axes[axis + 1 :]),
-            dims=(*value.dims[:axis], length, *value.dims[axis + 1 :]),
-        )
-
     def _without_elements(self, value: Value, labels: list[str]) -> Value:
         gone = [axis for axis, label in enumerate(labels) if not label]
         return self._algebra.without(value, gone) if gone else value
@@ -425,6 +422,7 @@ class Indexer:
                 axis = len(names)
                 first = names.index(label)
                 message = f"index {label} has two ranges"
+                value = self._algebra.within_reach_of_both(value, label, first, axis)
                 value = self._algebra.diagonal(value._replace(span=span), first, axis, message)
             else:
                 names.append(label)

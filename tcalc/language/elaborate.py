@@ -73,6 +73,7 @@ class Elaborator:
         """A formula of its own: the whole right-hand side, or what is indexed in parentheses."""
         terms = expression.terms if isinstance(expression, Sum) else ((1, expression),)
         values: list[tuple[int, Value]] = []
+        around, self.algebra.moved = self.algebra.moved, set()
         for sign, term in terms:
             totals = einstein.occurrences(term, self.names, counters, calls.stays)
             scope = Scope(counters, frozenset(left or ()), totals)
@@ -81,6 +82,7 @@ class Elaborator:
                 value = einstein.keep_only(value, left, self.algebra)
             values.append((sign, value))
         total = self.algebra.added(values, expression.span)
+        self.algebra.moved = around
         return self._arranged_as(left, total) if left else total
 
     def _arranged_as(self, left: tuple[str, ...], value: Value) -> Value:

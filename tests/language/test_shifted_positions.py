@@ -264,13 +264,50 @@ def test_an_index_with_the_name_of_a_size() -> None:
     assert str(tcalc.parse("y[i] = x[i+m-1]; sum(y)", "x[n], w[m]")) == "sum(x[m:end])"
 
 
+DIFFERENCES = {
+    "d[i] = x[i+1] - x[i]; d": ("x[n]", lambda x: np.diff(x)),
+    "d[i] = x[i] - 2*x[i+1] + x[i+2]; d": ("x[n]", lambda x: np.diff(x, 2)),
+    "(x[i+1] - x[i])^2": ("x[n]", lambda x: np.sum(np.diff(x) ** 2)),
+    "sum[i](w[i]*exp(x[i+1] - x[i]))": ("x[n], w[n]", lambda x, w: w[:-1] @ np.exp(np.diff(x))),
+    "x[i]*A[i,i+1]*x[i+2]": (
+        "x[n], A[n,n]",
+        lambda x, A: np.sum(x[:-2] * np.diag(A, 1)[:-1] * x[2:]),
+    ),
+    "A[i+1,i]": ("A[n,n]", lambda A: np.trace(A, -1)),
+    "x[i+1]*y[i] + x[i]*z[i]": ("x[n], y[n], z[n-1]", lambda x, y, z: x[1:] @ y[:-1] + x[:-1] @ z),
+    "G[i,j] = U[i+1,j] - U[i,j+1]; G": ("U[n,m]", lambda U: U[1:, :-1] - U[:-1, 1:]),
+    "max[i](x[i+1]/x[i])": ("x[n]", lambda x: np.max(x[1:] / x[:-1])),
+    "(B*x)[i+1]*x[i] - x'*x": ("x[n], B[n,n]", lambda x, B: (B @ x)[1:] @ x[:-1] - x @ x),
+}
+
+
+@pytest.mark.parametrize("text", DIFFERENCES)
+def test_an_index_goes_as_far_as_all_its_positions(text: str) -> None:
+    declarations, due = DIFFERENCES[text]
+    f = tcalc.parse(text, declarations)
+    arrays = {name: np.abs(x) for name, x in arrays_of(f).items()}
+    values = due(*arrays.values())
+    assert np.allclose(tcalc.evaluate(f, **arrays), values)
+    assert np.allclose(tcalc.compile(f)(**arrays), values)
+    assert str(tcalc.parse(str(f), declarations)) == str(f)
+    assert tcalc.check(f, next(iter(f.variables))).passed
+
+
+def test_other_formulas_are_as_strict_as_before() -> None:
+    # Only where a number is added to an index, and in that formula.
+    refused("s = x[i+1]*x[i]; a[i]*b[i]*s", DimensionError, (1, 18), "", "a[n], b[n-1], x[n]")
+    refused("(a[j]*x[i+1])[i]*b[i]", IndexNotationError, (1, 1), "", "a[n], b[n-1], x[n]")
+
+
 def test_what_is_refused() -> None:
     begins = refused("x[i+k]*w[k]", IndexNotationError, (1, 3), "i+k-1 begins at 1")
     assert begins.message == "the positions begin at 2"
     refused("x[i*k]*w[k]", UnknownNameError, (1, 3), "one small letter")
     refused("x[T-1]", UnknownNameError, (1, 3), "sizes are declared")
     refused("y[i+1] = x[i]; sum(y)", IndexNotationError, (1, 3), "number the definitions")
-    refused("x[i+1] - x[i]", DimensionError, (1, 1), "slice the longer one", "x[n]")
+    refused("x[i+1] - y[i]", DimensionError, (1, 1), "declared as n - 1", "x[n], y[m]")
+    refused("x[i-1] - 2*x[i]", IndexNotationError, (1, 3), "x[i] - 2*x[i+1]", "x[n]")
+    refused("a[i]*b[i]*x[j+1]", DimensionError, (1, 1), "", "a[n], b[n-1], x[n]")
     refused("x[i+k-1]*w[k]*v[i]", DimensionError, (1, 1), "n - m + 1", "x[n], w[m], v[p]")
     refused("x[2*i]*v[i]", DimensionError, (1, 3), "count from 1", "x[5], v[3]")
     refused("x[i+k-1]", DimensionError, (1, 3), "ones(m)[i], as a factor", "x[n]")

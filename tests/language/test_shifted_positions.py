@@ -18,11 +18,12 @@ from tcalc.errors import (
 )
 from tests.language.language_cases import refused
 
-random = np.random.default_rng(7)
 SIZES = {"n": 7, "m": 3, "h": 6, "w": 5, "p": 3, "q": 2, "s": 2, "c": 3, "o": 4, "r": 4}
 
 
 def arrays_of(f: tcalc.Expression) -> dict[str, Any]:
+    """Data for an expression, the same whatever other tests have run."""
+    random = np.random.default_rng(7)
     return {
         name: random.standard_normal([dim.evaluate(SIZES) for dim in x.dims])
         for name, x in f.variables.items()
@@ -217,6 +218,7 @@ def test_windows_are_not_formed_as_matrices_of_the_size_of_the_signal() -> None:
     compiled = tcalc.compile(both)
     assert compiled.peak_memory(n=n, m=m) < 8 * 6 * n * m
     assert "places_of" not in compiled.source
+    random = np.random.default_rng(7)
     x, w = random.standard_normal(100_000), random.standard_normal(50)
     value, by_w, by_x = compiled(x=x, w=w)
     y = np.correlate(x, w)

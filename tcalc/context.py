@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from tcalc.errors import ArgumentError, Span
@@ -34,11 +35,17 @@ class Context:
 
     @property
     def style(self) -> printing.ProgramStyle:
-        """What formulas take from the program: the order of its variables, names of indices."""
+        """What formulas take from the program: the order of its variables, names of indices.
+
+        They avoid the names of all its sizes, which would be read as such.
+        """
         read = self.reading.merged(Reading(tuple(self.variables)))
+        dims = chain.from_iterable(x.dims for x in self.variables.values())
+        sizes = {name for dim in dims for name in dim.names()}
         return {
             "order": read.names,
             "neighbours": read.neighbours,
+            "names": sorted(sizes),
             "index_names": self.index_names,
         }
 

@@ -186,6 +186,7 @@ class _Teacher:
         self.root, self.variable, self.steps, self.live = root, variable, steps, live
         self.order = list(style.get("order", ()))
         self.neighbours = style.get("neighbours", ())
+        self.avoided = style.get("names", ())
         self.index_names = dict(style.get("index_names", {}))
         self.taken = {node.name for node in variables([root])} | {*self.order, *called.values()}
         self.names: dict[Node, Var] = {variable: variable}
@@ -286,6 +287,7 @@ class _Teacher:
         style: printing.ProgramStyle = {
             "order": self.order,
             "neighbours": self.neighbours,
+            "names": self.avoided,
             "index_names": own,
         }
         return Line(name, node, style, reason)

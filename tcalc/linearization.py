@@ -61,8 +61,10 @@ class Linearization:
     def _writing(self) -> Writing:
         from tcalc.backslash.writing import Writing
 
-        context = self._context
-        return Writing(self.system, self._names, context.style["order"], context.index_names)
+        style = self._context.style
+        return Writing(
+            self.system, self._names, style["order"], style["index_names"], style["names"]
+        )
 
     @property
     def inputs(self) -> tuple[str, ...]:

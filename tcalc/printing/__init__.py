@@ -44,6 +44,7 @@ class ProgramStyle(TypedDict, total=False):
 
     order: Sequence[str]
     neighbours: Collection[tuple[str, str]]
+    names: Sequence[str]
     index_names: IndexNames
 
 
@@ -51,7 +52,6 @@ class Options(ProgramStyle, total=False):
     """How a result is to be written; see `to_text`."""
 
     notation: Notation
-    names: Sequence[str]
     cse: Cse
     called: str
     simplify: bool
@@ -63,9 +63,9 @@ def to_text(node: Node | Sequence[Node], **options: Unpack[Options]) -> str:
 
     `order` are the variables in the order of the user's program, which factors and terms follow,
     and `neighbours` those that follow each other in its products, as `c` and `x` in ``c'*x``;
-    `names` are further names to avoid; `called` is the name of the result where it needs one, or
-    is wanted; `index_names` are names of indices to prefer, by the axes of tensors; `simplify`
-    says whether the tensors are simplified first.
+    `names` are further names to avoid, as those of the program's sizes; `called` is the name of the
+    result where it needs one, or is wanted; `index_names` are names of indices to prefer, by the
+    axes of tensors; `simplify` says whether the tensors are simplified first.
 
     >>> from tcalc.expr import build, shape
     >>> X, w = build.var("X", shape("m", "n")), build.var("w", shape("n"))

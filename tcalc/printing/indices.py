@@ -3,12 +3,14 @@
 A formula is written with letters first.  Then each index takes a name that the program gives to
 an axis where it stands, that of most of its axes, and nobody else in the term has.  Where all of
 these are taken the name goes on, ``d`` by ``e``; an index without any gets a letter that nothing
-in its statement has.  So names change neither what a formula says nor the order of its parts.
+in its statement has.  In positions that are sums of indices, names are small letters, with numbers
+or without, that no size has.  So names change neither what a formula says nor the order of its
+parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field, replace
 from itertools import count
 
@@ -18,6 +20,7 @@ from tcalc.printing.formula import (
     Call,
     Formula,
     Indexed,
+    ShiftedAt,
     Sum,
     Symbol,
     data_at,
@@ -100,14 +103,14 @@ class _Choice:
         self.names[at] = name
         self._taken.add(name)
 
-    def put_in_order(self, dims: Mapping[str, Dim]) -> None:
-        """Let i, j, k and l stand in this order where they are indices of one size.
+    def put_in_order(self, dims: Mapping[str, Dim], plain: Set[str]) -> None:
+        """Let the letters `plain` stand in their order where they are indices of one size.
 
         Letters that say nothing else are exchanged: ``T[i,j]``, whatever is a transpose inside.
         """
         groups: dict[Dim, list[str]] = {}
         for at, dim in dims.items():
-            if self.names[at] in _PLAIN:
+            if self.names[at] in plain:
                 groups.setdefault(dim, []).append(at)
         for group in groups.values():
             self.names.update(zip(group, sorted(self.names[at] for at in group), strict=True))
@@ -117,13 +120,15 @@ class _Choice:
 class _Seen:
     """The indices of a term in the order of reading, and what the axes say of them.
 
-    `votes` counts how many axes of its places give an index which name, `dims` are sizes, and
-    `sums` says whether a sum over several of them is written out.
+    `votes` counts how many axes of its places give an index which name, `dims` are sizes, `shifted`
+    are those in positions that are sums, and `sums` says whether a sum over several of them is
+    written out.
     """
 
     order: dict[str, None] = field(default_factory=dict)
     votes: dict[str, dict[str, int]] = field(default_factory=dict)
     dims: dict[str, Dim] = field(default_factory=dict)
+    shifted: set[str] = field(default_factory=set)
     sums: bool = False
 
 
@@ -132,12 +137,14 @@ class Lettering:
     """Gives their names to the indices of statements.
 
     `axes` has the axes of a tensor by its text, which `text` writes; `indices` are all names of
-    indices in the program, `taken` those of anything else.
+    indices in the program, `taken` those of anything else, and `sizes` those that are read as
+    sizes in sums of indices.
     """
 
     axes: Mapping[str, Axes]
     indices: Set[str]
     taken: Set[str]
+    sizes: Set[str]
     text: Callable[[Formula], str]
 
     def named(
@@ -146,6 +153,8 @@ class Lettering:
         """The formula and its left-hand side; `wanted` are names for the axes on the left."""
         terms = value.terms if isinstance(value, Sum) else ((False, value),)
         seen = [self._seen(term) for _, term in terms]
+        shifted = {at for of in seen for at in of.shifted}
+        plain = _PLAIN - self.sizes
         wishes = {at: names for at, names in zip(left, wanted, strict=False) if names}
         near = {name for names in wishes.values() for name in names}
         near.update(name for of in seen for votes in of.votes.values() for name in votes)
@@ -154,20 +163,27 @@ class Lettering:
             total: dict[str, int] = {}
             for of in seen:
                 _count(total, of.votes.get(at, {}))
-            head.choose(at, [*wishes.get(at, ()), *_ranked(total)])
+            wished = [*wishes.get(at, ()), *_ranked(total)]
+            head.choose(at, self._in_sums(wished) if at in shifted else wished)
         if len(wishes) < len(left):
-            head.put_in_order(dict(zip(left, dims, strict=True)))
+            head.put_in_order(dict(zip(left, dims, strict=True)), plain)
         new: list[tuple[bool, Formula]] = []
         for (negative, term), of in zip(terms, seen, strict=True):
             choice = _Choice(self.indices, near, self.taken, head.names)
             inner = [at for at in of.order if at not in head.names]
             for at in inner:
-                choice.choose(at, _ranked(of.votes.get(at, {})))
-            choice.put_in_order({at: of.dims[at] for at in inner if at in of.dims})
+                wished = _ranked(of.votes.get(at, {}))
+                choice.choose(at, self._in_sums(wished) if at in shifted else wished)
+            choice.put_in_order({at: of.dims[at] for at in inner if at in of.dims}, plain)
             term = renamed(term, choice.names)
             new.append((negative, _sums_in_order(term) if of.sums else term))
         named = Sum(tuple(new)) if isinstance(value, Sum) else new[0][1]
         return named, tuple(head.names[at] for at in left)
+
+    def _in_sums(self, names: Iterable[str]) -> list[str]:
+        """Those among some names that are read as indices in sums of them."""
+        found = (name for name in names if name[0].islower() and name not in self.sizes)
+        return [name for name in found if len(name) == 1 or name[1:].isdigit()]
 
     def _seen(self, term: Formula) -> _Seen:
         found = _Seen()
@@ -176,6 +192,8 @@ class Lettering:
             formula = pending.pop()
             if isinstance(formula, Indexed):
                 found.order.update(dict.fromkeys(indices_at(*formula.positions)))
+                sums = (at for at in formula.positions if isinstance(at, ShiftedAt))
+                found.shifted.update(*(at.indices for at in sums))
                 for at, names, dim in zip(formula.positions, *self._of(formula.base), strict=False):
                     if (data := data_at(at)) is not None:
                         pending.append(Indexed(Symbol(data[0]), tuple(data[1])))

@@ -23,6 +23,7 @@ from tcalc.expr.nodes import Add, Apply, Einsum, Node, Var
 from tcalc.expr.traverse import postorder
 from tcalc.primitives.axis_names import inferred
 from tcalc.primitives.power import Power
+from tcalc.primitives.shifts import Shifts
 from tcalc.printing.einstein import EinsteinNotation, repeated
 from tcalc.printing.formula import (
     Formula,
@@ -195,6 +196,10 @@ class _Page:
         names = {node.name for node in self.nodes if isinstance(node, Var)}
         sizes = {name for node in self.nodes for dim in node.dims for name in dim.names()}
         self.taken = names | sizes
+        # In sums of indices the names of sizes are read as these.
+        shifted = any(isinstance(x, Apply) and isinstance(x.primitive, Shifts) for x in self.nodes)
+        self.sizes = frozenset(sizes.union(wishes.names) if shifted else ())
+        self.not_indices = self.taken.union(self.sizes, wishes.order)
         self.chosen: set[Node] = set()
         rows = chain.from_iterable(wishes.index_names.values())
         self.indices = frozenset(chain.from_iterable(rows))
@@ -267,8 +272,8 @@ class _Page:
         again: set[Node] = set()
         order = (*self.wishes.order, *sorted(self.taken))
         writer = Writer(order, self.axis_names, self.wishes.neighbours)
-        taken = self.taken.union(self.defined.values(), self.wishes.order)
-        self.lettering = Lettering(writer.axes, self.indices, taken, writer.text)
+        taken = self.not_indices.union(self.defined.values())
+        self.lettering = Lettering(writer.axes, self.indices, taken, self.sizes, writer.text)
         for node in self.nodes:
             if node in self.unpacked and isinstance(node, Apply):
                 found.append(self._unpacking(node, writer))
@@ -334,7 +339,7 @@ class _Page:
         return self._with_indices(node, writer, name, wanted)
 
     def _with_indices(self, node: Node, writer: Writer, name: str, wanted: AxisNames) -> Statement:
-        supply = index_names({*self.taken, *self.wishes.order})
+        supply = index_names(self.not_indices)
         left = tuple(next(supply) for _ in range(node.order))
         whole = isinstance(node, Add) and node not in writer.defined
         terms = node.terms if whole and isinstance(node, Add) else ((Fraction(1), node),)
@@ -369,9 +374,7 @@ class _Page:
 
     def _with_letters(self, formula: Formula, left: Sequence[str], order: Sequence[str]) -> Formula:
         """A top-level term with letters for its sums, in the order of reading."""
-        letters = (
-            index for index in index_names({*self.taken, *self.wishes.order}) if index not in left
-        )
+        letters = (index for index in index_names(self.not_indices) if index not in left)
         return renamed(formula, {at: next(letters) for at in order if at not in left})
 
     def _result_name(self) -> str:

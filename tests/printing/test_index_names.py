@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 
+import numpy as np
 import pytest
 
 import tcalc
@@ -252,3 +253,50 @@ def test_no_index_has_the_name_of_a_variable_that_is_not_in_the_formula() -> Non
     text = tcalc.hessian(norm, "w").einstein()
     assert "i1" in text  # there are no letters left
     assert tcalc.parse(text, declared).shape == ("m", "m")
+
+
+# Programs with windows of x and w, without names of indices that are those of sizes below.
+WINDOWS = [
+    "y[a] = x[a+b-1]*w[b]; sum(y.^2)",
+    "sum(exp(x[a-b+m]*w[b]))",
+    "max[a,b](x[a+b-1]*w[b])",
+    "z[a] = exp(x[end+1-a]); y[a] = z[a+b-1]*w[b]; sum(y.^2)",
+    "norm2(x[2:end] - x[1:end-1]) + x[a+1]*x[1:end-1][a]*w[1]",
+    # Words and capitals are no indices in sums.
+    "y[batch] = x[batch]; z[a] = y[a+b-1]*w[b]; z[batch]*z[batch]",
+    "z[a] = x[a+b-1]*w[b]; exp(z[A])*sin(z[A])",
+]
+
+
+@pytest.mark.parametrize("text", WINDOWS)
+@pytest.mark.parametrize("sizes", ["ijklqrst", "ijl", "kq"])
+def test_sums_of_indices_are_read_as_such_whatever_sizes_there_are(text: str, sizes: str) -> None:
+    declared = "x[n], w[m]" + "".join(f", u_{size}[{size}]" for size in sizes)
+    f = tcalc.parse(text, declared)
+    arrays = {
+        "x": np.linspace(-1, 2, 7) ** 2,
+        "w": np.array([1.0, 0.5, -2.0]),
+        **{f"u_{size}": np.ones(2) for size in sizes},
+    }
+    for by in ("x", "w"):
+        for due in (f, tcalc.gradient(f, by), tcalc.hessian(f, by)):
+            for printed in (due.text(), due.einstein(), due.text("einstein", cse=True)):
+                again = tcalc.parse(printed, declared)
+                values = tcalc.evaluate([again, due], **arrays)
+                assert np.allclose(*values, rtol=1e-12, atol=1e-12), printed
+
+
+def test_indices_have_names_of_sizes_where_these_are_not_in_sums() -> None:
+    declared = "X[s,c,h,w], W[o,c,p,q]"
+    layer = tcalc.parse("Y[s,o,i,j] = X[s,c,i+k-1,j+l-1]*W[o,c,k,l]; sum(Y.^2)", declared)
+    gradient = tcalc.gradient(layer, "W").einstein()
+    assert gradient == "2*W[o,d,r,t]*X[s,d,i+r-1,j+t-1]*X[s,c,i+k-1,j+l-1]"
+    f = tcalc.parse("y[i] = x[i+m-1]*w[m]; sum(y.^2)", "x[n], w[m]")
+    assert f.einstein() == "x[i+j-1]*x[i+k-1]*w[k]*w[j]"
+
+
+def test_definitions_have_no_names_of_sizes() -> None:
+    declared = "X[m,n], w[n], u[p]"
+    hessian = tcalc.hessian(tcalc.parse("sum(softplus(X*w))", declared), "w").text(cse=True)
+    assert hessian.splitlines()[0] == "p1 = sigmoid(X*w)"
+    assert tcalc.parse(hessian, declared).shape == ("n", "n")

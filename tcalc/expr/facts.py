@@ -95,7 +95,10 @@ def _infer(node: Node, fact: Fact) -> bool | None:
         case Apply(primitive=primitive, args=args):
             if fact is Fact.CONSTANT:
                 return _all(args, lambda x: holds(x, fact))
-            return primitive.facts(node, fact, holds)
+            known = primitive.facts(node, fact, holds)
+            if known is None and fact is Fact.SYMMETRIC and primitive.even and node.order > 1:
+                return True if parity(node, node.order - 2, node.order - 1) == 1 else None
+            return known
 
 
 def _all(nodes: Sequence[Node], ask: Callable[[Node], bool | None]) -> bool | None:

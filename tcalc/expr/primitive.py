@@ -136,7 +136,7 @@ class Primitive(metaclass=_Kind):
     output_names: tuple[str, ...] = ()
     #: Whether `evaluate` accepts complex arrays and is complex-analytic: the complex step holds.
     analytic: bool = False
-    #: Whether it is a function of each element by itself, with f(-x) = f(x).
+    #: Whether f(-x) = f(x), for a function of each element or of the last axes.
     even: bool = False
     #: Whether no value is larger than 1 in size, so that ``1 - v`` is not negative.
     bounded: bool = False

@@ -29,6 +29,7 @@ class Norm2(Reduction):
     name = "norm2"
     letter = "d"
     analytic = True
+    even = True
 
     def jacobian(self, node: Apply, position: int) -> LinearMap:
         (i,) = groups(1, self.axes)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from math import prod
+from itertools import combinations
 
 from tcalc.expr import build
 from tcalc.expr.facts import symmetric_axes
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
 from tcalc.expr.primitive import Labels
+from tcalc.expr.symmetry import parity
 from tcalc.expr.traverse import rebuild
 from tcalc.primitives.absolute_powers import absolute_power, scaled_even_power
 from tcalc.primitives.elementwise import Elementwise
@@ -24,6 +25,7 @@ from tcalc.primitives.piecewise import abs_, maximum, minimum, relu, sign, step
 from tcalc.primitives.power import Power, power
 from tcalc.primitives.trigonometric import asin, atan, cos, sin, tan
 from tcalc.simplify.coefficients import common_number, content, multiple
+from tcalc.simplify.common_factors import common_factor
 from tcalc.simplify.engine import (
     of_functions,
     of_functions_of,
@@ -72,23 +74,30 @@ def function_of_multiple(node: Apply) -> Node | None:
 def transpose_of_antisymmetric(node: Einsum) -> Node | None:
     """``sin(A - A')' -> -sin(A - A')``, and for other odd and even functions.
 
-    The same for products, element by element, of these and symmetric matrices.  The number of
-    transposes falls.  Example: ``(S.*cos(x*1' - 1*x'))' -> S.*cos(x*1' - 1*x')``.
+    The same for products of these and symmetric matrices, and for any two axes of a tensor.  The
+    number of transposes falls.  Example: ``(S.*cos(x*1' - 1*x'))' -> S.*cos(x*1' - 1*x')``.
     """
-    if len(node.factors) != 1 or node.subscripts[0] != node.output[::-1]:
+    factor, axes = node.factors[0], node.subscripts[0]
+    if len(node.factors) != 1 or factor.dims != node.dims:
         return None
-    (factor,) = node.factors
-    factors = factor.factors if is_contraction(factor) else (factor,)
-    rows = factor.subscripts if is_contraction(factor) else ((0, 1),)
-    signs = [
-        _sign_under_transposition(x) if row else 1 for x, row in zip(factors, rows, strict=True)
-    ]
-    if None in signs or factor.order != 2 or not any(rows):
+    pairs = [(i, j) for i, j in zip(axes, node.output, strict=True) if i != j]
+    if len(pairs) != 2 or pairs[0] != pairs[1][::-1]:
         return None
-    # The diagonal of a symmetric matrix stands along one axis alone.
-    if any(row and {*row} != {0, 1} for row in rows):
-        return None
-    return build.scale(prod(sign for sign in signs if sign is not None), factor)
+    if is_contraction(factor):
+        factors, rows, output = factor.factors, factor.subscripts, factor.output
+    else:
+        output = tuple(range(factor.order))
+        factors, rows = (factor,), (output,)
+    first, second = (output[axes.index(label)] for label in pairs[0])
+    sign = 1
+    for x, row in zip(factors, rows, strict=True):
+        # The diagonal of a symmetric matrix stands along one axis alone.
+        times = row.count(first), row.count(second)
+        if times == (1, 1):
+            sign *= _sign_under_exchange(x, row.index(first), row.index(second))
+        elif times != (0, 0):
+            return None
+    return build.scale(sign, factor) if sign else None
 
 
 @of_products_having(*ODD, *EVEN)
@@ -105,6 +114,45 @@ def antisymmetric_turned(node: Einsum) -> Node | None:
             if sign is not None:
                 turned = parts.replaced((k,), (factor,), (row[::-1],)).build()
                 return build.scale(sign, turned)
+    return None
+
+
+@of_products_having(Add, *ODD, *EVEN)
+def differences_turned(node: Einsum) -> Node | None:
+    """``a[j] (X[j,k] - X[i,k]) -> -a[j] (X[i,k] - X[j,k])``: the axis of the result comes first.
+
+    For tensors of order three and more that change their sign, or even functions of such tensors.
+    The number of pairs of axes that lie transposed falls.
+    """
+    return _turned(parts_of(node)) if any(x.order > 2 for x in node.factors) else None
+
+
+@of_sums_having(Add)
+def common_difference(node: Add) -> Node | None:
+    """``A[i,j] (x[i,k] - x[j,k]) + A[j,i] (x[j,k] - x[i,k]) -> (A - A')[i,j] (x[i,k] - x[j,k])``.
+
+    Where a factor lies transposed in one of the terms, and with it turned around is common to them.
+    """
+    if node.order < 3:
+        return None
+    new = build.add((c, _turned(parts_of(term)) or term) for c, term in node.terms)
+    return common_factor(new) if isinstance(new, Add) and new is not node else None
+
+
+def _turned(parts: Parts) -> Node | None:
+    """A product with a factor turned around that lies transposed, if there is one."""
+    for k, (factor, row) in enumerate(zip(parts.factors, parts.rows, strict=True)):
+        if factor.order < 3:
+            continue
+        for i, j in combinations(range(factor.order), 2):
+            if not _lies_transposed((row[i], row[j]), parts.output):
+                continue
+            sign = _sign_under_exchange(factor, i, j)
+            if sign == -1 or (sign and isinstance(factor, Apply)):
+                turned = list(row)
+                turned[i], turned[j] = row[j], row[i]
+                new = parts.replaced((k,), (factor,), (tuple(turned),)).build()
+                return build.scale(sign, new)
     return None
 
 
@@ -128,6 +176,20 @@ def _sign_under_transposition(node: Node) -> int | None:
             if _is_antisymmetric(x):
                 return -1 if function in ODD else 1
     return None
+
+
+def _sign_under_exchange(node: Node, first: int, second: int) -> int:
+    """1 where exchanging two axes changes nothing, -1 where it changes the sign, 0 if unknown."""
+    if node.order == 2:
+        return _sign_under_transposition(node) or 0
+    if {first, second} == {node.order - 1, node.order - 2} and symmetric_axes(node):
+        return 1
+    match node:
+        case Apply(primitive=function, args=(x,)) if function in ODD:
+            return parity(x, first, second)
+        case Apply(primitive=function, args=(x,)) if function in EVEN:
+            return abs(parity(x, first, second))
+    return parity(node, first, second)
 
 
 def _is_antisymmetric(node: Add) -> bool:
@@ -295,6 +357,8 @@ RULES = (
     function_of_multiple,
     transpose_of_antisymmetric,
     antisymmetric_turned,
+    differences_turned,
+    common_difference,
     opposite_arguments,
     even_power_of_abs,
     power_of_sign,

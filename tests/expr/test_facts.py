@@ -14,8 +14,9 @@ from tcalc.expr import Fact, build, facts, shape
 from tcalc.expr.facts import holds
 from tcalc.expr.traverse import variables
 from tcalc.interpret import evaluate
+from tcalc.primitives.norms import norm2
 from tcalc.primitives.piecewise import abs_
-from tcalc.primitives.power import power
+from tcalc.primitives.power import power, reciprocal0
 from tcalc.primitives.selection import LowerMask, unit
 
 M, N = shape("m", "n")
@@ -201,3 +202,19 @@ def test_even_functions_of_one_another_may_be_any_number():
     for _ in range(5000):
         node = abs_(node)
     assert holds(build.einsum([node], "ijk->ij"), Fact.SYMMETRIC) is True
+
+
+def test_distances_are_symmetric():
+    rows, columns = (build.einsum([X], [row], "ijk", {"i": M, "j": M}) for row in ("ik", "jk"))
+    distances = norm2(build.subtract(rows, columns), 1)
+    known = build.var("D", (M, M), ["symmetric"])
+    for node in (
+        distances,
+        reciprocal0(distances),
+        abs_(distances),
+        build.subtract(distances, known),
+    ):
+        assert holds(node, Fact.SYMMETRIC) is True
+    assert holds(norm2(build.sum_of(rows, columns), 1), Fact.SYMMETRIC) is True
+    one_way = build.add([(1, rows), (-2, columns)])
+    assert holds(norm2(one_way, 1), Fact.SYMMETRIC) is None

@@ -89,7 +89,7 @@ def test_differences_of_all_pairs_are_matrices() -> None:
     kernel = tcalc.parse("s = exp(-(X[i,k] - X[j,k])^2/2)*A[i,j]", "X[n,d], A[n,n]")
     assert str(kernel) == ("sum(A.*exp(X*X' - diag(X*X')*ones(n)'/2 - ones(n)*diag(X*X')'/2))")
     distances = tcalc.parse("s = (X[i,k] - X[j,k])^2*A[i,j]", "X[n,d], A[n,n]")
-    gradient = "2*(diag(A*ones(n) + A'*ones(n)) - A - A')*X"
+    gradient = "2*(diag((A + A')*ones(n)) - A - A')*X"
     assert str(tcalc.gradient(distances, "X")) == gradient
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from math import ceil
 
 from tcalc.expr.nodes import Add, Apply, Const, Delta, Einsum, Node
@@ -236,6 +237,17 @@ turned_factors = _written(
         sum(
             len(row) == 2 and row[1] in node.output and row[0] not in node.output
             for row in node.subscripts
+        )
+        if isinstance(node, Einsum)
+        else 0
+    )
+)
+turned_axes = _written(
+    lambda node: (
+        sum(
+            j in node.output and i not in node.output
+            for row in node.subscripts
+            for i, j in combinations(row, 2)
         )
         if isinstance(node, Einsum)
         else 0

@@ -98,7 +98,8 @@ class Phrases:
             return (Link(masked(whole, masks), dims=dims),)
         above = [product(ONE, (), linear(c)) for c in chains if not _inverse_of(c)]
         below = [inverse for c in chains if (inverse := _inverse_of(c)) is not None]
-        return (Link(self.elementwise(above, below), dims=dims),)
+        symmetric = all(len(chain) == 1 and chain[0].symmetric for chain in chains)
+        return (Link(self.elementwise(above, below), symmetric, dims=dims),)
 
     def trace(self, chain: Chain) -> Formula:
         """``tr``, of the rotation and direction that read best; ``norm2(A)^2``, ``sum(A.*B)``."""

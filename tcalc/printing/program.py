@@ -39,6 +39,7 @@ from tcalc.printing.matrix import MatrixNotation
 from tcalc.printing.names import Names, index_names, meaning
 from tcalc.printing.opening import as_matrices
 from tcalc.printing.sizes import with_deltas, with_ranges
+from tcalc.printing.text import text_of
 from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.records import dataclass
 from tcalc.simplify import tidy_all
@@ -106,10 +107,22 @@ class Wishes:
 def statements(roots: Sequence[Node], wishes: Wishes) -> list[Statement]:
     """The program whose last statements are the values of the roots."""
     tidied, divide = written(roots, wishes.cse, wishes.notation, wishes.simplify)
-    page = _Page(tidied, wishes, [wishes.index_names.get(root, ()) for root in roots])
+    wanted = [wishes.index_names.get(root, ()) for root in roots]
+    page = _Page(tidied, wishes, wanted)
     if divide:
         page.define_shared()
-    return page.write()
+    found = page.write()
+    if divide or not page.indexed or (wishes.cse, wishes.notation) != ("auto", "auto"):
+        return found
+    # With names for parts that have no matrix notation the whole may have one.
+    named = _Page(tidied, wishes, wanted)
+    named.define_shared()
+    again = named.write() if named.chosen else found
+    return again if not named.indexed and _length_of(again) < _length_of(found) else found
+
+
+def _length_of(page: Sequence[Statement]) -> int:
+    return sum(len(text_of(statement.value)) for statement in page)
 
 
 def written(
@@ -201,6 +214,8 @@ class _Page:
         self.sizes = frozenset(sizes.union(wishes.names) if shifted else ())
         self.not_indices = self.taken.union(self.sizes, wishes.order)
         self.chosen: set[Node] = set()
+        self.indexed: set[Node] = set()
+        """The results that are written with indices."""
         rows = chain.from_iterable(wishes.index_names.values())
         self.indices = frozenset(chain.from_iterable(rows))
 
@@ -267,6 +282,7 @@ class _Page:
                 self.chosen.add(missing.node)
 
     def _written(self) -> list[Statement]:
+        self.indexed.clear()
         found: list[Statement] = []
         known: dict[tuple[tuple[str, ...], str], str] = {}
         again: set[Node] = set()
@@ -333,6 +349,8 @@ class _Page:
                 return Statement((name,) if name else (), (), value)
             except NoMatrixFormError as reason:
                 indexed = self._with_indices(node, writer, name, wanted)
+                if node in self.roots:
+                    self.indexed.add(node)
                 if self.wishes.notation == "matrix":
                     return replace(indexed, note=f"no matrix notation: {reason}")
                 return indexed

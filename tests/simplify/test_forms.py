@@ -30,6 +30,18 @@ GRADIENTS = {
         "(r + (a - w'*r)*S*w/(w'*S*w))/sqrt(w'*S*w)"
     ),
     ("tr(A'*inv(X))", "A[n,n] symmetric, X[n,n] symmetric", "X"): "-inv(X)*A*inv(X)",
+    # The stress of multidimensional scaling, and of unfolding.
+    ("(norm2[k](X[i,k] - X[j,k]) - D[i,j])^2", "X[n,p], D[n,n] symmetric", "X"): (
+        "d[i,j] = norm2[k](X[i,k] - X[j,k])\n"
+        "4*(diag(((d - D).*reciprocal0(d))*ones(n)) - (d - D).*reciprocal0(d))*X"
+    ),
+    ("(norm2[k](X[i,k] - X[j,k]) - D[i,j])^2", "X[n,p], D[n,n]", "X"): (
+        "d[i,j] = norm2[k](X[i,k] - X[j,k])\n"
+        "2*((D + D' - 2*d).*reciprocal0(d) - diag(((D + D' - 2*d).*reciprocal0(d))*ones(n)))*X"
+    ),
+    ("(norm2[k](X[i,k] - Y[j,k]) - D[i,j])^2", "X[n,p], Y[m,p], D[n,m]", "X"): (
+        "d[i,j] = norm2[k](X[i,k] - Y[j,k])\n2*(diag(((d - D)./d)*ones(m))*X - ((d - D)./d)*Y)"
+    ),
     ("norm2(y - X*inv(X'*X)*X'*y)^2", "X[m,n], y[m]", "X"): (
         "2*(X*inv(X'*X)*X'*y - y)*y'*X*inv(X'*X)"
     ),

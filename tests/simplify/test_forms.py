@@ -23,6 +23,13 @@ IDENTITIES = {
     ("diag(A)./diag(A)", "A[n,n]"): "ones(n)",
     ("(diag(diag(S))*B)'", "S[n,n] symmetric, B[n,n] symmetric"): "B*diag(diag(S))",
     ("x'*x/norm2(x)", "x[n]"): "norm2(x)",
+    ("(a - b)/(a^2 - b^2)", "a, b"): "1/(a + b)",
+    ("(a^2 - b^2)^2/(a - b)^3", "a, b"): "(a + b)^2/(a - b)",
+    ("(a^3 - b^3)/(a - b)", "a, b"): "a^2 + a*b + b^2",
+    ("(a^2 + b^2)/(a + b)", "a, b"): "(a^2 + b^2)/(a + b)",
+    ("((x'*y)^2 - c^2)/(x'*y - c)", "x[n], y[n], c"): "c + x'*y",
+    ("(x.^2 - 1)./(x + 1)", "x[n]"): "x - 1",
+    ("a/(a^2 - b^2) - b/(a^2 - b^2)", "a, b"): "1/(a + b)",
 }
 
 GRADIENTS = {

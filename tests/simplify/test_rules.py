@@ -176,6 +176,7 @@ EXAMPLES: dict[str, str] = {
     "differences_turned": "T[i,k] = x[j]*(B[j,k] - B[i,k])",
     "common_difference": "T[i,j,k] = A[i,j]*(B[i,k] - B[j,k]) + A[j,i]*(B[j,k] - B[i,k])",
     "opposite_arguments": "y.*sin(s - x) + x.*sin(x - s)",
+    "sum_over_its_divisor": "(x.^2 - y.^2).*s./(x - y)",
     "function_of_negative": "sign(-s)",
     "function_of_multiple": "relu(4*s - 2*x)",
     "even_power_of_abs": "abs(s).^4",

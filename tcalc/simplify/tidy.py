@@ -44,6 +44,7 @@ from tcalc.simplify import (
     softmaxes,
     sums,
     triangles,
+    units,
     views,
 )
 from tcalc.simplify.engine import Rule, length, rewrite
@@ -87,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     *common.PIECES,
     *common_matrices.SUMS,
     *sums.RULES,
+    *units.RULES,
     *like_terms.PRODUCTS,
     *common_factors.RULES,
     *common_powers.RULES,

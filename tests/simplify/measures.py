@@ -253,6 +253,7 @@ turned_axes = _written(
         else 0
     )
 )
+units = _count(lambda node: isinstance(node, Delta))
 transposes = _count(lambda node: _is_view(node) and node.operands[0].order == node.order == 2)
 products_in_views = _inside(_is_view, _is_product)
 sums_in_sums = _inside(_is_sum, _is_sum)

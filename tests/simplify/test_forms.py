@@ -92,6 +92,13 @@ GRADIENTS = {
 }
 
 HESSIANS = {
+    # All pairs of rows: each difference is taken one way.
+    ("sum[i,j](exp(-norm2[k](X[i,k] - X[j,k])^2))", "X[n,p]", "X"): (
+        "e[i,j] = exp(-(X[i,k] - X[j,k])^2)\n"
+        "T[i,k,j,l] = 4*(e[i,j] - delta[i,j]*sum[q](e[i,q]))*delta[k,l] + "
+        "8*delta[i,j]*e[i,q]*(X[i,k] - X[q,k])*(X[i,l] - X[q,l]) - "
+        "8*e[i,j]*(X[i,k] - X[j,k])*(X[i,l] - X[j,l])"
+    ),
     ("x'*A*x", "A[n,n], x[n]", "x"): "A + A'",
     ("x'*A*x", "A[n,n] symmetric, x[n]", "x"): "2*A",
     ("norm2(X*w - y)^2 + c*norm2(w)^2", "X[m,n], y[m], w[n], c", "w"): "2*(X'*X + c*eye(n))",

@@ -33,7 +33,8 @@ class Adjoint:
     States and series are told by their places.
 
     Attributes:
-        first: the cotangents of the states after the last step, of inputs of the value.
+        first: the cotangents of the states after the last step, of inputs of the value; what a step
+            backwards hands on may be missing where it is zero.
         steady: the cotangents of states that are a number, the same in all steps.
         cotangents: the cotangents of the states after a step, as inputs of the step backwards.
         before: the cotangents of what the states were before it.
@@ -89,8 +90,10 @@ def adjoint_of(step: Step, value: Node, wrt: Sequence[Var]) -> Adjoint:
     taken = {*step.names, *(x.name for x in (*wrt, *cotangents.values()))}
     inputs = StandIns(afters, taken).of(reached(results, made.__contains__), "kept")
     parts = dict(zip(targets, rebuild(results, replacements=inputs), strict=True))
+    # Zeros of a size that an input alone tells would make the value depend on this.
+    nothing = {k for k, node in first.items() if k in before and is_zero(node)}
     return Adjoint(
-        first={k: node for k, node in first.items() if k not in steady},
+        first={k: node for k, node in first.items() if k not in {*steady, *nothing}},
         steady=steady,
         cotangents={k: x for k, x in cotangents.items() if k not in steady},
         before={k: parts[x] for k, x in before.items() if k not in steady},

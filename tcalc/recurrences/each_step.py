@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Never
 
 import numpy as np
@@ -12,6 +13,8 @@ from tcalc.codegen.signature import Signature, describe
 from tcalc.expr.nodes import Node
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.recurrences.earlier import Earlier
+from tcalc.recurrences.functions_in_c import EachStep
+from tcalc.recurrences.one_call import OneCall
 from tcalc.recurrences.running import Forward, Runner
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays
@@ -37,9 +40,16 @@ class RecurrenceSteps:
         roots = [*wanted.values()]
         self._loop = Runner(loops[-1], roots, backend=backend)
         self._earlier = Earlier(loops[:-1], [self._loop.signature], backend=backend)
-        self._forward = Forward(self._loop, roots, [])
+        self._roots = roots
+        self._in_one_call = None
+        if backend == "c":
+            self._in_one_call = OneCall(self._loop, [], [EachStep(x) for x in roots])
         self._names = [*wanted]
         self._single = single
+
+    @cached_property
+    def _forward(self) -> Forward:
+        return Forward(self._loop, self._roots, [])
 
     @property
     def signature(self) -> Signature:
@@ -55,7 +65,8 @@ class RecurrenceSteps:
         return found[self._names[0]] if self._single else found
 
     def _rows(self, arguments: Arrays) -> list[Any]:
-        return self._forward(self._loop.run(arguments)).rows
+        found = self._in_one_call(arguments) if self._in_one_call is not None else None
+        return self._forward(self._loop.run(arguments)).rows if found is None else found
 
     def __repr__(self) -> str:
         arguments = ", ".join(map(describe, self.signature.arguments))

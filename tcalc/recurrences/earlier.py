@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,9 +14,22 @@ from tcalc.codegen.signature import Signature, signature_of, size_names
 from tcalc.expr import build
 from tcalc.expr.dims import Dim
 from tcalc.expr.nodes import Node, Var
-from tcalc.recurrences.running import Forward, Runner, Tape, checked
+from tcalc.recurrences.functions_in_c import EachStep
+from tcalc.recurrences.one_call import OneCall
+from tcalc.recurrences.running import Forward, Run, Runner, Tape, checked
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays, called
+
+
+class Handed(NamedTuple):
+    """What a loop hands on, by name, and what is kept of each step.
+
+    The run is there unless one call of C has done it all.
+    """
+
+    arrays: dict[str, Any]
+    kept: list[Any]
+    run: Run | None = None
 
 
 class Earlier:
@@ -55,20 +69,20 @@ class Earlier:
         """What one of the functions takes of the arguments, and of what the loops hand on."""
         return part_of(self.run(arguments)[0], taker) if self._loops else arguments
 
-    def run(self, arguments: Arrays) -> tuple[dict[str, Any], dict[int, Tape]]:
-        """The arguments and what the loops hand on, by name; and their runs, by their places."""
+    def run(self, arguments: Arrays) -> tuple[dict[str, Any], dict[int, Handed]]:
+        """The arguments and what the loops hand on, by name; and the latter by their places."""
         arrays, _ = checked(self.signature, arguments, self.signature.arguments)
-        tapes: dict[int, Tape] = {}
+        found: dict[int, Handed] = {}
         for place, loop in self._loops.items():
-            handed, tapes[place] = loop(arrays)
-            arrays |= handed
-        return arrays, tapes
+            found[place] = loop(arrays)
+            arrays |= found[place].arrays
+        return arrays, found
 
 
 class EarlierLoop:
-    """One loop as a function of arrays, which gives what it hands on that is wanted, by name.
+    """One loop as a function of arrays, which gives what it hands on that is wanted.
 
-    It also gives its run, with what is to be `kept` of each step.
+    It also gives what is to be `kept` of each step.
     """
 
     def __init__(
@@ -79,23 +93,38 @@ class EarlierLoop:
         self._trajectories = [x for x in step.trajectories if x.rows in outputs]
         rows = [x.row for x in self._trajectories]
         early = [x for trajectory in self._trajectories for x in trajectory.early]
-        self._loop = Runner(step, [*rows, *kept, *early, *self._lasts], backend=backend)
-        self._forward = Forward(self._loop, [*rows, *kept], self._lasts)
+        self._rows = [*rows, *kept]
+        self._loop = Runner(step, [*self._rows, *early, *self._lasts], backend=backend)
         self._early = runtime.compile(early, variables=self._loop.inputs) if early else None
+        self._in_one_call = None
+        if backend == "c":
+            whole = [EachStep(x.row, x.early, sorted=True) for x in self._trajectories]
+            whole += [EachStep(node) for node in kept]
+            self._in_one_call = OneCall(self._loop, self._lasts, whole)
+
+    @cached_property
+    def _forward(self) -> Forward:
+        return Forward(self._loop, self._rows, self._lasts)
 
     @property
     def signature(self) -> Signature:
         """The names and dimensions of the arguments."""
         return self._loop.signature
 
-    def __call__(self, arrays: Arrays) -> tuple[dict[str, Any], Tape]:
+    def __call__(self, arrays: Arrays) -> Handed:
         run = self._loop.step.wording(self._run)
-        found: tuple[dict[str, Any], Tape] = run(part_of(arrays, self.signature))
+        found: Handed = run(part_of(arrays, self.signature))
         return found
 
-    def _run(self, arrays: Arrays) -> tuple[dict[str, Any], Tape]:
-        loop = self._loop
-        run, left, rows = self._forward(loop.run(arrays))
+    def _run(self, arrays: Arrays) -> Handed:
+        made = self._in_one_call(arrays) if self._in_one_call is not None else None
+        if made is None:
+            return self._handed(self._forward(self._loop.run(arrays)))
+        names = [*(x.name for x in self._lasts), *(x.rows.name for x in self._trajectories)]
+        return Handed(dict(zip(names, made, strict=False)), made[len(names) :])
+
+    def _handed(self, tape: Tape) -> Handed:
+        run, left, rows = tape
         found = {x.name: left[x.name] for x in self._lasts}
         early = iter(called(self._early, run.fixed) if self._early is not None else ())
         count = len(self._trajectories)
@@ -103,8 +132,8 @@ class EarlierLoop:
             before = [next(early) for _ in trajectory.early]
             # In the order of time, the one next to the first step is the last of them.
             whole = np.concatenate([np.stack(before[::-1]), made]) if before else made
-            found[trajectory.rows.name] = np.ascontiguousarray(whole[:: loop.step.direction])
-        return found, Tape(run, left, rows[count:])
+            found[trajectory.rows.name] = np.ascontiguousarray(whole[:: self._loop.step.direction])
+        return Handed(found, rows[count:], run)
 
 
 def part_of(arrays: Arrays, signature: Signature) -> Mapping[str, Any]:

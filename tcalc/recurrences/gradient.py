@@ -54,9 +54,7 @@ class RecurrenceGradient:
                 reached.update(self._seeded[k].by)
         slopes = {k: x.gradient for k, x in self._seeded.items()}
         takers = [self._last.signature, *(x.signature for x in slopes.values())]
-        # One call of C does a loop forth and back in less time than it takes to keep the steps.
-        self._keeps = backend == "numpy"
-        kept = {k: x.kept for k, x in slopes.items()} if self._keeps else {}
+        kept = {k: x.kept for k, x in slopes.items()}
         self._earlier = Earlier(before, takers, wrt, backend, kept)
 
     @property
@@ -77,12 +75,11 @@ class RecurrenceGradient:
 
     def _backward(self, arguments: Arrays) -> tuple[Any, list[Any]]:
         """The value, and the cotangents of the inputs, which all loops add to."""
-        arrays, tapes = self._earlier.run(arguments)
+        arrays, handed = self._earlier.run(arguments)
         value, *parts = self._last(part_of(arrays, self._last.signature))
         cotangents = dict(zip(self._by, parts, strict=True))
         for k, loop in self._seeded.items():
-            tape = tapes[k] if self._keeps else None
-            for x, part in loop(arrays, cotangents, tape).items():
+            for x, part in loop(arrays, cotangents, handed[k]).items():
                 cotangents[x] = cotangents[x] + part if x in cotangents else part
         return value, [cotangents[x] for x in self._wrt]
 

@@ -9,86 +9,32 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from tcalc import runtime
 from tcalc.codegen.options import MEMORY_LIMIT
 from tcalc.errors import UnsupportedError
-from tcalc.expr.dims import Dim, Shape
+from tcalc.expr.dims import Shape
 from tcalc.expr.nodes import Node, Var
 from tcalc.language.kept_program import Series
 from tcalc.recurrences.adjoint import Adjoint
+from tcalc.recurrences.functions_in_c import Back, EachStep, Function, Functions
 from tcalc.recurrences.running import Run
-from tcalc.recurrences.step import Step
 from tcalc.runtime.native import NativeFunction
 from tcalc.runtime.staged import Added, Calls, Place, Staged, runner
 
 LARGEST = 1 << 16
 """The elements of a tensor of one step beyond which it is not calls that take the time."""
+WIDEST = 1 << 15
+"""The elements of what all steps take beyond which products with many rows at once are quicker."""
 ALIGNED = 8
 """Of how many elements the beginnings of tensors are multiples, for vector instructions."""
-Function: TypeAlias = runtime.CompiledFunction
 Conversion: TypeAlias = tuple[int, Callable[[Any], Any]]
-Part: TypeAlias = tuple[slice, tuple[int, ...]]
-"""Some elements of the first array, and their shape."""
 
 
-@dataclass(frozen=True, slots=True)
-class Back:
-    """What is done behind the value for a gradient.
+class Part(NamedTuple):
+    """Some elements of one of the arrays, in the order in which they lie, and their shape."""
 
-    Attributes:
-        adjoint: the step backwards.
-        direct: the derivatives of the value by inputs that it takes besides the last step.
-        bars: inputs of the gradient: the cotangents of inputs and constants.
-        gradient: the gradient, of the arguments, of these, and of the cotangents of states.
-    """
-
-    adjoint: Adjoint
-    direct: Mapping[Var, Node]
-    bars: Mapping[Var, Var]
-    gradient: Sequence[Node]
-
-
-@dataclass(frozen=True, slots=True)
-class Functions:
-    """The functions of a run, in C, those that are there.
-
-    Attributes:
-        step: the step, with what is before and behind the loop.
-        names: those of the arguments.
-        results: the value, and the parts of the gradient.
-        back: what is done behind the value.
-        prologue: of the arguments, what is computed before the loop.
-        forth: of what a step takes, what it makes, and what the way back needs.
-        end: the value, cotangents of what the last step leaves, and of inputs by the value alone.
-        way_back: a step backwards.
-        gradient: the parts of the gradient but for those of `spread`.
-        spread: series of which the value takes slices along one axis alone: the parts that are
-            their cotangents, by their places among the results.
-        lengths: inputs of the functions that are numbers of steps, as in a mean over all of them.
-    """
-
-    step: Step
-    names: Sequence[str]
-    results: Sequence[Node]
-    back: Back | None
-    prologue: Function | None
-    forth: Function | None
-    end: Function | None
-    way_back: Function | None
-    gradient: Function | None
-    spread: Mapping[Var, int]
-    lengths: Mapping[Var, Dim]
-
-    @property
-    def parts(self) -> list[int]:
-        """The places of the parts of the gradient that `gradient` makes, among the results."""
-        return parts_beside(self.spread, self.results)
-
-
-def parts_beside(spread: Mapping[Var, int], results: Sequence[Node]) -> list[int]:
-    """The places of results that are parts of the gradient, but for those of `spread`."""
-    apart = {*spread.values()}
-    return [k for k in range(1, len(results)) if k not in apart]
+    array: int
+    elements: slice
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +45,13 @@ class Ready:
         calls: the call; None where the run is not for one.
         conversions: those of some arguments, by their places.
         size: the elements of its first array.
-        results: the shapes of the arrays behind it: the results.
+        results: the shapes of the arrays behind it: the results, rows behind the others.
         spread: of these those that are zero at first and have the axis of the steps in front, and
             which axis it is.
         counter: the numbers of the steps, and how many there are, the next array; the arguments
             follow.
-        moved: which arguments follow again, with which axis in front.
+        moved: which arguments follow again, behind what is kept of each step, with which axis in
+            front.
         opened: where what is computed before the loop is to be, if it is not for C.
         closed: where what the gradient takes is, by name, if that is not for C: it may take none.
     """
@@ -129,13 +76,17 @@ class UnfitError(Exception):
 
 
 class Rows(NamedTuple):
-    """Tensors of one shape that lie one behind the other in the first array, in bytes."""
+    """Tensors of one shape that lie one behind the other in an array, in bytes.
+
+    The size is negative where they lie one before the other.
+    """
 
     offset: int
     size: int
+    array: int = 0
 
     def at(self, row: int, apart: int = 0) -> Place:
-        return Place(0, self.offset + row * self.size, apart * self.size)
+        return Place(self.array, self.offset + row * self.size, apart * self.size)
 
 
 class Layout:
@@ -151,12 +102,18 @@ class Layout:
         self._counter = np.append(numbers, sizes).astype(numbers.dtype)
         self._bytes = self._counter.itemsize
         self._results = functions.results
-        first = 2 + len(self._results)
+        #: Behind the first array and the results are the numbers of the steps, then the arguments.
+        self._numbers_at = 1 + len(self._results) + len(functions.rows)
+        first = self._numbers_at + 1
         self._places = {name: first + k for k, name in enumerate(functions.names)}
         #: Where the inputs of the functions to come are, by name.
         self._known = {name: Place(k) for name, k in self._places.items()}
         for k, x in enumerate(functions.lengths, self._count):
-            self._known[x.name] = Place(1 + len(self._results), k * self._bytes)
+            self._known[x.name] = Place(self._numbers_at, k * self._bytes)
+        self._ends = [Place(1 + k) for k in range(functions.ends)]
+        #: Where rows are wanted.
+        wanted = enumerate(functions.rows, len(self._results))
+        self._wanted = [self._in_result(k, x) for k, x in wanted]
         self._size = self._work = 0
         self._zeroed: list[tuple[int, int]] = []
         self._calls: list[Calls] = []
@@ -169,26 +126,25 @@ class Layout:
         """All of a run; raises `UnfitError` where it is not for one call."""
         self._require_fit()
         runner(self._counter.dtype)  # is compiled beside what follows
-        states = self._before()
-        moving, alone = self._forth(states)
-        for x in self._step.states:
-            if x.last is not None:
-                rows = states.get(x.before)
-                self._known[x.last.name] = rows.at(self._count) if rows else alone[x.after]
+        moving = self._forth() if self._functions.tape is None else self._from_tape()
         if self._functions.back is None:
-            self._call(self._functions.end, [Place(1)])
+            self._call(self._functions.end, self._ends)
         else:
             self._back(self._functions.back, moving)
         size = self._size + -(-self._work // ALIGNED) * ALIGNED
-        if size * self._bytes > MEMORY_LIMIT:
+        whole = [self._whole(x) for x in self._functions.rows]
+        if not self._calls or (size + sum(map(prod, whole))) * self._bytes > MEMORY_LIMIT:
             raise UnfitError
         return Ready(
             calls=Staged(self._calls, self._numbers(), self._size * self._bytes, self._zeroed),
             conversions=conversions,
             size=size,
             results=[
-                self._with_axis_in_front(self._shape(x.dims), self._spread.get(k, 0))
-                for k, x in enumerate(self._results)
+                *(
+                    self._with_axis_in_front(self._shape(x.dims), self._spread.get(k, 0))
+                    for k, x in enumerate(self._results)
+                ),
+                *whole,
             ],
             spread=self._spread,
             counter=self._counter,
@@ -204,7 +160,8 @@ class Layout:
             raise UnfitError
         if 0 in self._run.sizes.values():
             raise UnfitError  # NumPy's code does it, and needs no compiler
-        tensors: list[Node] = [*(x.after for x in self._step.states), *self._step.prologue]
+        tensors: list[Node] = [*(x.after for x in self._step.states), *functions.before]
+        tensors += [x.row for x in functions.rows]
         if back is not None:
             adjoint = back.adjoint
             tensors += [*adjoint.results, *adjoint.kept]
@@ -212,9 +169,16 @@ class Layout:
                 raise UnfitError  # they become part of a tensor that grows with the steps
         if any(prod(self._shape(x.dims)) > LARGEST for x in tensors if not self._grows(x.dims)):
             raise UnfitError
+        if functions.rows and any(prod(self._shape(x.dims)) > WIDEST for x in self._fixed()):
+            raise UnfitError
         for function in (functions.forth, functions.end, functions.way_back):
             if function is not None and self._takes_steps(function):
                 raise UnfitError
+
+    def _fixed(self) -> list[Var]:
+        """What is the same in all steps on the way forth."""
+        forth, moving = self._functions.forth, {*self._step.moving}
+        return [x for x in forth.signature.arguments if x not in moving] if forth else []
 
     def _grows(self, dims: Shape) -> bool:
         """Whether a shape depends on the number of steps."""
@@ -225,44 +189,67 @@ class Layout:
         """Whether a function is another for each number of steps."""
         return not self._step.growing.isdisjoint(function.signature.sizes)
 
-    def _before(self) -> dict[Var | None, Rows]:
-        """What is computed before the loop; where the states before each step and the last are."""
-        step = self._step
-        states: dict[Var | None, Rows] = {}
-        for x in step.states:
-            if x.before is not None:
-                states[x.before] = self._rows(x.before.dims, self._count + 1)
-                self._known[x.before.name] = states[x.before].at(0)
-        for constant in step.prologue:
-            if constant not in states:
-                self._known[constant.name] = self._rows(constant.dims).at(0)
-        places = [self._known[x.name] for x in step.prologue]
-        function = self._functions.prologue
+    def _before(self, initial: Mapping[Var, Place]) -> None:
+        """What is computed before the loop; some of it is what the states are at first."""
+        functions = self._functions
+        made: list[tuple[Place, Shape]] = []
+        for x in functions.before:
+            place = initial.get(x) or self._rows(x.dims).at(0)
+            self._known[x.name] = place
+            made.append((place, x.dims))
+        for wanted, rows in zip(functions.rows, self._wanted, strict=True):
+            made += [(rows.at(-k), early.dims) for k, early in enumerate(wanted.early, 1)]
+        function = functions.prologue
         if function is not None and self._in_c(function) is None:
-            pairs = zip(step.prologue, places, strict=True)
-            self._opened = [self._part(place, x.dims) for x, place in pairs]
+            self._opened = [self._part(place, dims) for place, dims in made]
         else:
-            self._call(function, places)
-        return states
+            self._call(function, [place for place, _ in made])
 
-    def _forth(
-        self, states: Mapping[Var | None, Rows]
-    ) -> tuple[dict[str, Place], dict[Node, Place]]:
-        """All steps; where inputs of a step are that others have otherwise, and what they keep."""
-        step, back = self._step, self._functions.back
-        alone = {x.after: self._rows(x.after.dims).at(0) for x in step.states if x.before is None}
-        results = [
-            alone[x.after] if x.before is None else states[x.before].at(1, 1) for x in step.states
-        ]
-        moving = {step.counter.name: Place(1 + len(self._results), 0, self._bytes)}
-        moving |= {x.slice.name: self._slices(x) for x in step.series}
-        moving |= {x.name: rows.at(0, 1) for x, rows in states.items() if x is not None}
-        kept = {
-            x.name: self._rows(x.dims, self._count).at(0, 1)
-            for x in (back.adjoint.kept if back else ())
+    def _whole(self, x: EachStep) -> tuple[int, ...]:
+        """The shape of what is wanted of all steps."""
+        return (len(x.early) + self._count, *self._shape(x.row.dims))
+
+    def _in_result(self, number: int, x: EachStep) -> Rows:
+        """Where the row of the first step and those behind it are in the array of a result."""
+        size = self._bytes_of(x.row)
+        if x.sorted and self._step.direction < 0:
+            return Rows((self._count - 1) * size, -size, 1 + number)
+        return Rows(len(x.early) * size, size, 1 + number)
+
+    def _forth(self) -> dict[str, Place]:
+        """What is before the loop, and all steps; where their inputs are, and what they keep."""
+        step, back, count = self._step, self._functions.back, self._count
+        states = {
+            x.before: self._rows(x.before.dims, count + 1)
+            for x in step.states
+            if x.before is not None
         }
-        self._call(self._functions.forth, [*results, *kept.values()], moving, self._count)
-        return moving | kept, alone
+        self._before({x: rows.at(0) for x, rows in states.items()})
+        results = []
+        for x in step.states:
+            rows = self._rows(x.after.dims) if x.before is None else states[x.before]
+            results.append(rows.at(0) if x.before is None else rows.at(1, 1))
+            if x.last is not None:
+                self._known[x.last.name] = rows.at(0 if x.before is None else count)
+        results += [rows.at(0, 1) for rows in self._wanted]
+        moving = self._given() | {x.name: rows.at(0, 1) for x, rows in states.items()}
+        kept = {
+            x.name: self._rows(x.dims, count).at(0, 1) for x in (back.adjoint.kept if back else ())
+        }
+        self._call(self._functions.forth, [*results, *kept.values()], moving, count)
+        return moving | kept
+
+    def _from_tape(self) -> dict[str, Place]:
+        """Where inputs of a step backwards are whose way forth was done before."""
+        self._before({})
+        first = self._numbers_at + 1 + len(self._places)
+        kept = enumerate(self._functions.tape or (), first)
+        return self._given() | {x.name: Place(k, 0, self._bytes_of(x)) for k, x in kept}
+
+    def _given(self) -> dict[str, Place]:
+        """Where the number of a step is, and its slices."""
+        found = {self._step.counter.name: Place(self._numbers_at, 0, self._bytes)}
+        return found | {x.slice.name: self._slices(x) for x in self._functions.series}
 
     def _slices(self, series: Series) -> Place:
         """Where a step finds its slice of a tensor."""
@@ -272,7 +259,8 @@ class Layout:
         if series.axis:
             if series.source.name not in self._places:
                 raise UnfitError
-            place = Place(2 + len(self._results) + len(self._places) + len(self._moved))
+            behind = len(self._places) + len(self._functions.tape or ()) + len(self._moved)
+            place = Place(self._numbers_at + 1 + behind)
             self._moved.append((self._functions.names.index(series.source.name), series.axis))
         del shape[series.axis]
         apart = prod(shape) * self._bytes
@@ -331,7 +319,7 @@ class Layout:
             if x not in back.direct:
                 self._zeroed.append((totals[x].offset, totals[x].size))
         direct = [totals[x].at(0) for x in back.direct]
-        self._call(self._functions.end, [Place(1), *(last[k] for k in adjoint.first), *direct])
+        self._call(self._functions.end, [*self._ends, *(last[k] for k in adjoint.first), *direct])
 
     def _way_back(
         self,
@@ -409,10 +397,13 @@ class Layout:
         self._size += -(-elements * count // ALIGNED) * ALIGNED
         return Rows(start * self._bytes, elements * self._bytes)
 
+    def _bytes_of(self, x: Node) -> int:
+        return prod(self._shape(x.dims)) * self._bytes
+
     def _part(self, place: Place, dims: Shape) -> Part:
-        """The elements of one tensor in the first array."""
+        """The elements of one tensor in its array."""
         shape, start = self._shape(dims), place.offset // self._bytes
-        return slice(start, start + prod(shape)), shape
+        return Part(place.array, slice(start, start + prod(shape)), shape)
 
     def _shape(self, dims: Shape) -> tuple[int, ...]:
         return tuple(dim.evaluate(self._run.sizes) for dim in dims)
@@ -424,5 +415,6 @@ class Layout:
     def _numbers(self) -> list[bool]:
         """Which of the arrays are NumPy's numbers."""
         arguments = [not np.ndim(self._run.fixed[name]) for name in self._places]
-        before = 2 + len(self._results)
-        return [False] * before + arguments + [False] * len(self._moved)
+        before = self._numbers_at + 1
+        behind = len(self._functions.tape or ()) + len(self._moved)
+        return [False] * before + arguments + [False] * behind

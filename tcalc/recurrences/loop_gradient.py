@@ -17,9 +17,9 @@ from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import variables
 from tcalc.primitives.operators import is_zero
 from tcalc.recurrences.adjoint import active_inputs, adjoint_of
-from tcalc.recurrences.layout import Back
+from tcalc.recurrences.functions_in_c import Back
 from tcalc.recurrences.one_call import OneCall
-from tcalc.recurrences.running import Forward, Runner, Tape
+from tcalc.recurrences.running import Forward, Run, Runner, Tape
 from tcalc.recurrences.step import Step
 from tcalc.recurrences.stepper import Arrays, called
 from tcalc.recurrences.sweep import Plan, Sweep
@@ -36,15 +36,28 @@ class LoopGradient:
         self._loop = loop = Runner(step, [step.value], wrt, backend)
         step = loop.step
         self._wrt = [*wrt]
-        self._adjoint = adjoint = adjoint_of(step, step.value, wrt)
+        self._adjoint = adjoint_of(step, step.value, wrt)
         direct = calculus.derivatives(step.value, self._wrt, "reverse")
         self._direct = {x: g for x, g in zip(wrt, direct, strict=True) if not is_zero(g)}
         self._bars: dict[Var, Var] = {}
         self._parts = self._gradient_of_bars()
-        self._in_one_call = None
-        if backend == "c":
-            back = Back(adjoint, self._direct, self._bars, self._parts)
-            self._in_one_call = OneCall(loop, back)
+
+    @cached_property
+    def _in_one_call(self) -> OneCall | None:
+        if self._loop.backend != "c":
+            return None
+        return OneCall(self._loop, [self._loop.step.value], back=self._way_back)
+
+    @cached_property
+    def _back_in_one_call(self) -> OneCall | None:
+        if self._loop.backend != "c":
+            return None
+        tape = [*self._adjoint.kept, *self._taken]
+        return OneCall(self._loop, [], back=self._way_back, tape=tape)
+
+    @property
+    def _way_back(self) -> Back:
+        return Back(self._adjoint, self._direct, self._bars, self._parts)
 
     @cached_property
     def _taken(self) -> list[Var]:
@@ -138,6 +151,18 @@ class LoopGradient:
     def back_from(self, tape: Tape) -> list[Any]:
         """The same from a run forward, which has `kept` of each step."""
         found: list[Any] = self._loop.step.wording(self._back_from)(tape)
+        return found
+
+    def back_in_one_call(self, arguments: Arrays, rows: Sequence[Any]) -> list[Any] | None:
+        """The parts of the gradient, where one call of C makes them of `kept` of each step."""
+        if self._back_in_one_call is None:
+            return None
+        found: list[Any] | None = self._loop.step.wording(self._back_in_one_call)(arguments, rows)
+        return found
+
+    def run(self, arguments: Arrays) -> Run:
+        """The arrays of a call."""
+        found: Run = self._loop.step.wording(self._loop.run)(arguments)
         return found
 
     def _back_from(self, tape: Tape) -> list[Any]:

@@ -67,7 +67,7 @@ class Recurrence:
         *before, step = self._needed
         self._loop = Runner(step, [step.value], backend=backend)
         self._earlier = Earlier(before, [self._loop.signature], backend=backend)
-        self._in_one_call = OneCall(self._loop) if backend == "c" else None
+        self._in_one_call = OneCall(self._loop, [step.value]) if backend == "c" else None
 
     @property
     def signature(self) -> Signature:

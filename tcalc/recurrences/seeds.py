@@ -20,7 +20,7 @@ from tcalc.expr.nodes import Node, Var
 from tcalc.expr.traverse import dependents
 from tcalc.language.kept_program import Series, State, Trajectory
 from tcalc.recurrences.adjoint import active_inputs
-from tcalc.recurrences.earlier import part_of
+from tcalc.recurrences.earlier import Handed, part_of
 from tcalc.recurrences.loop_gradient import LoopGradient
 from tcalc.recurrences.running import Tape
 from tcalc.recurrences.step import Step
@@ -122,12 +122,9 @@ class Seeded:
         self._backwards = step.direction < 0
 
     def __call__(
-        self, arrays: Arrays, cotangents: Mapping[Var, Any], tape: Tape | None = None
+        self, arrays: Arrays, cotangents: Mapping[Var, Any], handed: Handed
     ) -> dict[Var, Any]:
-        """The cotangents of inputs, from those of what is handed on.
-
-        A run forward need not be done again, if it has kept what `gradient` needs of each step.
-        """
+        """The cotangents of inputs, from those of what was handed on."""
         seeding = self.seeding
         seeds = {bar.name: cotangents[x] for x, bar in seeding.lasts.items()}
         for x, bar in seeding.rows.items():
@@ -138,19 +135,19 @@ class Seeded:
             for k, bar_of_early in enumerate(seeding.early[x]):
                 seeds[bar_of_early.name] = in_time[early - 1 - k]
         given = part_of({**arrays, **seeds}, self.gradient.signature)
-        if tape is None:
-            _, *parts = self.gradient(given)
-        else:
-            _, *parts = self.gradient.back_from(self._seeded(tape, given))
+        parts = self.gradient.back_in_one_call(given, handed.kept)
+        if parts is None:
+            _, *parts = self.gradient.back_from(self._tape(arrays, given, handed))
         return dict(zip(self.by, parts, strict=True))
 
-    def _seeded(self, tape: Tape, given: Arrays) -> Tape:
+    def _tape(self, arrays: Arrays, given: Arrays, handed: Handed) -> Tape:
         """A run forward with the cotangents; the sum over the steps, which nothing takes, is 0."""
-        run = tape.run.extended(given, self.seeding.series)
-        left = {**tape.left, **given}
-        if self.seeding.total is not None:
-            left[self.seeding.total.name] = np.zeros((), next(iter(given.values())).dtype)[()]
-        return Tape(run, left, tape.rows)
+        seeding, run = self.seeding, handed.run
+        run = self.gradient.run(given) if run is None else run.extended(given, seeding.series)
+        left = {**run.fixed, **{x.name: arrays[x.name] for x in seeding.lasts}}
+        if seeding.total is not None:
+            left[seeding.total.name] = np.zeros((), next(iter(given.values())).dtype)[()]
+        return Tape(run, left, handed.kept)
 
 
 def _inner(x: Node, y: Node) -> Node:

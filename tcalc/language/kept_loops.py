@@ -15,8 +15,8 @@ an earlier loop, and what is used after the loop become names that statements of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import pairwise
@@ -26,27 +26,22 @@ from tcalc.language.carried import (
     Before,
     Carried,
     Count,
-    Defined,
     Kept,
     Last,
     Row,
     Stem,
-    parted,
 )
 from tcalc.language.course import (
-    NEAR,
-    ORIGIN,
     Course,
     course_of,
     is_open,
     kept_loops,
     linear,
-    shifted,
-    told,
 )
+from tcalc.language.lags import KeptLoop, Needs, check_assigned_once, find_offsets
 from tcalc.language.loops import Unrolled, another_meaning, unroll
 from tcalc.language.names import Names
-from tcalc.language.one_step import OneStep, unsupported
+from tcalc.language.one_step import OneStep
 from tcalc.language.rows import Taken, early_rows
 from tcalc.language.syntax import (
     Bound,
@@ -61,14 +56,7 @@ from tcalc.language.syntax import (
     Target,
     changed,
     rewritten,
-    walk,
 )
-
-MOST_STEPS_BACK = 16
-"""How far back a step may look: each step back is an array more that is handed on."""
-
-Lags = dict[Stem, dict[int, Span]]
-"""How far back names are taken from, and where in the text."""
 
 
 def kept(statements: Sequence[Statement], names: Names) -> Kept:
@@ -85,44 +73,6 @@ def kept(statements: Sequence[Statement], names: Names) -> Kept:
     return _Keeping(statements, places, names).run()
 
 
-@dataclass(slots=True)
-class _Loop:
-    """A loop on its way to a single step.
-
-    Attributes:
-        course: the course of its counter.
-        step: what makes one step of its statements.
-        known: the names that are defined before it.
-        body: its statements, for the step that stands for all.
-        offsets: for each name that it defines, which step it defines: t + offset.
-        read: how far back a step takes names from.
-        rows: what a step takes of earlier loops, by its distance from the counter.
-        left: which of the last steps are used behind it, the last one being 1.
-    """
-
-    course: Course
-    step: OneStep
-    known: Collection[str] = ()
-    body: tuple[Statement, ...] = ()
-    offsets: dict[Stem, int] = field(default_factory=dict)
-    read: Lags = field(default_factory=dict)
-    rows: dict[tuple[Stem, int], Span] = field(default_factory=dict)
-    left: Lags = field(default_factory=dict)
-
-    @property
-    def defined(self) -> Defined:
-        return Defined(self.course, self.offsets)
-
-    @property
-    def loop(self) -> Loop:
-        return self.course.loop
-
-    @property
-    def last_names(self) -> str:
-        """What the last step has."""
-        return ", ".join(x.shown(self.course.at_last(n)) for x, n in self.offsets.items())
-
-
 class _Keeping:
     """Loops on their way to single steps."""
 
@@ -132,13 +82,13 @@ class _Keeping:
             tuple(statements[start + 1 : end])
             for start, end in pairwise([-1, *places, len(statements)])
         ]
-        self._loops: list[_Loop] = []
+        self._loops: list[KeptLoop] = []
         for k, place in enumerate(places):
             loop = statements[place]
             assert isinstance(loop, Loop)
             course = course_of(loop, names, [x.course for x in self._loops])
             settled = partial(self._settled, self._loops[:k])
-            self._loops.append(_Loop(course, OneStep(course, names, settled)))
+            self._loops.append(KeptLoop(course, OneStep(course, names, settled)))
         #: What is defined so far, and where.
         self._known: dict[str, Span] = {}
         self._carried: dict[Definition, Carried] = {}
@@ -150,12 +100,16 @@ class _Keeping:
             self._define(self._around[k])
             loop.known = {*self._known}
             loop.body = loop.step.body()
-            self._found_offsets(loop, self._define(loop.body))
+            find_offsets(loop, self._loops, self._define(loop.body))
         self._around[-1] = changed(self._around[-1], partial(self._outside, self._loops))
         self._define(self._around[-1])
         for loop in self._loops:
-            self._check_assigned_once(loop)
-        self._lags()
+            check_assigned_once(loop, self._known)
+        Needs(self._loops, self._names).find(
+            [unroll(x.body, self._names) for x in self._loops],
+            [unroll([*_sliced(x)], self._names) for x in self._loops],
+            [unroll(x, self._names) for x in self._around[1:]],
+        )
         statements: list[Statement] = [*self._around[0]]
         rows = early_rows(self._taken())
         for loop, behind in zip(self._loops, self._around[1:], strict=True):
@@ -188,7 +142,7 @@ class _Keeping:
 
     # What enters a step, and leaves the last one
 
-    def _entering(self, loop: _Loop) -> Iterator[Definition]:
+    def _entering(self, loop: KeptLoop) -> Iterator[Definition]:
         span = loop.loop.counter_span
         zero = Number(Fraction(0), span)
         count = Count(loop.course.counter, loop.course.place)
@@ -204,7 +158,7 @@ class _Keeping:
             for lag in range(1, max(lags) + 1):
                 yield self._before_step(loop, stem, lag, lags.get(lag, lags[max(lags)]))
 
-    def _before_step(self, loop: _Loop, stem: Stem, lag: int, span: Span) -> Definition:
+    def _before_step(self, loop: KeptLoop, stem: Stem, lag: int, span: Span) -> Definition:
         course = loop.course
         offset = course.back(loop.offsets[stem], lag)
         if loop.defined.early(stem, lag) not in self._known:
@@ -218,7 +172,7 @@ class _Keeping:
         value = stem.at(course.first + offset, span)
         return self._noted(_defined(stem.at(course.step + offset, span), value), Before(stem, lag))
 
-    def _leaving(self, loop: _Loop) -> Iterator[Definition]:
+    def _leaving(self, loop: KeptLoop) -> Iterator[Definition]:
         course = loop.course
         for stem, lags in loop.left.items():
             for lag, span in lags.items():
@@ -240,7 +194,7 @@ class _Keeping:
 
     # What stands outside of the loops
 
-    def _outside(self, behind: Sequence[_Loop], statement: Statement) -> Statement:
+    def _outside(self, behind: Sequence[KeptLoop], statement: Statement) -> Statement:
         """A statement behind some of the loops, with steps by their distance from known ones."""
         match statement:
             case Definition(targets=targets):
@@ -253,10 +207,10 @@ class _Keeping:
             case Loop() | Declaration():
                 return statement
 
-    def _settled_name(self, behind: Sequence[_Loop], part: Expression) -> Name | None:
+    def _settled_name(self, behind: Sequence[KeptLoop], part: Expression) -> Name | None:
         return self._settled(behind, part) if isinstance(part, Name) and part.steps else None
 
-    def _settled(self, behind: Sequence[_Loop], part: Name) -> Name | None:
+    def _settled(self, behind: Sequence[KeptLoop], part: Name) -> Name | None:
         """A name whose step is known, or the last one of a loop, or a number of steps from it."""
         first = self._from_first(part) or part
         is_known = not any(is_open(linear(step, self._names)) for step in first.steps)
@@ -293,7 +247,7 @@ class _Keeping:
                     return _exactly(step, course.first + distance)
         return step
 
-    def _from_last(self, loop: _Loop, step: Bound, stem: Stem) -> Bound:
+    def _from_last(self, loop: KeptLoop, step: Bound, stem: Stem) -> Bound:
         """A step by its distance from the last one."""
         distance = loop.course.from_last(linear(step, self._names))
         if distance is None:
@@ -306,141 +260,6 @@ class _Keeping:
             )
         return _exactly(step, loop.course.last + distance)
 
-    # Who needs which step
-
-    def _found_offsets(self, loop: _Loop, steps: Iterable[Unrolled]) -> None:
-        """For each name that a loop defines, which step it defines: t + offset."""
-        for step in steps:
-            assert isinstance(step.statement, Definition)
-            for name, target in zip(step.targets, step.statement.targets, strict=True):
-                here = self._parted(name, loop.course.step, target.span)
-                assert here is not None
-                stem, offset = here
-                others = (x for x in self._loops if x is not loop and stem in x.offsets)
-                if loop.offsets.setdefault(stem, offset) != offset:
-                    raise UnknownNameError(
-                        f"`{target.name.name}` is assigned twice",
-                        span=target.span,
-                        hint="a step assigns each name once",
-                    )
-                for other in others:
-                    error = UnknownNameError(
-                        f"two loops assign `{target.span.text}`", span=target.span
-                    )
-                    error.mention("the other one", other.loop.span)
-                    raise error.advise("choose another name in one of them")
-
-    def _check_assigned_once(self, loop: _Loop) -> None:
-        """Refuse steps that a loop defines, and a statement outside of it."""
-        course = loop.course
-        for stem, offset in loop.offsets.items():
-            for name, span in self._known.items():
-                number = stem.number(name)
-                if number is None or abs(number - course.step) < NEAR:
-                    continue
-                if course.assigns(number, offset):
-                    named = stem.shown(told(number, [course]))
-                    step = f"{course.counter} = {told(number - offset, [course])}"
-                    error = UnknownNameError(f"`{named}` is assigned twice", span=span)
-                    raise error.advise(f"the loop assigns it in step {step}")
-
-    def _lags(self) -> None:
-        """How far back the steps take names from, and what is behind the loops."""
-        parts = [unroll(x, self._names) for x in self._around]
-        bodies = [unroll(x.body, self._names) for x in self._loops]
-        through = [unroll([*_sliced(x)], self._names) for x in self._loops]
-        for k, loop in enumerate(self._loops):
-            behind = [*parts[k + 1]]
-            for later in range(k + 1, len(self._loops)):
-                behind += [*through[later], *bodies[later], *parts[later + 1]]
-            self._find_lags(loop, bodies[k], loop.course.step, loop.read)
-            self._find_lags(loop, behind, loop.course.last, loop.left)
-        if not any(loop.left for loop in self._loops):
-            last = self._loops[-1]
-            raise ParseError(
-                "the value has nothing of the loop that is kept",
-                span=last.loop.span,
-                hint=f"its last step has {last.last_names}",
-            )
-        for loop in self._loops:
-            for stem, lags in loop.left.items():
-                further = max(lags) - 1  # what the last step takes from the ones before it
-                if further:
-                    loop.read.setdefault(stem, {}).setdefault(further, lags[further + 1])
-
-    def _find_lags(self, loop: _Loop, steps: Iterable[Unrolled], origin: int, found: Lags) -> None:
-        """How far back names are taken from.
-
-        From a step, the one before it is 1, and what it defines itself 0; from behind the loop,
-        the last step is 1.
-        """
-        for step in steps:
-            for part in walk(step.statement.value):
-                if not isinstance(part, Name) or not part.steps:
-                    continue
-                name = self._names.stepped(part.name, part.steps, step.counters)
-                here = self._parted(name, origin, part.span)
-                if here is None:
-                    continue
-                stem, distance = here
-                if stem not in loop.offsets and self._is_of_earlier(stem, loop, origin):
-                    loop.rows.setdefault(here, part.span)
-                    continue
-                lag = self._lag(loop, stem, distance, part.span, origin == loop.course.last)
-                if lag:
-                    found.setdefault(stem, {}).setdefault(lag, part.span)
-
-    def _is_of_earlier(self, stem: Stem, loop: _Loop, origin: int) -> bool:
-        """Whether a name of a step is one that an earlier loop defines."""
-        earlier = self._loops[: loop.course.place]
-        return origin == loop.course.step and any(stem in x.offsets for x in earlier)
-
-    def _parted(self, name: str, origin: int, span: Span) -> tuple[Stem, int] | None:
-        """A name by its distance from a step; raises for numbers that no loop reaches."""
-        _, _, rest = name.partition("{")
-        for number in map(int, filter(None, rest.rstrip("}").split(","))):
-            if min(number % ORIGIN, -number % ORIGIN) >= NEAR:
-                raise unsupported(f"the numbers of steps are below {NEAR:,}", span)
-        return parted(name, origin)
-
-    def _lag(self, loop: _Loop, stem: Stem, distance: int, span: Span, behind: bool) -> int:
-        course, counter = loop.course, loop.course.counter
-        if stem not in loop.offsets:
-            raise self._undefined(loop, stem, distance, span, behind)
-        offset = loop.offsets[stem]
-        back = course.lag(offset, distance)
-        if back < 0:
-            here, before = (stem.shown(shifted(counter, course.back(offset, k))) for k in (0, 1))
-            last = stem.shown(course.at_last(offset))
-            raise UnknownNameError(
-                "the loop ends before this" if behind else "this step is not there yet",
-                span=span,
-                hint=f"its last step has `{last}`"
-                if behind
-                else f"a step defines `{here}`, and knows `{before}`",
-            )
-        if back > MOST_STEPS_BACK:
-            raise unsupported(
-                f"a step hands on at most {MOST_STEPS_BACK} others, and this is {back} back", span
-            )
-        return back + behind
-
-    def _undefined(
-        self, loop: _Loop, stem: Stem, distance: int, span: Span, behind: bool
-    ) -> UnknownNameError:
-        """The error about a name with the number of a step that the loop does not define."""
-        course, counter = loop.course, loop.course.counter
-        defined = (x.shown(shifted(counter, n)) for x, n in loop.offsets.items())
-        hint = "it defines " + ", ".join(defined)
-        if not any(stem.name == other.name for other in loop.offsets):
-            hint += f"; data of a step are {stem.name}[{counter},:]"
-        if any(stem in later.offsets for later in self._loops[course.place + 1 :]):
-            hint = "a later loop defines it, and a loop takes only what earlier ones have made"
-        if stem.name in self._names.variables:
-            hint = f"a slice of a tensor stands in brackets, {stem.name}[{counter}]"
-        shown = stem.shown(course.at_last(distance) if behind else shifted(counter, distance))
-        return UnknownNameError(f"the loop defines no `{shown}`", span=span, hint=hint)
-
 
 def _is_of(bound: Bound, courses: Iterable[Course]) -> bool:
     """Whether a bound has names in common with those of loops."""
@@ -452,7 +271,7 @@ def _defined(target: Name, value: Expression) -> Definition:
     return Definition((Target(target, None, target.span),), value, value.span)
 
 
-def _sliced(loop: _Loop) -> Iterator[Definition]:
+def _sliced(loop: KeptLoop) -> Iterator[Definition]:
     """What a step takes of tensors at the counter, as what defines it."""
     return (_defined(name, base) for _, name, base in loop.step.slices())
 

@@ -12,6 +12,8 @@ from tcalc.expr.nodes import Add, Node
 LARGEST_CONTENT = 2**64
 """What the numerator and the denominator of a common number stay below."""
 
+LARGEST_DENOMINATOR = 100
+"""What a common denominator stays below that not all coefficients have."""
 
 ONE = Fraction(1)
 
@@ -47,12 +49,15 @@ def common_number(node: Add) -> Fraction:
     As of ``1 + 0.00001*x``, which is not to be ``100000 + x``, the number is 1.  Decimals are what
     a 5 divides the denominator of, for fractions that come of differentiation are halves, thirds
     and the like.  Of decimals alone one is taken out that leaves shorter numbers; beside whole
-    numbers what the digits have in common, ``2 x + 0.02 y = 2 (x + 0.01 y)``.
+    numbers what the digits have in common, ``2 x + 0.02 y = 2 (x + 0.01 y)``.  ``x + y/128`` stays:
+    in a recurrence such denominators would multiply.
     """
     ratios = [c.as_integer_ratio() for c, _ in node.terms]
     decimals = [below % 5 == 0 for _, below in ratios]
     if not any(decimals):
-        return _signed(_bounded(*_shared(ratios)), ratios)
+        above, below = _shared(ratios)
+        spread = below < LARGEST_DENOMINATOR or all(x == below for _, x in ratios)
+        return _signed(_bounded(above, below if spread else 1), ratios)
     if all(decimals):
         return _signed(shared_decimal([c for c, _ in node.terms]), ratios)
     every = [_digits(above, below) for above, below in ratios]

@@ -6,6 +6,8 @@ numbers or tensors; a power of a product is opened where its factors meet powers
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from tcalc.expr import build
 from tcalc.expr.facts import holds
 from tcalc.expr.nodes import Add, Apply, Const, Einsum, Node
@@ -51,10 +53,24 @@ def power_of_scaled(node: Apply) -> Node | None:
             if c == 1 or (c < 0 and exponent.denominator != 1):
                 return None
             folded = power(build.const(c), exponent)
-            if not isinstance(folded, Const):
+            if not isinstance(folded, Const) or _grows(base, c, folded.value):
                 return None
             return build.scale(folded.value, power(multiple(1 / c, base), exponent))
     return None
+
+
+LARGEST_POWER = 1000
+"""What the denominator of a power of a number stays below, where it is not there to be seen."""
+
+
+def _grows(base: Add, number: Fraction, folded: Fraction) -> bool:
+    """Whether the power of what the terms share is a large number, and a term gets longer by it.
+
+    As ``(x + h*y/16)^3`` would be ``(16 x + h*y)^3 / 4096``: in a recurrence these numbers multiply.
+    """
+    if folded.denominator < LARGEST_POWER or number.denominator == 1:
+        return False
+    return any(c.denominator < number.denominator for c, _ in base.terms)
 
 
 @of_products_having(Trait.REPEATED)

@@ -415,10 +415,10 @@ def split_name(name: str) -> tuple[str, str]:
 def greek_name(stem: str) -> str | None:
     """The name of a Greek letter, from the letter or the name itself.
 
-    >>> greek_name("λ"), greek_name("Sigma"), greek_name("x")
-    ('lambda', 'Sigma', None)
+    >>> greek_name("λ"), greek_name("Sigma"), greek_name("SIGMA"), greek_name("x")
+    ('lambda', 'Sigma', None, None)
     """
-    if stem.lower() in GREEK or stem in VARIANTS:
+    if stem in VARIANTS or (stem.lower() in GREEK and stem in (stem.lower(), stem.capitalize())):
         return stem
     if len(stem) == 1 and "GREEK" in unicodedata.name(stem, ""):
         *_, word = unicodedata.name(stem).split()

@@ -19,6 +19,7 @@ from tcalc.simplify.common_matrices import common_matrix
 from tcalc.simplify.engine import Rule, rewrite
 from tcalc.simplify.flatten import flatten, is_contraction, open_product, opened_term
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of
+from tcalc.simplify.powers_of_products import equal_pieces
 from tcalc.simplify.products import multiplied_out
 from tcalc.simplify.sums import number_out_of_factor, sum_in_sum
 
@@ -30,8 +31,9 @@ MEETING: tuple[Rule, ...] = (
     common_matrix,
     diagonal_and_matrix,
     number_out_of_factor,
+    equal_pieces,
 )
-"""Rules for what then meets: diag(W*1)*X - W*X is (diag(W*1) - W)*X."""
+"""Rules for what then meets: diag(W*1)*X - W*X is (diag(W*1) - W)*X, tr(E)*tr(E) is tr(E)^2."""
 
 MOST_TERMS = 4
 """The most terms of a sum that is opened."""

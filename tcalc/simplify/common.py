@@ -15,6 +15,7 @@ from tcalc.simplify.coefficients import multiple, product_of
 from tcalc.simplify.common_factors import CANDIDATES, LONGEST, common_factor, is_lopsided
 from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_having
 from tcalc.simplify.flatten import is_contraction, open_product
+from tcalc.simplify.joined import parts_pieces
 from tcalc.simplify.parts import Parts, bonds, parts_of, piece, pieces
 from tcalc.simplify.products import is_mask_or_unit, is_outer_product, joins
 from tcalc.simplify.sums import is_balanced
@@ -80,6 +81,8 @@ def _piece_outside(
     node: Add, terms: list[Parts], core: Node, at: Labels, places: Places
 ) -> Node | None:
     """``core * (rest + rest + ...)`` plus the terms without it."""
+    if parts_pieces(terms, places):
+        return None
     others = {t: terms[t].replaced(found, (), ()) for t, found in places.items()}
     carried = {
         t: {axis for axis, x in enumerate(rest.output) if rest.uses(x)}

@@ -15,6 +15,7 @@ from tcalc.primitives.selection import Selection
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.engine import length, of_sums
 from tcalc.simplify.flatten import open_product
+from tcalc.simplify.joined import parts_pieces
 from tcalc.simplify.parts import Parts, base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.products import is_centred, is_mean_among, joins
 
@@ -134,6 +135,8 @@ def pulled_out(
     node: Add, terms: Sequence[Parts], factor: Node, places: dict[int, int]
 ) -> Node | None:
     """``factor * (rest + rest + ...)`` plus the terms without it."""
+    if parts_pieces(terms, places):
+        return None
     some = next(iter(places))
     row, output = terms[some].rows[places[some]], terms[some].output
     linked = [axis for axis, tie in enumerate(ties(terms[some], places[some])) if tie is True]

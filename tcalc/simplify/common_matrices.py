@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from tcalc.expr import build
 from tcalc.expr.nodes import Add, Einsum, Node
+from tcalc.primitives.selection import is_slice
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.common import opposite_terms
 from tcalc.simplify.common_factors import CANDIDATES, LONGEST, common_factor, is_lopsided
@@ -15,6 +16,7 @@ from tcalc.simplify.engine import length, of_products_having, of_sums, of_sums_h
 from tcalc.simplify.flatten import opened_term
 from tcalc.simplify.parts import Parts, parts_of
 from tcalc.simplify.products import multiplied_out
+from tcalc.simplify.splicing import is_between
 from tcalc.simplify.sums import is_balanced
 
 
@@ -182,6 +184,8 @@ def _matrix_pulled_out(
             return None
         (k,) = places
         row = parts.rows[k]
+        if _is_sliced(parts, k):
+            return None  # X[2:end,:] - X[1:end-1,:] is as one writes it
         axes.add(row.index(end))
         joint, near = row[1 - row.index(end)], parts.output[1 - far]
         others = parts.replaced((k,), (), ())
@@ -195,6 +199,16 @@ def _matrix_pulled_out(
     ends = ("far", "joint") if axis == 0 else ("joint", "far")
     output = ("near", "far") if far == 1 else ("far", "near")
     return build.einsum([build.add(rests), factor], [("near", "joint"), ends], output)
+
+
+def _is_sliced(parts: Parts, k: int) -> bool:
+    """Whether a factor has a part of an axis only, or is what one matrix has a part with."""
+    placed = list(zip(parts.factors, parts.rows, strict=True))
+    if is_slice(parts.factors[k]) and sum(x.order > 1 and not is_slice(x) for x, _ in placed) != 1:
+        return False
+    return any(
+        is_slice(x) and at[-1] in parts.rows[k] and is_between(parts, at[-1]) for x, at in placed
+    )
 
 
 SUMS = (common_sum_of_matrices, sum_inside)

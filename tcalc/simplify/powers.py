@@ -66,7 +66,7 @@ LARGEST_POWER = 1000
 def _grows(base: Add, number: Fraction, folded: Fraction) -> bool:
     """Whether the power of what the terms share is a large number, and a term gets longer by it.
 
-    As ``(x + h*y/16)^3`` would be ``(16 x + h*y)^3 / 4096``: in a recurrence these numbers multiply.
+    As ``(x + h*y/16)^3`` would be ``(16 x + h*y)^3/4096``: in a recurrence these numbers multiply.
     """
     if folded.denominator < LARGEST_POWER or number.denominator == 1:
         return False

@@ -30,6 +30,21 @@ IDENTITIES = {
     ("((x'*y)^2 - c^2)/(x'*y - c)", "x[n], y[n], c"): "c + x'*y",
     ("(x.^2 - 1)./(x + 1)", "x[n]"): "x - 1",
     ("a/(a^2 - b^2) - b/(a^2 - b^2)", "a, b"): "1/(a + b)",
+    (
+        "C[i,j,k,l] = a*delta[i,j]*delta[k,l] + b*delta[i,k]*delta[j,l]\ns = E[i,j]*C[i,j,k,l]*E[k,l]",
+        "E[3,3], a, b",
+    ): "a*tr(E)^2 + b*norm2(E)^2",
+    ("exp(X[2:end,1:end-1] - X[1:end-1,1:end-1])", "X[m,n]"): (
+        "exp(X[2:end,1:end-1] - X[1:end-1,1:end-1])"
+    ),
+    ("logdet(concat(C, C*A, C*A*A)'*W)", "A[n,n], C[p,n], W[3*p,n]"): (
+        "logdet(W'*concat(C, C*A, C*A^2))"
+    ),
+    ("stack(sin(q[1])*cos(q[2]), sin(q[1])*sin(q[2]), cos(q[1]))", "q[2]"): (
+        "stack(cos(q[2])*sin(q[1]), sin(q[1])*sin(q[2]), cos(q[1]))"
+    ),
+    ("(x + h/2*(x + h/3*x.^2).^3).^3", "x[n], h"): "(x + h*(3*x + h*x.^2).^3/54).^3",
+    ("(x + h/128*(x + y).^2).*y", "x[n], y[n], h"): "(x + h*(x + y).^2/128).*y",
 }
 
 GRADIENTS = {
@@ -98,6 +113,12 @@ HESSIANS = {
         "T[i,k,j,l] = 4*(e[i,j] - delta[i,j]*sum[q](e[i,q]))*delta[k,l] + "
         "8*delta[i,j]*e[i,q]*(X[i,k] - X[q,k])*(X[i,l] - X[q,l]) - "
         "8*e[i,j]*(X[i,k] - X[j,k])*(X[i,l] - X[j,l])"
+    ),
+    ("100*(x[2] - x[1]^2)^2 + (1 - x[1])^2", "x[2]", "x"): (
+        "stack(stack(2*(1 + 600*x[1]^2 - 200*x[2]), -400*x[1]), stack(-400*x[1], 200))"
+    ),
+    ("x[1]*x[2]*x[3]", "x[3]", "x"): (
+        "stack(stack(0, x[3], x[2]), stack(x[3], 0, x[1]), stack(x[2], x[1], 0))"
     ),
     ("x'*A*x", "A[n,n], x[n]", "x"): "A + A'",
     ("x'*A*x", "A[n,n] symmetric, x[n]", "x"): "2*A",

@@ -394,8 +394,10 @@ def _shifted_at(
     terms: Mapping[str, int], offset: Dim, size: Dim, dims: tuple[Dim, ...]
 ) -> ShiftedAt:
     """A sum of indices and an offset."""
-    # From the end on where nothing but the size of the axis is in it.
-    rest = (offset - size).value
+    # From the end on where nothing but the size of the axis is in it, a name or a number that the
+    # indices are subtracted from.
+    backwards = all(times < 0 for times in terms.values())
+    rest = (offset - size).value if size.value is None or backwards else None
     text = str(offset) if rest is None else f"end{rest:+d}" if rest else "end"
     multiples = [(times, name) for name, times in terms.items()]
     return ShiftedAt(multiples, text.replace(" ", ""), dims, offset)

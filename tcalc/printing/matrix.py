@@ -79,9 +79,9 @@ class MatrixNotation:
             raise NeedsNameError(node) from None
 
     def form(self, node: Node) -> Writing:
-        """A tensor of order at most two."""
+        """A tensor of order at most two, or zeros."""
         name = self.writer.defined.get(node)
-        if node.order > 2:
+        if node.order > 2 and not (isinstance(node, Const) and node.value == 0):
             raise NoMatrixFormError(f"a tensor of order {node.order}")
         if name is not None:
             return Symbol(name)

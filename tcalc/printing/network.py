@@ -200,12 +200,16 @@ class Network:
         return [edge for edge in self.edges if label in (edge.start, edge.stop)]
 
     def _next(self, inner: set[int]) -> int:
-        """The summed label that is easiest to eliminate: few neighbours, few edges, weights."""
+        """The summed label that is easiest to eliminate: few neighbours, few edges, weights.
 
-        def ease(label: int) -> tuple[int, int, bool, int]:
-            edges = self._at(label)
+        Where there is a diagonal already, another one may follow: ``norm2(diag(A*B))^2``.
+        """
+
+        def ease(label: int) -> tuple[bool, int, int, bool, int]:
+            edges, weights = self._at(label), self.weights[label]
             neighbours = {edge.other(label) for edge in edges}
-            return len(neighbours), len(edges), not self.weights[label], label
+            diagonal = any(weight.loop for weight in weights)
+            return diagonal, len(neighbours), len(edges), not weights, label
 
         return min(inner, key=ease)
 
@@ -304,11 +308,25 @@ class Network:
             self.scalars.append(Call("sum", (product(ONE, (), body),)))
             return
         vector = self.phrases.vector(weights, dim)
+        form = self._quadratic_form(weights, dim)
+        if form is not None:
+            self.scalars.append(form)
+            return
         negative, rest_of = signed(vector)
         total: Formula = Call("sum", (rest_of,))
         if not negative:
             self.sums[len(self.scalars)] = size_of(dim)
         self.scalars.append(Sum(((True, total),)) if negative else total)
+
+    def _quadratic_form(self, weights: list[Weight], dim: Dim) -> Formula | None:
+        """``(x.*y)'*A*(x.*y)``, where `_scalar` has the element-wise product on both sides."""
+        chained = [w for w in weights if w.chain and w.inverse is None]
+        if len(chained) != 1:
+            return None
+        end = self.phrases.vector([w for w in weights if w is not chained[0]], dim)
+        if self.writer.text(end) != self.writer.text(chained[0].end):
+            return None
+        return self.phrases.inner(Weight((), end), chained[0])
 
     # The result.
 

@@ -18,6 +18,7 @@ from tcalc.primitives.exponential import log
 from tcalc.primitives.inverse import Inverse, inv
 from tcalc.primitives.logdet import LogDet, logdet
 from tcalc.primitives.qr import Lq, Qr
+from tcalc.primitives.sqrtm import SquareRoot
 from tcalc.primitives.svd import Svd
 from tcalc.simplify.engine import Trait, length, of_functions_of, of_products, of_products_having
 from tcalc.simplify.flatten import is_contraction, opened_and
@@ -44,6 +45,29 @@ def factor_times_factor(node: Einsum) -> Node | None:
         new = _joined(parts, k, j, ends, left.operands[0])
         if new is not None:
             return new
+    return None
+
+
+@of_products_having(SquareRoot, Inverse, Trait.REPEATED)
+def root_times_root(node: Einsum) -> Node | None:
+    """``sqrtm(A)*sqrtm(A) -> A``, ``inv(sqrtm(A))*inv(sqrtm(A)) -> inv(A)``."""
+    parts = parts_of(node)
+    for k, j in _pairs(parts):
+        root = parts.factors[k]
+        match root:
+            case Apply(primitive=SquareRoot(), args=(a,)):
+                whole = a
+            case Apply(primitive=Inverse(axes=1), args=(Apply(primitive=SquareRoot(), args=(a,)),)):
+                whole = inv(a)
+            case _:
+                continue
+        if parts.factors[j] is not root:
+            continue
+        either = bool(symmetric_axes(root)) and bool(symmetric_axes(whole))
+        for ends in ((1, 0), (0, 0), (1, 1)) if either else ((1, 0),):
+            new = _joined(parts, k, j, ends, whole)
+            if new is not None:
+                return new
     return None
 
 
@@ -220,6 +244,7 @@ def _joined(parts: Parts, k: int, j: int, ends: tuple[int, int], value: Node) ->
 
 RULES = (
     factor_times_factor,
+    root_times_root,
     inverse_of_factor,
     inverse_of_factor_inside,
     decomposition_put_together,

@@ -30,8 +30,17 @@ IDENTITIES = {
     ("((x'*y)^2 - c^2)/(x'*y - c)", "x[n], y[n], c"): "c + x'*y",
     ("(x.^2 - 1)./(x + 1)", "x[n]"): "x - 1",
     ("a/(a^2 - b^2) - b/(a^2 - b^2)", "a, b"): "1/(a + b)",
+    ("e[i] = p[i,a]*E[a,b]*q[i,b]; norm2(e)^2", "E[3,3], p[n,3], q[n,3]"): "norm2(diag(p*E*q'))^2",
+    ("a'*diag(y)*X*X'*diag(y)*a", "a[n], y[n], X[n,d]"): "norm2(X'*(a.*y))^2",
+    ("a'*diag(y)*K*diag(y)*a", "a[n], y[n], K[n,n]"): "(a.*y)'*K*(a.*y)",
+    ("x'*sqrtm(S)*sqrtm(S)*x", "S[n,n] spd, x[n]"): "x'*S*x",
+    ("inv(sqrtm(S))*A*inv(sqrtm(S))*inv(sqrtm(S))", "S[n,n] spd, A[n,n]"): (
+        "inv(sqrtm(S))*A*inv(S)"
+    ),
+    ("sqrtm(A)*sqrtm(A)", "A[n,n]"): "A",
     (
-        "C[i,j,k,l] = a*delta[i,j]*delta[k,l] + b*delta[i,k]*delta[j,l]\ns = E[i,j]*C[i,j,k,l]*E[k,l]",
+        "H[i,j,k,l] = a*delta[i,j]*delta[k,l] + b*delta[i,k]*delta[j,l]\n"
+        "s = H[i,j,k,l]*E[i,j]*E[k,l]",
         "E[3,3], a, b",
     ): "a*tr(E)^2 + b*norm2(E)^2",
     ("exp(X[2:end,1:end-1] - X[1:end-1,1:end-1])", "X[m,n]"): (
@@ -159,3 +168,14 @@ def test_hessians(case: tuple[str, str, str]) -> None:
     text, declarations, variable = case
     f = tcalc.parse(text, declarations)
     assert str(tcalc.hessian(f, variable)) == HESSIANS[case]
+
+
+def test_positions_that_are_sums_of_indices() -> None:
+    f = tcalc.parse("r[i] = x[i-j+8]*w[j]", "x[15], w[8]")
+    assert str(f) == "x[i-j+8]*w[j]"
+    assert str(tcalc.parse("r[i] = x[end+1-i]", "x[8]")) == "x[end+1-i]"
+
+
+def test_zeros_of_any_order() -> None:
+    f = tcalc.parse("tr(A*B)", "A[n,n], B[n,n]")
+    assert str(tcalc.hessian(f, "A")) == "zeros(n, n, n, n)"

@@ -143,6 +143,7 @@ EXAMPLES: dict[str, str] = {
     "masks_multiplied_out": "(2*tril(ones(n,n)) - eye(n)).*chol(K)",
     "softmax_of_number": "softmax(ones(n))",
     "factor_times_factor": "B*chol(K)*chol(K)'",
+    "root_times_root": "B*sqrtm(K)*sqrtm(K)*x",
     "inverse_of_factor": "x'*inv(chol(K))'*inv(chol(K))*y",
     "inverse_of_factor_inside": "(inv(chol(K))*A)'*(inv(chol(K))*B)",
     "decomposition_put_together": "w, V = eigh(K)\nB*V*diag(w)*V'",

@@ -8,6 +8,7 @@ elaborated together: a value with index names follows `tcalc.language.einstein`,
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import assert_never
 
 from tcalc.errors import (
@@ -185,15 +186,22 @@ class Elaborator:
         """An index is no number: what has its name in a formula is a scalar, or declared."""
         indices = {*scope.kept, *scope.totals}
         for part in children(expression) if indices else ():
-            if not isinstance(part, Name) or part.name not in indices:
-                continue
-            known = self.names.is_given(part.name) or self.names.dimension(part.name) is not None
-            if not known and part.name not in scope.counters and guessed_order(part.name):
-                raise IndexNotationError(
-                    f"`{part.name}` is an index, which is no number",
-                    span=part.span,
-                    hint=f"positions are data: a vector of them, as in p[{part.name}]",
-                )
+            self.refuse_index(part, indices, scope.counters)
+
+    def refuse_index(
+        self, expression: Expression, indices: Collection[str], counters: Counters
+    ) -> None:
+        """Refuse a name that is no tensor's but that of an index."""
+        if not isinstance(expression, Name) or expression.name not in indices:
+            return
+        name = expression.name
+        known = self.names.is_given(name) or self.names.dimension(name) is not None
+        if not known and name not in counters and guessed_order(name):
+            raise IndexNotationError(
+                f"`{name}` is an index, which is no number",
+                span=expression.span,
+                hint=f"positions are data: a vector of them, as in p[{name}]",
+            )
 
     def named(self, mention: Name, counters: Counters) -> Value:
         """The value of a name."""

@@ -152,7 +152,7 @@ def _parameters(form: Form, values: Sequence[Value], call: Call) -> list[object]
 
 def _over_all(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
     """A reduction of the whole tensor."""
-    _refuse_indices(value, call)
+    _refuse_indices(value, call, whole=True)
     value = algebra.concrete(value)
     if value.order:
         slot, axes = algebra.slot(value), value.order
@@ -169,7 +169,7 @@ def _over_all(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
 
 def _coupled(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
     """A normalisation of the last axis, or of all."""
-    _refuse_indices(value, call)
+    _refuse_indices(value, call, whole=form.whole)
     value = algebra.concrete(value)
     if not value.order:
         raise DimensionError(
@@ -182,12 +182,13 @@ def _coupled(algebra: Algebra, form: Form, value: Value, call: Call) -> Value:
     return algebra.atom(slot, value.dims, call.span)._replace(row=value.row)
 
 
-def _refuse_indices(value: Value, call: Call) -> None:
+def _refuse_indices(value: Value, call: Call, *, whole: bool) -> None:
     if value.names:
+        hint = f"{call.function}[{value.names[-1]}](...)"
+        if whole and len(value.names) > 1:
+            hint += f", or of all elements {call.function}[{','.join(value.names)}](...)"
         raise IndexNotationError(
-            f"`{call.function}` must be told which index it takes",
-            span=call.span,
-            hint=f"{call.function}[{value.names[-1]}](...)",
+            f"`{call.function}` must be told which index it takes", span=call.span, hint=hint
         )
 
 

@@ -312,6 +312,9 @@ def _where(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
     for part in (condition.left, condition.right, *call.arguments[1:]):
         value = yield elaborator.content(part, scope)
         values.append(value)
+    indices = {name for value in values for name in value.names}
+    for part in (condition.left, condition.right):
+        elaborator.refuse_index(part, indices, scope.counters)
 
     def where(*nodes: Node) -> Node:
         return build.apply(Where(condition.operator), *nodes)

@@ -417,11 +417,23 @@ def test_subscripts_of_numpy_are_told_in_full(subscripts, hint):
 
 @pytest.mark.parametrize(
     ("program", "name"),
-    [("C[k,t] = cos(2*pi*(k - 1)*t/N)*x[t]", "t"), ("x[i]*i", "i"), ("A[m,k] = m*x[k]", "m")],
+    [
+        ("C[k,t] = cos(2*pi*(k - 1)*t/N)*x[t]", "t"),
+        ("x[i]*i", "i"),
+        ("A[m,k] = m*x[k]", "m"),
+        ("C[p,q] = where(p < q, x[p]*x[q], 0)", "p"),
+        ("sum(where(x[i] > i, x[i], 0))", "i"),
+    ],
 )
 def test_an_index_is_no_number(program: str, name: str) -> None:
     with pytest.raises(IndexNotationError, match=f"`{name}` is an index, which is no number"):
         parse(program, "x[N]")
+
+
+def test_a_norm_may_be_over_all_indices() -> None:
+    with pytest.raises(IndexNotationError) as raised:
+        parse("norm2(X[i,j,k] - A[i,r]*B[j,r]*C[k,r])^2")
+    assert raised.value.hint == "norm2[k](...), or of all elements norm2[i,j,k](...)"
 
 
 def test_a_name_that_is_an_index_elsewhere_may_be_a_tensor_or_a_number() -> None:

@@ -39,8 +39,7 @@ IDENTITIES = {
     ),
     ("sqrtm(A)*sqrtm(A)", "A[n,n]"): "A",
     (
-        "H[i,j,k,l] = a*delta[i,j]*delta[k,l] + b*delta[i,k]*delta[j,l]\n"
-        "s = H[i,j,k,l]*E[i,j]*E[k,l]",
+        "H[i,j,k,l] = a*delta[i,j]*delta[k,l] + b*delta[i,k]*delta[j,l]; H[i,j,k,l]*E[i,j]*E[k,l]",
         "E[3,3], a, b",
     ): "a*tr(E)^2 + b*norm2(E)^2",
     ("exp(X[2:end,1:end-1] - X[1:end-1,1:end-1])", "X[m,n]"): (

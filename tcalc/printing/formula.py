@@ -428,18 +428,27 @@ def product(
 def _opened(
     coefficient: Fraction, divisors: Iterable[Formula]
 ) -> tuple[Fraction, tuple[Formula, ...], tuple[Formula, ...]]:
-    """Divisors with those that are products of scalars opened, and what these divide by."""
+    """Divisors with those that are products of scalars opened, and what these divide by.
+
+    Not a quotient with an index above and below, ``x[i]/y[i]``: a sum of quotients is none of sums.
+    """
     found: list[Formula] = []
     above: list[Formula] = []
     for divisor in divisors:
         match divisor:
-            case Product(size, scalars, (), over=(), divisors=inner) if scalars:
+            case Product(size, scalars, (), over=(), divisors=inner) if scalars and not (
+                _indices_of(scalars) & _indices_of(inner)
+            ):
                 coefficient /= size
                 found += scalars
                 above += inner
             case _:
                 found.append(divisor)
     return coefficient, tuple(found), tuple(above)
+
+
+def _indices_of(formulas: Iterable[Formula]) -> set[str]:
+    return {name for formula in formulas for name in indices(formula)}
 
 
 def _gathered(scalars: Iterable[Formula]) -> list[Formula]:

@@ -178,3 +178,23 @@ def test_positions_that_are_sums_of_indices() -> None:
 def test_zeros_of_any_order() -> None:
     f = tcalc.parse("tr(A*B)", "A[n,n], B[n,n]")
     assert str(tcalc.hessian(f, "A")) == "zeros(n, n, n, n)"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("1/(x'*(1./y))", "1/(x[i]/y[i])"),
+        ("c/(x'*y/d)", "c*d/(x[i]*y[i])"),
+        ("1./(A*(x./y))", "1/(A[i,j]*x[j]/y[j])"),
+    ],
+)
+def test_sums_of_quotients_stay_below(text: str, written: str) -> None:
+    declared = "A[n,n], x[n], y[n], c, d"
+    f = tcalc.parse(text, declared)
+    assert f.einstein() == written
+    again = tcalc.parse(f.einstein(), declared)
+    data = {"A": [[1.0, 2.0], [3.0, 5.0]], "x": [1.0, 2.0], "y": [3.0, 7.0], "c": 2.0, "d": 5.0}
+    first, second = (
+        tcalc.evaluate(g, **{name: data[name] for name in g.variables}) for g in (f, again)
+    )
+    assert first.tolist() == pytest.approx(second.tolist())

@@ -81,7 +81,7 @@ def occurrences(
     softmax does, and not at all otherwise.
     """
     found: dict[str, int] = {}
-    alone = _alone(expression, names, counters)
+    alone: set[str] | None = None  # looked for once, where there are sums of indices at all
     pending: list[tuple[Expression, frozenset[str]]] = [(expression, frozenset())]
     while pending:
         part, own = pending.pop()
@@ -89,7 +89,9 @@ def occurrences(
             case Index(positions=positions):
                 # What is indexed is a formula of its own: its indices are not seen outside.
                 seen = names_in(positions, names, counters)
-                seen += shifted_names(positions, names, counters, alone)
+                if any(map(_has_sum, positions)):
+                    alone = _alone(expression, names, counters) if alone is None else alone
+                    seen += shifted_names(positions, names, counters, alone)
                 pending += [(at.at, own) for at in positions if isinstance(at, Gathered)]
             case Call(function=function, indices=indices, arguments=arguments):
                 bound = names_in(indices or (), names, counters)
@@ -125,6 +127,13 @@ def shifted_names(
     """
     bounds = (position for position in positions if isinstance(position, Bound))
     return tuple(name for bound in bounds for name in names.shifts(bound, counters, alone))
+
+
+def _has_sum(position: Position) -> bool:
+    """Whether a position has names in it and is more than a name."""
+    if not isinstance(position, Bound) or position.name is not None:
+        return False
+    return any(names for _, names in position.terms)
 
 
 def _alone(expression: Expression, names: Names, counters: Counters) -> set[str]:

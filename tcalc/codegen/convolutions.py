@@ -88,7 +88,9 @@ class Convolutions:
         for first, second in permutations(arrays, 2):
             found = [_moved_over(x, first, second, count) for x in moving]
             moves = [move for move in found if move is not None]
-            if len({move.spreads for move in moves}) == 1:
+            # Of results that two moves share one axis only a diagonal is wanted.
+            apart = len({move.made for move in moves}) == len(moves)
+            if apart and len({move.spreads for move in moves}) == 1:
                 made = self._convolved(first, second, moves, count)
                 if made is not None:
                     done = (first, second, *(move.indicator for move in moves))

@@ -96,6 +96,7 @@ SEEN = {
     "each channel": ("Y[s,c,i,j] = X[s,c,i+k-1,j+l-1]*K[c,k,l]; sum(exp(Y))", LAYER, "XK"),
     "filters": ("Y[o,i] = (A*x)[i+k-1]*F[o,k]; logsumexp(vec(Y))", LAYER, "xFA"),
     "made filter": ("Y[o,i] = x[i+k-1]*F[o,l]*D[k,l]*d[k]; sum(exp(Y))", LAYER, "xFDd"),
+    "along a diagonal": ("y[i] = Z[i+k-1,i+l-1]*D[k,l]; sum(exp(y))", LAYER, "ZD"),
     "diagonals": ("y[i] = Z[i+k-1,i+k-1]*D[k,l]*d[l]; norm2(y)", LAYER, "ZDd"),
 }
 

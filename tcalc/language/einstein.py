@@ -10,7 +10,7 @@ free in both, and summed over the term around the power.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import field, replace
 from functools import partial
 
@@ -104,6 +104,34 @@ def occurrences(
         for name in seen:
             if name not in own:
                 found[name] = found.get(name, 0) + 1
+    return found
+
+
+def moved(
+    terms: Iterable[Expression], left: Iterable[str], names: Names, counters: Counters
+) -> set[str]:
+    """The indices to which a number is added at some position of a formula: i of ``x[i+1]``."""
+    found: set[str] = set()
+    for term in terms:
+        sums: list[tuple[Bound, frozenset[str]]] = []
+        pending = [(term, frozenset(left))]
+        while pending:
+            part, own = pending.pop()
+            match part:
+                case Index(positions=positions):
+                    bounds = (x for x in positions if isinstance(x, Bound) and _has_sum(x))
+                    sums += [(bound, own) for bound in bounds]
+                    inner = [at.at for at in positions if isinstance(at, Gathered)]
+                case Call(function=function, indices=indices, arguments=arguments):
+                    own = own.union(names_in(indices or (), names, counters))
+                    inner = [*arguments] if function not in CLOSED else []
+                case _:
+                    inner = [*children(part)]
+            pending += [(x, own) for x in inner]
+        alone = _alone(term, names, counters) if sums else set()
+        for bound, own in sums:
+            shifts = names.shifts(bound, counters, alone | own)
+            found.update(shifts if (*shifts.values(),) == (1,) else ())
     return found
 
 
@@ -357,7 +385,6 @@ class Indexer:
                     hint="indices count from 1: x[i] - 2*x[i+1] + x[i+2] for "
                     "x[i-1] - 2*x[i] + x[i+1]",
                 )
-            self._algebra.moved.update(shifts)
             return self._algebra.sliced(value, axis, offset + 1, dim)
         # The newest unknown is solved for: rather the size of a free index than that of a filter.
         free = [name in scope.kept or scope.totals.get(name, 0) < 2 for name in shifts]

@@ -74,7 +74,8 @@ class Elaborator:
         """A formula of its own: the whole right-hand side, or what is indexed in parentheses."""
         terms = expression.terms if isinstance(expression, Sum) else ((1, expression),)
         values: list[tuple[int, Value]] = []
-        around, self.algebra.moved = self.algebra.moved, set()
+        around = self.algebra.moved
+        self.algebra.moved = einstein.moved((x for _, x in terms), left or (), self.names, counters)
         for sign, term in terms:
             totals = einstein.occurrences(term, self.names, counters, calls.stays)
             scope = Scope(counters, frozenset(left or ()), totals)

@@ -277,6 +277,12 @@ DIFFERENCES = {
     ),
     "A[i+1,i]": ("A[n,n]", lambda A: np.trace(A, -1)),
     "x[i+1]*y[i] + x[i]*z[i]": ("x[n], y[n], z[n-1]", lambda x, y, z: x[1:] @ y[:-1] + x[:-1] @ z),
+    "x[i]*z[i] + x[i+1]*y[i]": ("x[n], z[n-1], y[n]", lambda x, z, y: x[:-1] @ z + x[1:] @ y[:-1]),
+    "y[i]*z[i]*x[i+1]": ("y[n], z[n-1], x[n]", lambda y, z, x: np.sum(y[:-1] * z * x[1:])),
+    "sum[m](x[m+2]*x[m+1]) + sum(w)": (
+        "x[n], w[m]",
+        lambda x, w: x[2:] @ x[1:-1] + np.sum(w),
+    ),
     "G[i,j] = U[i+1,j] - U[i,j+1]; G": ("U[n,m]", lambda U: U[1:, :-1] - U[:-1, 1:]),
     "max[i](x[i+1]/x[i])": ("x[n]", lambda x: np.max(x[1:] / x[:-1])),
     "(B*x)[i+1]*x[i] - x'*x": ("x[n], B[n,n]", lambda x, B: (B @ x)[1:] @ x[:-1] - x @ x),

@@ -6,7 +6,7 @@ element: ``(x'*y)^2 - c^2`` is one in ``x'*y`` and c.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from fractions import Fraction
 from operator import add, sub
 from typing import TypeAlias
@@ -27,6 +27,9 @@ LARGEST_EXPONENT = 12
 Unknown: TypeAlias = tuple[Node, Labels]
 """A tensor with the axes of the whole that it has."""
 
+Monomials: TypeAlias = Sequence[tuple[Fraction, Mapping[Unknown, int]]]
+"""Coefficients, and the exponents of the unknowns."""
+
 Polynomial: TypeAlias = Mapping[tuple[int, ...], Fraction]
 """Coefficients by the exponents of the unknowns."""
 
@@ -45,11 +48,19 @@ def sum_over_its_divisor(node: Einsum) -> Node | None:
         for k, (base, exponent) in enumerate(powers)
         if isinstance(base, Add) and len(base.terms) <= MOST_TERMS and exponent.denominator == 1
     ]
-    for j, u, p, row in sums:
-        for k, v, q, other in sums:
-            if p < 0 or q > 0 or row != other or len(row) != len(set(row)):
+    above, below = ([x for x in sums if (x[2] > 0) == positive] for positive in (True, False))
+    if not above or not below:
+        return None
+    terms = {u: _monomials(u) for _, u, _, _ in sums}
+    unknowns = {u: {x for _, monomial in terms[u] for x in monomial} for u in terms}
+    for j, u, p, row in above:
+        for k, v, q, other in below:
+            if row != other or len(row) != len(set(row)):
                 continue
-            divided = _divided(u, v)
+            # What divides has no unknown of its own.
+            if not (unknowns[u] <= unknowns[v] or unknowns[v] <= unknowns[u]):
+                continue
+            divided = _divided(u, terms[u], terms[v], unknowns[u] | unknowns[v])
             if divided is not None:
                 w, sign = divided
                 times = min(p, -q)
@@ -61,22 +72,20 @@ def sum_over_its_divisor(node: Einsum) -> Node | None:
     return None
 
 
-def _divided(u: Add, v: Add) -> tuple[Node, int] | None:
+def _divided(
+    u: Add, above: Monomials, below: Monomials, unknowns: Set[Unknown]
+) -> tuple[Node, int] | None:
     """The sum w and the sign for ``u = v*w`` or ``u = v/w``, if there is one of few terms."""
-    terms = [_monomials(u), _monomials(v)]
-    unknowns = sorted(
-        {unknown for monomials in terms for _, monomial in monomials for unknown in monomial},
-        key=lambda unknown: (unknown[0].digest, unknown[1]),
-    )
-    above, below = (_polynomial(monomials, unknowns) for monomials in terms)
-    for sign, one, other in (1, above, below), (-1, below, above):
+    order = sorted(unknowns, key=lambda unknown: (unknown[0].digest, unknown[1]))
+    first, second = (_polynomial(monomials, order) for monomials in (above, below))
+    for sign, one, other in (1, first, second), (-1, second, first):
         quotient = _quotient(one, other)
         if quotient is not None:
-            return _tensor(quotient, unknowns, u), sign
+            return _tensor(quotient, order, u), sign
     return None
 
 
-def _monomials(node: Add) -> list[tuple[Fraction, dict[Unknown, int]]]:
+def _monomials(node: Add) -> Monomials:
     """The terms of a sum as products of powers of tensors, element by element."""
     found: list[tuple[Fraction, dict[Unknown, int]]] = []
     for c, term in node.terms:
@@ -97,9 +106,7 @@ def _monomials(node: Add) -> list[tuple[Fraction, dict[Unknown, int]]]:
     return found
 
 
-def _polynomial(
-    monomials: Sequence[tuple[Fraction, Mapping[Unknown, int]]], unknowns: Sequence[Unknown]
-) -> Polynomial:
+def _polynomial(monomials: Monomials, unknowns: Sequence[Unknown]) -> Polynomial:
     found: dict[tuple[int, ...], Fraction] = {}
     for c, monomial in monomials:
         exponents = tuple(monomial.get(unknown, 0) for unknown in unknowns)

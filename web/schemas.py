@@ -96,7 +96,7 @@ class CostRequest(Differentiation):
     """Which derivatives, and at which sizes."""
 
     sizes: dict[Name, Size] = Field(
-        default={}, max_length=50, description="Sizes of dimensions; 100 if left out."
+        default={}, max_length=50, description="Sizes of dimensions; 100 if left out, or 10."
     )
     start: int = Field(
         default=0, ge=0, description="Where to begin: the `next` of an incomplete response."

@@ -8,7 +8,7 @@ notation by its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import count
 from types import MappingProxyType
@@ -86,7 +86,7 @@ class Algebra:
         self.tape = tape
         self.dimensions = dimensions
         #: The indices of the formula to which a number is added at some position.
-        self.moved: Set[str] = frozenset()
+        self.moved: frozenset[str] = frozenset()
         self._labels = count()
 
     def fresh(self, number: int) -> tuple[int, ...]:

@@ -38,7 +38,10 @@ def stays(function: str) -> bool:
 def call(elaborator: Elaborator, call: Call, scope: Scope) -> Task:
     """The task that elaborates a call."""
     handler = FORMS.get(call.function)
-    return (handler or _registered)(elaborator, call, scope)
+    task = (handler or _registered)(elaborator, call, scope)
+    if not call.indices or stays(call.function):
+        return task
+    return elaborator.reduced(task, call, scope)
 
 
 def outputs(elaborator: Elaborator, call: Call, scope: Scope) -> list[Value]:

@@ -108,13 +108,21 @@ def occurrences(
 
 
 def moved(
-    terms: Iterable[Expression], left: Iterable[str], names: Names, counters: Counters
-) -> set[str]:
-    """The indices to which a number is added at some position of a formula: i of ``x[i+1]``."""
-    found: set[str] = set()
+    terms: Iterable[Expression],
+    left: Iterable[str],
+    names: Names,
+    counters: Counters,
+    stays: Callable[[str], bool],
+) -> dict[int | None, set[str]]:
+    """The indices to which a number is added at some position of a formula: i of ``x[i+1]``.
+
+    The index of a reduction belongs to it, as in `occurrences`: such are told by the `id` of the
+    call, the others by None.
+    """
+    found: dict[int | None, set[str]] = {None: set()}
     for term in terms:
-        sums: list[tuple[Bound, frozenset[str]]] = []
-        pending = [(term, frozenset(left))]
+        sums: list[tuple[Bound, dict[str, int]]] = []
+        pending: list[tuple[Expression, dict[str, int]]] = [(term, {})]
         while pending:
             part, own = pending.pop()
             match part:
@@ -123,15 +131,18 @@ def moved(
                     sums += [(bound, own) for bound in bounds]
                     inner = [at.at for at in positions if isinstance(at, Gathered)]
                 case Call(function=function, indices=indices, arguments=arguments):
-                    own = own.union(names_in(indices or (), names, counters))
+                    if indices and not stays(function):
+                        own = own | dict.fromkeys(names_in(indices, names, counters), id(part))
                     inner = [*arguments] if function not in CLOSED else []
                 case _:
                     inner = [*children(part)]
             pending += [(x, own) for x in inner]
-        alone = _alone(term, names, counters) if sums else set()
+        alone = _alone(term, names, counters).union(left) if sums else set()
         for bound, own in sums:
-            shifts = names.shifts(bound, counters, alone | own)
-            found.update(shifts if (*shifts.values(),) == (1,) else ())
+            shifts = names.shifts(bound, counters, alone | own.keys())
+            if (*shifts.values(),) == (1,):
+                (name,) = shifts
+                found.setdefault(own.get(name), set()).add(name)
     return found
 
 

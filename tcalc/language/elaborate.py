@@ -59,6 +59,8 @@ class Elaborator:
         self.indexer = Indexer(algebra, names)
         self.definitions: dict[str, Value] = {}
         self.axes = Axes()
+        #: The indices that are moved in the formula, by the reduction that they belong to.
+        self._moved_in: dict[int | None, set[str]] = {}
 
     # Statements
 
@@ -74,8 +76,10 @@ class Elaborator:
         """A formula of its own: the whole right-hand side, or what is indexed in parentheses."""
         terms = expression.terms if isinstance(expression, Sum) else ((1, expression),)
         values: list[tuple[int, Value]] = []
-        around = self.algebra.moved
-        self.algebra.moved = einstein.moved((x for _, x in terms), left or (), self.names, counters)
+        around = self.algebra.moved, self._moved_in
+        parts = [term for _, term in terms]
+        self._moved_in = einstein.moved(parts, left or (), self.names, counters, calls.stays)
+        self.algebra.moved = frozenset(self._moved_in[None])
         for sign, term in terms:
             totals = einstein.occurrences(term, self.names, counters, calls.stays)
             scope = Scope(counters, frozenset(left or ()), totals)
@@ -84,8 +88,17 @@ class Elaborator:
                 value = einstein.keep_only(value, left, self.algebra)
             values.append((sign, value))
         total = self.algebra.added(values, expression.span)
-        self.algebra.moved = around
+        self.algebra.moved, self._moved_in = around
         return self._arranged_as(left, total) if left else total
+
+    def reduced(self, task: Task, call: Call, scope: Scope) -> Task:
+        """A reduction, whose indices are no others of that name: only in it they may be moved."""
+        own = einstein.names_in(call.indices or (), self.names, scope.counters)
+        around = self.algebra.moved
+        self.algebra.moved = around.difference(own).union(self._moved_in.get(id(call), ()))
+        value = yield task
+        self.algebra.moved = around
+        return value
 
     def _arranged_as(self, left: tuple[str, ...], value: Value) -> Value:
         """The value with its axes in the order of the left-hand side."""

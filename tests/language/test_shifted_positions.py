@@ -304,6 +304,10 @@ def test_an_index_goes_as_far_as_all_its_positions(text: str) -> None:
 def test_other_formulas_are_as_strict_as_before() -> None:
     # Only where a number is added to an index, and in that formula.
     refused("s = x[i+1]*x[i]; a[i]*b[i]*s", DimensionError, (1, 18), "", "a[n], b[n-1], x[n]")
+    refused("a[i]*b[i]*sum[i](x[i+1]*x[i])", DimensionError, (1, 1), "", "a[n], b[n-1], x[n]")
+    refused(
+        "sum[i](x[i+1]*x[i]) + sum[i](a[i]*b[i])", DimensionError, (1, 30), "", "a[n], b[n-1], x[n]"
+    )
     refused("(a[j]*x[i+1])[i]*b[i]", IndexNotationError, (1, 1), "", "a[n], b[n-1], x[n]")
 
 

@@ -28,7 +28,8 @@ from tcalc.expr.primitive import Labels
 from tcalc.expr.traverse import postorder, variables
 from tcalc.primitives.arrays import NumPyArray as Array
 from tcalc.primitives.messages import described
-from tcalc.primitives.onehot import advice
+from tcalc.primitives.onehot import advice, is_onehot
+from tcalc.primitives.selection import UnitVector, Window
 
 
 def evaluate(
@@ -310,18 +311,23 @@ def _contract(node: Einsum, arrays: Sequence[Array], sizes: Mapping[str, int]) -
     """The sum of products, label by label; output labels that no factor has get a ones vector.
 
     A unit tensor puts the others on a diagonal, which is 0 beside it also where they are infinite.
+    What a slice leaves out is not seen, be it infinite.
     """
     tied: dict[int, int] = {}
     others: list[tuple[Array, Labels]] = []
+    selecting: list[int] = []
     for factor, array, labels in zip(node.factors, arrays, node.subscripts, strict=True):
         if isinstance(factor, Delta) and set(labels) <= set(node.output):
             first, second = (tied.get(label, label) for label in labels)
             tied = {label: first if to == second else to for label, to in tied.items()}
             tied[second] = first
         else:
+            kept = {*node.output, *labels[:-1]}
+            if _selects(factor) and labels[-1] not in kept and array.shape[-1]:
+                selecting.append(len(others))
             others.append((array, labels))
     operands: list[Any] = []
-    for array, labels in others:
+    for array, labels in _selected(others, selecting):
         operands += [array, [tied.get(label, label) for label in labels]]
     output = [tied.get(label, label) for label in node.output]
     carried = {label for row in operands[1::2] for label in row}
@@ -336,3 +342,30 @@ def _contract(node: Einsum, arrays: Sequence[Array], sizes: Mapping[str, int]) -
     result = np.zeros(shape, found.dtype)
     np.einsum(result, output, distinct)[...] = found
     return result
+
+
+def _selects(node: Node) -> bool:
+    """Whether a tensor has a single one along its last axis, and else zeros."""
+    return isinstance(node, Apply) and (
+        isinstance(node.primitive, UnitVector | Window) or is_onehot(node)
+    )
+
+
+def _selected(
+    factors: Sequence[tuple[Array, Labels]], selecting: Sequence[int]
+) -> list[tuple[Array, Labels]]:
+    """The factors of a product, where those that select have taken the elements of the others."""
+    found = list(factors)
+    done: set[int] = set()
+    for k in selecting:
+        ones, (*rows, long) = found[k]
+        users = [j for j, (_, row) in enumerate(found) if long in row and j not in {k, *done}]
+        if not users or any(found[j][1].count(long) > 1 for j in users):
+            continue
+        for j in users:
+            array, row = found[j]
+            at = row.index(long)
+            taken = np.take(array, ones.argmax(axis=-1), axis=at)
+            found[j] = taken, (*row[:at], *rows, *row[at + 1 :])
+        done.add(k)
+    return [factor for k, factor in enumerate(found) if k not in done]

@@ -301,6 +301,15 @@ def test_an_index_goes_as_far_as_all_its_positions(text: str) -> None:
     assert tcalc.check(f, next(iter(f.variables))).passed
 
 
+def test_what_a_slice_leaves_out_is_not_seen() -> None:
+    x = np.array([1.0, 2.0, 3.0, 0.0])
+    for text, due in (("x[i+1]/x[i]", 3.5), ("x[i+1]*log(x[i])", np.log(8)), ("log(x)[1]", 0)):
+        f = tcalc.parse(text, "x[n]")
+        with np.errstate(divide="ignore"):
+            assert np.isclose(tcalc.evaluate(f, x=x), due)
+            assert np.isclose(tcalc.compile(f)(x=x), due)
+
+
 def test_other_formulas_are_as_strict_as_before() -> None:
     # Only where a number is added to an index, and in that formula.
     refused("s = x[i+1]*x[i]; a[i]*b[i]*s", DimensionError, (1, 18), "", "a[n], b[n-1], x[n]")

@@ -56,7 +56,7 @@ def correlation(courses: Sequence[Course], few: int) -> Embedded:
         steps = (courses[0].outer, courses[0].inner)
         return Embedded(filtered, steps, fresh=True, work=_summed)
     sizes = (*(x.start for x in courses), *(x.counts for x in courses))
-    parts = (is_convolution, convolution, by_transforms, looked_at)
+    parts = (passed_over, is_convolution, convolution, by_transforms, looked_at)
     return Embedded(correlated, _steps(courses), requires=parts, sizes=sizes, work=_summed)
 
 
@@ -96,6 +96,17 @@ def correlated(X: Array, W: Array, *rest: Any) -> Array:
     """The sums over q of ``X[s + a*p + b*q]*W[q]``, for s and counts of p along each axis."""
     *sizes, a, b = rest
     starts, counts = sizes[: X.ndim], sizes[X.ndim :]
+    places = math.prod(counts)
+    if places * W.size > 16384:
+        return passed_over(X, W, starts, counts, a, b)
+    # Few windows are copied for one product sooner than they are passed over.
+    axes = (*range(X.ndim), *range(X.ndim))
+    seen = looked_at(X, starts, (*counts, *W.shape), axes, (*a, *b))
+    return (seen.reshape(places, -1) @ W.reshape(-1)).reshape(counts)
+
+
+def passed_over(X: Array, W: Array, starts: Any, counts: Any, a: Any, b: Any) -> Array:
+    """The same without windows: by convolutions, or element by element of the smaller array."""
     if is_convolution(counts, W.shape, a, b):
         part, turned = [], []
         for s, n, m, x, y in zip(starts, counts, W.shape, a, b, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tcalc
 from tcalc.codegen.signature import signature_of
-from tcalc.primitives.convolutions import correlated, spread
+from tcalc.primitives.convolutions import correlated, passed_over, spread
 
 
 @st.composite
@@ -47,8 +47,10 @@ def test_along_any_axes(along: list[tuple[int, ...]], dtype: type) -> None:
             total[at] += A[p] * W[q]
     tolerance = 1e-4 if dtype is np.float32 else 1e-11
     found = correlated(X, W, *starts, *counts, a, b)
+    steps = passed_over(X, W, starts, counts, a, b)
     added = spread(A, W, *starts, *sizes, a, b)
-    assert found.dtype == added.dtype == X.dtype
+    assert found.dtype == steps.dtype == added.dtype == X.dtype
+    np.testing.assert_allclose(steps, sums, rtol=0, atol=tolerance * (1 + abs(sums).max()))
     np.testing.assert_allclose(found, sums, rtol=0, atol=tolerance * (1 + abs(sums).max()))
     np.testing.assert_allclose(added, total, rtol=0, atol=tolerance * (1 + abs(total).max()))
 

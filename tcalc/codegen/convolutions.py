@@ -30,6 +30,14 @@ ZERO, ONE = Dim.of(0), Dim.of(1)
 WORTH_STEPS = 1000
 """How many elements a step has to take at least, where it is not saved that windows are copied."""
 
+FEW_ROWS = 8
+"""How many rows are convolved sooner than by a product of matrices.
+
+With n positions and m elements of a short filter each, channels make n m products of matrix
+elements, and a filter for several rows makes a matrix.  Either takes few more multiplications than
+the convolutions do, at the rate of matrices, and no more memory than the rows if these are m.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Move:
@@ -121,6 +129,15 @@ class Convolutions:
         )
         self.builder.tuned = True
         if summed and many < WORTH_STEPS:
+            return None
+        rows = prod(self.length(dims[x]) for x in (*several, *summed))
+        inner, outer = (
+            prod(self.length(getattr(move.course, x)) for move in moves)
+            for x in ("others", "counts")
+        )
+        if not summed:
+            inner, outer = outer, inner
+        if rows > FEW_ROWS and inner <= min(outer, rows):
             return None
         routine = (spreading if moves[0].spreads else correlation)(courses, few)
         order = (*several, *summed, *(move.first for move in moves))

@@ -62,7 +62,9 @@ class Patches:
         if any(count[label] != 2 for label in long) or len(set(rows)) < len(rows):
             return None
         for seen, other in (arrays, arrays[::-1]):
-            if long <= set(seen.labels) and not set(rows) & set(seen.labels):
+            # Where not several results are seen through the same windows, their copies cost more.
+            several = set(other.labels) & set(kept)
+            if several and long <= set(seen.labels) and not set(rows) & set(seen.labels):
                 return [self._windows(seen, other, moving, kept), other]
         inner = set(chain.from_iterable(x.labels for x in arrays)) - set(kept)
         if long <= set(kept) and set(rows) <= inner:

@@ -99,14 +99,14 @@ def correlated(X: Array, W: Array, *rest: Any) -> Array:
     places = math.prod(counts)
     if places * W.size > 16384:
         return passed_over(X, W, starts, counts, a, b)
-    # Few windows are copied for one product sooner than they are passed over.
+    # Few elements are copied, for each place those that it sees, sooner than passed over.
     axes = (*range(X.ndim), *range(X.ndim))
     seen = looked_at(X, starts, (*counts, *W.shape), axes, (*a, *b))
     return (seen.reshape(places, -1) @ W.reshape(-1)).reshape(counts)
 
 
 def passed_over(X: Array, W: Array, starts: Any, counts: Any, a: Any, b: Any) -> Array:
-    """The same without windows: by convolutions, or element by element of the smaller array."""
+    """The same by convolutions, or element by element of the smaller array."""
     if is_convolution(counts, W.shape, a, b):
         part, turned = [], []
         for s, n, m, x, y in zip(starts, counts, W.shape, a, b, strict=True):

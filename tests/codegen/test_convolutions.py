@@ -182,3 +182,16 @@ def test_with_cupy(name: str) -> None:
         names = signature_of([slope.node], variables).names
         (found,) = load(source, Workshop())["evaluate"](**{key: arrays[key] for key in names})
         np.testing.assert_allclose(found, tcalc.evaluate(slope, **arrays), rtol=1e-10, atol=1e-10)
+
+
+def test_many_short_rows_are_products_of_matrices() -> None:
+    text, declared, variables = MODELS["channels"]
+    f = tcalc.parse(text, declared)
+    sizes = {"n": 100, "m": 8, "b": 300}
+    arrays = {name: 0.1 * x for name, x in made(f, sizes).items()}
+    for by in variables:
+        compiled = tcalc.compile(tcalc.gradient(f, by))
+        source = compiled.source_for(**sizes)
+        assert "correlated" not in source
+        due = tcalc.evaluate(tcalc.gradient(f, by), **arrays)
+        np.testing.assert_allclose(compiled(**arrays), due, rtol=1e-9, atol=1e-9 * abs(due).max())

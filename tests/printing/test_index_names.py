@@ -300,3 +300,14 @@ def test_definitions_have_no_names_of_sizes() -> None:
     hessian = tcalc.hessian(tcalc.parse("sum(softplus(X*w))", declared), "w").text(cse=True)
     assert hessian.splitlines()[0] == "p1 = sigmoid(X*w)"
     assert tcalc.parse(hessian, declared).shape == ("n", "n")
+
+
+def test_sums_of_indices_with_sizes_that_are_numbers_count_from_one() -> None:
+    declared = "x[5], w[3], u[3]"
+    f = tcalc.parse("y[i] = x[i-k+3]*w[k]; z[i] = tanh(y[i+q-1])*u[q]; sum(z.^2)", declared)
+    assert tcalc.parse("y[i] = x[end+1-i]; x'*y", "x[5]").einstein() == "x[i]*x[end+1-i]"
+    assert tcalc.parse("x[i-k+3]*w[k]*u[i]", declared).einstein() == "x[i-k+3]*w[k]*u[i]"
+    for due in (f, tcalc.gradient(f, "w")):
+        for printed in (due.text(), due.einstein(), due.text("einstein", cse=True)):
+            assert "end" not in printed
+            assert tcalc.parse(printed, declared).shape == due.shape

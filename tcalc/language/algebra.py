@@ -230,9 +230,11 @@ class Algebra:
         return value
 
     def _goes_further(self, dim: Dim, other: Dim) -> bool:
-        """Whether a dimension is known to be some positions longer than another."""
-        room = self.dimensions.resolve(dim - other).value
-        return room is not None and room > 0
+        """Whether a dimension is known to be some positions longer than another, or a size."""
+        room = self.dimensions.resolve(dim - other)
+        if room.value is not None or self.dimensions.unknown_in(room):
+            return (room.value or 0) > 0
+        return all(times > 0 for _, times in room.terms)
 
     # Tensors of one shape
 

@@ -284,6 +284,11 @@ DIFFERENCES = {
         lambda x, w: x[2:] @ x[1:-1] + np.sum(w),
     ),
     "G[i,j] = U[i+1,j] - U[i,j+1]; G": ("U[n,m]", lambda U: U[1:, :-1] - U[:-1, 1:]),
+    "x[i]*z[i]*x[i+1]": ("x[n], z[n-1]", lambda x, z: np.sum(x[:-1] * z * x[1:])),
+    "d[i] = x[i+m] - x[i]; d*w'": (
+        "x[n], w[m]",
+        lambda x, w: np.outer(x[len(w) :] - x[: -len(w)], w),
+    ),
     "max[i](x[i+1]/x[i])": ("x[n]", lambda x: np.max(x[1:] / x[:-1])),
     "(B*x)[i+1]*x[i] - x'*x": ("x[n], B[n,n]", lambda x, B: (B @ x)[1:] @ x[:-1] - x @ x),
 }

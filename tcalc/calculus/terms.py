@@ -36,7 +36,10 @@ Placed: TypeAlias = tuple[Node, tuple[Class, ...]]
 Anchor: TypeAlias = tuple[Node, int, int]
 """A factor, one of its axes, and the place of this in the result; -1 for scalars."""
 
-NOMINAL_SIZE, SHORT_SIZE = 100, 10
+NOMINAL_SIZE = 100
+"""What a size of which nothing is known is taken to be."""
+SHORT_SIZE = 10
+"""The same for one by which another is less, such as the length of a filter."""
 
 
 def nominal_sizes(dims: Iterable[Dim]) -> dict[str, int]:

@@ -56,7 +56,7 @@ def correlation(courses: Sequence[Course], few: int) -> Embedded:
         steps = (courses[0].outer, courses[0].inner)
         return Embedded(filtered, steps, fresh=True, work=_summed)
     sizes = (*(x.start for x in courses), *(x.counts for x in courses))
-    parts = (passed_over, is_convolution, convolution, by_transforms, looked_at)
+    parts = (passed_over, stretches, is_convolution, convolution, by_transforms, looked_at)
     return Embedded(correlated, _steps(courses), requires=parts, sizes=sizes, work=_summed)
 
 
@@ -66,7 +66,7 @@ def spreading(courses: Sequence[Course], few: int) -> Embedded:
         steps = (courses[0].outer, courses[0].inner)
         return Embedded(convolved, steps, fresh=True, work=_spread)
     sizes = (*(x.start for x in courses), *(x.size for x in courses))
-    parts = (is_convolution, convolution, by_transforms, looked_at)
+    parts = (stretches, is_convolution, convolution, by_transforms, looked_at)
     return Embedded(spread, _steps(courses), requires=parts, sizes=sizes, fresh=True, work=_spread)
 
 
@@ -102,18 +102,15 @@ def correlated(X: Array, W: Array, *rest: Any) -> Array:
     # Few elements are copied, for each place those that it sees, sooner than passed over.
     axes = (*range(X.ndim), *range(X.ndim))
     seen = looked_at(X, starts, (*counts, *W.shape), axes, (*a, *b))
-    return (seen.reshape(places, -1) @ W.reshape(-1)).reshape(counts)
+    return (seen.reshape(places, W.size) @ W.reshape(W.size)).reshape(counts)
 
 
 def passed_over(X: Array, W: Array, starts: Any, counts: Any, a: Any, b: Any) -> Array:
     """The same by convolutions, or element by element of the smaller array."""
     if is_convolution(counts, W.shape, a, b):
-        part, turned = [], []
-        for s, n, m, x, y in zip(starts, counts, W.shape, a, b, strict=True):
-            first = s + min(x, 0) * (n - 1) + min(y, 0) * (m - 1)
-            part.append(slice(first, first + n + m - 1))
-            turned.append(slice(None, None, -1 if (y > 0) == (n > 1) else 1))
-        made = convolution(X[tuple(part)], W[tuple(turned)], True)
+        part = X[stretches(starts, counts, W.shape, a, b)]
+        turned = [-1 if (y > 0) == (n > 1) else 1 for y, n in zip(b, counts, strict=True)]
+        made = convolution(part, W[tuple(slice(None, None, y) for y in turned)], True)
         if made is not None:
             return made[tuple(slice(None, None, x) for x in a)]
     total = np.zeros(counts, X.dtype)
@@ -137,11 +134,7 @@ def spread(A: Array, W: Array, *rest: Any) -> Array:
         moving = A[tuple(slice(None, None, x) for x in a)]
         made = convolution(moving, W[tuple(slice(None, None, y) for y in b)], False)
         if made is not None:
-            part = []
-            for s, n, m, x, y in zip(starts, A.shape, W.shape, a, b, strict=True):
-                first = s + min(x, 0) * (n - 1) + min(y, 0) * (m - 1)
-                part.append(slice(first, first + n + m - 1))
-            total[tuple(part)] = made
+            total[stretches(starts, A.shape, W.shape, a, b)] = made
             return total
     axes = (*range(A.ndim), *range(A.ndim))
     seen = looked_at(total, starts, (*A.shape, *W.shape), axes, (*a, *b))
@@ -152,6 +145,14 @@ def spread(A: Array, W: Array, *rest: Any) -> Array:
         for p in np.ndindex(*A.shape):
             seen[p] += A[p] * W
     return total
+
+
+def stretches(starts: Any, counts: Any, others: Any, a: Any, b: Any) -> tuple[slice, ...]:
+    """The parts of axes over which positions run in single steps."""
+    axes = zip(starts, counts, others, a, b, strict=True)
+    firsts = [s + min(x, 0) * (n - 1) + min(y, 0) * (m - 1) for s, n, m, x, y in axes]
+    ends = [n + m - 1 for n, m in zip(counts, others, strict=True)]
+    return tuple(slice(s, s + n) for s, n in zip(firsts, ends, strict=True))
 
 
 def is_convolution(counts: Any, others: Any, a: Any, b: Any) -> bool:

@@ -38,7 +38,9 @@ Polynomial: TypeAlias = Mapping[tuple[int, ...], Fraction]
 def sum_over_its_divisor(node: Einsum) -> Node | None:
     """``(a^2 - b^2)/(a - b) -> a + b``, and ``(a - b)/(a^2 - b^2) -> 1/(a + b)``.
 
-    For a sum that is another one times a third, and whole powers of both.
+    For a sum that is another one times a third, and whole powers of both.  As of ``x./x``, of a
+    quotient that is 0/0 for all values, on the diagonal of ``(A.^2 - A'.^2)./(A - A')``, there is
+    no domain.
     Example: ``(x.^2 - 1)./(x + 1) -> x - 1``.
     """
     parts = parts_of(node)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from fractions import Fraction
+from math import prod
 
 from tcalc.expr import build
 from tcalc.expr.facts import holds
@@ -77,6 +78,9 @@ def outer_product_in_trace(node: Einsum) -> Node | None:
     return None
 
 
+MOST_MULTIPLIED_OUT = 48
+"""The most terms that a product of sums is multiplied out into, to see whether terms cancel."""
+
 MOST_TRACED = 3
 """The most terms of a sum that is taken out of a trace."""
 
@@ -106,9 +110,12 @@ def product_of_sums(node: Einsum) -> Node | None:
     """``a (b + c) -> a b + a c``, for sums: not tidy in itself, but it lets terms cancel.
 
     Not for ``x - mean(x)``, of which nothing cancels but digits, nor for ``norm2(x - y)^2`` and
-    outer products of differences, ``(x - y)*(x - z)'``.
+    outer products of differences, ``(x - y)*(x - z)'``, nor for products of more terms than one
+    would write.
     """
     parts = parts_of(node)
+    if prod(len(x.terms) for x in parts.factors if isinstance(x, Add)) > MOST_MULTIPLIED_OUT:
+        return None
     for k, factor in enumerate(parts.factors):
         if isinstance(factor, Add) and not (
             is_centred(factor) or _is_squared(parts, k) or _is_end_of_points(parts, k)

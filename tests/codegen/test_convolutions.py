@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import tcalc
 from tcalc.codegen.signature import signature_of
-from tcalc.primitives.convolutions import correlated, passed_over, spread
+from tcalc.primitives.convolutions import LONG, convolution, correlated, passed_over, spread
 
 
 @st.composite
@@ -56,6 +57,8 @@ def test_along_any_axes(along: list[tuple[int, ...]], dtype: type) -> None:
 
 
 def test_long_filters_by_transforms() -> None:
+    # Code that is copied cannot read the constant.
+    assert f"few >= {LONG}:" in inspect.getsource(convolution)
     random = np.random.default_rng(4)
     x, w = random.standard_normal(3000), random.standard_normal(700)
     np.testing.assert_allclose(

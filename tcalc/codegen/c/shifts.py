@@ -89,11 +89,7 @@ def _place(
 ) -> str:
     """A position counted from 0, of indices that count from 0."""
     first = offset + (sum(coefficients) - 1)
-    terms = [code.size(first)] if first.value != 0 else []
-    for times, index in zip(coefficients, indices, strict=True):
-        if index is not None:
-            terms.append(index if times == 1 else f"({times}) * {index}")
-    return f"({' + '.join(terms)})" if terms else "0"
+    return along(code, (first,), [0] * len(indices), coefficients, indices)[0]
 
 
 ROUTINES: Mapping[Callable[..., Any], Callable[[Code, Statement, Call], None]] = {

@@ -56,6 +56,8 @@ EXAMPLES: dict[str, str] = {
     "outer_product_in_trace": "tr(A*(B - x*y'))",
     "log_of_exp_in_product": "log(2*exp(x)./y)",
     "branches_joined": "x.*where(x > y, 1, 0) + y.*where(x > y, 0, 1)",
+    "factor_cancelled_in_branch": "s.*where(x > y, s.^(-3), 0)",
+    "number_cancelled_in_branch": "2*x.*where(x > y, exp(x)/2, 0)",
     "exp_of_log": "exp(log(x))",
     "log_of_power": "log(x.^-1)",
     "power_of_exp": "exp(x).^2",

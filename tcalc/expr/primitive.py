@@ -138,6 +138,8 @@ class Primitive(metaclass=_Kind):
     analytic: bool = False
     #: Whether f(-x) = f(x), for a function of each element or of the last axes.
     even: bool = False
+    #: Whether f(-x) = -f(x).
+    odd: bool = False
     #: Whether no value is larger than 1 in size, so that ``1 - v`` is not negative.
     bounded: bool = False
     #: The function that messages blame on the first argument, where `name` is none of the language.

@@ -16,7 +16,7 @@ Place = tuple[Node, tuple[int, ...], tuple[tuple[int, ...], ...]]
 def parity(node: Node, first: int, second: int) -> int:
     """1 where exchanging two axes changes nothing, -1 where it changes the sign, else 0.
 
-    Looks through even functions at a sum of views; all else is 0, that is, unknown.
+    Looks through even and odd functions at a sum of views; all else is 0, that is, unknown.
 
     >>> from tcalc.expr import build, shape
     >>> X = build.var("X", shape("n", "k"))
@@ -26,8 +26,10 @@ def parity(node: Node, first: int, second: int) -> int:
     -1
     """
     is_even = False
-    while isinstance(node, Apply) and len(node.args) == 1 and node.primitive.even:
-        is_even, (node,) = True, node.args
+    while isinstance(node, Apply) and len(node.args) == 1:
+        if not (node.primitive.even or node.primitive.odd):
+            return 0
+        is_even, (node,) = is_even or node.primitive.even, node.args
     sign = _parity_of_sum(node, first, second)
     return abs(sign) if is_even else sign
 

@@ -63,7 +63,8 @@ class Traits:
     take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
     `analytic`, whether its code is right for the complex step; `zero_at_zero`; `positive`,
     `nonnegative` and `integer` if the values always are; `bounded` if they lie between -1 and 1;
-    `even` if it is the same for -x.
+    `even` if it is the same for -x, `odd` if it
+    is the negative.
     """
 
     regular_point: Fraction | int = 1
@@ -75,6 +76,7 @@ class Traits:
     integer: bool = False
     bounded: bool = False
     even: bool = False
+    odd: bool = False
 
 
 class Elementwise(Coded):
@@ -108,6 +110,7 @@ class Elementwise(Coded):
         self.zero_at_zero = traits.zero_at_zero
         self.bounded = traits.bounded
         self.even = traits.even
+        self.odd = traits.odd
         self._code = replace(code, elementwise=True) if isinstance(code, Embedded) else code
         self._value = value
         self.about = about

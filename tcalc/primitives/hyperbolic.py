@@ -83,7 +83,7 @@ sinh = Elementwise(
     lambda x, y: cosh(x),
     about=About("hyperbolic sine", derivative="cosh(x)"),
     written=Written(latex=r"\sinh"),
-    traits=Traits(regular_point=0, zero_at_zero=True),
+    traits=Traits(regular_point=0, zero_at_zero=True, odd=True),
 )
 cosh: Elementwise = Elementwise(
     "cosh",
@@ -91,7 +91,7 @@ cosh: Elementwise = Elementwise(
     lambda x, y: sinh(x),
     about=About("hyperbolic cosine", derivative="sinh(x)"),
     written=Written(latex=r"\cosh"),
-    traits=Traits(regular_point=0, positive=True),
+    traits=Traits(regular_point=0, positive=True, even=True),
 )
 tanh: Elementwise = Elementwise(
     "tanh",
@@ -99,7 +99,7 @@ tanh: Elementwise = Elementwise(
     lambda x, y: tanh_slope(y, x),
     about=About("hyperbolic tangent", derivative="1 - tanh(x)^2"),
     written=Written(latex=r"\tanh", letter="h"),
-    traits=Traits(total=True, zero_at_zero=True, bounded=True),
+    traits=Traits(total=True, zero_at_zero=True, bounded=True, odd=True),
 )
 asinh = Elementwise(
     "asinh",
@@ -107,7 +107,7 @@ asinh = Elementwise(
     lambda x, y: inverse_radius(x, same(1, x)),
     about=About("inverse hyperbolic sine", derivative="1/sqrt(1 + x^2)", aliases=("arcsinh",)),
     written=Written(latex=r"\operatorname{arsinh}"),
-    traits=Traits(total=True, zero_at_zero=True),
+    traits=Traits(total=True, zero_at_zero=True, odd=True),
 )
 acosh = Elementwise(
     "acosh",
@@ -133,7 +133,7 @@ atanh = Elementwise(
         aliases=("arctanh",),
     ),
     written=Written(latex=r"\operatorname{artanh}"),
-    traits=Traits(regular_point=0, zero_at_zero=True),
+    traits=Traits(regular_point=0, zero_at_zero=True, odd=True),
 )
 
 FUNCTIONS = tuple(f.function for f in (sinh, cosh, tanh, asinh, acosh, atanh))

@@ -37,7 +37,7 @@ erf = Elementwise(
     "special.erf",
     lambda x, y: _gauss(x),
     about=About("error function", derivative="2 exp(-x^2)/sqrt(pi)"),
-    traits=Traits(total=True, zero_at_zero=True, bounded=True),
+    traits=Traits(total=True, zero_at_zero=True, bounded=True, odd=True),
 )
 erfc = Elementwise(
     "erfc",
@@ -53,7 +53,7 @@ normpdf = Elementwise(
     value=lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
     about=About("density of the standard normal distribution", derivative="-x normpdf(x)"),
     written=Written(latex=r"\phi"),
-    traits=Traits(total=True, positive=True, bounded=True),
+    traits=Traits(total=True, positive=True, bounded=True, even=True),
 )
 normcdf = Elementwise(
     "normcdf",

@@ -43,7 +43,9 @@ sign = Elementwise(
     value=lambda x: np.sign(x.real) + 0j if np.iscomplexobj(x) else np.sign(x),
     branchwise=lambda x: 0 * x,
     about=About("-1, 0 or 1", derivative="0", kink="sign(0) = 0, derivative 0 at 0"),
-    traits=Traits(total=True, analytic=False, zero_at_zero=True, integer=True, bounded=True),
+    traits=Traits(
+        total=True, analytic=False, zero_at_zero=True, integer=True, bounded=True, odd=True
+    ),
 )
 step = Elementwise(
     "step",

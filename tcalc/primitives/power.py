@@ -55,6 +55,7 @@ class Power(Elementwise):
                 positive=whole and p < 0 and p.numerator % 2 == 0,
                 nonnegative=p.numerator % 2 == 0 or not whole,
                 even=whole and p.numerator % 2 == 0,
+                odd=whole and p.numerator % 2 == 1,
             ),
         )
         self.exponent = p

@@ -35,7 +35,7 @@ sin = Elementwise(
     lambda x, y: cos(x),
     about=About("sine", derivative="cos(x)"),
     written=Written(latex=r"\sin"),
-    traits=Traits(total=True, zero_at_zero=True, bounded=True),
+    traits=Traits(total=True, zero_at_zero=True, bounded=True, odd=True),
 )
 cos: Elementwise = Elementwise(
     "cos",
@@ -43,7 +43,7 @@ cos: Elementwise = Elementwise(
     lambda x, y: build.scale(-1, sin(x)),
     about=About("cosine", derivative="-sin(x)"),
     written=Written(latex=r"\cos"),
-    traits=Traits(total=True, bounded=True),
+    traits=Traits(total=True, bounded=True, even=True),
 )
 tan = Elementwise(
     "tan",
@@ -51,7 +51,7 @@ tan = Elementwise(
     lambda x, y: plus(1, square(y)),
     about=About("tangent", derivative="1 + tan(x)^2", domain="x not an odd multiple of pi/2"),
     written=Written(latex=r"\tan"),
-    traits=Traits(regular_point=0, zero_at_zero=True),
+    traits=Traits(regular_point=0, zero_at_zero=True, odd=True),
 )
 asin = Elementwise(
     "asin",
@@ -61,7 +61,7 @@ asin = Elementwise(
         "inverse sine", derivative="1/sqrt(1 - x^2)", domain="-1 < x < 1", aliases=("arcsin",)
     ),
     written=Written(latex=r"\arcsin"),
-    traits=Traits(regular_point=0, zero_at_zero=True),
+    traits=Traits(regular_point=0, zero_at_zero=True, odd=True),
 )
 acos = Elementwise(
     "acos",
@@ -79,7 +79,7 @@ atan = Elementwise(
     lambda x, y: square(inverse_radius(x, same(1, x))),
     about=About("inverse tangent", derivative="1/(1 + x^2)", aliases=("arctan",)),
     written=Written(latex=r"\arctan"),
-    traits=Traits(total=True, zero_at_zero=True),
+    traits=Traits(total=True, zero_at_zero=True, odd=True),
 )
 atan2 = Elementwise(
     "atan2",

@@ -184,11 +184,6 @@ def _sign_under_exchange(node: Node, first: int, second: int) -> int:
         return _sign_under_transposition(node) or 0
     if {first, second} == {node.order - 1, node.order - 2} and symmetric_axes(node):
         return 1
-    match node:
-        case Apply(primitive=function, args=(x,)) if function in ODD:
-            return parity(x, first, second)
-        case Apply(primitive=function, args=(x,)) if function in EVEN:
-            return abs(parity(x, first, second))
     return parity(node, first, second)
 
 

@@ -12,12 +12,17 @@ import pytest
 from tcalc.checking import sample
 from tcalc.expr import Fact, build, facts, shape
 from tcalc.expr.facts import holds
+from tcalc.expr.symmetry import parity
 from tcalc.expr.traverse import variables
 from tcalc.interpret import evaluate
+from tcalc.primitives.elementwise import BY_NAME
+from tcalc.primitives.exponential import exp
+from tcalc.primitives.hyperbolic import tanh
 from tcalc.primitives.norms import norm2
 from tcalc.primitives.piecewise import abs_
 from tcalc.primitives.power import power, reciprocal0
 from tcalc.primitives.selection import LowerMask, unit
+from tcalc.primitives.trigonometric import sin
 
 M, N = shape("m", "n")
 X = build.var("X", (M, N))
@@ -218,3 +223,26 @@ def test_distances_are_symmetric():
     assert holds(norm2(build.sum_of(rows, columns), 1), Fact.SYMMETRIC) is True
     one_way = build.add([(1, rows), (-2, columns)])
     assert holds(norm2(one_way, 1), Fact.SYMMETRIC) is None
+
+
+def test_odd_functions_of_differences_change_their_signs():
+    rows, columns = (build.einsum([X], [row], "ijk", {"i": M, "j": M}) for row in ("ik", "jk"))
+    wave = sin(build.subtract(rows, columns))
+    assert (parity(wave, 0, 1), parity(tanh(wave), 0, 1), parity(exp(wave), 0, 1)) == (-1, -1, 0)
+    distances = build.einsum([power(wave, 2)], "ijk->ij")
+    assert holds(distances, Fact.SYMMETRIC) is True
+    assert holds(build.einsum([wave], "ijk->ij"), Fact.SYMMETRIC) is None
+
+
+def test_functions_are_even_or_odd_as_they_say():
+    numbers = np.array([0.25, 0.5, 0.75])
+    found = {True: set(), False: set()}
+    for name, function in BY_NAME.items():
+        if function.arity == 1 and (function.even or function.odd):
+            found[function.even].add(name)
+            sign = 1 if function.even else -1
+            np.testing.assert_array_equal(
+                function.evaluate(-numbers), sign * function.evaluate(numbers)
+            )
+    assert {"abs", "cos", "normpdf"} <= found[True]
+    assert {"sign", "sin", "erf"} <= found[False]

@@ -112,6 +112,21 @@ GRADIENTS = {
     ("sum(log(1 + exp(X*w))) - y'*(X*w)", "X[m,n], y[m], w[n]", "w"): "X'*(sigmoid(X*w) - y)",
     ("1/(1 + exp(-w'*x))", "w[n], x[n]", "w"): "sigmoid(w'*x)*(1 - sigmoid(w'*x))*x",
     ("(a'*x + b)*exp(x'*x)", "a[n], b, x[n]", "x"): "exp(x'*x)*(a + 2*(b + a'*x)*x)",
+    # The Tobit model: what is left of a condition is one branching.
+    (
+        "sum(where(y > 0, -(y - z).^2/(2*s^2) - log(s), log(normcdf(-z/s))))",
+        "y[n], z[n], s positive",
+        "s",
+    ): "sum(where(y > 0, ((y - z).^2/s^2 - 1)/s, z.*normpdf(z/s)./normcdf(-z/s)/s^2))",
+    ("4*s*where(y > 0, (y - z)^4/(4*s^2), 0)", "y, z, s positive", "s"): (
+        "where(y > 0, -(y - z)^4/s^2, 0)"
+    ),
+    # A periodic kernel is symmetric, as is its inverse.
+    ("K[i,j] = exp(-sin(x[i] - x[j])^2); y'*inv(K + s*eye(n))*y", "x[n], y[n], s", "x"): (
+        "t1 = sin(x*ones(n)' - ones(n)*x')\n"
+        "V = inv(s*eye(n) + exp(-t1.^2))\n"
+        "4*(V*y).*((t1.*exp(-t1.^2).*cos(x*ones(n)' - ones(n)*x'))*V*y)"
+    ),
 }
 
 HESSIANS = {

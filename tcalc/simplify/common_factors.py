@@ -53,15 +53,23 @@ def _with_factor_outside(node: Add) -> Node | None:
             if t not in places or not reaches_output(parts, places[t]):
                 places[t] = k
     shared = [
-        (-(len(places) - 1) * length(factor), factor.digest, factor, places)
-        for (factor, _), places in groups.items()
+        (
+            -(len(places) - 1) * (length(factor) + tie.count(False)),
+            factor.digest,
+            factor,
+            tie,
+            places,
+        )
+        for (factor, tie), places in groups.items()
         if len(places) > 1
     ]
     shared.sort(key=lambda candidate: candidate[:2])
-    for _, _, factor, places in shared[:CANDIDATES]:
+    for _, _, factor, tie, places in shared[:CANDIDATES]:
         for alike in _by_rest(terms, places):
             new = pulled_out(node, terms, factor, alike)
-            if new is not None and length(new) < length(node):
+            # What is summed apart from the rest is written with a sum, or with ones.
+            fewer_sums = (len(alike) - 1) * tie.count(False)
+            if new is not None and length(new) < length(node) + fewer_sums:
                 return new
     return None
 

@@ -24,6 +24,7 @@ IDENTITIES = {
     ("(diag(diag(S))*B)'", "S[n,n] symmetric, B[n,n] symmetric"): "B*diag(diag(S))",
     ("x'*x/norm2(x)", "x[n]"): "norm2(x)",
     ("(a - b)/(a^2 - b^2)", "a, b"): "1/(a + b)",
+    ("e*ones(m) + Y*ones(k) - e*Y*ones(k)", "Y[m,k], e"): "e + (1 - e)*Y*ones(k)",
     ("(a^2 - b^2)^2/(a - b)^3", "a, b"): "(a + b)^2/(a - b)",
     ("(a^3 - b^3)/(a - b)", "a, b"): "a^2 + a*b + b^2",
     ("(a^2 + b^2)/(a + b)", "a, b"): "(a^2 + b^2)/(a + b)",

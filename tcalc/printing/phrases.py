@@ -50,9 +50,11 @@ class Phrases:
         vector = self.vector(weights, Dim.of(1))
         match weights:
             case [Weight(loop=(left, Link(dims=(size, _)) as right))] if len(left.dims) == 2:
-                # diag((A.*B)*ones(n)), not diag(diag(A*B'))
+                # diag((A.*B)*ones(n)), not diag(diag(A*B')), but diag(diag(A*B))
                 rows = self.hadamard([(left,), (right.flipped(),)])
-                vector = product(ONE, (), (*linear(rows), ones(size)))
+                sums = product(ONE, (), (*linear(rows), ones(size)))
+                if self.writer.transposes(sums) <= self.writer.transposes(vector):
+                    vector = sums
         return (Link(Call("diag", (vector,)), symmetric=True),)
 
     def elementwise(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula:

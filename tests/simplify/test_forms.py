@@ -113,6 +113,12 @@ GRADIENTS = {
     ("sum(log(1 + exp(X*w))) - y'*(X*w)", "X[m,n], y[m], w[n]", "w"): "X'*(sigmoid(X*w) - y)",
     ("1/(1 + exp(-w'*x))", "w[n], x[n]", "w"): "sigmoid(w'*x)*(1 - sigmoid(w'*x))*x",
     ("(a'*x + b)*exp(x'*x)", "a[n], b, x[n]", "x"): "exp(x'*x)*(a + 2*(b + a'*x)*x)",
+    ("d = diag(A*B); d'*d", "A[n,m], B[m,n]", "A"): "2*diag(diag(A*B))*B'",
+    ("d = diag(A*B'); d'*d", "A[n,m], B[n,m]", "A"): "2*diag((A.*B)*ones(m))*B",
+    # Cross-entropy with smoothed labels.
+    ("-((1 - e)*y + e*ones(n)/n)'*log(softmax(x))", "x[n], y[n], e", "x"): (
+        "(e - 1)*y + (e + (1 - e)*sum(y))*softmax(x) - e/n"
+    ),
     # The Tobit model: what is left of a condition is one branching.
     (
         "sum(where(y > 0, -(y - z).^2/(2*s^2) - log(s), log(normcdf(-z/s))))",

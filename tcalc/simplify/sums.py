@@ -20,8 +20,14 @@ from tcalc.simplify.engine import (
     of_sums_having,
     of_views,
 )
-from tcalc.simplify.flatten import is_contraction, open_product, open_sum, opened_and
-from tcalc.simplify.parts import base_and_exponent, parts_of
+from tcalc.simplify.flatten import (
+    contraction_in,
+    is_contraction,
+    open_product,
+    open_sum,
+    opened_and,
+)
+from tcalc.simplify.parts import base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.powers import powers_collected
 from tcalc.simplify.products import is_centred, is_mean_among
 from tcalc.simplify.softmaxes import with_logsoftmax
@@ -41,6 +47,29 @@ def sum_in_sum(node: Add) -> Node | None:
 
 OPENING = (product_in_product, sum_in_sum)
 """The rules that open what is shared: not where common subexpressions are to be named."""
+
+
+@of_products_having(Trait.NESTED)
+def sum_of_scaled_rows(node: Einsum) -> Node | None:
+    """``(diag(v)*A)'*ones(n) -> A'*v``, even where the product in it is shared.
+
+    The number of products in products falls.
+    """
+    rows = node.subscripts
+    for k, (inner, row) in enumerate(zip(node.factors, rows, strict=True)):
+        if inner.order != 2 or not is_contraction(inner):
+            continue
+        apart = set(row).difference(node.output, *rows[:k], *rows[k + 1 :])
+        if not apart:
+            continue
+        parts, named = parts_of(inner), dict(zip(inner.output, row, strict=True))
+        found = [piece(parts, places, named) for places in pieces(parts, named)]
+        scaled = {named[labels[0]] for _, labels in found if len(labels) == 1}
+        matrices = [x for x, labels in found if len(labels) > 1]
+        if scaled >= apart and len(matrices) == 1 and contraction_in(matrices[0]) is None:
+            opened = [tuple(map(named.__getitem__, labels)) for _, labels in found]
+            return parts_of(node).replaced((k,), [x for x, _ in found], opened).build()
+    return None
 
 
 @of_products_having(Add)
@@ -261,6 +290,7 @@ def quotient_in_product(node: Einsum) -> Node | None:
 
 
 RULES = (
+    sum_of_scaled_rows,
     product_in_product,
     sum_in_sum,
     number_out_of_factor,

@@ -115,6 +115,17 @@ GRADIENTS = {
     ("(a'*x + b)*exp(x'*x)", "a[n], b, x[n]", "x"): "exp(x'*x)*(a + 2*(b + a'*x)*x)",
     ("d = diag(A*B); d'*d", "A[n,m], B[m,n]", "A"): "2*diag(diag(A*B))*B'",
     ("d = diag(A*B'); d'*d", "A[n,m], B[n,m]", "A"): "2*diag((A.*B)*ones(m))*B",
+    # The likelihood of a hidden Markov model by forward recursion, in logarithms.
+    (
+        "u[j] = logsumexp[i](p[i] + A[i,j]); v[j] = logsumexp[i](u[i] + A[i,j]); logsumexp(v)",
+        "A[n,n], p[n]",
+        "A",
+    ): (
+        "t1[i,j] = A[j,i] + logsumexp[k](p[k] + A[k,j])\n"
+        "t2[i] = logsumexp[j](t1[i,j])\n"
+        "softmax(t1)'*diag(softmax(t2)) + "
+        "softmax(A' + ones(n)*p')'*diag(softmax(t1)'*softmax(t2))"
+    ),
     # Cross-entropy with smoothed labels.
     ("-((1 - e)*y + e*ones(n)/n)'*log(softmax(x))", "x[n], y[n], e", "x"): (
         "(e - 1)*y + (e + (1 - e)*sum(y))*softmax(x) - e/n"

@@ -103,6 +103,7 @@ EXAMPLES: dict[str, str] = {
     "triangle_out_of_mask": "tril(A + diag(x))",
     "mask_of_triangle": "tril(ones(n,n)).*chol(K)",
     "repeated_vector_multiplied_out": "diag(x)*(A - ones(n)*y')",
+    "sum_of_scaled_rows": "(diag(x)*A)'*ones(n)",
     "product_in_product": "A*(B*x)",
     "sum_in_sum": "x + 2*(x + y)",
     "number_out_of_factor": "A*(-2*x - 4*y)",
@@ -234,6 +235,7 @@ BUILT: dict[str, Callable[[], Node]] = {
 
 NESTED = {
     "product_in_product",
+    "sum_of_scaled_rows",
     "sum_in_sum",
     "negative_of_short_sum",
     "quotient_in_product",
@@ -287,6 +289,7 @@ MEASURES: dict[str, Callable[[Node], int]] = {
     "mean_of_shifted": measures.shifts_in_products,
     "sum_in_sum": measures.sums_in_sums,
     "product_in_product": measures.products_in_products,
+    "sum_of_scaled_rows": measures.products_in_products,
     "common_matrix": measures.factors,
     "common_factor_of_factor": measures.factors,
     "common_factor_of_number": measures.factors,

@@ -44,6 +44,7 @@ from tcalc.printing.writer import NeedsNameError, NoMatrixFormError, Writer
 from tcalc.records import dataclass
 from tcalc.simplify import tidy_all
 from tcalc.simplify.expand import expand_unnamed, in_language
+from tcalc.simplify.finishing import with_numbers_apart
 
 Notation: TypeAlias = Literal["matrix", "einstein", "auto"]
 Cse: TypeAlias = bool | Literal["auto"]
@@ -156,7 +157,8 @@ def _tidied(roots: Sequence[Node], cse: Cse) -> tuple[list[Node], bool]:
     if cse is True or (cse == "auto" and _wants_names(tidied)):
         divided = divided or tidy_all(roots, inline="single")
         open_products = any(len(node.operands) > MOST_FACTORS for node in postorder(tidied))
-        return divided if open_products else min(tidied, divided, key=_cost_with_names), True
+        best = divided if open_products else min(tidied, divided, key=_cost_with_names)
+        return with_numbers_apart(best), True
     _require_readable(size)
     return tidied, False
 

@@ -3,6 +3,7 @@
 x/u - y/u^3                      ->  (x - y/u^2)/u     once all else is as it will be
 (x - y)./(1 + (y - x).^2)        ->  (x - y)./(1 + (x - y).^2)
 a - b*(x + y - z)                ->  a + b*(z - x - y)
+exp(x'*A*x) + b*x'*A*x           ->  exp(t) + b*t          for a number t, where it gets a name
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from tcalc.simplify import (
 )
 from tcalc.simplify.coefficients import multiple
 from tcalc.simplify.engine import Rule, rewrite
+from tcalc.simplify.flatten import is_contraction
 from tcalc.simplify.outer_products import twice
-from tcalc.simplify.parts import base_and_exponent
+from tcalc.simplify.parts import base_and_exponent, parts_of, piece, pieces
 from tcalc.simplify.sums import is_balanced
 
 FINISHING: tuple[Rule, ...] = (
@@ -116,6 +118,32 @@ def with_sums_first(roots: Sequence[Node]) -> list[Node]:
         if new is not node:
             done[node] = new
     return [done.get(root, root) for root in roots]
+
+
+def with_numbers_apart(roots: Sequence[Node]) -> list[Node]:
+    """Products with a number as one factor that is a tensor elsewhere, as of ``b*x'*A*x``.
+
+    So that a name for the number stands there too.  A squared norm is short without.
+    """
+    found = (x for x in postorder(roots) if not x.order and is_contraction(x))
+    numbers = {x for x in found if len({*x.factors}) > 1}
+
+    def apart(node: Node) -> Node:
+        if not is_contraction(node) or not any(x.order for x in node.factors):
+            return node
+        parts = parts_of(node)
+        found = [
+            (piece(parts, places, ())[0], places)
+            for places in pieces(parts, parts.output)
+            if len(places) > 1 and all(set(parts.output).isdisjoint(parts.rows[k]) for k in places)
+        ]
+        known = [(x, places) for x, places in found if x in numbers and x is not node]
+        if not known:
+            return node
+        gone = [k for _, places in known for k in places]
+        return parts.replaced(gone, [x for x, _ in known], [()] * len(known)).build()
+
+    return rebuild(roots, apart) if numbers else list(roots)
 
 
 def _sum_in_product(term: Node, uses: Mapping[Node, int]) -> Add | None:

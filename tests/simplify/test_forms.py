@@ -148,6 +148,14 @@ GRADIENTS = {
 }
 
 HESSIANS = {
+    # The density of Student's t: the quadratic form has a name throughout.
+    (
+        "q = (x - u)'*inv(S)*(x - u); p*log(nu)/2 + (nu + p)/2*log(1 + q/nu)",
+        "x[p], u[p], S[p,p] spd, nu positive",
+        "nu",
+    ): (
+        "t1 = (x - u)'*inv(S)*(x - u)\n(2*p*t1/(nu + t1) - p - (nu + p)*t1^2/(nu + t1)^2)/(2*nu^2)"
+    ),
     # All pairs of rows: each difference is taken one way.
     ("sum[i,j](exp(-norm2[k](X[i,k] - X[j,k])^2))", "X[n,p]", "X"): (
         "e[i,j] = exp(-(X[i,k] - X[j,k])^2)\n"

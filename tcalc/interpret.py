@@ -357,7 +357,11 @@ def _selected(
     """The factors of a product, where those that select have taken the elements of the others."""
     found = list(factors)
     done: set[int] = set()
+    # What is taken from one along its last axis does not have a single one there any longer.
+    taken_from: set[int] = set()
     for k in selecting:
+        if k in taken_from:
+            continue
         ones, (*rows, long) = found[k]
         users = [j for j, (_, row) in enumerate(found) if long in row and j not in {k, *done}]
         if not users or any(found[j][1].count(long) > 1 for j in users):
@@ -367,5 +371,7 @@ def _selected(
             at = row.index(long)
             taken = np.take(array, ones.argmax(axis=-1), axis=at)
             found[j] = taken, (*row[:at], *rows, *row[at + 1 :])
+            if at == len(row) - 1:
+                taken_from.add(j)
         done.add(k)
     return [factor for k, factor in enumerate(found) if k not in done]

@@ -11,12 +11,12 @@ are added up.  With channels, which give several results from the same windows, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
-from math import prod
 from typing import TypeGuard
 
 from tcalc.codegen.contract import Pairs
+from tcalc.codegen.memory import count as elements
 from tcalc.codegen.program import Call, Fold, Memory, View
 from tcalc.codegen.selection import Indicator, Operand, Part
 from tcalc.codegen.tensor import Builder, arranged
@@ -70,17 +70,17 @@ class _Move:
 class Convolutions:
     """The convolutions of one program."""
 
-    def __init__(self, builder: Builder, pairs: Pairs, length: Callable[[Dim], int]) -> None:
+    def __init__(self, builder: Builder, pairs: Pairs, sizes: Mapping[str, int]) -> None:
         self.builder = builder
         self.pairs = pairs
-        self.length = length
+        self.sizes = sizes
 
     def met(self, operands: Sequence[Part], kept: Labels) -> list[Part]:
         """The operands of a product, with those that are convolved replaced by what this gives."""
         found = list(operands)
         while any(map(is_moving, found)):
             shorter = self._met(found, kept) or self._met(
-                gathered(found, self.pairs, self.length), kept
+                gathered(found, self.pairs, self.sizes), kept
             )
             if shorter is None:
                 break
@@ -118,25 +118,17 @@ class Convolutions:
         if any(count[label] < 2 for label in several) or (moves[0].spreads and summed):
             return None
         dims = dict(zip(first.labels, first.value.dims, strict=True))
+        moving = [move.course for move in moves]
         courses = [Course(ZERO, 1, 1, dims[x], ONE, dims[x]) for x in several]
         courses += [Course(ZERO, 1, 1, ONE, dims[x], dims[x]) for x in summed]
-        courses += [move.course for move in moves]
-        few, many = sorted(
-            (
-                prod(self.length(x.counts) for x in courses),
-                prod(map(self.length, second.value.dims)),
-            )
-        )
+        courses += moving
         self.builder.tuned = True
+        rows = elements(tuple(dims[x] for x in beside), self.sizes)
+        few, many = sorted(self._elements_of(courses))
         if summed and many < WORTH_STEPS:
             return None
-        rows = prod(self.length(dims[x]) for x in (*several, *summed))
-        inner, outer = (
-            prod(self.length(getattr(move.course, x)) for move in moves)
-            for x in ("others", "counts")
-        )
-        if not summed:
-            inner, outer = outer, inner
+        places, shorter = self._elements_of(moving)
+        inner, outer = (shorter, places) if summed else (places, shorter)
         if rows > FEW_ROWS and inner <= min(outer, rows):
             return None
         routine = (spreading if moves[0].spreads else correlation)(courses, few)
@@ -154,6 +146,12 @@ class Convolutions:
             value = self.builder.make(Fold(View.of(value), made), made, Memory.FRESH)
         return Operand(value, (*several, *(move.made for move in moves)))
 
+    def _elements_of(self, courses: Sequence[Course]) -> tuple[int, int]:
+        """How many positions there are of both arrays."""
+        found = (x.counts for x in courses), (x.others for x in courses)
+        first, second = (elements(tuple(dims), self.sizes) for dims in found)
+        return first, second
+
 
 def is_moving(part: Part) -> TypeGuard[Indicator]:
     """Whether a factor has its ones at sums of multiples of two indices."""
@@ -165,11 +163,11 @@ def is_array(part: Part) -> TypeGuard[Operand]:
     return isinstance(part, Operand) and bool(part.labels) and not part.divides and not part.mask
 
 
-def gathered(operands: Sequence[Part], pairs: Pairs, length: Callable[[Dim], int]) -> list[Part]:
+def gathered(operands: Sequence[Part], pairs: Pairs, sizes: Mapping[str, int]) -> list[Part]:
     """The operands, each whose labels another one has multiplied into the smallest such."""
     rest = [x for x in operands if not is_array(x)]
     arrays = list(filter(is_array, operands))
-    arrays.sort(key=lambda x: prod(map(length, x.value.dims)))
+    arrays.sort(key=lambda x: elements(x.value.dims, sizes))
     for k, small in enumerate(arrays):
         for place in range(k + 1, len(arrays)):
             if set(small.labels) <= set(arrays[place].labels):

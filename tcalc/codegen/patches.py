@@ -10,7 +10,7 @@ added up from a product with the same axes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from tcalc.codegen.contract import Pairs
@@ -30,10 +30,10 @@ ZERO = Dim.of(0)
 class Patches:
     """The windows along several axes of one program."""
 
-    def __init__(self, builder: Builder, pairs: Pairs, length: Callable[[Dim], int]) -> None:
+    def __init__(self, builder: Builder, pairs: Pairs, sizes: Mapping[str, int]) -> None:
         self.builder = builder
         self.pairs = pairs
-        self.length = length
+        self.sizes = sizes
 
     def met(self, operands: Sequence[Part], kept: Labels) -> list[Part]:
         """The operands of a product, with the windows of one of two arrays taken or overlapped."""
@@ -41,7 +41,7 @@ class Patches:
             return list(operands)
         found = list(operands)
         if len(list(filter(is_array, found))) > 2:
-            found = gathered(found, self.pairs, self.length)
+            found = gathered(found, self.pairs, self.sizes)
         moving, arrays = list(filter(is_moving, found)), list(filter(is_array, found))
         numbers = [x for x in found if not x.labels]
         if len(arrays) != 2 or len(moving) + len(numbers) + 2 < len(found):
@@ -137,7 +137,9 @@ class Patches:
         """The short indices of windows and the long ones, each with the labels on their `side`."""
         pairs = []
         for move in moving:
-            lengths = zip(map(self.length, move.places.dims), move.rows, strict=True)
+            lengths = zip(
+                (x.evaluate(self.sizes) for x in move.places.dims), move.rows, strict=True
+            )
             pairs.append([label for _, label in sorted(lengths, key=lambda x: x[0])])
         self.builder.tuned = True
         taps, runs = zip(*pairs, strict=True)

@@ -67,8 +67,8 @@ class Products:
         self.sizes = sizes
         self.pairs = Pairs(self.builder)
         self.indicators = Indicators(self.builder, self.pairs)
-        self.convolutions = Convolutions(self.builder, self.pairs, self._length)
-        self.patches = Patches(self.builder, self.pairs, self._length)
+        self.convolutions = Convolutions(self.builder, self.pairs, sizes)
+        self.patches = Patches(self.builder, self.pairs, sizes)
         self.factors = Factors(lowering)
         self.lengths: dict[Dim, int] = {}
         self.applied: set[Node] = set()

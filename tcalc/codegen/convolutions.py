@@ -79,9 +79,9 @@ class Convolutions:
         """The operands of a product, with those that are convolved replaced by what this gives."""
         found = list(operands)
         while any(map(is_moving, found)):
-            shorter = self._met(found, kept) or self._met(
-                gathered(found, self.pairs, self.sizes), kept
-            )
+            shorter = self._met(found, kept)
+            if shorter is None:
+                shorter = self._met(gathered(found, self.pairs, self.sizes), kept)
             if shorter is None:
                 break
             found = shorter

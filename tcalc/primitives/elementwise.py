@@ -63,8 +63,7 @@ class Traits:
     take it); `total`, whether value and derivatives are finite, without overflow, everywhere;
     `analytic`, whether its code is right for the complex step; `zero_at_zero`; `positive`,
     `nonnegative` and `integer` if the values always are; `bounded` if they lie between -1 and 1;
-    `even` if it is the same for -x, `odd` if it
-    is the negative.
+    `even` if it is the same for -x, `odd` if it is the negative.
     """
 
     regular_point: Fraction | int = 1

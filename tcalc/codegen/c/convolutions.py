@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from tcalc.codegen.c.code import Code
-from tcalc.codegen.c.elementwise import accumulated
+from tcalc.codegen.c.elementwise import accumulated, repeated
 from tcalc.codegen.c.loops import Loop, indented, nested, within
 from tcalc.codegen.c.shifts import along
 from tcalc.codegen.program import Call, Statement
@@ -66,19 +66,14 @@ def _in_parts(row: Sequence[Loop], short: Sequence[Loop], line: str, length: int
     if not row:
         return nested(short, [line])
     if not short or length <= 2 * PART:
-        return nested(short, _vector(row, line)) if short else _vector(row, line)
+        return repeated([*short, *row], [line], [])
     ((index, end, *_),) = row
     part = [
         f"const int end = {end} - start < {PART} ? {end} : start + {PART};",
-        *nested(short, _vector([(index, "end", "start")], line)),
+        *repeated([*short, (index, "end", "start")], [line], []),
     ]
     head = f"for (int start = 0; start < {end}; start += {PART}) {{"
     return [head, *indented(part), "}"]
-
-
-def _vector(row: Sequence[Loop], line: str) -> list[str]:
-    """A loop whose runs may be done side by side."""
-    return ["#pragma omp simd", *nested(row, [line])]
 
 
 def _indices(

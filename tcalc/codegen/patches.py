@@ -65,15 +65,13 @@ class Patches:
             # Where not several results are seen through the same windows, their copies cost more.
             several = set(other.labels) & set(kept)
             if several and long <= set(seen.labels) and not set(rows) & set(seen.labels):
-                return [self._windows(seen, other, moving, kept), other]
+                return [self._windows(seen, other, moving), other]
         inner = set(chain.from_iterable(x.labels for x in arrays)) - set(kept)
         if long <= set(kept) and set(rows) <= inner:
             return [self._overlapped(arrays, moving, kept)]
         return None
 
-    def _windows(
-        self, seen: Operand, other: Operand, moving: Sequence[Indicator], kept: Labels
-    ) -> Operand:
+    def _windows(self, seen: Operand, other: Operand, moving: Sequence[Indicator]) -> Operand:
         """An array with the windows that it is seen through as axes."""
         beside = [x for x in seen.labels if all(x != move.long[0] for move in moving)]
         near, taps, far, runs = self._order(beside, moving, other.labels)

@@ -11,7 +11,6 @@ from compilers import needs_compiler
 
 import tcalc
 from tcalc import errors
-from tcalc.recurrences import one_call
 from tcalc.runtime import libraries
 from tests.recurrences.test_several_loops import PROGRAMS, data
 
@@ -79,21 +78,6 @@ FURTHER = {
 ALL = PROGRAMS | FURTHER
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each run of a loop, in one direction or both, whether one call of C has done it."""
-    found: list[bool] = []
-    run = one_call.OneCall.__call__
-
-    def noted(*arguments: Any) -> Any:
-        results = run(*arguments)
-        found.append(results is not None)
-        return results
-
-    monkeypatch.setattr(one_call.OneCall, "__call__", noted)
-    return found
-
-
 def both(title: str) -> tuple[tcalc.Recurrence, tcalc.Recurrence, dict[str, Any]]:
     """A program with NumPy's code and in C, and its arrays."""
     slow, fast = (tcalc.recurrence(*ALL[title], backend=x) for x in ("numpy", "c"))
@@ -122,18 +106,18 @@ THROUGH = "what the last step of an earlier loop has left is run through"
 
 
 @pytest.mark.parametrize("title", ALL)
-def test_one_call_for_each_loop_and_direction(title: str, calls: list[bool]) -> None:
+def test_one_call_for_each_loop_and_direction(title: str, by_one_call: list[bool]) -> None:
     slow, fast, arrays = both(title)
     several = SEVERAL_CALLS.get(title, ())
     assert np.allclose(fast(**arrays), slow(**arrays), rtol=1e-12)
-    assert all(calls) == ("" not in several)
-    assert len(calls) <= 3
+    assert all(by_one_call) == ("" not in several)
+    assert len(by_one_call) <= 3
     for names in ([x for x in arrays if x not in several], [x for x in arrays if x in several]):
-        calls.clear()
+        by_one_call.clear()
         if names:
             assert_alike(*(x.value_and_gradient(names)(**arrays) for x in (fast, slow)))
-            assert all(calls) == (names[0] not in several)
-            assert 1 <= len(calls) <= 5
+            assert all(by_one_call) == (names[0] not in several)
+            assert 1 <= len(by_one_call) <= 5
 
 
 @pytest.mark.parametrize("title", FURTHER)
@@ -148,15 +132,15 @@ def test_like_the_loops_unrolled(title: str) -> None:
 
 
 @pytest.mark.parametrize("title", ALL)
-def test_steps(title: str, calls: list[bool]) -> None:
+def test_steps(title: str, by_one_call: list[bool]) -> None:
     slow, fast, arrays = both(title)
     for name in re.findall(r"^ +(\w+)\{[tq]\} =", ALL[title][0], re.MULTILINE):
         due, found = slow.steps(name), fast.steps(name)
         given = {x: arrays[x] for x in due.signature.names}
         np.testing.assert_allclose(found(**given), due(**given), rtol=1e-10, atol=1e-13)
         assert found(**given).flags.writeable
-    assert calls
-    assert all(calls) == (title != THROUGH)
+    assert by_one_call
+    assert all(by_one_call) == (title != THROUGH)
 
 
 @pytest.mark.parametrize("title", ["filter and smoother", *FURTHER])
@@ -174,19 +158,19 @@ def test_directions_and_products(title: str) -> None:
 @pytest.mark.parametrize("largest", [0, 3])
 @pytest.mark.parametrize("title", ["filter and smoother", *FURTHER])
 def test_tensors_that_are_for_many_steps_at_once(
-    title: str, largest: int, calls: list[bool], monkeypatch: pytest.MonkeyPatch
+    title: str, largest: int, by_one_call: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole of a run, or its way back alone, where matrices of two rows are large."""
     monkeypatch.setattr("tcalc.recurrences.layout.LARGEST", largest)
     slow, fast, arrays = both(title)
     assert_alike(*(x.value_and_gradient([*arrays])(**arrays) for x in (fast, slow)))
     assert np.allclose(fast(**arrays), slow(**arrays), rtol=1e-12)
-    assert not all(calls) or (largest > 0 and "A[n,n]" not in ALL[title][1])
-    assert any(calls) == (largest > 0)
+    assert not all(by_one_call) or (largest > 0 and "A[n,n]" not in ALL[title][1])
+    assert any(by_one_call) == (largest > 0)
 
 
 @pytest.mark.parametrize("n", [40, 200])
-def test_large_matrices_are_for_many_steps_at_once(n: int, calls: list[bool]) -> None:
+def test_large_matrices_are_for_many_steps_at_once(n: int, by_one_call: list[bool]) -> None:
     """Those that make rows for later loops or for the user."""
     text = """h{0} = zeros(n)
     for t = 1:T
@@ -202,7 +186,7 @@ def test_large_matrices_are_for_many_steps_at_once(n: int, calls: list[bool]) ->
     arrays = {"X": random.standard_normal((3, n)), "W": random.standard_normal((n, n)) / n}
     assert np.allclose(fast(**arrays), slow(**arrays), rtol=1e-12)
     np.testing.assert_allclose(*(x.steps("h")(**arrays) for x in (fast, slow)), atol=1e-13)
-    assert calls == [n == 40, True, n == 40]
+    assert by_one_call == [n == 40, True, n == 40]
     assert_alike(*(x.value_and_gradient(["W"])(**arrays) for x in (fast, slow)))
 
 

@@ -14,7 +14,6 @@ from compilers import needs_compiler
 
 import tcalc
 from tcalc import errors
-from tcalc.recurrences import one_call
 from tcalc.runtime import libraries, staged
 from tests.recurrences.test_recurrences import PROGRAMS, STEPS, arrays_for
 
@@ -35,21 +34,6 @@ def runs_in_c(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(staged.Staged, "__call__", noted)
     if request.param == "single calls":
         monkeypatch.setattr("tcalc.recurrences.layout.LARGEST", 0)
-    return found
-
-
-@pytest.fixture
-def by_one_call(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each run of a loop whether one call of C has done it."""
-    found: list[bool] = []
-    run = one_call.OneCall.__call__
-
-    def noted(*arguments: Any) -> Any:
-        results = run(*arguments)
-        found.append(results is not None)
-        return results
-
-    monkeypatch.setattr(one_call.OneCall, "__call__", noted)
     return found
 
 
